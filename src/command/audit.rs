@@ -187,10 +187,10 @@ pub(super) fn tell(settings: &Settings, outcome: &Outcome) {
     }
 }
 
-/// What the loop goes by.
+/// The parts that the loop uses.
 struct Loop<'a> {
     settings: Settings,
-    /// What the settings are read from again.
+    /// The process from which the settings are read again.
     process: &'a Process,
     monitoring: &'a Monitoring,
     stop: &'a Stop,
@@ -240,7 +240,7 @@ impl Loop<'_> {
         Exit::Good
     }
 
-    /// Reads the settings again; a cycle follows at once.
+    /// Reads the settings again; a cycle follows immediately.
     fn reload(&mut self, auditor: &mut Auditor) {
         let (process, monitoring, stop) = (self.process, self.monitoring, self.stop);
         if let Some(settings) = reload(process, &self.settings, auditor, monitoring, stop) {
@@ -306,7 +306,7 @@ impl Loop<'_> {
         self.stop.requested() || self.stop.reload_requested()
     }
 
-    /// Sleeps until then; a watchdog is told that this is no hang.
+    /// Sleeps until then, and reports to the watchdog that the program does not hang.
     fn rest(&self, until: Instant) {
         while !self.is_called_for() && self.clock.instant() < until {
             self.notifier.progress();
@@ -317,7 +317,7 @@ impl Loop<'_> {
     }
 }
 
-/// Goes on with the mirrors; what is in the way of one is told once, and changes no verdict.
+/// Continues the mirrors. An obstacle is reported once and changes no verdict.
 pub(super) fn mirror(auditor: &mut Auditor, settings: &Settings, until: Instant) {
     for (database, why) in auditor.mirror(until) {
         Event::new(Level::Warn, "the mirror is not complete")
@@ -331,7 +331,7 @@ pub(super) fn mirror(auditor: &mut Auditor, settings: &Settings, until: Instant)
 /// The time limit of paced sweeps after the one cycle of `--once`.
 const MAX_SWEEP_TIME_ONCE: Duration = Duration::from_secs(30);
 
-/// How long mirrors may take after the one cycle of `--once`, and in one go between two.
+/// The longest time that mirrors may take after the one cycle of `--once`, and in one slice between two cycles.
 const MAX_MIRROR_TIME: Duration = Duration::from_secs(30);
 const MIRROR_SLICE: Duration = Duration::from_millis(400);
 

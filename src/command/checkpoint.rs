@@ -135,7 +135,7 @@ pub(super) fn whole(opened: io::Result<impl io::Read>) -> Result<Vec<u8>, String
     }
 }
 
-/// Tells what stands in a file. Who signed is what the file says: `verify` checks it.
+/// Prints the contents of a file. The signers are those that the file names; `verify` checks them.
 fn show(settings: &Settings, file: &Path) -> Result<Exit, CommandError> {
     let (checkpoints, wrong) = read(file)?;
     for read in &checkpoints {
@@ -192,12 +192,12 @@ fn object(checkpoint: &Checkpoint) -> JsonObject {
         .text("hash", Some(&checkpoint.state.hash.to_string()))
 }
 
-/// What the keys say of one checkpoint.
+/// The results of verifying one checkpoint with the keys.
 #[derive(Default)]
 struct Words {
-    /// Who confirms it, and when.
+    /// The names of the keys that confirm it, with the times.
     confirmed: Vec<(String, Timestamp)>,
-    /// Whose signature is wrong.
+    /// The names of the keys whose signatures are wrong.
     wrong: Vec<String>,
 }
 
@@ -219,8 +219,8 @@ impl Words {
     }
 }
 
-/// Checks who confirmed the checkpoints of a file. Two of one transaction with different hashes are proof against the
-/// server if it signed both, by a key that is configured.
+/// Verifies the signatures on the checkpoints of a file. Two checkpoints of one transaction with different hashes are
+/// proof against the server if it signed both, by a configured key.
 fn verify(
     settings: &Settings,
     file: &Path,
@@ -253,8 +253,8 @@ fn verify(
     Ok(exit.max(shown.judge()))
 }
 
-/// The hashes that were shown of each transaction, and whether the server signed them by a key that is configured: its
-/// signature is proof, whoever passes it on.
+/// The hashes that were shown of each transaction, and whether the server signed them by a configured key. The
+/// server's signature is proof, whatever its source.
 #[derive(Default)]
 struct Hashes(BTreeMap<(Origin, u64), BTreeMap<String, bool>>);
 

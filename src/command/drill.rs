@@ -13,7 +13,7 @@ use crate::drill::{Growth, Lie, PeerLie, Served, Split, serve};
 use crate::report::print;
 use crate::stop::Stop;
 
-/// Lists the lies, tells them all to an auditor, or serves for people to try things on.
+/// Lists the lies, runs all of them against an auditor, or serves the embedded ledger for manual tests.
 pub fn run(drill: Drill) -> Result<Exit, CommandError> {
     let stop = Stop::on_signals(); // before gRPC starts its threads
     match drill {
@@ -53,14 +53,14 @@ pub fn run(drill: Drill) -> Result<Exit, CommandError> {
     }
 }
 
-/// A lie, and who is lied to.
+/// A lie, and its victim.
 #[derive(Clone, Copy)]
 enum Exercise {
     /// One auditor, by the server.
     Lie(Lie),
     /// One of two auditors that compare, by the server.
     Split(Split),
-    /// The same, and the server is honest again before they compare.
+    /// The same, but the server is honest again before they compare.
     Healed,
     /// An auditor, by its peer.
     Peer(PeerLie),

@@ -35,7 +35,7 @@ pub fn run(settings: &Settings, task: &EvidenceTask) -> Result<Exit, CommandErro
     }
 }
 
-/// Prints a line for each finding; the exit code tells whether an alarm is open.
+/// Prints a line for each finding. The exit code shows whether an alarm is open.
 fn list(settings: &Settings) -> Result<Exit, CommandError> {
     let store = Store::open_beside(&setup::location(settings))?;
     let mut exit = Exit::Good;
@@ -125,7 +125,7 @@ fn show(settings: &Settings, evidence: &Evidence) {
     print(&lines.join("\n"));
 }
 
-/// Checks a file again, offline: 2 where it shows tampering, 1 where it does not.
+/// Verifies a file offline: exit code 2 if it proves tampering, 1 if it does not.
 fn verify(settings: &Settings, file: &Path) -> Result<Exit, CommandError> {
     let evidence = read_evidence(file)?;
     let kind = evidence.finding.kind;

@@ -1,4 +1,4 @@
-//! One exercise of the drill: an embedded ledger, an auditor of its own, and what it says.
+//! One exercise of the drill: an embedded ledger with an auditor of its own, and the auditor's verdict.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,11 +13,11 @@ use crate::server::{Endpoint, Login, Server};
 use crate::stop::Stop;
 use crate::trust::{Location, Store};
 
-/// What the auditor said, and how long it took.
+/// The auditor's verdict, and its duration.
 pub struct Said {
     /// Verdict and reason.
     pub verdict: String,
-    /// Is it what was due?
+    /// Whether the verdict was expected.
     pub right: bool,
     /// From the cycle's begin to its end.
     pub took: Duration,
@@ -25,7 +25,7 @@ pub struct Said {
 
 /// The label of the server.
 pub(super) const SERVER: &str = "drill";
-/// A second database, to see that nobody else's trouble touches it.
+/// A second database, to check that a lie about the first one does not affect it.
 const OTHER: &str = "otherdb";
 /// The deadline of a call: a busy machine is not a lie.
 pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(60);
@@ -109,7 +109,7 @@ pub fn due_in_words(lie: Lie) -> String {
 struct Bench {
     auditor: Auditor,
     embedded: Embedded,
-    /// Is the lie one that shows on every database, in the same words?
+    /// Whether the lie shows on every database, in the same words.
     told_of_all: bool,
     _folder: Folder,
 }
@@ -148,7 +148,8 @@ impl Bench {
         })
     }
 
-    /// Runs a cycle: is `defaultdb`'s verdict one of those due, and nobody else accused?
+    /// Runs a cycle and checks that `defaultdb` has one of the verdicts in `due`, and that no other database is
+    /// accused.
     fn say(&mut self, due: &[&str]) -> Result<Said, String> {
         let begin = Clock::system().instant();
         let cycle = self.auditor.cycle(|_| {});
@@ -189,7 +190,7 @@ impl Bench {
         })
     }
 
-    /// Tells a lie of the one database, but where it belongs to none.
+    /// Runs a lie about the one database, except if the lie belongs to none.
     fn tell(&mut self, lie: Lie) {
         self.told_of_all = ["login", "databases", "identity"].contains(&lie.group())
             && ![Lie::Vanished, Lie::Hidden, Lie::PermissionTaken].contains(&lie);

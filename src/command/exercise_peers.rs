@@ -13,11 +13,11 @@ use crate::peer::{Fetcher, Hearing, Witness};
 use crate::report::checkpoint;
 use crate::server::Login;
 
-/// The user who is shown the second view.
+/// The user that gets the second view.
 const SECOND: &str = "immudb2";
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// A split view that is healed once both were shown their view, but before they could compare.
+/// A split view that is healed after both got their view, but before they could compare.
 pub const HEALED: &str = "split-view-healed";
 
 /// Runs two auditors of a server that shows one of them another history. Each must find this by the other's
@@ -104,7 +104,7 @@ pub fn lied_to_by(lie: PeerLie) -> Result<Said, String> {
 struct Pair {
     server: Embedded,
     sides: [Side; 2],
-    /// Whether they can reach each other.
+    /// Whether the auditors can reach each other.
     connected: bool,
 }
 
@@ -192,7 +192,7 @@ impl Side {
         })
     }
 
-    /// Runs a cycle, and signs the state if it was proven. Once something that was not due was said, that stays what was said.
+    /// Runs a cycle, and signs the state if it was proven. An unexpected result is never replaced by a later one.
     fn say(&mut self, due: &[&str]) -> Result<(), String> {
         let begin = Clock::system().instant();
         let cycle = self.auditor.cycle(|_| {});

@@ -1,5 +1,5 @@
-//! `health`: does the auditor that runs with these settings make progress? For containers, which
-//! have neither a shell nor curl.
+//! `health`: whether the auditor that runs with these settings makes progress. It is for containers, which have
+//! neither a shell nor curl.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
@@ -15,10 +15,10 @@ use crate::text::Escaped;
 /// The deadline for each address: longer than a running auditor takes, and for two addresses shorter than the image's 10 s.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// Asks the running auditor's `/livez`; its answer on stdout.
+/// Requests the running auditor's `/livez` and prints the response.
 ///
 /// # Errors
-/// The settings do not say where to ask.
+/// The settings have no address to request.
 pub fn run(settings: &Settings) -> Result<Exit, CommandError> {
     let listen = settings.monitoring.listen.as_ref();
     let listen = listen.filter(|listen| listen.port != 0);

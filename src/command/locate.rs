@@ -1,4 +1,4 @@
-//! `locate`: after an alarm, what still stands, from where on not, and what changed.
+//! `locate`: after an alarm, finds where the history was rewritten and what changed.
 
 use super::setup::{self, CommandError};
 use crate::audit::{Auditor, CorruptionReport, Exit, Located, ServerView};

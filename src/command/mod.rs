@@ -1,4 +1,4 @@
-//! What the program does for each verb: settings in, an exit code out.
+//! The program's commands: each gets the settings and returns an exit code.
 
 #![forbid(unsafe_code)]
 
@@ -63,8 +63,8 @@ pub fn main() -> ! {
     sys::end(exit.unwrap_or_else(|wrong| refuse(&wrong)).code())
 }
 
-/// Ends the program at a panic of any of its threads: without a delivery worker or the port it would go on, and nobody would hear
-/// of it. Its parent sees SIGABRT, and a supervisor starts it again.
+/// Ends the program at a panic of any of its threads. Without a delivery worker or the port it would continue
+/// unnoticed. Its parent sees SIGABRT, and a supervisor starts it again.
 fn end_at_a_panic() {
     panic::set_hook(Box::new(|panic| {
         let panic = Escaped::new(&panic.to_string());
@@ -136,7 +136,7 @@ fn perform(mut run: Run, process: &Process) -> Exit {
     })
 }
 
-/// Returns whether a verb goes by the files of one server and never asks the server itself.
+/// Returns whether a command reads only the files of one server and never asks the server itself.
 fn reads_files_alone(task: &Task) -> bool {
     match task {
         Task::Status | Task::Alarm(_) | Task::Acknowledge(_) | Task::Evidence(_) => true,

@@ -61,8 +61,8 @@ pub fn start(
 }
 
 impl Monitoring {
-    /// Goes on with other settings. Receivers begin anew if theirs are others; what waits for them is on disk, and each
-    /// try that has begun is waited for.
+    /// Continues with other settings. Receivers start again if their settings changed. Their waiting notifications
+    /// are on disk, and each delivery that has begun is waited for.
     pub fn change_settings(
         &self,
         before: &Settings,

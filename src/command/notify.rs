@@ -1,4 +1,4 @@
-//! `notify --test`: does a notification arrive, and a heartbeat?
+//! `notify --test`: tests whether a notification and a heartbeat arrive.
 
 use super::setup::{self, CommandError};
 use crate::audit::Exit;

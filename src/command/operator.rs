@@ -1,4 +1,4 @@
-//! The person who runs a command: their name, and their consent.
+//! The person who runs a command: name and consent.
 
 use std::io::{self, IsTerminal, Write};
 

@@ -15,7 +15,7 @@ use crate::stop::Stop;
 enum Kept {
     /// They are wrong.
     Wrong(SettingsErrors),
-    /// What they name cannot be used.
+    /// The files or addresses that the settings name cannot be used.
     Failed(CommandError),
     /// Settings of these names are others, and cannot change while the program runs.
     Fixed(Vec<&'static str>),

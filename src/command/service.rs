@@ -11,7 +11,7 @@ use crate::service::{
 };
 use crate::sys;
 
-/// Does what was asked for; each step is told before it is taken.
+/// Does the task, and prints each step before it is done.
 pub fn run(settings: &Settings, task: ServiceTask) -> Result<Exit, CommandError> {
     match task {
         ServiceTask::Install(installation) => {

@@ -9,7 +9,7 @@ use crate::report::print;
 use crate::service::{self, Service};
 use crate::sys::ServiceState;
 
-/// Does what was asked for; each step is told before it is taken.
+/// Does the task, and prints each step before it is done.
 pub fn run(settings: &Settings, task: ServiceTask) -> Result<Exit, CommandError> {
     match task {
         ServiceTask::Install(installation) => install(settings, &installation),

@@ -17,8 +17,8 @@ use crate::stop::Stop;
 use crate::text::Escaped;
 use crate::trust::{Location, OutcomeRecord, Store, StoreError};
 
-/// Keeps the auditor of a command, and its connection, until the process ends. To take gRPC apart would delay the end by a
-/// second in some runs: its threads look around that often whether they are to end.
+/// Holds the auditor of a command, with its connection, until the process ends. Closing gRPC would delay the end by a
+/// second in some runs, because its threads only check that often whether they must end.
 pub fn keep_until_exit(auditor: Auditor) -> ManuallyDrop<Auditor> {
     ManuallyDrop::new(auditor)
 }
@@ -170,7 +170,7 @@ pub fn take_only_server(settings: &mut Settings, effective: &Effective) {
     }
 }
 
-/// Returns every database of which anything is kept or that was checked, sorted: empty ones have no file of their own.
+/// Returns every database that has a file or was checked, sorted: empty databases have no file of their own.
 pub fn kept_or_checked(
     store: &Store,
     outcomes: &[OutcomeRecord],
@@ -200,8 +200,8 @@ pub fn check_known(database: &str, known: Vec<String>) -> Result<(), CommandErro
     })
 }
 
-/// Returns the server that the settings name. Passwords and certificates in files are read again when
-/// they are used again, but for files that root alone may read where this was root until it opened the store.
+/// Creates the server from the settings. Password and certificate files are read again for each new use. The
+/// exception is files that only root may read, if the program was root until it opened the store.
 pub fn server(settings: &Settings, stop: Stop) -> Result<Server, SystemRootsError> {
     let server = &settings.server;
     let endpoint = Endpoint {
@@ -262,7 +262,8 @@ fn tls(transport: &Transport) -> Option<Tls> {
     }
 }
 
-/// Returns the peers that the settings name, and the thread that asks them, which there is only if there are peers.
+/// Returns the peers from the settings, and the thread that requests their checkpoints, which exists only if there
+/// are peers.
 pub fn hearing(settings: &Settings, clock: &Clock) -> Result<Hearing, CommandError> {
     let monitoring = &settings.monitoring;
     if monitoring.peers.is_empty() {

@@ -79,7 +79,7 @@ fn missing(swept: &SweepSummary) -> String {
 
 /// A sweep that did not reach the end of the history.
 struct EndedEarly {
-    /// The last transaction that it passed, where the next one continues; `None` if none began.
+    /// The last transaction that it passed, after which the next sweep continues; `None` if none began.
     at: Option<u64>,
     reason: String,
 }

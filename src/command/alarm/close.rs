@@ -1,4 +1,4 @@
-//! `alarm close`: closes alarms and keeps the trusted state.
+//! `alarm close`: closes alarms and leaves the trusted state unchanged.
 
 use super::report;
 use crate::audit::Exit;

@@ -8,7 +8,7 @@ use crate::ledger::State;
 use crate::report::print;
 use crate::trust::{Alarm, Store, read_evidence};
 
-/// Prints one alarm; the exit code tells whether it is open.
+/// Prints one alarm. The exit code shows whether it is open.
 pub fn run(settings: &Settings, store: &Store, alarm: &str) -> Result<Exit, CommandError> {
     let mut report = report(store, store.alarm(alarm)?);
     report.read_against = read_against(&report.alarm);

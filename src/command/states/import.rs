@@ -106,7 +106,7 @@ fn exit_of(import: &Import) -> Exit {
     }
 }
 
-/// What is said of one state: a word for programs, a reason for people.
+/// The report on one state: a word for programs, a reason for people.
 struct Told {
     word: &'static str,
     why: String,

@@ -1,4 +1,4 @@
-//! `states`: what is trusted, shown and changed by the operator.
+//! `states`: the trusted states, as the operator lists and changes them.
 
 mod export;
 mod forget;

@@ -13,13 +13,13 @@ use crate::config::{AllInstances, Format, Settings};
 use crate::report::{JsonObject, print, print_error};
 use crate::trust::Store;
 
-/// What one auditor's `status` said.
+/// The output of one auditor's `status`.
 struct Said {
     /// The instance; `None`: the service without one.
     instance: Option<String>,
     exit: Exit,
     text: String,
-    /// What went wrong.
+    /// The errors.
     errors: String,
 }
 

@@ -24,8 +24,8 @@ use crate::trust::{
     ValueProgress,
 };
 
-/// Prints the condition of everything, then every known database. The exit code is 0 only if all is well: the last check
-/// of each was complete and recent, nothing is absent, and no alarm is open.
+/// Prints the condition of everything, then every known database. The exit code is 0 only if all is well. The last
+/// check of each database must be complete and recent, with no absent value and no open alarm.
 pub fn run(settings: &Settings) -> Result<Exit, CommandError> {
     let mut store = Store::open_beside(&setup::location(settings))?;
     let outcomes = store.load_outcomes();
@@ -125,8 +125,8 @@ fn headline(settings: &Settings, known: &[Known], of_the_rest: Condition) -> Str
     }
 }
 
-/// How old the recorded times can be while an auditor runs: it writes them every ten seconds, in whole seconds, and
-/// after a cycle that may take as long.
+/// The age that recorded times can have while an auditor runs. It writes them every ten seconds, in whole seconds,
+/// and after a cycle that may take as long.
 const WRITTEN_LATE: Duration = Duration::from_secs(30);
 
 struct Known<'a> {
@@ -138,12 +138,12 @@ struct Known<'a> {
     last: Option<&'a OutcomeRecord>,
     acknowledged: Result<Acknowledged, StoreError>,
     values: Option<&'a ValueProgress>,
-    /// How the words of peers compared.
+    /// The results of comparing the checkpoints of peers.
     peers: Vec<&'a PeerRecord>,
 }
 
 impl Known<'_> {
-    /// Returns the trusted state, if there is one that can be read.
+    /// Returns the trusted state, if it exists and can be read.
     fn trusted(&self) -> Option<&TrustedState> {
         self.trusted.as_ref().ok()?.as_ref()
     }
@@ -189,7 +189,7 @@ impl Known<'_> {
             })
     }
 
-    /// Returns whether the state was signed before and is not signed now, which nobody acknowledged.
+    /// Returns whether the state was signed before and is not signed now, without an acknowledgement.
     fn is_unsigned(&self) -> bool {
         let Some(trusted) = self.trusted().filter(|trusted| trusted.signature.is_none()) else {
             return false;
@@ -223,7 +223,7 @@ impl Known<'_> {
         (self.is_audited(settings) && age > allowed).then_some(Overdue::Unproven(age))
     }
 
-    /// Transactions with absent values that nobody acknowledged, and those of them that had been read whole.
+    /// Returns the transactions with unacknowledged absent values, and those of them that had been read completely.
     fn unexplained(&self, values: &ValueProgress) -> (Ranges, Ranges) {
         match &self.acknowledged {
             Ok(acknowledged) => values.unexplained(acknowledged),
