@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Returns the least limit that holds for this process, in bytes; `None` if there is none or it cannot be read.
+/// Returns the lowest memory limit of this process, in bytes; `None` if there is none or it cannot be read.
 pub fn memory_allowed() -> Option<u64> {
     let read = |path: &Path| fs::read_to_string(path).ok();
     let groups = read(Path::new("/proc/self/cgroup"))?;

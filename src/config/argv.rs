@@ -18,9 +18,9 @@ fn secrets(arguments: &[String]) -> BTreeSet<(usize, usize)> {
 
 /// Overwrites every secret among this process's arguments.
 ///
-/// The kernel reads what `ps` shows from the process's own memory, and lets a process write there
-/// through `/proc/self/mem`: no pointer needed, nor C. Where that fails (no /proc), the warning
-/// about passwords on the command line is all there is.
+/// The kernel reads the arguments that `ps` shows from the process's own memory. A process may write there through
+/// `/proc/self/mem`, without a pointer and without C. If this fails (no /proc), only the warning about passwords
+/// on the command line is left.
 pub(super) fn hide_secrets(arguments: &[String]) {
     for (argument, offset) in secrets(arguments) {
         // the program's own name comes first
@@ -28,8 +28,7 @@ pub(super) fn hide_secrets(arguments: &[String]) {
     }
 }
 
-/// Overwrites an argument of this process (0 is the program's name) from a byte on; `None` where
-/// that was not possible.
+/// Overwrites an argument of this process (0 is the program's name) from a byte on; `None` if that was not possible.
 fn overwrite(argument: usize, offset: usize) -> Option<()> {
     let mut arguments = Vec::new();
     let mut file = File::open("/proc/self/cmdline").ok()?;

@@ -26,7 +26,7 @@ pub(super) enum CommandName {
     Completions,
 }
 
-/// What a verb is for.
+/// The purpose of a command.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
     Run,
@@ -55,10 +55,10 @@ pub(super) struct Command {
     pub purpose: Purpose,
     pub name: CommandName,
     pub word: &'static str,
-    /// How many words may come after it.
+    /// The number of words that may come after it.
     pub words: usize,
     pub help: &'static str,
-    /// The words and flags that may come after it, and what each form does; nothing where there are none.
+    /// The words and flags that may come after it, with the effect of each form; empty if there are none.
     pub forms: &'static [(&'static str, &'static str)],
 }
 

@@ -23,7 +23,7 @@ pub enum CompatMode {
 /// The setting that names it, which the persona's own variables cannot.
 pub(super) const FLAG: &str = "as";
 
-/// What `--as` may be.
+/// The values of `--as`.
 #[rustfmt::skip]
 pub(super) const WORDS: &[Word] = &[
     ("immuclient", |d| d.compat_mode = CompatMode::Immuclient),
@@ -57,10 +57,10 @@ impl CompatMode {
 }
 
 impl Process {
-    /// `--as`, else `IMMUAUDIT_AS`, else the name that the program is called by.
+    /// Returns the mode from `--as`, else from `IMMUAUDIT_AS`, else from the program's name.
     ///
     /// # Errors
-    /// `--as` or the variable names nobody.
+    /// `--as` or the variable names no mode.
     pub(super) fn compat_mode(&self) -> Result<CompatMode, SettingsError> {
         let (mut raw, mut effective) = (RawSettings::default(), Effective::default());
         let Some(setting) = table::find(FLAG) else {

@@ -1,4 +1,4 @@
-//! As much of DER (X.690) as it takes to hold a private key against a certificate: the public key in either.
+//! The part of DER (X.690) that is needed to compare a private key with a certificate: the public key in both.
 
 use ring::signature::{Ed25519KeyPair, KeyPair};
 
@@ -19,7 +19,7 @@ const ED25519: &[u8] = &[0x2b, 0x65, 0x70];
 /// The public part of a private key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Public {
-    /// As a certificate has it.
+    /// The key in the form that a certificate has.
     Known(Vec<u8>),
     /// The key is of another kind, or does not tell.
     Unknown,
@@ -115,7 +115,7 @@ fn sequence_of(content: &[u8]) -> Option<Vec<u8>> {
     Some(der)
 }
 
-/// What is left to read.
+/// The bytes that are left to read.
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {

@@ -1,4 +1,4 @@
-//! The effective settings, and where each comes from.
+//! The effective settings, with their sources.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use super::settings_error::SettingsError;
 use super::source::Source;
 use super::table::TABLE;
 
-/// Every setting that has a value, and where it comes from. Secrets are not in it.
+/// Every setting that has a value, with its source. Secrets are not in it.
 #[derive(Debug, Default)]
 pub struct Effective(Vec<Entry>, Tables);
 
@@ -20,7 +20,7 @@ type Tables = Vec<String>;
 
 struct Entry {
     setting: &'static Setting,
-    /// As TOML.
+    /// The value as TOML.
     value: String,
     source: Source,
 }
@@ -36,7 +36,7 @@ impl fmt::Debug for Entry {
 }
 
 impl Effective {
-    /// Reads a value into the draft, over what a weaker layer said.
+    /// Reads a value into the raw settings, in place of a weaker layer's value.
     pub(super) fn take(
         &mut self,
         raw: &mut RawSettings,
@@ -82,14 +82,14 @@ impl Effective {
         }
     }
 
-    /// Returns where a setting's value comes from.
+    /// Returns the source of a setting's value.
     pub(super) fn source(&self, flag: &str) -> Option<&Source> {
         let mut entries = self.0.iter();
         let entry = entries.find(|entry| entry.setting.flag == flag)?;
         Some(&entry.source)
     }
 
-    /// Returns whether a flag, a variable or a file says which server it is: its name, its address or its port.
+    /// Returns whether a flag, a variable or a file sets the server's label, address or port.
     pub fn names_a_server(&self) -> bool {
         self.0.iter().any(|entry| {
             let names = ["server-label", "immudb-address", "immudb-port"];

@@ -56,7 +56,7 @@ pub(super) fn former(process: &Process, compat_mode: CompatMode) -> Vec<Settings
     problems
 }
 
-/// Variables of ours that name no setting: likely a mistake, but nobody's command.
+/// Returns warnings about variables of ours that name no setting, which are likely mistakes.
 pub(super) fn unknown(process: &Process) -> Vec<SettingsWarning> {
     let mut warnings = Vec::new();
     for name in process.variables.keys() {

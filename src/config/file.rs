@@ -27,7 +27,7 @@ const OURS: &str = "immuaudit.toml";
 /// The longest settings file, in bytes: a longer file is not a settings file.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
-/// What the files say.
+/// The contents of the settings files.
 #[derive(Default)]
 pub(super) struct Files {
     pub given: Vec<Assignment>,

@@ -1,12 +1,12 @@
 //! The command line: words, and flags with their values.
 //!
-//! `--flag value`, `--flag=value`, `-a value`, `-a=value`, `-avalue`; a switch stands bare or has a
-//! value. Of a flag given twice the last counts, except for `--pin` and URLs, which collect. After
-//! `--` come words only.
+//! The forms are `--flag value`, `--flag=value`, `-a value`, `-a=value` and `-avalue`; a switch needs no value. If a
+//! flag is repeated, the last one counts, except for `--pin` and URLs, which collect. After `--` there are only
+//! words.
 //!
-//! A pass from left to right separates words from flags, then pico-args takes out the values. It
-//! looks for a flag among all arguments, so it is given each value with a `=` before it: then a
-//! value that looks like a flag is no flag.
+//! A pass from left to right separates words from flags, then pico-args takes out the values. It searches all
+//! arguments for a flag, so it gets each value with a `=` before it. A value that looks like a flag is therefore not
+//! taken for one.
 
 use std::ffi::{OsStr, OsString};
 
@@ -23,7 +23,7 @@ use super::table::{self, TABLE};
 /// The value of a setting in one layer.
 pub(super) struct Assignment {
     pub setting: &'static Setting,
-    /// One text, but for lists.
+    /// One text, except for lists.
     pub texts: Vec<String>,
     pub source: Source,
 }
@@ -32,8 +32,8 @@ pub(super) struct Assignment {
 #[derive(Default)]
 pub(super) struct Separated {
     words: Vec<String>,
-    /// For pico-args: each flag by its long name, then its value with a `=` before it. An argument that
-    /// names no setting stays as it is.
+    /// The flags for pico-args: each by its long name, followed by its value with a `=` before it. An argument that
+    /// names no setting is unchanged.
     flags: Vec<OsString>,
     /// Settings that are given, in the order in which each was given last: it decides between a
     /// password and the file that holds it.

@@ -1,4 +1,4 @@
-//! What the layers of settings say together, each over the one below it.
+//! The settings of all layers, each over the one before it.
 
 use super::compat_mode::{self, CompatMode};
 use super::effective::Effective;
@@ -26,7 +26,7 @@ pub(super) fn instance_as_immugw() -> SettingsError {
     }
 }
 
-/// What all layers say together.
+/// The settings of all layers.
 pub(super) struct Gathered {
     pub raw: RawSettings,
     pub effective: Effective,
@@ -94,7 +94,8 @@ pub(super) fn gather_with(
     }
 }
 
-/// Does the file of immuclient or immugw put states where the program is started, as the one that immugw ships?
+/// Returns whether immuclient's or immugw's file puts states in the working directory, as the file that immugw ships
+/// does.
 fn is_working_directory(given: &Assignment) -> bool {
     let Source::File { path, .. } = &given.source else {
         return false;

@@ -5,7 +5,7 @@ use super::setting::{Group, Section, Setting};
 use super::table::TABLE;
 use crate::sys::words;
 
-/// Columns of a terminal, which no line exceeds where a word allows it.
+/// Columns of a terminal, which no line exceeds if its words allow it.
 const WIDTH: usize = 80;
 /// Columns of the longest flag that shares its line with its meaning.
 const FLAG: usize = 36;

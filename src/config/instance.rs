@@ -19,7 +19,7 @@ impl Instance {
     /// Reads a name.
     ///
     /// # Errors
-    /// What a right one looks like.
+    /// The expected form of a name.
     pub fn read(text: &str) -> Result<Instance, String> {
         let within = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_';
         let at_the_ends = |b: Option<&u8>| b.is_some_and(u8::is_ascii_alphanumeric);

@@ -1,4 +1,4 @@
-//! What kind of value a setting has: how it is read, where it goes, how it is shown.
+//! The kinds of values of settings: how each is read, stored and printed.
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -15,27 +15,27 @@ use super::url::{self, Url};
 use super::value::{self, Wanted};
 use crate::checkpoint::{PRIVATE, VerifierKey};
 
-/// Where a value goes.
+/// The field of the raw settings that gets a value.
 type Slot<T> = fn(&mut RawSettings) -> &mut T;
 
 /// A word that may be chosen, and what it does.
 pub(super) type Word = (&'static str, fn(&mut RawSettings));
 
-/// What a shell may complete a value with.
+/// The completion of a value in a shell.
 pub(super) enum Completion {
-    /// There is no value.
+    /// The flag has no value.
     NoValue,
     /// The names of files.
     Files,
     /// These words.
     Words(&'static [Word]),
-    /// Nobody knows.
+    /// The value is not known in advance.
     Unknown,
 }
 
 /// A setting's kind, with its slot in the draft.
 pub(super) enum Kind {
-    /// True or false; the flag may stand bare.
+    /// True or false; the flag may have no value.
     Switch(Slot<bool>),
     /// One line of text.
     Text(Slot<String>),
@@ -51,7 +51,7 @@ pub(super) enum Kind {
     Count(RangeInclusive<u64>, Slot<u64>),
     /// A number of bytes within a range.
     Bytes(RangeInclusive<u64>, Slot<u64>),
-    /// A duration of at least the first; zero is "off" where that is allowed.
+    /// A duration of at least the first; zero is "off" if that is allowed.
     Duration(Duration, Slot<Duration>),
     /// Names, comma-separated or as a TOML array.
     List(Slot<Vec<String>>),
@@ -116,7 +116,7 @@ impl Kind {
         )
     }
 
-    /// Returns the byte of a value from which on it is not to be shown; `None`: all of it may be.
+    /// Returns the byte from which on a value must not be shown; `None` if all of it may be.
     pub fn secret_from(&self, value: &str) -> Option<usize> {
         match self {
             _ if self.is_secret() => Some(0),
@@ -131,7 +131,7 @@ impl Kind {
         }
     }
 
-    /// Returns what may be shown of a value that cannot be used.
+    /// Returns the part of a wrong value that may be shown.
     pub fn shown(&self, texts: &[String]) -> Option<String> {
         match self {
             _ if self.is_secret() || texts.iter().any(|text| text.contains(PRIVATE)) => None,
@@ -144,10 +144,10 @@ impl Kind {
         }
     }
 
-    /// Reads `texts` (one, but for lists), stores the value, and answers it as TOML.
+    /// Reads `texts` (one, except for lists), stores the value, and returns it as TOML.
     ///
     /// # Errors
-    /// What a right value looks like.
+    /// The expected form of the value.
     pub fn set(
         &self,
         raw: &mut RawSettings,

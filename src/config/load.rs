@@ -23,7 +23,7 @@ use super::version;
 use super::words;
 use crate::sys::words::INSTEAD_OF_MAN;
 
-/// What the process is to do.
+/// The task of the process.
 #[derive(Debug)]
 pub enum Invocation {
     /// Write this text to stdout and end well.
@@ -35,11 +35,11 @@ pub enum Invocation {
 /// Work to do, and how.
 #[derive(Debug)]
 pub struct Run {
-    /// What.
+    /// The task.
     pub task: Task,
-    /// How.
+    /// Its settings.
     pub settings: Settings,
-    /// What is to be said about the settings before, each at its level.
+    /// Warnings about the settings to report first, each at its level.
     pub warnings: Vec<SettingsWarning>,
     /// Every setting's value and origin.
     pub effective: Effective,
@@ -304,7 +304,8 @@ fn name_without_tls(raw: &RawSettings, effective: &Effective) -> Option<Settings
     })
 }
 
-/// Immugw's settings are for its place alone, and there it audits only where it is told to.
+/// Checks that immugw's settings are given only in its compatibility mode, and that an audit in that mode is
+/// requested.
 pub(super) fn in_place(
     raw: &RawSettings,
     effective: &Effective,

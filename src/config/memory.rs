@@ -4,8 +4,8 @@ use super::allowed::memory_allowed;
 use super::settings::ServerSettings;
 use super::settings_warning::SettingsWarning;
 
-/// Bytes that are needed whatever the server sends: half of it is the program, gRPC and TLS, the rest what is
-/// remembered of databases and told of them.
+/// Bytes that are needed whatever the server sends. Half of them are for the program, gRPC and TLS, the rest for the
+/// memory of databases and their reports.
 const BASE: u64 = 32 << 20;
 /// Bytes that are needed for each byte of the largest answer: the answer itself (1), what may be made of it (3,
 /// `wire::budget`), answers that gRPC holds meanwhile (2, `server::channel`), and what the allocator has not given
@@ -23,12 +23,12 @@ pub fn memory_needed(max_recv_msg_size: u64) -> u64 {
     bytes.max(MIN_LIMIT_BYTES).div_ceil(MIB)
 }
 
-/// Bytes that an answer may have beside the one that was too large: a proof that comes with the same transaction.
+/// Bytes that a response may have in addition to the one that was too large, for a proof of the same transaction.
 const BESIDE: u64 = 64 << 10;
 /// The largest possible `--max-recv-msg-size`, in bytes.
 const MAX_RECV_MSG_BYTES: u64 = 1 << 30;
 
-/// Returns the `--max-recv-msg-size`, in bytes, for answers of up to so many bytes: whole MiB.
+/// Returns the `--max-recv-msg-size`, in bytes, for responses of up to this size: whole MiB.
 pub fn size_to_set(answer: u64) -> u64 {
     let size = answer.saturating_add(BESIDE).div_ceil(MIB);
     size.saturating_mul(MIB).min(MAX_RECV_MSG_BYTES)

@@ -123,7 +123,7 @@ fn distrust(path: &Path, program: &Path) -> Option<String> {
     }
 }
 
-/// Does a settings file name this program?
+/// Returns whether a settings file names this program.
 fn names(text: &str, program: &Path) -> bool {
     let table: toml::Table = text.parse().unwrap_or_default();
     table.iter().any(|(key, value)| {

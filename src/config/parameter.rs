@@ -7,6 +7,6 @@ use super::secret::Secret;
 pub struct Parameter {
     /// The setting.
     pub key: &'static str,
-    /// As TOML; it may be a password or hold a token.
+    /// The value as TOML; it may be a password or have a token.
     pub value: Secret,
 }

@@ -40,7 +40,7 @@ pub(super) struct PeerTable {
     pub password: Option<SourcedPath>,
 }
 
-/// Reads a table; `source` says on which line a byte of the file is.
+/// Reads a table; `source` returns the line of a byte in the file.
 ///
 /// # Errors
 /// Everything that is wrong in it.

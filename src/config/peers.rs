@@ -11,7 +11,7 @@ use super::settings::{Login, PeerSettings, Roots, Settings};
 use super::settings_error::SettingsError;
 use super::settings_warning::SettingsWarning;
 
-/// The setting that says how many peers must confirm a database.
+/// The setting with the number of peers that must confirm a database.
 const REQUIRED: &str = "audit-peers-required";
 
 /// Makes the peers, those of the flags first. Everything that is wrong goes to `problems`.
@@ -82,7 +82,7 @@ fn login(username: &str, password: Secret) -> Login {
     }
 }
 
-/// Returns the problems of tables whose name an earlier one or `--audit-peer` has.
+/// Returns the problems of tables whose name is already used by an earlier table or by `--audit-peer`.
 pub(super) fn repeated(raw: &RawSettings) -> Vec<SettingsError> {
     let name = |table: &PeerTable| table.keys.first().map(|key| key.name.clone());
     let mut problems = Vec::new();

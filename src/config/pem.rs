@@ -1,4 +1,4 @@
-//! PEM files: read and checked before gRPC sees them, which says nothing useful about a bad one.
+//! PEM files: read and checked before gRPC reads them, whose errors about a bad file are not useful.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use super::raw_settings::SourcedPath;
 use super::settings_error::SettingsError;
 use crate::ledger::decode_base64;
 
-/// What a PEM file has to hold.
+/// The required contents of a PEM file.
 #[derive(Clone, Copy)]
 pub(super) enum Holds {
     Certificates,
@@ -52,7 +52,7 @@ fn first(text: &str, holds: Holds) -> Option<Public> {
     public(label, &base64, holds)
 }
 
-/// Returns the public key in a block, `None` if the block does not hold what it says.
+/// Returns the public key in a block; `None` if the block's contents do not match its label.
 fn public(label: &str, base64: &str, holds: Holds) -> Option<Public> {
     let der = decode_base64(base64)?;
     match holds {

@@ -1,4 +1,4 @@
-//! What the process was given by whoever started it.
+//! The inputs of the process from its caller.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -9,7 +9,7 @@ use super::instance;
 use super::settings_error::{SettingsError, SettingsErrors};
 use crate::sys;
 
-/// What the process was given: everything [`load`](super::load()) looks at besides files.
+/// The inputs of the process: everything that [`load`](super::load()) reads except files.
 #[derive(Clone, Debug, Default)]
 pub struct Process {
     /// The name that the program is called by, without its folder.
@@ -20,16 +20,16 @@ pub struct Process {
     pub variables: BTreeMap<String, String>,
     /// The working directory; empty: the real one.
     pub directory: PathBuf,
-    /// Where the system keeps its settings files (`/etc/immudb`).
+    /// The system's directory of settings files (`/etc/immudb`).
     pub system_directory: PathBuf,
-    /// Does it run as root, or for the whole machine?
+    /// Whether it runs as root, or for the whole machine.
     pub privilege: Privilege,
 }
 
 /// Whom the process runs as.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Privilege {
-    /// Root, or who stands for the whole machine on Windows.
+    /// Root, or the account for the whole machine on Windows.
     Root,
     /// Anybody else.
     #[default]

@@ -18,7 +18,7 @@ const FLAG: &str = "proxy";
 /// The port of a proxy that is named without one, as curl has it.
 const PORT: u16 = 1080;
 
-/// A proxy. `Display` and `Debug` show scheme, host, port, and who named it.
+/// A proxy. `Display` and `Debug` show scheme, host, port, and the source of the setting.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Proxy {
     url: String,
@@ -46,10 +46,10 @@ impl fmt::Debug for Proxy {
     }
 }
 
-/// What `--proxy` says.
+/// The value of `--proxy`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Chosen {
-    /// No proxy, whatever the environment says.
+    /// No proxy, even if the environment names one.
     Never,
     /// This one.
     Through(Proxy),
@@ -59,7 +59,7 @@ impl Chosen {
     /// Reads `none` or a proxy.
     ///
     /// # Errors
-    /// What a right one looks like.
+    /// The expected form of a proxy.
     pub fn read(text: &str, source: &Source) -> Result<Chosen, String> {
         match text {
             NONE => Ok(Chosen::Never),
@@ -75,11 +75,11 @@ pub struct Proxies {
     pub(super) environment: Environment,
 }
 
-/// The variables that curl goes by.
+/// The variables that curl uses.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(super) struct Environment(BTreeMap<&'static str, String>);
 
-/// What stands there may be a password.
+/// The values may be passwords.
 impl fmt::Debug for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.0.keys()).finish()
@@ -138,7 +138,7 @@ impl Proxies {
     }
 }
 
-/// Reads a proxy: `http` where no scheme is named, as curl.
+/// Reads a proxy; without a scheme it is `http`, as in curl.
 fn read(text: &str, source: &Source) -> Result<Proxy, String> {
     let wanted = || {
         "none, or http:// or https:// and a host, with a port and nothing after it, such as http://proxy.example:3128; SOCKS is not supported"

@@ -130,7 +130,7 @@ impl RawSettings {
     }
 }
 
-/// What immugw does about signatures.
+/// The treatment of signatures in immugw.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum OwnSignatures {
     Ignore,

@@ -16,7 +16,7 @@ use super::url::{self, Url};
 
 /// The tables' name.
 pub(super) const TABLE: &str = "receiver";
-/// The key whose value may hold a token.
+/// The key whose value may have a token.
 pub(super) const URL: &str = "url";
 /// Names that notifications and metrics have for others.
 const TAKEN: [&str; 2] = ["exec", "heartbeat"];
@@ -34,7 +34,7 @@ const KEYS: [Key; 7] = [
     ("when", "receiver.when"),
 ];
 
-/// What `when` may be.
+/// The values of `when`.
 const NOTIFY_ON: [(&str, NotifyOn); 3] = [
     ("changes", NotifyOn::Changes),
     ("tampering", NotifyOn::Tampering),
@@ -53,7 +53,7 @@ pub(super) struct ReceiverTable {
     pub when: NotifyOn,
 }
 
-/// Reads a table; `source` says on which line a byte of the file is.
+/// Reads a table; `source` returns the line of a byte in the file.
 ///
 /// # Errors
 /// Everything that is wrong in it.

@@ -137,7 +137,7 @@ pub(super) fn keep<T>(
     result.map_err(|problem| problems.push(problem)).ok()
 }
 
-/// Returns the URL of what has one alone; `wanted` is what is said of a file with several.
+/// Returns the only URL of a setting; `wanted` is the error for a file with several.
 pub(super) fn one_url(
     given: &Urls,
     wanted: &str,

@@ -24,7 +24,7 @@ use super::url::is_loopback;
 use crate::ledger::PublicKey;
 use crate::sys::{self, words};
 
-/// The password of a server that nobody has configured (protocol.md §7).
+/// The password of a server without configuration (protocol.md §7).
 const DEFAULT_PASSWORD: &str = "immudb";
 
 /// Resolves the raw settings, and adds warnings about them.
@@ -185,7 +185,7 @@ fn no_effect(raw: &RawSettings, warnings: &mut Vec<SettingsWarning>) {
     }
 }
 
-/// Reads how the server is reached, and keeps the files that may be replaced meanwhile.
+/// Reads the transport to the server, and remembers the files that may be replaced while the program runs.
 fn transport(
     raw: &RawSettings,
     warnings: &mut Vec<SettingsWarning>,
@@ -214,7 +214,7 @@ fn transport(
     Ok((transport, files))
 }
 
-/// Reads who logs in, and keeps the file of a password that may be replaced meanwhile.
+/// Reads the login, and remembers the file of a password that may be replaced while the program runs.
 fn login(
     raw: &RawSettings,
     warnings: &mut Vec<SettingsWarning>,

@@ -1,4 +1,4 @@
-//! A password or key: shown as `***`, and overwritten when it is dropped.
+//! A password or key: printed as `***`, and overwritten when it is dropped.
 
 use std::fmt;
 use std::hint::black_box;
@@ -8,7 +8,7 @@ use std::hint::black_box;
 pub struct Secret(String);
 
 impl Secret {
-    /// What is shown in a secret's place.
+    /// The text that is printed instead of a secret.
     pub const SHOWN: &'static str = "***";
 
     /// Takes a text over.

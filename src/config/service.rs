@@ -1,4 +1,4 @@
-//! What a service is to be installed with: its settings file, and the parameters for it.
+//! The installation of a service: its settings file, and the parameters in it.
 
 use std::path::{Path, PathBuf};
 
@@ -23,7 +23,7 @@ use super::source::Source;
 use super::task::{Control, Installation, ServiceTask, Task};
 use super::value;
 
-/// What a word behind `audit-mode` asks for.
+/// The request in a word after `audit-mode`.
 enum Wanted {
     Install,
     Uninstall,

@@ -1,4 +1,4 @@
-//! One setting: everything there is to know about it.
+//! The description of one setting.
 
 use super::command::CommandName;
 use super::compat_mode::CompatMode;
@@ -14,42 +14,42 @@ pub(super) struct Setting {
     pub flag: &'static str,
     /// The flag's one letter.
     pub short: Option<char>,
-    /// The letter in immugw's place, where immuclient's letters mean other things.
+    /// The letter in immugw compatibility mode, because immuclient's letters have other meanings there.
     pub short_as_immugw: Option<char>,
-    /// What its value is and where it goes.
+    /// The kind of its value, and the field that gets it.
     pub kind: Kind,
-    /// What the value is called, and in what unit; empty for a switch.
+    /// The name of the value with its unit; empty for a switch.
     pub argument: &'static str,
-    /// As one would write it; empty: not given.
+    /// The default in the form of a given value; empty if there is none.
     pub default: &'static str,
-    /// A default that depends on who runs it and where.
+    /// A default that depends on the process.
     pub computed: Option<fn(&Process) -> Option<String>>,
     /// One line for people.
     pub help: &'static str,
-    /// Where help lists it.
+    /// The group in which help lists it.
     pub group: Group,
-    /// Whether the short help lists it, too.
+    /// Whether the short help also lists it.
     pub is_everyday: bool,
-    /// Where it may be given.
+    /// The layers in which it may be given.
     pub layers: Layers,
-    /// Whose meaning it has.
+    /// The program that defines its meaning.
     pub origin: Origin,
     /// A variable of a name of its own, weaker than the derived ones.
     pub variable: Option<&'static str>,
-    /// What it is called now, where this is a former name.
+    /// The present name, if this is a former name.
     pub renamed: Option<&'static str>,
 }
 
-/// Where help lists a setting.
+/// The group in which help lists a setting.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Group {
     /// Among the settings that every command takes.
     In(Section),
-    /// In the help of its command, which alone takes it.
+    /// In the help of its command; no other command takes it.
     Of(CommandName),
 }
 
-/// What a setting is about.
+/// The subject of a setting.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Section {
     Connection,
@@ -105,7 +105,7 @@ impl Section {
     }
 }
 
-/// Where a setting may be given.
+/// The layers in which a setting may be given.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Layers {
     /// Flag, environment and files.
@@ -116,7 +116,7 @@ pub(super) enum Layers {
     Flag,
 }
 
-/// Whose meaning a setting has.
+/// The program that defines the meaning of a setting.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Origin {
     /// Immuclient's.
@@ -285,7 +285,7 @@ impl Setting {
         self.origin != Origin::Gateway || compat_mode == CompatMode::Immugw
     }
 
-    /// Does each further flag add to the ones before it?
+    /// Returns whether each further flag adds to the earlier ones.
     pub fn collects(&self) -> bool {
         matches!(
             self.kind,

@@ -21,26 +21,26 @@ use crate::ledger::{PublicKey, State};
 /// Every setting.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Whose place the program takes.
+    /// The compatibility mode.
     pub compat_mode: CompatMode,
     /// Which of several auditors on this host it is.
     pub instance: Option<Instance>,
     /// The server and how it is reached.
     pub server: ServerSettings,
-    /// What is checked, and when.
+    /// The settings of the checks.
     pub audit: AuditSettings,
-    /// Where it is kept what is trusted.
+    /// The location of the trusted states.
     pub trust: TrustSettings,
-    /// How it is told.
+    /// The settings of reports.
     pub report: ReportSettings,
-    /// Who watches, and is notified.
+    /// The settings of monitoring and notifications.
     pub monitoring: MonitoringSettings,
 }
 
 /// One server and how it is reached.
 #[derive(Clone, Debug)]
 pub struct ServerSettings {
-    /// What its trusted states are filed under.
+    /// The label of its trusted states.
     pub name: String,
     /// Host name or IP address, an IPv6 one without brackets.
     pub address: String,
@@ -50,7 +50,7 @@ pub struct ServerSettings {
     pub transport: Transport,
     /// The files that certificates and keys are read from again.
     pub transport_files: Option<TransportFiles>,
-    /// Who logs in.
+    /// The login.
     pub login: Login,
     /// The file that the password is read from again.
     pub password_file: Option<PasswordFile>,
@@ -75,14 +75,14 @@ pub(super) fn authority(address: &str, port: u16) -> String {
     }
 }
 
-/// How the bytes travel.
+/// The transport to the server.
 #[derive(Clone, Debug)]
 pub enum Transport {
-    /// As they are.
+    /// Unencrypted.
     Plain,
     /// TLS: the server shows a certificate.
     Tls {
-        /// Who vouches for it.
+        /// The CAs that are trusted.
         roots: Roots,
         /// The name in it; `None`: the address.
         server_name: Option<String>,
@@ -93,14 +93,14 @@ pub enum Transport {
         certificate: String,
         /// Our private key.
         key: Secret,
-        /// Who vouches for the server.
+        /// The CAs that are trusted for the server.
         authorities: String,
         /// The name in the server's certificate.
         server_name: String,
     },
 }
 
-/// Who vouches for a server's certificate.
+/// The CAs that are trusted for a server's certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Roots {
     /// Those that the system trusts.
@@ -109,7 +109,7 @@ pub enum Roots {
     Pem(String),
 }
 
-/// Who logs in.
+/// A user name and its password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Login {
     /// User.
@@ -118,7 +118,7 @@ pub struct Login {
     pub password: Secret,
 }
 
-/// What is checked, and when.
+/// The settings of the checks.
 #[derive(Clone, Debug)]
 pub struct AuditSettings {
     /// Which databases.
@@ -127,19 +127,19 @@ pub struct AuditSettings {
     pub run_mode: RunMode,
     /// From one cycle to the next; also what "overdue" is measured by.
     pub interval: Duration,
-    /// What every state must be signed by.
+    /// The required signatures of every state.
     pub signatures: Signatures,
     /// States to start from.
     pub pins: Vec<Pin>,
-    /// What becomes of a database of which nothing is trusted.
+    /// The treatment of a database without a trusted state.
     pub first_use: FirstUse,
     /// A database that has not grown for so long is worth an alert.
     pub max_idle: Option<Duration>,
     /// Most transactions read to put a linear advance together.
     pub max_fetch: u64,
-    /// What of the values is read.
+    /// The values to read.
     pub values: Values,
-    /// Bytes that the mirrors of all transactions' hashes may take; `None`: none is kept.
+    /// Bytes that the mirrors of all transactions' hashes may take; `None` if there is no mirror.
     pub mirror: Option<u64>,
 }
 
@@ -152,7 +152,7 @@ pub enum RunMode {
     UntilStopped,
 }
 
-/// What every state must be signed by.
+/// The required signatures of every state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Signatures {
     /// Nothing: signatures are not looked at.
@@ -182,7 +182,7 @@ pub enum FirstUse {
     Refuse,
 }
 
-/// What of the values is read.
+/// The values to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Values {
     /// Transactions drawn each cycle and database.
@@ -214,45 +214,45 @@ pub enum NewValues {
 /// A state that the operator knows to be good.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pin {
-    /// Of this database.
+    /// The database.
     pub database: String,
     /// Transaction (from 1) and hash.
     pub state: State,
 }
 
-/// As it is given.
+/// Formats the pin as it is given.
 impl fmt::Display for Pin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.database, self.state)
     }
 }
 
-/// Where it is kept what is trusted.
+/// The location of the trusted states.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrustSettings {
     /// Everything.
     pub directory: PathBuf,
-    /// The trusted states, where they are not to be in `directory`.
+    /// The directory of the trusted states, if it is not `directory`.
     pub roots: Option<PathBuf>,
 }
 
-/// How it is told.
+/// The settings of reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReportSettings {
-    /// For people or for programs.
+    /// The format of reports.
     pub format: Format,
-    /// When anything is said at all.
+    /// Whether reports without findings are printed.
     pub verbosity: Verbosity,
     /// The least important log line that is written.
     pub log_level: LevelFilter,
-    /// What a log line looks like.
+    /// The format of log lines.
     pub log_format: LogFormat,
 }
 
-/// What a log line looks like.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people.
+    /// Text for people.
     Text,
     /// One JSON object.
     Json,
@@ -261,36 +261,36 @@ pub enum LogFormat {
 /// The settings of monitoring and notifications.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MonitoringSettings {
-    /// Where metrics, probes and the status page are served; `None`: nowhere.
+    /// The address that serves metrics, probes and the status page; `None` if there is none.
     pub listen: Option<Listen>,
-    /// Who is notified, and how.
+    /// The receivers of notifications.
     pub notify: NotifySettings,
     /// The heartbeat.
     pub heartbeat: Option<HeartbeatSettings>,
-    /// What requests of HTTP go through.
+    /// The proxies for HTTP requests.
     pub proxies: Proxies,
     /// The auditors that checkpoints are compared with.
     pub peers: Vec<PeerSettings>,
-    /// How many of them must have confirmed a database within three intervals.
+    /// The number of peers that must have confirmed a database within three intervals.
     pub peers_required: usize,
     /// The key that checkpoints are signed with; `None`: there are none.
     pub signer: Option<Arc<SignerKey>>,
 }
 
-/// Another auditor of the same server, whose checkpoints are compared with what is trusted here.
+/// Another auditor of the same server, whose checkpoints are compared with the trusted states.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerSettings {
-    /// What it is called: the name that all of its keys have.
+    /// Its name, which all of its keys have.
     pub name: KeyName,
     /// Its monitoring port.
     pub url: Url,
     /// Its public keys. Each of them counts: a new one takes over from an old one without a gap.
     pub keys: Vec<VerifierKey>,
-    /// Who vouches for it.
+    /// The CAs that are trusted for it.
     pub roots: Roots,
-    /// What the request goes through.
+    /// The proxy of the request.
     pub proxy: Option<Proxy>,
-    /// Who logs in at what stands before it, by HTTP basic authentication (RFC 7617).
+    /// The login to a server in front of it, by HTTP basic authentication (RFC 7617).
     pub login: Option<Login>,
 }
 
@@ -303,12 +303,12 @@ pub struct Listen {
     pub port: u16,
 }
 
-/// Who is notified, and how.
+/// The receivers of notifications.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotifySettings {
-    /// Where notifications are POSTed to.
+    /// The URLs to which notifications are POSTed.
     pub webhooks: Vec<Webhook>,
-    /// When there is something to notify the program of.
+    /// The events of which the program is notified.
     pub when: NotifyOn,
     /// Program and words.
     pub exec: Option<Vec<String>>,
@@ -319,39 +319,39 @@ pub struct NotifySettings {
 pub struct Webhook {
     /// The name of its table; `None`: one of `--audit-notification-url`.
     pub name: Option<String>,
-    /// Where.
+    /// The URL.
     pub url: Url,
     /// User and password for the receiver's eyes, never a server's.
     pub login: Login,
-    /// How the request says who sends it.
+    /// The authentication of the request.
     pub auth: Auth,
-    /// What each notification is signed with.
+    /// The key with which each notification is signed.
     pub secret: Option<SigningKey>,
-    /// Who vouches for the receiver.
+    /// The CAs that are trusted for the receiver.
     pub roots: Roots,
-    /// What the request goes through.
+    /// The proxy of the request.
     pub proxy: Option<Proxy>,
-    /// When there is something to notify it of.
+    /// The events of which it is notified.
     pub when: NotifyOn,
 }
 
-/// What is fetched after each cycle that is complete and good.
+/// The URL that is fetched after each complete and good cycle.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeartbeatSettings {
-    /// Where.
+    /// The URL.
     pub url: Url,
-    /// Who vouches for its server.
+    /// The CAs that are trusted for its server.
     pub roots: Roots,
-    /// What the request goes through.
+    /// The proxy of the request.
     pub proxy: Option<Proxy>,
 }
 
-/// How a notification says who sends it.
+/// The authentication of a notification.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Auth {
     /// User and password in the body alone, as immuclient's (protocol.md §7).
     Body,
-    /// In the body, and as HTTP basic authentication (RFC 7617).
+    /// In the body, and also as HTTP basic authentication (RFC 7617).
     Basic,
     /// This value of the `Authorization` header.
     Header(Secret),
@@ -368,7 +368,7 @@ pub enum NotifyOn {
     EveryCheck,
 }
 
-/// For people or for programs.
+/// The format of reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// Lines for people.
@@ -382,6 +382,6 @@ pub enum Format {
 pub enum Verbosity {
     /// Always.
     Normal,
-    /// Only where something is not well.
+    /// Only reports about something that is not well.
     Quiet,
 }

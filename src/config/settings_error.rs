@@ -37,37 +37,37 @@ impl From<SettingsError> for SettingsErrors {
 pub enum SettingsError {
     /// A flag that does not exist, with its dashes.
     UnknownFlag {
-        /// As given.
+        /// The flag as given.
         flag: String,
         /// The real one that is most like it.
         nearest: Option<&'static str>,
     },
     /// A setting by the name that it had in an earlier version.
     FormerSetting {
-        /// As given, and where.
+        /// The name as given, with its source.
         given: String,
         /// Its name of now, in the same form.
         now: String,
     },
     /// A verb that does not exist.
     UnknownCommand {
-        /// As given.
+        /// The command as given.
         command: String,
         /// The real one that is most like it.
         nearest: Option<&'static str>,
     },
     /// A verb that this system has no use for.
     NotHere {
-        /// As it is elsewhere.
+        /// The command in other programs.
         command: &'static str,
-        /// What to do here.
+        /// The action for this program.
         instead: &'static str,
     },
     /// A verb of an earlier version.
     FormerCommand {
-        /// As it was.
+        /// The former command.
         command: &'static str,
-        /// What does its work now.
+        /// The present command for its work.
         now: &'static str,
     },
     /// A flag of another verb.
@@ -97,33 +97,33 @@ pub enum SettingsError {
         flag: &'static str,
         /// The other one.
         other: &'static str,
-        /// What to do.
+        /// The action that solves it.
         remedy: &'static str,
     },
     /// A word behind a verb that is none of those that it takes.
     BadWord {
         /// The verb.
         command: &'static str,
-        /// What a right one looks like.
+        /// The expected form.
         wanted: String,
     },
     /// A flag at the end that needs a value.
     NoValue {
         /// Without dashes.
         flag: &'static str,
-        /// What its value is called.
+        /// The name of its value.
         argument: &'static str,
     },
     /// A word that the verb has no use for.
     UnexpectedWord {
         /// The verb.
         command: &'static str,
-        /// As given.
+        /// The word as given.
         word: String,
     },
     /// A verb without what it needs.
     Incomplete {
-        /// How it is used.
+        /// The usage.
         usage: String,
     },
     /// An argument or variable that is not UTF-8.
@@ -133,9 +133,9 @@ pub enum SettingsError {
     },
     /// A key that does not exist.
     UnknownKey {
-        /// As given.
+        /// The key as given.
         key: String,
-        /// Where it stands.
+        /// Its source.
         source: Source,
         /// The real one that is most like it.
         nearest: Option<&'static str>,
@@ -144,49 +144,49 @@ pub enum SettingsError {
     BadValue {
         /// The setting.
         flag: &'static str,
-        /// Where it stands.
+        /// Its source.
         source: Source,
-        /// As given; `None` for a secret.
+        /// The value as given; `None` for a secret.
         value: Option<String>,
-        /// What a right one looks like.
+        /// The expected form.
         wanted: String,
     },
     /// A value of a TOML type that the setting cannot have.
     BadType {
         /// The setting.
         flag: &'static str,
-        /// Where it stands.
+        /// Its source.
         source: Source,
-        /// What stands there.
+        /// The type that was found.
         found: &'static str,
-        /// What should.
+        /// The expected type.
         wanted: &'static str,
     },
     /// A table such as `[[receiver]]` that cannot be used.
     BadTable {
         /// Its name.
         table: &'static str,
-        /// Where it begins.
+        /// The source of its begin.
         source: Source,
-        /// What is wrong with it.
+        /// The error.
         fault: String,
     },
     /// A settings file that is no TOML.
     BadToml {
-        /// Where.
+        /// The source.
         source: Source,
-        /// What is wrong there.
+        /// The error.
         fault: String,
     },
     /// A file that a setting names and that cannot be used.
     BadFile {
         /// The setting.
         flag: &'static str,
-        /// Where it stands.
+        /// Its source.
         source: Source,
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The error.
         fault: String,
     },
     /// A settings file in one of the usual places that is there and cannot be read.
@@ -200,23 +200,23 @@ pub enum SettingsError {
     NoFile {
         /// The setting that should.
         flag: &'static str,
-        /// What needs it.
+        /// The setting that needs it.
         by: &'static str,
     },
     /// A setting of immugw's, in immuclient's place.
     OfImmugw {
         /// The setting.
         flag: &'static str,
-        /// Where it stands.
+        /// Its source.
         source: Source,
     },
-    /// In immugw's place, and not told to audit.
+    /// Immugw compatibility mode without an audit.
     NotAuditing,
-    /// No place to keep trusted states in.
+    /// No directory for trusted states.
     NoDirectory,
 }
 
-/// The setting and where its value comes from: `--flag`, or `name (source)`.
+/// The setting and the source of its value: `--flag`, or `name (source)`.
 struct At<'a>(&'a str, &'a Source);
 
 impl fmt::Display for At<'_> {

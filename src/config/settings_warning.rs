@@ -13,7 +13,7 @@ use crate::text::shell_value;
 pub enum SettingsWarning {
     /// The password that every immudb server begins with is in use.
     DefaultPassword,
-    /// `ps` showed a password until it was overwritten, and a shell's history may keep it.
+    /// `ps` showed a password until it was overwritten, and a shell's history may still have it.
     PasswordOnCommandLine {
         /// Without dashes.
         flag: &'static str,
@@ -44,7 +44,7 @@ pub enum SettingsWarning {
     Proxied {
         /// Scheme, host and port of their URL.
         url: String,
-        /// The proxy, and who named it.
+        /// The proxy, and the source of the setting.
         proxy: String,
     },
     /// A private key file that others can read.
@@ -56,14 +56,14 @@ pub enum SettingsWarning {
     LittleMemory {
         /// The limit, in MiB.
         allowed: u64,
-        /// What is needed, in MiB.
+        /// The required memory, in MiB.
         needed: u64,
         /// `--max-recv-msg-size`, in bytes.
         size: i32,
     },
     /// A variable of ours that names no setting.
     UnknownVariable {
-        /// As it is.
+        /// The name as given.
         name: String,
         /// The real one that is most like it.
         nearest: Option<String>,
@@ -72,7 +72,7 @@ pub enum SettingsWarning {
     NoEffect {
         /// Without dashes.
         flag: &'static str,
-        /// Where it stands.
+        /// Its source.
         source: Source,
         /// The other one.
         needs: &'static str,
@@ -81,28 +81,28 @@ pub enum SettingsWarning {
     Renamed {
         /// Without dashes.
         flag: &'static str,
-        /// Where it stands.
+        /// Its source.
         source: Source,
         /// Its name now.
         now: &'static str,
     },
     /// The working directory, which the settings file of immuclient or immugw names for its own states.
     WorkingDirectory {
-        /// Where it stands.
+        /// Its source.
         source: Source,
     },
     /// A key of immuclient's that an audit has no use for.
     UnusedKey {
         /// The key.
         key: String,
-        /// Where it stands.
+        /// Its source.
         source: Source,
     },
     /// A setting of immuclient's that an audit has no use for.
     UnusedSetting {
         /// Without dashes.
         flag: &'static str,
-        /// Where it stands.
+        /// Its source.
         source: Source,
     },
 }

@@ -8,10 +8,10 @@ use crate::ledger::decode_base64;
 
 /// The shortest key in bytes, as Standard Webhooks requires (192 bits).
 const MIN_KEY_BYTES: usize = 24;
-/// What stands before the base64 of a symmetric key.
+/// The prefix of a symmetric key's base64.
 const PREFIX: &str = "whsec_";
-/// Beginnings of what stands beside a key in a receiver's console, and is none: the asymmetric keys of Standard
-/// Webhooks, and a signature's version.
+/// Prefixes of texts near a key in a receiver's console that are not keys: the asymmetric keys of Standard Webhooks,
+/// and a signature's version.
 const NO_KEYS: [&str; 5] = ["whsk_", "whpk_", "v1,", "v1a,", "v1="];
 
 /// A key for HMAC-SHA256. `Debug` does not show it, and it is overwritten when it is dropped.
@@ -19,10 +19,10 @@ const NO_KEYS: [&str; 5] = ["whsk_", "whpk_", "v1,", "v1a,", "v1="];
 pub struct SigningKey(Vec<u8>);
 
 impl SigningKey {
-    /// Reads a key: `whsec_` and its base64, or its bytes as they are.
+    /// Reads a key: `whsec_` and its base64, or its bytes unchanged.
     ///
     /// # Errors
-    /// What a right key looks like, with the mistake where it is a known one.
+    /// The expected form of a key, with the mistake if it is a known one.
     pub fn read(text: &str) -> Result<SigningKey, String> {
         let wanted = |mistake: &str| {
             format!(

@@ -1,12 +1,12 @@
-//! Where a setting's value came from.
+//! The source of a setting's value.
 
 use std::fmt;
 use std::path::PathBuf;
 
-/// Where a setting's value came from, weakest first.
+/// The source of a setting's value, weakest first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// Nobody said otherwise.
+    /// The default, because no other source has a value.
     Default,
     /// A settings file.
     File {

@@ -1,4 +1,4 @@
-//! The table of settings: each one is named here, once.
+//! The table of settings, in which each one is named once.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ use crate::sys::words;
 
 /// No duration: 0 switches the setting off.
 const OFF: Duration = Duration::ZERO;
-/// The shortest duration there is a unit for.
+/// The shortest duration that has a unit.
 const TICK: Duration = Duration::from_millis(1);
 
 /// Every setting, in the order in which help lists them: those of one section together.
@@ -197,7 +197,7 @@ pub(super) fn find_by_former_name(name: &str) -> Option<&'static Setting> {
     names.and_then(|(_, now)| find(now))
 }
 
-/// What `--log-level` may be.
+/// The values of `--log-level`.
 #[rustfmt::skip]
 const LEVELS: &[Word] = &[
     ("off", |d| d.log_level = Some(LevelFilter::Off)),
@@ -208,32 +208,32 @@ const LEVELS: &[Word] = &[
     ("trace", |d| d.log_level = Some(LevelFilter::Trace)),
 ];
 
-/// What `--log-format` may be.
+/// The values of `--log-format`.
 const LOG_FORMATS: &[Word] = &[
     ("text", |d| d.log_format = Some(LogFormat::Text)),
     ("json", |d| d.log_format = Some(LogFormat::Json)),
 ];
 
-/// What `--audit-notification-auth` may be.
+/// The values of `--audit-notification-auth`.
 const AUTHS: &[Word] = &[
     ("body", |d| d.notification_auth = Some(Auth::Body)),
     ("basic", |d| d.notification_auth = Some(Auth::Basic)),
 ];
 
-/// What `--audit-notify` may be.
+/// The values of `--audit-notify`.
 const NOTIFY: &[Word] = &[
     ("changes", |d| d.notify = Some(NotifyOn::Changes)),
     ("every-check", |d| d.notify = Some(NotifyOn::EveryCheck)),
 ];
 
-/// What `--audit-signature` may be.
+/// The values of `--audit-signature`.
 #[rustfmt::skip]
 const SIGNATURES: &[Word] = &[
     ("ignore", |d| d.signatures = Some(OwnSignatures::Ignore)),
     ("validate", |d| d.signatures = Some(OwnSignatures::Validate)),
 ];
 
-/// Keys of an immuclient.toml that an audit has no use for and no flag says.
+/// Keys of an immuclient.toml that have no use in an audit and no flag.
 pub(super) const UNUSED_KEYS: [&str; 7] = [
     "address", "auth", "detached", "logfile", "network", "pidfile", "port",
 ];

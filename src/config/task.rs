@@ -16,14 +16,14 @@ pub enum CompareSource {
     File(PathBuf),
     /// Its checkpoints, known by keys of one name.
     Checkpoints(PathBuf, Vec<VerifierKey>),
-    /// Its `/states`, and who vouches for its server.
+    /// The URL of its `/states`, and the CAs that are trusted for its server.
     Url { url: Url, roots: Roots },
 }
 
-/// What is to be done with the settings.
+/// The task that uses the settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Task {
-    /// Says what is wrong with the settings, and what a start would warn of.
+    /// Report the errors in the settings, and the warnings of a start.
     Check,
     /// Audit: once or for ever, as the settings say.
     Audit,
@@ -38,7 +38,7 @@ pub enum Task {
     StatusOfAll(AllInstances),
     /// Ask the running auditor how it is.
     Health,
-    /// Say where a database was tampered with.
+    /// Report where a database was tampered with.
     Locate(LocateTask),
     /// List, show, close or adopt alarms.
     Alarm(AlarmTask),
@@ -46,7 +46,7 @@ pub enum Task {
     Acknowledge(AcknowledgeTask),
     /// The service.
     Service(ServiceTask),
-    /// What is trusted.
+    /// The trusted states.
     States(StatesTask),
     /// Hold another auditor's export against what is trusted.
     Compare(CompareSource),
@@ -54,11 +54,11 @@ pub enum Task {
     Checkpoint(CheckpointTask),
     /// The key that they are signed with.
     Key(KeyTask),
-    /// Findings, as they are kept.
+    /// Stored findings.
     Evidence(EvidenceTask),
     /// The embedded ledger.
     Drill(Drill),
-    /// Send a notification that says it is a test.
+    /// Send a test notification.
     NotifyTest,
 }
 
@@ -78,7 +78,7 @@ pub struct AllInstances {
 pub enum AlarmTask {
     /// List alarms.
     List {
-        /// Of this database; `None`: of all.
+        /// The database; `None` for all.
         database: Option<String>,
         /// Open ones, or all.
         which: ListedAlarms,
@@ -88,13 +88,13 @@ pub enum AlarmTask {
         /// Its ID.
         alarm: String,
     },
-    /// Close alarms and keep the trusted state.
+    /// Close alarms and leave the trusted state unchanged.
     Close(ClosedAlarms),
     /// Trust the state that the evidence of one alarm names.
     Adopt {
         /// Its ID.
         alarm: String,
-        /// Whether the operator is still to be asked.
+        /// Whether the operator must still be asked.
         consent: AdoptConsent,
     },
 }
@@ -138,14 +138,14 @@ pub struct AcknowledgeTask {
     pub disagreement: bool,
 }
 
-/// What is to be located.
+/// The target of `locate`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LocateTask {
-    /// In this database.
+    /// The database.
     pub database: String,
-    /// Held against this, too.
+    /// Another history to compare with.
     pub against: Option<CompareTarget>,
-    /// What is told of values that differ.
+    /// The treatment of values that differ.
     pub values: ShownValues,
 }
 
@@ -163,7 +163,7 @@ pub enum CompareTarget {
     Mirror(PathBuf),
 }
 
-/// What is told of values that differ.
+/// The treatment of values that differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ShownValues {
     /// That they differ.
@@ -172,7 +172,7 @@ pub enum ShownValues {
     Yes,
 }
 
-/// What is to be done with findings.
+/// The task for findings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EvidenceTask {
     /// Name them all.
@@ -183,25 +183,25 @@ pub enum EvidenceTask {
     Verify(PathBuf),
 }
 
-/// What is to be done with signed states. A file is `-` for standard input.
+/// The task for signed states. A file is `-` for standard input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CheckpointTask {
     /// Write one of each database that something is trusted of.
     Export,
     /// Tell those in a file.
     Show(PathBuf),
-    /// Check who confirmed those in a file.
+    /// Check the signers of those in a file.
     Verify {
-        /// Where they are.
+        /// The file.
         file: PathBuf,
-        /// Whose word counts; at least one.
+        /// The keys that count; at least one.
         keys: Vec<VerifierKey>,
-        /// How many of them must have confirmed each.
+        /// The number of them that must have confirmed each.
         required: u64,
     },
 }
 
-/// What is to be done with the key that signs checkpoints.
+/// The task for the key that signs checkpoints.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyTask {
     /// Make one, in a new file.
@@ -215,38 +215,38 @@ pub enum KeyTask {
     Show(PathBuf),
 }
 
-/// What is to be done about the service.
+/// The task for the service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ServiceTask {
     /// Make and start it.
     Install(Installation),
     /// Stop it and take it away.
     Uninstall {
-        /// States, settings and user too?
+        /// Whether states, settings and user are also removed.
         purge: bool,
-        /// What was installed.
+        /// The installed files.
         installation: Installation,
     },
     /// Hand this on to systemd.
     Control(Control, Option<Instance>),
 }
 
-/// What is installed, and where.
+/// The installed service and its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Installation {
     /// The instance; `None`: the service without one.
     pub instance: Option<Instance>,
     /// The service's settings file.
     pub config: PathBuf,
-    /// What is to be set there.
+    /// The parameters to set in it.
     pub parameters: Vec<Parameter>,
-    /// Where states are kept, as far as settings say.
+    /// The directories of states, as far as settings name them.
     pub directories: Vec<PathBuf>,
-    /// Is it only to be shown?
+    /// Whether it is only printed.
     pub dry_run: bool,
 }
 
-/// What systemd is asked for.
+/// The request to systemd.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Control {
     /// Start it.
@@ -259,7 +259,7 @@ pub enum Control {
     Status,
 }
 
-/// What is to be done with what is trusted.
+/// The task for the trusted states.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StatesTask {
     /// Write it for another auditor.
@@ -270,7 +270,7 @@ pub enum StatesTask {
     Import {
         /// Its file, or a folder that holds such files.
         path: PathBuf,
-        /// Does what the server contradicts become an alarm?
+        /// Whether a state that the server contradicts becomes an alarm.
         alarm: bool,
     },
     /// Trust nothing of a database any more.
@@ -280,7 +280,7 @@ pub enum StatesTask {
     },
 }
 
-/// What the embedded ledger is to do.
+/// The task of the embedded ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Drill {
     /// Name every lie.
@@ -290,13 +290,13 @@ pub enum Drill {
         /// This lie alone.
         lie: Option<String>,
     },
-    /// Keep it running.
+    /// Let it run.
     Serve {
         /// 0: any free port.
         port: u16,
-        /// How many databases.
+        /// The number of databases.
         databases: u64,
-        /// How many histories it shows.
+        /// The number of histories that it shows.
         views: u64,
         /// A lie to tell.
         lie: Option<String>,

@@ -17,7 +17,7 @@ use super::table::TABLE;
 use super::{Process, SettingsErrors, completions, environment, flags, help, man};
 use crate::checkpoint::{KeyName, SignerKey};
 
-/// What a full path begins with.
+/// The begin of a full path.
 const ROOT: &str = if cfg!(windows) { "C:/" } else { "/" };
 
 /// A directory of its own, gone with it.

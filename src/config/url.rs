@@ -1,4 +1,4 @@
-//! A URL of HTTP: shown as scheme, host and port alone, for path and query may hold a token.
+//! A URL of HTTP. Only scheme, host and port are printed, because path and query may have a token.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -7,7 +7,7 @@ use ureq::http::Uri;
 
 /// The length limit of a URL, in bytes.
 const MAX_URL_BYTES: usize = 2048;
-/// Stands for what is not shown.
+/// The text that replaces a hidden part.
 const HIDDEN: &str = "***";
 
 /// An `http` or `https` URL. `Display` and `Debug` show scheme, host and port.
@@ -15,11 +15,11 @@ const HIDDEN: &str = "***";
 pub struct Url(String);
 
 impl Url {
-    /// Reads an `http` or `https` URL with a host, and without a password in it (RFC 3986 §3.2.1, §7.5), by the parser
-    /// that is asked again when the URL is used.
+    /// Reads an `http` or `https` URL with a host and without a password (RFC 3986 §3.2.1, §7.5). The parser is the
+    /// one that is also used when the URL is requested.
     ///
     /// # Errors
-    /// What a right URL looks like.
+    /// The expected form of a URL.
     pub fn read(text: &str) -> Result<Url, String> {
         let text = text.trim();
         if text.contains(HIDDEN) {
@@ -38,7 +38,7 @@ impl Url {
         )
     }
 
-    /// Returns the whole URL, for the one place that asks for it.
+    /// Returns the whole URL, for the one place that requests it.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -56,7 +56,7 @@ impl Url {
         scheme.eq_ignore_ascii_case("https")
     }
 
-    /// Returns scheme, host and port, with a mark where there is more.
+    /// Returns scheme, host and port, with a mark if there is more.
     pub fn masked(&self) -> String {
         masked(&self.0).unwrap_or_else(|| HIDDEN.to_owned())
     }
@@ -94,8 +94,8 @@ pub(super) fn is_loopback(address: &str) -> bool {
     }
 }
 
-/// Returns what may be shown of a text that should be a URL: scheme, host and port, and marks for the rest; `None` if it
-/// is not known where they end.
+/// Returns the part of a text that may be shown if it should be a URL: scheme, host and port, and marks for the rest.
+/// Returns `None` if the end of these parts is not known.
 pub(super) fn masked(text: &str) -> Option<String> {
     let text = text.trim();
     let (scheme, rest) = text.split_once("://")?;

@@ -11,10 +11,10 @@ use crate::checkpoint::VerifierKey;
 use crate::ledger::{State, decode_base64};
 use crate::sys;
 
-/// What a right value looks like.
+/// The expected form of a value.
 pub(super) type Wanted = String;
 
-/// Units of a duration, in milliseconds; the longest name first where one begins like another.
+/// Units of a duration, in milliseconds; the longest name first if one begins like another.
 const UNITS: [(&str, u64); 4] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)];
 
 /// The longest duration of a setting: a longer one is probably a mistake.
@@ -148,11 +148,11 @@ pub(super) fn peer(text: &str) -> Result<(Url, VerifierKey), Wanted> {
     })
 }
 
-/// Checks that no two addresses have keys of one name: metrics and files know a peer by that name. Several keys of one name
-/// at one address are those of one auditor, an old one and a new one.
+/// Checks that no two addresses have keys with one name, because metrics and files know a peer by that name. Several
+/// keys with one name at one address are an old and a new key of one auditor.
 ///
 /// # Errors
-/// What is wanted.
+/// The expected form.
 pub(super) fn one_url_a_name(peers: &[(Url, VerifierKey)]) -> Result<(), Wanted> {
     let names_another = |(url, key): &(Url, VerifierKey)| {
         let mut others = peers.iter();

@@ -56,10 +56,10 @@ struct Meant {
     compat_mode: CompatMode,
     arguments: Vec<String>,
     words: Vec<String>,
-    /// In the order in which each setting was given last.
+    /// The given settings, in the order in which each was given last.
     given: Vec<(&'static Setting, Vec<String>)>,
     secrets: Vec<String>,
-    /// How each problem begins.
+    /// The begin of each problem.
     problems: Vec<String>,
 }
 
