@@ -1,4 +1,4 @@
-//! How long things took: counts in buckets, as Prometheus sums them up.
+//! Durations: counts in buckets, as Prometheus sums them up.
 
 #![forbid(unsafe_code)]
 

@@ -1,4 +1,4 @@
-//! How a URL of the settings is asked: within a time, TLS verified, and not led elsewhere.
+//! HTTP requests to the URLs of the settings: within a time, with TLS verified, and without redirects.
 
 use std::io::ErrorKind;
 use std::time::Duration;

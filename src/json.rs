@@ -1,5 +1,5 @@
-//! A reader of JSON (RFC 8259), for what another auditor tells: bounded, and never wrong about where
-//! a text ends. Writing it is `report`'s.
+//! A reader of JSON (RFC 8259) for another auditor's responses. It is bounded and always finds the right end of a
+//! text. The writer of JSON is `report`.
 
 #![forbid(unsafe_code)]
 
@@ -11,7 +11,7 @@ const MAX_DEPTH: usize = 16;
 /// A value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Json {
-    /// `null`, `true` or `false`: what nobody asks for.
+    /// `null`, `true` or `false`, which no caller uses.
     Word(&'static str),
     /// A number as it is written.
     Number(String),

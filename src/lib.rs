@@ -1,4 +1,4 @@
-//! immuaudit watches immudb servers and says, with proof, when one of them has rewritten history.
+//! immuaudit audits immudb servers and proves it if one of them has rewritten history.
 
 #![deny(
     unsafe_code,
