@@ -21,11 +21,11 @@ pub(super) fn watchdog(call_timeout: Duration) -> Duration {
         .max(LEAST_WATCHDOG)
 }
 
-/// Where systemd listens; nowhere, where nobody asked to be told.
+/// The connection to systemd's socket; none if no service manager requested reports.
 #[derive(Debug, Default)]
 pub struct SdNotify {
     to: Option<NotifySocket>,
-    /// How often a sign of progress is sent at most; `None`: nobody watches.
+    /// The shortest time between two reports of progress; `None` if there is no watchdog.
     every: Option<Duration>,
     last: Cell<Option<Instant>>,
 }
@@ -46,11 +46,11 @@ impl SdNotify {
         })
     }
 
-    /// Tells a socket of this path (`@name`: an abstract one), which wants a sign of progress each
-    /// time so long has passed.
+    /// Reports to the socket with this path (`@name`: an abstract one), which expects progress within each
+    /// `watchdog` time.
     ///
     /// # Errors
-    /// No such address can be, or the system refuses a socket.
+    /// No such address can exist, or the system refuses a socket.
     pub fn to(path: &OsStr, watchdog: Option<Duration>) -> io::Result<SdNotify> {
         Ok(SdNotify {
             to: Some(NotifySocket::to(path)?),
@@ -90,7 +90,7 @@ impl SdNotify {
         self.every.unwrap_or(Duration::MAX)
     }
 
-    /// Tells one line about how it is going, for `systemctl status`; it is only made where somebody asked to be told.
+    /// Reports a status line for `systemctl status`; the line is only made if reports were requested.
     pub fn status(&self, line: impl FnOnce() -> String) {
         if self.to.is_some() {
             self.send(&format!("STATUS={}", line().replace('\n', " ")));

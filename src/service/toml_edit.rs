@@ -39,8 +39,8 @@ pub fn set_keys(text: &str, keys: &[(&str, &str)]) -> Result<String, String> {
     Ok(format!("{before}{newline}{added}{tables}"))
 }
 
-/// Returns the byte where the first table begins, with the comments right above it: behind its header, a key would be its
-/// own.
+/// Returns the byte position of the first table, with the comments directly above it: after its header, a key
+/// would belong to the table.
 fn before_tables(text: &str) -> usize {
     let Ok(table) = DeTable::parse(text) else {
         return text.len();

@@ -10,19 +10,19 @@ use super::facts::read;
 use super::unit::USER;
 use crate::config::{INSTANCES, Instance};
 
-/// The template's unit file, written here unless the system's package brings the same.
+/// The template's unit file, which is written here unless the system's package contains it.
 pub(super) const TEMPLATE: &str = "/etc/systemd/system/immuaudit@.service";
 /// That of the Debian package.
 const PACKAGED: &str = "/usr/lib/systemd/system/immuaudit@.service";
-/// The first port that an instance is given.
+/// The first port for an instance.
 const FIRST_PORT: u16 = 10477;
 
-/// What is there already of an instance, and of others.
+/// The existing files and users of an instance, and of others.
 #[derive(Clone, Debug, Default)]
 pub struct InstanceFacts {
     /// The user of the instance's name.
     pub user: Option<Account>,
-    /// Is there a group of that name?
+    /// Whether there is a group of that name.
     pub group: bool,
     /// The template's text, as `install` wrote it.
     pub template: Option<String>,
@@ -30,9 +30,9 @@ pub struct InstanceFacts {
     pub packaged: Option<String>,
     /// The text of the drop-in.
     pub drop_in: Option<String>,
-    /// What Prometheus reads.
+    /// The instance's file for Prometheus.
     pub target: Option<String>,
-    /// Is there a password file of the instance's name?
+    /// Whether there is a password file of the instance's name.
     pub password: bool,
     /// Ports of other instances.
     pub taken: BTreeSet<u16>,
@@ -40,7 +40,7 @@ pub struct InstanceFacts {
     pub others: usize,
 }
 
-/// Where the files of an instance are.
+/// The paths of the files of an instance.
 pub(super) struct Paths {
     pub unit: String,
     pub user: String,

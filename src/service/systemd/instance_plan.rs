@@ -148,7 +148,7 @@ fn without_first_line(text: &str) -> &str {
     text.split_once('\n').map_or("", |(_, rest)| rest)
 }
 
-/// Writes or removes a file, where it is not as it is wanted.
+/// Writes or removes a file, if it differs from the wanted content.
 fn replace(steps: &mut Vec<Step>, path: &Path, there: Option<&str>, wanted: Option<String>) {
     match wanted {
         Some(wanted) if there != Some(&wanted) => steps.push(Step::Write {

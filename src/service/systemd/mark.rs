@@ -7,7 +7,7 @@ pub(super) const UNIT: &str = "# written by: immuaudit audit-mode install";
 /// The first line of every settings file that `install` makes.
 pub(super) const SETTINGS: &str =
     "# settings of immuaudit: every one is shown by immuaudit --help --all\n";
-/// What the user that `install` makes is said to be for.
+/// The description of the user that `install` creates.
 pub(super) const COMMENT: &str = "audits immudb, made by immuaudit audit-mode install";
 
 /// Returns whether `install` wrote a unit.

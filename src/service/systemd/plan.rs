@@ -18,21 +18,21 @@ use crate::service::toml_edit::set_keys;
 pub struct Service {
     /// The program that runs as it.
     pub program: PathBuf,
-    /// Whose place it takes.
+    /// The program that the service replaces.
     pub persona: CompatMode,
     /// Its settings file.
     pub config: PathBuf,
-    /// What is to be written there.
+    /// The parameters for the settings file.
     pub parameters: Vec<Parameter>,
-    /// Where it keeps states, as far as settings say.
+    /// The directories of its states, as far as the settings give them.
     pub directories: Vec<PathBuf>,
     /// Deadline of each call.
     pub call_timeout: Duration,
-    /// What it may take, in MiB.
+    /// The memory limit, in MiB.
     pub memory: u64,
 }
 
-/// What goes with the service.
+/// The data that is removed with the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purge {
     /// The unit alone.
@@ -45,9 +45,9 @@ pub enum Purge {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan(pub Vec<Step>);
 
-/// Where a program goes that the service could not reach where it is.
+/// The path to which a program is copied that the service could not reach at its present path.
 const PROGRAM: &str = "/usr/local/bin/immuaudit";
-/// Settings that name files, beside those that end in `-file` and `-ca`.
+/// Settings that name files, in addition to those that end in `-file` and `-ca`.
 const PATHS: [&str; 4] = ["certificate", "pkey", "clientcas", "server-signing-pub-key"];
 /// Folders that the unit hides from the service.
 const HIDDEN: [&str; 5] = ["/home", "/root", "/run/user", "/tmp", "/var/tmp"];
@@ -188,7 +188,7 @@ pub(super) fn remove_settings(service: &Service, there: Option<&str>) -> Step {
     }
 }
 
-/// Refuses to delete states beside a service that somebody else made.
+/// Refuses to delete states if a service exists that `install` did not create.
 fn check_purge(facts: &Facts, is_ours: bool) -> Result<(), String> {
     match (&facts.packaged, facts.active && !is_ours) {
         (Some(unit), _) => Err(format!(
@@ -202,7 +202,8 @@ fn check_purge(facts: &Facts, is_ours: bool) -> Result<(), String> {
     }
 }
 
-/// Refuses to take over what is not the auditor's: systemd too gives the whole of a directory in /var/lib to the service.
+/// Refuses a directory that is not the auditor's: systemd also gives a complete directory in /var/lib to the
+/// service.
 fn check_directories(service: &Service, facts: &Facts) -> Result<(), String> {
     for path in &service.directories {
         let why = match facts.place(path) {
@@ -222,7 +223,7 @@ fn check_directories(service: &Service, facts: &Facts) -> Result<(), String> {
     Ok(())
 }
 
-/// Does a directory belong to the service's user already?
+/// Returns whether a directory already belongs to the service's user.
 fn is_handed_over(facts: &Facts, path: &Path) -> bool {
     let user = facts.user.as_ref().map(|account| account.user);
     matches!(facts.place(path), Place::OfUser(owner) if Some(*owner) == user)

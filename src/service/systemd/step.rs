@@ -17,20 +17,20 @@ use crate::config::{Secret, masked_settings};
 pub enum Step {
     /// Runs a command.
     Run(Vec<String>),
-    /// Writes a file whole, or not at all; one that is there keeps its owner.
+    /// Writes a file atomically; an existing file keeps its owner.
     Write {
-        /// Where.
+        /// The path.
         path: PathBuf,
-        /// What; it may hold passwords.
+        /// The content, which may contain passwords.
         text: Secret,
         /// With which rights.
         mode: u32,
-        /// For whom beside its owner.
+        /// The reader in addition to its owner.
         reader: Reader,
     },
-    /// Gives a file that is there these rights, and the service's group.
+    /// Gives an existing file these rights, and the service's group.
     Permit {
-        /// Where.
+        /// The path.
         path: PathBuf,
         /// Which rights.
         mode: u32,
@@ -42,20 +42,20 @@ pub enum Step {
         /// To there.
         to: PathBuf,
     },
-    /// Makes a directory for the service's user alone, or gives it one of the auditor's that is there.
+    /// Creates a directory for the service's user only, or gives that user an existing directory of the auditor.
     Directory {
-        /// Where.
+        /// The path.
         path: PathBuf,
     },
     /// Removes a file.
     Remove(PathBuf),
-    /// Removes the servers' directories in a directory, and that one if nothing else is in it.
+    /// Removes the servers' directories in a directory, and that directory if nothing else is in it.
     RemoveStates(PathBuf),
     /// Something for the operator to know.
     Note(String),
 }
 
-/// The group that a file is given to.
+/// The group that gets a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reader {
     /// None: it stays as it is.
@@ -64,7 +64,7 @@ pub enum Reader {
     Service,
 }
 
-/// Why a step could not be taken.
+/// The failure of a step.
 #[derive(Debug)]
 pub struct Fault {
     step: String,
@@ -128,7 +128,7 @@ impl Step {
         }
     }
 
-    /// Takes the step.
+    /// Performs the step.
     ///
     /// # Errors
     /// The system refuses, or the command fails.
@@ -217,7 +217,7 @@ fn remove_states(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Hands a word to `systemctl`, and answers whether it went well.
+/// Runs `systemctl` with a command for a unit, and returns whether it succeeded.
 ///
 /// # Errors
 /// There is no `systemctl`.

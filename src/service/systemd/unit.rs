@@ -9,27 +9,27 @@ use crate::service::sd_notify::LEAST_WATCHDOG;
 
 /// The service's name.
 pub const UNIT: &str = "immuaudit.service";
-/// Where its unit file is.
+/// The path of its unit file.
 pub(super) const UNIT_PATH: &str = "/etc/systemd/system/immuaudit.service";
 /// The user and group that it runs as.
 pub const USER: &str = "immuaudit";
-/// Where states are kept that are given no directory: `/var/lib` and this.
+/// The directory of the states if the settings give none, below `/var/lib`.
 const STATE: &str = "immuaudit";
-/// Where systemd makes directories for services.
+/// The directory in which systemd creates directories for services.
 const STATES: &str = "/var/lib";
 
-/// Everything that is not a file's last component of our own making is quoted.
+/// A unit. Every text in it is quoted, except for file names that the program generates.
 pub(super) struct Unit<'a> {
     pub program: &'a Path,
     pub persona: CompatMode,
     pub config: &'a Path,
     pub directories: &'a [PathBuf],
     pub watchdog: Duration,
-    /// What the service may take, in MiB.
+    /// The memory limit of the service, in MiB.
     pub memory: u64,
 }
 
-/// What the default of `--max-recv-msg-size` needs, in MiB.
+/// The memory for the default of `--max-recv-msg-size`, in MiB.
 const LEAST_MEMORY: u64 = 64;
 
 impl Unit<'_> {
@@ -60,7 +60,7 @@ impl Unit<'_> {
         whole.text()
     }
 
-    /// Directories that systemd makes and hands over, by their names below `/var/lib`.
+    /// Returns the directories that systemd creates for the service, by their names below `/var/lib`.
     fn states(&self) -> Vec<&str> {
         let mut states: Vec<&str> = self
             .directories
@@ -73,7 +73,7 @@ impl Unit<'_> {
         states
     }
 
-    /// Directories that are elsewhere.
+    /// Returns the directories that are elsewhere.
     fn others(&self) -> impl Iterator<Item = &Path> {
         let elsewhere = |path: &&PathBuf| below_states(path).is_none();
         self.directories
@@ -83,7 +83,7 @@ impl Unit<'_> {
     }
 }
 
-/// What the units have in common, and what each of them says in its places.
+/// The common text of the units, and the parts that differ.
 struct Whole<'a> {
     /// When it is written again.
     again: &'a str,
