@@ -18,7 +18,7 @@ pub const POLL_INTERVAL: Duration = Duration::from_millis(50);
 pub struct Stop {
     requested: Arc<AtomicBool>,
     reload: Arc<AtomicBool>,
-    /// What signals are taken up for.
+    /// The signals that are taken.
     signals: &'static [Asked],
 }
 
@@ -28,8 +28,8 @@ impl Stop {
         Stop::default()
     }
 
-    /// Stops on SIGINT and SIGTERM too. To be called before any thread is started: the signals are
-    /// blocked in this thread and in those it starts, and taken up by who waits.
+    /// Stops also on SIGINT and SIGTERM. Call it before any thread is started: the signals are blocked in this
+    /// thread and in those that it starts, and waits take them.
     pub fn on_signals() -> Stop {
         Stop::taking(&[Asked::Stop])
     }
@@ -79,7 +79,7 @@ impl Stop {
         }
     }
 
-    /// Takes up a signal that comes within a time.
+    /// Takes a signal that comes within a time.
     fn take_up(&self, time: Duration) {
         if self.signals.is_empty() {
             return;

@@ -33,14 +33,14 @@ pub const MAX_ESCAPED_CHARS: usize = 240;
 pub struct Escaped(String);
 
 impl Escaped {
-    /// Keeps printable ASCII but for quotes and backslashes; all else is escaped as Rust writes
-    /// it. Cut after [`MAX_ESCAPED_CHARS`] characters, with a mark.
+    /// Escapes a text: printable ASCII stays, except for quotes and backslashes; everything else is escaped as
+    /// Rust writes it. The text is cut after [`MAX_ESCAPED_CHARS`] characters, with a mark.
     pub fn new(text: &str) -> Escaped {
         Escaped(escape(text.chars()))
     }
 
-    /// Keeps printable ASCII, so that text which was escaped before it was stored is not escaped twice. All else is
-    /// escaped, and long text is cut as in [`Escaped::new`].
+    /// Escapes a text that may be escaped already: all printable ASCII stays, so that a stored escaped text is not
+    /// escaped twice. Everything else is escaped, and long text is cut as in [`Escaped::new`].
     pub fn of_escaped(text: &str) -> Escaped {
         Escaped(cut(text.chars(), |c| matches!(c, ' '..='~')))
     }

@@ -2,9 +2,9 @@
 
 use super::trim_memory;
 
-/// Takes back one beginning of gRPC's core, which each environment of grpcio makes and none takes back. With the last one
-/// its threads have ended once this returns, unless a connection is still being taken down: then they end with that.
-/// Whatever was begun with gRPC must have been dropped, and the environment's thread must have ended.
+/// Reverts one initialisation of gRPC's core, which each environment of grpcio makes and none reverts. After the
+/// last one, its threads have ended when this returns, unless a connection is still being closed: then they end
+/// with that. All objects of gRPC must have been dropped, and the environment's thread must have ended.
 pub fn end_grpc() {
     unsafe extern "C" {
         fn grpc_shutdown_blocking();

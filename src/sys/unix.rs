@@ -23,8 +23,8 @@ pub use roots::*;
 pub use supervisor::*;
 pub use users::*;
 
-/// Asks for the advisory lock of an open file, without waiting (`flock(2)`). The kernel drops it with
-/// the process, so a lock that a dead process left is no obstacle.
+/// Requests the advisory lock of an open file, without waiting (`flock(2)`). The kernel removes it with the
+/// process, so the lock of a dead process is no obstacle.
 ///
 /// # Errors
 /// The file system has no locks, or too many are held.
@@ -48,8 +48,8 @@ pub fn try_lock(file: &File, lock: Lock) -> io::Result<Locked> {
     }
 }
 
-/// Keeps this process's memory, passwords included, out of core files and away from debuggers of the same
-/// user. `/proc/self/mem` is closed to it from then on.
+/// Keeps this process's memory, including passwords, out of core files and away from debuggers of the same user.
+/// `/proc/self/mem` is closed to it from then on.
 pub fn forbid_core_dumps() {
     let none = libc::rlimit {
         rlim_cur: 0,
@@ -85,8 +85,8 @@ pub fn trim_memory() {
     }
 }
 
-/// Ends the process at once, with what was printed written out. Nothing else is left to do: what counts is on disk, and the
-/// destructors that `exit(3)` runs would take gRPC apart under its own threads.
+/// Ends the process immediately, after flushing its output. Nothing else is left to do: the results are on disk,
+/// and the destructors that `exit(3)` runs would destroy gRPC under its own threads.
 pub fn end(code: u8) -> ! {
     // nobody can be told that it fails
     let _ = io::stdout().flush();
@@ -94,7 +94,7 @@ pub fn end(code: u8) -> ! {
     unsafe { libc::_exit(libc::c_int::from(code)) }
 }
 
-/// Ends this process at once, as `kill -9` does: nothing is flushed and nothing cleaned up.
+/// Ends this process immediately, as `kill -9` does: nothing is flushed or cleaned up.
 #[cfg(feature = "fault-points")]
 pub fn kill_self() -> ! {
     // SAFETY: signals this process alone; no memory is handed over.
@@ -122,7 +122,8 @@ fn numbers(asked: &Asked) -> &'static [libc::c_int] {
     }
 }
 
-/// Blocks the signals that ask for these in this thread and those it starts later, for [`take_signal`] to take up.
+/// Blocks the signals for these requests in this thread and those that it starts later; [`take_signal`] takes
+/// them.
 pub fn block_signals(asked: &[Asked]) {
     let set = signals(asked);
     // SAFETY: set is initialised, and the old mask is not asked for; the default disposition is no
@@ -136,7 +137,7 @@ pub fn block_signals(asked: &[Asked]) {
     }
 }
 
-/// Waits up to `time` for a signal that asks for one of these; `None`: none has come.
+/// Waits up to `time` for a signal for one of these requests; `None` if none has come.
 pub fn take_signal(asked: &[Asked], time: Duration) -> Option<Asked> {
     let set = signals(asked);
     let timeout = libc::timespec {
@@ -151,8 +152,8 @@ pub fn take_signal(asked: &[Asked], time: Duration) -> Option<Asked> {
         .copied()
 }
 
-/// Keeps gRPC from writing to stderr on its own, unless the operator asks for it. To be called
-/// before any thread is started.
+/// Keeps gRPC from writing to stderr on its own, unless the operator requests it. Call it before any thread is
+/// started.
 pub fn silence_grpc() {
     // SAFETY: no other thread reads the environment yet; both strings end in NUL.
     unsafe {
@@ -168,8 +169,8 @@ pub fn socket<S: AsFd>(socket: &S) -> Socket<'_> {
     socket.as_fd()
 }
 
-/// Waits up to `time` until one of the descriptors is ready, has failed or was hung up (`poll(2)`);
-/// tells of each, in order, whether it is.
+/// Waits up to `time` until one of the descriptors is ready, has failed or was hung up (`poll(2)`). Returns for
+/// each, in order, whether it is.
 pub fn wait_ready(descriptors: &[(Socket<'_>, Interest)], time: Duration) -> Vec<bool> {
     let poll = |(descriptor, interest): &(Socket<'_>, Interest)| libc::pollfd {
         fd: descriptor.as_raw_fd(),
@@ -213,8 +214,8 @@ pub fn is_without_ipv6(error: &io::Error) -> bool {
             .contains(&error.raw_os_error())
 }
 
-/// Listens on a port of every IPv6 address, and of every IPv4 address with it, whatever the system's default is (`IPV6_V6ONLY`,
-/// ipv6(7)). The standard library can only listen by that default.
+/// Listens on a port of every IPv6 address and every IPv4 address, whatever the system's default is
+/// (`IPV6_V6ONLY`, ipv6(7)). The standard library can only listen by that default.
 ///
 /// # Errors
 /// There is no IPv6 here, or the port is taken.
@@ -262,7 +263,7 @@ pub fn listen_everywhere(port: u16) -> io::Result<TcpListener> {
     Ok(TcpListener::from(socket))
 }
 
-/// Connections that wait to be accepted, at most: what the standard library asks for.
+/// The maximum number of connections that wait to be accepted: the standard library's value.
 const BACKLOG: libc::c_int = 128;
 
 /// Returns how many descriptors this process may have open.

@@ -11,7 +11,7 @@ use crate::sys::{Creation, Stamp};
 /// The least that the time of a file can differ by.
 pub const TIME_STEP: Duration = Duration::from_nanos(1);
 
-/// What the system says where a disk is full.
+/// The system's error for a full disk.
 pub const DISK_FULL: i32 = libc::ENOSPC;
 
 /// Opens a file without following a link, and without waiting for the other end of a pipe.
@@ -24,7 +24,7 @@ pub fn with_times(options: &mut OpenOptions) -> &mut OpenOptions {
     options.read(true)
 }
 
-/// Opens a file to be read and written; one that is made is for its owner alone.
+/// Opens a file for reading and writing; a new file is accessible for its owner only.
 ///
 /// # Errors
 /// The system refuses.
@@ -70,7 +70,7 @@ pub fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(path).and_then(|directory| directory.sync_all())
 }
 
-/// Reads what is at an offset, as much as comes at once.
+/// Reads the bytes at an offset, as many as one call returns.
 ///
 /// # Errors
 /// The system refuses.
@@ -95,7 +95,7 @@ pub fn stamp(path: &Path) -> Option<Stamp> {
 /// Returns the stamp of an open file.
 ///
 /// # Errors
-/// It cannot be looked at.
+/// The file cannot be examined.
 pub fn stamp_of(file: &File) -> io::Result<Stamp> {
     Ok(stamp_of_metadata(&file.metadata()?))
 }
