@@ -196,7 +196,7 @@ impl Store {
         }
     }
 
-    /// Returns all alarms of a database, closed ones too, in the order in which they were raised.
+    /// Returns all alarms of a database, also closed ones, in the order in which they were raised.
     ///
     /// # Errors
     /// The list is damaged, or the system refuses.

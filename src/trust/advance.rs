@@ -64,10 +64,10 @@ impl Store {
         Ok(trusted)
     }
 
-    /// Replaces the trusted state by one that is proven to extend it, where it is still `before`.
+    /// Replaces the trusted state by one that is proven to extend it, if it is still `before`.
     ///
     /// # Errors
-    /// It was changed meanwhile, the proof is of other states, or it cannot be written.
+    /// The trusted state was changed meanwhile, the proof is of other states, or the state cannot be written.
     pub fn advance(
         &self,
         before: &TrustedState,
@@ -108,10 +108,10 @@ impl Store {
         self.accept_state(&hold, present.tail, trusted)
     }
 
-    /// Records the identity that the trusted state now comes with, where it is still `before`.
+    /// Records the identity that the server now sends with the trusted state, if that is still `before`.
     ///
     /// # Errors
-    /// It was changed meanwhile, or cannot be written.
+    /// The trusted state was changed meanwhile, or cannot be written.
     pub fn note_identity(
         &self,
         before: &TrustedState,
@@ -144,9 +144,9 @@ impl Store {
         self.rewrite_state(&hold, &present, trusted)
     }
 
-    /// Starts from a state that the operator knows. Where one is trusted already, that one is given back, for
-    /// the caller to prove the two against each other. Where the files are damaged, the last good state that they
-    /// name repairs them; the damaged ones are kept beside, as `*.damaged`.
+    /// Starts from a state that the operator knows. If a state is already trusted, returns it, so that the caller
+    /// can prove one against the other. If the files are damaged and name the pinned state as the last good one,
+    /// the pin repairs them; the damaged files stay as `*.damaged`.
     ///
     /// # Errors
     /// The files are damaged and name another state, or cannot be written.

@@ -23,7 +23,7 @@ const MAX_FILE_BYTES: u64 = 16 << 20;
 const HISTORY_HEAD_BYTES: u64 = 4 << 10;
 
 impl Store {
-    /// Writes down that a first state of a database is trusted, before that state is written. A database that is
+    /// Records that a first state of a database is trusted, before that state is written. A database that is
     /// listed twice keeps its first place.
     pub(super) fn record_arrival(&self, hold: &Hold, database: &str) {
         if let Err(failure) = self.append_arrival(hold, database) {
@@ -81,8 +81,8 @@ impl Store {
         found.ok().map(|found| found.len())
     }
 
-    /// Returns the databases in the order of the first times in their histories: those of a directory that has no file
-    /// of arrivals yet.
+    /// Returns the databases of a directory without a file of arrivals, in the order of the first times in their
+    /// histories.
     fn arrivals_by_histories(&self) -> Result<Vec<String>, StoreError> {
         let mut found = BTreeSet::new();
         for name in files::list(&self.roots)? {

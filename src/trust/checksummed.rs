@@ -17,7 +17,7 @@ const FORMAT: i64 = 1;
 pub struct Writer(String);
 
 impl Writer {
-    /// Begins with a line that says what it is, the format, and whose it is.
+    /// Begins with a line that names the kind of file, the format and the server.
     pub fn new(what: &str, server: &str) -> Writer {
         let mut writer = Writer(format!("# {what}\nformat = {FORMAT}\n"));
         writer.text("server", server);

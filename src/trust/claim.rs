@@ -17,7 +17,7 @@ pub struct Claim {
     pub differ: Option<Differ>,
 }
 
-/// Two hashes that should be one, as the auditor computed them.
+/// Two hashes that should be equal, as the auditor computed them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Differ {
     /// The hash that the history requires.
@@ -31,19 +31,19 @@ pub struct Differ {
 pub enum Contradiction {
     /// A value does not hash to the hash in its entry.
     Value,
-    /// The entries hash to another root than the one in the header.
+    /// The entries hash to another root than the header's.
     Entries,
     /// An entry was sent that is not among the transaction's entries.
     NoSuchEntry,
     /// The server itself reports damage.
     Reported,
-    /// Two headers were shown as the same transaction.
+    /// The server sent two headers for the same transaction.
     Header,
     /// The proof of the transaction's place is refused.
     Place,
-    /// The transaction names another hash for the transaction before than that one has.
+    /// The transaction names another hash for the transaction before than that transaction has.
     Chain,
-    /// The transaction was written over a main tree that holds other transactions than the chain.
+    /// The transaction was written over a main tree that contains other transactions than the chain.
     Tree,
 }
 

@@ -16,23 +16,23 @@ const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 
-/// A longer step between two lines is taken for a jump of the clock, or a ledger at rest.
+/// The shortest step between two lines that counts as a jump of the clock, or a ledger at rest.
 const MIN_JUMP_SECONDS: u64 = 2 * DAY;
 /// The number of last lines that are always kept: almost 7 days at an interval of 5 minutes.
 const MIN_KEPT_LINES: usize = 1_900;
-/// Behind those, even within 7 days, an auditor with a shorter interval keeps one line in so long.
+/// The shortest interval between lines before those, even within 7 days, for an auditor with a shorter interval.
 const MIN_LINE_INTERVAL_SECONDS: u64 = 4 * MINUTE;
 /// The number of dropped lines from which on the file is written again.
 const MIN_DROPPED_LINES: usize = 64;
 
-/// Returns whether a history that has grown to so many lines is to be read for what can go: once in as many lines as
-/// have to go, so that not every line costs a reading of them all.
+/// Returns whether a history with this many lines is to be read to find lines to drop. It returns true once for as
+/// many new lines as must be dropped, so that not every line costs a reading of all lines.
 pub(super) fn is_due(lines: usize) -> bool {
     lines > MIN_KEPT_LINES + MIN_DROPPED_LINES && lines % MIN_DROPPED_LINES == 0
 }
 
 impl Store {
-    /// Thins out the history where it has grown. That can wait, so a failure is a warning.
+    /// Thins out the history if it has grown. A failure is only a warning, because it can be done later.
     pub(super) fn compact_history(&self, database: &str) {
         let path = self.history_path(database);
         let compacted = || {

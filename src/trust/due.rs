@@ -13,7 +13,7 @@ pub struct Due {
 }
 
 impl Due {
-    /// Returns how both of two transactions are due, as far as one answer covers both.
+    /// Returns the combination of two transactions that are due, for a response that covers both.
     pub(super) fn join(self, other: Due) -> Due {
         Due {
             since: self.since.min(other.since),
@@ -31,12 +31,12 @@ pub struct Retried {
     pub tx: u64,
 }
 
-/// Neighbours that are due since the same time and for the same reason.
+/// Neighbours that have been due since the same time and for the same reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DueRun {
     /// The first transaction.
     pub first: u64,
-    /// The last one.
+    /// The last transaction.
     pub last: u64,
     /// The reason.
     pub due: Due,
@@ -74,7 +74,7 @@ impl DueRun {
         }
     }
 
-    /// Returns the place of the first one.
+    /// Returns the place of the first transaction.
     pub fn begin(&self) -> Retried {
         self.at(self.first)
     }

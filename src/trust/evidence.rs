@@ -15,18 +15,18 @@ use crate::clock::Timestamp;
 
 const WHAT: &str = "immuaudit: evidence of tampering. `immuaudit evidence show FILE` explains it.";
 
-/// How much evidence is kept.
+/// The limits for evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Files of one database; the first and the last finding are always among them.
+    /// The maximum number of files of one database; the first and the last finding are always among them.
     pub files_of_a_database: usize,
     /// Files of all databases of a server.
     pub files: usize,
     /// Bytes of all databases of a server.
     pub bytes: u64,
-    /// Bytes of one answer; a longer one is cut, and says so.
+    /// The maximum length of one response, in bytes; a longer one is cut, and marked.
     pub answer: usize,
-    /// Bytes of all answers of a finding; what comes behind is left out, and counted.
+    /// The maximum length of all responses of a finding, in bytes; responses after it are left out, and counted.
     pub answers: usize,
 }
 
@@ -47,7 +47,7 @@ impl Limits {
     };
 }
 
-/// A finding as its file tells it.
+/// A finding from its file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Evidence {
     /// The version that wrote it.
@@ -58,11 +58,11 @@ pub struct Evidence {
     pub alarm: String,
     /// When it was found.
     pub found: Timestamp,
-    /// The finding; its `answers` are empty, they are below.
+    /// The finding; its `answers` are empty, because they are stored below.
     pub finding: Finding,
-    /// The answers, as far as they are kept.
+    /// The stored responses.
     pub answers: Vec<Answer>,
-    /// How many answers there was no room for.
+    /// The number of responses that were left out for lack of room.
     pub left_out: u64,
 }
 
@@ -163,8 +163,8 @@ fn answer(table: &Table) -> Result<Answer, FileDamage> {
     })
 }
 
-/// Returns as many answers as there is room for, each cut if it is too long: the last one, which shows the finding,
-/// and the first ones.
+/// Returns as many responses as there is room for, each cut if it is too long: the last one, which proves the
+/// finding, and the first ones.
 fn kept_answers(finding: &Finding, limits: &Limits) -> Vec<Answer> {
     let mut room = limits.answers;
     let mut fitting = |answer: &Answer| {

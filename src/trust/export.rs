@@ -19,12 +19,12 @@ const WHAT: &str = "immuaudit: the trusted states, with their history. `immuaudi
 /// The longest file that is read, in bytes.
 const MAX_EXPORT_BYTES: u64 = 64 << 20;
 
-/// What another auditor trusts.
+/// The trusted states of another auditor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Export {
     /// The version that wrote it.
     pub program: String,
-    /// The server's name where it was written.
+    /// The server's name at the auditor that wrote it.
     pub server: String,
     /// When.
     pub exported: Timestamp,
@@ -41,7 +41,7 @@ pub struct Exported {
     pub states: Vec<State>,
     /// Transactions with values that the server did not have.
     pub absent: Ranges,
-    /// Transactions that were read whole.
+    /// Transactions that were read completely.
     pub whole: Ranges,
 }
 

@@ -19,15 +19,15 @@ pub enum FileKind {
     Identities,
     /// Last verdicts.
     Outcomes,
-    /// What of the values was read.
+    /// The progress of reading the values.
     Values,
-    /// How the words of other auditors compared.
+    /// The comparison with the checkpoints of other auditors.
     Peers,
     /// Facts that an operator acknowledged.
     Acknowledged,
     /// A notification that is to be delivered.
     Outbox,
-    /// What a receiver was notified of.
+    /// The notifications that a receiver got.
     Receivers,
 }
 
@@ -40,9 +40,9 @@ pub enum WriteStep {
     HalfWritten,
     /// All of it is.
     Written,
-    /// It is on disk, under its temporary name.
+    /// The file is on disk, under its temporary name.
     Synced,
-    /// It has the name it is read by.
+    /// The file has its final name.
     Renamed,
     /// And that is on disk.
     DirectorySynced,
@@ -106,11 +106,11 @@ pub fn points() -> Vec<String> {
     replacing.chain(appending).collect()
 }
 
-/// What becomes of a step.
+/// The fate of a step.
 #[cfg(feature = "fault-points")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
-    /// It is done.
+    /// The step is done.
     Done,
     /// The disk is full.
     Full,
@@ -131,14 +131,14 @@ thread_local! {
     static DECIDE: std::cell::RefCell<Option<Decide>> = const { std::cell::RefCell::new(None) };
 }
 
-/// Lets `decide` say what becomes of each step of this thread from now on; `None`: each is done.
+/// Lets `decide` choose the fate of each step of this thread from now on; `None`: each step is done.
 #[cfg(feature = "fault-points")]
 pub fn decide(decide: Option<Decide>) {
     // what is dropped may have its own part in this
     drop(DECIDE.with(|decides| decides.replace(decide)));
 }
 
-/// Ends what this thread does, as a kill would, for a test that catches it.
+/// Ends the work of this thread as a kill would, for a test that catches it.
 #[cfg(feature = "fault-points")]
 pub fn kill() -> ! {
     std::panic::resume_unwind(Box::new(Killed))

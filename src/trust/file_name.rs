@@ -8,7 +8,7 @@ use crate::sys;
 /// Longest escaped name, in bytes, that is used as it is: with its suffixes it must fit into the 255
 /// that file systems allow.
 const MAX_NAME_BYTES: usize = 200;
-/// Bytes of a longer name that are kept before its hash.
+/// The number of bytes of a longer name that stay before its hash.
 const KEPT_NAME_BYTES: usize = 120;
 /// Between the two: no escape begins with a second `%`, so no shorter name has it.
 const CUT: &str = "%%";

@@ -51,7 +51,7 @@ pub fn check_directory(path: &Path) -> Result<(), StoreError> {
 
 #[cfg(test)]
 thread_local! {
-    /// Bytes of files that this thread has read, so that a test can hold them against a budget.
+    /// The number of bytes of files that this thread has read, which a test compares with a budget.
     pub static BYTES_READ: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
@@ -76,8 +76,8 @@ pub fn read(path: &Path, most: u64) -> Result<Option<Vec<u8>>, StoreError> {
     Ok(Some(bytes))
 }
 
-/// Gives a plain file a stamp that it loses when anything is written to it, and returns it; `None` where the system
-/// refuses.
+/// Gives a plain file a stamp that changes when anything is written to the file, and returns it; `None` if the
+/// system refuses.
 pub fn give_stamp(path: &Path) -> Option<Stamp> {
     let file = open(path, sys::with_times(&mut OpenOptions::new())).ok()??;
     let modified = file.metadata().ok()?.modified().ok()?;
@@ -96,7 +96,7 @@ pub fn exists(path: &Path) -> Result<bool, StoreError> {
     }
 }
 
-/// Puts `bytes` in the place of the file, at once and durably.
+/// Replaces the file's content by `bytes`, atomically and durably.
 pub fn replace(kind: FileKind, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     prepare(kind, path, bytes)?;
     publish(kind, path)
@@ -135,7 +135,7 @@ pub fn publish(kind: FileKind, path: &Path) -> Result<(), StoreError> {
     step(kind, WriteStep::DirectorySynced, path)
 }
 
-/// Writes `line` at `offset`, where the good part of the file ends, and cuts off what was behind it.
+/// Writes `line` at `offset`, the end of the valid part of the file, and cuts off the bytes after it.
 pub fn append(path: &Path, offset: u64, line: &[u8]) -> Result<(), StoreError> {
     match open(path, OpenOptions::new().write(true))? {
         Some(file) => write_behind(FileKind::History, path, file, offset, line),
@@ -146,7 +146,8 @@ pub fn append(path: &Path, offset: u64, line: &[u8]) -> Result<(), StoreError> {
     }
 }
 
-/// Adds `lines` to the end of a file, durably, and makes the file if there is none. A kill may leave a part of them.
+/// Adds `lines` to the end of a file, durably, and creates the file if there is none. A kill may leave a part of
+/// them.
 pub fn append_lines(kind: FileKind, path: &Path, lines: &[u8]) -> Result<(), StoreError> {
     let mut file = open_private(path, Creation::IfAbsent)?;
     let end = file
@@ -159,7 +160,7 @@ pub fn append_lines(kind: FileKind, path: &Path, lines: &[u8]) -> Result<(), Sto
     }
 }
 
-/// Writes `bytes` at `end`, where the good part of a file ends, durably, and cuts off what was behind it.
+/// Writes `bytes` at `end`, the end of the valid part of a file, durably, and cuts off the bytes after them.
 fn write_behind(
     kind: FileKind,
     path: &Path,
@@ -189,7 +190,7 @@ fn step(kind: FileKind, step: WriteStep, path: &Path) -> Result<(), StoreError> 
     failpoint::hit(kind, step).map_err(|error| StoreError::system("sync", path, &error))
 }
 
-/// Removes a file; one that is not there is removed already.
+/// Removes a file; a file that does not exist counts as removed.
 pub fn remove(path: &Path) -> Result<(), StoreError> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => {
@@ -211,7 +212,7 @@ pub fn remove_directory(path: &Path) -> Result<(), StoreError> {
     sync_directory_of(path)
 }
 
-/// Moves a damaged file out of the way, where it can be looked at.
+/// Renames a damaged file, so that it can be examined.
 pub fn set_aside(path: &Path) -> Result<(), StoreError> {
     let aside = with_suffix(path, ".damaged");
     match sys::replace(path, &aside) {
@@ -222,8 +223,8 @@ pub fn set_aside(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// Names of the entries of a directory, sorted; none where there is no directory. Names that are not UTF-8
-/// are not ours.
+/// Returns the names of the entries of a directory, sorted; none if there is no directory. Names that are not UTF-8
+/// are not the auditor's, and are left out.
 pub fn list(path: &Path) -> Result<Vec<String>, StoreError> {
     let failed = |error: &io::Error| StoreError::system("list", path, error);
     let entries = match fs::read_dir(path) {
@@ -250,7 +251,7 @@ pub fn open_lock(path: &Path, lock: Lock) -> Result<File, StoreError> {
     open_private(path, Creation::IfAbsent)
 }
 
-/// Opens a plain file to be read and written; one that is made is for its owner alone.
+/// Opens a plain file for reading and writing; a new file is accessible for its owner only.
 pub fn open_private(path: &Path, creation: Creation) -> Result<File, StoreError> {
     let opened = measured(path, sys::open_private(path, creation))?;
     opened

@@ -18,24 +18,24 @@ pub const MAX_HISTORY_BYTES: u64 = 16 * 1024 * 1024;
 pub struct HistoryEntry {
     /// When.
     pub time: Timestamp,
-    /// What happened to the state.
+    /// The change of the state.
     pub change: Change,
     /// The state.
     pub state: State,
-    /// The message it came as, where known.
+    /// The shape of its message, if it is known.
     pub shape: Option<StateShape>,
     /// The identity it came with, cut.
     pub uuid: Option<String>,
 }
 
-/// What happened to a state.
+/// A change of the trusted state.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Change {
-    /// It became the trusted one.
+    /// The state became the trusted one.
     Accepted(TrustOrigin),
-    /// It is trusted no more, by the operator who adopted this alarm: the next sight is a first one.
+    /// The operator adopted this alarm, and no state is trusted any more: the next check is a first use.
     Forgotten { alarm: String },
-    /// It is trusted no more, by the operator's word alone: the next sight is a first one.
+    /// The operator removed the trusted state: the next check is a first use.
     Dropped,
 }
 
@@ -46,7 +46,7 @@ pub struct History {
     pub entries: Vec<HistoryEntry>,
     /// Bytes up to the end of the last good line.
     pub length: u64,
-    /// Is there something behind it, that was being appended?
+    /// Whether an incomplete line follows, which was being appended.
     pub torn: bool,
     /// The last line's sum, which covers all lines.
     pub(super) sum: String,
@@ -71,12 +71,12 @@ impl HistoryEntry {
             && self.change == Change::Accepted(trusted.how.clone())
     }
 
-    /// Does an unbroken line of proofs begin here?
+    /// Returns whether an unbroken line of proofs begins here.
     pub fn is_a_beginning(&self) -> bool {
         self.change != Change::Accepted(TrustOrigin::Proven)
     }
 
-    /// Returns the line of the entry behind `before`, whose sum is `sum_before`, and its own sum.
+    /// Returns the line of the entry after `before`, whose sum is `sum_before`, and its own sum.
     pub(super) fn line(&self, sum_before: &str, before: Option<&HistoryEntry>) -> (String, String) {
         let content = self.content(before);
         let sum = sum(sum_before, &content);

@@ -13,7 +13,7 @@ use crate::sys::Lock;
 pub enum ImportBasis<'a> {
     /// The server shows this very state.
     Shown(State),
-    /// The server shows one that is proven to extend it.
+    /// The server shows a state that is proven to extend it.
     Extended(&'a Proven),
 }
 
@@ -49,8 +49,8 @@ impl Store {
         self.first_use(database, imported, TrustOrigin::Imported, now)
     }
 
-    /// Trusts nothing of a database any more; its history, alarms and evidence stay. `None` where
-    /// nothing was trusted.
+    /// Stops trusting any state of a database; its history, alarms and evidence stay. `None` if no state was
+    /// trusted.
     ///
     /// # Errors
     /// The files are damaged, or cannot be written.

@@ -24,27 +24,27 @@ const MAX_FILE_BYTES: u64 = 1 << 20;
 /// The length limit of a stored report, in characters.
 const MAX_REPORT_CHARS: usize = 100_000;
 
-/// What is kept of a search.
+/// The stored result of a search.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LocatedRecord {
     /// When it was made.
     pub located: Timestamp,
-    /// The state that everything was held against; `None` where none was shown.
+    /// The shown state that everything was compared with; `None` if none was shown.
     pub shown: Option<State>,
-    /// The last transaction that is proven to stand.
+    /// The last transaction that is proven to be intact.
     pub stands: Option<u64>,
-    /// The first one that is proven to be another.
+    /// The first transaction that is proven to differ.
     pub broken: Option<u64>,
     /// The report, for people.
     pub report: String,
 }
 
 impl Store {
-    /// Keeps what was found for an alarm, in the place of an earlier search. An alarm whose evidence is not
-    /// kept has none, so there are no more of these than of those.
+    /// Stores the result of a search for an alarm, in place of an earlier one. An alarm without stored evidence
+    /// gets no result, so there are never more results than evidence files.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// The file cannot be written.
     pub fn save_located(
         &self,
         database: &str,
@@ -94,7 +94,7 @@ impl LocatedRecord {
         read.map(Some).map_err(damaged)
     }
 
-    /// Removes what was found for an alarm that is let go.
+    /// Removes the result for an alarm that is removed.
     pub(super) fn remove_beside(evidence: &Path) -> Result<(), StoreError> {
         path_for(evidence).map_or(Ok(()), |path| files::remove(&path))
     }

@@ -41,25 +41,25 @@ pub struct Mirror {
     since: Timestamp,
     /// Over the first line.
     line: Digest,
-    /// Where the blocks begin.
+    /// The position of the first block.
     start: u64,
-    /// Of each block, what is good.
+    /// The valid part of each block.
     blocks: Vec<Good>,
 }
 
-/// What of a block is good: so many hashes, by this seal.
+/// The valid part of a block: this many hashes, by this seal.
 #[derive(Clone, Copy, Debug, Default)]
 struct Good {
     hashes: u32,
     seal: u64,
 }
 
-/// What came of adding hashes.
+/// The result of adding hashes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extended {
     /// There is room for more.
     Room,
-    /// There is none.
+    /// There is no room.
     Full,
 }
 
@@ -94,8 +94,8 @@ impl Mirror {
         first_of(before).saturating_add(u64::from(self.block(before).hashes))
     }
 
-    /// Adds the hashes of `first` and those behind it, as far as they are the next ones that are missing, and
-    /// as far as the file need not grow by more than `room` bytes.
+    /// Adds the hashes of `first` and the following transactions, as far as they are the next missing ones, and
+    /// the file need not grow by more than `room` bytes.
     ///
     /// # Errors
     /// The system refuses.
@@ -242,7 +242,7 @@ impl Mirror {
         self.server == server && self.database == database && self.since == since
     }
 
-    /// Reads every block, and takes of it what a seal covers.
+    /// Reads every block, and uses the part that a seal covers.
     fn verify(&mut self) -> io::Result<()> {
         let mut block = vec![0; usize::try_from(STRIDE).unwrap_or(0)];
         for number in 0.. {

@@ -13,7 +13,7 @@ use crate::clock::Timestamp;
 
 /// Ending of a mirror's file.
 const MIRROR: &str = ".mirror";
-/// Ending of the one that was kept before what is trusted began anew.
+/// The ending of the earlier mirror, from before the trusted line began again.
 const BEFORE: &str = ".before";
 
 impl Store {

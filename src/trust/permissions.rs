@@ -44,7 +44,7 @@ pub fn act_as_owner<'a>(directories: impl Iterator<Item = &'a Path>) -> Result<(
     }
 }
 
-/// Returns the owner of a server's directory who is not root; `None`: it is root's, and would be.
+/// Returns the owner of a server's directory if it is not root; `None` if the directory is root's, or would be.
 fn owner(directory: &Path) -> Result<Option<UserAndGroup>, StoreError> {
     if let Ok(found) = fs::symlink_metadata(directory) {
         let owner = sys::ids(&found);

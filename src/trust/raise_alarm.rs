@@ -18,7 +18,7 @@ use crate::sys::Lock;
 
 /// The longest evidence file that is read, in bytes: two hexadecimal digits for each byte of evidence, and the other fields.
 const MAX_EVIDENCE_BYTES: u64 = 16 << 20;
-/// Room that is left to evidence without its answers, when there is none for the answers.
+/// The bytes that are reserved for evidence without its responses, when there is no room for the responses.
 const RESERVED_BYTES: u64 = 4 << 20;
 
 /// Reads evidence from a file at any path.
@@ -64,8 +64,8 @@ impl Store {
         }
     }
 
-    /// Writes evidence of a finding and opens its alarm. The same finding again only counts up; a closed alarm whose
-    /// finding is made again is open again.
+    /// Writes evidence of a finding and opens its alarm. The same finding again only increases the count; a closed
+    /// alarm whose finding is made again is open again.
     pub fn record_finding(&self, finding: &Finding, now: Timestamp) -> Raised {
         let path = self.evidence_path(&finding.database, &finding.id());
         let mut raised = Raised {
@@ -172,7 +172,7 @@ impl Store {
         Ok(alarms)
     }
 
-    /// Returns the same alarms without what a search found out about the open ones since.
+    /// Returns the same alarms without later results of searches for the open ones.
     pub(super) fn recorded_alarms(&self, database: &str) -> Result<Vec<Alarm>, StoreError> {
         let path = self.alarms_path(database);
         let damaged = |damage| StoreError::DamagedRecord {
@@ -208,8 +208,8 @@ impl Store {
         Ok(alarms)
     }
 
-    /// Lets go of a finding between the first and the last where a database has as many as it may, closed ones first.
-    /// Gives back how many have gone in the place of the new one.
+    /// Removes a finding between the first and the last if a database has as many as it may, closed ones first.
+    /// Returns how many were removed for the new one.
     fn make_room(&self, _hold: &Hold, alarms: &mut Vec<Alarm>) -> u64 {
         let mut displaced = 0u64;
         while alarms.len() >= self.limits.files_of_a_database.max(2) {
@@ -227,8 +227,8 @@ impl Store {
         displaced
     }
 
-    /// Writes the evidence of a finding. Other evidence makes room for that of a new one, if need be; the evidence of
-    /// a finding that is known already is written again if there is free room.
+    /// Writes the evidence of a finding. For a new finding, other evidence is removed to make room, if need be.
+    /// The evidence of a known finding is written again if there is free room.
     fn write_evidence(
         &self,
         _hold: &Hold,

@@ -20,17 +20,17 @@ use super::warning::Warning;
 use crate::clock::Timestamp;
 use crate::ledger::State;
 
-/// What the files of a database say together.
+/// The combined content of a database's files.
 #[derive(Debug)]
 pub(super) struct Record {
-    /// What is trusted.
+    /// The trusted state.
     pub trusted: Option<TrustedState>,
-    /// How it came about.
+    /// The history of the state.
     pub history: Option<History>,
     pub(super) unsettled: Option<Unsettled>,
 }
 
-/// What is left to be done so that each file says it for itself.
+/// The remaining change that makes each file agree with the record.
 #[derive(Debug)]
 pub(super) enum Unsettled {
     /// The state that was being written counts: its line is in the history.
@@ -209,7 +209,7 @@ impl Store {
         Ok(trusted)
     }
 
-    /// Trusts nothing of a database any more, on the operator's word.
+    /// Stops trusting any state of a database, because the operator decided so.
     pub(super) fn forget(
         &self,
         hold: &Hold,
@@ -229,14 +229,14 @@ impl Store {
         files::remove_for_good(&self.state_path(&trusted.database))
     }
 
-    /// Returns the last signed transaction that a whole state file names.
+    /// Returns the last signed transaction in the state file, if the file is complete.
     pub(super) fn last_signed(&self, database: &str) -> Option<u64> {
         let state = self.read_state(&self.state_path(database), database);
         state.ok().flatten().and_then(|trusted| trusted.last_signed)
     }
 
-    /// Writes an entry behind the end of the history, and returns the end that it has then. A history that begins with
-    /// the entry is read whole before its end is known.
+    /// Writes an entry after the end of the history, and returns the new end. If the history begins with the
+    /// entry, its end is known only after it was read completely.
     fn append(
         &self,
         hold: &Hold,

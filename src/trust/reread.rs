@@ -18,8 +18,8 @@ impl Store {
         Ok(alarms)
     }
 
-    /// Records that what these alarms are about was read again since they were closed. An alarm that was closed once
-    /// more meanwhile still awaits a reading.
+    /// Records that the transactions of these alarms were read again since the alarms were closed. An alarm that
+    /// was closed again meanwhile still awaits a reading.
     ///
     /// # Errors
     /// The list of alarms is damaged or cannot be written: then the alarms await another reading.

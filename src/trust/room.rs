@@ -53,7 +53,7 @@ pub(super) enum Shortage {
 }
 
 impl Room {
-    /// Returns what a file of so many bytes is too much of.
+    /// Returns the limit that a file of this many bytes exceeds.
     pub(super) fn shortage(&self, file: &[u8], files: usize, bytes: u64) -> Option<Shortage> {
         if self.count >= files {
             return Some(Shortage::Files);
@@ -77,7 +77,7 @@ impl Room {
         place_in(&self.places, directory)
     }
 
-    /// Returns the databases, from the one with the most evidence on.
+    /// Returns the databases, the one with the most evidence first.
     fn by_amount(&self, shortage: Shortage) -> Vec<(&String, &Kept)> {
         let amount = |kept: &Kept| match shortage {
             Shortage::Files => u64::try_from(kept.files.len()).unwrap_or(u64::MAX),

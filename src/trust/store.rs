@@ -24,12 +24,12 @@ use crate::clock::{Clock, Timestamp};
 use crate::sys::{self, Lock, Locked};
 
 pub(super) const AUDITOR_LOCK: &str = "auditor.lock";
-/// Begins the line about the process that holds an auditor's lock.
+/// The begin of the line about the process that holds an auditor's lock.
 pub(super) const HOLDER: &str = "process ";
 const WRITE_LOCK: &str = "write.lock";
-/// The number of servers in the error about one that has no files.
+/// The maximum number of servers in the error about a server without files.
 const MAX_LISTED_SERVERS: usize = 5;
-/// Rights of a mode that nobody but the owner may have, in the directory and above it.
+/// Rights of a mode that only the owner may have, in the directory and above it.
 const OTHERS: u32 = 0o077;
 const OTHERS_WRITE: u32 = 0o022;
 /// The number and the time of the waits for another command's change.
@@ -46,9 +46,9 @@ pub struct Store {
     warnings: Mutex<BTreeSet<Warning>>,
     /// Facts about the room for evidence that are remembered.
     pub(super) room_memory: room_memory::Memory,
-    /// The ends of histories that were read whole.
+    /// The ends of histories that were read completely.
     pub(super) tails: Tails,
-    /// The locks that keep other auditors out; none beside an auditor.
+    /// The locks that keep other auditors out; none if another process is the auditor.
     auditor: Vec<File>,
 }
 
@@ -57,9 +57,9 @@ pub struct Store {
 pub(super) struct Hold(#[allow(dead_code)] Vec<File>);
 
 impl Store {
-    /// Opens the directory for an auditor, and makes it where there is none. No other auditor can open it while
-    /// this lives; what a killed one left half done is finished or cleared away. Root goes on as the user that the
-    /// directory belongs to.
+    /// Opens the directory for an auditor, and creates it if there is none. No other auditor can open it while
+    /// this value lives. Incomplete changes of a killed auditor are finished or removed. Root continues as the
+    /// user that the directory belongs to.
     ///
     /// # Errors
     /// Another auditor has it, or the system refuses.
@@ -79,8 +79,8 @@ impl Store {
         Ok(store)
     }
 
-    /// Opens the directory beside an auditor that may be at work: to read, or to close an alarm. Root goes on as
-    /// the user that the directory belongs to.
+    /// Opens the directory while an auditor may be running: to read, or to close an alarm. Root continues as the
+    /// user that the directory belongs to.
     ///
     /// # Errors
     /// There is no such directory, or the system refuses.
@@ -109,7 +109,7 @@ impl Store {
         permissions::act_as_owner(Store::at(location).directories())
     }
 
-    /// Returns the first servers that have files in a directory, for whoever mistook the name or gave none.
+    /// Returns the first servers that have files in a directory, for an operator who gave a wrong name or none.
     pub fn known_servers(location: &Location) -> Vec<String> {
         let names = files::list(&location.dir).unwrap_or_default();
         let of_a_server = |name: &&String| files::check_directory(&location.dir.join(name)).is_ok();
@@ -120,7 +120,7 @@ impl Store {
             .collect()
     }
 
-    /// Takes the time from `clock` in place of the system's.
+    /// Uses `clock` instead of the system's.
     #[must_use]
     pub fn with_clock(mut self, clock: Clock) -> Store {
         self.clock = clock;
@@ -132,7 +132,7 @@ impl Store {
         &self.clock
     }
 
-    /// Keeps another amount of evidence than the default one.
+    /// Uses other limits for evidence than the default ones.
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Store {
         self.limits = limits;
@@ -219,7 +219,7 @@ impl Store {
         warnings.insert(warning);
     }
 
-    /// Waits for whoever is changing something, then keeps them out.
+    /// Waits until no other process is changing files, then keeps other processes out.
     pub(super) fn hold(&self, lock: Lock) -> Result<Hold, StoreError> {
         let mut held = Vec::new();
         for directory in self.directories() {
@@ -258,8 +258,8 @@ impl Store {
         }
     }
 
-    /// Returns what `parse` makes of each table `[[key]]` of a file that no trusted state depends on; nothing if there
-    /// is no file, `None` if it is damaged.
+    /// Returns the results of `parse` for each table `[[key]]` of a file that no trusted state depends on; none if
+    /// there is no file, `None` if it is damaged.
     pub(super) fn elements<T>(
         &self,
         path: &Path,
@@ -331,7 +331,7 @@ impl Store {
         Ok(())
     }
 
-    /// Finishes or removes what a kill left half written.
+    /// Finishes or removes the incomplete writes of a killed process.
     fn clear_away(&self, hold: &Hold) -> Result<(), StoreError> {
         for database in self.databases()? {
             // a damaged database is told when it is loaded, and stops no other

@@ -16,9 +16,9 @@ pub struct TrustedState {
     pub state: State,
     /// Which message it came as; unknown of a state that was pinned or adopted.
     pub shape: Option<StateShape>,
-    /// The signature it came with. Whether that holds was for its acceptor to check.
+    /// The signature that it came with. The code that accepted the state had to verify it.
     pub signature: Option<Signature>,
-    /// The last transaction whose state was signed, kept when later states come unsigned.
+    /// The last transaction whose state was signed; it stays when later states come unsigned.
     pub last_signed: Option<u64>,
     /// The `immudb-uuid` last seen with it, as the server sent it, cut.
     pub uuid: Option<String>,
@@ -26,20 +26,20 @@ pub struct TrustedState {
     pub since: Timestamp,
     /// When this very state was accepted.
     pub accepted: Timestamp,
-    /// On what grounds.
+    /// The origin of the trust.
     pub how: TrustOrigin,
 }
 
 /// The grounds on which a state was accepted.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum TrustOrigin {
-    /// Nothing was trusted before: taken on trust.
+    /// First use: no state was trusted before.
     FirstSeen,
-    /// Proven to extend the one before.
+    /// The state is proven to extend the one before.
     Proven,
     /// Given by the operator.
     Pinned,
-    /// Carried over from another auditor's files, and extended by what the server shows.
+    /// Imported from another auditor's files, and extended by the state that the server shows.
     Imported,
     /// Adopted by the operator from this alarm's evidence.
     Adopted { alarm: String },
@@ -63,13 +63,13 @@ pub struct ObservedState {
     pub state: State,
     /// Which message it came as.
     pub shape: StateShape,
-    /// What it is signed with.
+    /// Its signature.
     pub signature: Option<Signature>,
     /// The `immudb-uuid` it came with.
     pub uuid: Option<String>,
 }
 
-/// Longest `immudb-uuid` that is kept, in characters; immudb's own have 20.
+/// The maximum length of a stored `immudb-uuid`, in characters; immudb's own have 20.
 const IDENTITY: usize = 64;
 
 /// Returns an identity as it is stored: a server can send an identity of any length, but the auditor's files have

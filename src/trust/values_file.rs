@@ -27,10 +27,10 @@ const MAX_FILE_BYTES: u64 = 64 << 20;
 const MAX_RANGES: usize = 200_000;
 
 impl Store {
-    /// Keeps how far the values were read.
+    /// Writes the progress of reading the values.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// The file cannot be written.
     pub fn save_progress<'a>(
         &self,
         progress: impl IntoIterator<Item = &'a ValueProgress>,
@@ -158,7 +158,7 @@ fn due_words(due: &Ranges<Due>) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// Files of 0.1.0 hold no time: such a transaction is due from now on.
+/// Reads the due transactions. Files of 0.1.0 contain no time, so their transactions are due from now on.
 fn parse_due<'a>(words: impl Iterator<Item = &'a str>, now: Timestamp) -> Option<Ranges<Due>> {
     let mut due = Ranges::new();
     for word in words {
