@@ -5,13 +5,13 @@
 
 use super::malformed::Malformed;
 
-/// The memory that every answer may take, in bytes.
+/// The memory that every response may take, in bytes.
 const MIN_BUDGET_BYTES: usize = 1 << 20;
-/// What any byte of it may grow to: the shortest entries that honest servers send, of 40 bytes
-/// each, grow to 2.7 times that.
+/// The maximum growth of a byte of it: the shortest entries of correct servers, of 40 bytes each, grow to 2.7
+/// times that.
 const GROWTH: usize = 3;
 
-/// What is left to be spent on one answer.
+/// The memory that decoding one response may still take.
 pub(super) struct Budget {
     message: &'static str,
     left: usize,

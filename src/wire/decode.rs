@@ -19,10 +19,10 @@ pub struct Tx {
     pub entries: Vec<TxEntry>,
 }
 
-/// A transaction with a dual proof beside it.
+/// A transaction with its dual proof.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifiableTx {
-    /// The transaction asked for: its presence is the asker's to see to.
+    /// The requested transaction; the caller checks that it is present.
     pub tx: Option<Tx>,
     /// The proof.
     pub proof: DualProof,
@@ -61,7 +61,7 @@ pub fn session_id(bytes: &[u8]) -> Result<String, Malformed> {
     token(bytes)
 }
 
-/// Bytes that a token or a session's id may have: it is kept, one for each database.
+/// The maximum length of a token or a session's id, in bytes: one is stored for each database.
 const MAX_TOKEN: usize = 8192;
 
 /// Returns field 1 of all three messages. A token that no header can carry would be stored, and would fail every
@@ -133,8 +133,8 @@ pub fn state(bytes: &[u8]) -> Result<ClaimedState, Malformed> {
     Ok(claimed)
 }
 
-/// Longest public key and signature of a state, in bytes. ECDSA P-256 has 65 and some 72 (protocol.md §5); what is longer
-/// would only fill the files of who keeps it.
+/// The maximum length of a public key and of a signature of a state, in bytes. Those of ECDSA P-256 have 65 and
+/// about 72 (protocol.md §5). Longer ones would only fill the files that store them.
 const MAX_SIGNATURE: usize = 512;
 
 fn bounded<'a>(bytes: &'a [u8], what: &'static str) -> Result<&'a [u8], Malformed> {
@@ -186,8 +186,8 @@ fn from_verifiable_tx(reply: &Message, budget: &mut Budget) -> Result<Verifiable
     Ok(VerifiableTx { tx, proof })
 }
 
-/// A header that was read before: most answers hold one twice, and the same bytes are the same
-/// header, so that it need not be hashed again.
+/// A header that was read before: most responses contain one twice. The same bytes are the same header, so it need
+/// not be hashed again.
 #[derive(Clone, Copy)]
 struct Seen<'a> {
     bytes: &'a [u8],

@@ -41,14 +41,14 @@ pub fn database(name: &str) -> Vec<u8> {
     })
 }
 
-/// Which of a transaction's entries are asked for.
+/// The requested entries of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Entries {
     /// None: header and proof alone.
     Excluded,
     /// All, digests only.
     Digests,
-    /// All with their values as stored (from 1.2; see protocol.md §6 for what is left out).
+    /// All entries with their values as stored (from 1.2; see protocol.md §6 for the exceptions).
     Raw,
 }
 

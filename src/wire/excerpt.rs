@@ -6,11 +6,11 @@ use super::message::{Value, next_field};
 
 /// Field numbers from a `Tx` to the value of an entry: `entries`, `value`.
 const FROM_TX: &[u64] = &[2, 5];
-/// The same from a message whose field 1 is a `Tx` (`VerifiableTx`), or many (`TxList`).
+/// The same fields of a message whose field 1 is a `Tx` (`VerifiableTx`), or many (`TxList`).
 const FROM_FIELD_1: &[u64] = &[1, 2, 5];
 
-/// Returns an answer to `call` (a method's name without its service) without the values in it, all else byte for
-/// byte; `None` for a call whose answers hold no values in entries, or bytes that are no message.
+/// Returns a response to `call` (a method's name without its service) without its values, and otherwise byte for
+/// byte. `None` for a call whose responses contain no values in entries, or for bytes that are no message.
 pub fn without_values(call: &str, answer: &[u8]) -> Option<Vec<u8>> {
     let path = match call {
         "TxById" => FROM_TX,

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::ledger::{Reason, Refusal};
 
-/// An answer that cannot be read as what it should be.
+/// A response that cannot be decoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Malformed {
     /// The bytes are no protobuf message of this kind.
@@ -12,14 +12,14 @@ pub enum Malformed {
         /// The message that was due.
         message: &'static str,
     },
-    /// A part that there is one of comes twice.
+    /// A part that may come once comes twice.
     Twice {
         /// The message that the part is of.
         message: &'static str,
         /// The part.
         part: &'static str,
     },
-    /// The message would take more memory than an answer of its length may.
+    /// The message would take more memory than a response of its length may.
     OverBudget {
         /// The message that was due.
         message: &'static str,
@@ -28,7 +28,7 @@ pub enum Malformed {
     Field {
         /// The message that the field is of.
         message: &'static str,
-        /// What is wrong.
+        /// The fault.
         reason: Reason,
     },
     /// A part was refused by the ledger's own rules.

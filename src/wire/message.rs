@@ -4,16 +4,16 @@
 use super::malformed::Malformed;
 use crate::ledger::{Digest, Reason};
 
-/// Field numbers that messages of ours go up to, and one.
+/// The highest field number of the program's messages, plus one.
 const MAX_FIELDS: usize = 10;
 
-/// A message whose fields are known to be whole. Of a field that comes several times the last one
-/// counts, as protobuf has it; a sub-message that comes twice is refused instead of being merged.
+/// A message whose fields are complete. If a field comes several times, the last one counts, as in protobuf; a
+/// sub-message that comes twice is refused instead of merged.
 #[derive(Clone, Copy)]
 pub(super) struct Message<'a> {
     pub name: &'static str,
     all: &'a [u8],
-    /// By field number, the last varint; 0 where there was none, as protobuf 3 has it.
+    /// By field number, the last varint; 0 if there was none, as in protobuf 3.
     numbers: [u64; MAX_FIELDS],
     /// By field number, the last length-delimited value.
     parts: [Option<&'a [u8]>; MAX_FIELDS],
@@ -152,11 +152,11 @@ pub(super) struct Field<'a> {
 pub(super) enum Value<'a> {
     Number(u64),
     Bytes(&'a [u8]),
-    /// 4 or 8 bytes, of which no message of ours has any.
+    /// 4 or 8 bytes; no message of the program has such a field.
     Fixed,
 }
 
-/// Takes the next field off the front; `None` where it is none, groups included.
+/// Takes the next field from the front; `None` if the bytes are no field, also for groups.
 pub(super) fn next_field<'a>(rest: &mut &'a [u8]) -> Option<Field<'a>> {
     let tag = varint(rest)?;
     let number = tag >> 3;

@@ -4,7 +4,7 @@
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Names {
     bytes: Vec<u8>,
-    /// Where each name ends in `bytes`.
+    /// The end of each name in `bytes`.
     ends: Vec<usize>,
 }
 
