@@ -11,7 +11,7 @@ use crate::text::Escaped;
 use crate::trust::{self, ObservedState, TrustOrigin, TrustedState};
 
 impl Auditor {
-    /// Writes down what a check found, trusted states before anything else.
+    /// Stores the result of a check, the trusted state before anything else.
     pub(super) fn apply_check(
         &mut self,
         database: &str,

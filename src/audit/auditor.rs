@@ -119,8 +119,8 @@ impl Auditor {
         }
     }
 
-    /// Goes on with other settings between two cycles: how the same server is reached, what is demanded, and the room for
-    /// mirrors. Everything that is remembered stays.
+    /// Continues with other settings between two cycles: the connection to the same server, the policy, and the limit
+    /// for mirrors. The memory of the databases stays.
     pub fn change_settings(&mut self, server: Server, policy: Policy, mirror: Option<u64>) {
         self.server.take_setup_of(server);
         self.policy = policy;

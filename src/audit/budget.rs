@@ -1,5 +1,5 @@
-//! The time of a cycle, and what each piece of work gets of it. Every call's deadline is the least of its own, the
-//! piece of work's, and the ones of all work that the piece is part of.
+//! The time of a cycle, and the share of each piece of work. The deadline of a call is the earliest of its own, its
+//! piece of work's, and those of all work that the piece is part of.
 
 use std::time::{Duration, Instant};
 

@@ -24,7 +24,7 @@ pub struct Cycle {
     pub known: BTreeSet<String>,
     /// The server did not list its databases.
     pub list_error: Option<ServerError>,
-    /// The auditor's own files could not tell what is known.
+    /// The known databases could not be read from the auditor's own files.
     pub store_error: Option<StoreError>,
     /// Names that no database can have.
     pub impossible: Option<Impossible>,
@@ -126,13 +126,13 @@ impl Cycle {
 pub enum CycleError<'a> {
     /// The server did not list its databases.
     NoList(&'a ServerError),
-    /// The auditor's own files could not tell what is known.
+    /// The known databases could not be read from the auditor's own files.
     NoStore(&'a StoreError),
     /// Names that no database can have.
     Impossible(&'a Impossible),
-    /// More databases than are audited; how many were left out.
+    /// There are more databases than are audited; the number of skipped ones.
     TooMany(usize),
-    /// Databases without a trusted state that there was no time for; how many.
+    /// The number of untrusted databases for which there was no time.
     NotReached(usize),
     /// Databases of which nothing is trusted, more of them than have an outcome each.
     Untrusted(&'a UntrustedDatabases),

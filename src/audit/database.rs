@@ -100,7 +100,7 @@ impl Database {
         }
     }
 
-    /// Takes over what an earlier run wrote down.
+    /// Restores the record that an earlier run stored.
     pub fn remember(&mut self, record: OutcomeRecord, clock: &Clock) {
         if let Some(proven) = record.proven {
             let (now, grown) = (clock.now(), record.grown.unwrap_or(proven));
@@ -163,7 +163,7 @@ impl Databases {
             .or_insert_with(|| Database::new(self.clock.instant()))
     }
 
-    /// Returns how far a database's values were read.
+    /// Returns the progress of a database's value check.
     pub fn progress(&self, name: &str) -> Option<&ValueProgress> {
         self.get(name)?.progress.as_deref()
     }

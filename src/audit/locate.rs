@@ -332,7 +332,7 @@ pub(super) fn window(
     (!stopped).then_some(window)
 }
 
-/// Returns what the server proves about one old state; `None` if the program is asked to end.
+/// Requests the server's proof about one old state; `None` if the program is asked to end.
 pub(super) fn answer(
     server: &mut Server,
     database: &str,

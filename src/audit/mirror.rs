@@ -22,7 +22,7 @@ const MAX_CALL_OVERRUN: Duration = Duration::from_millis(400);
 /// Why a mirror is not complete.
 #[derive(Debug)]
 pub enum Unmirrored {
-    /// The mirrors of all databases take what they may.
+    /// The mirrors of all databases have reached their limit.
     Full {
         /// Bytes.
         most: u64,

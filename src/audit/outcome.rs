@@ -205,8 +205,8 @@ pub struct Outcome {
     pub previous_signature: Option<Signature>,
     /// The alarm opened or repeated by this check; one that it opened, if there are several.
     pub alarm: Option<Alarm>,
-    /// The alarms that this check opened: new ones, and ones that were closed; 17 at most. An alarm that could not be
-    /// written down is among them in every check.
+    /// The alarms that this check opened, 17 at most: new ones, and ones that were closed. An alarm that could not be
+    /// stored is among them in every check.
     pub opened: Vec<Alarm>,
     /// The reason why the alarm could not be written, if it could not.
     pub unwritten: Option<StoreError>,
@@ -267,7 +267,7 @@ impl Outcome {
         self.peers.iter().any(|peer| peer.disagreement.is_some())
     }
 
-    /// Returns what is overdue.
+    /// Returns everything that is overdue.
     fn overdue(&self) -> impl Iterator<Item = &Overdue> {
         let values = self.overdue.iter().chain(&self.values_overdue);
         values.chain(&self.peers_overdue)

@@ -112,7 +112,7 @@ pub(super) struct WallAges {
 }
 
 impl WallAges {
-    /// Returns how long ago a time was.
+    /// Returns the time that has passed since `at`.
     pub fn of(self, at: Timestamp) -> Duration {
         let most = self.started.since(at).saturating_add(self.running);
         // times have whole seconds, so that a running time is one short at most

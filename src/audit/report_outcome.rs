@@ -58,7 +58,7 @@ impl PendingOutcome {
 }
 
 impl Auditor {
-    /// Makes an outcome of a conclusion; tampering is written down as evidence and alarm.
+    /// Creates the outcome of a check; tampering is stored as evidence and alarm.
     pub(super) fn report_outcome(
         &mut self,
         database: &str,

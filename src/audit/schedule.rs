@@ -1,5 +1,4 @@
-//! One cycle: which databases are checked, in what order and with how much time, whatever becomes of the
-//! others.
+//! One cycle: the choice of databases, their order and their time. No database affects the others.
 
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -140,8 +139,8 @@ impl Auditor {
         kept.is_some_and(|kept| kept.stands(known, now))
     }
 
-    /// Returns the list of an earlier cycle, if the server answers for its `first` database; otherwise what is wrong is
-    /// found out by the list. Nothing is waited for past `until`.
+    /// Returns the list of an earlier cycle, if the server responds for its `first` database; otherwise the list
+    /// itself will show the error. Does not wait past `until`.
     fn kept_listing(&mut self, first: Option<&str>, until: Instant) -> Option<Listing> {
         let state = self.server.peek_state(first?, until);
         let is_shown = matches!(state, Peeked::State(_));

@@ -42,7 +42,7 @@ pub(super) enum Ended {
 }
 
 impl Checked {
-    /// Returns how the check came to its end.
+    /// Returns the way in which the check ended.
     pub fn ended(&self) -> Ended {
         let Checked::Done(outcome) = self else {
             return Ended::Well;
@@ -201,7 +201,7 @@ impl Auditor {
         Some(progress.unexplained(&self.acknowledged(database)))
     }
 
-    /// Returns what an operator acknowledged of a database. An acknowledgement that cannot be read is none.
+    /// Returns the acknowledgements for a database; none if they cannot be read.
     pub fn acknowledged(&self, database: &str) -> Acknowledged {
         self.store.acknowledged(database).unwrap_or_default()
     }

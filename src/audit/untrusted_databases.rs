@@ -31,7 +31,7 @@ pub struct UntrustedDatabases {
     /// The number of the others that were not complete.
     incomplete: usize,
     exit: Option<Exit>,
-    /// The last one that had its turn, if it was not reported: the next process goes on after it.
+    /// The last one that had its turn, if it was not reported: the next process continues after it.
     pub(super) last: Option<Box<Outcome>>,
 }
 
@@ -57,7 +57,7 @@ impl UntrustedDatabases {
         None
     }
 
-    /// Returns how many there are.
+    /// Returns the number of untrusted databases.
     pub fn len(&self) -> usize {
         self.count
     }
@@ -67,7 +67,7 @@ impl UntrustedDatabases {
         self.count == 0
     }
 
-    /// Returns how many were not reported one by one.
+    /// Returns the number of databases that were not reported one by one.
     pub fn unreported(&self) -> usize {
         self.count.saturating_sub(self.reported)
     }
@@ -79,7 +79,7 @@ impl UntrustedDatabases {
             .map(|(verdict, count)| (*verdict, *count))
     }
 
-    /// Returns how many could not be taken on trust: all but the empty ones.
+    /// Returns the number of databases that could not be trusted: all but the empty ones.
     pub fn unproven(&self) -> usize {
         let unproven = self
             .by_verdict()
@@ -144,8 +144,8 @@ impl fmt::Display for UntrustedDatabases {
 }
 
 impl Auditor {
-    /// Returns whether a finding of a database may be written down as an alarm: always if anything was trusted of it or it
-    /// has files already, else as long as few others like it have open alarms.
+    /// Returns whether a finding of a database may be stored as an alarm. This is always so if the database was
+    /// trusted or has files. Of the others, only a limited number may have open alarms.
     pub(super) fn may_raise(&mut self, database: &str, trusted: Option<&TrustedState>) -> bool {
         let is_known = trusted.is_some() || self.was_trusted(database);
         if is_known || self.has_files(database) {

@@ -21,7 +21,7 @@ struct Pace {
 }
 
 impl Pace {
-    /// Returns what of a database's values was not read in time.
+    /// Returns the overdue reading of a database's values, if there is one.
     fn overdue(
         &self,
         progress: &ValueProgress,
@@ -54,8 +54,8 @@ impl Pace {
 }
 
 impl Auditor {
-    /// Returns what of a database's values was not read in time. Records when a paced sweep was first asked for, so
-    /// that a sweep becomes overdue although every run is a process of its own.
+    /// Returns the overdue reading of a database's values, if there is one. Records when a paced sweep was first
+    /// requested, so that a sweep becomes overdue even if every run is a process of its own.
     pub(super) fn values_overdue(&mut self, database: &str) -> Option<Overdue> {
         let trusted = self.store.load(database).ok().flatten()?;
         if self.policy.values.sweep.is_some() {

@@ -27,8 +27,8 @@ pub enum Verdict {
     Unreachable,
     /// Login, permission, or another no.
     Refused,
-    /// Not provable yet: an old honest server cannot prove this very pair and shows why, or a pinned state is newer
-    /// than what the server shows.
+    /// Not provable yet: an old honest server cannot prove this pair and shows the reason, or a pinned state is newer
+    /// than the server's state.
     Unprovable,
     /// The auditor's own disk, files or lock.
     LocalFailure,
@@ -217,7 +217,7 @@ pub enum Reason {
         /// Why not.
         why: Box<Reason>,
     },
-    /// The server's history does not hold what another auditor trusted.
+    /// The server's history does not have another auditor's trusted state.
     NotExtended {
         /// The other auditor's trusted state.
         imported: State,
@@ -254,20 +254,20 @@ pub(super) const SPLIT_SIGNED: &str =
 pub(super) const SPLIT_SHOWN: &str =
     "another auditor was shown another history, and the server shows it here too";
 
-/// What shows that the server showed two histories.
+/// The proof that the server showed two histories.
 #[derive(Debug)]
 pub enum SplitBy {
-    /// It signed what the other auditor was shown.
+    /// The server signed the other auditor's state.
     Signature {
         /// The hash that the transaction has here.
         here: Digest,
     },
-    /// It showed the same here too, and that does not continue what is trusted.
+    /// The server also showed that state to this auditor, and it does not extend the trusted state.
     Answer(Box<Reason>),
 }
 
 impl Reason {
-    /// Returns the reason for a verdict by a call that failed. One that was cut short says nothing about the server.
+    /// Returns the reason for a verdict after a failed call. A call that was cut short says nothing about the server.
     pub(super) fn of_failure(failure: ServerError) -> Reason {
         match failure.kind {
             ServerErrorKind::CutShort => Reason::TookTooLong,

@@ -17,14 +17,14 @@ use crate::trust::{ImportBasis, ObservedState, StoreError, Tampering, TrustedSta
 pub enum Import {
     /// It is trusted now.
     Taken(TrustedState),
-    /// It is what is trusted already.
+    /// It is already the trusted state.
     Known,
-    /// It is proven to be an ancestor of what is trusted, which stays.
+    /// It is proven to be an ancestor of the trusted state, which stays.
     Ancestor {
         /// The trusted state.
         trusted: State,
     },
-    /// It is proven to extend what is trusted, which stays: the next audit goes there itself.
+    /// It is proven to extend the trusted state, which stays: the next audit reaches it by itself.
     Descendant {
         /// The trusted state.
         trusted: State,

@@ -1,4 +1,4 @@
-//! Which databases a cycle checks: what the server lists, what is trusted, and what was selected.
+//! The databases that a cycle checks: listed, trusted and selected ones.
 
 use std::collections::BTreeSet;
 
@@ -34,7 +34,7 @@ pub struct Impossible {
     pub first: Escaped,
 }
 
-/// Sorts a server's list by what is known and selected.
+/// Selects the databases of a server's list that a cycle checks, and counts impossible and skipped names.
 pub fn sort(names: &Names, known: &BTreeSet<String>, selects: impl Fn(&str) -> bool) -> Listing {
     let mut seen = BTreeSet::new();
     let mut listing = Listing::default();

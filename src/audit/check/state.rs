@@ -1,4 +1,4 @@
-//! One database's check: what the server shows against what is trusted.
+//! One database's check: the server's state against the trusted state.
 
 use std::cmp::Ordering;
 

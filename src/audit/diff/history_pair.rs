@@ -69,8 +69,8 @@ impl HistoryPair<'_> {
         }
     }
 
-    /// Reads both from the last transaction that is the same up to `last`: each has to chain from
-    /// there to what its server's state proves.
+    /// Reads both histories from their last common transaction up to `last`. Each must chain from there to the hash
+    /// that its server's state proves.
     pub(in crate::audit) fn compare(
         &mut self,
         differences: &mut Differences,
@@ -116,8 +116,8 @@ impl HistoryPair<'_> {
         }
     }
 
-    /// Reads the transactions that the longer side has beyond the shorter, since an entry may have moved there. They
-    /// have to chain from the end of the shorter side to what the longer side's state proves.
+    /// Reads the transactions that only the longer history has, because an entry may have moved there. They must
+    /// chain from the end of the shorter history to the hash that the longer one's state proves.
     pub(in crate::audit) fn read_on(
         &mut self,
         differences: &Differences,

@@ -77,7 +77,7 @@ impl Auditor {
         Some(conclusion)
     }
 
-    /// Takes in what the peers have answered by now. At its end the cycle forgets words on databases that are not known.
+    /// Takes in the responses of the peers so far. At its end the cycle forgets checkpoints of unknown databases.
     pub(in crate::audit) fn hear(&mut self) {
         let now = self.wall_time();
         self.peers.take_in(now);
@@ -281,7 +281,7 @@ impl Auditor {
         }
     }
 
-    /// Draws the consequence of what was found.
+    /// Applies a result to the relation.
     pub(super) fn apply(
         &self,
         relation: &mut Relation,
@@ -331,7 +331,7 @@ impl Auditor {
         }
     }
 
-    /// Returns whether what contradicts a word is to be proven by a file: it becomes an alarm, or is new.
+    /// Returns whether a contradiction needs a proof in a file, because it becomes an alarm or is new.
     fn is_to_be_shown(&self, relation: &Relation, word: &Word, ours: Ours) -> bool {
         word.time > ours.since
             && relation.is_given_up(word.state, ours.since) != Some(true)

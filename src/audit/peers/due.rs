@@ -6,8 +6,8 @@ use super::relation::Relation;
 use crate::audit::outcome::Overdue;
 use crate::audit::overdue::WallAges;
 
-/// Returns what of the comparisons of a database is overdue: a word that could not be compared for longer than `allowed`, or
-/// fewer than `required` peers that confirmed what is trusted within that time.
+/// Returns the overdue comparison of a database, if there is one. A checkpoint could not be compared for longer than
+/// `allowed`, or fewer than `required` peers confirmed the trusted state within that time.
 pub(super) fn overdue<'a>(
     relations: impl Iterator<Item = &'a Relation> + Clone,
     required: usize,

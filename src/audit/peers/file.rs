@@ -76,7 +76,7 @@ impl Auditor {
         })))
     }
 
-    /// Returns whether the server has proven the trusted state, as far as the files tell.
+    /// Returns whether the server has proven the trusted state, according to the files.
     fn was_proven(&self, database: &str, trusted: &TrustedState) -> bool {
         let outcomes = self.store.load_outcomes();
         let checked = outcomes.iter().find(|of| of.database == database);

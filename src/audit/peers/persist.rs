@@ -53,7 +53,7 @@ impl Auditor {
         &self.peers
     }
 
-    /// Writes down how the words of peers compared, if it changed or the times on disk are old.
+    /// Stores the results of comparing with peers, if they changed or the times on disk are old.
     pub(in crate::audit) fn save_peers(&mut self, cycle: &Cycle) {
         if self.peers.is_empty() {
             return;
@@ -87,7 +87,7 @@ impl Auditor {
         }
     }
 
-    /// Writes down how the words of peers compared. Returns whether it is written.
+    /// Stores the results of comparing with peers. Returns whether they are stored.
     pub(super) fn write_peers(&self) -> bool {
         if self.peers.is_empty() {
             return false; // what stands there is none of this run's

@@ -128,7 +128,7 @@ impl Relation {
         })
     }
 
-    /// Goes on with what an earlier run left.
+    /// Restores a relation from an earlier run.
     pub fn remembered(record: PeerRecord) -> Relation {
         Relation {
             standing: match record.disagreement {
@@ -170,8 +170,8 @@ impl Relation {
         noted.map(|(_, _, is_given_up)| is_given_up)
     }
 
-    /// Returns what is known of a state without asking anybody. A state that was found in the history of an earlier
-    /// trusted state is in that of a later one.
+    /// Returns the known result for a state, without a call. A state that was found in the history of an earlier
+    /// trusted state is also in that of a later one.
     pub(super) fn known(&self, theirs: State, ours: State, since: Timestamp) -> Option<Found> {
         if theirs.tx == ours.tx {
             return Some(match theirs.hash == ours.hash {
@@ -193,7 +193,7 @@ impl Relation {
         })
     }
 
-    /// Records what was found, so that it is not asked for again.
+    /// Records a result, so that it is not requested again.
     pub(super) fn settle(&mut self, theirs: State, ours: State, since: Timestamp, found: &Found) {
         let other = match found {
             Found::Same => None,

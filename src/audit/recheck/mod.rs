@@ -71,8 +71,8 @@ pub enum EvidenceStrength {
     Proof,
     /// Anybody with the server's public key: a state that it signed commits to two histories.
     TwoHistoriesInOne,
-    /// Both states are signed by the server's key, so it did show both; which came first, and what it sent
-    /// with them, is the auditor's record.
+    /// Both states are signed by the server's key, so the server showed both. Their order, and the server's other
+    /// responses, are the auditor's record.
     SignedStates,
     /// Anybody who has the server's public key and trusts this auditor: the other auditor's state has the server's
     /// signature, and the local state is this auditor's record.
@@ -172,7 +172,7 @@ impl Case<'_> {
         trusted.ok_or(NotReproduced::Absent("trusted state"))
     }
 
-    /// Returns what was fetched so that a proof up to `target` can be verified: headers, and inclusion proofs.
+    /// Returns the recorded parts that a proof up to `target` needs: headers and inclusion proofs.
     fn parts(&self, target: u64) -> Parts {
         let mut parts = Parts::default();
         for (request, reply) in self.replies("VerifiableTxById") {

@@ -28,7 +28,7 @@ pub(super) struct ShownTx {
 }
 
 impl Case<'_> {
-    /// Reads the recorded answers, and proves what they prove against the trusted state.
+    /// Reads the recorded responses, and verifies their proofs against the trusted state.
     pub(super) fn read(&self) -> Result<Read, NotReproduced> {
         let trusted = self.trusted()?.state;
         let mut read = Read {

@@ -61,7 +61,7 @@ impl Case<'_> {
         }
     }
 
-    /// Returns the recorded answer to the question what the server has in the place of another auditor's state.
+    /// Returns the recorded response for the transaction of another auditor's state.
     fn proof_beside(&self, theirs: State, trusted: State) -> Result<VerifiableTx, NotReproduced> {
         let mut found = Err(NotReproduced::Absent("proof between the two states"));
         for (request, reply) in self.replies("VerifiableTxById") {

@@ -74,7 +74,7 @@ impl Case<'_> {
         Err(not_shown)
     }
 
-    /// Returns what is broken in a transaction that came without some of its entries.
+    /// Returns the corrupt entries of a transaction that came without some of its entries.
     fn completed(&self, alh: &Digest, digests: &[&Tx], sent: &Tx) -> Vec<CorruptEntry> {
         let now = i64::try_from(self.evidence.found.unix()).unwrap_or(i64::MAX);
         let completed = digests

@@ -110,9 +110,9 @@ impl Reader<'_> {
         self.report.add_unread(id, UnreadReason::Slow);
     }
 
-    /// Holds each transaction of a run against the one behind it, from the proven last one down, and judges it. One
-    /// that is not of the chain is read alone; the entries of one that is faultless are freed. Returns what came of
-    /// each in this order; `None`: there was no time for all of them.
+    /// Compares each transaction of a run with the one after it, from the proven last one down, and verifies it. A
+    /// transaction outside the chain is read alone; the entries of a faultless one are freed. Returns the results in
+    /// this order; `None` if there was no time for all of them.
     fn link(
         &mut self,
         run: &mut [Tx],
@@ -253,8 +253,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Reads a transaction of a scan alone. If that finds nothing, what the scan showed to be broken is recorded, with
-    /// the answers that showed it.
+    /// Reads a transaction of a scan alone. If this finds nothing, the corruption that the scan showed is recorded,
+    /// with the responses that showed it.
     fn read_again(
         &mut self,
         header: TxHeader,

@@ -235,7 +235,7 @@ impl Reading<'_> {
         Ok((span.last().unwrap_or(first), due))
     }
 
-    /// Reads neighbours from `first` on, as many as one scan brings and at least one; returns how many.
+    /// Reads neighbours from `first`, as many as one scan returns and at least one. Returns their number.
     fn try_neighbours(&mut self, first: u64, last: u64) -> Result<u64, ReadInterrupted> {
         if !self.reader.in_time() {
             return Err(ReadInterrupted::Late);
@@ -258,7 +258,7 @@ impl Reading<'_> {
         (at, Ok(()))
     }
 
-    /// Takes what was read, and what was not, into the progress.
+    /// Adds the results of the reading to the progress.
     fn end(self, new: NewValues) -> Report {
         let Reading {
             mut reader,

@@ -1,12 +1,13 @@
-//! Closed alarms about transactions: what was found is read again, whatever else is read, so that a closing hides no
-//! edit that is still there.
+//! Closed alarms about transactions. Their transactions are read again in any case, so that closing an alarm does not
+//! hide an edit that is still there.
 
 use crate::audit::auditor::Auditor;
 use crate::ranges::Ranges;
 use crate::trust::{Alarm, ValueProgress};
 
-/// Transactions before that of a finding that are read with it, and one behind it: the first is read alone and the rest by
-/// a scan, so that a broken link to a neighbour, or what a scan alone shows, is found again too.
+/// The number of transactions before that of a finding that are read with it; one after it is also read. The first is
+/// read alone and the rest by a scan. So a broken link to a neighbour is found again, and also corruption that only a
+/// scan shows.
 const TXS_BEFORE: u64 = 2;
 
 /// A closed alarm that awaits a reading, and the transactions that must be read again for it.

@@ -19,8 +19,8 @@ pub(super) struct Contents {
 pub(super) enum Source {
     /// By itself: findings are recorded.
     Alone,
-    /// With others by a scan: a value that is broken ends the reading, since read alone the answers that show it are
-    /// short.
+    /// With others, by a scan. A corrupt value ends the reading, because the responses to reading it alone are
+    /// shorter evidence.
     Scan,
 }
 

@@ -16,7 +16,7 @@ use crate::trust::ValueProgress;
 pub struct CorruptionReport {
     /// The kinds of corruption in words, with the transactions of each.
     pub groups: BTreeMap<&'static str, Vec<CorruptTx>>,
-    /// Broken ones past the first [`MAX_LISTED_TXS`].
+    /// The number of corrupt transactions past the first [`MAX_LISTED_TXS`].
     pub more: u64,
     /// Transactions passed.
     pub passed: u64,

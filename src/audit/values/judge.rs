@@ -14,7 +14,7 @@ pub enum Judged {
     Whole(Completed),
     /// Fewer entries than the header counts: their digests settle it.
     Incomplete,
-    /// Something about the transaction as such is broken.
+    /// The transaction itself is corrupt.
     Broken(CorruptEntry),
     /// The answer is none that an honest server sends.
     Malformed(UnreadReason),
@@ -65,7 +65,7 @@ pub struct Completed {
     pub unavailable: Unavailable,
 }
 
-/// Broken values of one transaction that are named; a reading does not record more findings.
+/// The number of corrupt values of one transaction that are named; a reading does not record more findings.
 const MAX_BROKEN: usize = 16;
 
 impl Completed {
@@ -132,8 +132,8 @@ pub fn complete(
     Ok(completed)
 }
 
-/// Judges a value that was asked for by its key (`Get`, protocol.md §6): `entry`, of this index from 0, is the
-/// ledger's. Returns what is broken.
+/// Verifies a value that was requested by its key (`Get`, protocol.md §6). `entry`, with this index from 0, is the
+/// ledger's. Returns the corruption, if there is any.
 pub fn judge_by_key(
     header: &TxHeader,
     index: usize,

@@ -11,7 +11,7 @@ use crate::ledger::{Digest, HeaderVersion, KEY_VALUE, StateShape, TxEntry, TxHea
 use crate::server::{ServerError, ServerErrorKind};
 use crate::trust::Unavailable;
 
-/// A value that was asked for by key and is not broken.
+/// A value that was requested by key and is not corrupt.
 enum ByKey {
     Held,
     /// The server's version has no call for it.
@@ -19,8 +19,8 @@ enum ByKey {
 }
 
 impl Reader<'_> {
-    /// Finishes reading a transaction once its entries and the values that came are judged: records what is broken,
-    /// and reads the values that did not come. Returns the values that cannot be read any more.
+    /// Completes the reading of a transaction whose entries and received values are verified. Records corruption, and
+    /// reads the values that did not come. Returns the values that cannot be read any more.
     pub(super) fn read_contents(
         &mut self,
         header: &TxHeader,

@@ -78,7 +78,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Asks a second time for a transaction that accused the server; what the second answer shows counts.
+    /// Requests a transaction that accused the server again; the second response counts.
     fn ask_again(&mut self, tx: u64) -> Shown {
         let again = self.ask_for(tx);
         if again.accuses() {

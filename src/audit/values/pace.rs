@@ -47,8 +47,8 @@ impl Auditor {
         slice
     }
 
-    /// Returns whether a database's sweep is not behind its pace, by what was read since the last cycle. What is trusted
-    /// is replaced in a cycle; an operator's change between two of them is seen in the next one.
+    /// Returns whether a database's sweep keeps its pace, according to the reading since the last cycle. The trusted
+    /// state is replaced in a cycle; an operator's change between two cycles is noticed in the next one.
     fn is_at_pace(&mut self, database: &str, period: Duration, ages: WallAges) -> bool {
         let record = self.databases.of(database);
         let (Some((of, since)), Some(progress)) = (record.sweepable, &mut record.progress) else {

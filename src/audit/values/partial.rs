@@ -47,7 +47,7 @@ impl Partial {
 pub struct Partials(Vec<Partial>);
 
 impl Partials {
-    /// Takes what is remembered of a transaction, or its beginning.
+    /// Takes the remembered progress of a transaction, or a new one.
     pub(super) fn take(&mut self, header: &TxHeader) -> Partial {
         self.take_of(header.id(), header.alh())
     }

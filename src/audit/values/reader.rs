@@ -1,4 +1,4 @@
-//! The reader of one database's transactions: its state during a reading, and what ends one.
+//! The reader of one database's transactions: its state during a reading, and the end of one.
 
 use std::time::{Duration, Instant};
 
@@ -133,8 +133,8 @@ impl Reader<'_> {
             .prefetch_tx_scan(database, span.first, span.limit, proof);
     }
 
-    /// Returns whether the server is a 0.9.0, which mixes up what it answers to several clients: it is accused of
-    /// nothing that a second answer does not show.
+    /// Returns whether the server is immudb 0.9.0, which mixes up the responses to concurrent clients. It is only
+    /// accused if a second response shows the same.
     pub(super) fn mixes_up_answers(&self) -> bool {
         self.shape == Some(StateShape::WithoutDatabase)
     }
@@ -224,8 +224,8 @@ impl Reader<'_> {
         self.server.clock().instant() < self.until
     }
 
-    /// Proves a transaction's place in the trusted history. What the server refuses comes back, what ends the
-    /// reading or accuses is an end.
+    /// Proves a transaction's place in the trusted history. Returns a refusal of the server; anything that ends the
+    /// reading or accuses the server is an error.
     pub(super) fn prove_membership(
         &mut self,
         tx: u64,
@@ -262,7 +262,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Returns a failure that concerns what was asked; one that concerns the server ends the reading.
+    /// Returns a failure that concerns the request. A failure that concerns the server ends the reading.
     pub(super) fn still_there(
         &mut self,
         failure: ServerError,

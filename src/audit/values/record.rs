@@ -17,8 +17,8 @@ pub struct Recorder<'a> {
 }
 
 impl Recorder<'_> {
-    /// Writes evidence and alarm of a broken transaction. The finding is known by the transaction alone, so that making
-    /// it again in another cycle is no new finding. `uuid` is the identity that the server claims.
+    /// Stores evidence and alarm of a corrupt transaction. The transaction alone identifies the finding, so the same
+    /// finding in another cycle is not new. `uuid` is the identity that the server claims.
     pub(super) fn record(
         &self,
         broken: &CorruptEntry,
@@ -100,7 +100,7 @@ impl Alarms {
         }
     }
 
-    /// Adds the alarms of another finding, which are reported behind these.
+    /// Adds the alarms of another finding, which are reported after these.
     pub(in crate::audit) fn join(&mut self, other: Alarms) {
         self.opened.extend(other.opened);
         self.unwritten = self.unwritten.take().or(other.unwritten);

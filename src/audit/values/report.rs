@@ -24,7 +24,7 @@ const LARGEST_VALUE: u64 = 32 << 20;
 /// The results of reading some transactions.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
-    /// Transactions read whole, how often.
+    /// The number of times that transactions were read completely.
     pub read: u64,
     /// The same transactions, each once.
     pub whole: Ranges,
@@ -90,7 +90,7 @@ impl Report {
         unread.then_some(Verdict::Unread)
     }
 
-    /// Returns how many findings were made, those that were found again included.
+    /// Returns the number of findings, including repeated ones.
     pub(super) fn findings(&self) -> u64 {
         self.broken.len() as u64 + self.more_broken + self.found_again
     }
@@ -188,8 +188,8 @@ impl Report {
         true
     }
 
-    /// Returns whether the same fault of the same transaction was found before: a scan finds a broken link, and so
-    /// does the walk of a sweep.
+    /// Returns whether the same corruption of the same transaction was already found. A scan finds a broken link, and
+    /// so does the walk of a sweep.
     fn knows(&self, broken: &CorruptEntry) -> bool {
         self.broken.contains(broken)
     }

@@ -62,8 +62,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Looks through the headers of one call, up to `last` of this hash and down to behind `below`;
-    /// returns whether the server showed any that chain.
+    /// Searches the headers of one call, from `last` with this hash down to the one after `below`. Returns whether
+    /// the server showed any headers that chain.
     fn search(&mut self, last: u64, hash: Digest, below: u64) -> Result<bool, Ended> {
         let most = u64::from(self.scan.most().min(HEADERS_PER_CALL));
         let first = last

@@ -15,7 +15,7 @@ pub struct Scan {
     well: u32,
     /// 0.9.0 has no such call.
     pub(super) none: bool,
-    /// Scans that were asked for and not waited for yet, one behind the other.
+    /// Scans that were requested and not waited for yet, in order.
     pub(super) ahead: VecDeque<Span>,
 }
 
@@ -24,7 +24,7 @@ pub struct Scan {
 pub enum Prefetch {
     /// It is, since everything is to be read.
     On,
-    /// It is not: what is asked for may be all.
+    /// It is not, because this scan may be the last one.
     Off,
 }
 

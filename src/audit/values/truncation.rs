@@ -16,7 +16,7 @@ pub struct Truncation {
 }
 
 impl Truncation {
-    /// Returns what earlier readings learnt.
+    /// Returns the truncation that earlier readings found.
     pub fn of(progress: &ValueProgress) -> Truncation {
         Truncation {
             before: progress.truncated_before,
@@ -24,13 +24,13 @@ impl Truncation {
         }
     }
 
-    /// Writes down what was learnt.
+    /// Stores the truncation in the progress.
     pub fn note_in(self, progress: &mut ValueProgress) {
         progress.note_truncation(self.before);
         progress.note_searched(self.searched);
     }
 
-    /// Takes note of a header: a proven one. It can only tell of values before its own.
+    /// Records a proven header. It can only concern values before its own.
     pub(super) fn note(&mut self, header: &TxHeader) {
         let before = header
             .metadata()
