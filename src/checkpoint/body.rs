@@ -18,7 +18,7 @@ use crate::ledger::{
     encode_base64,
 };
 
-/// What the line of the server's signature begins with.
+/// The prefix of the line with the server's signature.
 const SIGNATURE: &str = "immudb-signature ";
 
 /// One state of one database.
@@ -41,7 +41,7 @@ pub enum CheckpointError {
     Transaction,
     /// The third line is no hash.
     Hash,
-    /// A line behind them is empty, or the server's signature cannot be read.
+    /// A line after them is empty, or the server's signature cannot be read.
     Extension,
 }
 
@@ -91,11 +91,11 @@ impl Checkpoint {
         })
     }
 
-    /// Checks the server's signature by its own key, or by one of `keys` if there are any (protocol.md §5). Returns what the
-    /// signature covers: a signature without the name of the database fits every database of the server.
+    /// Verifies the server's signature by its own key, or by one of `keys` if there are any (protocol.md §5). Returns
+    /// the content of the signature: a signature without the name of the database fits every database of the server.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// The error of the signature.
     pub fn verify_server(&self, keys: &[PublicKey]) -> Result<StateShape, BadSignature> {
         let claimed = |shape| ClaimedState {
             shape,

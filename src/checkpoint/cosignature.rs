@@ -1,4 +1,4 @@
-//! Signing a checkpoint, and finding out who confirmed one (C2SP tlog-cosignature, Ed25519).
+//! Signing a checkpoint, and finding its signers (C2SP tlog-cosignature, Ed25519).
 
 use std::fmt;
 
@@ -11,8 +11,8 @@ use super::note::{NoteSignature, SignedNote};
 /// Latest time of a signature, in seconds since 1970, by the specification.
 const MAX_TIME: u64 = u64::MAX >> 1;
 
-/// Signs a checkpoint. It says: at this time, every state of this database that I had seen was proven to be continued by
-/// this one. `time` is in seconds since 1970.
+/// Signs a checkpoint. The signature states that the checkpoint was proven to extend every state of the database that
+/// the signer had seen by `time`, which is in seconds since 1970.
 pub fn cosigned(checkpoint: &Checkpoint, key: &SignerKey, time: u64) -> SignedNote {
     let text = checkpoint.to_string();
     let signature = key.sign(&message(time, &text));
@@ -27,7 +27,7 @@ pub fn cosigned(checkpoint: &Checkpoint, key: &SignerKey, time: u64) -> SignedNo
 /// A note that a key confirms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Confirmed {
-    /// When, in seconds since 1970, by the clock of who signed.
+    /// The time in seconds since 1970, by the signer's clock.
     pub time: u64,
 }
 

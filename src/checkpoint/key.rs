@@ -14,7 +14,7 @@ const COSIGNATURE: u8 = 4;
 const PLAIN: u8 = 1;
 /// Bytes of an Ed25519 seed and of a public key (RFC 8032 §5.1.5).
 const LENGTH: usize = 32;
-/// What the text of a private key begins with.
+/// The prefix of a private key's text.
 pub const PRIVATE: &str = "PRIVATE+KEY+";
 
 /// The name of a key: not empty, without spaces and without `+`.
@@ -46,9 +46,9 @@ impl fmt::Display for KeyName {
 pub enum KeyError {
     /// It is not of the form `NAME+HASH+KEY`.
     Form,
-    /// It is a private key where a public one is wanted.
+    /// It is a private key instead of a public one.
     Private,
-    /// It is a public key where a private one is wanted.
+    /// It is a public key instead of a private one.
     Public,
     /// It is a key for signatures without a time.
     Plain,
@@ -80,7 +80,7 @@ impl fmt::Display for KeyError {
 pub struct VerifierKey {
     /// The name.
     pub name: KeyName,
-    /// The id, which stands in each signature.
+    /// The id, which is in each signature.
     pub id: u32,
     /// The point (RFC 8032 §5.1.2).
     pub point: [u8; LENGTH],

@@ -1,4 +1,4 @@
-//! A signed note: a text and who signed it (C2SP signed-note).
+//! A signed note: a text with signatures (C2SP signed-note).
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ use crate::ledger::encode_base64;
 pub const MAX_BYTES: usize = 64 << 10;
 /// Signatures of one note that are read, at most. The specification asks for 16 at least.
 const MAX_SIGNATURES: usize = 100;
-/// What a signature line begins with: an em dash and a space.
+/// The prefix of a signature line: an em dash and a space.
 const DASH: &str = "\u{2014} ";
 /// Base64 as Go's libraries read it: bits left over are passed over. A signature is checked by its bytes.
 const AS_GO: GeneralPurpose = GeneralPurpose::new(
@@ -38,7 +38,7 @@ pub struct NoteSignature {
     pub name: KeyName,
     /// The id of the key: the beginning of a hash over its name and the public key.
     pub id: u32,
-    /// What the key made of the text.
+    /// The key's signature of the text.
     pub bytes: Vec<u8>,
 }
 
@@ -55,7 +55,7 @@ pub enum NoteError {
     NoNewline,
     /// There is no empty line between text and signatures.
     NoEmptyLine,
-    /// A line behind the empty one is no signature.
+    /// A line after the empty one is not a signature.
     NoSignatureLine,
     /// There are more than a hundred signatures.
     TooManySignatures,
@@ -114,7 +114,7 @@ impl SignedNote {
         })
     }
 
-    /// Returns the text, with the newline that it ends in: what is signed.
+    /// Returns the signed text, with the newline at its end.
     pub fn text(&self) -> &str {
         &self.text
     }

@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-/// What it begins with, so that nobody takes a checkpoint of ours for one of a log with an RFC 9162 tree.
+/// The prefix, which distinguishes our checkpoints from those of a log with an RFC 9162 tree.
 const PREFIX: &str = "immudb/";
 
 /// A database of a server.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Origin {
-    /// The server's label: what auditors that compare have in common.
+    /// The server's label, which auditors that compare must share.
     pub server: String,
     /// The database.
     pub database: String,

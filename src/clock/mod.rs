@@ -1,5 +1,5 @@
-//! The time: of day, for people and files, and monotone, for intervals and deadlines. Everything that needs the time
-//! has a [`Clock`], so that a test can hand in one that it moves itself.
+//! The time: of day, for people and files, and monotonic, for intervals and deadlines. All code that needs the time
+//! has a [`Clock`], so that a test can use one that it moves itself.
 
 #![forbid(unsafe_code)]
 

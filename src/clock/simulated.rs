@@ -1,4 +1,4 @@
-//! Time that stands still until somebody waits or moves it on.
+//! Simulated time, which only moves when a test waits or moves it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -23,7 +23,7 @@ struct Time {
 }
 
 impl SimulatedTime {
-    /// Returns a time that stands at `start`.
+    /// Returns a time that begins at `start`.
     pub fn starting_at(start: Timestamp) -> SimulatedTime {
         SimulatedTime(Arc::new(Time {
             base: Instant::now(),

@@ -23,7 +23,7 @@ impl Timestamp {
         self.0
     }
 
-    /// Returns the time so many seconds later, or earlier where they are negative.
+    /// Returns the time `seconds` later, or earlier if they are negative.
     pub fn plus(self, seconds: i64) -> Timestamp {
         Timestamp::from_unix(self.0.saturating_add_signed(seconds))
     }
