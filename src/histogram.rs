@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-/// Durations counted by upper bounds, in seconds and ascending; what is longer than all is in none.
+/// Durations counted by upper bounds, in seconds and ascending. A duration above all bounds is in no bucket.
 #[derive(Clone, Debug)]
 pub struct Histogram {
     bounds: &'static [f64],

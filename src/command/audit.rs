@@ -130,8 +130,8 @@ fn report(settings: &Settings, monitoring: &Monitoring, outcome: &Outcome) {
     tell(settings, outcome);
 }
 
-/// Goes on with paced sweeps that are behind their pace after the one cycle of `--once`, so that a job under cron
-/// sweeps too. Returns the exit code that the findings cost.
+/// Continues paced sweeps that are behind their pace after the one cycle of `--once`, so that a job under cron also
+/// sweeps. Returns the exit code of the findings.
 fn sweep_once(
     auditor: &mut Auditor,
     settings: &Settings,

@@ -1,4 +1,4 @@
-//! `config --check`: what a start would refuse, and what it would warn of.
+//! `config --check`: the errors and warnings of a start.
 
 use log::Level;
 

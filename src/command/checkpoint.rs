@@ -33,7 +33,8 @@ pub fn run(settings: &Settings, task: &CheckpointTask) -> Result<Exit, CommandEr
     }
 }
 
-/// Writes what `/checkpoints` serves, from the files: the trusted states, with the time at which each was proven last.
+/// Writes the notes of `/checkpoints` from the files: the trusted states, with the time at which each was last
+/// proven.
 fn export(settings: &Settings) -> Result<Exit, CommandError> {
     let Some(key) = &settings.monitoring.signer else {
         return Err(CommandError::NoSigningKey);
@@ -81,7 +82,7 @@ struct Read {
     checkpoint: Checkpoint,
 }
 
-/// Returns the checkpoints of a file, and how many of its notes are none; each of those is named.
+/// Returns the checkpoints of a file, and the number of its invalid notes; each of those is reported.
 fn read(file: &Path) -> Result<(Vec<Read>, usize), CommandError> {
     let bytes =
         content(file).map_err(|why| CommandError::Key(format!("{}: {why}", file.display())))?;

@@ -1,4 +1,4 @@
-//! `compare`: two auditors hold what they trust against each other.
+//! `compare`: compares the trusted states of two auditors.
 
 use std::path::Path;
 use std::time::Duration;
@@ -18,7 +18,7 @@ const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
 /// The length limit of these states in bytes: 10,000 databases with signatures.
 const MAX_FETCHED_BYTES: u64 = 8 << 20;
 
-/// Holds another auditor's export, or what it shows, against one's own; works while the auditor runs.
+/// Compares another auditor's export or `/states` with one's own; works while the auditor runs.
 pub fn run(settings: &Settings, another: &CompareSource) -> Result<Exit, CommandError> {
     let stop = Stop::on_signals(); // before gRPC starts its threads
     let theirs = match another {

@@ -1,4 +1,4 @@
-//! `evidence`: what was found, for people, and checked again without the server.
+//! `evidence`: prints findings, and verifies them again without the server.
 
 use std::path::Path;
 

@@ -157,7 +157,7 @@ impl Pair {
     }
 }
 
-/// An auditor, what it publishes, and the peer that it listens to.
+/// An auditor, its published checkpoint, and its peer.
 struct Side {
     auditor: Auditor,
     key: SignerKey,

@@ -114,7 +114,7 @@ impl Monitoring {
         self.notifier.borrow_mut().cycle(cycle);
     }
 
-    /// Returns one line about how it is going.
+    /// Returns a status in one line.
     pub fn status_line(&self) -> String {
         status_line(&self.registry.snapshot())
     }

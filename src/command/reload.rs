@@ -107,7 +107,7 @@ fn change(
     Ok(settings)
 }
 
-/// Returns the settings that are others and cannot change: what the process holds open, or is known by.
+/// Returns the settings that changed and cannot take effect: the process has them open, or others know it by them.
 fn fixed(before: &Settings, after: &Settings) -> Vec<&'static str> {
     let (old, new) = (&before.server, &after.server);
     let changed = [

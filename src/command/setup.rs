@@ -135,8 +135,8 @@ impl From<SystemRootsError> for CommandError {
     }
 }
 
-/// Opens the server's files for an auditor, and logs what is not as it should be. Root goes on as the user that they
-/// belong to.
+/// Opens the server's files for an auditor, and logs warnings about them. A root process continues as the user that
+/// owns them.
 pub fn store(settings: &Settings) -> Result<Store, StoreError> {
     make_usual_directory(&settings.trust.directory, settings.instance.as_ref());
     let (location, address) = (location(settings), settings.server.authority());

@@ -69,7 +69,7 @@ pub fn run(
 /// The longest time for the mirrors, after everything else was read.
 const MAX_MIRROR_TIME: Duration = Duration::from_secs(24 * 3600);
 
-/// Returns what a whole reading does not make less true: values that are gone for a proven reason.
+/// Describes the values that a complete sweep may lack, because they are gone for a proven reason.
 fn missing(swept: &SweepSummary) -> String {
     match swept.unavailable.total() {
         0 => String::new(),
@@ -101,7 +101,7 @@ impl fmt::Display for EndedEarly {
 struct Done<'a> {
     database: &'a str,
     ended: Result<SweepSummary, EndedEarly>,
-    /// Exit code of what was found meanwhile.
+    /// The exit code of the findings during the sweep.
     found: Exit,
     due: Ranges<Due>,
     absent: Ranges,
@@ -132,7 +132,7 @@ impl<'a> Done<'a> {
         }
     }
 
-    /// Returns the exit code: that of what was found, and everything was to be read.
+    /// Returns the exit code: that of the findings, and whether everything was read.
     fn exit(&self) -> Exit {
         let swept = self.ended.as_ref().ok();
         let explained = swept.is_some_and(|of| of.read.saturating_add(self.acknowledged) >= of.of);

@@ -174,7 +174,8 @@ pub(super) fn find(word: &str) -> Option<&'static Command> {
     COMMANDS.iter().find(|command| command.word == word)
 }
 
-/// Verbs of earlier versions, each with what does its work now: messages, evidence and cron lines of those times name them.
+/// Commands of earlier versions, each with its present replacement, because messages, evidence and cron lines of
+/// those times name them.
 static FORMER_COMMANDS: &[(&str, &str)] = &[
     (
         "accept",
@@ -183,7 +184,7 @@ static FORMER_COMMANDS: &[(&str, &str)] = &[
     ("roots", "immuaudit states"),
 ];
 
-/// Returns a verb of an earlier version of this word, and what does its work now.
+/// Returns the command of an earlier version with this word, and its present replacement.
 pub(super) fn former(word: &str) -> Option<(&'static str, &'static str)> {
     FORMER_COMMANDS
         .iter()

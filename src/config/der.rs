@@ -21,7 +21,7 @@ const ED25519: &[u8] = &[0x2b, 0x65, 0x70];
 pub(super) enum Public {
     /// The key in the form that a certificate has.
     Known(Vec<u8>),
-    /// The key is of another kind, or does not tell.
+    /// The key is of another kind, or does not contain its public key.
     Unknown,
 }
 

@@ -19,7 +19,7 @@ pub(super) fn text(about: Option<CommandName>, all: bool) -> String {
     }
 }
 
-/// Returns how a verb is used, in one line.
+/// Returns the usage of a command in one line.
 pub(super) fn usage(name: CommandName) -> String {
     let forms = name.row().map_or(&[][..], |command| command.forms);
     let forms: Vec<&str> = forms.iter().map(|(form, _)| *form).collect();

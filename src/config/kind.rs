@@ -18,7 +18,7 @@ use crate::checkpoint::{PRIVATE, VerifierKey};
 /// The field of the raw settings that gets a value.
 type Slot<T> = fn(&mut RawSettings) -> &mut T;
 
-/// A word that may be chosen, and what it does.
+/// A word that may be chosen, and its effect.
 pub(super) type Word = (&'static str, fn(&mut RawSettings));
 
 /// The completion of a value in a shell.
@@ -45,7 +45,7 @@ pub(super) enum Kind {
     Instance(Slot<Option<Instance>>),
     /// A host's name or number.
     Host(Slot<String>),
-    /// One of a few words, each with what it does.
+    /// One of a few words, each with its effect.
     Choice(&'static [Word]),
     /// A whole number within a range.
     Count(RangeInclusive<u64>, Slot<u64>),

@@ -1,4 +1,4 @@
-//! From what the process was given to what it is to do.
+//! Reading the task of the process from its inputs.
 
 use super::command::{self, COMMANDS, CommandName};
 use super::compat_mode::CompatMode;
@@ -32,7 +32,7 @@ pub enum Invocation {
     Run(Box<Run>),
 }
 
-/// Work to do, and how.
+/// A task with its settings.
 #[derive(Debug)]
 pub struct Run {
     /// The task.

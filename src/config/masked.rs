@@ -16,8 +16,8 @@ enum Mask {
     Url,
 }
 
-/// Returns a settings file with secrets and tokens left out. In what is no TOML, and in comments, whole lines are: their
-/// values may go on anywhere.
+/// Returns a settings file without secrets and tokens. If the text is not TOML, and in comments, whole lines are
+/// removed, because their values may continue anywhere.
 pub fn masked_settings(text: &str) -> String {
     let mut shown = text.to_owned();
     if let Ok(table) = DeTable::parse(text) {

@@ -7,9 +7,9 @@ use super::settings_warning::SettingsWarning;
 /// Bytes that are needed whatever the server sends. Half of them are for the program, gRPC and TLS, the rest for the
 /// memory of databases and their reports.
 const BASE: u64 = 32 << 20;
-/// Bytes that are needed for each byte of the largest answer: the answer itself (1), what may be made of it (3,
-/// `wire::budget`), answers that gRPC holds meanwhile (2, `server::channel`), and what the allocator has not given
-/// back of them (2).
+/// Bytes that are needed for each byte of the largest response: the response itself (1), its decoded form (3,
+/// `wire::budget`), responses that gRPC holds (2, `server::channel`), and memory of them that the allocator has not
+/// returned (2).
 const PER_BYTE: u64 = 8;
 /// The smallest limit in bytes, which `deploy` and its unit have for the default of 4 MiB.
 const MIN_LIMIT_BYTES: u64 = 64 << 20;

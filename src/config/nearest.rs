@@ -1,6 +1,7 @@
 //! The nearest real name to one that does not exist.
 
-/// Letters of a name for each mistake that it may have: what is further away is another word, and naming it misleads.
+/// Letters of a name for each mistake that it may have. A name with more mistakes is another word, and naming it
+/// would mislead.
 const LETTERS_A_MISTAKE: usize = 3;
 
 /// Returns the candidate with the fewest changed, added, omitted and swapped letters, or the first of several.

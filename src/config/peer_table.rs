@@ -18,7 +18,7 @@ use crate::checkpoint::{PRIVATE, VerifierKey};
 
 /// The tables' name.
 pub(super) const TABLE: &str = "peer";
-/// Keys of a table, and what messages call them.
+/// Keys of a table, with their names in messages.
 const KEYS: [Key; 6] = [
     ("url", "peer.url"),
     ("url-file", "peer.url-file"),

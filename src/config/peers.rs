@@ -1,4 +1,4 @@
-//! Other auditors that checkpoints are compared with: what follows from their settings together.
+//! Other auditors whose checkpoints are compared: checking their settings together.
 
 use super::effective::Effective;
 use super::peer_table::{self, PeerTable};

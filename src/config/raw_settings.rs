@@ -84,14 +84,14 @@ pub(super) struct RawSettings {
     pub other_ca: Option<SourcedPath>,
     /// The file of the key that checkpoints are signed with.
     pub signing_key: Option<Password>,
-    /// The auditors of `--audit-peer`, one for each of their keys, and how many must confirm.
+    /// The auditors of `--audit-peer`, one for each of their keys.
     pub peers: Vec<(Url, VerifierKey)>,
     pub peers_required: u64,
     /// The auditors of the settings files' tables.
     pub peer_tables: Vec<PeerTable>,
     /// The name of a new key.
     pub key_name: String,
-    /// The keys that confirm checkpoints, and how many of them must.
+    /// The keys that confirm checkpoints.
     pub verifier_keys: Vec<VerifierKey>,
     pub required: u64,
 

@@ -23,7 +23,7 @@ const TAKEN: [&str; 2] = ["exec", "heartbeat"];
 /// The length limit of a name, in characters: it is a label of metrics.
 const MAX_NAME_CHARS: usize = 64;
 
-/// Keys of a table, and what messages call them.
+/// Keys of a table, with their names in messages.
 const KEYS: [Key; 7] = [
     ("name", "receiver.name"),
     (URL, "receiver.url"),

@@ -47,7 +47,7 @@ pub(super) fn heartbeat(
     })
 }
 
-/// Returns what vouches for a server of HTTP.
+/// Returns the CAs that are trusted for an HTTP server.
 pub(super) fn roots(given: Option<&SourcedPath>) -> Result<Roots, SettingsError> {
     match given {
         None => Ok(Roots::System),

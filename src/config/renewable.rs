@@ -1,5 +1,5 @@
-//! Secrets and certificates in files that may be replaced while the program runs: how each is read, at
-//! the start and again.
+//! Secrets and certificates in files that may be replaced while the program runs: reading them at the start and again
+//! later.
 
 use super::file::content;
 use super::pem::{self, Holds};

@@ -1,4 +1,4 @@
-//! From the draft to the settings: what follows from several of them together.
+//! Resolving the raw settings: checks and defaults that need several of them.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -25,7 +25,7 @@ pub struct Settings {
     pub compat_mode: CompatMode,
     /// Which of several auditors on this host it is.
     pub instance: Option<Instance>,
-    /// The server and how it is reached.
+    /// The server and its connection.
     pub server: ServerSettings,
     /// The settings of the checks.
     pub audit: AuditSettings,
@@ -37,7 +37,7 @@ pub struct Settings {
     pub monitoring: MonitoringSettings,
 }
 
-/// One server and how it is reached.
+/// One server and its connection.
 #[derive(Clone, Debug)]
 pub struct ServerSettings {
     /// The label of its trusted states.
@@ -125,7 +125,7 @@ pub struct AuditSettings {
     pub databases: DatabaseFilter,
     /// Once or for ever.
     pub run_mode: RunMode,
-    /// From one cycle to the next; also what "overdue" is measured by.
+    /// The time from the begin of one cycle to the next; "overdue" is also measured by it.
     pub interval: Duration,
     /// The required signatures of every state.
     pub signatures: Signatures,

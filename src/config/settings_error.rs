@@ -121,7 +121,7 @@ pub enum SettingsError {
         /// The word as given.
         word: String,
     },
-    /// A verb without what it needs.
+    /// A command that lacks a word or a flag.
     Incomplete {
         /// The usage.
         usage: String,

@@ -71,7 +71,7 @@ impl Drop for SigningKey {
     }
 }
 
-/// Names the mistake in what is not base64 (RFC 4648 §4).
+/// Describes the mistake in a text that is not base64 (RFC 4648 §4).
 fn not_base64(text: &str) -> &'static str {
     if text.contains(['-', '_']) {
         "this is the URL-safe alphabet, with - and _ for + and /"

@@ -6,7 +6,7 @@ use super::nearest::nearest;
 use super::settings_error::SettingsError;
 use super::source::Source;
 
-/// A key that a table may have, and what messages call it.
+/// A key that a table may have, with its name in messages.
 pub(super) type Key = (&'static str, &'static str);
 
 /// Passes the keys of a table that are among `keys` to `take`, in the order of the file; the others are problems.

@@ -1,4 +1,4 @@
-//! Tasks: what a command line asks for, once it is read.
+//! Tasks: the request in a command line, after it is read.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -32,11 +32,11 @@ pub enum Task {
         /// These databases alone; none: all that are audited.
         databases: Vec<String>,
     },
-    /// Say what is trusted.
+    /// Report the trusted states.
     Status,
     /// Say it of every instance.
     StatusOfAll(AllInstances),
-    /// Ask the running auditor how it is.
+    /// Request the condition of the running auditor.
     Health,
     /// Report where a database was tampered with.
     Locate(LocateTask),
@@ -48,7 +48,7 @@ pub enum Task {
     Service(ServiceTask),
     /// The trusted states.
     States(StatesTask),
-    /// Hold another auditor's export against what is trusted.
+    /// Compare another auditor's export with the trusted states.
     Compare(CompareSource),
     /// Signed states.
     Checkpoint(CheckpointTask),
@@ -177,7 +177,7 @@ pub enum ShownValues {
 pub enum EvidenceTask {
     /// Name them all.
     List,
-    /// Tell one for people.
+    /// Print one for people.
     Show(PathBuf),
     /// Check one again, offline.
     Verify(PathBuf),
@@ -188,7 +188,7 @@ pub enum EvidenceTask {
 pub enum CheckpointTask {
     /// Write one of each database that something is trusted of.
     Export,
-    /// Tell those in a file.
+    /// Print those in a file.
     Show(PathBuf),
     /// Check the signers of those in a file.
     Verify {
@@ -255,7 +255,7 @@ pub enum Control {
     Stop,
     /// Stop and start it.
     Restart,
-    /// Say how it is doing.
+    /// Report its condition.
     Status,
 }
 
@@ -266,7 +266,7 @@ pub enum StatesTask {
     Export,
     /// Show it.
     List,
-    /// Take over what another auditor trusted.
+    /// Import another auditor's trusted states.
     Import {
         /// Its file, or a folder that holds such files.
         path: PathBuf,
@@ -298,7 +298,7 @@ pub enum Drill {
         databases: u64,
         /// The number of histories that it shows.
         views: u64,
-        /// A lie to tell.
+        /// A lie to run.
         lie: Option<String>,
         /// Add a transaction each time so long has passed.
         grow: Option<Duration>,

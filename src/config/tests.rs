@@ -1,4 +1,4 @@
-//! The table through every layer: what holds for each setting holds for those to come.
+//! Every setting of the table through every layer, so that new settings are covered.
 
 mod lines;
 #[cfg(unix)] // the page has the paths of Unix

@@ -137,10 +137,10 @@ fn names_a_host(uri: &Uri) -> bool {
     scheme && port && !host.is_empty() && !authority.as_str().contains('@')
 }
 
-/// Reads the URLs in a text, one a line; lines that are empty or begin with `#` are left out.
+/// Reads the URLs in a text, one a line. Lines that are empty or begin with `#` are left out.
 ///
 /// # Errors
-/// The line, and what a right URL looks like.
+/// The line, and the expected form of a URL.
 pub(super) fn lines(text: &str) -> Result<Vec<Url>, String> {
     let lines = (1..).zip(text.lines().map(str::trim));
     let lines = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));

@@ -1,6 +1,6 @@
-//! Values as people write them: numbers, durations, lists, pins, passwords.
+//! Values in the form that people write: numbers, durations, lists, pins, passwords.
 //!
-//! Each reader answers the value, or what a right one looks like.
+//! Each reader returns the value, or the expected form.
 
 use std::net::Ipv6Addr;
 use std::time::Duration;

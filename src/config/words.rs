@@ -1,4 +1,4 @@
-//! From the words behind a verb to what is to be done.
+//! Reading a task from the words after a command.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

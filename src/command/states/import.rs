@@ -1,4 +1,4 @@
-//! `states import`: takes over what immuclient, immugw or a client library trusted.
+//! `states import`: imports the trusted states of immuclient, immugw or a client library.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use crate::report::{JsonObject, alarm_lines, log_warning, print};
 use crate::stop::Stop;
 use crate::text::Escaped;
 
-/// Shows what is in the files, and takes each state that the running server proves to extend.
+/// Prints the states in the files, and imports each state that the running server's history extends.
 pub fn run(settings: &Settings, path: &Path, alarm: bool) -> Result<Exit, CommandError> {
     let stop = Stop::on_signals(); // before gRPC starts its threads
     let files = read_states(path)?;

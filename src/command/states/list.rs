@@ -6,7 +6,7 @@ use crate::config::{Format, Settings};
 use crate::report::{JsonObject, log_warning, print, print_error};
 use crate::trust::{Store, TrustedState};
 
-/// Shows what is trusted; databases of which nothing is are left out.
+/// Prints the trusted states; databases without one are left out.
 pub fn run(settings: &Settings) -> Result<Exit, CommandError> {
     let mut store = Store::open_beside(&setup::location(settings))?;
     let (mut exit, mut nothing) = (Exit::Good, true);

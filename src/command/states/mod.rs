@@ -9,7 +9,7 @@ use super::setup::CommandError;
 use crate::audit::Exit;
 use crate::config::{Settings, StatesTask};
 
-/// Does what was asked for.
+/// Does the task.
 pub fn run(settings: &Settings, task: StatesTask) -> Result<Exit, CommandError> {
     match task {
         StatesTask::Export => export::run(settings),

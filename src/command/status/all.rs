@@ -1,7 +1,7 @@
 //! `status --all`: every auditor on this host, the worst first.
 //!
-//! Each is asked by a process of its own, which goes on as the owner of that auditor's files: nothing that one of them
-//! wrote is read with the rights of another, or with root's.
+//! Each status comes from a process of its own, which continues as the owner of that auditor's files. No file of one
+//! auditor is read with the rights of another, or with root's.
 
 use std::env;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! `status`: what is trusted, since when, and the last verdicts, from the files alone.
+//! `status`: the trusted states with their dates, and the last verdicts, from the files alone.
 
 mod all;
 mod json;
@@ -178,8 +178,8 @@ impl Known<'_> {
         }
     }
 
-    /// Returns whether the last check proved the state and read what was to be read. An open alarm reports tampering;
-    /// after it is closed, the next check has to prove the state.
+    /// Returns whether the last check proved the state and read everything that was due. An open alarm reports
+    /// tampering; after it is closed, the next check must prove the state.
     fn is_complete(&self) -> bool {
         self.trusted.is_ok()
             && self.last.is_some_and(|last| {
@@ -211,8 +211,8 @@ impl Known<'_> {
         })
     }
 
-    /// Returns how long the database has not been proven if that is too long by now, although no program may be running
-    /// that would notice. A database of which nothing was ever trusted has nothing that would have to be proven again.
+    /// Returns the time without a proof if it is too long, although no program may be running that would notice this.
+    /// A database that was never trusted has nothing that must be proven again.
     fn overdue(&self, settings: &Settings) -> Option<Overdue> {
         let last = self
             .last

@@ -1,4 +1,4 @@
-//! Random command lines: some are made from what they are to mean, some from fragments.
+//! Random command lines: some are made from their meaning, some from fragments.
 
 use super::super::command;
 use super::super::compat_mode::CompatMode;
@@ -50,7 +50,7 @@ impl Random {
     }
 }
 
-/// A command line, and what it means.
+/// A command line, and its meaning.
 #[derive(Default)]
 struct Meant {
     compat_mode: CompatMode,
