@@ -1,4 +1,4 @@
-//! The calls about databases as a whole: listed, chosen, created, loaded and unloaded.
+//! The calls about databases: they list, choose, create, load and unload them.
 
 use super::deliver;
 use super::emulate::Emulated;

@@ -1,5 +1,4 @@
-//! Lies in the way an answer is delivered, and in what is no message of the ledger's: tokens and
-//! names.
+//! Lies in the delivery of a response, and in its parts outside of the ledger: tokens and names.
 
 use std::time::Duration;
 

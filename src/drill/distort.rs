@@ -1,4 +1,4 @@
-//! Honest messages made into lies.
+//! Lies that change honest messages.
 
 use protobuf::Message;
 

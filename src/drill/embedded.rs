@@ -1,4 +1,4 @@
-//! The embedded server as tests and the drill hold it: started, filled, told to lie, dropped.
+//! The embedded server for tests and the drill, which start, fill and stop it and run its lies.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};

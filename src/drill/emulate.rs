@@ -1,5 +1,5 @@
-//! The servers that the embedded one can be taken for, where they differ in what an audit sees
-//! (protocol.md §1, §2 and §4).
+//! The immudb versions that the embedded server emulates, as far as they differ for an audit (protocol.md §1, §2
+//! and §4).
 
 use crate::ledger::{HeaderVersion, StateShape};
 

@@ -1,6 +1,6 @@
-//! Ledgers made up for a lie: what a server must hold to tell it (protocol.md §4).
+//! Forged ledgers, from which a server runs a lie (protocol.md §4).
 //!
-//! Each is made from the honest ledger, whose last transaction is what an auditor trusts.
+//! Each is made from the honest ledger, whose last transaction is the auditor's trusted state.
 
 use super::ledger::{Ledger, NewEntry, NewTransaction};
 use super::lie::Lie;

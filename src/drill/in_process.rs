@@ -1,5 +1,6 @@
-//! Calls to the embedded ledger within the process, over a network that the caller simulates: no socket, no thread,
-//! and by a simulated clock no waiting. However an answer is delivered, the call ends as gRPC would let it end.
+//! Calls to the embedded ledger within the process, over a network that the caller simulates: no socket, no
+//! thread, and no waiting with a simulated clock. Whatever the delivery of a response, the call ends as it would
+//! with gRPC.
 
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -1,4 +1,4 @@
-//! Every lie that the embedded server can tell, and the verdict due each time.
+//! Every lie of the embedded server, and the verdict that it requires.
 
 use super::embedded::Options;
 use super::ledger::Lag;

@@ -1,4 +1,4 @@
-//! What a key has: its versions, their expiry, and what it refers to (protocol.md §2, *Entry keys as stored*).
+//! The entries of a key: its versions, their expiry, and its references (protocol.md §2, *Entry keys as stored*).
 
 use protobuf::MessageField;
 

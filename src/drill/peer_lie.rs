@@ -1,4 +1,4 @@
-//! What a peer can say that is not right, and how it is due to stand then. None of it accuses a server.
+//! The lies of a peer, and the relation to the trusted history that each requires. None of them accuses a server.
 
 /// A lie of a peer; [`PeerLie::describe`] returns its description.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,4 +1,4 @@
-//! Lies that are errors instead of answers.
+//! Lies that are errors instead of responses.
 
 use protobuf::Message;
 

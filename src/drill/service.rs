@@ -1,4 +1,4 @@
-//! The calls: from a request's bytes to an answer's (protocol.md §1 and §2).
+//! The calls: from a request's bytes to a response's (protocol.md §1 and §2).
 
 use super::distort;
 use super::message;

@@ -1,4 +1,4 @@
-//! Split views: a server that shows one user another history than the others, which no auditor can see alone.
+//! Split views: a server that shows one user another history than the others, which no auditor can detect alone.
 
 use super::ledger::Ledger;
 use super::{NewEntry, NewTransaction};

@@ -1,4 +1,4 @@
-//! The errors that the server answers with, and the form of an answer.
+//! The server's errors, and the form of a response.
 
 use protobuf::Message;
 

@@ -1,4 +1,4 @@
-//! What the embedded server holds: databases, tokens, and the lie it tells at the moment.
+//! The data of the embedded server: databases, tokens, and the lie that is running.
 
 use std::collections::{BTreeMap, HashMap};
 

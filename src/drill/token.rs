@@ -1,4 +1,4 @@
-//! The tokens and sessions that the embedded server has given, and how long each is valid.
+//! The tokens and sessions that the embedded server has issued, and how long each is valid.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};

@@ -1,5 +1,5 @@
-//! A tree that can prove what is in it: the honest other side of `ledger`'s verification, in the
-//! shapes of protocol.md §4 (*Tree proofs*). Leaves count from 1.
+//! A tree that can prove its content: the honest counterpart of `ledger`'s verification, in the forms of
+//! protocol.md §4 (*Tree proofs*). Leaves count from 1.
 
 use crate::ledger::Digest;
 

@@ -1,4 +1,5 @@
-//! The calls that immudb has and the embedded ledger has not: refused with a sentence, so that nobody looks for a fault elsewhere.
+//! The calls of immudb that the embedded ledger does not have: the error says so, so that nobody searches for a
+//! fault elsewhere.
 
 use super::status::Status;
 
