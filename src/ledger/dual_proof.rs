@@ -1,7 +1,6 @@
-//! Dual proofs: the claimed state continues the trusted one (protocol.md §4, steps 1 to 8).
+//! Dual proofs: the claimed state extends the trusted one (protocol.md §4, steps 1 to 8).
 //!
-//! [`verify`] is the only way to a [`Proven`], and a trusted state is only ever replaced by what a
-//! [`Proven`] names.
+//! Only [`verify`] creates a [`Proven`], and only a state in a [`Proven`] replaces a trusted state.
 
 use super::digest::{Digest, Term};
 use super::header::{TxHeader, link};

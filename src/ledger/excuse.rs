@@ -1,4 +1,4 @@
-//! Why an honest old server could not prove a pair (protocol.md §4: *Where source.blTxId >
+//! The reason why an honest old server could not prove a pair (protocol.md §4: *Where source.blTxId >
 //! target.blTxId*).
 
 use std::collections::BTreeMap;

@@ -1,9 +1,9 @@
-//! The mathematics of an immudb ledger: what is hashed, and what a proof must show.
+//! The mathematics of an immudb ledger: the hashed bytes, and the content of a proof.
 //!
-//! Everything that decides *consistent or tampered* is here, pure and total: no I/O, no clock, no
-//! protobuf, and no input makes it panic, overflow, truncate or allocate beyond what its caller
-//! handed in. The order of reading is that of protocol.md: [`digest`](Digest), [header](TxHeader),
-//! [entries](verify_entries), [trees](Frontier), [dual proofs](verify), [states](ClaimedState).
+//! All code that decides *consistent or tampered* is here, pure and total: no I/O, no clock, no protobuf. No input
+//! makes it panic, overflow, truncate or allocate more than its caller passed. The reading order is that of
+//! protocol.md: [`digest`](Digest), [header](TxHeader), [entries](verify_entries), [trees](Frontier),
+//! [dual proofs](verify), [states](ClaimedState).
 
 #![forbid(unsafe_code)]
 #![deny(

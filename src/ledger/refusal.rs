@@ -1,4 +1,4 @@
-//! Why something is not proven: the step that failed, the transaction, and what was wrong there.
+//! The reason why a proof is refused: the step that failed, the transaction, and the fault.
 
 use std::fmt;
 use std::ops::RangeInclusive;
