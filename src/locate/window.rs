@@ -1,4 +1,4 @@
-//! Between which transactions a history was rewritten, and what was lost.
+//! The transactions between which a history was rewritten, and the lost ones.
 
 use std::ops::RangeInclusive;
 

@@ -1,4 +1,4 @@
-//! A window in words.
+//! A window as text.
 
 use std::fmt;
 
