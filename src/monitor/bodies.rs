@@ -1,4 +1,4 @@
-//! Large bodies of answers: made one at a time, shared by those who ask at the same time, bounded in bytes.
+//! Large bodies of responses: made one at a time, shared by concurrent requests, limited in bytes.
 
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! One connection: one head in, one answer out, each within its time.
+//! One connection: one request and one response, each with a time limit.
 
 use std::io::{ErrorKind, IoSlice, Read, Write};
 use std::net::{Shutdown, TcpStream};

@@ -1,4 +1,4 @@
-//! The gate: every connection, bounded in number and time, in one loop that nothing ends.
+//! The gate: all connections, limited in number and time, in one loop that nothing ends.
 
 use std::io::{self, ErrorKind};
 use std::net::{TcpListener, TcpStream};

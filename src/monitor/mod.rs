@@ -1,8 +1,8 @@
 //! The HTTP thread: metrics, probes, status page. It reads the status registry and nothing else.
 //!
-//! The sockets are ours, the HTTP is tiny_http's: its types read the requests and its `Response` prints the heads of answers.
-//! Its server is not used (docs/design.md). One thread on poll(2), bounded connections, one request each, no keep-alive.
-//! GET and HEAD only. One large body is made at a time, and those who ask at the same time share it.
+//! The sockets are the program's own. tiny_http's types read the requests, and its `Response` prints the heads of
+//! responses; its server is not used (docs/design.md). One thread on poll(2), limited connections, one request each,
+//! no keep-alive. GET and HEAD only. One large body is made at a time, and concurrent requests share it.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::panic))]

@@ -1,5 +1,5 @@
-//! A request's head (RFC 9112 §2, §3): whole, small, without a body, or refused. Its parts are read by tiny_http's types;
-//! what those let pass beside ASCII (controls, names that are no tokens) is refused here.
+//! A request's head (RFC 9112 §2, §3): complete, small, without a body, or refused. tiny_http's types read its
+//! parts; controls and names that are no tokens, which these types accept, are refused here.
 
 use std::str::FromStr;
 

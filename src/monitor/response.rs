@@ -1,4 +1,4 @@
-//! An answer (RFC 9112 §4): one, whole, and the connection is closed after it. tiny_http prints its head.
+//! A response (RFC 9112 §4): one, complete, after which the connection is closed. tiny_http prints its head.
 
 use std::io;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Which path gets which answer.
+//! The response for each path.
 
 use std::sync::Arc;
 
