@@ -1,4 +1,4 @@
-//! A notification to a program: JSON on its stdin, no shell, nothing inherited, and an end to it. What it writes to its
+//! A notification to a program: JSON on its stdin, no shell, nothing inherited, and a time limit. The program's
 //! stderr goes to the log.
 
 use std::io::{Read, Write};

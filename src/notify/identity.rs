@@ -1,8 +1,9 @@
-//! The identity of a receiver: what its outbox and its record are filed under for years.
+//! The identity of a receiver, which names its outbox and its record for years.
 //!
-//! It is the configured name, if the receiver has one. Otherwise it is the whole URL, or the words of a program. A receiver
-//! whose token is replaced is another one then, and is notified of the open alarms once more: nothing tells a new token
-//! from a new reader, who must not inherit what another was notified of.
+//! It is the configured name, if the receiver has one. Otherwise it is the complete URL, or the words of a
+//! program. If such a receiver's token is replaced, it is another receiver, and is notified of the open alarms
+//! once more: a new token cannot be distinguished from a new reader, who must not inherit the notifications of
+//! another.
 
 use std::collections::BTreeMap;
 use std::fmt;

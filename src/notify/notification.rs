@@ -1,4 +1,4 @@
-//! What is told: immuclient's members exactly (protocol.md §7), and after them ours.
+//! The content of notifications: exactly immuclient's members (protocol.md §7), followed by the program's own.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -1,4 +1,4 @@
-//! Who is to be told of a check, and of what.
+//! The decision which receivers are notified of a check, and with which content.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! Databases that cannot be reached, and that can be again: those of one cycle are one notification, for an outage of a
-//! server is one event, however many databases it has. Tampering is never part of it.
+//! Databases that cannot be reached, and that can be reached again. Those of one cycle are one notification,
+//! because an outage of a server is one event, however many databases it has. Tampering is never part of it.
 
 use super::notification::{GOOD, Notification, standing};
 use super::reachability::Reachability;

@@ -1,4 +1,4 @@
-//! What one receiver is due, in which order, and how long to wait after a failure. Times are parameters.
+//! The notifications that one receiver is to get, their order, and the wait after a failure. Times are parameters.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! What a notification says of databases that cannot be reached, and of those that can be again.
+//! The content of a notification about databases that cannot be reached, and that can be reached again.
 
 use crate::text::{counted, number};
 

@@ -1,8 +1,8 @@
-//! A receiver's record: what it was notified of, so that no later process notifies it again, and that one that has no
-//! record of an open alarm is notified. `DIR/SERVER/receivers/KEY`, a line an entry.
+//! A receiver's record of its notifications. So no later process notifies the receiver again, and a receiver
+//! without a record of an open alarm is notified. `DIR/SERVER/receivers/KEY`, one line for each entry.
 //!
-//! Of alarms it stores which opening of which one, and never a time up to which all count as known: an alarm that is opened
-//! while the clock is put back is a new one. Each start forgets those that are not open any more.
+//! For an alarm it stores the opening, and never a time up to which all count as known: an alarm that is opened
+//! while the clock is set back is a new one. Each start removes the alarms that are not open any more.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Outboxes of receivers that are not configured any more: their tampering is handed over to those that are.
+//! Outboxes of receivers that are not configured any more: their tampering is handed over to the configured ones.
 
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! The changes of verdicts that are given to receivers before they are on disk as the last verdicts. If the process ends in
-//! between, the next one does not know what the receivers know, so it notifies them of its first verdict on these
+//! The changes of verdicts that receivers get before the last verdicts are on disk. If the process ends in
+//! between, the next one does not know what the receivers have. So it notifies them of its first verdict on these
 //! databases, whatever that is.
 
 use std::collections::BTreeMap;

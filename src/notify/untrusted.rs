@@ -1,5 +1,5 @@
-//! Notifications of databases of which nothing is trusted: one of all of them when there are any, and one when that is
-//! over, whatever a server lists.
+//! Notifications about untrusted databases: one for all of them when there are any, and one when that is over,
+//! whatever a server lists.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
