@@ -1,4 +1,4 @@
-//! The thread that asks the peers, one after the other. Nobody waits for it but a run that has one cycle alone.
+//! The thread that requests the peers' checkpoints, one after the other. Only a run with one cycle waits for it.
 
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};

@@ -1,4 +1,4 @@
-//! What all peers said last. It is held by the main thread, which is never kept waiting for it.
+//! The last responses of all peers. The main thread holds them, and never waits for them.
 
 use std::collections::BTreeMap;
 use std::time::Instant;

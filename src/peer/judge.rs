@@ -1,4 +1,4 @@
-//! From the bytes of a peer's answer to its words. Pure: no I/O and no clock, and no input makes it panic.
+//! From the bytes of a peer's response to its checkpoints. Pure: no I/O and no clock, and no input makes it panic.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! What a peer says of one database: a checkpoint that it confirmed.
+//! A peer's confirmation of one database: a checkpoint.
 
 use std::sync::Arc;
 use std::time::Duration;
