@@ -1,4 +1,4 @@
-//! An alarm in words and as JSON, with the consequences of closing and of adopting it.
+//! An alarm as text and as JSON, with the consequences of closing and of adopting it.
 
 use std::ops::RangeInclusive;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! The checkpoints of everything that was proven: what `/checkpoints` serves.
+//! The checkpoints of all proven states: the response to `/checkpoints`.
 
 use super::status_registry::Snapshot;
 use crate::checkpoint::{Origin, print_list};

@@ -1,5 +1,5 @@
-//! Whether all is well with one database: the one decision that the status page, `/status.json` and `immuaudit status` go
-//! by (docs/verdicts.md).
+//! The condition of one database: the one decision that the status page, `/status.json` and `immuaudit status` use
+//! (docs/verdicts.md).
 
 use crate::audit::Exit;
 use crate::text::counted_with;

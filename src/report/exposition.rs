@@ -1,5 +1,5 @@
-//! Prometheus' text format, written through one builder: a family has its HELP, TYPE and samples
-//! together, and no label can break out of its quotes (Prometheus, *Exposition formats*).
+//! Prometheus' text format, written through one builder: a family has its HELP, TYPE and samples together, and no
+//! label can end its quotes (Prometheus, *Exposition formats*).
 //!
 //! Labels are escaped once and written many times: of 1,000 databases there are 26,000 samples.
 

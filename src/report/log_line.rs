@@ -1,4 +1,4 @@
-//! What is logged of checks, sweeps and cycles: one event a line, quiet where nothing happens.
+//! The log of checks, sweeps and cycles: one line for each event, and none if nothing happens.
 
 use log::Level;
 

@@ -1,4 +1,5 @@
-//! The log on stderr: one line an event, UTC time first; under systemd's journal its priority instead.
+//! The log on stderr: one line for each event, with the UTC time first; under systemd's journal its priority
+//! instead.
 
 use std::io::Write;
 

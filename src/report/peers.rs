@@ -1,4 +1,4 @@
-//! What people and programs are shown of peers: lines of the page and of `status`, and the log when a peer falls silent.
+//! The reports about peers: lines of the page and of `status`, and the log when a peer stops responding.
 
 use log::Level;
 

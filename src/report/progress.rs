@@ -1,4 +1,4 @@
-//! How far something long is: a bar where a terminal shows it, else a plain line now and then.
+//! The progress of a long operation: a bar on a terminal, otherwise a plain line now and then.
 
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};

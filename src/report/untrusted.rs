@@ -1,4 +1,4 @@
-//! The databases of which nothing is trusted, as those who watch and are notified are shown them: all together.
+//! The report about untrusted databases, all together, for people and notifications.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! How much of a database's values was read, as those who watch are shown it.
+//! The progress of reading a database's values, for reports.
 
 use std::time::Duration;
 

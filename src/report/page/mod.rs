@@ -1,4 +1,4 @@
-//! The status page: one document without scripts, that loads nothing and says the worst first.
+//! The status page: one document without scripts, which loads nothing and shows the worst first.
 
 mod headline;
 mod html;

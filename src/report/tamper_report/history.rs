@@ -1,4 +1,4 @@
-//! What of a history stands, what does not, since when, and how that is known.
+//! The intact and the rewritten parts of a history, their time, and the proof.
 
 use crate::audit::{CorruptionReport, Listed, Located, ServerView};
 use crate::locate::{Undecided, Window};

@@ -1,4 +1,4 @@
-//! The report of where a history was tampered with, as text and as JSON.
+//! The report about tampering in a history, as text and as JSON.
 
 mod compared;
 mod history;
