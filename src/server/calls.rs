@@ -1,4 +1,4 @@
-//! How many calls were made, how they ended and how long they took, for whoever watches.
+//! The number, the results and the durations of calls, for metrics.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,4 +1,4 @@
-//! The connection: plaintext or TLS, and bounded against what a hostile peer can do to it.
+//! The connection: plaintext or TLS, with limits against a hostile server.
 
 use std::ffi::CString;
 use std::path::PathBuf;

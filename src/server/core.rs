@@ -1,5 +1,5 @@
-//! gRPC's core: begun for the first connection, and ended where none is needed for a while. As long as it runs its
-//! threads wake two or three times a second, and nothing that its callers can set keeps them from that.
+//! gRPC's core: started for the first connection, and ended if none is needed for a while. While it runs, its
+//! threads wake up two or three times a second, and no setting prevents that.
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};

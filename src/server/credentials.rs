@@ -1,5 +1,5 @@
-//! Logging in, opening databases, and doing either again. A login or a credential is kept until a new one
-//! takes its place: a renewal that fails discards nothing (protocol.md §1, *Authentication*).
+//! Logging in, opening databases, and repeating both. A login or a credential stays until a new one replaces it: a
+//! renewal that fails discards nothing (protocol.md §1, *Authentication*).
 
 use super::error_kind::ServerErrorKind;
 use super::server_error::ServerError;

@@ -1,4 +1,4 @@
-//! Where a server is, and how the connection to it is secured.
+//! The address of a server, and the security of the connection.
 
 use crate::config::Secret;
 

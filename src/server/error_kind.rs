@@ -1,4 +1,4 @@
-//! What a failed call means for an audit (protocol.md §1, *Errors*).
+//! The meaning of a failed call for an audit (protocol.md §1, *Errors*).
 
 use std::time::Duration;
 

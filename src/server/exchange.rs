@@ -1,5 +1,5 @@
-//! One call from its request to its answer: over a new connection where the old one is gone, and over
-//! another one where that fails immediately.
+//! One call from its request to its response: over a new connection if the old one is gone, and over another one
+//! if that fails immediately.
 
 use std::time::{Duration, Instant};
 

@@ -1,7 +1,7 @@
-//! One call over gRPC: started, then waited for, within its deadline and no longer than the program runs.
+//! One call over gRPC: started, then waited for, until its deadline and no longer than the program runs.
 //!
-//! Every unary call goes through the streaming entry point, which puts the same bytes on the wire:
-//! the unary one panics where a server ends the call well but sends no message.
+//! Every unary call goes through the streaming entry point, which puts the same bytes on the wire: the unary one
+//! panics if a server ends the call successfully but sends no message.
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};

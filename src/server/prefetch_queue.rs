@@ -1,6 +1,6 @@
-//! Calls that are started before their answers are needed, so that a distant server works on several at
-//! once while this one thread takes the answers in order. A call that was not prefetched is made when it is needed, and an
-//! unused one is cancelled.
+//! Calls that are started before their responses are needed, so that a distant server handles several concurrently
+//! while this one thread takes the responses in order. A call that was not prefetched is made when it is needed,
+//! and an unused one is cancelled.
 
 use std::time::{Duration, Instant};
 

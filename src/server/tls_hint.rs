@@ -1,4 +1,4 @@
-//! Which setting of TLS may be the cause of a connection that fails: gRPC's own words name none.
+//! The TLS settings that may be the cause of a failed connection: gRPC's own messages name none.
 
 use super::error_kind::ServerErrorKind;
 use super::server_error::ServerError;

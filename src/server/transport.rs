@@ -1,5 +1,5 @@
-//! How calls reach a server: by gRPC, or within the process, where a test decides what the network does. Credentials,
-//! retries, deadlines, prefetching and counting are the same for each.
+//! The transport of calls to a server: gRPC, or within the process, with a network that a test simulates.
+//! Credentials, retries, deadlines, prefetching and counting are the same for each.
 
 use std::sync::Arc;
 use std::time::Duration;
