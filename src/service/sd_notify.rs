@@ -1,4 +1,4 @@
-//! Telling systemd how the service is doing (sd_notify(3)): one datagram a message.
+//! Reports to systemd about the service (sd_notify(3)): one datagram for each message.
 
 use std::cell::Cell;
 use std::env;

@@ -1,4 +1,4 @@
-//! Changing single keys of a settings file: whatever else stands there, comments above all, stays.
+//! Changes of single keys of a settings file: the other content stays, above all comments.
 
 use toml::de::{DeArray, DeTable};
 

@@ -1,6 +1,6 @@
-//! Users and groups of this machine, wherever they are kept.
+//! Users and groups of this machine, wherever they are stored.
 //!
-//! The files are read first and `getent` is asked then: a static program cannot load the modules that the system's C
+//! The files are read first, then `getent` is run: a static program cannot load the modules that the system's C
 //! library has for LDAP and the like, and must not try.
 
 use std::fs;

@@ -1,5 +1,5 @@
-//! Directories that are reached without following a link, and changed by their descriptors: root changes nothing that
-//! a user put in the place of what the operator named.
+//! Directories that are opened without following a link, and changed by their descriptors: root changes nothing
+//! that a user put in the place of the directory that the operator named.
 //!
 //! `/proc/self/fd/N/NAME` is `NAME` in the open directory `N`, wherever that was moved to meanwhile (proc(5)).
 

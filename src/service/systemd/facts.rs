@@ -1,4 +1,4 @@
-//! What is there already.
+//! The existing files, users and services.
 
 use std::fmt;
 use std::fs;

@@ -1,4 +1,4 @@
-//! One of several auditors on this host: where its files are, and what is there already.
+//! One of several auditors on this host: its paths, and its existing files.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,4 +1,4 @@
-//! What installing and uninstalling one of several auditors on this host amounts to.
+//! The plans that install and uninstall one of several auditors on this host.
 
 use std::path::Path;
 

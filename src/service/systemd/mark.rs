@@ -1,4 +1,4 @@
-//! The marks by which `install` knows its own work again: what does not carry one is left as it is.
+//! The marks by which `install` recognises its own files: files without a mark stay unchanged.
 
 use super::account::Account;
 

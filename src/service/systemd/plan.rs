@@ -1,4 +1,4 @@
-//! What installing and uninstalling amount to, step by step.
+//! The plans that install and uninstall the service, step by step.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! One step of a plan: told, or taken.
+//! One step of a plan: printed, or performed.
 
 use std::fmt;
 use std::fs::{self, Permissions};

@@ -1,4 +1,4 @@
-//! The unit file: what systemd is told about the service, and how little it may do.
+//! The unit file: systemd's settings for the service, and its few rights.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

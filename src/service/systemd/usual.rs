@@ -1,4 +1,4 @@
-//! The directory of the service's states, where a command comes before the service.
+//! The directory of the service's states, if a command runs before the service.
 
 use std::os::unix::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! No link is followed, and nothing is given away or removed that is not the auditor's.
+//! Tests that no link is followed, and that nothing is given away or removed that is not the auditor's.
 
 use super::*;
 use crate::sys;

@@ -1,4 +1,4 @@
-//! What each step of a plan is, and what none of them touches.
+//! Tests of the steps of a plan, and of the files that no step changes.
 
 use super::super::account::Account;
 use super::*;
