@@ -1,7 +1,7 @@
-//! The system calls that the standard library has no words for, and what differs between systems: one interface, and a
-//! file for each system behind it.
+//! The system calls that the standard library does not have, and the differences between systems: one interface,
+//! and a file for each system behind it.
 //!
-//! The only unsafe code of the project: each call is a plain C function on values that are ours.
+//! The only unsafe code of the project: each call is a plain C function on values of the program.
 
 #![deny(clippy::undocumented_unsafe_blocks)]
 

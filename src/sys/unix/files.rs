@@ -1,4 +1,4 @@
-//! Files: how they are opened and replaced, and what tells one from another.
+//! Files: opening and replacing them, and their stamps.
 
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io;

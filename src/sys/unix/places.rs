@@ -1,4 +1,4 @@
-//! Where this system keeps settings and states, and how programs are named.
+//! The paths of settings and states on this system, and the names of programs.
 
 /// The directory of the settings of immuclient's service (its own documentation).
 pub const SETTINGS_DIRECTORY: &str = "/etc/immudb";

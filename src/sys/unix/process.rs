@@ -1,4 +1,4 @@
-//! Other programs that this one starts, and what this one has used.
+//! Child processes of this program, and its own resource usage.
 
 use std::fs;
 use std::os::fd::AsFd;

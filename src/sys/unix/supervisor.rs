@@ -1,4 +1,4 @@
-//! Whoever started this process and watches it: systemd.
+//! The service manager that started this process: systemd.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;

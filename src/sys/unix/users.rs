@@ -1,4 +1,4 @@
-//! Whom this process runs as, and whose a file is.
+//! The user of this process, and the owners of files.
 
 use std::fmt;
 use std::fs::{self, File, Metadata};

@@ -1,4 +1,4 @@
-//! What this system's own ways are called, for messages that say what to do.
+//! This system's own commands and paths, for messages that advise a next step.
 
 /// The advice to remove the rights of others on a file or directory.
 pub const TAKE_RIGHTS: &str = "remove their rights with chmod go=";
