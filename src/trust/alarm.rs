@@ -1,4 +1,4 @@
-//! `DATABASE.alarms`: open alarms, and the closed ones with who closed them when.
+//! `DATABASE.alarms`: open alarms, and the closed ones with user and time of the closing.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;

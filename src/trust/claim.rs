@@ -1,4 +1,4 @@
-//! What a finding about one transaction claims, in a form that evidence can be verified against.
+//! The claim of a finding about one transaction, in a form that evidence can be verified against.
 
 use toml::Table;
 

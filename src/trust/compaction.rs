@@ -1,7 +1,7 @@
-//! What of a history is kept: all changes of 7 days, one an hour for 90, one a day after that.
+//! The stored part of a history: all changes of 7 days, one an hour for 90 days, one a day after that.
 //!
-//! Age is counted along the history itself, from its last line back, and not by the clock: a step backwards or a
-//! jump of more than two days counts as none, so that a clock that jumps ages nothing.
+//! Age is counted along the history itself, from its last line back, and not by the clock. A step backwards or a
+//! jump of more than two days does not count, so a clock that jumps makes no line older.
 
 use super::alarm::Alarm;
 use super::failpoint::FileKind;

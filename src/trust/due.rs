@@ -1,4 +1,4 @@
-//! Due transactions: those that could not be read and are to be read again, in the order in which they are retried.
+//! Due transactions: those that could not be read and are to be read again, in the order of the retries.
 
 use crate::clock::Timestamp;
 use crate::ranges::Ranges;

@@ -1,4 +1,4 @@
-//! `evidence/DATABASE/ALARM.toml`: one finding, in a file that stands alone.
+//! `evidence/DATABASE/ALARM.toml`: one finding, in a file that needs no other.
 
 use std::sync::Arc;
 

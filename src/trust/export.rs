@@ -1,4 +1,4 @@
-//! What one auditor trusts, in a file for another to hold against its own.
+//! The trusted states of one auditor, in a file for another auditor to compare with its own.
 
 use std::path::Path;
 

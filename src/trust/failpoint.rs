@@ -1,6 +1,6 @@
 //! Named steps of writing a file, so that a test can kill the process at each one or fill the disk.
 //!
-//! Only the feature `fault-points` reads the variable, asks the test and kills; without it `hit` does nothing.
+//! Only the feature `fault-points` reads the variable, calls the test and kills; without it `hit` does nothing.
 
 use std::io;
 

@@ -1,4 +1,4 @@
-//! Names from outside as names of files: no two meet, none leads anywhere else.
+//! Names from outside as file names: no two are the same, and none leads to another directory.
 
 use std::fmt::Write;
 

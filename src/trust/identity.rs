@@ -1,7 +1,7 @@
-//! `identities`: the server's address, and every `immudb-uuid` seen under this server's name, so that a first use of a
-//! server that is known under another name can be told, or refused.
+//! `identities`: the server's address, and every `immudb-uuid` seen under this server's name. It detects a first
+//! use of a server that is known under another name, so that it can be reported or refused.
 //!
-//! Nothing that is trusted rests on it: a damaged one is a warning.
+//! No trusted state depends on it: a damaged file is a warning.
 
 use std::path::Path;
 

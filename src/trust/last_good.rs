@@ -1,4 +1,4 @@
-//! Repair of a damaged database: the newest state that a whole file still names, and the pin of that state.
+//! Repair of a damaged database: the newest state that a complete file still names, and the pin of that state.
 
 use super::alarm::Alarm;
 use super::files;

@@ -1,6 +1,6 @@
-//! `located/DATABASE/ALARM.toml`: where it was tampered, one file for the evidence of the same name.
+//! `located/DATABASE/ALARM.toml`: the place of the tampering, one file for the evidence of the same name.
 //!
-//! A file of its own: evidence is written before anybody looks for more, and never touched again.
+//! It is a file of its own, because evidence is written before any search, and never changed again.
 
 use std::path::{Path, PathBuf};
 

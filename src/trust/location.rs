@@ -1,4 +1,4 @@
-//! Where one server's files are, and their names there.
+//! The paths and file names of one server's files.
 
 use std::path::PathBuf;
 

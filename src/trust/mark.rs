@@ -1,4 +1,4 @@
-//! How a directory of the auditor is told from anybody else's.
+//! The mark that distinguishes a directory of the auditor from others.
 
 use std::fs::OpenOptions;
 use std::io::Read;

@@ -1,11 +1,10 @@
-//! `DATABASE.mirror`: the hash of every single transaction, so that a rewrite can be told from what
-//! was there before to the very transaction, offline too.
+//! `DATABASE.mirror`: the hash of every transaction, so that `locate` finds the first rewritten transaction
+//! exactly, also offline.
 //!
-//! A line that says whose it is, then blocks of 1,024 hashes, 32 bytes each. A block begins with two
-//! seals (a number of hashes, and the SHA-256 over the first line's, the block's number and so many
-//! hashes). Hashes are appended and synced before the seal that is not in use is written over, so a
-//! kill leaves what was there; what no seal covers is cut off. A block whose seals do not hold counts
-//! as absent, and is filled again.
+//! A line with the server and the database, then blocks of 1,024 hashes, 32 bytes each. A block begins with two
+//! seals (a number of hashes, and the SHA-256 over the first line's, the block's number and this many hashes).
+//! Hashes are appended and synced before the unused seal is overwritten, so a kill leaves the earlier content;
+//! bytes that no seal covers are cut off. A block without a valid seal counts as absent, and is filled again.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind};

@@ -1,4 +1,4 @@
-//! The mirrors of a server's databases: which one is to be read or added to, and what all take.
+//! The mirrors of a server's databases: opening one to read or append, and the size of all.
 
 use std::fs::{self, OpenOptions};
 use std::path::PathBuf;

@@ -1,6 +1,6 @@
-//! `outcomes`: the last verdicts, so that `immuaudit status` and *overdue* live through a restart.
+//! `outcomes`: the last verdicts, so that `immuaudit status` and *overdue* survive a restart.
 //!
-//! Nothing that is trusted rests on it: a damaged one is a warning.
+//! No trusted state depends on it: a damaged file is a warning.
 
 use toml::Table;
 

@@ -1,5 +1,5 @@
-//! `peers`: how each peer's word on each database compared, so that a job under cron knows it too. Nothing that is trusted
-//! rests on it: a damaged one is a warning.
+//! `peers`: the comparison with each peer's checkpoint of each database, so that a cron job also has it. No
+//! trusted state depends on it: a damaged file is a warning.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! Ownership and permissions of the files. Root's commands go on as the owner of the auditor's directory: what they write
-//! must be readable to that user, and nothing that its names lead to is touched with root's rights.
+//! Ownership and permissions of the files. Root's commands continue as the owner of the auditor's directory: that
+//! user must be able to read what they write, and no file that its names lead to is changed with root's rights.
 
 use std::fs;
 use std::path::Path;

@@ -1,7 +1,7 @@
-//! What is trusted of a database now, for a check: the history is not read again if it is as it was left.
+//! The present trusted state of a database, for a check: an unchanged history is not read again.
 //!
-//! The end of a history is remembered with the file's stamp. A file that anything else wrote since has another stamp,
-//! and is read whole again. So a check costs the same however many lines there are.
+//! The end of a history is remembered with the file's stamp. If another process has written the file since, it has
+//! another stamp, and is read completely again. So a check costs the same however many lines there are.
 
 use std::path::Path;
 use std::time::Duration;

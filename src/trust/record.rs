@@ -1,7 +1,8 @@
-//! State file and history of one database together: what they say, and how both are changed as one.
+//! State file and history of one database together: their combined content, and how both are changed as one.
 //!
-//! Four steps make a change: the new state on disk under a temporary name, its line in the history, the new
-//! state under its own name, and that on disk. Killed before the second, it has not happened; after it, it has.
+//! A change has four steps: the new state on disk under a temporary name, its line in the history, the new state
+//! under its own name, and that on disk. A kill before the second step undoes the change; after it, the change is
+//! complete.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! What an operator does about a database whose files are damaged.
+//! The operator's recovery of a database whose files are damaged.
 
 use std::fmt;
 

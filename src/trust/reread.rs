@@ -1,4 +1,5 @@
-//! Closed alarms about transactions: a closing hides nothing until what the finding is about was read again.
+//! Closed alarms about transactions: a closing hides nothing until the transactions of the finding were read
+//! again.
 
 use super::alarm::Alarm;
 use super::store::Store;

@@ -3,10 +3,10 @@
 //! A server can list as many databases as it likes, and let each of them vanish. So that this does not use up the room
 //! for the evidence of a real one, evidence is displaced, in this order:
 //!
-//! 1. evidence between the first and the last finding of a database, from the database with the most evidence, closed
-//!    alarms first; an older database keeps half of the room, and all of it if nothing was ever trusted of the younger;
-//! 2. evidence of a younger database, from the youngest. The order in which first states were trusted decides
-//!    ([`arrivals`](super::arrivals)), and no clock; a database of which nothing was ever trusted is the youngest.
+//! 1. Evidence between the first and the last finding of a database, from the database with the most evidence, closed
+//!    alarms first. An older database keeps half of the room, and all of it if the younger never had a trusted state.
+//! 2. Evidence of a younger database, from the youngest. The order in which first states were trusted decides
+//!    ([`arrivals`](super::arrivals)), not a clock; a database that never had a trusted state is the youngest.
 //!
 //! An alarm whose evidence was displaced stays as it is: open until an operator closes it.
 

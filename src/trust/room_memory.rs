@@ -1,4 +1,4 @@
-//! What is remembered between findings of the room for evidence.
+//! Facts about the room for evidence that are remembered between findings.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};

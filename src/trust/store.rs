@@ -1,4 +1,4 @@
-//! One configured server's directory: opening it, the locks on it, and what is known there.
+//! One configured server's directory: opening it, its locks, and its databases.
 
 use std::collections::BTreeSet;
 use std::fs::File;

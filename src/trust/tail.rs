@@ -1,5 +1,5 @@
-//! The end of a history that was read whole: what a change needs of it. And the trusted state of a file that was read
-//! before.
+//! The end of a history that was read completely: the part of it that a change needs. Also the trusted state of a
+//! file that was read before.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};

@@ -1,4 +1,4 @@
-//! Bytes and words as the files hold them.
+//! The encoding of bytes and words in the files.
 
 use std::fmt::Write;
 

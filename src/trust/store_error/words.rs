@@ -1,4 +1,4 @@
-//! A local failure in words: what is wrong, where, and what to do.
+//! The text of a local failure: the fault, the path, and the next step.
 
 use std::fmt;
 use std::io;
