@@ -1,7 +1,7 @@
-//! Bounds what reading an answer may cost, before it is spent.
+//! A limit for the cost of decoding a response, checked before the memory is used.
 //!
-//! Two bytes on the wire can become an object of hundreds in memory, so a 4 MB answer could take a
-//! gigabyte. What is made of an answer is counted here first.
+//! Two bytes on the wire can become an object of hundreds in memory, so a 4 MB response could take a gigabyte. The
+//! memory for a response is counted here first.
 
 use super::malformed::Malformed;
 

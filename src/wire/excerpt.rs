@@ -1,4 +1,4 @@
-//! Excerpts of answers that are too long for evidence: the same message without the values in it.
+//! Excerpts of responses that are too long for evidence: the same message without its values.
 
 use protobuf::CodedOutputStream;
 

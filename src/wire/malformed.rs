@@ -1,4 +1,4 @@
-//! Why an answer is none that an honest server sends.
+//! The reason why a response is invalid.
 
 use std::fmt;
 

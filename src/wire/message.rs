@@ -1,5 +1,4 @@
-//! Protobuf's wire format, read where it lies: a message is taken apart without a copy, and fields
-//! that nobody asks for cost nothing.
+//! Protobuf's wire format, read in place: a message is read without a copy, and unused fields cost nothing.
 
 use super::malformed::Malformed;
 use crate::ledger::{Digest, Reason};

@@ -1,5 +1,5 @@
-//! Names of the calls (protocol.md §1). Client and embedded server carry raw bytes: decoding is
-//! this module's neighbour's work, and an answer can be kept as evidence just as it came.
+//! Names of the calls (protocol.md §1). Client and embedded server send raw bytes: `decode` decodes them, and
+//! evidence can store a response exactly as it came.
 
 use grpcio::{Marshaller, MessageReader, Method, MethodType};
 

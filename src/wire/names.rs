@@ -1,4 +1,4 @@
-//! A list of names in one piece: hundreds of thousands of them take little more than their bytes.
+//! A list of names in one piece: hundreds of thousands of them take little more memory than their bytes.
 
 /// Names of databases, as they came: they may be no text at all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
