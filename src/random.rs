@@ -1,5 +1,5 @@
-//! Random numbers: the system's, or drawn from a seed, so that a test draws the same ones again. Only what may be
-//! predicted in a test is drawn here; keys and signatures have the system's randomness always.
+//! Random numbers: the system's, or those of a seed, so that a test draws the same ones again. Keys and signatures
+//! always have the system's randomness; only numbers that a test may predict are drawn here.
 
 #![forbid(unsafe_code)]
 

@@ -1,4 +1,4 @@
-//! Sets of transaction ids, kept as ranges: ten million neighbours take as much room as one.
+//! Sets of transaction ids, stored as ranges: ten million neighbours take as much memory as one id.
 
 use std::collections::BTreeMap;
 use std::fmt;

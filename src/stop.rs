@@ -1,5 +1,5 @@
-//! When to stop: a flag that every wait looks at, set by SIGINT or SIGTERM. Beside it the wish that settings be read again,
-//! set by SIGHUP.
+//! Stop requests: a flag that every wait checks, set by SIGINT or SIGTERM. Also the request to read the settings
+//! again, set by SIGHUP.
 
 #![forbid(unsafe_code)]
 

@@ -1,5 +1,5 @@
-//! Text from outside, made fit for people: escaped and cut, so that nothing a server sends can
-//! forge a log line, hide in one, or fill a disk.
+//! Text from outside, escaped and cut for people, so that a server cannot forge a log line, hide in one, or fill a
+//! disk.
 
 #![forbid(unsafe_code)]
 
