@@ -128,7 +128,7 @@ impl Auditor {
         self.mirror_most = mirror;
     }
 
-    /// Gives a cycle at least this time in place of a minute, however short the interval is.
+    /// Sets the shortest time limit of a cycle, which is a minute by default, for short intervals.
     #[must_use]
     pub fn with_shortest_cycle(self, shortest_cycle: Duration) -> Auditor {
         Auditor {
@@ -137,13 +137,13 @@ impl Auditor {
         }
     }
 
-    /// Draws from `random` in place of the system's random numbers.
+    /// Draws from `random` instead of the system's random numbers.
     #[must_use]
     pub fn with_random(self, random: Random) -> Auditor {
         Auditor { random, ..self }
     }
 
-    /// Gives up the connection to the server for a pause that is long enough ([`Server::rest`]).
+    /// Closes the connection to the server if the pause is long enough ([`Server::rest`]).
     pub fn rest(&mut self, pause: Duration) {
         self.server.rest(pause);
     }
@@ -162,7 +162,7 @@ impl Auditor {
         self.server.clock()
     }
 
-    /// Faults of the files since the last call.
+    /// Returns the warnings about the files since the last call.
     pub fn store_warnings(&mut self) -> Vec<trust::Warning> {
         self.store.warnings()
     }
@@ -185,7 +185,7 @@ impl Auditor {
         self.server.clock().now()
     }
 
-    /// Returns the time that a single task for the operator may take: that of a cycle.
+    /// Returns the longest time of a single task for the operator, which is that of a cycle.
     pub(super) fn overdue_after(&self) -> Duration {
         self.policy.interval.max(self.shortest_cycle)
     }

@@ -63,8 +63,8 @@ impl Cycle {
         }
     }
 
-    /// Returns whether everything that was to be audited was proven and read in time. Exit code, metrics,
-    /// status page and heartbeat all go by this.
+    /// Returns whether everything due was proven and read in time. Exit code, metrics, status page and heartbeat all
+    /// use this.
     pub fn is_complete(&self) -> bool {
         !self.stopped
             && self.errors().next().is_none()

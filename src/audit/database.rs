@@ -175,7 +175,7 @@ impl Databases {
             .map(|(name, record)| (name.as_str(), record))
     }
 
-    /// Returns all records in the order of their names, to be changed.
+    /// Returns all records in the order of their names, mutably.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (&str, &mut Database)> {
         let records = self.records.iter_mut();
         records.map(|(name, record)| (name.as_str(), record))
@@ -187,7 +187,7 @@ impl Databases {
         selected.map(|(name, _)| name.clone()).collect()
     }
 
-    /// Forgets a database, unless its values were read: then something was trusted, whatever the files say now.
+    /// Forgets a database, except if its values were read: then it was trusted, whatever the files contain now.
     pub fn forget(&mut self, name: &str) {
         if self.progress(name).is_none() {
             self.records.remove(name);

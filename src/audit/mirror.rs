@@ -182,7 +182,7 @@ impl Auditor {
         Ok(Filled::ToTheEnd)
     }
 
-    /// Headers from `next` on, as many as one call brings.
+    /// Returns the headers from `next`, as many as one call returns.
     fn headers(
         &mut self,
         trusted: &TrustedState,

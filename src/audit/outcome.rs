@@ -251,12 +251,13 @@ impl Outcome {
         }
     }
 
-    /// Returns whether neither the server nor the files know the database any more: its trusted state was given up.
+    /// Returns whether neither the server nor the files have the database any more, because its trusted state was
+    /// given up.
     pub fn is_gone(&self) -> bool {
         matches!(self.reason, Reason::Unlisted) && self.open_alarms == 0
     }
 
-    /// Returns whether everything was proven and read that was to be, in time.
+    /// Returns whether everything due was proven and read in time.
     pub fn is_complete(&self) -> bool {
         let in_time = self.overdue().next().is_none();
         self.verdict.is_proven() && in_time && self.unwritten.is_none() && !self.is_contradicted()

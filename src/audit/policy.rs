@@ -26,7 +26,7 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// Returns whether a database is to be audited.
+    /// Returns whether a database is audited.
     pub(super) fn selects(&self, database: &str) -> bool {
         let pinned = || self.pins.iter().any(|pin| pin.database == database);
         self.databases.selects(database) || pinned()

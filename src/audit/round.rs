@@ -179,7 +179,7 @@ impl Auditor {
         }
     }
 
-    /// Decides whether a server of which nothing comes is away: it is if its list does not come either.
+    /// Decides whether a silent server is unavailable: it is if its list does not come either.
     fn look_whether_away(&mut self, round: &mut Round<'_>) {
         if round.silent < MAX_SILENT_DATABASES {
             return;

@@ -166,7 +166,7 @@ impl Auditor {
         }
     }
 
-    /// Asks for the list, and sorts it.
+    /// Requests the list, and sorts it.
     fn list(&mut self, known: &BTreeSet<String>, cycle: &mut Cycle) -> Listing {
         let policy = self.policy.clone();
         let selects = |name: &str| policy.selects(name);
@@ -252,8 +252,8 @@ impl Auditor {
         self.check_group(Group::Untrusted, untrusted, window, round)
     }
 
-    /// Forgets databases that are neither known nor listed any more, nor entries of `--audit-databases`, which are
-    /// opened in every cycle although no list names them.
+    /// Forgets databases that are neither known nor listed any more. Entries of `--audit-databases` stay, because
+    /// they are opened in every cycle although no list names them.
     fn forget_removed_databases(&mut self, cycle: &Cycle, known: &BTreeSet<String>) {
         let outcomes = cycle.outcomes.iter();
         let told: BTreeSet<&str> = outcomes.map(|outcome| outcome.database.as_str()).collect();

@@ -182,8 +182,7 @@ impl Auditor {
         (outcome, Some(()))
     }
 
-    /// Warns of values that the server does not have, for no reason that the ledger shows or the operator
-    /// acknowledged.
+    /// Warns about values that the server does not have, without a reason in the ledger or an acknowledgement.
     pub(super) fn absent_values(&self, database: &str) -> Option<Warning> {
         let (absent, dropped) = self.unexplained(database)?;
         Some(Warning::ValuesAbsent {
@@ -280,7 +279,7 @@ impl Auditor {
         })
     }
 
-    /// Concludes the check of a database that is not asked for, because the server is away.
+    /// Reports a database that is not checked, because the server is unavailable.
     pub(super) fn not_tried(&mut self, database: &str, away: ServerError) -> Option<Outcome> {
         let verdict = Verdict::of_failure(&away, false)?;
         let trusted = self.store.load(database).ok().flatten();

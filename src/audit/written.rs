@@ -11,19 +11,19 @@ const MIN_WRITE_INTERVAL: Duration = Duration::from_secs(10);
 pub(super) struct Written(Option<(Instant, u64)>);
 
 impl Written {
-    /// Returns whether the same facts were written down not long ago.
+    /// Returns whether the same facts were stored recently.
     pub fn is_fresh(&self, facts: &Facts, now: Instant) -> bool {
         self.is_as_fresh(facts, now, MIN_WRITE_INTERVAL)
     }
 
-    /// Returns whether the same facts were written down within a time.
+    /// Returns whether the same facts were stored within a time.
     pub fn is_as_fresh(&self, facts: &Facts, now: Instant, rarely: Duration) -> bool {
         self.0.is_some_and(|(when, written)| {
             now.saturating_duration_since(when) < rarely && written == facts.hash()
         })
     }
 
-    /// Records that these facts were written down.
+    /// Records that these facts were stored.
     pub fn note(&mut self, facts: &Facts, now: Instant) {
         self.0 = Some((now, facts.hash()));
     }

@@ -110,7 +110,7 @@ impl fmt::Display for StateFileError {
 /// Reads the trusted states from a file, or from every `.state` file in a folder and its subfolders.
 ///
 /// # Errors
-/// A file that cannot be read whole, or none at all: half of it is not to be taken for all.
+/// A file cannot be read completely, or there is none. A part of the states must not be taken for all of them.
 pub fn read_states(path: &Path) -> Result<Vec<StateFile>, StateFileError> {
     let metadata = fs::metadata(path).map_err(|error| unreadable(path, &error))?;
     if !metadata.is_dir() {

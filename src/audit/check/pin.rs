@@ -75,7 +75,7 @@ impl Auditor {
         }
     }
 
-    /// Pins of a database that are not proven in this run yet.
+    /// Returns the pins of a database that are not proven in this run yet.
     fn pins_to_hold(&self, database: &str) -> Vec<(usize, Pin)> {
         let record = self.databases.get(database);
         let held = |index: &usize| record.is_some_and(|record| record.pins_held.contains(index));

@@ -369,7 +369,7 @@ impl Pair<'_> {
             .map_err(ExtensionResult::of_refusal)
     }
 
-    /// Headers of a run of transactions, one call each, within the limit.
+    /// Returns the headers of a run of transactions, one call each, within the limit.
     fn headers(
         &mut self,
         ids: RangeInclusive<u64>,

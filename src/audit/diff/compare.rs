@@ -235,7 +235,7 @@ impl Auditor {
         })
     }
 
-    /// Asks the server to prove the newer of two states against the older.
+    /// Requests a proof between two states, the newer against the older.
     fn hold_pair(&mut self, database: &str, theirs: State, ours: State) -> Held {
         let (source, target) = match theirs.tx < ours.tx {
             true => (theirs, ours),

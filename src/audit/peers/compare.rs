@@ -179,7 +179,7 @@ impl Auditor {
         Some(split.or(told))
     }
 
-    /// Forgets the disagreement that an operator closed, and the word that waits if the operator did so while it waited.
+    /// Forgets the disagreement that an operator closed, and a waiting checkpoint if it was waiting at that time.
     fn drop_closed(&self, relation: &mut Relation) {
         let PeerRecord {
             database,
@@ -225,7 +225,7 @@ impl Auditor {
         Some(found)
     }
 
-    /// Looks for a state among those that were trusted last, then in the history on disk; `None` if neither has its
+    /// Searches the recently trusted states for a state, then the history on disk; `None` if neither has its
     /// transaction.
     fn in_history(
         &self,
@@ -349,7 +349,7 @@ impl Auditor {
     }
 }
 
-/// Returns the word that waits to be compared.
+/// Returns the checkpoint that waits to be compared.
 fn waiting_word(waiting: &Waiting) -> Option<Word> {
     word_of(&waiting.note, waiting.time)
 }

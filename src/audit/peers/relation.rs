@@ -114,7 +114,7 @@ pub(in crate::audit) struct Relation {
 }
 
 impl Relation {
-    /// Begins to wait for a peer's word on a database.
+    /// Begins to wait for a peer's checkpoint of a database.
     pub fn new(database: &str, peer: &str, now: Timestamp) -> Relation {
         Relation::remembered(PeerRecord {
             database: database.to_owned(),

@@ -8,7 +8,7 @@ use crate::trust::Tampering;
 use crate::wire::{self, VerifiableTx, proto};
 
 impl Case<'_> {
-    /// Returns the state that the finding is about, as the server's answer has it.
+    /// Returns the state of the finding from the server's response.
     pub(super) fn claimed(&self) -> Result<ClaimedState, NotReproduced> {
         let shown = self.evidence.finding.shown;
         let mut unreadable = None;
@@ -116,7 +116,7 @@ impl Case<'_> {
     }
 }
 
-/// Verifies a recorded proof of a pair as it was verified when it came; `asked` is the transaction that it came with.
+/// Verifies a recorded proof of a pair again; `asked` is the transaction that came with it.
 pub(super) fn verify(
     source: &State,
     target: &State,

@@ -77,7 +77,7 @@ impl Read {
         self.shown.get(&tx).map_or(&[], Vec::as_slice)
     }
 
-    /// Returns the hashes that are proven in a transaction's place.
+    /// Returns the hashes that are proven for a transaction.
     pub(super) fn proven(&self, tx: u64) -> &[Digest] {
         self.proven.get(&tx).map_or(&[], Vec::as_slice)
     }
@@ -88,12 +88,12 @@ impl Read {
         headers.filter(move |header| self.proven(tx).contains(&header.alh()))
     }
 
-    /// Returns the refusal of a proof of a transaction's place.
+    /// Returns the refusal of the proof of a transaction.
     pub(super) fn refused(&self, tx: u64) -> Option<&Refusal> {
         self.refused.get(&tx)
     }
 
-    /// Takes a proof of a transaction's place, if it is one against the trusted state.
+    /// Adds the proof of a transaction, if it is one against the trusted state.
     fn placed(
         &mut self,
         request: &[u8],
@@ -117,7 +117,7 @@ impl Read {
         self.take(source, verified);
     }
 
-    /// Takes an error in place of a proof: an old server cannot prove some pairs, and shows that by the headers.
+    /// Adds the excuse of an old server, which cannot prove some pairs and shows this by the headers.
     fn excused(&mut self, request: &[u8], trusted: &State, parts: &Parts) {
         let asked = proto::VerifiableTxRequest::parse_from_bytes(request).ok();
         let asked = asked.filter(|asked| asked.prove_since_tx == trusted.tx);

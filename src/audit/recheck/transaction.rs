@@ -28,7 +28,7 @@ impl Case<'_> {
         }
     }
 
-    /// Entries and values are judged by the code that judged them when they came.
+    /// Verifies entries and values with the same code as in the audit.
     fn shows_contents(&self, read: &Read, claim: &Claim) -> Result<EvidenceClaim, NotReproduced> {
         let mut not_shown = NO_PLACE;
         let is_claimed = |broken: &CorruptEntry| broken.claim() == *claim;

@@ -39,7 +39,7 @@ impl Contents {
         }
     }
 
-    /// Judges the entries `raw` by all entries of the transaction without values.
+    /// Verifies the entries `raw` by all entries of the transaction without values.
     pub fn complete(
         alh: &Digest,
         digests: Tx,

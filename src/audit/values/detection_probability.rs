@@ -33,8 +33,8 @@ impl Readings {
 
 const DAY: f64 = 86_400.0;
 
-/// Returns the chance that an edit of one random value among `transactions` is found within a day of
-/// running, by the sample of each `interval` and by the sweep, given the earlier readings.
+/// Returns the probability that an edit of one random value among `transactions` is detected within a day. It
+/// includes the sample of each `interval`, the sweep, and the earlier readings.
 pub fn detection_probability_per_day(
     values: &Values,
     interval: Duration,
@@ -62,8 +62,8 @@ pub fn detection_probability_per_day(
     DetectionProbability(found * (1.0 - part(readings.unread)))
 }
 
-/// Returns the time that a paced sweep takes by the last one that ended; `None` if that is too long ago for any to
-/// count.
+/// Returns the expected time of a paced sweep, which is that of the last completed one. Returns `None` if that one
+/// ended too long ago to count.
 fn sweep_takes(
     swept: &SweepSummary,
     sweep: Duration,

@@ -225,12 +225,12 @@ impl UnreadReason {
         }
     }
 
-    /// Returns whether the transaction itself is still to be read.
+    /// Returns whether the transaction itself must still be read.
     pub fn is_due(&self) -> bool {
         !matches!(self, UnreadReason::Scan)
     }
 
-    /// Returns whether no more than values of it are to be read.
+    /// Returns whether only values of it must be read.
     pub fn is_of_values_only(&self) -> bool {
         matches!(
             self,
@@ -259,7 +259,7 @@ impl UnreadReason {
         }
     }
 
-    /// Returns the reason for an answer that accuses a 0.9.0, and that a second answer does not confirm.
+    /// Returns the reason for a response that accuses immudb 0.9.0 and that a second response does not confirm.
     pub(super) fn not_shown_again() -> UnreadReason {
         UnreadReason::malformed(&"one response contradicts the ledger, but the next one does not")
     }

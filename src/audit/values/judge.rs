@@ -30,7 +30,7 @@ impl Judged {
     }
 }
 
-/// Holds a transaction with raw values against its proven hash.
+/// Verifies a transaction with raw values against its proven hash.
 pub fn judge(alh: &Digest, tx: &Tx) -> Judged {
     let header = &tx.header;
     if let Err(judged) = same_header(alh, header) {
@@ -87,8 +87,8 @@ impl Completed {
     }
 }
 
-/// Holds `digests`, all entries of the proven transaction without values, against its hash, and
-/// the entries of `raw` against them. `now` is in unix seconds.
+/// Verifies `digests`, all entries of the proven transaction without values, against its hash. Then verifies the
+/// entries of `raw` against `digests`. `now` is in unix seconds.
 pub fn complete(
     alh: &Digest,
     digests: &Tx,

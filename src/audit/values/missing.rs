@@ -107,7 +107,7 @@ impl Reader<'_> {
         Ok(partial)
     }
 
-    /// Asks for a value by key; of a 0.9.0 a second time if the first answer accuses it.
+    /// Requests a value by key. If the response accuses immudb 0.9.0, the value is requested again.
     fn value_by_key(
         &mut self,
         header: &TxHeader,
@@ -125,8 +125,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Servers before 1.2 send a value by its key alone; a newer one that left it out is given the
-    /// same chance (protocol.md §6).
+    /// Requests a value by its key, because servers before 1.2 send it only so. A newer server that omitted it gets
+    /// the same chance (protocol.md §6).
     fn ask_for_value(
         &mut self,
         header: &TxHeader,

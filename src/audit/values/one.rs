@@ -20,7 +20,8 @@ enum Shown {
 }
 
 impl Reader<'_> {
-    /// Reads one transaction. Findings are recorded immediately; of a 0.9.0 once a second answer shows one too.
+    /// Reads one transaction. Findings are recorded immediately; of immudb 0.9.0 only if a second response also shows
+    /// one.
     pub fn read_one(&mut self, tx: u64) -> Result<TxReadResult, ReadInterrupted> {
         let mut shown = self.ask_for(tx);
         if self.mixes_up_answers() && shown.accuses() {
@@ -39,7 +40,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Asks for a transaction once.
+    /// Requests a transaction once.
     fn ask_for(&mut self, tx: u64) -> Shown {
         self.server.begin_transcript();
         let refused = match self.prove_membership(tx, Entries::Raw) {
@@ -97,7 +98,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Judges a transaction that came with values, of a header that is proven.
+    /// Verifies a transaction with values whose header is proven.
     pub(super) fn judge(&mut self, shown: Tx) -> Result<Contents, Ended> {
         let alh = shown.header.alh();
         match judge(&alh, &shown) {
@@ -111,7 +112,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Asks for all entries of a transaction, without values.
+    /// Requests all entries of a transaction, without values.
     pub(super) fn digests(&mut self, header: &TxHeader) -> Result<Tx, Ended> {
         let tx = header.id();
         match self.server.tx(self.database, tx, Entries::Digests) {
@@ -128,7 +129,7 @@ impl Reader<'_> {
 }
 
 impl Shown {
-    /// Returns whether the answers accuse the server.
+    /// Returns whether the responses accuse the server.
     fn accuses(&self) -> bool {
         match self {
             Shown::Judged(_, contents) => !contents.completed.broken.is_empty(),

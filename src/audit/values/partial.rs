@@ -66,7 +66,7 @@ impl Partials {
         }
     }
 
-    /// Forgets the transactions that are not to be read again.
+    /// Forgets the transactions that are no longer due.
     pub(super) fn retain(&mut self, is_due: impl Fn(u64) -> bool) {
         self.0.retain(|partial| is_due(partial.tx));
     }

@@ -170,12 +170,12 @@ impl Reader<'_> {
         Ok(header.map_or(TxReadResult::Unproven, TxReadResult::HeaderOnly))
     }
 
-    /// Records a finding with the answers since the transcript began.
+    /// Records a finding with the responses since the transcript began.
     pub(super) fn found(&mut self, broken: CorruptEntry) {
         self.found_by(broken, |reader| reader.answers());
     }
 
-    /// Records a finding with the answers that show it. One that is known already, or one of a flood, is counted alone.
+    /// Records a finding with the responses that show it. A known finding, or one past the limit, is only counted.
     pub(super) fn found_by(
         &mut self,
         broken: CorruptEntry,
@@ -192,7 +192,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Ends the reading: records that there were more findings than are recorded one by one.
+    /// Ends the reading: records the number of findings that were not recorded one by one.
     pub(super) fn finish(&mut self) {
         self.report.note_largest(self.server.largest_answer());
         let Some(Verdict::Tampered(kind)) = self.report.verdict() else {
@@ -289,8 +289,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Returns whether the server answers for the database's state: one that does is not away, whatever it
-    /// does not answer.
+    /// Returns whether the server responds for the database's state. Such a server is not unavailable, even if other
+    /// responses are missing.
     fn server_answers(&mut self) -> Result<bool, ReadInterrupted> {
         if self
             .answered

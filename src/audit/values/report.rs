@@ -128,7 +128,7 @@ impl Report {
         }
     }
 
-    /// Takes out the transactions that there was no time for, which makes the others decide the verdict.
+    /// Removes the transactions for which there was no time, so that the others decide the verdict.
     pub(super) fn take_slow(&mut self) -> Ranges {
         let slow = std::mem::take(&mut self.slow);
         self.due.subtract(&slow);
@@ -136,7 +136,7 @@ impl Report {
         slow
     }
 
-    /// Leaves out values that a truncation before this transaction explains, found meanwhile.
+    /// Removes values that a truncation before this transaction explains, which was found in the meantime.
     pub(super) fn explain(&mut self, before: u64) {
         let Some(last) = before.checked_sub(1) else {
             return;
@@ -173,7 +173,7 @@ impl Report {
         self
     }
 
-    /// Adds a finding. Returns whether it is to be recorded: it is not known yet, and not one of a flood.
+    /// Adds a finding. Returns whether it must be recorded: it is new, and within the limit.
     pub(super) fn add_finding(&mut self, broken: &CorruptEntry) -> bool {
         self.found_in.insert(broken.tx, broken.tx, ());
         if self.knows(broken) {

@@ -15,8 +15,8 @@ const MIN_DROPPED_RUN: u32 = 32;
 const MAX_PREFETCHED_SCANS: usize = 2;
 
 impl Reader<'_> {
-    /// Reads `first`..=`last` (of which the trusted state's is the largest possible), as many as one
-    /// scan brings and at least one.
+    /// Reads from `first` up to `last`, which is at most the trusted transaction: as many as one scan returns, and at
+    /// least one.
     pub fn read_batch(&mut self, first: u64, last: u64) -> Result<Headers, ReadInterrupted> {
         loop {
             let span = self.scan.span(first, last);

@@ -8,9 +8,9 @@ use crate::random::Random;
 /// calls. But of edits that lie together more are in the same window, so that they are found less often: docs/values.md.
 const MAX_WINDOW_TXS: u64 = 8;
 
-/// Draws `count` different transactions of 1..=`last`, each as likely as any other, in windows of [`MAX_WINDOW_TXS`] neighbours or one
-/// fewer; all of them if there are no more. Returns the first and the last one of each window, in order. `None` if the system
-/// has no randomness to give.
+/// Draws `count` different transactions of 1..=`last`, all with the same probability, or all transactions if there
+/// are no more. They are in windows of [`MAX_WINDOW_TXS`] neighbours or one fewer. Returns the first and the last one
+/// of each window, in order. `None` if the system has no randomness.
 pub fn sample_windows(random: &Random, count: u64, last: u64) -> Option<Vec<(u64, u64)>> {
     let windows = count.div_ceil(MAX_WINDOW_TXS);
     if windows == 0 || last == 0 {
@@ -50,8 +50,8 @@ fn turned(tx: u64, by: u64, last: u64) -> u64 {
     }
 }
 
-/// Draws `count` different numbers of 1..=`last`, each set of them as likely as any other; all of them if there are no
-/// more. `None` if the system has no randomness to give.
+/// Draws `count` different numbers of 1..=`last`, each set of them with the same probability; all of them if there
+/// are no more. `None` if the system has no randomness.
 fn sample(random: &Random, count: u64, last: u64) -> Option<BTreeSet<u64>> {
     if count >= last {
         return Some((1..=last).collect());

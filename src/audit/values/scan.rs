@@ -66,7 +66,7 @@ const SCANS_BEFORE_GROWTH: u32 = 16;
 /// The factor by which scans grow while they succeed: after one, the size of the answers alone decides.
 pub(super) const SCAN_GROWTH: u32 = 16;
 impl Scan {
-    /// Asks for more once scans go well, and for as many as make an answer of [`TARGET_ANSWER_BYTES`].
+    /// Requests more after successful scans, and as many as fit into a response of [`TARGET_ANSWER_BYTES`].
     pub(super) fn grow(&mut self, asked: u32, bytes: u64) {
         self.well += 1;
         let fit = u64::from(asked).saturating_mul(TARGET_ANSWER_BYTES) / bytes.max(1);
@@ -92,7 +92,7 @@ impl Scan {
         }
     }
 
-    /// Asks for fewer once there was not time to read all that came: the rest comes again.
+    /// Requests fewer if there was no time to read all of a response, because the rest is sent again.
     pub(super) fn had_time_for(&mut self, read: usize) {
         let most = u32::try_from(read).unwrap_or(u32::MAX).saturating_mul(2);
         self.limit = self.limit.min(most.max(2));
@@ -104,7 +104,7 @@ impl Scan {
         self.none || self.limit <= 1
     }
 
-    /// Transactions that the server gives in one call at most.
+    /// Returns the number of transactions that the server returns in one call at most.
     pub(super) fn most(&self) -> u32 {
         self.most
     }

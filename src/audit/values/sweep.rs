@@ -302,8 +302,8 @@ fn read(
     (reader.report, done, reader.truncation)
 }
 
-/// Asks once more for the proofs of the transactions that contradict each other, so that evidence holds them; the
-/// answers that brought the headers follow.
+/// Requests again the proofs of the transactions that contradict each other, as evidence. The responses with the
+/// headers follow.
 fn answers_that_show(reader: &mut Reader<'_>, tx: u64, what: &Corruption) -> Vec<Answer> {
     let brought = reader.answers();
     reader.server.begin_transcript();

@@ -58,7 +58,7 @@ impl Truncation {
         (at > down_to).then_some((at, hash, below.max(down_to)))
     }
 
-    /// Notes that the headers of `from..=to` were looked through.
+    /// Records that the headers of `from..=to` were searched.
     pub(super) fn passed(&mut self, from: u64, to: u64, before: Digest) {
         self.searched.push(Searched { from, to, before });
         self.searched.sort_by_key(|run| std::cmp::Reverse(run.to));

@@ -78,7 +78,7 @@ impl Walk {
         step
     }
 
-    /// Passes the next transaction, of which nothing is known.
+    /// Passes the next transaction, about which nothing is known.
     pub fn skip(&mut self) {
         if self.hash.is_none() && self.at > 0 {
             self.tree = None;
