@@ -19,7 +19,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// Makes a client that ends every request after `timeout`.
+    /// Creates a client that ends every request after `timeout`.
     pub fn new(url: &Url, roots: &Roots, proxy: Option<&Proxy>, timeout: Duration) -> Client {
         // a proxy that cannot be used was refused when it was read
         let through = proxy.and_then(|proxy| ureq::Proxy::new(proxy.expose()).ok());

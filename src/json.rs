@@ -39,7 +39,7 @@ impl Json {
     /// Parses a whole text.
     ///
     /// # Errors
-    /// No JSON, or too much.
+    /// The text is not JSON, or exceeds a limit.
     pub fn parse(text: &str) -> Result<Json, JsonError> {
         let mut reader = Reader {
             rest: text,

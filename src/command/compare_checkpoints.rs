@@ -14,7 +14,7 @@ use crate::stop::Stop;
 use crate::text::Escaped;
 use crate::trust::Store;
 
-/// Holds the checkpoints of a file against one's own; works while the auditor runs.
+/// Compares the checkpoints of a file with one's own; works while the auditor runs.
 pub fn run(
     settings: &Settings,
     file: &Path,

@@ -134,7 +134,7 @@ fn served(name: &str) -> Result<Lie, CommandError> {
     }
 }
 
-/// Prints a row a lie; good only if each was caught, and nothing honest accused.
+/// Prints a row for each lie. The exit code is good only if each was detected and no honest server was accused.
 fn table(lies: &[Exercise], stop: &Stop) -> Result<Exit, CommandError> {
     let begin = Clock::system().instant();
     let (mut told, mut missed) = (0, 0);

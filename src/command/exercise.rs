@@ -202,7 +202,7 @@ impl Bench {
     }
 }
 
-/// Makes an auditor of a ledger on loopback, which has its files in a folder.
+/// Creates an auditor of a ledger on loopback, which has its files in a folder.
 pub(super) fn auditor(
     ledger: &Embedded,
     login: Login,
@@ -222,7 +222,7 @@ pub(super) fn auditor(
     Ok(Auditor::new(server, store, policy))
 }
 
-/// Demands the signature of a ledger, if it has a key.
+/// Requires the signature of a ledger, if it has a key.
 pub(super) fn by_its_key(ledger: &Embedded) -> Result<Signatures, String> {
     let Some(pem) = ledger.public_pem() else {
         return Ok(Signatures::NotRequired);

@@ -17,7 +17,7 @@ use crate::trust::files;
 /// Longest file of a key that is read, in bytes.
 const MAX_FILE: u64 = 4096;
 
-/// Makes a key, or shows the public half of one.
+/// Creates a key, or prints the public half of one.
 pub fn run(task: &KeyTask) -> Result<Exit, CommandError> {
     match task {
         KeyTask::New { name, file } => new(name, file),

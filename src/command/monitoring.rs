@@ -148,8 +148,8 @@ impl Monitoring {
         }
     }
 
-    /// Ends the deliveries of a program that does its work once, and names the receivers that something waits for. The
-    /// log does that, and standard error if `--quiet` switches the log off.
+    /// Ends the deliveries of a program that does its work once, and reports the receivers with waiting
+    /// notifications. The report goes to the log, or to standard error if `--quiet` switches the log off.
     pub fn close(&self, settings: &Settings) {
         let server = &settings.server.name;
         for undone in self.notifier.borrow().close() {
@@ -169,7 +169,7 @@ impl Monitoring {
         }
     }
 
-    /// Waits for one try of each notification, in a program that does its work once.
+    /// Waits for one attempt for each notification, in a program that does its work once.
     pub fn flush(&self) {
         self.notifier.borrow_mut().flush();
     }

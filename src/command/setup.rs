@@ -159,8 +159,8 @@ pub fn location(settings: &Settings) -> Location {
     }
 }
 
-/// Takes the server's name from the directory if the settings say nothing of which server it is, and the directory has the
-/// files of exactly one. With several, and none under the default name, opening the files names them.
+/// Takes the server's label from the directory if the settings do not name a server and the directory has the files
+/// of exactly one. With several, and none under the default label, opening the files reports them.
 pub fn take_only_server(settings: &mut Settings, effective: &Effective) {
     if effective.names_a_server() {
         return;

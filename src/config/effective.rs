@@ -127,7 +127,7 @@ impl Effective {
         text
     }
 
-    /// Takes over the tables of the settings files.
+    /// Adds the tables of the settings files.
     pub(super) fn take_tables(&mut self, receivers: &[ReceiverTable], peers: &[PeerTable]) {
         let receivers = receivers.iter().map(ReceiverTable::to_toml);
         self.1 = receivers

@@ -80,7 +80,8 @@ pub(super) fn unknown(process: &Process) -> Vec<SettingsWarning> {
     warnings
 }
 
-/// Passwords, and URLs with tokens, that systemd hands over: a file in `$CREDENTIALS_DIRECTORY` named as the setting.
+/// Returns the passwords, and the URLs with tokens, that systemd passes: each is a file in `$CREDENTIALS_DIRECTORY`
+/// with the name of its setting.
 pub(super) fn credentials(process: &Process) -> Vec<Assignment> {
     let Some(directory) = process.variable("CREDENTIALS_DIRECTORY") else {
         return Vec::new();

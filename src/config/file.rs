@@ -40,8 +40,8 @@ pub(super) struct Files {
 /// Rights of a mode that let somebody else than the owner write.
 pub(super) const OTHERS_WRITE: u32 = 0o022;
 
-/// Reads the file that `--config` names, or else the persona's and then immuaudit.toml, each the
-/// first found in `./configs`, the working directory, `$HOME` and `/etc/immudb`.
+/// Reads the file that `--config` names. Otherwise reads the file of the compatibility mode and then immuaudit.toml,
+/// each the first one in `./configs`, the working directory, `$HOME` and `/etc/immudb`.
 pub(super) fn read(
     process: &Process,
     compat_mode: CompatMode,

@@ -43,7 +43,7 @@ pub(super) struct Separated {
     pub secrets: Vec<(usize, usize)>,
 }
 
-/// Separates words and flags, as this place has its flags.
+/// Separates words and flags, by the flags of this mode.
 pub(super) fn separate(arguments: &[String], compat_mode: CompatMode) -> Separated {
     let mut line = Separated::default();
     let mut rest = arguments.iter().map(String::as_str).enumerate().peekable();

@@ -17,7 +17,7 @@ use super::settings_warning::SettingsWarning;
 use super::source::Source;
 use super::table::TABLE;
 
-/// Immugw's auditor is one, and its file is immugw's.
+/// Returns the error for an instance in immugw compatibility mode, which has one auditor and one file.
 pub(super) fn instance_as_immugw() -> SettingsError {
     SettingsError::FlagsExclude {
         flag: instances::FLAG,

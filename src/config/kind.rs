@@ -108,7 +108,7 @@ impl Kind {
         matches!(self, Kind::Secret(_) | Kind::SigningKey(_))
     }
 
-    /// Returns whether it holds URLs, which may hold tokens.
+    /// Returns whether the value has URLs, which may have tokens.
     pub fn is_url(&self) -> bool {
         matches!(
             self,

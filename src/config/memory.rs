@@ -40,7 +40,8 @@ impl ServerSettings {
         memory_needed(u64::try_from(self.max_recv_msg_size).unwrap_or(0))
     }
 
-    /// Returns a remark if this process may not take the memory that these settings need: the kernel would kill it.
+    /// Returns a warning if the memory limit of this process is lower than these settings need, because the kernel
+    /// would kill it.
     pub(super) fn little_memory(&self) -> Option<SettingsWarning> {
         let needed = self.memory_needed();
         let allowed = memory_allowed()? / MIB;

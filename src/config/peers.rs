@@ -14,7 +14,7 @@ use super::settings_warning::SettingsWarning;
 /// The setting with the number of peers that must confirm a database.
 const REQUIRED: &str = "audit-peers-required";
 
-/// Makes the peers, those of the flags first. Everything that is wrong goes to `problems`.
+/// Creates the peers, those of the flags first. Everything that is wrong goes to `problems`.
 pub(super) fn peers(
     raw: &RawSettings,
     proxies: &Proxies,

@@ -26,10 +26,10 @@ pub(super) fn read(given: &SourcedPath, holds: Holds) -> Result<String, Settings
     checked.map_err(|fault| given.problem(&fault))
 }
 
-/// Holds a private key against the certificate that it is for: the first one of the file.
+/// Checks that a private key belongs to its certificate, which is the first one in the file.
 ///
 /// # Errors
-/// The key is another one's.
+/// The key belongs to another certificate.
 pub(super) fn is_key_of(key: &str, certificate: &str) -> Result<(), &'static str> {
     let key = first(key, Holds::PrivateKey);
     let certificate = first(certificate, Holds::Certificates);

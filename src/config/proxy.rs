@@ -95,7 +95,7 @@ const HTTPS: &[&str] = &["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]
 const EXCEPT: &[&str] = &["no_proxy", "NO_PROXY"];
 
 impl Environment {
-    /// Takes over the variables that are set.
+    /// Copies the variables that are set.
     pub fn of(variables: &BTreeMap<String, String>) -> Environment {
         let names = HTTP.iter().chain(HTTPS).chain(EXCEPT);
         let value = |name: &str| variables.get(&sys::variable_name(name.to_owned()));
@@ -110,10 +110,10 @@ impl Environment {
 }
 
 impl Proxies {
-    /// Returns the proxy that requests for this URL go through; `None`: they go to the host itself.
+    /// Returns the proxy for requests to this URL; `None` if they go to the host itself.
     ///
     /// # Errors
-    /// The variable that names it holds no proxy.
+    /// The value of the variable is not a proxy.
     pub fn of(&self, url: &Url) -> Result<Option<Proxy>, SettingsError> {
         let except = self.environment.first(EXCEPT);
         let excepted = except.is_some_and(|(_, list)| is_excepted(url.host(), list));
@@ -174,7 +174,7 @@ fn read(text: &str, source: &Source) -> Result<Proxy, String> {
     })
 }
 
-/// Returns whether a list of hosts, as curl takes it, names this one: by its name or the end of it, its number, or a
+/// Returns whether a list of hosts, in curl's form, has this one: by its name or the end of it, its number, or a
 /// network (CIDR).
 fn is_excepted(host: &str, list: &str) -> bool {
     let host = host.trim_end_matches('.').to_ascii_lowercase();

@@ -169,8 +169,8 @@ pub(super) fn unless_off(duration: Duration) -> Option<Duration> {
     (!duration.is_zero()).then_some(duration)
 }
 
-/// Remarks on settings of TLS that are given and change nothing. Those of the files that immudb and immugw ship, which
-/// are the defaults, say nothing.
+/// Warns about TLS settings that have no effect. Those in the files that immudb and immugw ship, which are the
+/// defaults, cause no warning.
 fn no_effect(raw: &RawSettings, warnings: &mut Vec<SettingsWarning>) {
     let paths = [&raw.certificate, &raw.pkey, &raw.clientcas];
     for given in paths.into_iter().flatten().filter(|_| !raw.mtls) {

@@ -11,7 +11,7 @@ impl Secret {
     /// The text that is printed instead of a secret.
     pub const SHOWN: &'static str = "***";
 
-    /// Takes a text over.
+    /// Creates a secret from a text.
     pub fn new(text: String) -> Secret {
         Secret(text)
     }

@@ -293,7 +293,7 @@ impl Setting {
         )
     }
 
-    /// Settings of the same slot have the same: a password and the file that holds it.
+    /// Returns the name of the setting's slot. A password and the file that contains it have the same slot.
     pub fn slot_name(&self) -> &'static str {
         if let Some(now) = self.renamed {
             return now;
@@ -315,7 +315,7 @@ impl Setting {
     }
 }
 
-/// Returns the name of a flag; the table's test holds every row to the two dashes.
+/// Returns the name of a flag. The table's test checks that every row has the two dashes.
 const fn without_dashes(long: &'static str) -> &'static str {
     match long.as_bytes() {
         [b'-', b'-', name @ ..] => match std::str::from_utf8(name) {

@@ -61,7 +61,7 @@ pub struct ServerSettings {
 }
 
 impl ServerSettings {
-    /// Returns address and port, as the server is called that is given no label.
+    /// Returns address and port, which are also the label of a server without a label.
     pub fn authority(&self) -> String {
         authority(&self.address, self.port)
     }

@@ -50,7 +50,7 @@ impl Url {
         host(authority)
     }
 
-    /// Returns whether it is asked for over TLS.
+    /// Returns whether the URL is requested over TLS.
     pub fn is_https(&self) -> bool {
         let scheme = self.0.split(':').next().unwrap_or_default();
         scheme.eq_ignore_ascii_case("https")
@@ -115,7 +115,7 @@ pub(super) fn masked(text: &str) -> Option<String> {
     is_known.then(|| format!("{scheme}://{user}{host}{rest}"))
 }
 
-/// Returns the byte of a text that should hold URLs from which on it may hold a token; `None`: nowhere.
+/// Returns the byte of a text with URLs from which on there may be a token; `None` if there is none.
 pub(super) fn secret_from(text: &str) -> Option<usize> {
     let start = text.find("://").map_or(0, |at| at + 3);
     let rest = text.get(start..)?;

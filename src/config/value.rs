@@ -20,7 +20,7 @@ const UNITS: [(&str, u64); 4] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3
 /// The longest duration of a setting: a longer one is probably a mistake.
 pub(super) const MAX_DURATION: Duration = Duration::from_secs(366 * 24 * 3600);
 
-/// Go's truth values, which immuclient takes.
+/// Reads one of Go's truth values, which immuclient accepts.
 pub(super) fn boolean(text: &str) -> Result<bool, Wanted> {
     match text {
         "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),

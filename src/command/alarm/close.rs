@@ -40,7 +40,7 @@ pub fn run(
     Ok(Exit::Good)
 }
 
-/// Closes each alarm once every ID is known to be right.
+/// Closes each alarm, after every ID was found.
 fn by_id(
     store: &Store,
     ids: &[String],
