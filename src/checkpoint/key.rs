@@ -22,7 +22,7 @@ pub const PRIVATE: &str = "PRIVATE+KEY+";
 pub struct KeyName(String);
 
 impl KeyName {
-    /// Takes over a name; `None` if it is none.
+    /// Creates a name; `None` if the text cannot be one.
     pub fn new(name: &str) -> Option<KeyName> {
         let is_wrong = |c: char| c.is_whitespace() || c == '+';
         let is_right = !name.is_empty() && !name.contains(is_wrong);
@@ -119,7 +119,7 @@ pub struct SignerKey {
 }
 
 impl SignerKey {
-    /// Makes a key of 32 random bytes.
+    /// Creates a key from 32 random bytes.
     pub fn of_seed(name: KeyName, seed: &[u8; LENGTH]) -> Option<SignerKey> {
         let pair = Ed25519KeyPair::from_seed_unchecked(seed).ok()?;
         let point = pair.public_key().as_ref().try_into().ok()?;
@@ -147,7 +147,7 @@ impl SignerKey {
         (key.public.id == hash).then_some(key).ok_or(KeyError::Hash)
     }
 
-    /// Returns the text of the key with this seed, for the one file that holds it.
+    /// Returns the text of the key with this seed, for the one file that contains it.
     pub fn expose(&self, seed: &[u8; LENGTH]) -> String {
         format!("{PRIVATE}{}", text(&self.public.name, self.public.id, seed))
     }
@@ -200,7 +200,7 @@ fn text(name: &KeyName, id: u32, key: &[u8; LENGTH]) -> String {
     format!("{name}+{id:08x}+{}", encode_base64(&key))
 }
 
-/// Takes `NAME+HASH+KEY` apart.
+/// Splits `NAME+HASH+KEY`.
 fn parts(text: &str) -> Result<(KeyName, u32, [u8; LENGTH]), KeyError> {
     let mut parts = text.splitn(3, '+');
     let mut next = || parts.next().ok_or(KeyError::Form);

@@ -83,7 +83,7 @@ impl fmt::Display for NoteError {
 }
 
 impl SignedNote {
-    /// Makes a note of a text that ends in a newline.
+    /// Creates a note from a text that ends with a newline.
     pub(super) fn new(text: String, signatures: Vec<NoteSignature>) -> SignedNote {
         SignedNote { text, signatures }
     }

@@ -33,7 +33,7 @@ impl SimulatedTime {
         }))
     }
 
-    /// Returns a clock that shows this time.
+    /// Returns a clock with this time.
     pub fn clock(&self) -> Clock {
         Clock {
             simulated: Some(self.clone()),

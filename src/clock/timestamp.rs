@@ -18,7 +18,7 @@ impl Timestamp {
         Timestamp(seconds.min(LAST))
     }
 
-    /// Seconds since 1970.
+    /// Returns the seconds since 1970.
     pub fn unix(self) -> u64 {
         self.0
     }
