@@ -241,8 +241,8 @@ impl Ledger {
     /// Writes a transaction, and returns the state after it.
     ///
     /// # Panics
-    /// Where the draft is none that a server takes (metadata in a ledger of version 0, too many
-    /// entries): the embedded server's own callers see to that.
+    /// Panics if no server accepts the draft (metadata in a ledger of version 0, too many entries): the embedded
+    /// server's own callers prevent that.
     pub fn write(&mut self, draft: NewTransaction) -> State {
         let id = self.last() + 1;
         let entries: Vec<TxEntry> = draft.entries.into_iter().map(NewEntry::stored).collect();

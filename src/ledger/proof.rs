@@ -1,4 +1,4 @@
-//! Dual proofs as servers send them, and the parts that are fetched beside one (protocol.md §2, §4).
+//! Dual proofs as servers send them, and the parts that are fetched in addition (protocol.md §2, §4).
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;

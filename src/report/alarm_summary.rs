@@ -6,7 +6,7 @@ use super::alarm::close_all_command;
 use crate::text::{Escaped, counted, number};
 use crate::trust::{Alarm, Tampering};
 
-/// Kinds of tampering, the worst first: what is about the whole history before what is about one entry or one signature.
+/// Kinds of tampering, the worst first: those about the whole history before those about one entry or one signature.
 const WORST_FIRST: [Tampering; 5] = [
     Tampering::Inconsistent,
     Tampering::SplitView,

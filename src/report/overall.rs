@@ -90,8 +90,8 @@ pub fn overall(snapshot: &Snapshot) -> Overall {
     }
 }
 
-/// Returns one line about everything: the headline, how many databases are in which condition, and when the last cycle
-/// ended.
+/// Returns one line about everything: the headline, the number of databases in each condition, and the end of the last
+/// cycle.
 pub fn status_line(snapshot: &Snapshot) -> String {
     let mut counts: BTreeMap<Condition, u64> = BTreeMap::new();
     for row in snapshot.databases.values() {

@@ -140,7 +140,7 @@ impl Store {
     }
 
     /// Returns a file between the first and the last of a database. A database that is older than the one in
-    /// `directory` keeps half of the room, or all of it if nothing was ever trusted of the younger.
+    /// `directory` keeps half of the room, or all of it if the younger never had a trusted state.
     fn between(
         &self,
         room: &Room,
