@@ -1,4 +1,4 @@
-//! The auditor of a server: its policy, its memory between cycles, and how both are set up.
+//! The auditor of a server: its policy and its memory between cycles.
 
 use std::time::{Duration, Instant};
 

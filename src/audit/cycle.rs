@@ -18,7 +18,7 @@ use crate::trust::StoreError;
 pub struct Cycle {
     /// One for each database audited or known; of the untrusted databases among them only the first ones.
     pub outcomes: Vec<Outcome>,
-    /// The databases of which nothing is trusted, those with an outcome included.
+    /// The untrusted databases, including those with an outcome.
     pub untrusted: UntrustedDatabases,
     /// The databases that are or were trusted, or that have files in the store.
     pub known: BTreeSet<String>,
@@ -134,7 +134,7 @@ pub enum CycleError<'a> {
     TooMany(usize),
     /// The number of untrusted databases for which there was no time.
     NotReached(usize),
-    /// Databases of which nothing is trusted, more of them than have an outcome each.
+    /// Untrusted databases, more of them than have an outcome each.
     Untrusted(&'a UntrustedDatabases),
     /// The cycle took so long that no database is proven every three intervals.
     Late {

@@ -19,7 +19,7 @@ const MAX_OPEN_MIRRORS: usize = 16;
 /// The longest time that a call may take past the end of a slice.
 const MAX_CALL_OVERRUN: Duration = Duration::from_millis(400);
 
-/// Why a mirror is not complete.
+/// The reason why a mirror is not complete.
 #[derive(Debug)]
 pub enum Unmirrored {
     /// The mirrors of all databases have reached their limit.
@@ -27,7 +27,7 @@ pub enum Unmirrored {
         /// Bytes.
         most: u64,
     },
-    /// The server did not answer.
+    /// The server did not respond.
     Failure(ServerError),
     /// The server's headers do not lead from the stored hashes to the trusted state.
     NotProven {

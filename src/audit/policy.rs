@@ -7,11 +7,11 @@ use crate::config::{DatabaseFilter, FirstUse, Pin, Signatures, Values};
 /// The operator's settings for an audit.
 #[derive(Clone, Debug)]
 pub struct Policy {
-    /// Which databases.
+    /// The databases to audit.
     pub databases: DatabaseFilter,
     /// The required signatures of each state.
     pub signatures: Signatures,
-    /// States to start from, or to hold the trusted ones against.
+    /// States to start from, or to compare with the trusted states.
     pub pins: Vec<Pin>,
     /// The treatment of a database without a trusted state.
     pub first_use: FirstUse,

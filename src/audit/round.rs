@@ -18,7 +18,8 @@ use crate::wire::Entries;
 /// The number of databases whose calls are started concurrently, so that the delay of a distant server does not add
 /// up.
 const MAX_CONCURRENT_CALLS: usize = 16;
-/// The number of consecutive databases without an answer after which the auditor checks whether the server is reachable.
+/// The number of consecutive databases without a response after which the auditor checks whether the server is
+/// reachable.
 const MAX_SILENT_DATABASES: u32 = 3;
 
 impl Auditor {
@@ -283,11 +284,11 @@ impl Auditor {
 /// One cycle under way.
 pub(super) struct Round<'a> {
     pub budget: Budget,
-    /// Why no database is asked for any more.
+    /// The reason why no further database is checked.
     pub away: Option<ServerError>,
-    /// Databases in a row of which nothing came.
+    /// The number of consecutive databases without a response.
     pub silent: u32,
-    /// The databases of which something is or was trusted.
+    /// The databases that are or were trusted.
     pub known: &'a BTreeSet<String>,
     pub tell: &'a mut dyn FnMut(&Outcome),
     pub cycle: Cycle,

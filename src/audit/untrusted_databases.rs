@@ -1,5 +1,5 @@
-//! Databases of which nothing is or was trusted, counted together: a server can list thousands of names, and others in
-//! every list, so none of them is remembered, and only a few of a cycle are reported one by one.
+//! Untrusted databases, counted together. A server can list thousands of names, and other ones in every list.
+//! Therefore none of them is remembered, and only a few in a cycle are reported one by one.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -13,7 +13,7 @@ use crate::trust::{HIDDEN, StoreError, Tampering};
 pub enum Verdict {
     /// No trusted state yet: pinned now, on trust.
     FirstSeen,
-    /// The proof holds, or nothing is new.
+    /// The proof is valid, or nothing is new.
     Consistent,
     /// No transactions, and none were ever seen.
     Empty,
@@ -21,7 +21,7 @@ pub enum Verdict {
     Unread,
     /// History was rewritten.
     Tampered(Tampering),
-    /// An answer no honest server sends.
+    /// An invalid response.
     Malformed,
     /// Network or deadline.
     Unreachable,
@@ -172,7 +172,7 @@ pub enum Reason {
     Unlisted,
     /// Not listed any more, but it still opens.
     Hidden,
-    /// A proof that does not hold, or is none.
+    /// A proof that is invalid or missing.
     Refusal(Refusal),
     /// A call that failed.
     Failure(ServerError),
@@ -199,7 +199,7 @@ pub enum Reason {
     Unbacked(ServerError),
     /// The transaction that the state names is not there, or hashes to something else.
     UnbackedHash,
-    /// The answer is of another transaction, or of none.
+    /// The response is about another transaction, or about none.
     NoTransaction,
     /// No trusted state, and `--no-first-use`.
     FirstSightRefused,
@@ -214,14 +214,14 @@ pub enum Reason {
     PinContradicts {
         /// The pinned state.
         pin: State,
-        /// Why not.
+        /// The reason.
         why: Box<Reason>,
     },
     /// The server's history does not have another auditor's trusted state.
     NotExtended {
         /// The other auditor's trusted state.
         imported: State,
-        /// Why not.
+        /// The reason.
         why: Box<Reason>,
     },
     /// Another auditor was shown another history.

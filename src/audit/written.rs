@@ -1,4 +1,4 @@
-//! When something was last written down, so that times and counts alone are written only now and then.
+//! The time of the last write of a file, so that changes of only times and counts are written rarely.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 /// The time between two writes if only times and counts have changed.
 const MIN_WRITE_INTERVAL: Duration = Duration::from_secs(10);
 
-/// What was last written down, as a hash of the facts that count, and when.
+/// The last write: its time, and a hash of the facts that count.
 #[derive(Debug, Default)]
 pub(super) struct Written(Option<(Instant, u64)>);
 

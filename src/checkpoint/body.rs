@@ -24,7 +24,7 @@ const SIGNATURE: &str = "immudb-signature ";
 /// One state of one database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
-    /// Of which database.
+    /// The server and the database.
     pub origin: Origin,
     /// The state; never the empty one.
     pub state: State,

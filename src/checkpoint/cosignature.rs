@@ -31,7 +31,7 @@ pub struct Confirmed {
     pub time: u64,
 }
 
-/// Why a key does not confirm a note.
+/// The reason why a key does not confirm a note.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CosignatureError {
     /// It did not sign it.

@@ -27,7 +27,7 @@ const ID: usize = 4;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignedNote {
     text: String,
-    /// The signatures, in order; each may be of anybody.
+    /// The signatures, in order; the signers may be unknown.
     pub signatures: Vec<NoteSignature>,
 }
 

@@ -1,4 +1,4 @@
-//! The first line of a checkpoint: which database of which server it is of.
+//! The first line of a checkpoint: its server and its database.
 
 use std::fmt;
 

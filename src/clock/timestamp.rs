@@ -1,11 +1,11 @@
-//! Points in time as the files hold them: whole seconds, UTC (RFC 3339).
+//! Points in time, in the form of the files: whole seconds, UTC (RFC 3339).
 
 use std::fmt;
 use std::str::FromStr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Seconds since 1970-01-01T00:00:00Z, up to the end of year 9999. A clock outside of that is held
-/// to its nearer end: no decision rests on it.
+/// Seconds since 1970-01-01T00:00:00Z, up to the end of year 9999. A time outside of that becomes the nearer end,
+/// because no decision depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(u64);
 

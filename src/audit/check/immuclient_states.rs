@@ -44,7 +44,7 @@ pub enum StateFileError {
     Unreadable {
         /// File or folder.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         fault: String,
     },
     /// A line that is no trusted state.

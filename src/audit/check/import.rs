@@ -33,10 +33,10 @@ pub enum Import {
     Refused {
         /// The verdict of the missing proof.
         verdict: Verdict,
-        /// Why.
+        /// The reason.
         reason: Reason,
     },
-    /// The server does not hold it, and an alarm was asked for.
+    /// The server does not have it, and an alarm was requested.
     Raised(Box<Outcome>),
 }
 

@@ -250,7 +250,7 @@ struct Pair<'a> {
     database: &'a str,
     source: &'a State,
     target: &'a State,
-    /// The transaction that the answer is to carry: the source or the target.
+    /// The transaction that the response must have: the source or the target.
     asked: u64,
     range: u64,
 }

@@ -27,7 +27,7 @@ pub struct CheckParams {
 pub enum CheckResult {
     /// No transactions, and nothing is trusted.
     Empty,
-    /// Nothing is trusted yet, and the state holds together.
+    /// The database has no trusted state yet, and its first state is consistent.
     First(ClaimedState),
     /// The state is the trusted one.
     Same(ClaimedState),

@@ -68,7 +68,7 @@ pub enum Compared {
     },
     /// Two histories were shown to them.
     SplitView {
-        /// Why.
+        /// The reason.
         reason: Reason,
         /// The other auditor's trusted state.
         theirs: State,
@@ -85,7 +85,7 @@ pub enum Compared {
     Local(StoreError),
 }
 
-/// The server's answer about two auditors' states.
+/// The server's response about two auditors' states.
 enum Held {
     /// One extends the other.
     Agree,

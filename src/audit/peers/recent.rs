@@ -1,4 +1,5 @@
-//! The states of the present history that were trusted last: a peer is a cycle or two behind, and the history on disk is long.
+//! The states of the present history that were trusted last: a peer is one or two cycles late, and the history on
+//! disk is long.
 
 use std::collections::VecDeque;
 

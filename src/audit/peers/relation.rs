@@ -68,7 +68,7 @@ impl Standing {
 pub(super) enum Found {
     /// The same state.
     Same,
-    /// Another hash, and whether an answer of this check proves it.
+    /// Another hash, and whether a response in this check proves it.
     Other(Digest, ByAnswer),
     /// The server also showed the peer's state to this auditor, and it contradicts the trusted state.
     Contradiction(Reason),
@@ -100,7 +100,7 @@ pub(in crate::audit) struct Relation {
     /// The record on disk.
     pub record: PeerRecord,
     pub standing: Standing,
-    /// Why it is silent or could not be compared.
+    /// The reason why it is silent or could not be compared.
     pub why: Option<String>,
     /// The peer's state that was looked at last.
     pub theirs: Option<State>,

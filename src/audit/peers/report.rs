@@ -16,7 +16,7 @@ pub struct PeerReport {
     pub peer: KeyName,
     /// The relation of its last checkpoint to the trusted state.
     pub standing: Standing,
-    /// Why it is silent or could not be compared.
+    /// The reason why it is silent or could not be compared.
     pub why: Option<String>,
     /// Its state.
     pub theirs: Option<State>,

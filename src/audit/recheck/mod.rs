@@ -19,7 +19,7 @@ use crate::wire::{self, proto};
 /// The result of verifying evidence.
 #[derive(Debug)]
 pub enum Rechecked {
-    /// The answers show the claim.
+    /// The responses prove the claim.
     Shown {
         /// The finding that they show.
         what: EvidenceClaim,
@@ -30,7 +30,7 @@ pub enum Rechecked {
     NotReproduced(NotReproduced),
 }
 
-/// The claim that the answers of a finding support.
+/// The claim that the responses of a finding support.
 #[derive(Debug)]
 pub enum EvidenceClaim {
     /// The same transaction with two hashes.
@@ -84,18 +84,18 @@ pub enum EvidenceStrength {
     AuditorsWord,
 }
 
-/// The reason why the recorded answers alone do not show the claim.
+/// The reason why the recorded responses alone do not prove the claim.
 #[derive(Debug)]
 pub enum NotReproduced {
-    /// An answer that would show it is not in the file.
+    /// A response that would prove it is not in the file.
     Absent(&'static str),
-    /// The answer is there, and shows nothing wrong.
+    /// The response is there, and shows no corruption.
     Holds,
-    /// The answer is there and cannot be read.
+    /// The response is there and cannot be read.
     Unreadable(wire::Malformed),
     /// A signature cannot be checked without the key.
     NoKey,
-    /// The finding counts further findings, which have no answers of their own.
+    /// The finding counts further findings, which have no responses of their own.
     Count,
 }
 

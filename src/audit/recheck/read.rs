@@ -1,4 +1,4 @@
-//! Proofs of single transactions in recorded answers, against the trusted state.
+//! Proofs of single transactions in recorded responses, against the trusted state.
 
 use std::collections::BTreeMap;
 
@@ -12,15 +12,16 @@ use crate::wire::{self, Tx, proto};
 
 /// Transactions as they were shown, with their proofs.
 pub(super) struct Read {
-    /// By id, every transaction in every answer.
+    /// By id, every transaction in every response.
     shown: BTreeMap<u64, Vec<ShownTx>>,
-    /// By id, hashes that the history of the trusted state holds in its place: one, unless it contradicts itself.
+    /// By id, the hashes that the history of the trusted state has for it: one, unless the history contradicts
+    /// itself.
     proven: BTreeMap<u64, Vec<Digest>>,
     /// By id, the refusal of a proof of its place.
     refused: BTreeMap<u64, Refusal>,
 }
 
-/// A transaction as one answer showed it.
+/// A transaction as one response showed it.
 pub(super) struct ShownTx {
     pub(super) tx: Tx,
     /// Whether the recorded response has no values.

@@ -9,7 +9,7 @@ use crate::ledger::{Digest, KEY_VALUE, verify_entries};
 use crate::trust::{Claim, Contradiction, Differ};
 use crate::wire::{self, Tx, proto};
 
-/// The missing answer, if the transaction is not proven.
+/// The missing response, if the transaction is not proven.
 const NO_PLACE: NotReproduced =
     NotReproduced::Absent("proof that the transaction is part of the trusted history");
 

@@ -54,11 +54,11 @@ pub enum Corruption {
     Reported(ServerError),
     /// The transaction that was read is another one than the proven one.
     Header { due: Digest, got: Digest },
-    /// The server proves the transaction's place, and the proof does not hold.
+    /// The server sends a proof for the transaction, and the proof is invalid.
     Place(Escaped),
     /// The transaction does not follow on the one before.
     Chain { due: Digest, got: Digest },
-    /// The main tree that the transaction was written over holds another history than the chain.
+    /// The main tree in the transaction's header has another history than the chain.
     Tree { due: Digest, got: Digest },
 }
 
@@ -179,7 +179,7 @@ impl fmt::Display for CorruptEntry {
 pub struct Unread {
     /// The transaction.
     pub tx: u64,
-    /// Why not.
+    /// The reason.
     pub why: UnreadReason,
 }
 
@@ -192,7 +192,7 @@ pub enum UnreadReason {
     Refused(ServerError),
     /// The server refuses its values; its header and the digests of its entries are proven.
     ValuesRefused(ServerError),
-    /// It does not come, though the server answers otherwise.
+    /// It does not come, although the server responds otherwise.
     Silent(ServerError),
     /// The server refuses its values, or does not have them (`None`). A header that records a truncation may explain
     /// that and is still being searched for.
@@ -202,7 +202,7 @@ pub enum UnreadReason {
         /// Bytes of the response, if they are known.
         bytes: Option<u64>,
     },
-    /// The answer is none that an honest server sends.
+    /// The response is invalid.
     Malformed(Escaped),
     /// The scan that it was to come in has holes, starts elsewhere or ends early.
     Scan,

@@ -16,7 +16,7 @@ pub enum Judged {
     Incomplete,
     /// The transaction itself is corrupt.
     Broken(CorruptEntry),
-    /// The answer is none that an honest server sends.
+    /// The response is invalid.
     Malformed(UnreadReason),
 }
 

@@ -1,5 +1,5 @@
-//! Values that did not come with their transaction: asked for by key, as servers before 1.2 have it,
-//! or gone for a reason that the ledger itself shows (protocol.md §6).
+//! Values that did not come with their transaction. They are requested by key, as servers before 1.2 require it, or
+//! gone for a reason that the ledger itself shows (protocol.md §6).
 
 use super::contents::{Contents, Source, reported, unfit};
 use super::finding::{Entry, UnreadReason};

@@ -9,7 +9,7 @@ use crate::ledger::TxHeader;
 use crate::server::{ServerError, ServerErrorKind};
 use crate::wire::{Entries, Tx};
 
-/// A transaction as its answers show it.
+/// A transaction as its responses show it.
 enum Shown {
     /// Entries and values were judged; the header is proven.
     Judged(TxHeader, Contents),

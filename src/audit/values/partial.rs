@@ -23,7 +23,7 @@ pub(super) struct Partial {
     pub absent: u64,
     /// Whether a corrupt value was found, which is already recorded.
     pub broken: bool,
-    /// Why a value did not come.
+    /// The reason why a value did not come.
     pub withheld: Option<UnreadReason>,
 }
 

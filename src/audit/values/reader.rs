@@ -311,5 +311,5 @@ impl Reader<'_> {
     }
 }
 
-/// The time for which an answer for the state counts as a sign that the server can be reached.
+/// The time for which a response for the state counts as a sign that the server can be reached.
 const ANSWER_HOLDS: Duration = Duration::from_secs(1);

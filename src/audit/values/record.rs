@@ -66,7 +66,7 @@ pub struct Alarms {
     reported: Option<(Rank, Alarm)>,
     /// The alarms that the check opened: one for each finding that is recorded, and one for the rest.
     pub opened: Vec<Alarm>,
-    /// Why one of the alarms, or its evidence, could not be written.
+    /// The reason why one of the alarms, or its evidence, could not be written.
     pub unwritten: Option<StoreError>,
 }
 

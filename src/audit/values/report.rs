@@ -46,7 +46,7 @@ pub struct Report {
     pub more_malformed: bool,
     /// All of them that are to be read again.
     pub due: Ranges,
-    /// Those of which no more than values are.
+    /// Those of which only values are due.
     pub due_values: Ranges,
     /// Those of the due transactions for which there was no time.
     slow: Ranges,

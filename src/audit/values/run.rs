@@ -11,7 +11,7 @@ use crate::wire::{Entries, Malformed, Tx};
 /// The number of transactions that are assumed to be dropped together once the server refuses their values together.
 /// A truncation drops whole files, so the remaining values come after the dropped ones.
 const MIN_DROPPED_RUN: u32 = 32;
-/// The number of scans that are requested while one is judged, so that the server always has one to answer.
+/// The number of scans that are requested while one is verified, so that the server always has one to work on.
 const MAX_PREFETCHED_SCANS: usize = 2;
 
 impl Reader<'_> {

@@ -10,7 +10,7 @@ pub struct Scan {
     pub(super) limit: u32,
     /// More than this the server does not give.
     most: u32,
-    /// Scans that must go well before more is asked for.
+    /// The number of successful scans before more is requested.
     scans_before_growth: u32,
     well: u32,
     /// 0.9.0 has no such call.
@@ -57,13 +57,13 @@ impl Default for Scan {
 
 /// The number of transactions of the first scan: few enough to fit although their values are large.
 const FIRST_SCAN_TXS: u32 = 64;
-/// The intended size of an answer in bytes: decoded it takes several times as much.
+/// The intended size of a response in bytes; its decoded form takes several times as much.
 const TARGET_ANSWER_BYTES: u64 = 1 << 20;
 /// The number of transactions of a scan that every server returns (protocol.md §1). Newer servers return more, but no sooner.
 const MAX_SCAN_TXS: u32 = 1_000;
 /// The number of successful scans after a failed one before the size grows again, so that not every second scan fails.
 const SCANS_BEFORE_GROWTH: u32 = 16;
-/// The factor by which scans grow while they succeed: after one, the size of the answers alone decides.
+/// The factor by which scans grow while they succeed: after one, only the size of the responses decides.
 pub(super) const SCAN_GROWTH: u32 = 16;
 impl Scan {
     /// Requests more after successful scans, and as many as fit into a response of [`TARGET_ANSWER_BYTES`].

@@ -44,7 +44,7 @@ pub enum SweepStatus {
     InProgress { at: u64, of: u64 },
     /// All was passed.
     Completed(SweepSummary),
-    /// The server cannot be asked now.
+    /// The server is unavailable now.
     ServerUnavailable(ServerError),
     /// The program is asked to end.
     Stopped,
