@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 
 use crate::sys::{User, words};
 
-/// The answer that consents.
+/// The word that consents.
 const YES: &str = "yes";
 
 /// The operator's consent to a change.

@@ -11,7 +11,7 @@ use crate::config::{self, Invocation, Process, Run, Settings, SettingsErrors};
 use crate::report::Event;
 use crate::stop::Stop;
 
-/// Why the settings of before stay in use.
+/// The reason why the earlier settings stay in use.
 enum Kept {
     /// They are wrong.
     Wrong(SettingsErrors),

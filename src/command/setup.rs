@@ -31,7 +31,7 @@ const MAX_NAMES: usize = 10;
 pub enum CommandError {
     /// The auditor's files.
     Local(StoreError),
-    /// TLS without anybody to trust.
+    /// TLS without trusted CAs.
     NoSystemRoots(SystemRootsError),
     /// Another auditor's files.
     States(StateFileError),

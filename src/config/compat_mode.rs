@@ -20,7 +20,7 @@ pub enum CompatMode {
     Immugw,
 }
 
-/// The setting that names it, which the persona's own variables cannot.
+/// The setting that selects the mode; the mode's own variables cannot.
 pub(super) const FLAG: &str = "as";
 
 /// The values of `--as`.

@@ -13,7 +13,7 @@ use super::settings_warning::SettingsWarning;
 use super::source::Source;
 use super::table::{self, TABLE};
 
-/// The prefix of our own variables, which win over the persona's.
+/// The prefix of our own variables, which are stronger than those of the compatibility mode.
 const OURS: &str = "IMMUAUDIT";
 
 /// Returns the assignments from the environment, weakest first. An empty variable counts as not set.

@@ -21,7 +21,7 @@ use super::source::Source;
 use super::table::{self, TABLE, UNUSED_KEYS};
 use crate::sys::{self, words};
 
-/// Our own settings file, which wins over the persona's.
+/// Our own settings file, which is stronger than that of the compatibility mode.
 const OURS: &str = "immuaudit.toml";
 
 /// The longest settings file, in bytes: a longer file is not a settings file.

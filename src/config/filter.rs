@@ -1,4 +1,4 @@
-//! Which databases are audited.
+//! The selection of databases to audit.
 
 /// Full names or prefixes of databases, as immuclient's `--audit-databases` has them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -35,8 +35,8 @@ pub(super) struct Separated {
     /// The flags for pico-args: each by its long name, followed by its value with a `=` before it. An argument that
     /// names no setting is unchanged.
     flags: Vec<OsString>,
-    /// Settings that are given, in the order in which each was given last: it decides between a
-    /// password and the file that holds it.
+    /// Given settings, in the order in which each was given last, which decides between a password and the file that
+    /// contains it.
     given: Vec<&'static Setting>,
     /// Places of the secrets: the number of the argument, from 0, and the byte at which the secret
     /// begins in it.

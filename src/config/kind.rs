@@ -69,7 +69,7 @@ pub(super) enum Kind {
     Url(Slot<Urls>),
     /// Several, comma-separated or as a TOML array; the flag collects.
     Urls(Slot<Urls>),
-    /// A file that holds the URLs of another setting's slot, one a line.
+    /// A file with the URLs of another setting's slot, one a line.
     UrlFile(Slot<Urls>),
     /// A proxy, or none.
     Proxy(Slot<Option<Chosen>>),
@@ -77,7 +77,7 @@ pub(super) enum Kind {
     Secret(Slot<Option<Password>>),
     /// A key that notifications are signed with.
     SigningKey(Slot<Option<Password>>),
-    /// A file that holds the password of another setting's slot.
+    /// A file with the password of another setting's slot.
     SecretFile(Slot<Option<Password>>),
     /// A text of immuclient's that an audit has no use for.
     Unused,

@@ -1,4 +1,4 @@
-//! The memory that the program needs, by the largest answer that it takes from the server.
+//! The memory that the program needs, by the largest response that it accepts from the server.
 
 use super::allowed::memory_allowed;
 use super::settings::ServerSettings;

@@ -31,7 +31,7 @@ pub struct Process {
 pub enum Privilege {
     /// Root, or the account for the whole machine on Windows.
     Root,
-    /// Anybody else.
+    /// Any other user.
     #[default]
     User,
 }

@@ -1,4 +1,4 @@
-//! Which proxy a request of HTTP goes through: as curl decides by its environment, but never to this machine itself.
+//! The proxy of an HTTP request: by the environment as in curl, but never for this machine itself.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -68,7 +68,7 @@ impl Chosen {
     }
 }
 
-/// Which proxy a request goes through.
+/// The proxies of requests.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Proxies {
     pub(super) chosen: Option<Chosen>,

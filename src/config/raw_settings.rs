@@ -145,7 +145,7 @@ pub(super) struct SourcedPath {
     pub source: Source,
 }
 
-/// URLs, or the file that holds them.
+/// URLs, or the file that contains them.
 #[derive(Clone)]
 pub(super) enum Urls {
     Texts(Vec<Url>),
@@ -168,7 +168,7 @@ impl Default for Urls {
     }
 }
 
-/// A password, or the file that holds it.
+/// A password, or the file that contains it.
 #[derive(Clone)]
 pub(super) enum Password {
     Text(Secret),

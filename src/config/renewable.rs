@@ -12,7 +12,7 @@ use super::value;
 /// The name that immuclient expects in a certificate.
 const DEFAULT_SERVER_NAME: &str = "localhost";
 
-/// A file that holds a password.
+/// A file with a password.
 #[derive(Clone, Debug)]
 pub struct PasswordFile(SourcedPath);
 

@@ -23,7 +23,7 @@ use crate::ledger::{PublicKey, State};
 pub struct Settings {
     /// The compatibility mode.
     pub compat_mode: CompatMode,
-    /// Which of several auditors on this host it is.
+    /// The instance, if there are several auditors on this host.
     pub instance: Option<Instance>,
     /// The server and its connection.
     pub server: ServerSettings,
@@ -56,7 +56,7 @@ pub struct ServerSettings {
     pub password_file: Option<PasswordFile>,
     /// Deadline of each call.
     pub call_timeout: Duration,
-    /// Largest answer taken, in bytes.
+    /// The largest accepted response, in bytes.
     pub max_recv_msg_size: i32,
 }
 
@@ -121,7 +121,7 @@ pub struct Login {
 /// The settings of the checks.
 #[derive(Clone, Debug)]
 pub struct AuditSettings {
-    /// Which databases.
+    /// The databases to audit.
     pub databases: DatabaseFilter,
     /// Once or for ever.
     pub run_mode: RunMode,
@@ -187,7 +187,7 @@ pub enum FirstUse {
 pub struct Values {
     /// Transactions drawn each cycle and database.
     pub sample: u64,
-    /// Which of the new transactions are read.
+    /// The new transactions to read.
     pub new: NewValues,
     /// The whole history is read once in this time.
     pub sweep: Option<Duration>,
@@ -202,7 +202,7 @@ impl Values {
     };
 }
 
-/// Which of the new transactions are read.
+/// The new transactions to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NewValues {
     /// Those that the sample draws.

@@ -49,32 +49,32 @@ pub enum SettingsError {
         /// Its name of now, in the same form.
         now: String,
     },
-    /// A verb that does not exist.
+    /// A command that does not exist.
     UnknownCommand {
         /// The command as given.
         command: String,
         /// The real one that is most like it.
         nearest: Option<&'static str>,
     },
-    /// A verb that this system has no use for.
+    /// A command that has no use on this system.
     NotHere {
         /// The command in other programs.
         command: &'static str,
         /// The action for this program.
         instead: &'static str,
     },
-    /// A verb of an earlier version.
+    /// A command of an earlier version.
     FormerCommand {
         /// The former command.
         command: &'static str,
         /// The present command for its work.
         now: &'static str,
     },
-    /// A flag of another verb.
+    /// A flag of another command.
     FlagOfCommand {
         /// Without dashes.
         flag: &'static str,
-        /// The verb that it belongs to.
+        /// The command that it belongs to.
         command: &'static str,
     },
     /// A flag that has no effect without another.
@@ -100,9 +100,9 @@ pub enum SettingsError {
         /// The action that solves it.
         remedy: &'static str,
     },
-    /// A word behind a verb that is none of those that it takes.
+    /// A word after a command that does not take it.
     BadWord {
-        /// The verb.
+        /// The command.
         command: &'static str,
         /// The expected form.
         wanted: String,
@@ -114,9 +114,9 @@ pub enum SettingsError {
         /// The name of its value.
         argument: &'static str,
     },
-    /// A word that the verb has no use for.
+    /// A word that the command has no use for.
     UnexpectedWord {
-        /// The verb.
+        /// The command.
         command: &'static str,
         /// The word as given.
         word: String,
@@ -128,7 +128,7 @@ pub enum SettingsError {
     },
     /// An argument or variable that is not UTF-8.
     NotText {
-        /// Which one.
+        /// The argument or variable.
         what: String,
     },
     /// A key that does not exist.
@@ -193,7 +193,7 @@ pub enum SettingsError {
     UnreadableSettings {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         fault: String,
     },
     /// A file that is needed and that nothing names.

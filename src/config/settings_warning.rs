@@ -52,7 +52,7 @@ pub enum SettingsWarning {
         /// The file.
         path: PathBuf,
     },
-    /// The limit on the memory of this process is too small for the largest answer.
+    /// The limit on the memory of this process is too small for the largest response.
     LittleMemory {
         /// The limit, in MiB.
         allowed: u64,

@@ -227,7 +227,7 @@ pub enum ServiceTask {
         /// The installed files.
         installation: Installation,
     },
-    /// Hand this on to systemd.
+    /// Pass this on to systemd.
     Control(Control, Option<Instance>),
 }
 
@@ -268,7 +268,7 @@ pub enum StatesTask {
     List,
     /// Import another auditor's trusted states.
     Import {
-        /// Its file, or a folder that holds such files.
+        /// Its file, or a folder with such files.
         path: PathBuf,
         /// Whether a state that the server contradicts becomes an alarm.
         alarm: bool,

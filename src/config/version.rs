@@ -1,4 +1,4 @@
-//! Which build this is, as `build.rs` found it.
+//! The identity of this build, from `build.rs`.
 
 use crate::clock::Timestamp;
 

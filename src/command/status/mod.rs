@@ -133,7 +133,7 @@ struct Known<'a> {
     database: String,
     trusted: Result<Option<TrustedState>, StoreError>,
     alarms: Result<Vec<Alarm>, StoreError>,
-    /// Closed alarms of which no check has read the transactions again yet.
+    /// Closed alarms whose transactions no check has read again yet.
     closed: Vec<Alarm>,
     last: Option<&'a OutcomeRecord>,
     acknowledged: Result<Acknowledged, StoreError>,
