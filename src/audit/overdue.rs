@@ -83,8 +83,8 @@ pub fn allowed_without_proof(interval: Duration) -> Duration {
     interval.saturating_mul(OVERDUE_INTERVALS)
 }
 
-/// The time that a cycle may take, and a database go unproven between two, however short the interval is: a busy machine
-/// takes a few seconds now and then.
+/// The shortest time without a proof, and of a cycle, after which either is late. A busy machine takes a few seconds
+/// now and then.
 const MIN_LATE_AFTER: Duration = Duration::from_secs(10);
 
 /// Returns the time between two proofs after which a database is late, although its check found nothing.

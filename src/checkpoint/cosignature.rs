@@ -12,7 +12,7 @@ use super::note::{NoteSignature, SignedNote};
 const MAX_TIME: u64 = u64::MAX >> 1;
 
 /// Signs a checkpoint. The signature states that the checkpoint was proven to extend every state of the database that
-/// the signer had seen by `time`, which is in seconds since 1970.
+/// the signer had seen by `time`. The time is in seconds since 1970.
 pub fn cosigned(checkpoint: &Checkpoint, key: &SignerKey, time: u64) -> SignedNote {
     let text = checkpoint.to_string();
     let signature = key.sign(&message(time, &text));

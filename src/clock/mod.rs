@@ -13,8 +13,8 @@ pub use timestamp::Timestamp;
 
 use crate::stop::Stop;
 
-/// The environment variable that names a file, of seconds by which the clock is wrong: read at every
-/// look by builds of the feature `fault-points`, and by no other.
+/// The environment variable with the name of a file of seconds by which the clock is wrong. Only builds with the
+/// feature `fault-points` use it, and they read the file for each time.
 pub const VARIABLE: &str = "IMMUAUDIT_CLOCK_OFF_BY";
 
 /// The system's clocks, or simulated ones. Clones show the same time.

@@ -7,8 +7,8 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use super::compat_mode::CompatMode;
 use super::flags::separate;
 
-/// Returns the positions of secrets in the arguments: the argument (0 is the first after the program's name) and the
-/// byte in it at which the secret begins.
+/// Returns the positions of secrets in the arguments: the argument and the byte in it at which the secret begins.
+/// Argument 0 is the first after the program's name.
 fn secrets(arguments: &[String]) -> BTreeSet<(usize, usize)> {
     // before it is known whose place is taken
     let personas = [CompatMode::Immuclient, CompatMode::Immugw].into_iter();

@@ -10,8 +10,8 @@ pub const DIRECTORY: &str = "immuaudit.d";
 /// The longest name: with `immuaudit-` before it, it is the name of a user, which has 31 bytes at most (systemd, useradd).
 const MAX_NAME_BYTES: usize = 21;
 
-/// The name of an instance. It becomes part of paths, of a unit's name and of a user's name, and may be nothing that is
-/// more than a name in any of them.
+/// The name of an instance. It becomes part of paths, of a unit's name and of a user's name, so it may have no
+/// special meaning in any of them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Instance(String);
 

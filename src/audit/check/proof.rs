@@ -1,5 +1,5 @@
-//! Getting a pair of states proven: the dual proof, the parts that old servers leave out, and the
-//! excuses that count only with their own proof (protocol.md §4).
+//! Proving a pair of states: the dual proof, the parts that old servers leave out, and the excuses, which count only
+//! with their own proof (protocol.md §4).
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;

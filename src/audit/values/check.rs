@@ -17,8 +17,8 @@ use crate::random::Random;
 use crate::ranges::Ranges;
 use crate::trust::{Store, TrustedState, ValueProgress};
 
-/// The number of sampled windows whose scans are requested concurrently, as many as for a sweep, so that the delay of
-/// a distant server does not add up.
+/// The number of sampled windows whose scans are requested concurrently, as many as for a sweep. So the delay of a
+/// distant server does not add up.
 const MAX_CONCURRENT_SCANS: usize = 2;
 
 impl Auditor {

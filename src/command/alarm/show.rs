@@ -23,8 +23,8 @@ pub fn run(settings: &Settings, store: &Store, alarm: &str) -> Result<Exit, Comm
     })
 }
 
-/// Returns the trusted state that a transaction was read against; an alarm about one has it in its evidence alone, since
-/// it stays the same alarm while the trusted state grows.
+/// Returns the trusted state against which a transaction was read. An alarm about a transaction has it only in its
+/// evidence, because the alarm stays the same while the trusted state grows.
 fn read_against(alarm: &Alarm) -> Option<State> {
     let evidence = alarm.is_about_transactions().then_some(&alarm.evidence)?;
     let finding = read_evidence(evidence).ok()?.finding;
