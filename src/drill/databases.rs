@@ -10,10 +10,10 @@ use super::token::{Validity, word};
 use crate::server::Credential;
 use crate::wire::{method, proto};
 
-/// The most databases that clients can create: each takes memory for as long as the server runs.
+/// The maximum number of databases that clients can create: each takes memory as long as the server runs.
 const MAX_DATABASES: usize = 1000;
 
-/// The longest name of a database, in bytes, as a 1.11.1 has it.
+/// The maximum length of a database's name, in bytes: that of a 1.11.1.
 const MAX_NAME: usize = 128;
 
 /// The error message if the user has no permission.

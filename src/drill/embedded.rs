@@ -18,7 +18,7 @@ use crate::random::Random;
 /// The options of the server.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// On 127.0.0.1; 0: any that is free.
+    /// The port on 127.0.0.1; 0: any free port.
     pub port: u16,
     /// The user who may log in.
     pub user: String,
@@ -26,13 +26,13 @@ pub struct Options {
     pub password: String,
     /// A further user with the same password, who gets the second view if there is one.
     pub second_user: Option<String>,
-    /// Off: `Login` is refused, and calls work without a token.
+    /// Whether authentication is on. If it is off, `Login` is refused, and calls work without a token.
     pub auth: bool,
-    /// Databases, each without transactions.
+    /// The databases, each without transactions.
     pub databases: Vec<String>,
-    /// States are signed with it.
+    /// The key that signs states.
     pub key: Option<SigningKey>,
-    /// The version that it behaves as.
+    /// The emulated version.
     pub server: Emulated,
     /// The lag of the main tree of a database.
     pub lag: Lag,
@@ -88,7 +88,7 @@ impl Options {
 pub struct Embedded {
     pub(super) store: Arc<Mutex<Store>>,
     listening: Option<Listening>,
-    /// `None`: it has no socket.
+    /// The port; `None` if it has no socket.
     port: Option<u16>,
 }
 
@@ -108,7 +108,7 @@ impl Embedded {
         })
     }
 
-    /// Makes a server that listens nowhere, and is reached by `Embedded::in_process` alone.
+    /// Creates a server without a socket, which is only reached by `Embedded::in_process`.
     pub fn without_socket(options: Options) -> Embedded {
         Embedded {
             store: Arc::new(Mutex::new(Store::new(options))),
@@ -245,7 +245,7 @@ impl Embedded {
         }
     }
 
-    /// Shows everybody the first history of a database again.
+    /// Shows the first history of a database to every user again.
     pub fn heal(&self, database: &str) {
         if let Some(database) = self.store().databases.get_mut(database) {
             database.second = None;
@@ -267,7 +267,7 @@ impl Embedded {
         self.store().uuid.clone()
     }
 
-    /// Answers with a new `immudb-uuid` from now on, as a data directory that was moved.
+    /// Sends a new `immudb-uuid` from now on, as a moved data directory does.
     pub fn change_uuid(&self) {
         let mut store = self.store();
         store.uuid = store.options.random.word(20);

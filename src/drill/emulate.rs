@@ -6,22 +6,22 @@ use crate::ledger::{HeaderVersion, StateShape};
 /// A version of immudb.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Emulated {
-    /// The state has another shape, `TxScan` is not there, `atTx` is ignored.
+    /// The state has another shape, `TxScan` does not exist, `atTx` is ignored.
     V0_9_0,
-    /// Header version 0, the entries' spec is ignored, no value but by `Get`.
+    /// Header version 0, the entries' spec is ignored, values only by `Get`.
     V0_9_2,
     /// As 0.9.2, before sessions: no linear advance proof yet, and trees that lag.
     V1_1_0,
     /// Header version 1, raw values, no linear advance proof.
     V1_2_4,
-    /// As served today.
+    /// The newest emulated version.
     V1_11_1,
-    /// One that has sessions alone: `Login` and `UseDatabase` are deprecated since 1.2.
+    /// A version with sessions only: `Login` and `UseDatabase` are deprecated since 1.2.
     WithoutLogin,
 }
 
 impl Emulated {
-    /// Every version there has been, the oldest first.
+    /// Every released version, the oldest first.
     pub const ALL: [Emulated; 5] = [
         Emulated::V0_9_0,
         Emulated::V0_9_2,

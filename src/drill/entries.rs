@@ -72,7 +72,7 @@ impl Store {
         entries(found.map(|found| found.entry), active)
     }
 
-    /// Answers the latest of each key under a prefix, in the order of the keys.
+    /// Responds with the latest version of each key under a prefix, in the order of the keys.
     pub(super) fn scan(
         &mut self,
         database: &str,
@@ -106,7 +106,7 @@ impl Store {
         entries(found.map(|found| found.entry), active)
     }
 
-    /// Answers every version of a key, deletions too.
+    /// Responds with every version of a key, including deletions.
     pub(super) fn history(
         &mut self,
         database: &str,
@@ -162,7 +162,7 @@ impl Store {
         }))
     }
 
-    /// Answers the members of a sorted set, by their scores.
+    /// Responds with the members of a sorted set, by their scores.
     pub(super) fn z_scan(
         &mut self,
         database: &str,

@@ -95,7 +95,7 @@ fn tree_of(ledger: &Ledger, tx: u64) -> u64 {
     ledger.tx(tx).map_or(0, |stored| stored.header.bl_tx_id())
 }
 
-/// Puts a chain of other transactions into the tree in the places of `from..=to`.
+/// Puts a chain of other transactions into the tree, in the places of `from..=to`.
 fn hold_others(ledger: &mut Ledger, from: u64, to: u64) {
     let before = from.checked_sub(1).and_then(|tx| ledger.state_at(tx));
     let mut prev_alh = before.map_or(Digest::OF_NOTHING, |state| state.hash);

@@ -23,7 +23,7 @@ use crate::text::Escaped;
 /// The largest response that arrives, in bytes: gRPC's own limit, which is also the auditor's default.
 const MAX_ANSWER: usize = 4 << 20;
 
-/// A call that a simulated network is to deliver.
+/// A call that a simulated network delivers.
 #[derive(Clone, Copy, Debug)]
 pub struct Sent<'a> {
     /// The call's name in [`wire::method`](crate::wire::method).
@@ -39,7 +39,7 @@ pub enum Delivery {
     After(Duration),
     /// The request gets lost, and the call ends at its deadline.
     Lost,
-    /// After this time it turns out that there is no connection. The server has not got the request.
+    /// After this time there turns out to be no connection. The server has not received the request.
     Refused(Duration),
     /// The connection breaks after this time. The server has responded, but the response does not arrive.
     Cut(Duration),
@@ -69,7 +69,8 @@ impl Embedded {
 }
 
 impl InProcess {
-    /// Asks the network. The store is not locked meanwhile: a network may write to the ledger.
+    /// Asks the network for the delivery of a call. The store is not locked meanwhile, because a network may write
+    /// to the ledger.
     fn delivery(&self, call: &Call<'_>) -> Delivery {
         let (away, database) = {
             let store = lock(&self.store);

@@ -12,7 +12,7 @@ use crate::ledger::{
 /// The lag of the main tree when a transaction is written (protocol.md §3, *The main tree*).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Lag {
-    /// Not at all: transaction i is written over a tree of i - 1, as from 1.3.2 on.
+    /// No lag: transaction i is written over a tree of i - 1, as from 1.3.2 on.
     None,
     /// Always this many transactions.
     By(u64),
@@ -20,7 +20,7 @@ pub enum Lag {
     Batches(u64),
     /// The lag varies, as under 1.1.0 with many writers.
     Unsteady,
-    /// Transaction i is written over a tree of `table[i - 1]`; past its end, not at all.
+    /// Transaction i is written over a tree of `table[i - 1]`; after the end of the table, without lag.
     Table(Vec<u64>),
 }
 
@@ -42,14 +42,14 @@ impl Lag {
     }
 }
 
-/// An entry to be written, key and value as stored (protocol.md §2, *Entry keys as stored*).
+/// An entry to write, key and value as stored (protocol.md §2, *Entry keys as stored*).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NewEntry {
-    /// With its kind byte.
+    /// The key, with its kind byte.
     pub key: Vec<u8>,
     /// The value, with its first byte if it is a key-value's.
     pub value: Vec<u8>,
-    /// From 1.2.
+    /// The metadata, from 1.2.
     pub metadata: Option<KvMetadata>,
 }
 
@@ -112,7 +112,7 @@ impl NewEntry {
     }
 }
 
-/// A transaction to be written.
+/// A transaction to write.
 #[derive(Clone, Debug, Default)]
 pub struct NewTransaction {
     /// Its entries in order.
@@ -230,7 +230,7 @@ impl Ledger {
         Some(Place { tx, entry })
     }
 
-    /// Writes a transaction of these entries; the state after it.
+    /// Writes a transaction of these entries, and returns the state after it.
     pub fn commit(&mut self, entries: Vec<NewEntry>) -> State {
         self.write(NewTransaction {
             entries,

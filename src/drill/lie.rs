@@ -39,13 +39,13 @@ const REFUSED: Expected = due(&["refused", "unreachable"]);
 /// The auditor that a lie requires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AuditorSetup {
-    /// Checking consistency, no key configured.
+    /// It checks consistency, and no key is configured.
     Plain,
     /// The server's public key is configured.
     WithKey,
-    /// Reading entries and values.
+    /// It reads entries and values.
     ReadingValues,
-    /// Seeing the database for the first time.
+    /// It sees the database for the first time.
     New,
 }
 
@@ -58,7 +58,7 @@ macro_rules! lies {
         }
 
         impl Lie {
-            /// Every lie there is.
+            /// All lies.
             pub const ALL: &'static [Lie] = &[$($(Lie::$variant,)+)+];
 
             /// Returns the lie's name in kebab-case.
@@ -268,11 +268,11 @@ impl Lie {
 pub struct LieSchedule {
     /// The lie.
     pub lie: Lie,
-    /// Of this database alone; `None`: of all.
+    /// The only database that it concerns; `None`: all.
     pub database: Option<String>,
     /// Only this call (a name of `wire::method`); `None`: every call that the lie fits.
     pub call: Option<&'static str>,
-    /// So many calls that it would fit are answered honestly first.
+    /// The number of calls that the lie fits and that get an honest response first.
     pub after: u64,
     /// The number of times that the lie is run; `None`: no limit.
     pub times: Option<u64>,

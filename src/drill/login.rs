@@ -1,4 +1,4 @@
-//! The calls by which a caller becomes known: tokens and sessions (protocol.md §1).
+//! The calls that issue tokens and sessions (protocol.md §1).
 
 use super::deliver;
 use super::emulate::Emulated;

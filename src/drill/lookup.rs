@@ -9,10 +9,10 @@ use super::status::{Status, key_not_found};
 use crate::ledger::TxEntry;
 use crate::wire::proto;
 
-/// Which version of a key is wanted.
+/// The wanted version of a key.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Version {
-    /// The latest.
+    /// The latest version.
     Latest,
     /// The version that was written in this transaction.
     At(u64),
@@ -66,7 +66,7 @@ pub(super) fn find(
     Ok(Found { entry, place })
 }
 
-/// Returns an entry without its kind bytes, in the form in which it is answered.
+/// Returns an entry without its kind bytes, as in a response.
 pub(super) fn plain(place: Place, revision: u64, stored: &TxEntry) -> proto::Entry {
     proto::Entry {
         tx: place.tx,
@@ -84,7 +84,7 @@ pub(super) fn has_expired(entry: &TxEntry, now: i64) -> bool {
     expires_at.is_some_and(|at| at <= now)
 }
 
-/// Finds a version of a key as stored, and counts which it is; 0: it is not counted.
+/// Finds a version of a key as stored, and its revision; 0: it is not counted.
 fn place(ledger: &Ledger, key: &[u8], version: Version) -> Result<(Place, u64), Status> {
     let versions = ledger.index().versions(key);
     let count = u64::try_from(versions.len()).unwrap_or(u64::MAX);

@@ -1,4 +1,4 @@
-//! From `ledger` types to the wire's messages (protocol.md §2): the way back of `wire`'s decoding.
+//! Encodes `ledger` types as the wire's messages (protocol.md §2): the reverse of `wire`'s decoding.
 
 use protobuf::{Message, MessageField};
 

@@ -1,4 +1,4 @@
-//! A peer of an auditor: it serves checkpoints on loopback, or something else in their place.
+//! A peer of an auditor: it serves checkpoints on loopback, or other content in their place.
 
 use std::io::{self, Read};
 use std::sync::{Arc, Mutex};
@@ -55,7 +55,7 @@ impl Peer {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Answers with this from now on.
+    /// Responds with this from now on.
     pub fn serve(&self, serving: Serving) {
         *lock(&self.serving) = serving;
     }

@@ -9,13 +9,13 @@ pub enum PeerLie {
     OtherServerKey,
     /// An earlier response, again.
     Replayed,
-    /// A checkpoint of yesterday.
+    /// A checkpoint from yesterday.
     Stale,
-    /// A checkpoint of tomorrow.
+    /// A checkpoint from tomorrow.
     FromTheFuture,
     /// Checkpoints of another server.
     OtherOrigin,
-    /// Signed by another key than its own.
+    /// A checkpoint that is signed by another key than the peer's.
     OtherKey,
     /// A checkpoint that was changed after it was signed.
     Changed,

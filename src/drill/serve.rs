@@ -1,4 +1,4 @@
-//! `immuaudit drill --serve`: a filled server for people to try the auditor and other clients on.
+//! `immuaudit drill --serve`: a filled server on which people can try the auditor and other clients.
 
 use std::io::Write;
 use std::time::Duration;
@@ -16,11 +16,11 @@ use crate::server::DEFAULT_DATABASE;
 pub enum Growth {
     /// Only by the clients' writes.
     ByClients,
-    /// By a transaction each time that so much has passed.
+    /// By one transaction in each interval of this length.
     Every(Duration),
 }
 
-/// Transactions that [`fill`] writes.
+/// The number of transactions that [`fill`] writes.
 const FILLED_TXS: u64 = 100;
 /// The user who gets the second view.
 const SECOND_USER: &str = "immudb2";
@@ -32,9 +32,9 @@ const SESSION_LIFETIME: Duration = Duration::from_secs(3 * 60);
 /// The server's contents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Served {
-    /// On 127.0.0.1; 0: any that is free.
+    /// The port on 127.0.0.1; 0: any free port.
     pub port: u16,
-    /// `defaultdb`, `db2` and so on.
+    /// The number of databases: `defaultdb`, `db2` and so on.
     pub databases: u64,
     /// The difference of the history that the user `immudb2` gets, if there is one.
     pub split: Option<Split>,
@@ -106,7 +106,7 @@ pub fn serve(
     Ok(())
 }
 
-/// Why there is no server.
+/// The reason why the server did not start.
 #[derive(Debug)]
 pub enum ServeError {
     /// The server cannot listen on the port.

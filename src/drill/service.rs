@@ -9,7 +9,7 @@ use super::token::word;
 use crate::server::Credential;
 use crate::wire::{method, proto};
 
-/// Every call that is answered, by its full name.
+/// Every call that the server has, by its full name.
 pub(super) const CALLS: [&str; 35] = [
     method::LOGIN,
     method::LOGOUT,

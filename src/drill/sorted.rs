@@ -1,4 +1,4 @@
-//! Sorted sets: how a member is stored, and which members a scan is about. A member's key has the set, the score, the
+//! Sorted sets: the storage of members, and the members of a scan. A member's key has the set, the score, the
 //! member's own key and a transaction; its value is empty.
 
 use super::lookup::Version;
@@ -7,18 +7,18 @@ use crate::wire::proto;
 /// The kind byte of sorted sets.
 const KIND: u8 = 1;
 
-/// A member as it is stored.
+/// A stored member.
 pub(super) struct Member<'a> {
     pub set: &'a [u8],
     pub score: f64,
-    /// Without its kind byte.
+    /// The key, without its kind byte.
     pub key: &'a [u8],
     /// The transaction of the value; 0: the latest.
     pub at_tx: u64,
 }
 
 impl Member<'_> {
-    /// Returns which version of its key is a member.
+    /// Returns the version of its key that is a member.
     pub fn version(&self) -> Version {
         match self.at_tx {
             0 => Version::Latest,
@@ -26,7 +26,7 @@ impl Member<'_> {
         }
     }
 
-    /// Returns the key under which it is stored.
+    /// Returns the key under which the member is stored.
     pub fn stored_key(&self) -> Vec<u8> {
         [
             &prefix(self.set)[..],

@@ -5,7 +5,7 @@ use protobuf::Message;
 /// A message's bytes, or an error.
 pub(super) type Reply = Result<Vec<u8>, Status>;
 
-/// An error as gRPC carries it.
+/// An error with gRPC's code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Status {
     pub code: i32,

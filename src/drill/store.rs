@@ -19,7 +19,7 @@ pub(super) const DEFAULT: &str = "defaultdb";
 /// The user's rights on a database.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Access {
-    /// Everything.
+    /// All calls.
     #[default]
     Open,
     /// The database is listed and cannot be used: the user has no permission.

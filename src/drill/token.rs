@@ -21,10 +21,10 @@ pub enum Lifetime {
 /// The history that a user is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum View {
-    /// Everybody's.
+    /// The view of all other users.
     #[default]
     First,
-    /// That of the second user ([`Options::second_user`](super::Options)).
+    /// The view of the second user ([`Options::second_user`](super::Options)).
     Second,
 }
 
@@ -32,7 +32,7 @@ pub(super) enum View {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Validity {
     Valid,
-    /// The server gave it, and its lifetime is over.
+    /// The server issued it, and its lifetime is over.
     Expired,
     Unknown,
 }

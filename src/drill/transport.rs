@@ -46,7 +46,7 @@ pub(super) struct Listening {
     server: Server,
 }
 
-/// The longest wait for calls that are being answered; preparing a lie may take some time.
+/// The longest wait for calls in progress; preparing a lie may take some time.
 const MAX_SHUTDOWN_WAIT: Duration = Duration::from_secs(20);
 
 impl Drop for Listening {

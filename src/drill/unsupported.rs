@@ -34,7 +34,7 @@ const ADMINISTRATION: &[&str] = calls!("immudb.schema.ImmuService":
     "UpdateDatabaseV2" "GetDatabaseSettings" "GetDatabaseSettingsV2" "FlushIndex" "CompactIndex"
     "TruncateDatabase");
 
-/// Returns every such call by its full name, and its refusal.
+/// Returns each of these calls by its full name, with its error.
 pub(super) fn calls() -> impl Iterator<Item = (&'static str, Status)> {
     let groups = [
         (SQL, "no SQL"),

@@ -1,4 +1,5 @@
-//! The calls that write. Each becomes a transaction of the honest ledger, and is answered by its header or its proof.
+//! The calls that write. Each writes a transaction into the honest ledger, and responds with its header or its
+//! proof.
 
 use std::collections::BTreeSet;
 
@@ -12,10 +13,10 @@ use crate::ledger::KvMetadata;
 use crate::wire::method;
 use crate::wire::proto::{self, op::Operation, precondition::Precondition};
 
-/// The most entries of a transaction, as every version has it.
+/// The maximum number of entries of a transaction, the same in every version.
 const MAX_ENTRIES: usize = 1024;
 
-/// The longest key as stored, in bytes.
+/// The maximum length of a key as stored, in bytes.
 const MAX_KEY: usize = 1024;
 
 /// The data that a call writes.
@@ -25,7 +26,7 @@ struct Wanted {
 }
 
 impl Store {
-    /// Answers a call that writes.
+    /// Responds to a call that writes.
     pub(super) fn written(
         &mut self,
         call: &str,
