@@ -10,7 +10,7 @@ use ring::digest::{Context, SHA256, digest};
 pub struct Digest([u8; Digest::LEN]);
 
 impl Digest {
-    /// Bytes in a digest.
+    /// The number of bytes in a digest.
     pub const LEN: usize = 32;
 
     /// `H("")`: the entries' root of a transaction without entries, the Alh before transaction 1
@@ -21,7 +21,7 @@ impl Digest {
         0xb8, 0x55,
     ]);
 
-    /// The root that a header carries while there is no tree yet (`blTxId` 0, protocol.md §3).
+    /// The root in a header while there is no tree yet (`blTxId` 0, protocol.md §3).
     pub const ZERO: Digest = Digest([0; Digest::LEN]);
 
     /// Creates a digest from its bytes.
@@ -100,7 +100,7 @@ fn count() {
 #[cfg(not(any(test, feature = "fault-points")))]
 fn count() {}
 
-/// Lower-case hexadecimal, 64 characters.
+/// Prints lower-case hexadecimal, 64 characters.
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
@@ -119,7 +119,7 @@ impl From<[u8; Digest::LEN]> for Digest {
     }
 }
 
-/// Bytes of any other length than 32: the length they have.
+/// The length of bytes that are not 32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DigestError(pub usize);
 
@@ -142,7 +142,7 @@ impl TryFrom<&[u8]> for Digest {
     }
 }
 
-/// Text that is not 64 hexadecimal digits.
+/// The error for text that is not 64 hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HexError;
 

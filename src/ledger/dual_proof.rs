@@ -9,7 +9,7 @@ use super::refusal::{At, Reason, Refusal, Step, Wanted};
 use super::state::State;
 use super::tree::{Inclusion, Tree, verify_consistency};
 
-/// The target extends the source: made by [`verify`] alone.
+/// The proof that the target extends the source; only [`verify`] creates it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Proven {
     source: State,
@@ -69,7 +69,7 @@ pub fn verify(
     })
 }
 
-/// The pair being proven, its headers there and their ids right.
+/// The pair to prove; both headers exist, with correct ids.
 struct Pair<'a> {
     source: &'a State,
     target: &'a State,

@@ -8,11 +8,11 @@ use super::tree::{Frontier, Inclusion};
 /// The metadata of an entry, in addition to key and value (from 1.2).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KvMetadata {
-    /// The key was deleted by this entry.
+    /// Whether this entry deletes the key.
     pub deleted: bool,
-    /// Unix seconds after which the value is gone.
+    /// Unix seconds after which the value has expired.
     pub expires_at: Option<i64>,
-    /// Not to be found by key.
+    /// Whether the entry cannot be found by key.
     pub non_indexable: bool,
 }
 
@@ -39,7 +39,7 @@ impl KvMetadata {
 pub struct TxEntry {
     /// Key as stored: its first byte is the kind (0 key-value, 1 sorted set, 2 SQL, 3 document).
     pub key: Vec<u8>,
-    /// Absent before 1.2.
+    /// The metadata; absent before 1.2.
     pub metadata: Option<KvMetadata>,
     /// Hash of the value as stored.
     pub h_value: Digest,
@@ -140,7 +140,7 @@ pub fn verify_entries(header: &TxHeader, entries: &[TxEntry]) -> Result<(), Refu
 /// A response to `VerifiableGet` or `Get{atTx}`: a plain value, or a reference to one (protocol.md §6).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GetEntry {
-    /// The transaction that the value is of.
+    /// The transaction of the value.
     pub tx: u64,
     /// Key without its kind byte.
     pub key: Vec<u8>,
@@ -148,7 +148,7 @@ pub struct GetEntry {
     pub value: Vec<u8>,
     /// The entry's metadata, if it is no reference.
     pub metadata: Option<KvMetadata>,
-    /// The reference by which the value was reached.
+    /// The reference that led to the value.
     pub referenced_by: Option<Reference>,
 }
 

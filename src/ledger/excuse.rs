@@ -8,7 +8,7 @@ use super::header::TxHeader;
 use super::refusal::{At, Reason, Refusal, Step};
 use super::state::State;
 
-/// An honest old server could not prove this pair, and showed why: made by [`excuse`] alone.
+/// The proof that an honest old server could not prove this pair; only [`excuse`] creates it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unprovable {
     /// Transactions in the source's tree.

@@ -3,7 +3,7 @@
 use super::digest::Digest;
 use super::refusal::{At, Reason, Refusal, Step};
 
-/// Bytes that `extra` may have at most (protocol.md §3).
+/// The maximum length of `extra`, in bytes (protocol.md §3).
 pub const MAX_EXTRA: usize = 256;
 
 /// The hash function of a header and its entries.
@@ -36,7 +36,7 @@ pub struct TxHeader {
     alh: Digest,
 }
 
-/// The fields of a header as they come, of the wire's types (protocol.md §2).
+/// The fields of a received header, with the wire's types (protocol.md §2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeaderFields {
     /// The transaction's id, from 1.

@@ -7,28 +7,28 @@ use super::digest::Term;
 use super::header::TxHeader;
 use super::refusal::{At, Reason, Refusal, Step, Wanted};
 
-/// A dual proof as a server sends it: terms and parts are judged when a step consults them.
+/// A dual proof as a server sends it: a step checks terms and parts when it uses them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DualProof {
     /// Header of the smaller transaction.
     pub source: Option<TxHeader>,
     /// Header of the larger transaction.
     pub target: Option<TxHeader>,
-    /// For step 3.
+    /// The terms for step 3.
     pub inclusion: Vec<Term>,
-    /// For step 4.
+    /// The terms for step 4.
     pub consistency: Vec<Term>,
     /// Alh of the last transaction in the target's tree, for step 5.
     pub target_bl_tx_alh: Term,
-    /// For step 5.
+    /// The terms for step 5.
     pub last_inclusion: Vec<Term>,
-    /// For step 6.
+    /// The proof for step 6.
     pub linear: Option<LinearProof>,
     /// The proof of step 7; servers before 1.4 send none.
     pub linear_advance: Option<LinearAdvance>,
 }
 
-/// A run of the chain of Alhs, each term the part of the next that is its own.
+/// A part of the chain of Alhs; each term is the next transaction's own part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LinearProof {
     /// The transaction at which it starts.
@@ -39,7 +39,7 @@ pub struct LinearProof {
     pub terms: Vec<Term>,
 }
 
-/// The part of the old chain that the new tree swallowed, and proofs that it is in that tree.
+/// The part of the old chain that the new tree took in, and proofs that it is in that tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LinearAdvance {
     /// As in [`LinearProof::terms`].

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use super::digest::{Digest, Term};
 
-/// The step that refused, each a paragraph of protocol.md.
+/// The step that refused; each is a paragraph of protocol.md.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Step {
     /// §2, §3: a transaction header is valid.
@@ -50,11 +50,11 @@ pub enum Fault {
 /// The fault, with its numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// A part that this step consults is not there.
+    /// A part that this step needs is absent.
     Absent(&'static str),
     /// A digest has another length than 32 bytes.
     DigestLength { what: &'static str, bytes: usize },
-    /// Another number of things than the sizes determine.
+    /// Another number of items than the sizes determine.
     Count {
         what: &'static str,
         due: u64,
@@ -66,13 +66,13 @@ pub enum Reason {
         due: u64,
         got: u64,
     },
-    /// A number that cannot be.
+    /// An impossible number.
     Range { what: &'static str, value: i128 },
-    /// A header version that this program does not know: perhaps a newer server.
+    /// A header version that this program does not know; the server may be newer.
     UnknownVersion(i32),
     /// The source's tree is larger than the target's: no proof exists (see [`super::excuse()`]).
     TreeShrinks { source: u64, target: u64 },
-    /// The server sent less than the step needs; these parts settle it (see [`super::Parts`]).
+    /// The server sent less than the step needs; these parts decide it (see [`super::Parts`]).
     PartsNeeded(Wanted),
     /// Two hashes that must be equal are not.
     Differs {
@@ -96,7 +96,7 @@ pub struct Wanted {
 pub struct Refusal {
     /// The first step that failed.
     pub step: Step,
-    /// The transaction that it failed at.
+    /// The transaction at which it failed.
     pub tx: u64,
     /// The fault.
     pub reason: Reason,

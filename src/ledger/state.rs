@@ -14,7 +14,7 @@ use super::digest::Digest;
 pub struct State {
     /// Id of the last transaction; 0: none.
     pub tx: u64,
-    /// Its Alh.
+    /// The transaction's Alh.
     pub hash: Digest,
 }
 
@@ -37,7 +37,7 @@ impl fmt::Display for State {
 pub enum StateShape {
     /// 0.9.0 only: transaction and hash, so the same signature fits every database.
     WithoutDatabase,
-    /// Since then: the database's name too.
+    /// All later versions: also the database's name.
     WithDatabase,
 }
 
@@ -53,7 +53,7 @@ pub struct Signature {
 /// A state as a server claims it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimedState {
-    /// Which message it came as.
+    /// The shape of its message.
     pub shape: StateShape,
     /// The database that the server names; empty in the 0.9.0 shape.
     pub database: Vec<u8>,
@@ -117,7 +117,7 @@ pub fn signed_bytes(shape: StateShape, database: &str, state: &State) -> Vec<u8>
     bytes
 }
 
-/// Why a state does not count as signed.
+/// The reason why a state does not count as signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BadSignature {
     /// The signature is absent.
@@ -219,11 +219,11 @@ impl PublicKey {
 /// The fault of a text without a usable public key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PemError {
-    /// No `PUBLIC KEY` block at all.
+    /// There is no `PUBLIC KEY` block.
     NoKey,
-    /// A block that does not end; the line it begins in.
+    /// A block that does not end; the line in which it begins.
     Unclosed(usize),
-    /// A line that does not belong there, such as another kind of block.
+    /// An unexpected line, such as another kind of block.
     Unexpected(usize),
     /// The block that begins in this line is no P-256 key.
     NotP256(usize),

@@ -1,7 +1,7 @@
 //! Proofs over RFC 6962-shaped trees, with the strict lengths of protocol.md §4.
 //!
-//! Leaves count from 1 here, as transactions do. An honest server always sends exactly the number
-//! of terms that the two sizes determine, so any other number is malformed before a hash is made.
+//! Leaves count from 1 here, as transactions do. A correct server always sends exactly the number of terms that
+//! the two sizes determine, so any other number is malformed before anything is hashed.
 
 use super::digest::{Digest, Term};
 use super::refusal::{At, Reason, Refusal};
