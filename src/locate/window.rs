@@ -8,12 +8,12 @@ use crate::clock::Timestamp;
 use crate::ledger::{Digest, State};
 use crate::text::Escaped;
 
-/// A state that was trusted, and when it was accepted.
+/// A state that was trusted, and the time of its acceptance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
     /// Transaction and hash.
     pub state: State,
-    /// When.
+    /// The time of the acceptance.
     pub audited: Timestamp,
 }
 
@@ -30,7 +30,7 @@ pub trait TxHashes {
 pub struct Point {
     /// The transaction.
     pub tx: u64,
-    /// When it was audited.
+    /// The time of the audit.
     pub audited: Timestamp,
 }
 
@@ -39,7 +39,7 @@ pub struct Point {
 pub struct Undecided {
     /// The transaction.
     pub tx: u64,
-    /// Why not.
+    /// The reason.
     pub why: Escaped,
 }
 
@@ -182,7 +182,7 @@ impl Window {
         self.broken.filter(|broken| broken.tx == next)
     }
 
-    /// Returns whether another history is shown from the first transaction on.
+    /// Returns whether the server shows another history from the first transaction on.
     pub fn is_replaced(&self) -> bool {
         self.broken.is_some_and(|point| point.tx == 1)
     }
