@@ -21,7 +21,7 @@ pub(super) enum Resource {
     Checkpoints,
 }
 
-/// The bodies that are on their way to peers.
+/// The bodies that are being sent to peers.
 #[derive(Debug, Default)]
 pub(super) struct Bodies(Vec<Made>);
 

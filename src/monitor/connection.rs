@@ -14,7 +14,8 @@ use crate::sys::{self, Interest, Socket};
 const HEAD: Duration = Duration::from_secs(5);
 /// The time limit for reading the whole response.
 const ANSWER: Duration = Duration::from_secs(20);
-/// Time for hanging up after it, and bytes that are thrown away meanwhile.
+/// The time until the connection is closed after the response, and the number of bytes that are discarded
+/// meanwhile.
 const GOODBYE: (Duration, usize) = (Duration::from_secs(1), 256 << 10);
 
 pub(super) struct Connection {
@@ -92,7 +93,7 @@ impl Connection {
         (sys::socket(&self.stream), interest)
     }
 
-    /// Goes on as far as it can without waiting.
+    /// Makes progress as far as possible without waiting.
     pub fn drive(&mut self, ready: bool, answer: impl FnOnce(&Request) -> Answer) -> Next {
         let is_late = Clock::system().instant() > self.until;
         if !ready && !is_late {
@@ -160,7 +161,7 @@ impl Connection {
     }
 }
 
-/// Whether more is to come.
+/// Whether more bytes are to come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum More {
     Later,

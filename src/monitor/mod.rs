@@ -91,7 +91,7 @@ fn everywhere(port: u16) -> io::Result<TcpListener> {
     }
 }
 
-/// Bytes that the system takes ahead of a slow peer, so that 64 of them fill 16 MiB and not 256.
+/// The number of bytes that the system buffers for a slow peer, so that 64 peers fill 16 MiB and not 256.
 const SEND_BUFFER: i32 = 128 << 10;
 
 fn bind(listen: &Listen) -> io::Result<TcpListener> {

@@ -15,9 +15,9 @@ pub(super) const MAX_HEAD_BYTES: usize = 8 << 10;
 /// A request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Request {
-    /// GET or HEAD.
+    /// The method: GET or HEAD.
     pub method: Method,
-    /// Without the query.
+    /// The path, without the query.
     pub path: String,
     /// The reader of the response: a browser reads HTML.
     pub reader: Reader,
@@ -36,7 +36,7 @@ pub(super) enum Head {
     Unfinished,
 }
 
-/// Reads a head, if its end is there.
+/// Reads a head, if its end has been received.
 pub(super) fn read(came: &[u8]) -> Head {
     let mut bytes = came;
     // empty lines before it are ignored (RFC 9112 §2.2)
