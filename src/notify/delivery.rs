@@ -62,10 +62,10 @@ struct Waiting {
     outbox: Option<Outbox>,
     record: Record,
     on_the_way: bool,
-    /// Whether no further try is to begin, and the thread is to end: another worker may have its place after a change of
-    /// the settings.
+    /// Whether no further try is to begin, and the thread is to end: another worker may have its place after a
+    /// change of the settings.
     is_closed: bool,
-    /// Why the last try failed.
+    /// The reason why the last try failed.
     why: Option<String>,
 }
 
@@ -128,7 +128,7 @@ impl DeliveryWorker {
         DeliveryWorker { shared }
     }
 
-    /// Returns whether the receiver was, or is to be, notified of an alarm since it was opened.
+    /// Returns whether the receiver was, or will be, notified of an alarm since it was opened.
     pub fn knows(&self, alarm: &Alarm) -> bool {
         self.shared.lock().record.has_alarm(alarm)
     }
@@ -243,7 +243,7 @@ impl Drop for DeliveryWorker {
 }
 
 impl Waiting {
-    /// Writes a notification down and queues it. Returns whether it is on disk.
+    /// Writes a notification to disk and queues it. Returns whether it is on disk.
     fn put(&mut self, shared: &Shared, notification: Notification) -> bool {
         let (kept, is_safe) = match &mut self.outbox {
             Some(outbox) => {

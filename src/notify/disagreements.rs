@@ -1,4 +1,4 @@
-//! Which disagreements with peers the receivers were notified of.
+//! The disagreements with peers of which the receivers were notified.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use crate::clock::Timestamp;
 /// The open disagreements of one database at its last check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Disagreements {
-    /// The peers, and when the disagreement with each was found.
+    /// The peers, and the time at which the disagreement with each was found.
     Known(BTreeSet<(String, Timestamp)>),
     /// The disagreements of an earlier run, which stored no names: all that were found until then.
     UpTo(Timestamp),

@@ -14,7 +14,7 @@ use crate::sys::{self, Group};
 use crate::text::Escaped;
 use log::Level;
 
-/// The time between two looks whether the program has ended.
+/// The time between two checks whether the program has ended.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// The limit of the bytes of stderr that are read at a time: a pipe holds this many. A program that writes without
 /// end is slowed down and takes none of the auditor's time.

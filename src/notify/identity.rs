@@ -10,7 +10,8 @@ use std::fmt;
 
 use crate::ledger::Digest;
 
-/// Characters of a key: half of a SHA-256 in hexadecimal would be 32, and a server has a handful of receivers.
+/// The number of characters of a key. Half of a SHA-256 in hexadecimal would be 32, but a server has only a
+/// handful of receivers.
 const LENGTH: usize = 16;
 
 /// The key of a receiver: the name of its directories and files.

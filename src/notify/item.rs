@@ -5,16 +5,16 @@ use std::time::Instant;
 use super::notification::{Notification, Priority};
 use super::outbox::Kept;
 
-/// One notification that waits.
+/// One waiting notification.
 #[derive(Debug)]
 pub(super) struct Item {
     pub kept: Kept,
     /// Failed tries, including those of the notifications that this one replaced; they decide the waiting time.
     pub tries: u32,
-    /// Failed tries of this notification: giving it up goes by them.
+    /// Failed tries of this notification, which decide when it is given up.
     pub own_tries: u32,
     pub due: Instant,
-    /// Since when the receiver is due something of this topic.
+    /// The time since when the receiver has not received this topic.
     pub since: Instant,
 }
 

@@ -40,7 +40,7 @@ use crate::trust::Alarm;
 /// The error of a failed delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeliveryError {
-    /// Why, without anything secret.
+    /// The reason, without any secret.
     pub why: String,
     /// The time for which the receiver requested no further tries.
     pub retry_after: Option<Duration>,

@@ -18,7 +18,7 @@ use crate::trust::Alarm;
 pub enum Priority {
     /// Tampering: the notification is never given up.
     Tampering,
-    /// Everything else.
+    /// All other notifications.
     Change,
 }
 
@@ -129,7 +129,7 @@ impl Notification {
         }
     }
 
-    /// Returns the notification of databases that cannot be reached, or can be again.
+    /// Returns the notification of databases that cannot be reached, or can be reached again.
     pub fn of_reachability(
         server: &str,
         reachability: &Reachability,
@@ -255,7 +255,7 @@ fn state(state: Option<State>, signature: Option<&Signature>) -> Option<JsonObje
     )
 }
 
-/// The standing of verdicts that are all well.
+/// The status of all good verdicts.
 pub const GOOD: &str = "good";
 
 /// Returns the status of a verdict for the detection of changes; all good verdicts have the same status.

@@ -34,9 +34,9 @@ pub struct Notifier {
     workers: Vec<(DeliveryWorker, NotifyOn)>,
     receivers: Vec<ReceiverStats>,
     heartbeat: Option<(Heartbeat, ReceiverStats)>,
-    /// The last check of each database of which something is trusted.
+    /// The last check of each database with a trusted state.
     last: HashMap<String, Last>,
-    /// The changes that receivers are notified of before they are on disk as the last verdicts.
+    /// The changes of which receivers are notified before they are on disk as the last verdicts.
     unrecorded: Unrecorded,
     /// The earlier notifications about untrusted databases.
     untrusted: Notified,
@@ -171,7 +171,7 @@ impl Notifier {
         }
     }
 
-    /// Writes down a change before receivers of changes are notified of it.
+    /// Writes a change to disk before receivers of changes are notified of it.
     fn record(&mut self, outcome: &Outcome) {
         if self.notifies_of_changes() {
             let change = (outcome.database.as_str(), outcome.verdict.word());
@@ -322,8 +322,8 @@ impl Notifier {
         tested.chain(ping).collect()
     }
 
-    /// Returns whether the receivers are to be notified: the verdict changed, values went absent, a further peer disagrees, or
-    /// the check opened an alarm. An open alarm that is found again sends nothing.
+    /// Returns whether the receivers are to be notified: the verdict changed, values became absent, a further peer
+    /// disagrees, or the check opened an alarm. An open alarm that is found again sends nothing.
     fn is_news(&mut self, outcome: &Outcome) -> bool {
         let last = self.last.entry(outcome.database.clone());
         let last = last.or_insert_with(|| Last {
@@ -381,10 +381,10 @@ const UNKNOWN: &str = "";
 struct Last {
     /// The verdict's word, or [`UNKNOWN`].
     verdict: String,
-    /// Whether values were absent for no reason that is known.
+    /// Whether values were absent without a known reason.
     absent: bool,
     /// The peers whose checkpoints contradicted the state that the server showed.
     disagreements: Disagreements,
-    /// Whether the check opened an alarm that could not be written down.
+    /// Whether the check opened an alarm that could not be written to disk.
     unlisted: bool,
 }

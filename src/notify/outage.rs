@@ -19,7 +19,7 @@ struct Change {
     /// The verdict's word.
     verdict: &'static str,
     why: String,
-    /// The notification of this change alone.
+    /// The notification of this change only.
     notification: Notification,
 }
 

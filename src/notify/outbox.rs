@@ -1,5 +1,5 @@
-//! One receiver's outbox: `DIR/SERVER/outbox/RECEIVER/SEQUENCE-RANK-TOPIC-ID`, a file a notification,
-//! there before the first try and gone after the last.
+//! One receiver's outbox: `DIR/SERVER/outbox/RECEIVER/SEQUENCE-RANK-TOPIC-ID`, one file for each notification,
+//! from before the first try until after the last one.
 
 use std::fs;
 use std::path::{Path, PathBuf};

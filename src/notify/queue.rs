@@ -144,7 +144,7 @@ impl Queue {
         Some(self.paused.map_or(next, |until| until.max(next)))
     }
 
-    /// Returns whether nothing is due that was not tried yet.
+    /// Returns whether every due notification was tried.
     pub fn all_tried(&self, now: Instant) -> bool {
         self.is_paused(now) || self.items.iter().all(|item| item.tries > 0)
     }

@@ -15,11 +15,11 @@ use crate::trust::{Alarm, Limits, StoreError, file_name, files};
 
 /// The directory of all records of a server.
 pub(super) const DIRECTORY: &str = "receivers";
-/// Notifications of tampering without an alarm that are remembered: there are two an hour at most.
+/// The maximum number of remembered notifications of tampering without an alarm: there are two an hour at most.
 const MAX_IDS: usize = 64;
 /// The maximum number of remembered alarms of one database: as many as it may have.
 const MAX_ALARMS: usize = Limits::DEFAULT.files_of_a_database;
-/// Longest file that is read, in bytes: 10,000 databases with as many alarms as they may have.
+/// The longest file that is read, in bytes: 10,000 databases with as many alarms as they may have.
 const MAX_FILE: u64 = 32 << 20;
 
 /// The notifications that one receiver got.
@@ -29,7 +29,7 @@ pub(super) struct Record {
     content: Content,
     /// Whether there was no record before this process.
     is_new: bool,
-    /// Notifications that could not be put into the outbox: this process alone knows them.
+    /// Notifications that could not be put into the outbox: only this process knows them.
     in_memory: VecDeque<String>,
 }
 
@@ -37,9 +37,9 @@ pub(super) struct Record {
 struct Content {
     /// The name for people.
     name: String,
-    /// Since when no receiver with this key is configured.
+    /// The time since when no receiver with this key is configured.
     unknown_since: Option<Timestamp>,
-    /// By database: which alarms were notified of ([`opening`]).
+    /// By database: the alarms of which the receiver was notified ([`opening`]).
     alarms: BTreeMap<String, Vec<String>>,
     /// The last notifications of tampering without an alarm.
     ids: VecDeque<String>,
@@ -162,7 +162,7 @@ impl Record {
         files::remove_for_good(&self.path)
     }
 
-    /// Changes the record, in memory too if it cannot be written.
+    /// Changes the record, also in memory if it cannot be written.
     fn change(&mut self, change: impl FnOnce(&mut Content)) -> Result<(), StoreError> {
         let before = self.content.clone();
         change(&mut self.content);

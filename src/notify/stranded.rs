@@ -31,7 +31,7 @@ pub(super) struct HandOver<'a> {
     pub workers: Vec<&'a DeliveryWorker>,
     /// The open alarms, of which each configured receiver has been notified.
     pub open: &'a OpenAlarms,
-    /// The clock by which records grow old.
+    /// The clock for the age of records.
     pub clock: &'a Clock,
 }
 

@@ -23,7 +23,7 @@ pub(super) struct Unrecorded {
 }
 
 impl Unrecorded {
-    /// Reads the changes that an earlier process left. A file that cannot be read is a warning. Its last line may be torn.
+    /// Reads the changes that an earlier process left. An unreadable file is a warning. Its last line may be torn.
     pub fn load(directory: &Path) -> Unrecorded {
         let path = directory.join(FILE);
         let read = files::read(&path, MAX_FILE_BYTES);
@@ -79,7 +79,7 @@ impl Unrecorded {
         }
     }
 
-    /// Forgets the changes, because the last verdicts are on disk.
+    /// Removes the changes, because the last verdicts are on disk.
     pub fn clear(&mut self) {
         if !self.is_on_disk {
             return;

@@ -17,7 +17,7 @@ use crate::trust::files;
 const MIN_REPEAT_INTERVAL: Duration = Duration::from_secs(3600);
 /// The name of the file, next to the outbox.
 const FILE: &str = "notified";
-/// Longest file that is read: a few names of 128 bytes.
+/// The longest file that is read: a few names of 128 bytes.
 const MAX_FILE: u64 = 64 << 10;
 
 /// The news for a notification.
@@ -25,7 +25,7 @@ const MAX_FILE: u64 = 64 << 10;
 pub(super) enum News {
     /// Databases that cannot be trusted on first use.
     Untrusted,
-    /// All of them can be now, or are gone.
+    /// All of them can be trusted now, or are gone.
     Over,
 }
 

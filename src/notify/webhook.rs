@@ -21,7 +21,7 @@ pub(super) struct WebhookSink {
 }
 
 impl WebhookSink {
-    /// Makes the way to a webhook, each try of which ends after `timeout`.
+    /// Creates the client for a webhook; each try ends after `timeout`.
     pub fn new(webhook: &Webhook, timeout: Duration) -> WebhookSink {
         let Webhook {
             url, roots, proxy, ..
