@@ -27,13 +27,13 @@ const MAX_WAITING: usize = 8;
 /// The path under which a peer serves its checkpoints.
 const PATH: &str = "/checkpoints";
 
-/// Asks peers over HTTP, in a thread of its own that ends when this is dropped.
+/// Requests the peers' checkpoints over HTTP, in a thread of its own that ends when this is dropped.
 pub struct Fetcher {
     rounds: SyncSender<()>,
     answers: Receiver<Answer>,
     arrived: Vec<Answer>,
     peers: usize,
-    /// Answers that are still to come.
+    /// Responses that are still to come.
     due: usize,
     clock: Clock,
 }
@@ -170,7 +170,7 @@ impl Way {
     }
 }
 
-/// Returns the URL with the path of the checkpoints behind it, unless it has that already or has a query.
+/// Returns the URL with the path of the checkpoints, unless it has that path or a query already.
 fn url_of_checkpoints(url: &Url) -> Url {
     let whole = url.expose();
     let is_whole = whole.contains(['?', '#']) || whole.trim_end_matches('/').ends_with(PATH);
@@ -193,7 +193,7 @@ pub struct InProcess {
 }
 
 impl InProcess {
-    /// Makes peers of the server with this label.
+    /// Creates peers of the server with this label.
     pub fn new(
         peers: &[Witness],
         server: &str,

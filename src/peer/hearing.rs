@@ -32,7 +32,7 @@ pub struct Answer {
 /// The last response of a peer.
 #[derive(Clone, Debug, Default)]
 pub struct Latest {
-    /// When it answered last.
+    /// The time of the last response.
     pub fetched: Option<Timestamp>,
     /// The reason why the peer did not respond to the last request.
     pub failure: Option<String>,
@@ -67,7 +67,7 @@ impl Latest {
 /// The peers, and the last response of each.
 #[derive(Default)]
 pub struct Hearing {
-    /// In the order of the settings.
+    /// The peers, in the order of the settings.
     peers: Vec<(KeyName, Latest)>,
     required: usize,
     source: Option<Box<dyn Source>>,
@@ -75,7 +75,7 @@ pub struct Hearing {
 }
 
 impl Hearing {
-    /// Makes a hearing of these peers; `required` of them must confirm each database.
+    /// Creates a hearing of these peers; `required` of them must confirm each database.
     pub fn new(peers: &[Witness], required: usize, source: Box<dyn Source>) -> Hearing {
         let latest = |peer: &Witness| (peer.name.clone(), Latest::default());
         Hearing {
@@ -100,7 +100,7 @@ impl Hearing {
         self.peers.is_empty()
     }
 
-    /// Returns whether a cycle is to wait for the peers.
+    /// Returns whether a cycle waits for the peers.
     pub fn waits(&self) -> bool {
         self.waits && !self.is_empty()
     }
@@ -120,7 +120,7 @@ impl Hearing {
         self.peers.iter().map(|(name, latest)| (name, latest))
     }
 
-    /// Asks every peer for its checkpoints.
+    /// Requests the checkpoints of every peer.
     pub fn ask(&mut self) {
         if let Some(source) = &mut self.source {
             source.ask();

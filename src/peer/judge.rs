@@ -18,7 +18,7 @@ pub const MAX_NOTE: usize = 4 << 10;
 /// A peer's identity: its name, and the keys that verify its checkpoints. Any of the keys counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Witness {
-    /// The name, which all its keys have.
+    /// The name, which is in all its keys.
     pub name: KeyName,
     /// Its keys.
     pub keys: Vec<VerifierKey>,
@@ -29,11 +29,11 @@ pub struct Witness {
 pub struct Heard {
     /// The peer's checkpoints, by database.
     pub words: BTreeMap<String, Word>,
-    /// Checkpoints of other servers, which it may audit as well.
+    /// Checkpoints of other servers, which the peer may also audit.
     pub of_others: usize,
     /// The number of refused parts of the response.
     pub refused: usize,
-    /// Why the first of them does not.
+    /// The reason why the first of them is refused.
     pub why: Option<WordError>,
 }
 

@@ -15,11 +15,11 @@ pub const MAX_SKEW: Duration = Duration::from_secs(300);
 pub struct Word {
     /// The state.
     pub state: State,
-    /// When the peer confirmed it, by its own clock.
+    /// The time at which the peer confirmed it, by the peer's own clock.
     pub time: Timestamp,
     /// The server's signature in the checkpoint. It is not verified.
     pub signature: Option<Signature>,
-    /// The signed note, as it came.
+    /// The signed note, unchanged.
     pub note: Arc<str>,
 }
 
