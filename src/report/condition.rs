@@ -13,7 +13,7 @@ pub struct Facts {
     pub is_alarming: bool,
     /// Whether the last check proved the state, and read all due values in time.
     pub is_complete: bool,
-    /// Transactions that could not be read, or wait for being read again after an alarm was closed.
+    /// Transactions that could not be read, or that wait to be read again after an alarm was closed.
     pub due: u64,
     /// New transactions that are not read yet, if all new ones are due.
     pub behind: u64,
@@ -26,11 +26,11 @@ pub struct Facts {
 /// The condition of one database; the later the worse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Condition {
-    /// Everything is proven and was read.
+    /// Everything is proven and read.
     Good,
-    /// The state is proven, and something about the database is not as it should be.
+    /// The state is proven, but something else about the database needs attention.
     Attention,
-    /// Not proven, or not read, in time.
+    /// The state was not proven, or not read, in time.
     Unproven,
     /// An alarm is open.
     Tampered,

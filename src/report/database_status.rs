@@ -22,9 +22,9 @@ pub struct DatabaseStatus {
     pub verdict: Option<Verdict>,
     /// The time since when the verdict is the same; unknown for a run before this one.
     pub since: Option<Timestamp>,
-    /// Why.
+    /// The reason for the verdict.
     pub why: String,
-    /// The last check.
+    /// The time of the last check.
     pub checked: Option<Timestamp>,
     /// The moment at which the last check of this run ended, or the row was made: times of `checked` are whole seconds.
     pub(super) moment: Instant,
@@ -40,26 +40,26 @@ pub struct DatabaseStatus {
     pub previous: Option<State>,
     /// Alarms that wait for the operator.
     pub open_alarms: usize,
-    /// The last of them.
+    /// The last open alarm.
     pub alarm: Option<String>,
     /// Whether an open alarm is known to be about the history, or another than a value.
     pub alarms_of_history: bool,
     /// Whether an open alarm is known to be about a stored value.
     pub alarms_of_values: bool,
-    /// Not proven in time: in the last check, or by the moment of the snapshot.
+    /// Whether the database was not proven in time: in the last check, or by the moment of the snapshot.
     pub overdue: bool,
     /// The end of the last check in this run that proved the state; if none did, the time at which the row was
     /// made.
     pub(super) unproven_since: Instant,
-    /// Values not read in time.
+    /// Whether values were not read in time.
     pub values_overdue: bool,
     /// The reports of the peers about it.
     pub peers: Arc<[PeerReport]>,
-    /// Peers not compared, or too few that confirmed, in time.
+    /// Whether peers were not compared in time, or too few confirmed.
     pub peers_overdue: bool,
-    /// The state was signed before and is not now.
+    /// Whether the state was signed before and is not signed now.
     pub signature_dropped: bool,
-    /// Transactions proven to be part of the ledger, in this run.
+    /// Transactions that were proven to be part of the ledger, in this run.
     pub transactions: u64,
     /// The number of proofs that were accepted, in this run.
     pub proofs: u64,
@@ -150,7 +150,7 @@ impl DatabaseStatus {
             .note(now, self.open_alarms > 0, outcome.verdict);
     }
 
-    /// Notes the kind of an open alarm.
+    /// Records the kind of an open alarm.
     pub(super) fn note_kind(&mut self, kind: Tampering) {
         match kind {
             Tampering::BadValue => self.alarms_of_values = true,

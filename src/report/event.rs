@@ -7,7 +7,7 @@ use log::{Level, Record};
 
 use super::json::JsonObject;
 
-/// An event on its way to the log.
+/// An event for the log.
 #[derive(Debug)]
 pub struct Event {
     level: Level,

@@ -10,9 +10,9 @@ use crate::histogram::Histogram;
 /// The meaning of a family's samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Type {
-    /// Goes up alone.
+    /// A value that only goes up.
     Counter,
-    /// Goes up and down.
+    /// A value that goes up and down.
     Gauge,
     /// Buckets, sum and count.
     Histogram,
@@ -46,11 +46,11 @@ impl Labels {
     }
 }
 
-/// The text being written.
+/// The text that is being written.
 #[derive(Debug, Default)]
 pub struct Exposition(String);
 
-/// One family being written.
+/// One family that is being written.
 pub struct Family<'a> {
     text: &'a mut String,
     name: &'static str,

@@ -1,4 +1,4 @@
-//! One JSON object a line (RFC 8259), written member by member.
+//! One JSON object on each line (RFC 8259), written member by member.
 
 use std::fmt::{Display, Write};
 
@@ -32,7 +32,7 @@ impl JsonObject {
         self
     }
 
-    /// Adds a value as the string that shows it; `None` is null.
+    /// Adds a value as its printed string; `None` is null.
     #[must_use]
     pub fn shown(self, name: &str, value: Option<impl Display>) -> JsonObject {
         self.text(name, value.map(|value| value.to_string()).as_deref())

@@ -109,7 +109,7 @@ struct Deciding {
     checked: Option<Timestamp>,
 }
 
-/// Returns the worst of the databases of which nothing is trusted, if there are any.
+/// Returns the worst of the untrusted databases, if there are any.
 fn untrusted(whole: &ServerStatus) -> Option<Deciding> {
     let badness = match whole.untrusted.worst? {
         Verdict::Tampered(_) => Badness::Tampered,
@@ -124,7 +124,7 @@ fn untrusted(whole: &ServerStatus) -> Option<Deciding> {
     })
 }
 
-/// The later, the worse.
+/// The badness of a database; the later, the worse.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Badness {
     /// First seen or empty: there was no state to compare with yet.

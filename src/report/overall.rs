@@ -1,4 +1,4 @@
-//! Whether all is well: the condition of all databases, of the auditor and of the notifications together.
+//! The overall condition: of all databases, of the auditor and of the notifications together.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,13 +16,13 @@ pub const MAX_DELIVERY_DELAY: Duration = Duration::from_secs(60);
 /// The condition of everything; the later the worse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Overall {
-    /// Everything is proven and was read, and everybody was notified.
+    /// Everything is proven and read, and all notifications were delivered.
     Good,
-    /// Nothing was checked yet.
+    /// No database was checked yet.
     Starting,
-    /// Every state is proven, and something is not as it should be.
+    /// Every state is proven, but something else needs attention.
     Attention,
-    /// Something could not be proven or read.
+    /// A state could not be proven, or a value could not be read.
     Unproven,
     /// The audit makes no progress.
     Stalled,

@@ -10,12 +10,12 @@ use crate::clock::Timestamp;
 use crate::text::Escaped;
 use crate::trust::PeerRecord;
 
-/// When a peer answered last, and why it did not since.
+/// The time of a peer's last response, and the reason why it has not responded since.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerFetched {
-    /// Its name.
+    /// The peer's name.
     pub peer: String,
-    /// When it answered last; `None`: not in this run.
+    /// The time of its last response; `None`: none in this run.
     pub fetched: Option<Timestamp>,
     /// The reason why the peer did not respond to the last request.
     pub failure: Option<String>,

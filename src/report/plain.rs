@@ -1,4 +1,4 @@
-//! One line a database for people, as `--once` prints it.
+//! One line for each database for people, as `--once` prints it.
 
 use std::io::{self, Write};
 

@@ -12,9 +12,9 @@ use crate::ledger::encode_base64;
 /// The result of a probe.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Health {
-    /// All is well.
+    /// The probe succeeds.
     Good,
-    /// And why it is not.
+    /// The probe fails, for this reason.
     Bad(String),
 }
 

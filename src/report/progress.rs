@@ -10,7 +10,7 @@ use crate::clock::Clock;
 const REDRAW_INTERVAL: Duration = Duration::from_millis(200);
 /// The time between two plain progress lines.
 const LINE_INTERVAL: Duration = Duration::from_secs(10);
-/// Characters between the bar's ends.
+/// The number of characters between the bar's ends.
 const WIDTH: u64 = 30;
 
 /// The progress of reading one database.
@@ -62,7 +62,7 @@ impl Bar {
         }
     }
 
-    /// Makes room for other lines.
+    /// Clears the bar for other lines.
     pub fn clear(&self) {
         if self.terminal {
             draw("");

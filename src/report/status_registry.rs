@@ -24,7 +24,7 @@ const CYCLES: &[f64] = &[
     0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0,
 ];
 
-/// Words for checks that came to no verdict on the ledger.
+/// Words for checks without a verdict on the ledger.
 pub const ERRORS: [&str; 5] = [
     "malformed",
     "refused",
@@ -42,13 +42,13 @@ pub struct InstanceInfo {
     pub address: String,
     /// Time from one cycle to the next.
     pub interval: Duration,
-    /// Which values are read.
+    /// The settings for the reading of values.
     pub values: config::Values,
     /// Deadline of each call.
     pub call_timeout: Duration,
     /// SHA-256 of the effective settings.
     pub config: String,
-    /// When the program began.
+    /// The start of the program.
     pub started: Timestamp,
 }
 
@@ -57,11 +57,11 @@ pub struct InstanceInfo {
 pub struct ServerStatus {
     /// The identity of the first trusted state: one series, whatever the server sends.
     pub identity: Option<String>,
-    /// Cycles ended.
+    /// The number of cycles that ended.
     pub cycles: u64,
-    /// Cycles that took longer than an interval.
+    /// The number of cycles that took longer than an interval.
     pub overruns: u64,
-    /// The last cycle's end.
+    /// The end of the last cycle.
     pub ended: Option<Timestamp>,
     /// The last cycle in which everything was proven.
     pub complete: Option<Timestamp>,
@@ -69,13 +69,13 @@ pub struct ServerStatus {
     pub exit: Option<Exit>,
     /// A fault that concerns all databases: no list, no files.
     pub trouble: Option<String>,
-    /// Entries of `--audit-databases` that selected nothing in the last cycle.
+    /// Entries of `--audit-databases` that selected no database in the last cycle.
     pub selects_nothing: usize,
     /// Whether everything was proven and read in time in the last cycle.
     pub last_complete: bool,
     /// The durations of cycles.
     pub durations: Histogram,
-    /// The databases of which nothing is trusted, all together.
+    /// The untrusted databases, all together.
     pub untrusted: Untrusted,
     /// Checks without a verdict on the ledger, by kind.
     pub errors: BTreeMap<&'static str, u64>,
@@ -86,19 +86,19 @@ pub struct ServerStatus {
 pub struct Snapshot {
     /// The facts that only change with the settings.
     pub instance: Arc<InstanceInfo>,
-    /// Each database of which something is or was trusted, or that has alarms.
+    /// Each database that has or had a trusted state, or has alarms.
     pub databases: BTreeMap<Arc<str>, Arc<DatabaseStatus>>,
     /// The server as a whole.
     pub server: ServerStatus,
     /// Calls to the server.
     pub calls: Counted,
-    /// Notifications, receiver by receiver.
+    /// The notifications of each receiver.
     pub notifications: Vec<ReceiverStatsSnapshot>,
     /// Heartbeats, if there are any.
     pub heartbeat: Option<ReceiverStatsSnapshot>,
-    /// When each peer answered last.
+    /// The time of each peer's last response.
     pub peers: Vec<PeerFetched>,
-    /// Since when the loop has made no progress.
+    /// The time for which the loop has made no progress.
     pub stalled: Duration,
 }
 
@@ -185,7 +185,7 @@ impl StatusRegistry {
         written.databases.insert(database.into(), Arc::new(row));
     }
 
-    /// Notes that the settings do not select a database that an earlier run left.
+    /// Records that the settings do not select a database that an earlier run left.
     pub fn note_unselected(&self, database: &str) {
         if let Some(row) = self.written().databases.get_mut(database) {
             Arc::make_mut(row).is_audited = false;

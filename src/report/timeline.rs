@@ -7,17 +7,17 @@ use crate::clock::Timestamp;
 
 /// Seconds of one slot.
 const SLOT: u64 = 15 * 60;
-/// Slots of a day.
+/// The number of slots of a day.
 pub const SLOTS: u64 = 96;
 
 /// The colour of a slot; a later one is worse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Shade {
-    /// Proven.
+    /// The state was proven.
     Good,
-    /// Not proven, and not accused.
+    /// The state was not proven, but there is no accusation.
     Unclear,
-    /// Tampered, or an alarm is open.
+    /// Tampering was found, or an alarm is open.
     Bad,
 }
 
@@ -26,7 +26,7 @@ pub enum Shade {
 pub struct Timeline(VecDeque<(u64, Shade)>);
 
 impl Timeline {
-    /// Notes a check.
+    /// Records a check.
     pub fn note(&mut self, now: Timestamp, alarmed: bool, verdict: Verdict) {
         let shade = if alarmed || verdict.is_tampering() {
             Shade::Bad

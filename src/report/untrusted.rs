@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::audit::{Cycle, Exit, MAX_REPORTED_UNTRUSTED, Verdict};
 use crate::text::number;
 
-/// The databases of the last cycle of which nothing is trusted.
+/// The untrusted databases of the last cycle.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Untrusted {
     /// The number of databases with each verdict, by its word.

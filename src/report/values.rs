@@ -22,7 +22,7 @@ pub struct Values {
     pub due: u64,
     /// All new transactions up to this one were read; `None` if no newer one waits.
     pub new_to: Option<u64>,
-    /// Transactions with values that the server does not have, for no reason that is known.
+    /// Transactions with values that the server does not have, without a known reason.
     pub absent: u64,
     /// The number of them that an operator acknowledged.
     pub acknowledged: u64,

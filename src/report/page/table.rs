@@ -11,7 +11,7 @@ use crate::report::status_registry::{InstanceInfo, Snapshot};
 use crate::report::timeline::{SLOTS, Shade};
 use crate::text::counted;
 
-/// Columns of the table.
+/// The columns of the table.
 const COLUMNS: [&str; 8] = [
     "Database",
     "Verdict",
@@ -138,7 +138,7 @@ fn note(row: &DatabaseStatus, now: Timestamp) -> String {
     lines.join("<br>")
 }
 
-/// Returns how much of the ledger's values was read, and when all of them were.
+/// Returns the share of the ledger's values that was read, and the time at which all of them were.
 fn values(row: &DatabaseStatus, now: Timestamp) -> String {
     let values = &row.values;
     let percent = (values.share(row.trusted) * 100.0).floor(); // no more than there is
