@@ -40,7 +40,7 @@ pub struct Counted {
     pub durations: BTreeMap<&'static str, Histogram>,
     /// Calls that failed, by the call's name.
     pub failures: BTreeMap<&'static str, u64>,
-    /// When the last call ended; at first, when counting began.
+    /// The end of the last call; at first, the start of counting.
     pub last: Instant,
 }
 

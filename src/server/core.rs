@@ -25,7 +25,7 @@ pub(super) struct Core {
 
 struct Running {
     environment: Arc<Environment>,
-    /// Receives something when the thread has ended.
+    /// Receives a message when the thread has ended.
     ended: Receiver<()>,
 }
 

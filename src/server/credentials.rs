@@ -36,8 +36,7 @@ impl Server {
         Ok(Some(credential.unwrap_or(Credential::None)))
     }
 
-    /// Returns the credential of a call within a database, and opens the database before if that was
-    /// not done yet.
+    /// Returns the credential of a call within a database, and opens the database first if that was not done yet.
     pub(super) fn credential_for(&mut self, database: &str) -> Result<Credential, ServerError> {
         match self.session.known(database) {
             Some(credential) => Ok(credential),

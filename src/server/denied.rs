@@ -20,14 +20,14 @@ pub(super) struct Denied(HashMap<String, Denial>);
 struct Denial {
     /// The server's message. Another message may have another cause, such as a token that ended.
     message: Escaped,
-    /// When a login is next made for this database.
+    /// The time at which the next login is due for this database.
     due: Instant,
     pause: Duration,
 }
 
 impl Denied {
-    /// Returns whether a database is refused as it was by the token of a new login, and no further login
-    /// is due for it.
+    /// Returns whether a database is refused as it was by the token of a new login, and no further login is due
+    /// for it.
     pub fn holds(&self, database: &str, failure: &ServerError, now: Instant) -> bool {
         let same = |denial: &Denial| now < denial.due && denial.message == failure.message;
         failure.kind == ServerErrorKind::Forbidden && self.0.get(database).is_some_and(same)

@@ -18,7 +18,7 @@ pub struct Endpoint {
 /// The security of the connection.
 #[derive(Clone, Debug)]
 pub enum Security {
-    /// Not at all.
+    /// No security.
     Plaintext,
     /// TLS.
     Tls(Tls),
@@ -28,7 +28,7 @@ pub enum Security {
 /// a NUL byte in it ends the process.
 #[derive(Clone, Debug, Default)]
 pub struct Tls {
-    /// CA certificates that the server's must lead to; absent: the system's.
+    /// CA certificates for the server's certificate; absent: the system's.
     pub roots: Option<String>,
     /// The client's certificate, for mutual TLS.
     pub client: Option<ClientCertificate>,
@@ -41,7 +41,7 @@ pub struct Tls {
 pub struct ClientCertificate {
     /// The client's certificate, and its chain.
     pub certificate: String,
-    /// Our private key.
+    /// The client's private key.
     pub key: Secret,
 }
 

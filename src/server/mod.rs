@@ -1,5 +1,5 @@
-//! One immudb server as the auditor sees it: the connection, the login, and a handful of calls,
-//! each with a deadline and its errors sorted (protocol.md §1).
+//! One immudb server for the auditor: the connection, the login, and a handful of calls, each with a deadline and
+//! classified errors (protocol.md §1).
 
 #![forbid(unsafe_code)]
 
@@ -52,15 +52,15 @@ pub const DEFAULT_DATABASE: &str = "defaultdb";
 
 /// One server, with its connection and its tokens, which last from cycle to cycle.
 pub struct Server {
-    /// First, so that its calls are cancelled while there is a connection.
+    /// The prefetched calls; the first field, so that they are cancelled while there is a connection.
     prefetched: PrefetchQueue,
     connection: Option<Box<dyn Connection>>,
     transport: Box<dyn Transport>,
     /// Whether the connection has brought a response.
     carried: bool,
-    /// The last call over the connection ran into a deadline that was cut short.
+    /// Whether the last call over the connection ran into a shortened deadline.
     stalled: bool,
-    /// When a connection that failed was last tried again in this cycle.
+    /// The time at which a failed connection was last tried again in this cycle.
     reconnected: Option<Instant>,
     session: Session,
     timeout: Duration,
@@ -68,7 +68,7 @@ pub struct Server {
     clock: Clock,
     transcript: Transcript,
     identity: Option<Escaped>,
-    /// No call lasts past this, whatever its own deadline.
+    /// The end of all calls, whatever their own deadlines.
     until: Option<Instant>,
     calls: Calls,
     progress: Option<Box<dyn Fn()>>,
@@ -173,7 +173,7 @@ impl Server {
         self.largest_answer
     }
 
-    /// Calls `progress` after each exchange, whatever came of it.
+    /// Calls `progress` after each exchange, whatever its result.
     #[must_use]
     pub fn on_progress(self, progress: impl Fn() + 'static) -> Server {
         Server {
@@ -222,7 +222,7 @@ impl Server {
         Limit(before)
     }
 
-    /// Sets the limit that there was before.
+    /// Restores an earlier limit.
     pub fn restore(&mut self, before: Limit) {
         self.until = before.0;
     }

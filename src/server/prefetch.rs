@@ -1,4 +1,4 @@
-//! Prefetching: the calls that are begun ahead, and the databases that are opened for them together.
+//! Prefetching: calls that are started early, and databases that are opened for them concurrently.
 
 use std::time::{Duration, Instant};
 
@@ -25,7 +25,7 @@ pub enum Peeked {
 }
 
 impl Server {
-    /// Begins to ask for the list, so that it is on its way while other calls are begun.
+    /// Prefetches the list of databases, so that other calls can be started meanwhile.
     pub fn prefetch_list(&mut self) {
         if let Some(user) = self.session.token() {
             let list = method::DATABASE_LIST;
@@ -33,7 +33,7 @@ impl Server {
         }
     }
 
-    /// Begins to ask for the state of the database that comes first in a cycle.
+    /// Prefetches the state of the first database of a cycle.
     pub fn prefetch_state(&mut self, first: &str) {
         // without a token nothing would tell an answer from before the database was opened anew
         if self.session.token().is_some() {

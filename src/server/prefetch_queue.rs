@@ -25,7 +25,7 @@ pub(super) struct PrefetchedCall {
 /// The time at which a response is received from the network.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reception {
-    /// As it comes.
+    /// As soon as it comes.
     Meanwhile,
     /// When it is waited for: until then it costs no more than the 64 KiB that HTTP/2 lets a server send
     /// unrequested.
@@ -103,7 +103,7 @@ impl TakenCall {
 }
 
 impl PrefetchQueue {
-    /// Cancels all of them.
+    /// Cancels all calls.
     pub fn forget(&mut self) {
         self.0.clear();
     }
@@ -162,7 +162,7 @@ impl PrefetchQueue {
         self.0.iter().position(is_it)
     }
 
-    /// Remembers a call that is on its way since `now`.
+    /// Stores a call that was started at `now`.
     pub fn push(
         &mut self,
         name: &'static str,

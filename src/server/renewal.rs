@@ -13,7 +13,7 @@ type Reader<T> = Box<dyn Fn() -> Result<T, String>>;
 /// Logs a warning.
 type Warn = Box<dyn Fn(&str)>;
 
-/// Something that is read again, and the fault of the last reading.
+/// A value that is read again, and the fault of the last reading.
 struct Source<T> {
     read: Option<Reader<T>>,
     fault: Option<String>,

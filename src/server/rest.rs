@@ -1,4 +1,4 @@
-//! A pause in which nothing of the connection is left: no thread, no wake, no memory.
+//! A pause without any resource of the connection: no thread, no wake-up, no memory.
 
 use std::time::Duration;
 

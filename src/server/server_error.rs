@@ -18,7 +18,7 @@ pub struct ServerError {
     pub kind: ServerErrorKind,
     /// The server's message, escaped and cut.
     pub message: Escaped,
-    /// Why an old password or old certificates were used, if they may be the cause.
+    /// The reason why an old password or old certificates were used, if they may be the cause.
     pub note: Option<String>,
 }
 

@@ -1,5 +1,5 @@
-//! The login and a credential for each database, as they are now, and when each may be renewed
-//! (protocol.md §1, *Authentication*).
+//! The login and a credential for each database, and the times at which each may be renewed (protocol.md §1,
+//! *Authentication*).
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ pub(super) enum Mode {
     Token(String),
     /// By `OpenSession` only, one session for each database.
     Sessions,
-    /// Everybody: authentication is switched off.
+    /// No login: authentication is switched off.
     Off,
 }
 
@@ -31,11 +31,11 @@ pub(super) struct Session {
     pub(super) login: Login,
     pub(super) mode: Mode,
     databases: HashMap<String, Credential>,
-    /// When the credential of each database was renewed in this cycle.
+    /// The time at which the credential of each database was renewed in this cycle.
     renewed: HashMap<String, Instant>,
-    /// When the login was renewed in this cycle.
+    /// The time at which the login was renewed in this cycle.
     renewed_login: Option<Instant>,
-    /// When a login failed in this cycle, and why.
+    /// The time at which a login failed in this cycle, and the reason.
     failed_login: Option<(Instant, ServerError)>,
     pub(super) denied: Denied,
     renewal_pause: Duration,

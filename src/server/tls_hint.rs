@@ -6,7 +6,7 @@ use super::server_error::ServerError;
 /// The security of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Spoken {
-    /// As the bytes are.
+    /// Plaintext.
     Plain,
     /// TLS, with a certificate of the client if there is one.
     Tls,

@@ -99,7 +99,7 @@ pub struct Transcript {
     first: Vec<Exchange>,
     size: usize,
     last: Option<Exchange>,
-    /// The last list of databases, which shows that a database is not listed.
+    /// The last list of databases, which proves that a database is not listed.
     list: Option<Exchange>,
     /// The number of exchanges that were left out between the first ones and the last one.
     pub omitted: u64,
@@ -147,7 +147,7 @@ impl Transcript {
         };
     }
 
-    /// Makes the last list of databases a part of the transcript.
+    /// Adds the last list of databases to the transcript.
     pub(super) fn add_list(&mut self) {
         if let Some(list) = self.list.clone() {
             self.push(list);

@@ -12,8 +12,8 @@ use crate::wire::{Malformed, method};
 
 /// Opens connections to one server.
 pub trait Transport {
-    /// Opens a connection, with these certificates and key from here on if there are any. A connection that
-    /// cannot be made fails at its first call.
+    /// Opens a connection, from now on with these certificates and key if there are any. A connection that cannot
+    /// be made fails at its first call.
     fn connect(&mut self, tls: Option<Tls>) -> Box<dyn Connection>;
 
     /// Ends the threads of connections, after each connection was dropped; the next connection starts them again.
@@ -29,7 +29,7 @@ pub trait Connection {
     fn start(&self, call: &Call<'_>) -> Result<Box<dyn PendingCall>, ServerError>;
 }
 
-/// A call on its way; to drop it cancels it.
+/// A started call; dropping it cancels it.
 pub trait PendingCall {
     /// Starts to receive the response before it is waited for.
     #[must_use]
@@ -53,10 +53,10 @@ pub enum Waited {
     Pending(Box<dyn PendingCall>),
 }
 
-/// A call to be started.
+/// A call to start.
 #[derive(Clone, Copy, Debug)]
 pub struct Call<'a> {
-    /// Its name with its path.
+    /// The call's name, with its path.
     pub name: &'static str,
     /// The bytes of its request.
     pub request: &'a Vec<u8>,
