@@ -16,7 +16,7 @@ use crate::trust::{Mark, mark};
 const NEW: &str = ".immuaudit-new";
 /// The directory at the top of a separate file system.
 const LOST_AND_FOUND: &str = "lost+found";
-/// Directories within each other that are handed over: a server's, its evidence, a database's.
+/// The maximum depth of directories that are handed over: a server's, its evidence, a database's.
 const MAX_DEPTH: u32 = 8;
 
 /// An open directory.
@@ -28,7 +28,7 @@ pub(super) struct Directory {
 /// The kind of a directory for states.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// Nothing.
+    /// There is nothing.
     Absent,
     /// A directory of this user.
     OfUser(u32),
@@ -227,7 +227,7 @@ impl Directory {
 }
 
 impl Place {
-    /// Looks at a path.
+    /// Returns the kind of a path.
     pub fn of(path: &Path) -> Place {
         match Directory::open(path) {
             Ok(directory) => directory.place(),

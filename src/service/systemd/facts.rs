@@ -18,7 +18,7 @@ pub struct Facts {
     pub group: bool,
     /// The unit file's text.
     pub unit: Option<String>,
-    /// The unit that a package brought.
+    /// The unit of a package.
     pub packaged: Option<PathBuf>,
     /// Whether a service of that name runs.
     pub active: bool,
@@ -31,10 +31,10 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// Looks.
+    /// Reads the facts.
     ///
     /// # Errors
-    /// A file that is there cannot be read.
+    /// An existing file cannot be read.
     pub fn look(config: &Path, directories: &[PathBuf]) -> Result<Facts, String> {
         let others = ["immuclient.service", "immugw.service"];
         let others = others.map(|name| Path::new("/etc/systemd/system").join(name));

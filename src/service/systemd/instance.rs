@@ -12,7 +12,7 @@ use crate::config::{INSTANCES, Instance};
 
 /// The template's unit file, which is written here unless the system's package contains it.
 pub(super) const TEMPLATE: &str = "/etc/systemd/system/immuaudit@.service";
-/// That of the Debian package.
+/// The template's unit file from the Debian package.
 const PACKAGED: &str = "/usr/lib/systemd/system/immuaudit@.service";
 /// The first port for an instance.
 const FIRST_PORT: u16 = 10477;
@@ -26,7 +26,7 @@ pub struct InstanceFacts {
     pub group: bool,
     /// The template's text, as `install` wrote it.
     pub template: Option<String>,
-    /// The template's text, as a package brought it.
+    /// The template's text, from a package.
     pub packaged: Option<String>,
     /// The text of the drop-in.
     pub drop_in: Option<String>,
@@ -80,10 +80,10 @@ pub fn unit_of(instance: &Instance) -> String {
 }
 
 impl InstanceFacts {
-    /// Looks.
+    /// Reads the facts.
     ///
     /// # Errors
-    /// A file that is there cannot be read.
+    /// An existing file cannot be read.
     pub fn look(instance: &Instance, config: &Path) -> Result<InstanceFacts, String> {
         let paths = Paths::of(instance, config);
         let mut facts = InstanceFacts {

@@ -15,12 +15,12 @@ pub(super) fn is_our_unit(text: &str) -> bool {
     text.starts_with(UNIT)
 }
 
-/// Returns whether `install` made a settings file, whatever was added to it.
+/// Returns whether `install` created a settings file, whatever was added to it.
 pub(super) fn are_our_settings(text: &str) -> bool {
     text.starts_with(SETTINGS)
 }
 
-/// Returns whether `install` made a user.
+/// Returns whether `install` created a user.
 pub(super) fn is_our_user(account: &Account) -> bool {
     account.comment == COMMENT
 }

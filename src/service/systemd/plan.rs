@@ -13,10 +13,10 @@ use crate::config::{CompatMode, Parameter, Secret};
 use crate::service::sd_notify::watchdog;
 use crate::service::toml_edit::set_keys;
 
-/// The service to be.
+/// The service to install.
 #[derive(Clone, Debug)]
 pub struct Service {
-    /// The program that runs as it.
+    /// The program of the service.
     pub program: PathBuf,
     /// The program that the service replaces.
     pub persona: CompatMode,
@@ -35,13 +35,13 @@ pub struct Service {
 /// The data that is removed with the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purge {
-    /// The unit alone.
+    /// Only the unit.
     Nothing,
-    /// States, settings and user too.
+    /// Also states, settings and user.
     Everything,
 }
 
-/// Steps, in order.
+/// The steps, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan(pub Vec<Step>);
 
@@ -160,14 +160,14 @@ impl Plan {
 }
 
 impl Service {
-    /// Returns the directories that systemd does not make.
+    /// Returns the directories that systemd does not create.
     fn elsewhere(&self) -> impl Iterator<Item = &PathBuf> {
         let elsewhere = |path: &&PathBuf| below_states(path).is_none();
         self.directories.iter().filter(elsewhere)
     }
 }
 
-/// Refuses to write over a unit that somebody else made.
+/// Refuses to overwrite a unit that `install` did not write.
 pub(super) fn check_unit(path: &str, there: Option<&str>) -> Result<(), String> {
     match there.is_some_and(|text| !mark::is_our_unit(text)) {
         true => Err(format!(

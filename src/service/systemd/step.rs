@@ -23,7 +23,7 @@ pub enum Step {
         path: PathBuf,
         /// The content, which may contain passwords.
         text: Secret,
-        /// With which rights.
+        /// The file mode.
         mode: u32,
         /// The reader in addition to its owner.
         reader: Reader,
@@ -32,14 +32,14 @@ pub enum Step {
     Permit {
         /// The path.
         path: PathBuf,
-        /// Which rights.
+        /// The file mode.
         mode: u32,
     },
     /// Copies a program, readable and executable by all.
     Copy {
-        /// From here.
+        /// The source.
         from: PathBuf,
-        /// To there.
+        /// The destination.
         to: PathBuf,
     },
     /// Creates a directory for the service's user only, or gives that user an existing directory of the auditor.
@@ -51,7 +51,7 @@ pub enum Step {
     Remove(PathBuf),
     /// Removes the servers' directories in a directory, and that directory if nothing else is in it.
     RemoveStates(PathBuf),
-    /// Something for the operator to know.
+    /// A note for the operator.
     Note(String),
 }
 

@@ -85,20 +85,20 @@ impl Unit<'_> {
 
 /// The common text of the units, and the parts that differ.
 struct Whole<'a> {
-    /// When it is written again.
+    /// The rest of the first line, after the command that wrote the unit.
     again: &'a str,
-    /// Of which instance.
+    /// The text that names the instance.
     of: &'a str,
     program: &'a Path,
-    /// Words behind `audit-mode`.
+    /// The words after `audit-mode`.
     words: &'a str,
     watchdog: Duration,
     user: &'a str,
     /// The line of further groups.
     groups: &'a str,
-    /// The lines of the directories that may be written to.
+    /// The lines of the writable directories.
     directories: &'a str,
-    /// In MiB.
+    /// The memory limit, in MiB.
     memory: u64,
 }
 
