@@ -1,4 +1,4 @@
-//! The end of gRPC's core, which grpcio has no call for.
+//! The end of gRPC's core, for which grpcio has no call.
 
 use super::trim_memory;
 

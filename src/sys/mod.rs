@@ -24,7 +24,7 @@ pub use windows::*;
 pub enum Lock {
     /// Many processes may hold it at the same time.
     Shared,
-    /// One alone.
+    /// Only one process may hold it.
     Exclusive,
 }
 
@@ -42,20 +42,20 @@ pub enum Locked {
 pub enum Asked {
     /// The end of the program.
     Stop,
-    /// That the settings be read again.
+    /// That the settings are read again.
     Reload,
 }
 
 /// The event that a wait on a socket is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interest {
-    /// Something to read, or a connection to accept.
+    /// Data to read, or a connection to accept.
     Read,
     /// Room to write.
     Write,
 }
 
-/// Which file is opened to be written.
+/// The file that is opened for writing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Creation {
     /// A new file; an existing one is refused.
@@ -95,10 +95,10 @@ pub struct Holding {
 /// The resource usage of this process; `None` if the system does not report it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Usage {
-    /// The time that processors worked for it.
+    /// The processor time that it has used.
     pub processor: Option<Duration>,
-    /// Bytes of memory that it has in use.
+    /// The bytes of memory that it uses.
     pub resident: Option<u64>,
-    /// Descriptors or handles that it has open.
+    /// The number of its open descriptors or handles.
     pub descriptors: Option<u64>,
 }

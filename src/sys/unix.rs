@@ -1,4 +1,4 @@
-//! Unix, and Linux above all.
+//! Unix, above all Linux.
 
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -161,10 +161,10 @@ pub fn silence_grpc() {
     }
 }
 
-/// A socket that is waited for.
+/// A socket for a wait.
 pub type Socket<'a> = BorrowedFd<'a>;
 
-/// Returns a socket as it is waited for.
+/// Returns a socket for a wait.
 pub fn socket<S: AsFd>(socket: &S) -> Socket<'_> {
     socket.as_fd()
 }
@@ -189,9 +189,9 @@ pub fn wait_ready(descriptors: &[(Socket<'_>, Interest)], time: Duration) -> Vec
     polls.iter().map(|poll| poll.revents != 0).collect()
 }
 
-/// Limits the bytes that the system takes ahead of a slow peer on each connection that a listener accepts (`SO_SNDBUF`,
-/// socket(7); the system doubles the number). They count as this process's own under a memory limit. A refusal leaves
-/// the system's choice, up to 4 MB.
+/// Limits the bytes that the system buffers for a slow peer on each connection that a listener accepts
+/// (`SO_SNDBUF`, socket(7); the system doubles the number). They count as this process's own under a memory limit.
+/// If the system refuses, its own choice stays, up to 4 MB.
 pub fn limit_send_buffer(listener: &TcpListener, bytes: libc::c_int) {
     let size = libc::socklen_t::try_from(size_of::<libc::c_int>()).unwrap_or_default();
     // SAFETY: the option's value is a number of that size, which outlives the call; the descriptor is open.
@@ -206,7 +206,8 @@ pub fn limit_send_buffer(listener: &TcpListener, bytes: libc::c_int) {
     }
 }
 
-/// Returns whether a socket failed because there is no IPv6 here: not in the kernel, or switched off on every device.
+/// Returns whether a socket failed because there is no IPv6 here: it is not in the kernel, or switched off on
+/// every device.
 pub fn is_without_ipv6(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::AddrNotAvailable
         || [libc::EAFNOSUPPORT, libc::EPROTONOSUPPORT]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::sys::{Creation, Stamp};
 
-/// The least that the time of a file can differ by.
+/// The smallest difference between two times of a file.
 pub const TIME_STEP: Duration = Duration::from_nanos(1);
 
 /// The system's error for a full disk.
@@ -38,7 +38,7 @@ pub fn open_private(path: &Path, creation: Creation) -> io::Result<File> {
     plainly(&mut options).open(path)
 }
 
-/// Makes a new file for its owner alone.
+/// Creates a new file for its owner only.
 ///
 /// # Errors
 /// The system refuses.
@@ -46,7 +46,7 @@ pub fn create_secret(path: &Path) -> io::Result<File> {
     open_private(path, Creation::New)
 }
 
-/// Makes a directory for its owner alone.
+/// Creates a directory for its owner only.
 ///
 /// # Errors
 /// The system refuses.
@@ -54,7 +54,7 @@ pub fn create_private_directory(path: &Path) -> io::Result<()> {
     DirBuilder::new().mode(0o700).create(path)
 }
 
-/// Puts a file in the place of another.
+/// Replaces a file by another one.
 ///
 /// # Errors
 /// The system refuses.
@@ -78,10 +78,10 @@ pub fn read_at(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<usize> 
     file.read_at(bytes, offset)
 }
 
-/// Writes all of it at an offset.
+/// Writes all bytes at an offset.
 ///
 /// # Errors
-/// The system refuses; some of it may be written then.
+/// The system refuses; a part of the bytes may be written then.
 pub fn write_all_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
     file.write_all_at(bytes, offset)
 }

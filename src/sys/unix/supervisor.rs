@@ -16,7 +16,7 @@ pub fn stderr_is_the_journal() -> bool {
     stream.is_some() && stream == stderr
 }
 
-/// Goes under the manager of services that has started this process: systemd wants nothing of the kind.
+/// Registers with the service manager that started this process: systemd requires nothing.
 pub fn go_under_manager(_: &mut Vec<String>) {}
 
 /// Returns the address on which the service manager expects reports, if it expects any.
