@@ -19,9 +19,9 @@ use crate::sys::Lock;
 
 const WHAT: &str =
     "immuaudit: facts that an operator acknowledged for one database with `immuaudit acknowledge`.";
-/// Longest file that is read, in bytes; a file has a thousand ranges at most.
+/// The longest file that is read, in bytes; a file has a thousand ranges at most.
 const MAX_BYTES: u64 = 256 << 10;
-/// Longest name of a user that is stored, in characters.
+/// The longest name of a user that is stored, in characters.
 const MAX_USER: usize = 200;
 
 /// The acknowledged facts of one database.
@@ -35,9 +35,9 @@ pub struct Acknowledged {
     /// The begin of the trusted history to which the acknowledgements belong: nothing is acknowledged of another
     /// history.
     pub since: Option<Timestamp>,
-    /// The loss of the signature after this transaction is known.
+    /// The last transaction of which the loss of the signature after it is known.
     pub unsigned_after: Option<u64>,
-    /// Disagreements of peers that were found up to this time are closed.
+    /// The time up to which disagreements of peers are closed.
     pub disagreements_to: Option<Timestamp>,
 }
 

@@ -1,4 +1,4 @@
-//! A database's trusted state: read, first seen, advanced, pinned, and its identity noted.
+//! A database's trusted state: reading, first use, advance, pin, and changes of its identity.
 
 use super::history::HistoryEntry;
 use super::present::Present;
@@ -30,10 +30,10 @@ impl Store {
         Ok(history.map_or_else(Vec::new, |history| history.entries))
     }
 
-    /// Trusts the first state that is seen of a database.
+    /// Trusts the first state of a database that the server shows.
     ///
     /// # Errors
-    /// Something is trusted already, or it cannot be written.
+    /// A state is already trusted, or the state cannot be written.
     pub fn first_use(
         &self,
         database: &str,

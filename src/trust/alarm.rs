@@ -36,13 +36,13 @@ pub struct Alarm {
     pub id: String,
     /// The database.
     pub database: String,
-    /// Which kind.
+    /// The kind of tampering.
     pub kind: Tampering,
-    /// More about it, cut.
+    /// The reason, cut.
     pub reason: String,
     /// Time of the first finding; it stays the same when the alarm opens again.
     pub raised: Timestamp,
-    /// When it was found last.
+    /// The time of the last finding.
     pub last_seen: Timestamp,
     /// The number of findings.
     pub times: u64,
@@ -205,7 +205,7 @@ impl Alarm {
         Some(self.shared.saturating_add(1).min(trusted.tx)..=trusted.tx)
     }
 
-    /// Notes that `shown` extends the trusted history up to transaction `tx`, as a proof shows.
+    /// Records that a proof shows that `shown` extends the trusted history up to transaction `tx`.
     pub fn shares(&mut self, shown: Option<State>, tx: u64) {
         if shown.is_some() && shown == self.shown {
             self.shared = self.shared.max(tx);

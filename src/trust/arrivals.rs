@@ -17,9 +17,9 @@ use super::warning::Warning;
 use crate::clock::Timestamp;
 
 const ARRIVALS: &str = "arrivals";
-/// Longest file that is read or written, in bytes: about 100,000 databases.
+/// The longest file that is read or written, in bytes: about 100,000 databases.
 const MAX_FILE_BYTES: u64 = 16 << 20;
-/// Bytes of a history that are read to find the time of its first entry: two lines of it are shorter.
+/// The number of bytes of a history that are read to find the time of its first entry: two lines are shorter.
 const HISTORY_HEAD_BYTES: u64 = 4 << 10;
 
 impl Store {

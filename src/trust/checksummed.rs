@@ -13,7 +13,7 @@ use crate::ledger::{Digest, State};
 const CHECKSUM: &str = "# sha256: ";
 const FORMAT: i64 = 1;
 
-/// A file being written.
+/// A file that is being written.
 pub struct Writer(String);
 
 impl Writer {

@@ -59,7 +59,7 @@ const WORDS: [(Contradiction, &str); 8] = [
 ];
 
 impl Claim {
-    /// Writes the claim's keys into the table that is being written.
+    /// Writes the claim's keys into the current table.
     pub(super) fn write(&self, writer: &mut Writer) {
         writer.number("tx", self.tx);
         let word = WORDS.iter().find(|(what, _)| *what == self.what);

@@ -6,9 +6,9 @@ use crate::ranges::Ranges;
 /// The reason why a transaction is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Due {
-    /// Since when.
+    /// The time since when it is due.
     pub since: Timestamp,
-    /// Whether its values alone are: its header and the digests of its entries are proven.
+    /// Whether only its values are due: its header and the digests of its entries are proven.
     pub values_only: bool,
 }
 
@@ -25,7 +25,7 @@ impl Due {
 /// A due transaction by its place in the order of retries: the oldest first, then by id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Retried {
-    /// Since when it is due.
+    /// The time since when it is due.
     pub since: Timestamp,
     /// The transaction.
     pub tx: u64,
@@ -43,7 +43,7 @@ pub struct DueRun {
 }
 
 impl DueRun {
-    /// Returns the run of `due` that comes first behind this place in the order of retries, or the very first.
+    /// Returns the first run of `due` after this place in the order of retries, or the very first.
     pub fn behind(due: &Ranges<Due>, place: Option<Retried>) -> Option<DueRun> {
         let runs = due.iter().filter_map(|(first, last, due)| {
             let first = match place {

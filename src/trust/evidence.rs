@@ -20,9 +20,9 @@ const WHAT: &str = "immuaudit: evidence of tampering. `immuaudit evidence show F
 pub struct Limits {
     /// The maximum number of files of one database; the first and the last finding are always among them.
     pub files_of_a_database: usize,
-    /// Files of all databases of a server.
+    /// The maximum number of files of all databases of a server.
     pub files: usize,
-    /// Bytes of all databases of a server.
+    /// The maximum number of bytes of all databases of a server.
     pub bytes: u64,
     /// The maximum length of one response, in bytes; a longer one is cut, and marked.
     pub answer: usize,
@@ -37,7 +37,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The limits that the program runs with.
+    /// The limits of the program.
     pub const DEFAULT: Limits = Limits {
         files_of_a_database: 100,
         files: 4_000,
@@ -56,7 +56,7 @@ pub struct Evidence {
     pub server: String,
     /// The alarm's id.
     pub alarm: String,
-    /// When it was found.
+    /// The time of the finding.
     pub found: Timestamp,
     /// The finding; its `answers` are empty, because they are stored below.
     pub finding: Finding,

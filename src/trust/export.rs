@@ -26,9 +26,9 @@ pub struct Export {
     pub program: String,
     /// The server's name at the auditor that wrote it.
     pub server: String,
-    /// When.
+    /// The time of the export.
     pub exported: Timestamp,
-    /// Every database of which something is trusted.
+    /// Every database with a trusted state.
     pub databases: Vec<Exported>,
 }
 
@@ -37,7 +37,7 @@ pub struct Export {
 pub struct Exported {
     /// Its name.
     pub database: String,
-    /// States accepted since the unbroken line of proofs begins, in order; the last is trusted.
+    /// States that were accepted since the unbroken line of proofs begins, in order; the last one is trusted.
     pub states: Vec<State>,
     /// Transactions with values that the server did not have.
     pub absent: Ranges,

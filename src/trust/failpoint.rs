@@ -9,15 +9,15 @@ use std::io;
 pub enum FileKind {
     /// A trusted state.
     State,
-    /// The states accepted.
+    /// The accepted states.
     History,
     /// Open and closed alarms.
     Alarms,
     /// One finding's evidence.
     Evidence,
-    /// Server identities seen.
+    /// The server identities that were seen.
     Identities,
-    /// Last verdicts.
+    /// The last verdicts.
     Outcomes,
     /// The progress of reading the values.
     Values,
@@ -34,23 +34,23 @@ pub enum FileKind {
 /// A step of writing a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WriteStep {
-    /// The new file is there, empty.
+    /// The new file exists, and is empty.
     Created,
     /// Half of it is written.
     HalfWritten,
-    /// All of it is.
+    /// The file is written completely.
     Written,
     /// The file is on disk, under its temporary name.
     Synced,
     /// The file has its final name.
     Renamed,
-    /// And that is on disk.
+    /// The new name is on disk.
     DirectorySynced,
     /// Half of a line is at the end of the history.
     HalfAppended,
-    /// All of it is.
+    /// The line is appended completely.
     Appended,
-    /// And that is on disk.
+    /// The line is on disk.
     AppendSynced,
 }
 
@@ -86,10 +86,10 @@ pub const APPENDING: [WriteStep; 3] = [
     WriteStep::AppendSynced,
 ];
 
-/// The environment variable that names the point to die at, such as `State-Synced`.
+/// The environment variable that names the point at which the process is killed, such as `State-Synced`.
 pub const VARIABLE: &str = "IMMUAUDIT_FAULT_POINT";
 
-/// The environment variable that names the point to panic at.
+/// The environment variable that names the point at which a thread panics.
 pub const PANIC_VARIABLE: &str = "IMMUAUDIT_PANIC_POINT";
 
 /// Returns the name of a point.

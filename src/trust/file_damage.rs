@@ -7,11 +7,11 @@ use crate::text::Escaped;
 /// The kind of damage in a file's content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FileDamage {
-    /// No byte in it.
+    /// The file has no bytes.
     Empty,
-    /// No checksum at its end.
+    /// The file has no checksum at its end.
     Unfinished,
-    /// The checksum is another.
+    /// The checksum does not match.
     Checksum,
     /// The first line names another kind of file, or a later format.
     Format,

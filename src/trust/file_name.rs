@@ -5,14 +5,14 @@ use std::fmt::Write;
 use crate::ledger::Digest;
 use crate::sys;
 
-/// Longest escaped name, in bytes, that is used as it is: with its suffixes it must fit into the 255
-/// that file systems allow.
+/// The longest escaped name, in bytes, that is used unchanged: with its suffixes it must fit into the 255 that
+/// file systems allow.
 const MAX_NAME_BYTES: usize = 200;
 /// The number of bytes of a longer name that stay before its hash.
 const KEPT_NAME_BYTES: usize = 120;
-/// Between the two: no escape begins with a second `%`, so no shorter name has it.
+/// The text between the name and its hash: no escape begins with a second `%`, so no shorter name contains it.
 const CUT: &str = "%%";
-/// The empty name: no escape is a `%` alone.
+/// The file name of the empty name: no escape is a single `%`.
 const EMPTY: &str = "%";
 
 /// Returns `name` as a file name: `a-z0-9_-` stay, each other byte becomes `%` and two lower-case hexadecimal
@@ -53,7 +53,7 @@ fn from_file_name_where(file: &str, has_device_names: bool) -> Option<String> {
     (file_name_where(&name, has_device_names) == file).then_some(name)
 }
 
-/// Returns whether Windows takes a name for a device, as it is or with anything behind a dot.
+/// Returns whether Windows takes a name for a device, alone or with a dot and further text after it.
 fn is_device(name: &str) -> bool {
     let numbered = name
         .strip_prefix("com")

@@ -1,4 +1,4 @@
-//! Reading and replacing files so that a kill or a full disk leaves the old or the new, never half.
+//! Reading and replacing files: a kill or a full disk leaves the old or the new content, never a part.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
@@ -8,7 +8,7 @@ use super::failpoint::{self, FileKind, WriteStep};
 use super::store_error::StoreError;
 use crate::sys::{self, Creation, Lock, Stamp};
 
-/// Ending of a file that is being written.
+/// The ending of a file that is being written.
 pub const NEW: &str = ".new";
 
 /// Returns `path` with a suffix after its name.
@@ -259,7 +259,7 @@ pub fn open_private(path: &Path, creation: Creation) -> Result<File, StoreError>
         .ok_or_else(|| StoreError::system("open", path, &ErrorKind::NotFound.into()))
 }
 
-/// Opens a plain file, and neither follows a link nor waits for the other end of a pipe.
+/// Opens a plain file without following a link, and without waiting for the other end of a pipe.
 pub fn open(path: &Path, options: &mut OpenOptions) -> Result<Option<File>, StoreError> {
     Ok(open_measured(path, options)?.map(|(file, _)| file))
 }

@@ -1,4 +1,4 @@
-//! Tampering as the audit found it, on its way into evidence and an alarm.
+//! Tampering that the audit found, for evidence and an alarm.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,13 +15,13 @@ use crate::ledger::{Digest, State};
 pub enum Tampering {
     /// The shown state does not extend the trusted one.
     Inconsistent,
-    /// Less is shown than before: older, emptied, vanished, hidden.
+    /// The server shows less than before: older, emptied, vanished, hidden.
     RolledBack,
-    /// Not signed as configured.
+    /// The state is not signed as configured.
     BadSignature,
     /// A stored entry does not match the ledger's hash.
     BadValue,
-    /// Two places were shown two histories.
+    /// Two auditors were shown two histories.
     SplitView,
 }
 
@@ -93,7 +93,7 @@ impl FromStr for Tampering {
 pub struct Finding {
     /// The database.
     pub database: String,
-    /// Which kind.
+    /// The kind of tampering.
     pub kind: Tampering,
     /// Details as text: emptied, vanished, the refusal's text.
     pub reason: String,
@@ -103,7 +103,7 @@ pub struct Finding {
     pub claim: Option<Claim>,
     /// The state that the server claims; `None` if it claims none because the database has vanished.
     pub shown: Option<State>,
-    /// The `immudb-uuid` it came with.
+    /// The `immudb-uuid` that the shown state came with.
     pub uuid: Option<String>,
     /// Whether the identity differs from the trusted state's.
     pub identity_changed: bool,
@@ -127,9 +127,9 @@ pub struct Answer {
 /// The way in which a reply was shortened, and its original length in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shortened {
-    /// The end is missing.
+    /// The end of the reply is missing.
     Cut(u64),
-    /// The values are missing, everything else is there.
+    /// The values in the reply are missing, everything else is present.
     WithoutValues(u64),
 }
 

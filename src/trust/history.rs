@@ -16,7 +16,7 @@ pub const MAX_HISTORY_BYTES: u64 = 16 * 1024 * 1024;
 /// A line of the history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HistoryEntry {
-    /// When.
+    /// The time of the change.
     pub time: Timestamp,
     /// The change of the state.
     pub change: Change,
@@ -39,10 +39,10 @@ pub enum Change {
     Dropped,
 }
 
-/// A history as it was read.
+/// A history that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct History {
-    /// In order.
+    /// The entries, in order.
     pub entries: Vec<HistoryEntry>,
     /// Bytes up to the end of the last good line.
     pub length: u64,
@@ -222,8 +222,8 @@ impl History {
     }
 }
 
-/// Returns whether a line has everything that an appended line has, whatever its sum should be: no kill leaves such a
-/// line half written.
+/// Returns whether a line has all parts of an appended line, whatever its sum: no kill leaves such a line
+/// incomplete.
 fn is_complete(line: &[u8]) -> bool {
     let complete = || {
         let line = std::str::from_utf8(line).ok()?.strip_suffix('\n')?;
@@ -234,7 +234,7 @@ fn is_complete(line: &[u8]) -> bool {
     complete().is_some()
 }
 
-/// Digits of a line's sum.
+/// The number of digits of a line's sum.
 const SUM: usize = 8;
 
 const HEADER: &str = "immuaudit-history 1";

@@ -30,7 +30,7 @@ const MAX_IDENTITIES: usize = 100;
 pub struct KnownElsewhere {
     /// That server's configured name.
     pub server: String,
-    /// When it was first seen there.
+    /// The time at which it was first seen there.
     pub since: Timestamp,
 }
 
@@ -130,7 +130,7 @@ impl Store {
         Ok(known)
     }
 
-    /// Records that the server shows this identity. That can wait, so a failure is a warning.
+    /// Records that the server sends this identity. A failure is only a warning, because it can be done later.
     pub(super) fn record_identity(&self, hold: &Hold, uuid: Option<&str>, now: Timestamp) {
         let Some(uuid) = uuid.map(String::from) else {
             return;

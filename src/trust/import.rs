@@ -11,7 +11,7 @@ use crate::sys::Lock;
 /// The reason why another auditor's state may be trusted.
 #[derive(Clone, Copy, Debug)]
 pub enum ImportBasis<'a> {
-    /// The server shows this very state.
+    /// The server shows exactly this state.
     Shown(State),
     /// The server shows a state that is proven to extend it.
     Extended(&'a Proven),
@@ -28,10 +28,10 @@ impl ImportBasis<'_> {
 }
 
 impl Store {
-    /// Trusts a state of another auditor's, of a database of which nothing is trusted yet.
+    /// Trusts a state of another auditor, for a database without a trusted state.
     ///
     /// # Errors
-    /// Something is trusted already, the ground is another state's, or it cannot be written.
+    /// A state is already trusted, the basis is another state's, or the state cannot be written.
     pub fn import(
         &self,
         database: &str,

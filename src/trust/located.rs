@@ -27,7 +27,7 @@ const MAX_REPORT_CHARS: usize = 100_000;
 /// The stored result of a search.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LocatedRecord {
-    /// When it was made.
+    /// The time of the search.
     pub located: Timestamp,
     /// The shown state that everything was compared with; `None` if none was shown.
     pub shown: Option<State>,

@@ -11,7 +11,7 @@ use crate::sys::{self, Lock, Locked};
 /// The kind of a directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mark {
-    /// Nothing: it was made by somebody else.
+    /// The directory is not the auditor's.
     NotOurs,
     /// The directory of a server.
     Ours,

@@ -19,14 +19,14 @@ use crate::ledger::Digest;
 use crate::sys::{self, Creation};
 
 const HEADER: &str = "immuaudit-mirror 1";
-/// Longest first line: names are escaped, and a server's or database's has no bounds.
+/// The longest first line: names are escaped, and a server's or database's name has no limit.
 const MAX_LINE_BYTES: usize = 64 << 10;
-/// Hashes in a block.
+/// The number of hashes in a block.
 const BLOCK: u32 = 1_024;
-/// Bytes of a seal: how many hashes it covers, and the SHA-256.
+/// The length of a seal in bytes: the number of hashes that it covers, and the SHA-256.
 const SEAL: u64 = 4 + DIGEST;
 const DIGEST: u64 = Digest::LEN as u64;
-/// Bytes before a block's hashes.
+/// The number of bytes before a block's hashes.
 const SEALS: u64 = 2 * SEAL;
 const STRIDE: u64 = SEALS + DIGEST * BLOCK as u64;
 
@@ -38,7 +38,7 @@ pub struct Mirror {
     server: String,
     database: String,
     since: Timestamp,
-    /// Over the first line.
+    /// The hash over the first line.
     line: Digest,
     /// The position of the first block.
     start: u64,
@@ -56,7 +56,7 @@ struct Good {
 /// The result of adding hashes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extended {
-    /// There is room for more.
+    /// There is room for more hashes.
     Room,
     /// There is no room.
     Full,

@@ -11,7 +11,7 @@ use super::store_error::StoreError;
 use super::warning::Warning;
 use crate::clock::Timestamp;
 
-/// Ending of a mirror's file.
+/// The ending of a mirror's file.
 const MIRROR: &str = ".mirror";
 /// The ending of the earlier mirror, from before the trusted line began again.
 const BEFORE: &str = ".before";

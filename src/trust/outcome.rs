@@ -32,17 +32,17 @@ const MAX_TROUBLES: usize = 100;
 /// The result of the last check of a database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutcomeRecord {
-    /// Which.
+    /// The database.
     pub database: String,
     /// The verdict's word.
     pub verdict: String,
-    /// More about it, cut.
+    /// The reason, cut.
     pub reason: String,
-    /// When it was checked.
+    /// The time of the check.
     pub checked: Timestamp,
-    /// When it was last proven, or first seen.
+    /// The time at which it was last proven, or first seen.
     pub proven: Option<Timestamp>,
-    /// When its state last changed.
+    /// The time at which its state last changed.
     pub grown: Option<Timestamp>,
     /// The last transaction that was trusted.
     pub trusted_tx: Option<u64>,
@@ -52,13 +52,13 @@ pub struct OutcomeRecord {
     pub listed: bool,
     /// Whether everything was proven and read in time.
     pub complete: bool,
-    /// Whether values were absent for no reason that is known.
+    /// Whether values were absent without a known reason.
     pub absent: bool,
     /// Whether a peer's checkpoint contradicted the state that the server showed.
     pub contradicted: bool,
     /// Whether the check ran into a deadline.
     pub slow: bool,
-    /// Whether it was the last database without a trusted state that had its turn.
+    /// Whether it was the last untrusted database that was checked.
     pub last_untrusted: bool,
 }
 

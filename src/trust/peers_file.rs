@@ -23,7 +23,7 @@ const WHAT: &str = "immuaudit: the results of comparisons with other auditors.";
 const FILE: &str = "peers";
 /// The directory of the evidence of disagreements, with one file for each peer and database.
 const DISAGREEMENTS: &str = "disagreements";
-/// Longest file that is read, in bytes: 10,000 databases of several peers.
+/// The longest file that is read, in bytes: 10,000 databases of several peers.
 const MAX_BYTES: u64 = 32 << 20;
 
 /// The word for an agreement that was found in the history.
@@ -40,7 +40,7 @@ pub struct PeerRecord {
     pub since: Timestamp,
     /// The last state in which both agree.
     pub agreed: Option<Agreed>,
-    /// Since when it has not confirmed this transaction.
+    /// The transaction that the peer has not confirmed, and the time since when.
     pub behind: Option<Behind>,
     /// The peer's oldest checkpoint that could not be compared yet.
     pub waiting: Option<Waiting>,
@@ -56,7 +56,7 @@ pub struct PeerRecord {
 pub struct Begins {
     /// The date of its beginning.
     pub dated: Timestamp,
-    /// By when it had begun.
+    /// The time by which it had begun.
     pub by: Timestamp,
 }
 
@@ -65,7 +65,7 @@ pub struct Begins {
 pub struct Agreed {
     /// The state.
     pub state: State,
-    /// When the peer confirmed it last.
+    /// The time at which the peer last confirmed it.
     pub time: Timestamp,
     /// Whether the history that is trusted here had reached it: a state that was only proven to extend it may not
     /// be a part of it later.
@@ -77,7 +77,7 @@ pub struct Agreed {
 pub struct Behind {
     /// The transaction.
     pub tx: u64,
-    /// Since when it is waited for.
+    /// The time since when a confirmation is expected.
     pub since: Timestamp,
 }
 
@@ -86,9 +86,9 @@ pub struct Behind {
 pub struct Waiting {
     /// The signed note.
     pub note: Arc<str>,
-    /// When the peer confirmed it.
+    /// The time at which the peer confirmed it.
     pub time: Timestamp,
-    /// When it was tried first.
+    /// The time of the first try.
     pub since: Timestamp,
 }
 
@@ -101,9 +101,9 @@ pub struct Disagreement {
     pub here: State,
     /// The trusted state when the disagreement was found.
     pub trusted: State,
-    /// When it was found first.
+    /// The time at which it was first found.
     pub found: Timestamp,
-    /// The peer's signed note, as it came.
+    /// The peer's signed note, unchanged.
     pub note: Arc<str>,
 }
 

@@ -13,8 +13,8 @@ use crate::sys::{self, Holding, User};
 /// A user and a group, by number.
 type UserAndGroup = (u32, u32);
 
-/// Goes on for good as the owner of these directories, if this is root: of each directory that does not exist yet, or
-/// is root's, the owner of the directory that it is in.
+/// Continues for good as the owner of these directories, if this is root. For a directory that does not exist yet,
+/// or is root's, that is the owner of its parent directory.
 ///
 /// # Errors
 /// Two users own them, a user's link leads to another user's directory, or the system refuses.

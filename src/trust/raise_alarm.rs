@@ -44,10 +44,10 @@ pub struct Raised {
     pub alarm: Alarm,
     /// Whether the alarm is on the list of alarms, where an operator can close it.
     pub is_listed: bool,
-    /// Whether the finding opened the alarm: the alarm is new, or was closed. An alarm that could not be written down is
-    /// new each time.
+    /// Whether the finding opened the alarm: the alarm is new, or was closed. An alarm that could not be written
+    /// to disk is new each time.
     pub opened: bool,
-    /// Why list or evidence could not be written. The alarm counts nevertheless.
+    /// The reason why list or evidence could not be written. The alarm counts nevertheless.
     pub unwritten: Option<StoreError>,
 }
 
@@ -132,7 +132,7 @@ impl Store {
         record.is_ok_and(|record| !record.has_proven(then))
     }
 
-    /// Returns the transaction of the shown state if that state is of the trusted history, else 0.
+    /// Returns the transaction of the shown state if that state is part of the trusted history, else 0.
     fn shared(&self, finding: &Finding) -> u64 {
         match (finding.shown, self.record(&finding.database)) {
             (Some(shown), Ok(record)) if record.has_proven(shown) => shown.tx,

@@ -34,13 +34,13 @@ pub(super) struct Record {
 /// The remaining change that makes each file agree with the record.
 #[derive(Debug)]
 pub(super) enum Unsettled {
-    /// The state that was being written counts: its line is in the history.
+    /// The state that was being written is valid: its line is in the history.
     Publish,
     /// The history is ahead of the state file.
     Rewrite,
-    /// The history's last line is torn, and was the trusted state's.
+    /// The history's last line is torn, and belonged to the trusted state.
     Append,
-    /// The state file is of a state that is forgotten.
+    /// The state file belongs to a state that was removed.
     Remove,
 }
 
@@ -188,7 +188,7 @@ impl Store {
         Ok(record)
     }
 
-    /// Makes `trusted` the trusted state: the four steps.
+    /// Makes `trusted` the trusted state, in four steps.
     pub(super) fn accept_state(
         &self,
         hold: &Hold,

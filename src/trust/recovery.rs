@@ -8,7 +8,7 @@ use crate::text::shell_value;
 /// The facts for a recovery: the database, and the last state that is known to have been accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recovery {
-    /// Its name.
+    /// The database's name.
     pub database: String,
     /// The last good state, if a file still names one.
     pub last_good: Option<State>,

@@ -52,7 +52,7 @@ pub struct Store {
     auditor: Vec<File>,
 }
 
-/// The right to change something, until it is dropped.
+/// The right to change files, until it is dropped.
 #[must_use]
 pub(super) struct Hold(#[allow(dead_code)] Vec<File>);
 
@@ -101,7 +101,7 @@ impl Store {
         Ok(store)
     }
 
-    /// Goes on as the user that the directory belongs to, or would, if this is root.
+    /// Continues as the user that the directory belongs to, or would, if this is root.
     ///
     /// # Errors
     /// The directories belong to two users, or the system refuses.

@@ -51,7 +51,7 @@ pub enum StoreError {
     },
     /// A file that the operator named does not exist.
     NoFile { path: PathBuf, record: Record },
-    /// Nothing is left of a database that was audited before.
+    /// No file is left of a database that was audited before.
     Lost {
         database: String,
         directory: PathBuf,
@@ -69,19 +69,19 @@ pub enum StoreError {
         history: PathBuf,
         recovery: Box<Recovery>,
     },
-    /// Another auditor is at work in this directory.
+    /// Another auditor is running in this directory.
     Locked {
         server: String,
         directory: PathBuf,
         holder: String,
     },
-    /// Another command has been changing something here for too long.
+    /// Another command has been changing files here for too long.
     Busy { directory: PathBuf },
     /// No data was ever stored for this server.
     NoDirectory {
         server: String,
         directory: PathBuf,
-        /// Servers that something is known of there.
+        /// Servers that have files there.
         known: Vec<String>,
     },
     /// Another command, such as `immuaudit alarm adopt`, changed the trusted state meanwhile.
@@ -126,7 +126,7 @@ pub enum StoreError {
     },
     /// No signed state of a database is known, so the loss of its signature cannot be acknowledged.
     NeverSigned { database: String },
-    /// The evidence takes all the room it may.
+    /// The evidence has reached its limit.
     EvidenceFull { directory: PathBuf, most: u64 },
 }
 

@@ -7,14 +7,14 @@ use super::text::cut;
 use crate::clock::Timestamp;
 use crate::ledger::{Digest, Signature, State, StateShape};
 
-/// The state that whatever the server shows next must extend.
+/// The trusted state, which the next shown state must extend.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrustedState {
     /// The database's true name.
     pub database: String,
     /// Transaction and hash; never an empty ledger's.
     pub state: State,
-    /// Which message it came as; unknown of a state that was pinned or adopted.
+    /// The shape of its message; unknown for a state that was pinned or adopted.
     pub shape: Option<StateShape>,
     /// The signature that it came with. The code that accepted the state had to verify it.
     pub signature: Option<Signature>,
@@ -22,9 +22,9 @@ pub struct TrustedState {
     pub last_signed: Option<u64>,
     /// The `immudb-uuid` last seen with it, as the server sent it, cut.
     pub uuid: Option<String>,
-    /// When the unbroken line of proofs begins: the first use, pin or adoption.
+    /// The begin of the unbroken line of proofs: the first use, pin or adoption.
     pub since: Timestamp,
-    /// When this very state was accepted.
+    /// The time at which this state was accepted.
     pub accepted: Timestamp,
     /// The origin of the trust.
     pub how: TrustOrigin,
@@ -46,7 +46,7 @@ pub enum TrustOrigin {
 }
 
 impl TrustedState {
-    /// Returns the last signed transaction once `signature` is known for transaction `tx`.
+    /// Returns the last signed transaction after `signature` is known for transaction `tx`.
     pub(super) fn signed_at(
         signature: Option<&Signature>,
         tx: u64,
@@ -56,16 +56,16 @@ impl TrustedState {
     }
 }
 
-/// A state that was just received, its proof and signature verified by the caller.
+/// A state that was just received; the caller has verified its proof and signature.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObservedState {
     /// Transaction and hash.
     pub state: State,
-    /// Which message it came as.
+    /// The shape of its message.
     pub shape: StateShape,
     /// Its signature.
     pub signature: Option<Signature>,
-    /// The `immudb-uuid` it came with.
+    /// The `immudb-uuid` that it came with.
     pub uuid: Option<String>,
 }
 
@@ -90,7 +90,7 @@ impl fmt::Display for TrustOrigin {
     }
 }
 
-/// Text that is no [`TrustOrigin`].
+/// The error for text that is no [`TrustOrigin`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TrustOriginError;
 

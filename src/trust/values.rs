@@ -8,10 +8,10 @@ use crate::clock::Timestamp;
 use crate::ledger::Digest;
 use crate::ranges::Ranges;
 
-/// Ranges of due transactions at most, of a database: 16 KiB in memory. Past it neighbours are joined,
-/// so that a transaction is read once too often rather than forgotten.
+/// The maximum number of ranges of due transactions of a database: 16 KiB in memory. Beyond it neighbours are
+/// joined, so that a transaction is read once too often rather than forgotten.
 const MAX_DUE_RANGES: usize = 1_000;
-/// Ranges of transactions with absent values at most, of a database. Past it neighbours are joined.
+/// The maximum number of ranges of transactions with absent values of a database. Beyond it neighbours are joined.
 const MAX_ABSENT_RANGES: usize = 1_000;
 /// The maximum number of ranges of broken transactions of a database. Beyond it neighbours are joined, so some are
 /// read needlessly after an alarm is closed.
@@ -19,13 +19,13 @@ const MAX_BROKEN_RANGES: usize = 1_000;
 /// The maximum number of ranges of completely read transactions of a database. Beyond it the shortest are
 /// forgotten.
 const MAX_WHOLE_RANGES: usize = 64;
-/// Ranges of headers looked through at most, of a database. Past it the oldest are looked through again.
+/// The maximum number of ranges of searched headers of a database. Beyond it the oldest are searched again.
 const MAX_SEARCHED: usize = 8;
 
 /// The progress of reading one database's values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ValueProgress {
-    /// Which database.
+    /// The database.
     pub database: String,
     /// The begin of its history: the facts below belong to that history.
     pub since: Timestamp,
@@ -39,7 +39,7 @@ pub struct ValueProgress {
     pub read_from: u64,
     /// Transactions read, some of them more than once.
     pub read: u64,
-    /// Transactions to be read again because they could not be read.
+    /// Transactions to read again because they could not be read.
     pub due: Ranges<Due>,
     /// The due transaction that was retried last: those after it in the order of age come first.
     pub retried: Option<Retried>,
@@ -51,7 +51,7 @@ pub struct ValueProgress {
     pub absent: Ranges,
     /// Transactions of these that had been read completely before.
     pub dropped: Ranges,
-    /// Transactions in which something was found broken when they were read last.
+    /// Transactions that were found broken when they were last read.
     pub broken: Ranges,
     /// Transactions that were read completely in a run, by a sweep or as new ones.
     pub whole: Ranges,
@@ -59,9 +59,9 @@ pub struct ValueProgress {
     pub unavailable: Unavailable,
     /// Values before this transaction were dropped, as a proven header records; 0: none.
     pub truncated_before: u64,
-    /// Headers that were looked through for such a record, the newest first.
+    /// Headers that were searched for such a record, the newest first.
     pub searched: Vec<Searched>,
-    /// The sweep that is under way.
+    /// The current sweep.
     pub sweep: Option<SweepInProgress>,
     /// The last sweep that ended.
     pub swept: Option<SweepSummary>,
@@ -74,7 +74,7 @@ pub struct ValueProgress {
 pub struct SweepInProgress {
     /// The trigger of the sweep.
     pub begun: SweepTrigger,
-    /// When it began.
+    /// The time of its begin.
     pub began: Timestamp,
     /// The last transaction that was passed.
     pub at: u64,
@@ -88,7 +88,7 @@ pub struct SweepInProgress {
     pub peaks: Vec<Digest>,
 }
 
-/// A run of proven headers that were looked through for a truncation.
+/// A run of proven headers that were searched for a truncation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Searched {
     /// The first transaction of the run.
@@ -111,15 +111,15 @@ pub enum SweepTrigger {
 /// A sweep that has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SweepSummary {
-    /// When it began.
+    /// The time of its begin.
     pub began: Timestamp,
-    /// When it ended.
+    /// The time of its end.
     pub ended: Timestamp,
     /// Completely read transactions.
     pub read: u64,
     /// Values of these that cannot be read any more.
     pub unavailable: Unavailable,
-    /// Transactions that there were.
+    /// The number of transactions at its end.
     pub of: u64,
 }
 
@@ -218,7 +218,7 @@ impl ValueProgress {
         self.due.iter().map(|(_, _, due)| due.since).min()
     }
 
-    /// Returns the due transactions that come first behind this place in the order of retries, or the very first.
+    /// Returns the first due transactions after this place in the order of retries, or the very first.
     pub fn due_behind(&self, place: Option<Retried>) -> Option<DueRun> {
         DueRun::behind(&self.due, place)
     }
@@ -323,8 +323,9 @@ impl ValueProgress {
         self.whole.keep_longest(MAX_WHOLE_RANGES);
     }
 
-    /// Notes that a proven header records a truncation of values before this transaction. Values that it covers are
-    /// due no more, and absent for a reason. A transaction of which more than the values is due stays due.
+    /// Records that a proven header contains a truncation of values before this transaction. Values that it covers
+    /// are no longer due, and absent for a known reason. A transaction that is due for more than its values stays
+    /// due.
     pub fn note_truncation(&mut self, before: u64) {
         if before <= self.truncated_before {
             return;
@@ -354,7 +355,7 @@ impl ValueProgress {
         self.whole.keep_longest(most);
     }
 
-    /// Notes which headers were looked through, the newest first.
+    /// Records the headers that were searched, the newest first.
     pub fn note_searched(&mut self, mut searched: Vec<Searched>) {
         searched.truncate(MAX_SEARCHED);
         self.searched = searched;

@@ -1,4 +1,4 @@
-//! `values`: how far each database's values were read, so that a sweep lives through a restart.
+//! `values`: the progress of reading each database's values, so that a sweep survives a restart.
 //!
 //! No trusted state depends on it: if it is damaged, the reading starts again.
 
@@ -23,7 +23,7 @@ const PACED: &str = "paced";
 const FILE: &str = "values";
 /// The longest file that is read, in bytes.
 const MAX_FILE_BYTES: u64 = 64 << 20;
-/// Ranges of all databases in each list of the file: 40 bytes each at most, five lists.
+/// The maximum number of ranges of all databases in each list of the file: 40 bytes each at most, five lists.
 const MAX_RANGES: usize = 200_000;
 
 impl Store {

@@ -5,7 +5,7 @@ const MARK: &str = "KUBERNETES_SERVICE_HOST";
 
 /// Rights of a mode that the group has.
 const GROUP: u32 = 0o070;
-/// Rights of a mode that anybody but the owner has.
+/// Rights of a mode that users other than the owner have.
 const OTHERS: u32 = 0o077;
 
 /// Returns whether this runs in a pod.
@@ -13,8 +13,9 @@ pub fn is_in_pod() -> bool {
     std::env::var_os(MARK).is_some()
 }
 
-/// Returns the rights of a mode that are the kubelet's doing, in a pod. With `fsGroup` it gives the group of the pod every
-/// right on every file of a volume; the volume's own directory stays root's, and no process of the pod may change it.
+/// Returns the rights of a mode that the kubelet sets, in a pod. With `fsGroup` it gives the group of the pod
+/// every right on every file of a volume; the volume's own directory stays root's, and no process of the pod may
+/// change it.
 pub fn rights_by_kubelet(owner: u32, group: u32, pods_group: u32) -> u32 {
     match (owner, group == pods_group) {
         (0, true) => OTHERS,

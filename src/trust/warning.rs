@@ -1,11 +1,11 @@
-//! Conditions of the auditor's files that are reported and stop nothing.
+//! Conditions of the auditor's files that are reported and prevent nothing.
 
 use std::fmt;
 use std::path::PathBuf;
 
 use crate::sys::{Open, User, words};
 
-/// A condition that is reported and stops nothing.
+/// A condition that is reported and prevents nothing.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Warning {
     /// Others may read or write it.
