@@ -1,4 +1,4 @@
-//! Answers from bytes to [`ledger`](crate::ledger) types (protocol.md §2).
+//! Responses from bytes to [`ledger`](crate::ledger) types (protocol.md §2).
 
 use super::budget::Budget;
 use super::malformed::Malformed;

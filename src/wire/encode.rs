@@ -44,9 +44,9 @@ pub fn database(name: &str) -> Vec<u8> {
 /// The requested entries of a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Entries {
-    /// None: header and proof alone.
+    /// None: only header and proof.
     Excluded,
-    /// All, digests only.
+    /// All entries, only their digests.
     Digests,
     /// All entries with their values as stored (from 1.2; see protocol.md §6 for the exceptions).
     Raw,

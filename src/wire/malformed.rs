@@ -9,24 +9,24 @@ use crate::ledger::{Reason, Refusal};
 pub enum Malformed {
     /// The bytes are no protobuf message of this kind.
     NotProtobuf {
-        /// The message that was due.
+        /// The expected message.
         message: &'static str,
     },
     /// A part that may come once comes twice.
     Twice {
-        /// The message that the part is of.
+        /// The message of the part.
         message: &'static str,
         /// The part.
         part: &'static str,
     },
     /// The message would take more memory than a response of its length may.
     OverBudget {
-        /// The message that was due.
+        /// The expected message.
         message: &'static str,
     },
-    /// A field is not there, or of a wrong length or range.
+    /// A field is absent, or has a wrong length or range.
     Field {
-        /// The message that the field is of.
+        /// The message of the field.
         message: &'static str,
         /// The fault.
         reason: Reason,

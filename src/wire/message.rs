@@ -16,7 +16,7 @@ pub(super) struct Message<'a> {
     numbers: [u64; MAX_FIELDS],
     /// By field number, the last length-delimited value.
     parts: [Option<&'a [u8]>; MAX_FIELDS],
-    /// By field number, how many of them there are.
+    /// By field number, the number of its values.
     times: [usize; MAX_FIELDS],
 }
 

@@ -1,6 +1,6 @@
 //! A list of names in one piece: hundreds of thousands of them take little more memory than their bytes.
 
-/// Names of databases, as they came: they may be no text at all.
+/// Names of databases, unchanged: they may be no text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Names {
     bytes: Vec<u8>,
