@@ -12,7 +12,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 /// A source of random numbers. Clones of a seeded source continue the same sequence.
 #[derive(Clone, Debug, Default)]
 pub struct Random {
-    /// Absent: the system's.
+    /// The seed; absent for the system's random numbers.
     seeded: Option<Arc<Seeded>>,
 }
 
@@ -37,7 +37,7 @@ impl Random {
         }
     }
 
-    /// Fills `bytes`; `None` if the system has no randomness to give.
+    /// Fills `bytes`; `None` if the system has no randomness.
     pub fn fill(&self, bytes: &mut [u8]) -> Option<()> {
         match &self.seeded {
             None => SystemRandom::new().fill(bytes).ok(),

@@ -184,8 +184,8 @@ impl<T: Copy + PartialEq> Ranges<T> {
         }
     }
 
-    /// Joins the ranges that lie closest together, with the ids between them, until there are no more
-    /// than `most`. A set that may name too much is bounded by this.
+    /// Joins the ranges that are closest together, with the ids between them, until there are at most `most`. It
+    /// limits a set that may contain too many ids.
     pub fn join_closest(&mut self, most: usize, join: impl Fn(T, T) -> T) {
         let excess = self.len().saturating_sub(most.max(1));
         if excess == 0 {
@@ -223,8 +223,8 @@ impl<T: Copy + PartialEq> Ranges<T> {
         }
     }
 
-    /// Removes the shortest ranges until there are no more than `most`. A set that must not name too
-    /// much is bounded by this.
+    /// Removes the shortest ranges until there are at most `most`. It limits a set that must not contain too many
+    /// ids.
     pub fn keep_longest(&mut self, most: usize) {
         let excess = self.len().saturating_sub(most);
         if excess == 0 {
@@ -256,14 +256,14 @@ pub fn parse_range(word: &str) -> Option<(u64, u64)> {
     (first <= last).then_some((first, last))
 }
 
-/// The ranges in order, without tags: `1-20 33`.
+/// Prints the ranges in order, without tags: `1-20 33`.
 impl<T: Copy + PartialEq> fmt::Display for Ranges<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.words().collect::<Vec<_>>().join(" "))
     }
 }
 
-/// Text that names no ranges as they are displayed.
+/// The error for text that names no ranges in their printed form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RangesError;
 

@@ -13,7 +13,7 @@ use crate::sys::{self, Asked};
 /// The time between two checks of a wait whether it should end.
 pub const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// The wish that the program end. Clones share it.
+/// The request to end the program. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct Stop {
     requested: Arc<AtomicBool>,
@@ -23,7 +23,7 @@ pub struct Stop {
 }
 
 impl Stop {
-    /// Stops on request alone.
+    /// Creates a flag that only [`Stop::request`] sets.
     pub fn new() -> Stop {
         Stop::default()
     }
@@ -47,7 +47,7 @@ impl Stop {
         }
     }
 
-    /// Asks to stop.
+    /// Requests a stop.
     pub fn request(&self) {
         self.requested.store(true, Ordering::Relaxed);
     }
@@ -58,13 +58,13 @@ impl Stop {
         self.requested.load(Ordering::Relaxed)
     }
 
-    /// Returns whether settings are to be read again; the wish stays until [`Stop::take_reload`].
+    /// Returns whether settings are to be read again; the request stays until [`Stop::take_reload`].
     pub fn reload_requested(&self) -> bool {
         self.take_up(Duration::ZERO);
         self.reload.load(Ordering::Relaxed)
     }
 
-    /// Returns whether settings are to be read again, once for each wish.
+    /// Returns whether settings are to be read again, once for each request.
     pub fn take_reload(&self) -> bool {
         self.take_up(Duration::ZERO);
         self.reload.swap(false, Ordering::Relaxed)

@@ -25,7 +25,7 @@ pub fn counted_with(count: u64, one: &str, verbs: [&str; 2]) -> String {
     format!("{} {verb}", counted(count, one))
 }
 
-/// Characters of a server's text that are shown at most.
+/// The maximum number of characters of a server's text that are printed.
 pub const MAX_ESCAPED_CHARS: usize = 240;
 
 /// Text from outside, escaped and cut at construction, so that it cannot be printed otherwise.
