@@ -158,7 +158,7 @@ impl Queue {
     }
 }
 
-/// Returns the wait before the next try. It doubles after each try and is shortened at random by up to a half, so
+/// Returns the wait before the next try. It doubles after each try. It is shortened at random by up to a half, so
 /// that auditors of many servers do not retry at the same time.
 fn wait(tries: u32, luck: f64) -> Duration {
     let doubled = RETRY_WAITS

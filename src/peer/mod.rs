@@ -1,8 +1,8 @@
 //! Peers: other auditors of the same server, and their checkpoints of its databases.
 //!
-//! `word` is a peer's checkpoint of one database, `judge` (pure) reads it from the bytes of a response, `fetch` is
-//! the thread that requests it, and `hearing` stores the last checkpoints of all peers. The audit compares them
-//! with the trusted history.
+//! `word` is a peer's checkpoint of one database, and `judge` (pure) reads it from the bytes of a response.
+//! `fetch` is the thread that requests it, and `hearing` stores the last checkpoints of all peers. The audit
+//! compares them with the trusted history.
 
 #![forbid(unsafe_code)]
 

@@ -16,14 +16,13 @@ use crate::wire::method;
 const RETRY_PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
 /// A connection that takes longer to fail is not tried again: an outage must not last twice as long.
 const MAX_RETRIED_FAILURE_TIME: Duration = Duration::from_secs(1);
-/// The pause after which a connection may be tried again within one cycle, so that an outage does not cause a wait
-/// for each of a thousand databases.
+/// The pause after which a connection may be tried again within one cycle. Without it, an outage would cause a
+/// wait for each of a thousand databases.
 const RECONNECT_PAUSE: Duration = Duration::from_secs(30);
 
 impl Server {
-    /// Makes a call, and makes it again if the connection that carried calls before turns out to be gone
-    /// (a server that was restarted meanwhile is reachable), or if a connection fails immediately. Every
-    /// call of this program only reads.
+    /// Makes a call. Repeats it if a connection that carried calls before turns out to be gone (the server may have
+    /// been restarted), or if a connection fails immediately. Every call of this program only reads.
     pub(super) fn send(
         &mut self,
         name: &'static str,

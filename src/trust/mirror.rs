@@ -93,8 +93,8 @@ impl Mirror {
         first_of(before).saturating_add(u64::from(self.block(before).hashes))
     }
 
-    /// Adds the hashes of `first` and the following transactions, as far as they are the next missing ones, and
-    /// the file need not grow by more than `room` bytes.
+    /// Adds the hashes of `first` and the following transactions, as far as they are the next missing ones. The
+    /// file grows by at most `room` bytes.
     ///
     /// # Errors
     /// The system refuses.
