@@ -219,7 +219,7 @@ impl Store {
         warnings.insert(warning);
     }
 
-    /// Waits until no other process is changing files, then keeps other processes out.
+    /// Waits until no other process is changing files, then prevents changes by other processes.
     pub(super) fn hold(&self, lock: Lock) -> Result<Hold, StoreError> {
         let mut held = Vec::new();
         for directory in self.directories() {
