@@ -53,7 +53,7 @@ pub(super) enum Shortage {
 }
 
 impl Room {
-    /// Returns the limit that a file of this many bytes exceeds.
+    /// Returns the limit that one more file with this content would exceed; `None` if there is room.
     pub(super) fn shortage(&self, file: &[u8], files: usize, bytes: u64) -> Option<Shortage> {
         if self.count >= files {
             return Some(Shortage::Files);
