@@ -68,7 +68,7 @@ impl Auditor {
         if let Some(trusted) = trusted {
             conclusion.warnings = self.warnings(trusted, claimed);
             if let Some(signature) = &claimed.signature {
-                // else its loss before the next transaction would go unnoticed
+                // otherwise the loss of the signature before the next transaction would not be reported
                 if trusted.last_signed != Some(claimed.state.tx) {
                     if let Err(failure) = self.store.note_signature(trusted, signature) {
                         return PendingOutcome::local(failure).showing(claimed.state);
@@ -94,12 +94,12 @@ impl Auditor {
         proven: &Proven,
     ) -> PendingOutcome {
         let Some(trusted) = trusted else {
-            // no proof is made without a trusted state
+            // without a trusted state nothing is proven
             return PendingOutcome::new(Verdict::Refused, Reason::FirstSightRefused);
         };
         let mut seen = self.seen(claimed);
         if seen.uuid.is_none() {
-            seen.uuid.clone_from(&trusted.uuid); // an answer without one takes none away
+            seen.uuid.clone_from(&trusted.uuid); // a response without an identity does not remove the known one
         }
         match self.store.advance(trusted, proven, &seen, self.wall_time()) {
             Ok(_) => {
@@ -143,7 +143,7 @@ impl Auditor {
         let Some(last_signed) = trusted.last_signed else {
             return false;
         };
-        // a file that cannot be read acknowledges nothing; the store reports it
+        // an acknowledgement that cannot be read is not given; the store reports the file
         let acknowledged = self.store.acknowledged(&trusted.database);
         acknowledged.unwrap_or_default().unsigned_after != Some(last_signed)
     }
@@ -159,7 +159,7 @@ impl Auditor {
         let Some(identity) = self.server.identity() else {
             return Vec::new();
         };
-        // nothing is decided by it, so what cannot be read is left out
+        // these warnings decide nothing, so files that cannot be read are ignored
         let known = self.store.known_elsewhere(identity.as_str());
         known
             .unwrap_or_default()

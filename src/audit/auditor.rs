@@ -80,7 +80,7 @@ impl Auditor {
             let database = record.database.clone();
             databases.of(&database).remember(record, &clock);
         }
-        // a state that cannot be read is reported when its database is checked
+        // an unreadable state is reported when its database is checked
         for database in store.databases().unwrap_or_default() {
             if let Ok(Some(trusted)) = store.load(&database) {
                 databases.of(&database).count_from(&trusted, &clock);

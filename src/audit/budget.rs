@@ -82,7 +82,7 @@ impl Budget {
         };
         let end = end.max(now + self.moment().max(taken));
         Window {
-            // that of all databases, or it would not be slow any more as soon as it goes last
+            // the share of all databases: with a larger share, a slow database would not be found slow again
             share: self.window(self.begin, end, count + others).share,
             ..self.window(now, end, count)
         }
@@ -161,7 +161,7 @@ mod tests {
             let end = window.values.saturating_duration_since(begin);
             assert_eq!(end.as_secs(), expected, "{interval} {taken}");
         }
-        // nobody waits
+        // no database waits
         let (begin, budget) = budget(1);
         let window = budget.slow(begin, 3, 0);
         assert_eq!(window.values, begin + Duration::from_secs(59));

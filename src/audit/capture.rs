@@ -3,7 +3,7 @@
 use crate::server::{Exchange, MAX_REPLY, MAX_TRANSCRIPT, Shortened, Transcript};
 use crate::trust::{self, Answer, Limits};
 
-// the transcript holds what evidence keeps, and no more
+// the transcript has the same limits as evidence
 const _: () = assert!(MAX_REPLY == Limits::DEFAULT.answer);
 const _: () = assert!(MAX_TRANSCRIPT == Limits::DEFAULT.answers);
 

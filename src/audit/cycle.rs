@@ -95,7 +95,7 @@ impl Cycle {
     /// Returns the errors that do not belong to a single database.
     pub fn errors(&self) -> impl Iterator<Item = CycleError<'_>> {
         let nothing = self.outcomes.is_empty() && self.list_error.is_none() && !self.stopped;
-        // a list that was not asked for to the end, because the program ends, is no trouble
+        // a list that was interrupted because the program ends is no error
         let list_error = self.list_error.as_ref().filter(|_| !self.stopped);
         let skipped_databases = (self.skipped_databases > 0).then_some(self.skipped_databases);
         let not_reached = (self.not_reached > 0).then_some(self.not_reached);

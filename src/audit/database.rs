@@ -57,7 +57,7 @@ pub(super) struct Database {
     /// The message that was logged when the mirror could not be extended.
     pub unmirrored: Option<String>,
     /// The results of comparing the checkpoints of each peer.
-    pub peers: BTreeMap<KeyName, Box<Relation>>, // a node has room for eleven, and there are a few
+    pub peers: BTreeMap<KeyName, Box<Relation>>, // boxed: a map node has eleven slots, but there are few peers
     /// The states that were trusted last, for words of peers.
     pub recent: Recent,
 }
@@ -119,7 +119,7 @@ impl Database {
         let is_known = self.trusted_tx() == Some(trusted.state.tx);
         let last = self.last.as_deref();
         let proven = last.and_then(|last| last.proven);
-        // a wall clock that was set back since shows the time of acceptance as a later one than that of the last proof
+        // if the wall clock was set back, the time of acceptance would seem later than the last proof
         if is_known && proven.is_some() {
             return;
         }

@@ -31,7 +31,7 @@ pub struct Located {
 }
 
 /// The server's current view of a database.
-#[allow(clippy::large_enum_variant)] // one at a time, and soon told
+#[allow(clippy::large_enum_variant)] // one value exists at a time, and not for long
 #[derive(Debug)]
 pub enum ServerView {
     /// A state, and the part of the trusted history that it has.
@@ -131,7 +131,7 @@ impl Auditor {
             return Some(known.clone());
         }
         if self.locating.is_zero() || !self.server.has_time() {
-            return None; // to ask nothing and say that nothing is proven would frighten for nothing
+            return None; // without a call nothing is proven, and a report that says so would alarm without a reason
         }
         let line = self.line(database).ok()?;
         let begin = self.now();
@@ -290,7 +290,7 @@ impl Auditor {
         let Some(alarm) = alarm.or(located.alarms.last()) else {
             return Ok(());
         };
-        // that all is well now takes nothing away from what was found then
+        // an intact history now does not invalidate the earlier result
         let well =
             matches!(&located.present, ServerView::Shows { window, .. } if window.is_whole());
         match LocatedRecord::beside(&alarm.evidence) {

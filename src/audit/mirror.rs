@@ -110,7 +110,7 @@ impl Auditor {
             self.mirrored_last = Some(database.clone());
             let (words, why) = match self.mirror_database(&database, most, until) {
                 Ok(Filled::InPart) => break,
-                // our own haste is no fault of the server's
+                // this auditor set the short deadline, so the server is not at fault
                 Err(Unmirrored::Failure(failure)) if failure.kind == ServerErrorKind::CutShort => {
                     break;
                 }
@@ -211,7 +211,7 @@ impl Auditor {
                 }
                 Err(failure) => match failure.kind {
                     ServerErrorKind::LimitExceeded | ServerErrorKind::TooLarge => *run = limit / 2,
-                    ServerErrorKind::Unimplemented => *run = 1, // 0.9.0
+                    ServerErrorKind::Unimplemented => *run = 1, // immudb 0.9.0
                     _ => return Err(failure.into()),
                 },
             }
@@ -242,7 +242,7 @@ impl Auditor {
                 break;
             }
             if *header.prev_alh() != before {
-                // the first one contradicts what is kept; a later one ends the run
+                // the first header contradicts the mirror; a later one only ends the run
                 match hashes.is_empty() {
                     true => return Err(not_proven("its history differs from the stored one")),
                     false => break,

@@ -115,7 +115,7 @@ impl WallAges {
     /// Returns the time that has passed since `at`.
     pub fn of(self, at: Timestamp) -> Duration {
         let most = self.started.since(at).saturating_add(self.running);
-        // times have whole seconds, so that a running time is one short at most
+        // times have whole seconds, so the measured time is too short by at most one
         self.now.since(at).min(most + Duration::from_secs(1))
     }
 }
@@ -138,7 +138,7 @@ mod tests {
         let jumped = ages(0, 1_000_000);
         assert_eq!(jumped.of(at(10)), Duration::from_secs(21));
         assert_eq!(jumped.of(at(999_995)), Duration::from_secs(5));
-        // what was old when the program began stays so
+        // an age from before the program began is not limited
         let ages = ages(500, 520);
         assert_eq!(ages.of(at(100)), Duration::from_secs(420));
         assert_eq!(ages.of(at(600)), Duration::ZERO);

@@ -19,7 +19,7 @@ impl Auditor {
     pub(super) fn save_outcomes(&mut self, cycle: &Cycle, known: &BTreeSet<String>) -> bool {
         let (wall, now) = (self.wall_time(), self.now());
         let mut told = BTreeSet::new();
-        // of the untrusted databases those that were reported, and the one after which the next process goes on
+        // of the untrusted databases only the reported ones, and the last one, after which the next process continues
         let last = cycle.untrusted.last.as_deref();
         let last = last.filter(|outcome| self.was_last(&outcome.database));
         for outcome in cycle.outcomes.iter().chain(last) {
@@ -27,13 +27,13 @@ impl Auditor {
             self.note_outcome(outcome, wall);
         }
         for (name, database) in self.databases.iter_mut() {
-            // one that was not checked this time, as where the program was asked to end, is as it was
+            // a known database that was not checked, for example because the program ends, keeps its outcome
             if !told.contains(name) && !known.contains(name) {
                 database.last = None;
             }
         }
         let troubles = match cycle.stopped {
-            true => self.store.load_troubles(), // this cycle did not get to the end
+            true => self.store.load_troubles(), // this cycle is incomplete
             false => cycle.errors().map(|of| of.to_string()).collect(),
         };
         let records = self.databases.iter();
@@ -66,11 +66,11 @@ impl Auditor {
         record.slow = database.slow;
         record.last_untrusted = last_untrusted;
         if matches!(outcome.reason, Reason::NotReached) {
-            // it had no turn
+            // the database was not checked
             record.checked = before.as_ref().map_or(now, |before| before.checked);
         }
         if database.repaired {
-            // it was trusted before, and counts as shown
+            // the database was trusted before, so the pin counts as a trusted state
             let pinned = outcome.previous.map(|state| state.tx);
             record.trusted_tx = record.trusted_tx.max(pinned);
         }

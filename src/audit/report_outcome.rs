@@ -88,7 +88,7 @@ impl Auditor {
             None => (verdict, of_state, reason, None),
         };
         let mut alarms = match (verdict, &mut values) {
-            // recorded as they were made
+            // alarms about values are recorded while they are read
             (_, Some(report)) => std::mem::take(&mut report.alarms),
             (Verdict::Tampered(Tampering::SplitView), None) if is_split => Alarms::default(),
             (Verdict::Tampered(kind), None) if self.may_raise(database, trusted) => {
@@ -114,7 +114,7 @@ impl Auditor {
         let overdue = record
             .age
             .overdue(now, self.policy.interval, self.policy.max_idle);
-        // of a hidden database that the list alone lacks nothing was rewritten
+        // a hidden database is only missing from the list; its history is not rewritten
         let about_state = values.is_none() && !is_split && !matches!(reason, Reason::Hidden);
         let window = self.window_at_alarm(verdict, about_state, trusted, shown, alarm.as_ref());
         if let (Some(alarm), Some(window)) = (&mut alarm, &window) {

@@ -35,7 +35,7 @@ impl Auditor {
         let checked = self.within(window.states, |auditor| {
             auditor.check_states(group, names, &window, round, &mut proven)
         });
-        // what is proven is on disk, so it is told although the program is asked to end
+        // proven states are on disk, so they are reported even if the program is asked to end
         let read = self.within(window.values + MAX_CALL_OVERRUN, |auditor| {
             auditor.read_all(proven, window.values, round)
         });
@@ -64,9 +64,9 @@ impl Auditor {
                     .collect();
                 let (mut next, silent) = self.look_ahead(batch, moment);
                 match group {
-                    // there may be no end of the others
+                    // there may be too many untrusted databases to wait for all of them
                     Group::Untrusted => next.extend(silent),
-                    // they keep none of the others waiting
+                    // a silent database must not delay the others
                     Group::Trusted | Group::Slow => late.extend(silent),
                 }
                 asked = next.len();
@@ -75,7 +75,7 @@ impl Auditor {
             }
             let Some(named) = waiting.pop_front().or_else(|| late.pop_front()) else {
                 if group == Group::Untrusted && round.away.is_none() {
-                    self.last_untrusted = None; // all of them had their turn
+                    self.last_untrusted = None; // all of them were checked
                 }
                 return Some(());
             };
@@ -87,7 +87,7 @@ impl Auditor {
             };
             if !is_first && !enough && round.away.is_none() {
                 for late in &late {
-                    // the slow ones have a time of their own
+                    // slow databases have their own time at the end
                     self.databases.of(late.name).slow = true;
                 }
                 let left = [named].into_iter().chain(waiting).chain(late);
@@ -198,7 +198,7 @@ impl Auditor {
         until: Instant,
         round: &mut Round<'_>,
     ) -> Option<()> {
-        proven.sort_by_key(|proven| self.turn(&proven.database).read); // stable
+        proven.sort_by_key(|proven| self.turn(&proven.database).read); // a stable sort keeps the order of the checks
         let mut waiting = u32::try_from(proven.len()).unwrap_or(u32::MAX);
         let mut stopped = false;
         for proven in proven {
@@ -268,7 +268,7 @@ impl Auditor {
             }
         }
         if late.len() == batch.len() {
-            return (batch, Vec::new()); // the server is as slow with all of them
+            return (batch, Vec::new()); // the server is slow for every database
         }
         batch
             .into_iter()
@@ -298,14 +298,14 @@ impl Round<'_> {
     /// Reports an outcome, or only counts it if there are many untrusted databases. Returns whether it was reported.
     fn tell(&mut self, mut outcome: Outcome) -> bool {
         let is_known = self.known.contains(&outcome.database);
-        // the files may not have told what is known
+        // the files may be unreadable, so the outcome decides as well
         let is_taken = outcome.state_verdict() == Verdict::FirstSeen
             || outcome.previous.is_some()
             || outcome.alarm.is_some()
             || outcome.open_alarms > 0;
         outcome.is_stranger = !is_known && !is_taken;
         if outcome.is_stranger && matches!(outcome.overdue, Some(Overdue::Unproven(_))) {
-            outcome.overdue = None; // there is nothing that would have to be proven again
+            outcome.overdue = None; // no earlier proof exists that could become overdue
         }
         let told = match outcome.is_stranger {
             true => self.cycle.untrusted.count(outcome),

@@ -47,13 +47,13 @@ impl Auditor {
         let mut cycle = Cycle::new();
         match self.store.databases() {
             Ok(known) => self.known = known,
-            Err(failure) => cycle.store_error = Some(failure), // what was known goes on to be
+            Err(failure) => cycle.store_error = Some(failure), // the databases known before stay known
         }
         self.recall_shape();
         let known = self.known();
         let stands = self.list_stands(&known);
         let first = self.begin_round(!stands);
-        self.hear(); // what came since the last cycle
+        self.hear(); // responses of peers since the last cycle
         self.peers.ask();
         let kept = match stands {
             true => self.kept_listing(first.as_deref(), budget.list()),
@@ -173,7 +173,7 @@ impl Auditor {
         let mut listing = match self.server.databases() {
             Ok(names) => listing::sort(&names, known, selects),
             Err(failure) => {
-                // what is known is tried all the same, unless nobody is there
+                // check the known databases anyway, unless the server is unavailable
                 cycle.list_error = Some(failure);
                 let listed = known.iter().filter(|name| selects(name));
                 return Listing {
@@ -191,7 +191,7 @@ impl Auditor {
             if selected(&listing.listed) || selected(&listing.missing) {
                 continue;
             }
-            // a database that no list names, such as systemdb, can be audited all the same
+            // a database that is in no list, such as systemdb, can still be audited
             match self.server.open(entry) {
                 Ok(()) => {
                     self.databases.of(entry).unlisted = true;
@@ -201,7 +201,7 @@ impl Auditor {
                 Err(failure) => cycle.selects_nothing.push((entry.clone(), failure)),
             }
         }
-        // one that was never listed is not hidden
+        // a database that was never listed is not hidden
         let unlisted = |name: &String| {
             let record = self.databases.get(name);
             name == SYSTEM_DATABASE || record.is_some_and(|record| record.unlisted)
@@ -225,7 +225,7 @@ impl Auditor {
         let named = named.map(|(name, listed)| Named { name, listed });
         let (mut trusted, mut untrusted): (Vec<_>, Vec<_>) =
             named.partition(|named| known.contains(named.name));
-        // stable: else the list's order
+        // a stable sort keeps the list's order among equals
         trusted.sort_by_key(|named| {
             let record = self.databases.get(named.name);
             record.map(|record| (record.turn.checked, record.checked_before))
@@ -263,7 +263,7 @@ impl Auditor {
         };
         self.server.keep_credentials(keeps);
         self.store.keep_remembered(keeps);
-        // files that cannot be listed do not tell what is trusted, but values are only read of trusted databases
+        // if the files cannot be listed, a database whose values were read still counts as trusted
         let unlisted = cycle.store_error.is_some();
         self.databases
             .retain(|name, record| keeps(name) || (unlisted && record.progress.is_some()));
@@ -305,7 +305,7 @@ mod tests {
         };
         let store = Store::open(&location, crate::clock::now()).unwrap();
         let policy = Policy {
-            first_use: FirstUse::Refuse, // so that they stay strangers
+            first_use: FirstUse::Refuse, // so that the databases stay untrusted
             ..Policy::of_consistency()
         };
         Auditor::new(server.unwrap(), store, policy)

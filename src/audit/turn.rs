@@ -123,7 +123,7 @@ impl Auditor {
         };
         let since = match before {
             Some(before) => before.since,
-            None => self.store.load(database).ok()??.since, // the next check tells what is wrong with it
+            None => self.store.load(database).ok()??.since, // the next check reports the failure
         };
         Some((shown, since))
     }
@@ -213,7 +213,7 @@ impl Auditor {
             (Ok(Some(trusted)), _) => Ok(Some(trusted)),
             (Ok(None), None) if trusted_before => self.store.nothing_lost(database).map(|()| None),
             (loaded, None) => loaded,
-            // nothing there, or damaged: the operator says where to go on
+            // there is no state, or a damaged one, so the operator's pin is the begin
             (loaded, Some(pin)) => {
                 if loaded.is_err() || trusted_before {
                     self.databases.of(database).repaired = true;
@@ -240,7 +240,7 @@ impl Auditor {
         let rolled_back = Verdict::Tampered(Tampering::RolledBack);
         let conclusion = match self.server.open(database) {
             Ok(()) => match self.server.databases() {
-                // given back, or restored, since the list was read
+                // the database was restored after the list was read
                 Ok(names) if names.iter().any(|name| name == database.as_bytes()) => {
                     return self.check_listed(database);
                 }
@@ -272,7 +272,7 @@ impl Auditor {
             PendingOutcome {
                 verdict: Verdict::Tampered(Tampering::RolledBack),
                 reason: Reason::Hidden,
-                // it shows something: there is no state to adopt
+                // the database still exists, so the alarm names a state and offers none to adopt
                 shown: conclusion.shown.or(Some(trusted.state)),
                 ..conclusion
             }

@@ -172,7 +172,7 @@ impl Auditor {
     }
 
     fn has_files(&self, database: &str) -> bool {
-        let known = &self.known; // in order
+        let known = &self.known; // sorted
         known
             .binary_search_by(|name| name.as_str().cmp(database))
             .is_ok()
@@ -258,6 +258,6 @@ mod tests {
             untrusted.count(outcome(&number.to_string(), verdict));
         }
         assert!(untrusted.unreported_are_complete());
-        assert_eq!(untrusted.exit(), Exit::Incomplete); // of the first one
+        assert_eq!(untrusted.exit(), Exit::Incomplete); // the verdict of the first database
     }
 }

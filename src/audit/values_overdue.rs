@@ -112,7 +112,7 @@ mod tests {
         let overdue = |progress: &ValueProgress, sweep: Option<u64>, seconds| {
             pace(sweep).overdue(progress, 20, after(seconds))
         };
-        assert_eq!(overdue(&progress, Some(100), 10_000), None); // not asked for yet
+        assert_eq!(overdue(&progress, Some(100), 10_000), None); // the sweep was not requested yet
         progress.sweep_asked = Some(at(0));
         assert_eq!(overdue(&progress, Some(100), 200), None);
         assert_eq!(overdue(&progress, Some(1), 30), None); // three intervals of 10 seconds

@@ -39,7 +39,7 @@ pub fn beside(
         Err(Membership::Proven(_)) => return Beside::Unknown(Reason::NoTransaction),
     };
     match proof {
-        // no tree proof can exist, but to show that every header between the two was chained
+        // no tree proof can exist, but the excuse has verified the chain of all headers between the two
         ExtensionResult::Extends(_) | ExtensionResult::NotExtended(_, Reason::Unprovable(_)) => {
             Beside::Proven(shown)
         }

@@ -128,7 +128,7 @@ pub fn read_states(path: &Path) -> Result<Vec<StateFile>, StateFileError> {
         }
         let entries = match fs::read_dir(&folder) {
             Ok(entries) => entries,
-            // a temporary directory is full of other people's
+            // a temporary directory contains folders of other users
             Err(error) if depth > 0 && error.kind() == std::io::ErrorKind::PermissionDenied => {
                 continue;
             }
@@ -177,7 +177,7 @@ fn read_file(path: &Path) -> Result<StateFile, StateFileError> {
     let mut states = Vec::new();
     for (line, text) in (1..).zip(text.lines().map(str::trim)) {
         if text.is_empty() {
-            continue; // immuclient's files begin with such a line
+            continue; // immuclient's files begin with an empty line
         }
         let carried = parse(text).map_err(|fault| StateFileError::Line {
             path: path.to_owned(),

@@ -53,7 +53,7 @@ impl Auditor {
     /// Returns the identity that the server sends; `None` if the server does not respond or has no identity.
     pub fn identity_now(&mut self) -> Option<String> {
         self.server.begin_cycle();
-        // whatever comes of it: a server that lists nothing may still answer for its databases
+        // ignore failures: a server that lists nothing may still open its databases
         drop(self.server.databases());
         self.server.identity().map(ToString::to_string)
     }
@@ -107,7 +107,7 @@ impl Auditor {
             CheckResult::Refused {
                 verdict, reason, ..
             } => return Some(refused(imported, verdict, reason)),
-            // both come only of a check against nothing
+            // only checks without a trusted state return these
             CheckResult::Empty | CheckResult::First(_) => {
                 return Some(refused(imported, Verdict::Malformed, Reason::NoTransaction));
             }
@@ -140,7 +140,7 @@ impl Auditor {
             ExtensionResult::Extends(_) if is_ancestor => Import::Ancestor { trusted },
             ExtensionResult::Extends(_) => Import::Descendant { trusted },
             ExtensionResult::NotExtended(verdict, why) => refused(imported, verdict, why),
-            // it has gone back, behind one of the two
+            // the server now has fewer transactions than one of the two states
             ExtensionResult::ServerBehind => refused(
                 imported,
                 Verdict::Tampered(Tampering::RolledBack),

@@ -120,7 +120,7 @@ mod tests {
         list.push("trusted".into());
         let list: Names = list.iter().map(String::as_bytes).collect();
         let listing = sort(&list, &strings(&["trusted"]), |_| true);
-        assert_eq!(listing.skipped_databases, 8); // the trusted one has its place, wherever it stands
+        assert_eq!(listing.skipped_databases, 8); // the trusted database is audited at any position of the list
         assert!(listing.listed.contains(&"trusted".to_owned()));
     }
 }

@@ -99,7 +99,7 @@ impl Auditor {
         match shown.tx.cmp(&pin.state.tx) {
             Ordering::Equal => return Some(contradicts(Reason::OtherHash { tx: shown.tx })),
             Ordering::Less => {
-                // a replica may lag behind; one that never catches up becomes overdue
+                // a replica may lag behind; one that never reaches the pin becomes overdue
                 let reason = Reason::PinAhead {
                     pin: pin.state,
                     shown: shown.tx,
@@ -116,7 +116,7 @@ impl Auditor {
                 contradicts(why)
             }
             ExtensionResult::NotExtended(verdict, why) => Err((verdict, why)),
-            // it showed a newer state just now
+            // the server sent a newer state just now
             ExtensionResult::ServerBehind => Err((Verdict::Malformed, Reason::UnbackedHash)),
             ExtensionResult::Stopped => return None,
         })

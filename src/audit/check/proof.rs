@@ -97,7 +97,7 @@ pub fn prove_membership(
     };
     match proof {
         ExtensionResult::Extends(_) => Membership::Proven(shown),
-        // no tree proof can exist, but to show that every header up to the trusted one was chained
+        // no tree proof can exist, but the excuse has verified the chain of all headers up to the trusted state
         ExtensionResult::NotExtended(_, Reason::Unprovable(_)) => Membership::Proven(shown),
         ExtensionResult::NotExtended(verdict, reason) => Membership::Unproven(verdict, reason),
         ExtensionResult::ServerBehind => {
@@ -220,7 +220,7 @@ fn ask(
     match server.verifiable_tx(database, tx, trusted.tx, entries) {
         Ok(mut answer) => match answer.tx.take() {
             Some(shown) if shown.header.id() == tx => {
-                // its header is looked at again, its entries need not be there twice
+                // only the header is needed again, so the entries are moved instead of copied
                 answer.tx = Some(Tx {
                     header: shown.header.clone(),
                     entries: Vec::new(),
@@ -314,7 +314,7 @@ impl Pair<'_> {
     /// If the headers show no excuse, the server itself reports a damaged log.
     fn excuse(&mut self, said: Option<ServerError>) -> Result<ExtensionResult, ExtensionResult> {
         if let Err(reason) = self.in_range(&(self.source.tx..=self.target.tx)) {
-            // trees shrink by tens: an excuse that cannot be looked at is none
+            // without the headers there is no excuse; those of an honest server fit, because its trees shrink by tens
             return Err(ExtensionResult::NotExtended(Verdict::Malformed, reason));
         }
         let headers = self.headers(self.source.tx..=self.target.tx)?;
@@ -380,7 +380,7 @@ impl Pair<'_> {
         for id in ids {
             match self.server.tx(self.database, id, Entries::Excluded) {
                 Ok(tx) => headers.insert(id, tx.header),
-                // it is older than what the server itself claims
+                // the transaction is older than the state that the server claims
                 Err(failure) if failure.kind == ServerErrorKind::TxNotFound => {
                     return Err(ExtensionResult::NotExtended(
                         Verdict::Malformed,

@@ -140,7 +140,7 @@ pub(in crate::audit) fn check_claim(
         (verdict, Reason::Signature(bad))
     })?;
     if claimed.shape == StateShape::WithoutDatabase {
-        // its signature fits every database, so a newer server must not fall back to it
+        // this signature is valid for every database, so a newer server must not return to it
         return match params.shape {
             Some(StateShape::WithDatabase) => Err((Verdict::Malformed, Reason::OlderShape)),
             _ => Ok(()),

@@ -113,7 +113,7 @@ impl Auditor {
             compared: found.holds.unwrap_or(0),
             unproven: None,
         };
-        // of nothing there is nothing to compare
+        // an empty common history has nothing to compare
         if common > 0 && found.holds != Some(common) {
             let last = common.min(differences.same.saturating_add(self.policy.max_fetch));
             let mut pairs = Vec::new();

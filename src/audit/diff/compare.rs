@@ -46,7 +46,7 @@ impl Comparison {
 }
 
 /// The relation between the trusted states of two auditors.
-#[allow(clippy::large_enum_variant)] // one at a time, and soon told
+#[allow(clippy::large_enum_variant)] // one value exists at a time, and not for long
 #[derive(Debug)]
 pub enum Compared {
     /// The newest state of one auditor is also the other's, or the server proves the two against each other.
@@ -206,7 +206,7 @@ impl Auditor {
         let shared = older
             .clone()
             .find(|state| ours.get(&state.tx) == Some(*state));
-        // one older than the trusted state, which the server can prove to be an ancestor of it
+        // a state older than the trusted state, which the server can prove to be its ancestor
         let ancestor = older.copied().find(|state| state.tx < trusted.state.tx);
         let ancestor = ancestor.filter(|state| shared.is_none_or(|shared| state.tx > shared.tx));
         let mut agreed = shared.copied();

@@ -133,7 +133,7 @@ impl HistoryPair<'_> {
             .max(theirs)
             .min(differences.compared.saturating_add(most));
         if differences.compared < ours.min(theirs) {
-            return Ok(()); // the end is too far away to be read
+            return Ok(()); // the end of the shorter history is beyond the limit
         }
         let mut next = ours.min(theirs) + 1;
         let mut before = side.hash_at(next - 1)?;
@@ -311,7 +311,7 @@ impl<'a> ServerHistory<'a> {
                 Ok(list) => return Ok(list.into_iter().map_while(Result::ok).collect()),
                 Err(failure) => match failure.kind {
                     ServerErrorKind::LimitExceeded | ServerErrorKind::TooLarge => most /= 2,
-                    ServerErrorKind::Unimplemented => most = 1, // 0.9.0
+                    ServerErrorKind::Unimplemented => most = 1, // immudb 0.9.0
                     _ => return Err(failure.into()),
                 },
             }
@@ -326,7 +326,7 @@ impl<'a> ServerHistory<'a> {
         let tx = match self.server.tx(self.database, of.header.id(), Entries::Raw) {
             Ok(tx) => tx,
             Err(failure) if failure.kind == ServerErrorKind::Stopped => return Err(Ended::Stopped),
-            Err(_) => return Ok(BTreeMap::new()), // the keys are told all the same
+            Err(_) => return Ok(BTreeMap::new()), // the keys are reported without values
         };
         let sent = tx.entries.into_iter().filter(|entry| {
             let same = |due: &&TxEntry| due.key == entry.key && due.h_value == entry.h_value;

@@ -55,7 +55,7 @@ impl Auditor {
             if let Some(ours) = ours.get(&state.tx) {
                 return Probe::of_hashes(&state.hash, &ours.hash);
             }
-            // who is asked to end asks no further
+            // `None` means that the program is asked to end
             answer(server, database, &state, &trusted, range)
                 .unwrap_or_else(|| Probe::Aborted(Escaped::default()))
         });

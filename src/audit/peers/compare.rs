@@ -38,7 +38,7 @@ impl Auditor {
             _ => return Some(conclusion),
         };
         let trusted = self.store.load(database).ok().flatten();
-        // the file may not be readable now: the next check tells why
+        // if the file cannot be read now, the next check reports why
         let Some(trusted) = trusted.filter(|trusted| trusted.state == proven) else {
             return Some(conclusion);
         };
@@ -102,7 +102,7 @@ impl Auditor {
             .map(|(peer, relation)| PeerReport::of(peer, relation))
             .collect();
         if reports.is_empty() {
-            return (reports, None); // nothing is trusted of it yet
+            return (reports, None); // the database has no trusted state yet
         }
         let allowed = late_after(self.policy.interval);
         let (required, ages) = (self.peers.required(), self.wall_ages());
@@ -128,7 +128,7 @@ impl Auditor {
         };
         self.drop_closed(relation);
         let mut split = None;
-        // one that the server has not come to yet is not asked for: the last word of the peer is
+        // a checkpoint that the server has not reached yet keeps waiting; the peer's last checkpoint is compared
         let waiting = relation.record.waiting.as_ref().and_then(waiting_word);
         if let Some(waiting) = waiting {
             if waiting.state.tx <= ours.state.tx {
@@ -143,7 +143,7 @@ impl Auditor {
         }
         let told = self.signed_after_all(relation, ours, line)?;
         split = split.or(told);
-        // one that contradicts nothing keeps no other from waiting
+        // a waiting checkpoint from before the trusted history contradicts nothing, so another may take its place
         let waiting = &mut relation.record.waiting;
         waiting.take_if(|waiting| waiting.time <= ours.since);
         let allowed = late_after(self.policy.interval);
@@ -304,7 +304,7 @@ impl Auditor {
                 relation.why = None;
                 Some(Told::Shown(word.clone(), reason))
             }
-            // what was trusted before an operator gave it up is another history for a good reason
+            // an operator gave up the older history, so a difference is expected
             Found::Other(..) if word.time <= ours.since => {
                 relation.standing = Standing::Pending;
                 let why = "its checkpoint is older than the trusted history here";

@@ -26,7 +26,7 @@ pub(super) fn overdue<'a>(
         let agreed = record.agreed.map(|agreed| agreed.time);
         let last = ages.of(agreed.map_or(record.since, |time| time.max(record.since)));
         let behind = record.behind.map(|behind| ages.of(behind.since));
-        // one that confirms an old state over and over confirms nothing of what came since
+        // a peer that repeats an old state does not confirm newer transactions
         last.max(behind.unwrap_or_default())
     });
     let mut times: Vec<Duration> = unconfirmed.collect();

@@ -47,7 +47,7 @@ impl Auditor {
             state: trusted.state,
             since: trusted.since,
         };
-        // by it the server is asked twice where it mixes up answers
+        // a server that mixes up responses is asked twice, which depends on this field
         self.shape = trusted.shape.or(self.shape);
         let mut new = Relation::new(database, peer.as_str(), self.wall_time());
         new.theirs = Some(word.state);
@@ -59,7 +59,7 @@ impl Auditor {
                 found = match auditor.prove_now(database, ours.state)? {
                     Err(why) => Found::Unclear(why),
                     Ok(()) => {
-                        // what becomes evidence is asked for by itself
+                        // evidence contains only the responses to this comparison
                         auditor.server.begin_transcript();
                         relation = new;
                         auditor.find(&mut relation, word, ours, &mut None)?

@@ -19,7 +19,7 @@ impl Auditor {
             return is_given_up;
         }
         let Ok(entries) = self.store.history(&relation.record.database) else {
-            return true; // the next check of the database tells why
+            return true; // the next check of the database reports why
         };
         let begin = entries.iter().rposition(HistoryEntry::is_a_beginning);
         let mut before = entries.iter().take(begin.unwrap_or(0));

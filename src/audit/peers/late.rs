@@ -49,7 +49,7 @@ impl Auditor {
         line: &mut Line,
     ) -> Option<Option<Told>> {
         let kept = relation.record.disagreement.as_ref();
-        // it was said before it was found
+        // the checkpoint was signed before the disagreement was found
         let word = kept.and_then(|kept| word_of(&kept.note, kept.found));
         let is_due = |word: &Word| word.state.tx <= ours.state.tx && word.time > ours.since;
         let word = word.filter(|word| is_due(word) && self.is_signed_by_the_server(word));

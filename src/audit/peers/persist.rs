@@ -73,7 +73,7 @@ impl Auditor {
                 facts.add(record.disagreement.as_ref().map(|of| of.found));
             }
         }
-        // a run that ends writes always; times are only needed to tell what is overdue after three intervals
+        // the last cycle always writes; otherwise times may be old, because overdue is three intervals
         let rarely = match cycle.stopped {
             true => Duration::ZERO,
             false => self.policy.interval,
@@ -90,7 +90,7 @@ impl Auditor {
     /// Stores the results of comparing with peers. Returns whether they are stored.
     pub(super) fn write_peers(&self) -> bool {
         if self.peers.is_empty() {
-            return false; // what stands there is none of this run's
+            return false; // the stored file is not of this run
         }
         let databases = self.databases.iter();
         let relations = databases.flat_map(|(_, database)| database.peers.values());

@@ -212,7 +212,7 @@ impl Relation {
     pub(super) fn agree(&mut self, word: &Word, ours: State, now: Timestamp) {
         let time = word.time.min(now);
         let before = self.record.agreed;
-        // words may be compared in another order than they were said
+        // checkpoints may be compared in another order than that of their times
         if before.is_none_or(|before| (before.time, before.state.tx) <= (time, word.state.tx)) {
             self.record.agreed = Some(Agreed {
                 state: word.state,
@@ -331,7 +331,7 @@ mod tests {
         };
         assert!(is_same(&relation, 50) && is_same(&relation, 100));
         assert!(!is_same(&relation, 101), "trust began anew since");
-        // a state that was ahead then may have been another one's
+        // a state that was ahead may belong to another history
         relation.record.agreed = Some(agreed(false));
         assert!(!is_same(&relation, 50));
     }

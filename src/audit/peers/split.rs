@@ -53,7 +53,7 @@ impl Auditor {
             Told::Shown(word, why) => (word, trusted.clone(), SplitBy::Answer(Box::new(why))),
             Told::Said(word, here, by) => {
                 let against = self.against(database, trusted, word.state.tx, here, by);
-                // first: a kill after it was told must not forget it
+                // write first: a killed program must not forget a reported claim
                 self.write_peers();
                 let answers = capture::answers(self.server.transcript());
                 let of = (word.state, &*word.note);
@@ -119,7 +119,7 @@ impl Auditor {
             let Some(trusted) = trusted else { continue };
             let against = TrustedState {
                 state: disagreement.here,
-                signature: None, // the history does not keep it
+                signature: None, // the history does not store it
                 ..trusted
             };
             let of = (disagreement.theirs, &*disagreement.note);
@@ -152,7 +152,7 @@ impl Auditor {
         match line.contains(&state) {
             true => TrustedState {
                 state,
-                signature: None, // the history does not keep it
+                signature: None, // the history does not store it
                 ..trusted.clone()
             },
             false => trusted.clone(),

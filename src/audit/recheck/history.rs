@@ -28,7 +28,7 @@ impl Case<'_> {
     pub(super) fn shows_another_history(&self) -> Result<EvidenceClaim, NotReproduced> {
         let trusted = self.trusted()?.state;
         let shown = match self.evidence.finding.kind {
-            // another auditor's word stands for the server's answer
+            // the state that another auditor signed replaces the server's response
             Tampering::SplitView => self.evidence.finding.shown,
             _ => Some(self.claimed()?.state),
         };
@@ -92,7 +92,7 @@ impl Case<'_> {
         } else {
             NotReproduced::Absent("list without the database")
         };
-        // a hidden database may show as much as ever
+        // a hidden database may have as many transactions as before
         let name = self.evidence.finding.database.as_bytes();
         for (_, reply) in self.replies("DatabaseList") {
             let names = wire::database_list(reply).map_err(NotReproduced::Unreadable)?;

@@ -135,7 +135,7 @@ impl Case<'_> {
             Tampering::Inconsistent => self.shows_another_history(),
             Tampering::RolledBack => self.shows_less(),
             Tampering::BadSignature => self.shows_a_bad_signature(),
-            // a state is only read; the server reported that it cannot
+            // only a state is read; the server itself reports that it cannot read it
             Tampering::BadValue => self.own_word(),
         }
     }

@@ -29,7 +29,7 @@ impl Reader<'_> {
         mut run: Vec<Tx>,
         values: Values,
     ) -> Result<Headers, ReadInterrupted> {
-        let mut scanned = None; // what the scan was, copied only where it may be needed
+        let mut scanned = None; // the responses to the scan, copied only if they may be needed
         let Some(first) = run.first().map(|tx| tx.header.id()) else {
             return Ok(Vec::new());
         };
@@ -58,7 +58,7 @@ impl Reader<'_> {
             };
             match read {
                 Ok(header) => headers.push(header),
-                Err(ReadInterrupted::Late) if !headers.is_empty() => break, // these are read
+                Err(ReadInterrupted::Late) if !headers.is_empty() => break, // the headers read before are returned
                 Err(interrupted) => {
                     self.record_all_shown(left.map(named), &mut scanned);
                     return Err(interrupted);
@@ -126,7 +126,7 @@ impl Reader<'_> {
             true => Some(self.trusted.hash),
             false => Some(last.alh()),
         };
-        // the hash of the transaction behind, where that one is proven
+        // the hash of the next transaction, if that one is proven
         let mut behind = None;
         let mut linked: Vec<Linked> = Vec::with_capacity(run.len());
         let ids = || (0..=last_id).rev();
@@ -188,16 +188,16 @@ impl Reader<'_> {
         due: Option<(Digest, Option<Digest>)>,
         scanned: &mut Option<Vec<Answer>>,
     ) -> Result<Linked, ReadInterrupted> {
-        // before another call takes their place
+        // copied before another call replaces them
         let mut answers = scanned.get_or_insert_with(|| self.answers()).clone();
         let before = self.report.findings();
         let alone = self.read_one(id).map(TxReadResult::header);
         let proven = alone.as_ref().ok().and_then(Option::as_ref);
         let found = proven.is_none() && self.report.findings() > before;
         if let (Some((due, behind)), false) = (due, found) {
-            // not shown alone, what the scan showed stays shown
+            // if the transaction read alone shows no corruption, that of the scan is still reported
             let broken = match proven.map(TxHeader::alh) {
-                // the link is the next transaction's: the walk of a sweep finds the same
+                // the wrong link belongs to the next transaction, as in the walk of a sweep
                 Some(alh) if alh != due => CorruptEntry {
                     tx: id.saturating_add(1),
                     alh: behind,
@@ -207,7 +207,7 @@ impl Reader<'_> {
                 _ => CorruptEntry::other_header(id, due, got),
             };
             self.found_by(broken, |reader| {
-                answers.splice(0..0, reader.answers()); // short, and of the transaction alone
+                answers.splice(0..0, reader.answers()); // few, and about this transaction only
                 answers
             });
         }

@@ -51,7 +51,7 @@ impl Auditor {
         self.settle_closed(database, closed, &progress);
         self.databases.of(database).progress = Some(Box::new(progress));
         match done {
-            // what was found is reported all the same
+            // findings are reported even if the program is asked to end
             Err(ReadInterrupted::Stopped) if report.broken.is_empty() => None,
             Ok(()) | Err(_) => Some(report),
         }
@@ -160,7 +160,7 @@ impl Reading<'_> {
         if sample >= last {
             return self.read_all(unread);
         }
-        // without randomness nothing can be drawn: better the same every time than nothing
+        // without randomness, a fixed sample is better than none
         let drawn = sample_windows(&self.random, sample, last).unwrap_or_else(|| vec![(1, sample)]);
         let drawn: Vec<(u64, u64)> = drawn
             .into_iter()
@@ -252,7 +252,7 @@ impl Reading<'_> {
         while at < last {
             match self.try_batch(at + 1, last) {
                 Ok((end, _)) => at = end,
-                Err(interrupted) => return (at, Err(interrupted)), // the next cycle goes on
+                Err(interrupted) => return (at, Err(interrupted)), // the next cycle continues
             }
         }
         (at, Ok(()))

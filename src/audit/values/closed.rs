@@ -41,9 +41,9 @@ impl Auditor {
         let closed = alarms.map(|alarm| {
             let mut transactions = match alarm.transaction() {
                 Some(tx) => around(tx),
-                None => progress.broken.clone(), // more than were recorded one by one
+                None => progress.broken.clone(), // a finding without transaction: more than were recorded separately
             };
-            transactions.remove_after(last); // of a history that was given up
+            transactions.remove_after(last); // the later ones belong to a history that was given up
             ClosedAlarm {
                 alarm,
                 transactions,

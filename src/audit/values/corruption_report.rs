@@ -81,7 +81,7 @@ impl Auditor {
                 };
                 found.take(report, |tx| header(tx).map(|header| header.ts()));
             } else {
-                // more than a report keeps: one by one
+                // more than one report holds, so read each transaction alone
                 for tx in next..next.saturating_add(count) {
                     let ts = match reader.read_one(tx) {
                         Ok(TxReadResult::Verified(header) | TxReadResult::HeaderOnly(header)) => {

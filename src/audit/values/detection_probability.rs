@@ -45,7 +45,7 @@ pub fn detection_probability_per_day(
     if transactions == 0 {
         return DetectionProbability(0.0);
     }
-    #[allow(clippy::cast_precision_loss)] // a figure for people
+    #[allow(clippy::cast_precision_loss)] // the result is for display only
     let part = |count: u64| (count as f64 / transactions as f64).min(1.0);
     let drawn = part(values.sample);
     let cycles = DAY / interval.as_secs_f64().max(0.001);
@@ -58,7 +58,7 @@ pub fn detection_probability_per_day(
         (DAY / period.as_secs_f64().max(0.001)).min(1.0)
     });
     let found = 1.0 - unseen_by_samples * (1.0 - swept);
-    // an edit is not found in a transaction that does not come, or that comes without its values
+    // no edit is detected in a transaction that cannot be read, or not with its values
     DetectionProbability(found * (1.0 - part(readings.unread)))
 }
 
@@ -138,9 +138,9 @@ mod tests {
         let fresh = swept(day, day);
         assert_eq!(chance_at(day, &fresh, 3 * day), "100%");
         assert_eq!(chance_at(day, &fresh, 3 * day + 1), "0.0%");
-        // one that takes longer than it should counts as what it is
+        // a sweep that is slower than its period counts with its real duration
         assert_eq!(chance_at(day, &swept(4 * day, 4 * day), 4 * day), "25.0%");
-        // a sweep of a second under cron counts from run to run
+        // a sweep that took one second under cron counts with the time between two runs
         assert_eq!(chance_at(1, &swept(day, 0), day + 900), "100%");
         assert_eq!(chance_at(1, &swept(day, 0), day + 901), "0.0%");
     }

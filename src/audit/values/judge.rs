@@ -117,7 +117,7 @@ pub fn complete(
             }
         }
     }
-    // what is left over follows on none of the ledger's entries
+    // the remaining entries match no entry of the ledger
     for raw in sent {
         completed.add_broken(CorruptEntry {
             tx: header.id(),
@@ -219,7 +219,7 @@ fn same_entries(alh: &Digest, tx: &Tx) -> Result<(), Judged> {
         (Fault::Inconsistent, Reason::Differs { due, got, .. }) => Judged::Broken(CorruptEntry {
             tx: tx.header.id(),
             alh: Some(*alh),
-            // the root tells of all entries together; of one alone it tells which
+            // the root covers all entries together, so only a single entry can be named
             entry: match tx.entries.as_slice() {
                 [entry] => Some(Entry::new(0, &entry.key)),
                 _ => None,

@@ -94,7 +94,7 @@ impl Reader<'_> {
                 Err(ended) => {
                     self.partials.keep(partial);
                     return Err(match ended {
-                        // cut short by our own haste
+                        // this auditor's own deadline interrupted the call
                         Ended::Interrupted(ReadInterrupted::Late) => {
                             Ended::Unread(UnreadReason::Slow)
                         }
@@ -151,7 +151,7 @@ impl Reader<'_> {
             }
         };
         if got.stored_in() != header.id() {
-            // 0.9.0 alone does not know of atTx and answers the latest
+            // only immudb 0.9.0 ignores atTx and sends the latest value
             return match self.shape == Some(StateShape::WithoutDatabase) {
                 true => Ok(ByKey::Unreadable),
                 false => Err(Ended::Unread(UnreadReason::Withheld)),
@@ -201,7 +201,7 @@ impl Reader<'_> {
             Recorded::No => return Err(Ended::Unread(UnreadReason::ValuesRefused(refused))),
             Recorded::Unknown => return Err(Ended::Unread(UnreadReason::Searching(Some(refused)))),
         }
-        // the server's word against itself; which entry is it?
+        // the server itself reports corruption; find the entry
         let mut named = false;
         for (index, entry) in digests
             .entries

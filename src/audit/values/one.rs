@@ -55,7 +55,7 @@ impl Reader<'_> {
             Ok(Err(failure)) => failure,
             Err(ended) => return Shown::Ended(None, ended),
         };
-        // is it the values, or the transaction?
+        // without values, to find out whether only the values are refused
         match self.prove_membership(tx, Entries::Excluded) {
             Ok(Ok(shown)) => {
                 self.truncation.note(&shown.header);

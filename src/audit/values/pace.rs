@@ -34,7 +34,7 @@ impl Auditor {
             });
             match slice.status {
                 SweepStatus::NotDue => {}
-                // it waits for the next cycle, the others do not
+                // this database waits for the next cycle, the others continue
                 SweepStatus::ServerUnavailable(_) => self.databases.of(&database).not_now = true,
                 _ => {}
             }
@@ -96,7 +96,7 @@ fn paced(
     let now = ages.now;
     let sweep = match (sweep, progress.swept) {
         (Some(sweep), _) => sweep,
-        // a clock that was set back must not put it off for ever
+        // a clock that was set back must not delay the sweep for ever
         (None, Some(swept)) if swept.began <= now && ages.of(swept.began) < period => return None,
         (None, _) => begin(SweepTrigger::Scheduled, now),
     };
@@ -106,7 +106,7 @@ fn paced(
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss
-    )] // from 0 to `of`
+    )] // between 0 and `of`
     let goal = (progress.of as f64 * part).ceil() as u64;
     (goal > sweep.at).then_some((sweep, goal))
 }

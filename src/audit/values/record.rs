@@ -87,12 +87,12 @@ impl Alarms {
             self.opened.push(raised.alarm.clone());
         }
         self.unwritten = self.unwritten.take().or(raised.unwritten);
-        // an alarm that is not listed can be neither closed nor adopted
+        // an operator can neither close nor adopt an alarm that is not listed
         if !raised.is_listed {
             return;
         }
         let rank = (!raised.opened, tx);
-        // where a database has as many alarms as it may, a new one takes the place of the last, which may be the reported one
+        // at the limit of alarms, a new one replaces the last, which may be the reported one
         let displaces = raised.opened && raised.alarm.displaced > 0;
         match &self.reported {
             Some((reported, _)) if *reported <= rank && !displaces => {}

@@ -80,7 +80,7 @@ impl Report {
     pub fn verdict(&self) -> Option<Verdict> {
         let kinds = self.broken.iter().map(|broken| broken.what.tampering());
         if let Some(kind) = kinds.min() {
-            return Some(Verdict::Tampered(kind)); // inconsistent before value
+            return Some(Verdict::Tampered(kind)); // inconsistent before bad-value
         }
         let malformed = |unread: &Unread| unread.why.verdict() == Verdict::Malformed;
         if self.more_malformed || self.unread.iter().any(malformed) {

@@ -79,7 +79,7 @@ impl Reader<'_> {
             Ok(list) => list,
             Err(failure) if failure.kind == ServerErrorKind::LimitExceeded && limit > 1 => {
                 self.scan.limit_exceeded(limit);
-                return Ok(true); // with fewer the next time
+                return Ok(true); // the next scan is smaller
             }
             Err(failure) => {
                 self.still_there(failure)?;
@@ -99,7 +99,7 @@ impl Reader<'_> {
                     due = *header.prev_alh();
                     from = Some(id);
                 }
-                _ => break, // a header that does not chain proves nothing
+                _ => break, // a header outside the chain proves nothing
             }
         }
         if let Some(from) = from {

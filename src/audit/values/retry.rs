@@ -16,7 +16,7 @@ const TIME_SHARE: u32 = 2;
 impl Reading<'_> {
     /// Retries due transactions, beginning after the last one that was retried.
     pub(super) fn retry(&mut self, last: u64) -> Result<(), ReadInterrupted> {
-        self.progress.due.remove_after(last); // of a history that was given up
+        self.progress.due.remove_after(last); // these belong to a history that was given up
         let until = self.reader.until;
         let clock = self.reader.server.clock();
         let end = clock.instant() + clock.until(until) / TIME_SHARE;
@@ -26,7 +26,7 @@ impl Reading<'_> {
         self.reader.server.restore(before);
         self.reader.until = until;
         match retried {
-            Err(ReadInterrupted::Late) => Ok(()), // the next cycle goes on
+            Err(ReadInterrupted::Late) => Ok(()), // the next cycle continues
             retried => retried,
         }
     }
@@ -41,7 +41,7 @@ impl Reading<'_> {
         if failed >= MAX_FAILED {
             return Ok(());
         }
-        // from the oldest on, up to where this reading began, and then those that became due since
+        // from the oldest up to the place where this reading began, then those that became due since
         self.progress.round_began = Some(now);
         if let Some(before) = before {
             self.retry_behind(None, &mut failed, |run| run.up_to(before))?;
@@ -75,7 +75,7 @@ impl Reading<'_> {
     /// at most about `most`.
     fn retry_run(&mut self, run: DueRun, most: u64) -> Result<u64, ReadInterrupted> {
         let (mut next, mut failed, mut succeeded) = (run.first, 0, false);
-        // what a truncation that was found meanwhile explains is due no more
+        // values before the truncation, which may have been found meanwhile, are no longer due
         if run.due.values_only {
             next = next.max(self.reader.truncation.before);
         }
@@ -83,7 +83,7 @@ impl Reading<'_> {
             if !self.reader.in_time() {
                 return Err(ReadInterrupted::Late);
             }
-            self.progress.retried = Some(run.at(next)); // whatever comes of it, the others have their turn
+            self.progress.retried = Some(run.at(next)); // set first: a failure does not block the others
             let (end, due) = match succeeded {
                 true => self.try_batch(next, run.last)?,
                 false => self.try_one(next).map(|due| (next, due))?,

@@ -33,13 +33,13 @@ impl Reader<'_> {
                 Err(failure) => {
                     let before = self.scan.limit;
                     self.scan.shrink(&failure.kind, limit);
-                    self.still_there(failure)?; // its transaction is found by halving
+                    self.still_there(failure)?; // smaller scans find the transaction that failed
                     if !self.in_time() {
                         return Err(ReadInterrupted::Late);
                     }
                     if limit <= MIN_DROPPED_RUN && self.truncation.covers(span.next() - 1) {
                         if let Some(list) = self.dropped(span)? {
-                            // the size was right, and more may be
+                            // the size was right, so larger scans may succeed
                             let more = before.saturating_mul(SCAN_GROWTH).min(MIN_DROPPED_RUN);
                             self.scan.limit = more.max(before);
                             return self.take(first, limit, list, Values::Dropped);
@@ -70,7 +70,7 @@ impl Reader<'_> {
             Ok(list) => Ok(Some(list)),
             Err(failure) => {
                 self.still_there(failure)?;
-                Ok(None) // one by one, then
+                Ok(None) // read them one by one
             }
         }
     }
@@ -97,7 +97,7 @@ impl Reader<'_> {
             }
             let next = self.scan.fresh(behind.next(), last);
             if next.limit <= 1 {
-                return; // that one is no scan
+                return; // a scan of one transaction is useless
             }
             self.begin_span(next);
         }
@@ -121,9 +121,9 @@ impl Reader<'_> {
             tx.as_ref().is_ok_and(|tx| tx.header.id() == *id)
         };
         let fit = due.zip(&list).take_while(is_due).count();
-        // reading it alone tells what is wrong with it
+        // the transaction is read alone, which reports the error
         let malformed = matches!(list.get(fit), Some(Err(_)));
-        // in the list's own memory
+        // reuses the list's memory
         let mut run: Vec<Tx> = list.into_iter().take(fit).map_while(Result::ok).collect();
         let next = first.saturating_add(len(&run));
         let whole = brought == run.len() && run.len() as u64 == u64::from(limit);
@@ -135,7 +135,7 @@ impl Reader<'_> {
         }
         let mut headers = self.chain(run, values)?;
         if !whole {
-            // a hole is no reason to believe that there is nothing
+            // a missing transaction in a scan may still exist
             let tx = first.saturating_add(headers.len() as u64);
             if tx == next {
                 headers.extend(self.read_alone(tx)?);
@@ -150,7 +150,7 @@ impl Reader<'_> {
         while let Some(last) = run.last() {
             let (id, alh) = (last.header.id(), last.header.alh());
             if id == self.trusted.tx {
-                return Ok(true); // held against the trusted hash by the chain
+                return Ok(true); // the chain compares it with the trusted hash
             }
             if tries > 0 && !self.in_time() {
                 return Err(ReadInterrupted::Late);
@@ -158,8 +158,8 @@ impl Reader<'_> {
             match self.prove_membership(id, Entries::Excluded) {
                 Ok(Ok(proven)) if proven.header.alh() == alh => return Ok(true),
                 Err(Ended::Interrupted(interrupted)) => return Err(interrupted),
-                // another place, an old server's pair that nothing proves, or no answer: an end
-                // nearby does as well, and the reading of this one tells what it is
+                // not proven: another hash, a pair that an old server cannot prove, or no response. Another end
+                // nearby is as good, and reading this transaction later reports the cause
                 _ => {
                     tries += 1;
                     let shorter = if tries < 3 {

@@ -19,8 +19,8 @@ pub fn sample_windows(random: &Random, count: u64, last: u64) -> Option<Vec<(u64
     let Some(left_out) = last.checked_sub(count).filter(|left_out| *left_out > 0) else {
         return Some(vec![(1, last)]);
     };
-    // Windows and what is left out between them, on a circle of all transactions: each arrangement is as likely as any other,
-    // and it is turned by a drawn number, so each transaction is in a window with the same chance.
+    // Place the windows and the gaps between them on a circle of all transactions. Every arrangement is equally likely, and
+    // the circle is turned by a random number, so every transaction has the same chance to be in a window.
     let mut borders =
         sample(random, windows - 1, left_out.saturating_add(windows - 1))?.into_iter();
     let mut first = random.below(last)? + 1;
@@ -56,7 +56,7 @@ fn sample(random: &Random, count: u64, last: u64) -> Option<BTreeSet<u64>> {
     if count >= last {
         return Some((1..=last).collect());
     }
-    // Floyd's: a set of `count` in as many draws
+    // Floyd's algorithm: a set of `count` numbers in `count` draws
     let mut sampled = BTreeSet::new();
     for top in (last - count + 1)..=last {
         let number = random.below(top)? + 1;
@@ -97,7 +97,7 @@ mod tests {
                     times[usize::try_from(tx - 1).unwrap()] += 1;
                 }
             }
-            // five standard deviations around what is due
+            // five standard deviations around the expected count
             let (due, probability) = (rounds * count / last, count as f64 / last as f64);
             let off = 5.0 * (rounds as f64 * probability * (1.0 - probability)).sqrt();
             for (index, times) in times.iter().enumerate() {
@@ -117,7 +117,7 @@ mod tests {
         let mut distances = BTreeSet::new();
         for _ in 0..200 {
             let windows = sample_windows(&random, 32, 1_000_000).unwrap();
-            assert!((4..=5).contains(&windows.len()), "{windows:?}"); // one more if one goes on at 1
+            assert!((4..=5).contains(&windows.len()), "{windows:?}"); // one window more if one continues at 1
             assert!(
                 windows
                     .iter()

@@ -75,7 +75,7 @@ impl Scan {
             self.limit = self.limit.saturating_mul(SCAN_GROWTH).min(self.most);
             self.well = 0;
         }
-        self.limit = self.limit.min(fit.max(2)); // one alone is no scan
+        self.limit = self.limit.min(fit.max(2)); // a scan of one transaction is useless
     }
 
     /// Halves the scan, down to one transaction.

@@ -95,7 +95,7 @@ impl Auditor {
             outcome: None,
         };
         let Ok(Some(trusted)) = self.store.load(database) else {
-            return status(SweepStatus::NotDue); // the next cycle tells what is wrong with it
+            return status(SweepStatus::NotDue); // the next cycle reports the failure
         };
         self.databases.of(database).sweepable = Some((trusted.state.tx, trusted.since));
         let mut progress = self.progress_of(database, trusted.since);
@@ -113,7 +113,7 @@ impl Auditor {
         let mut reader = self.reader(database, trusted.state, Some(&trusted), until, &progress);
         reader.comes_back = true;
         if let Some(stuck) = stuck {
-            // nothing of it came in all these slices: it is due, and the sweep goes on behind it
+            // no slice could read this transaction: it becomes due, and the sweep continues after it
             reader.report.add_unread(stuck, UnreadReason::Slow);
         }
         if sweep.begun == SweepTrigger::Scheduled {
@@ -124,17 +124,17 @@ impl Auditor {
         self.note_slice(database, from, sweep.at, done == Err(ReadInterrupted::Late));
         report = report.sorted();
         report.explain(truncation.before);
-        // no verdict on the ledger: the next check tells what is wrong with the server
+        // not a verdict on the ledger: the next check reports the server's failure
         let away = report.halted.take();
-        // the next cycle reads what the time of a slice was too short for, and its verdict tells what comes of it: a
-        // verdict now would be another one after every slice and every cycle
+        // the next cycle reads the transactions that had no time in this slice, and reports a verdict on them: a verdict
+        // here would change after every slice and every cycle
         let later = match sweep.begun {
             SweepTrigger::Scheduled => report.take_slow(),
             SweepTrigger::Manual => Ranges::new(),
         };
         let failed = report.due.clone();
         report.due.extend(&later);
-        // what was passed is due no more, but for what could not be read
+        // passed transactions are no longer due, except those that could not be read
         let mut passed = Ranges::new();
         passed.insert(from.saturating_add(1), sweep.at, ());
         note(
@@ -164,7 +164,7 @@ impl Auditor {
         }
         let swept = progress.swept;
         self.databases.of(database).progress = Some(Box::new(progress));
-        // alarms first: what is passed is not read again
+        // alarms before progress, because passed transactions are not read again
         let outcome = self.tell_of_sweep(database, &trusted, report);
         let now = self.now();
         let since = |saved| now.saturating_duration_since(saved);
@@ -212,7 +212,7 @@ impl Auditor {
             return;
         }
         if !record.scan.is_of_one() {
-            return; // a shorter scan may do
+            return; // a smaller scan may succeed
         }
         let before = record.late_slices.filter(|(before, _)| *before == at);
         let slices = before.map_or(0, |(_, slices)| slices);
@@ -272,7 +272,7 @@ fn read(
         walk.skip();
     }
     while walk.at() < goal {
-        // a whole scan costs hardly more than a short one
+        // a full scan costs hardly more than a short one
         let headers = match reader.read_batch(walk.at() + 1, last) {
             Ok(headers) => headers,
             Err(interrupted) => {
@@ -312,7 +312,7 @@ fn answers_that_show(reader: &mut Reader<'_>, tx: u64, what: &Corruption) -> Vec
         _ => tx,
     };
     for tx in before..=tx {
-        // an answer that proves nothing is evidence as well
+        // a response that proves nothing is evidence too
         let (database, trusted) = (reader.database, reader.trusted);
         let range = reader.range;
         drop(proof::prove_membership(
@@ -371,7 +371,7 @@ fn pass(
                 }
                 Err(Ended::Interrupted(interrupted)) => {
                     if interrupted != ReadInterrupted::Stopped {
-                        // it is passed, so it is looked at again by itself
+                        // the walk has passed the transaction, so it is due alone
                         reader.report.add_unread(header.id(), UnreadReason::Slow);
                     }
                     Err(interrupted)

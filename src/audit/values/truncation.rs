@@ -62,7 +62,7 @@ impl Truncation {
     pub(super) fn passed(&mut self, from: u64, to: u64, before: Digest) {
         self.searched.push(Searched { from, to, before });
         self.searched.sort_by_key(|run| std::cmp::Reverse(run.to));
-        // a run that reaches the one below it is one with it
+        // joins adjacent runs
         let mut joined: Vec<Searched> = Vec::with_capacity(self.searched.len());
         for run in self.searched.drain(..) {
             match joined.last_mut() {
@@ -97,7 +97,7 @@ mod tests {
         );
         truncation.passed(60, 100, hash(59));
         assert_eq!(truncation.next(&trusted(100), 10), Some((59, hash(59), 10)));
-        // the ledger has grown: the new ones, and no further than where the old run begins
+        // the ledger has grown: search the new transactions, down to the begin of the old run
         assert_eq!(
             truncation.next(&trusted(130), 10),
             Some((130, hash(130), 100))

@@ -42,7 +42,7 @@ impl Walk {
     pub fn restore(at: u64, hash: Option<Digest>, peaks: Vec<Digest>) -> Walk {
         let size = match hash {
             Some(_) => at,
-            None => at.saturating_sub(1), // what is not known is not in the tree yet
+            None => at.saturating_sub(1), // a transaction without a known hash is not in the tree yet
         };
         let tree = Frontier::restore(size, peaks);
         let root = tree.as_ref().and_then(Frontier::root);
@@ -105,7 +105,7 @@ impl Walk {
         let Some(tree) = &mut self.tree else { return };
         tree.push(alh);
         if tree.size() != self.at {
-            self.tree = None; // a transaction before was never learnt
+            self.tree = None; // the hash of an earlier transaction is not known
             return;
         }
         self.roots.extend(tree.root());
@@ -128,7 +128,7 @@ impl Walk {
                 due: Digest::ZERO,
                 got,
             }),
-            // a tree holds only what was written before
+            // a tree holds only earlier transactions
             size if size > self.at => Step::Broken(Corruption::Tree {
                 due: self.root_of(self.at).unwrap_or(Digest::ZERO),
                 got,
