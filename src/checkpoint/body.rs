@@ -107,7 +107,7 @@ impl Checkpoint {
             [] => claimed(shape).verify_own_signature(&self.origin.database),
             keys => claimed(shape).verify_signature(&self.origin.database, keys),
         };
-        // 0.9.0 signs without the name
+        // immudb 0.9.0 signs without the database's name
         let (with, without) = (StateShape::WithDatabase, StateShape::WithoutDatabase);
         match verify(with) {
             Ok(()) => Ok(with),

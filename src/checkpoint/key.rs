@@ -181,7 +181,7 @@ impl fmt::Debug for SignerKey {
 /// Overwrites a seed that is not needed any more.
 pub fn overwrite(seed: &mut [u8]) {
     seed.fill(0);
-    black_box(seed); // or the compiler may leave the writing out
+    black_box(seed); // otherwise the compiler may remove the write
 }
 
 /// Returns the beginning of the hash over name, signature type and public key (C2SP signed-note, *Signatures*).
@@ -215,7 +215,7 @@ fn parts(text: &str) -> Result<(KeyName, u32, [u8; LENGTH]), KeyError> {
         Some(_) => Err(KeyError::Algorithm),
         None => Err(KeyError::Form),
     };
-    overwrite(&mut bytes); // it may be a seed
+    overwrite(&mut bytes); // the bytes may be a seed
     Ok((name, hash.ok_or(KeyError::Form)?, key?))
 }
 

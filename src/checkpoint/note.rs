@@ -100,7 +100,7 @@ impl SignedNote {
         if whole.chars().any(|c| c < ' ' && c != '\n') {
             return Err(NoteError::ControlCharacter);
         }
-        // the text may have empty lines: the last one counts
+        // the text may contain empty lines, so the last one separates the signatures
         let (text, signatures) = whole.rsplit_once("\n\n").ok_or(NoteError::NoEmptyLine)?;
         let signatures = signatures.strip_suffix('\n').ok_or(NoteError::NoNewline)?;
         if signatures.lines().count() > MAX_SIGNATURES {

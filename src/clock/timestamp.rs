@@ -35,7 +35,7 @@ impl Timestamp {
 
     /// Returns the time as HTTP's header `Date` has it (RFC 9110 §5.6.7): `Sun, 06 Nov 1994 08:49:37 GMT`.
     pub fn http_date(self) -> String {
-        // the first day of 1970 was a Thursday
+        // 1 January 1970 was a Thursday
         let weekday = match self.0 / DAY % 7 {
             0 => "Thu",
             1 => "Fri",
@@ -141,7 +141,7 @@ impl FromStr for Timestamp {
             + (1..month).map(|m| days_of_month(year, m)).sum::<u64>()
             + (day - 1);
         let time = Timestamp(days * DAY + hour * 3600 + minute * 60 + second);
-        // one time has one text: signs, the 31st of June and second 60 do not come back as they were
+        // signs, 31 June and second 60 are refused, because they are formatted differently
         if time.to_string() == text {
             Ok(time)
         } else {
