@@ -82,7 +82,7 @@ pub(super) fn once(auditor: &mut Auditor, settings: &Settings, monitoring: &Moni
     after(auditor, settings, monitoring, &cycle);
     tell_rest(settings, &cycle);
     if settings.report.verbosity == Verbosity::Quiet {
-        // what no database's line tells, and the log is off
+        // the log is off, and these errors belong to no database's line
         for trouble in cycle.errors() {
             print_error(&format!("{name}: {trouble}"));
         }
@@ -113,7 +113,7 @@ fn tell_rest(settings: &Settings, cycle: &Cycle) {
                 cycle.untrusted
             ));
         }
-        // a trouble has its object already
+        // an error has its own JSON object already
         Format::Json if !is_trouble && !quiet => print(&untrusted_json(name, &cycle.untrusted)),
         Format::Text | Format::Json => {}
     }
@@ -153,12 +153,12 @@ fn sweep_once(
             SweepStatus::Completed(swept) => {
                 log_swept(name, &slice.database, &swept);
                 ended.insert(slice.database);
-                // a short time begins the next sweep already
+                // end here, because with a short period the next sweep is due already
                 if auditor.readable().iter().all(|name| ended.contains(name)) {
                     break;
                 }
             }
-            // the next run goes on with it, and the others are not kept waiting
+            // the next run continues this sweep; the other databases do not wait
             SweepStatus::ServerUnavailable(failure) => log_waiting(name, failure),
             SweepStatus::NotDue | SweepStatus::Stopped => break,
         }
@@ -209,7 +209,7 @@ impl Loop<'_> {
             .log();
         self.notifier.ready(self.settings.server.call_timeout);
         let mut said = Said::default();
-        let mut level = Level::Info; // once; a line a cycle is for who looks for it
+        let mut level = Level::Info; // only the first line of a process is logged at this level
         let mut said_slow = false;
         while !self.stop.requested() {
             if self.stop.take_reload() {
@@ -225,7 +225,7 @@ impl Loop<'_> {
             after(auditor, settings, self.monitoring, &cycle);
             self.notifier.status(|| self.monitoring.status_line());
             if cycle.duration > interval && !said_slow && !cycle.stopped {
-                said_slow = true; // from now on the metrics count them
+                said_slow = true; // the metrics count later slow cycles
                 log_slow_cycle(name, &cycle);
             }
             self.tell_untrusted(&cycle, &mut said);
@@ -245,7 +245,7 @@ impl Loop<'_> {
         let (process, monitoring, stop) = (self.process, self.monitoring, self.stop);
         if let Some(settings) = reload(process, &self.settings, auditor, monitoring, stop) {
             self.settings = settings;
-            self.notifier.ready(self.settings.server.call_timeout); // calls may take longer than the watchdog allows
+            self.notifier.ready(self.settings.server.call_timeout); // the watchdog must allow for the new call timeout
         }
     }
 

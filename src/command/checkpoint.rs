@@ -63,7 +63,7 @@ fn export(settings: &Settings) -> Result<Exit, CommandError> {
         };
         let names = (settings.server.name.as_str(), database.as_str());
         let signature = trusted.signature.as_ref();
-        // a clock that was ahead and was put right
+        // the clock was ahead and was corrected
         let at = at.min(now);
         notes.push(checkpoint(names, trusted.state, signature, key, at));
     }
@@ -208,7 +208,7 @@ impl Words {
         for key in keys {
             let name = key.name.to_string();
             match confirmed(note, key) {
-                // a key that was renewed is the same auditor's word
+                // an auditor counts once, even if its key was renewed
                 Ok(of) if words.confirmed.iter().all(|(known, _)| *known != name) => {
                     words.confirmed.push((name, Timestamp::from_unix(of.time)));
                 }

@@ -17,7 +17,7 @@ pub fn run(settings: &Settings, task: &EvidenceTask) -> Result<Exit, CommandErro
         EvidenceTask::Show(file) => {
             show(settings, &read_evidence(file)?);
             if let Some(located) = LocatedRecord::beside(file)? {
-                // from whoever sent the file: none of it reaches a terminal as anything but text
+                // the file may come from anyone, so only printable ASCII is sent to the terminal
                 let report = located.report.lines().map(|line| {
                     let plain = |c: char| matches!(c, ' '..='~');
                     line.replace(|c| !plain(c), "?")

@@ -82,10 +82,10 @@ pub fn lied_to(lie: Lie) -> Result<Said, String> {
         return Ok(if before.right { grown } else { before });
     }
     if !lie.forges() {
-        bench.embedded.grow(DATABASE, 5); // the others are about what was seen already
+        bench.embedded.grow(DATABASE, 5); // a forged ledger must differ in transactions that are already trusted
     }
     if lie.group() == "login" || lie == Lie::PermissionTaken {
-        bench.embedded.forget_tokens(); // else nobody asks again
+        bench.embedded.forget_tokens(); // otherwise the auditor does not log in again
     }
     bench.tell(lie);
     let mut said = bench.say(lie.due().verdicts)?;
@@ -248,7 +248,7 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // what cannot be removed is the system's to clear away
+        // if the folder cannot be removed, the system deletes it later
         let _ = fs::remove_dir_all(&self.0);
     }
 }

@@ -27,7 +27,7 @@ pub fn run(settings: &Settings) -> Result<Exit, CommandError> {
         .timeout_global(Some(PROBE_TIMEOUT))
         .max_redirects(0)
         .http_status_as_error(false)
-        .proxy(None) // it runs right here
+        .proxy(None) // the auditor runs on this host
         .build()
         .new_agent();
     let mut failures = Vec::new();
@@ -61,7 +61,7 @@ fn authorities(listen: &Listen) -> Vec<String> {
     let at = |host: &str| format!("{host}:{}", listen.port);
     match listen.host.parse() {
         Ok(IpAddr::V4(Ipv4Addr::UNSPECIFIED)) => vec![at("127.0.0.1")],
-        // IPv4 with it, and one of them alone where the other is not there
+        // this address includes IPv4, but the host may have only one of the two
         Ok(IpAddr::V6(Ipv6Addr::UNSPECIFIED)) => vec![at("127.0.0.1"), at("[::1]")],
         Ok(IpAddr::V6(address)) => vec![at(&format!("[{address}]"))],
         _ => vec![at(&listen.host)],

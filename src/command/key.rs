@@ -55,7 +55,7 @@ fn write(file: &Path, text: &Secret) -> io::Result<()> {
         .write_all(text.expose().as_bytes())
         .and_then(|()| open.sync_all());
     if written.is_err() {
-        drop(fs::remove_file(file)); // half a key could neither be used nor written again
+        drop(fs::remove_file(file)); // an incomplete key file is useless and prevents another try
     }
     written
 }

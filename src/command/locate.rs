@@ -26,7 +26,7 @@ pub fn run(settings: &Settings, task: &LocateTask) -> Result<Exit, CommandError>
         log_warning(&settings.server.name, warning);
     }
     let Some(report) = asked else {
-        return Ok(Exit::Incomplete); // asked to end
+        return Ok(Exit::Incomplete); // the program is asked to end
     };
     let text = tamper_report_text(&settings.server.name, &report);
     if let Some(located) = &report.located {
@@ -72,7 +72,7 @@ fn ask(
     };
     let ours = match &located.present {
         ServerView::Shows { window, .. } => Some(window.shown),
-        // which backup holds what is gone?
+        // the other server may be a backup that has the missing transactions
         ServerView::Emptied(_) | ServerView::Vanished(_) | ServerView::NotShown(_) => {
             Some(State::EMPTY)
         }
@@ -119,7 +119,7 @@ fn read_values(settings: &Settings, auditor: &mut Auditor, located: &Located) ->
     }
     let trusted = match window.is_whole() {
         true => window.shown,
-        false => return Read::NotAskedFor, // the history comes first
+        false => return Read::NotAskedFor, // the history is located first
     };
     let mut bar = Bar::new(&located.database);
     let quiet = settings.report.format == Format::Json;

@@ -45,11 +45,11 @@ use crate::text::Escaped;
 pub fn main() -> ! {
     sys::silence_grpc();
     sys::give_memory_back();
-    let mut process = Process::current(); // overwrites passwords among the arguments
+    let mut process = Process::current(); // overwrites passwords in the arguments
     if let Ok(process) = &mut process {
         sys::go_under_manager(&mut process.arguments);
     }
-    sys::forbid_core_dumps(); // only now, for that goes through /proc/self/mem
+    sys::forbid_core_dumps(); // only now, because the overwriting needs /proc/self/mem
     end_at_a_panic();
     let exit = process.and_then(|process| {
         Ok(match config::load(&process)? {
@@ -91,12 +91,12 @@ fn perform(mut run: Run, process: &Process) -> Exit {
     let report = &run.settings.report;
     let level = match report.verbosity {
         Verbosity::Normal => report.log_level,
-        Verbosity::Quiet => LevelFilter::Off, // what is not well is told on stdout
+        Verbosity::Quiet => LevelFilter::Off, // problems are printed to stdout
     };
     start_logging(level, report.log_format);
     for warning in &run.warnings {
         match (&run.task, warning) {
-            // the program may be killed for it, so it is said whatever the log is for
+            // the system may kill the program for lack of memory, so this is printed even if the log is off
             (
                 Task::Audit | Task::Sweep { .. } | Task::Locate(_),
                 SettingsWarning::LittleMemory { .. },
@@ -106,7 +106,6 @@ fn perform(mut run: Run, process: &Process) -> Exit {
             (Task::Sweep { .. } | Task::Locate(_), SettingsWarning::LittleMemory { .. }) => {
                 log::warn!("{warning}");
             }
-            // nothing else logs in
             (Task::Audit, _) => log::log!(warning.level(), "{warning}"),
             _ => {}
         }

@@ -46,7 +46,7 @@ pub fn start(
     );
     registry.register_receivers(notifier.receivers());
     registry.register_heartbeat(notifier.heartbeat());
-    // what is counted of the receivers is on the first page already
+    // started after the receivers are registered, so that the first page has them
     if let (RunMode::UntilStopped, Some(listen)) =
         (settings.audit.run_mode, &settings.monitoring.listen)
     {
@@ -82,7 +82,7 @@ impl Monitoring {
         }
         let open = open_alarms(&store)?;
         let mut notifier = self.notifier.borrow_mut();
-        notifier.flush(); // what waits for the end of a cycle is written down
+        notifier.flush(); // stores the notifications that wait for the end of a cycle
         notifier.close();
         *notifier = Notifier::start(
             &settings.server.name,

@@ -9,7 +9,7 @@ use crate::trust::Store;
 
 /// Sends a test to each receiver and to the heartbeat once, and prints the results.
 pub fn run(settings: &Settings) -> Result<Exit, CommandError> {
-    Store::act_as_owner(&setup::location(settings))?; // the program of --audit-exec has no other rights than in the service
+    Store::act_as_owner(&setup::location(settings))?; // --audit-exec has the same permissions as in the service
     let tested = Notifier::test(&settings.server.name, &settings.monitoring);
     if tested.is_empty() {
         return Err(CommandError::NobodyToNotify);

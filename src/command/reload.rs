@@ -72,7 +72,7 @@ fn change(
     stop: &Stop,
 ) -> Result<Settings, Kept> {
     let Invocation::Run(run) = config::load(process).map_err(Kept::Wrong)? else {
-        return Err(Kept::Fixed(vec!["the command"])); // the same arguments name the same one
+        return Err(Kept::Fixed(vec!["the command"])); // the same arguments select the same command
     };
     let Run {
         settings,

@@ -23,7 +23,7 @@ pub fn run(
     let stop = Stop::on_signals(); // before gRPC starts its threads
     let mut store = setup::store(settings)?;
     let server = setup::server(settings, stop.clone())?;
-    // it ends by itself, and an auditor of another directory may have the port
+    // a sweep ends by itself, so it opens no port, which another auditor may use
     let mut ends = settings.clone();
     ends.audit.run_mode = RunMode::Once;
     let peers = setup::hearing(&ends, server.clock())?;
@@ -37,7 +37,7 @@ pub fn run(
     let readable = auditor.readable();
     let named = |name: &String| databases.is_empty() || databases.contains(name);
     for name in databases.iter().filter(|name| !readable.contains(name)) {
-        // what the check said of it stands above; of one that was not checked nothing does
+        // databases with an outcome are reported above
         if checked
             .outcomes
             .iter()

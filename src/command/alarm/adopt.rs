@@ -25,7 +25,7 @@ pub fn run(
     );
     if changes && report.alarm.is_open() {
         match json {
-            true => print_error(&report.preview()), // stdout is for the result alone
+            true => print_error(&report.preview()), // stdout has the result only
             false => print(&report.preview()),
         }
         if consent == AdoptConsent::Ask {

@@ -45,7 +45,7 @@ pub fn run(settings: &Settings, path: &Path, alarm: bool) -> Result<Exit, Comman
             continue;
         }
         let Some(import) = auditor.import(carried, on_refusal) else {
-            return Ok(exit.max(Exit::Incomplete)); // asked to end
+            return Ok(exit.max(Exit::Incomplete)); // the program is asked to end
         };
         exit = exit.max(exit_of(&import));
         tell(settings, carried, &told(&import));

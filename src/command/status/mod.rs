@@ -166,7 +166,7 @@ impl Known<'_> {
         let reread = u64::try_from(self.closed.len()).unwrap_or(u64::MAX);
         Facts {
             is_audited: self.is_audited(settings),
-            // an alarm that cannot be read is not thereby closed
+            // an alarm that cannot be read may be open
             is_alarming: !self.alarms.as_ref().is_ok_and(Vec::is_empty),
             is_complete: self.is_complete() && self.overdue(settings).is_none(),
             due: due.saturating_add(reread),
