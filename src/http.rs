@@ -21,7 +21,7 @@ pub struct Client {
 impl Client {
     /// Creates a client that ends every request after `timeout`.
     pub fn new(url: &Url, roots: &Roots, proxy: Option<&Proxy>, timeout: Duration) -> Client {
-        // a proxy that cannot be used was refused when it was read
+        // an invalid proxy was refused when the setting was read
         let through = proxy.and_then(|proxy| ureq::Proxy::new(proxy.expose()).ok());
         Client {
             agent: agent(roots, timeout, through),
@@ -74,7 +74,7 @@ fn agent(roots: &Roots, timeout: Duration, proxy: Option<ureq::Proxy>) -> Agent 
     });
     let roots = match certificates {
         Some(certificates) => RootCerts::new_with_certs(&certificates),
-        None => RootCerts::WebPki, // a system without CAs: those that Mozilla trusts
+        None => RootCerts::WebPki, // a system without CAs: those of Mozilla
     };
     Agent::config_builder()
         .timeout_global(Some(timeout))
@@ -82,7 +82,7 @@ fn agent(roots: &Roots, timeout: Duration, proxy: Option<ureq::Proxy>) -> Agent 
         .max_redirects_will_error(false)
         .http_status_as_error(false)
         .max_idle_connections(0)
-        .proxy(proxy) // `None`: whatever the environment says
+        .proxy(proxy) // `None` as well, which disables the proxy of the environment
         .tls_config(TlsConfig::builder().root_certs(roots).build())
         .user_agent(concat!("immuaudit/", env!("CARGO_PKG_VERSION")))
         .build()
@@ -99,7 +99,7 @@ fn kind(error: &ureq::Error) -> String {
             format!("the proxy does not connect: {}", Escaped::new(answer))
         }
         ureq::Error::Io(error) => match (error.kind(), error.get_ref()) {
-            // what rustls says of the peer's certificate, which may name anything
+            // rustls describes the peer's certificate, which may contain any name
             (ErrorKind::InvalidData, Some(tls)) => {
                 format!("TLS: {}", Escaped::new(&tls.to_string()))
             }

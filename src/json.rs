@@ -219,7 +219,7 @@ impl Reader<'_> {
                 if !(0xd800..0xdc00).contains(&first) {
                     return char::from_u32(first).ok_or(JsonError);
                 }
-                // beyond the first plane: a pair of surrogates
+                // a pair of surrogates: a character beyond the first plane
                 if !self.take("\\u") {
                     return Err(JsonError);
                 }

@@ -29,7 +29,7 @@ pub mod report;
 pub mod server;
 pub mod service;
 pub mod stop;
-#[allow(unsafe_code)] // where all of it is
+#[allow(unsafe_code)] // the only module with unsafe code
 pub mod sys;
 pub mod text;
 pub mod trust;

@@ -24,7 +24,7 @@ fn least(groups: &str, mounts: &str, read: impl Fn(&Path) -> Option<String>) -> 
         let above = inside
             .ancestors()
             .take_while(|path| path.starts_with(&mount));
-        // "max" is no number; in a container the path may be the host's, so that only the mount point is there
+        // "max" means no limit; in a container the path may be the host's, and only the mount point exists
         let set = above.filter_map(|path| read(&path.join(file))?.trim().parse().ok());
         set.min()
     });
@@ -80,7 +80,7 @@ mod tests {
             limit(groups, mounts, &[(unit, "max\n"), (slice, "max\n")]),
             None
         );
-        // a container sees its own group as the root of all
+        // a container sees its own group as the root
         let root = "/sys/fs/cgroup/memory.max";
         assert_eq!(limit("0::/\n", mounts, &[(root, "1000\n")]), Some(1000));
     }

@@ -10,7 +10,7 @@ use super::flags::separate;
 /// Returns the positions of secrets in the arguments: the argument and the byte in it at which the secret begins.
 /// Argument 0 is the first after the program's name.
 fn secrets(arguments: &[String]) -> BTreeSet<(usize, usize)> {
-    // before it is known whose place is taken
+    // the mode is not known yet, so both are tried
     let personas = [CompatMode::Immuclient, CompatMode::Immugw].into_iter();
     let places = personas.flat_map(|compat_mode| separate(arguments, compat_mode).secrets);
     places.collect()
@@ -23,7 +23,7 @@ fn secrets(arguments: &[String]) -> BTreeSet<(usize, usize)> {
 /// on the command line is left.
 pub(super) fn hide_secrets(arguments: &[String]) {
     for (argument, offset) in secrets(arguments) {
-        // the program's own name comes first
+        // the first argument is the program's name
         let _ = overwrite(argument + 1, offset);
     }
 }
@@ -53,7 +53,7 @@ fn overwrite(argument: usize, offset: usize) -> Option<()> {
 /// Returns the address of the first argument, from field 48 of `/proc/self/stat` (proc_pid_stat(5)).
 fn start_of_arguments() -> Option<u64> {
     let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
-    // the second field is the program's name in brackets and may hold anything
+    // the second field is the program's name in brackets, which may contain any character
     let (_, fields) = stat.rsplit_once(") ")?;
     fields.split(' ').nth(48 - 3)?.parse().ok()
 }

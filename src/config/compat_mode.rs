@@ -82,7 +82,7 @@ impl Process {
         if let Some(text) = self.variable(&name) {
             take(text.to_owned(), Source::Variable(name))?;
         }
-        // flags of this place alone come later, and none of them takes this one for its value
+        // flags of one mode only are read later; none of them can take this flag as its value
         let line = flags::read(&self.arguments, CompatMode::default());
         let of = |given: &&Assignment| given.setting.flag == FLAG;
         if let Some(given) = line.given.iter().find(of) {
@@ -94,7 +94,7 @@ impl Process {
     /// Returns the port for metrics: that of the program in whose mode the auditor runs, or 0 for an instance.
     pub(super) fn monitoring_port(&self) -> Option<String> {
         if let Ok(Some(_)) = self.instance() {
-            return Some("0".to_owned()); // the one of the service without an instance is taken
+            return Some("0".to_owned()); // the service without an instance has the fixed port
         }
         let port = match self.compat_mode() {
             Ok(CompatMode::Immugw) => "9476",

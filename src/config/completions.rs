@@ -71,7 +71,7 @@ pub(super) fn zsh() -> String {
             Completion::Unknown => format!(":{}:", escaped(setting.argument)),
         };
         for name in names(setting) {
-            // "*": a flag may be given again
+            // "*" allows a flag that was given already
             let help = escaped(setting.help);
             script.push_str(&format!("  '*{name}[{help}]{value}' \\\n"));
         }

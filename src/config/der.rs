@@ -31,7 +31,7 @@ pub(super) fn of_certificate(der: &[u8]) -> Option<Vec<u8>> {
     let mut certificate = outside.sequence()?;
     outside.end()?;
     let mut signed = certificate.sequence()?;
-    certificate.sequence()?; // how it is signed
+    certificate.sequence()?; // signature algorithm
     certificate.take(BIT_STRING)?;
     certificate.end()?;
     signed.optional(FIRST); // version
@@ -83,7 +83,7 @@ fn of_rsa(der: &[u8]) -> Option<Public> {
     key.take(INTEGER)?;
     key.take(INTEGER)?;
     let both = from.get(..from.len().checked_sub(key.0.len())?)?;
-    key.take(INTEGER)?; // the private exponent
+    key.take(INTEGER)?; // private exponent
     Some(Public::Known(sequence_of(both)?))
 }
 
@@ -92,7 +92,7 @@ fn of_ec(der: &[u8]) -> Option<Public> {
     let mut key = Reader(der).sequence()?;
     key.take(INTEGER)?;
     key.take(OCTET_STRING)?;
-    key.optional(FIRST); // the curve
+    key.optional(FIRST); // curve
     match key.optional(SECOND) {
         Some(public) => Some(Public::Known(Reader(public).bits()?.to_vec())),
         None => Some(Public::Unknown),
@@ -129,7 +129,7 @@ impl<'a> Reader<'a> {
         }
         let (length, rest) = match length {
             0..=0x7f => (usize::from(*length), rest),
-            // more than four bytes are no length of a file that was read
+            // a longer length exceeds every file that was read
             0x81..=0x84 => {
                 let (bytes, rest) = rest.split_at_checked(usize::from(*length & 0x7f))?;
                 let number = |sum: usize, byte: &u8| (sum << 8) | usize::from(*byte);

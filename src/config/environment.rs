@@ -19,7 +19,7 @@ const OURS: &str = "IMMUAUDIT";
 /// Returns the assignments from the environment, weakest first. An empty variable counts as not set.
 pub(super) fn read(process: &Process, compat_mode: CompatMode) -> Vec<Assignment> {
     let own = settings().filter_map(|setting| Some((setting, setting.variable?.to_owned())));
-    // whose variables count is not for those variables to say
+    // the variables of a mode cannot select the mode
     let theirs = given_by_variable()
         .filter(|setting| setting.flag != compat_mode::FLAG && setting.is_known(compat_mode));
     let theirs = theirs.map(|setting| (setting, setting.variable_of(compat_mode.prefix())));
@@ -92,7 +92,7 @@ pub(super) fn credentials(process: &Process) -> Vec<Assignment> {
                 let kind = &table::find(named)?.kind;
                 (named, kind.is_secret() || kind.is_url())
             }
-            // a key that only a file may hold
+            // a key that only a file may contain
             None => (setting.flag, matches!(setting.kind, Kind::SecretFile(_))),
         };
         let path = Path::new(directory).join(named);

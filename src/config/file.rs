@@ -97,7 +97,7 @@ fn trusted_content(path: &Path) -> Result<Option<String>, String> {
             words::TAKE_OVER
         ));
     }
-    // what is no plain file is a pipe of this user's, or /dev/null
+    // a file of another type is a pipe of this user or /dev/null
     if found.is_file() && ours.open.mode() & OTHERS_WRITE != 0 {
         return Err(format!(
             "other users can write it: if the settings are yours, {}",
@@ -141,17 +141,17 @@ impl Files {
         let table = match DeTable::parse(text) {
             Ok(table) => table.into_inner(),
             Err(error) => {
-                // its Display would quote the line, and with it a password
+                // the error's Display would quote the line, which may contain a password
                 let source = source_of(error.span().map_or(0, |span| span.start));
                 let fault = error.message().to_owned();
                 return self.problems.push(SettingsError::BadToml { source, fault });
             }
         };
         let mut entries: Vec<_> = table.into_iter().collect();
-        entries.sort_by_key(|(key, _)| key.span().start); // as they stand in the file
+        entries.sort_by_key(|(key, _)| key.span().start); // in the order of the file
         for (key, value) in entries {
             let source = source_of(key.span().start);
-            // immuclient's reader takes keys of any case
+            // immuclient accepts keys in any case
             let name = key.get_ref().to_ascii_lowercase();
             let (value_ref, at) = (value.get_ref(), key.span().start);
             match name.as_str() {

@@ -65,7 +65,7 @@ pub(super) fn separate(arguments: &[String], compat_mode: CompatMode) -> Separat
         let (place, value) = if let Some(value) = attached {
             ((index, argument.len() - value.len()), Some(value))
         } else if setting.kind.is_switch() {
-            // a word that follows a switch is its value only where it can be nothing else
+            // the next word is the value of a switch only if it can be nothing else
             let value = rest.next_if(|(_, next)| matches!(*next, "true" | "false"));
             ((index, 0), Some(value.map_or("true", |(_, value)| value)))
         } else {
@@ -97,7 +97,7 @@ fn name(
         return (table::find_for(flag, command, compat_mode), value);
     }
     let mut letters = argument.chars();
-    let letter = letters.nth(1); // behind the dash
+    let letter = letters.nth(1); // after the dash
     let value = letters.as_str();
     let has_letter =
         |setting: &&Setting| letter.is_some() && setting.short_flag(compat_mode) == letter;
@@ -124,7 +124,7 @@ pub(super) fn read(arguments: &[String], compat_mode: CompatMode) -> Line {
     let mut given = Vec::new();
     for setting in &separated.given {
         let Ok(mut texts) = flags.values_from_os_str(setting.long, value) else {
-            continue; // the flag without a value is left over
+            continue; // a flag without a value is reported later
         };
         if !setting.collects() {
             texts = texts.pop().into_iter().collect();
@@ -161,7 +161,7 @@ fn value(argument: &OsStr) -> Result<String, &'static str> {
 
 /// Returns the problem that no setting has this name.
 fn unknown(argument: &str, compat_mode: CompatMode) -> SettingsError {
-    // what stands behind "=" may be a secret
+    // the text after "=" may be a secret
     let flag = argument.split('=').next().unwrap_or_default();
     let name = flag.trim_start_matches('-');
     if let Some(setting) = table::find_by_former_name(name) {

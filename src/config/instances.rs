@@ -125,7 +125,7 @@ pub(super) fn read(
     files
 }
 
-// their paths are those of Unix
+// the tests have Unix paths
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
@@ -181,13 +181,13 @@ mod tests {
         assert_eq!(settings.server.port, 2);
         assert_eq!(settings.audit.interval.as_secs(), 3600);
         assert_eq!(settings.audit.values.sample, 7);
-        // each instance has its own of these
+        // each instance has its own value of these
         let directory = Path::new("/var/lib/immuaudit.d/shop");
         assert_eq!(settings.trust.directory, directory);
         assert_eq!(settings.server.name, "127.0.0.1:2");
         assert_eq!(settings.monitoring.listen.unwrap().port, 0);
         assert_eq!(settings.instance.unwrap().name(), "shop");
-        // and a flag over both
+        // a flag overrides both files
         let flag = scene.settings(&["--instance=shop", "--immudb-port", "3"]);
         assert_eq!(flag.server.port, 3);
     }

@@ -125,7 +125,7 @@ impl Kind {
                 url::secret_from(value).into_iter().chain(key).min()
             }
             _ if self.is_url() => url::secret_from(value),
-            // the wrong half of a key, or a key in the place of its file
+            // a private key by mistake, instead of a public key or a file
             Kind::VerifierKeys(_) | Kind::SecretFile(_) => value.find(PRIVATE),
             _ => None,
         }

@@ -53,7 +53,7 @@ pub struct Run {
 pub fn load(process: &Process) -> Result<Invocation, SettingsErrors> {
     let line = flags::read(&process.arguments, process.compat_mode()?);
     if !line.problems.is_empty() {
-        return Err(SettingsErrors(line.problems)); // words beside them may be values of a mistyped flag
+        return Err(SettingsErrors(line.problems)); // further words may be values of a mistyped flag
     }
     let raw = apply(&line.given)?;
     let mut words = line.words.into_iter();
@@ -266,7 +266,7 @@ fn layers(process: &Process, flags: &[Assignment], task: Task) -> Result<Run, Se
         mut warnings,
     } = gather(process, flags)?;
     if !signs(&task) {
-        raw.signing_key = None; // a key that cannot be read is in the way of nothing else
+        raw.signing_key = None; // an unreadable key must not stop a command that signs nothing
     }
     in_place(&raw, &effective, &task)?;
     let settings = resolve(&raw, &mut warnings).map_err(SettingsErrors)?;

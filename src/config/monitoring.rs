@@ -87,7 +87,7 @@ fn exec(given: &SourcedPath) -> Result<Vec<String>, SettingsError> {
 fn distrust(path: &Path, program: &Path) -> Option<String> {
     let real = std::fs::canonicalize(path).ok();
     let here = std::env::current_dir().ok();
-    // one that is no plain file could keep whoever opens it waiting
+    // opening another type of file, such as a pipe, could block
     let plain = std::fs::metadata(path).is_ok_and(|found| found.is_file());
     let file = plain.then(|| File::open(path).ok()).flatten();
     let holding = file.as_ref().and_then(|file| sys::holding_of(file).ok());

@@ -11,7 +11,7 @@ pub(super) fn nearest(
     candidates: impl Iterator<Item = &'static str>,
 ) -> Option<&'static str> {
     let name = name.to_lowercase();
-    // a part that was left out ("--address") is a lesser mistake than many wrong letters
+    // an omitted part ("--address") counts as fewer mistakes than many wrong letters
     let measured = candidates.map(|candidate| {
         let part = name.len() > 2 && candidate.contains(name.as_str());
         let mistakes = if part { 2 } else { distance(&name, candidate) };

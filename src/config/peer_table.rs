@@ -156,7 +156,7 @@ impl PeerTable {
             }
             "username" => {
                 let username = value::text(text).map_err(|wanted| wrong(wanted, None))?;
-                // RFC 7617 §2: a colon ends the user
+                // RFC 7617 §2: a colon ends the user name
                 if username.is_empty() || username.contains(':') {
                     let wanted = "a user without a colon".to_owned();
                     return Err(wrong(wanted, Some(username)));

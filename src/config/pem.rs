@@ -219,7 +219,7 @@ mod tests {
     #[test]
     fn a_key_that_is_not_the_certificates_is_told() {
         assert_eq!(is_key_of(KEY, CERTIFICATE), Ok(()));
-        // one bit of the public key in it
+        // differs in one bit of the public key
         let tail = "jqx+VQfR";
         let other = KEY.replace(tail, "Aqx+VQfR");
         assert!(is_key_of(&other, CERTIFICATE).is_err());

@@ -74,7 +74,7 @@ impl Process {
 
     /// Returns the directory for trusted states. It is never a temporary directory, because the states would be lost.
     pub(super) fn state_directory(&self) -> Option<String> {
-        // systemd separates several by colons
+        // systemd separates several directories by colons
         let service = self
             .variable("STATE_DIRECTORY")
             .and_then(|list| list.split(':').next());

@@ -166,7 +166,7 @@ fn read(text: &str, source: &Source) -> Result<Proxy, String> {
         (false, "http") => format!("http://{authority}:{PORT}"),
         _ => format!("{scheme}://{authority}"),
     };
-    // the parser that is asked again when it is used
+    // the parser that reads the URL again when the proxy is used
     ureq::Proxy::new(&url).map_err(|_| wanted())?;
     Ok(Proxy {
         url,
@@ -230,7 +230,7 @@ mod tests {
         proxy.map(|proxy| proxy.expose().to_owned())
     }
 
-    #[cfg(unix)] // elsewhere the case of a variable counts for nothing
+    #[cfg(unix)] // elsewhere the names of variables ignore case
     #[test]
     fn the_environment_decides_as_it_does_for_curl() {
         let (http, https) = ("http://h.example/", "https://h.example/");

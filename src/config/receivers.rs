@@ -211,14 +211,14 @@ fn signing(
     let Some(secret) = secret(given, warnings)? else {
         return Ok(None);
     };
-    // no key ends with a blank, and an editor leaves one without showing it
+    // no key ends with a blank, but editors do not show one
     let key = SigningKey::read(secret.expose().trim_end());
     match (key, given) {
         (Ok(key), _) => Ok(Some(key)),
         (Err(wanted), Some(Password::File(given))) => {
             Err(given.problem(&format!("expected {wanted}")))
         }
-        (Err(_), _) => Ok(None), // was refused when it was read
+        (Err(_), _) => Ok(None), // refused when it was read
     }
 }
 

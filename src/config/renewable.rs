@@ -73,7 +73,7 @@ impl TransportFiles {
     /// Mutual TLS, and a file is not named.
     pub(super) fn of(raw: &RawSettings) -> Result<Option<TransportFiles>, Vec<SettingsError>> {
         if !raw.mtls {
-            // a file of --mtls is not opened
+            // the other files need --mtls
             let files = raw.tls_ca.clone().map(|roots| Files::Tls {
                 roots,
                 server_name: raw.servername.clone(),
@@ -98,7 +98,7 @@ impl TransportFiles {
                 })))
             }
             (certificate, key, authorities) => {
-                // the faults of the named files are reported too
+                // problems of the given files are reported too
                 let named = [
                     certificate.map(|given| (given, Holds::Certificates)),
                     key.map(|given| (given, Holds::PrivateKey)),

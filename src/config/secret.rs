@@ -38,7 +38,7 @@ impl Drop for Secret {
     fn drop(&mut self) {
         let mut bytes = std::mem::take(&mut self.0).into_bytes();
         bytes.fill(0);
-        black_box(&bytes); // or the compiler may leave the writing out
+        black_box(&bytes); // otherwise the compiler may remove the write
     }
 }
 

@@ -62,7 +62,7 @@ pub(super) fn load(
             return Err(SettingsError::FlagNeedsWord { flag, needs }.into());
         }
     }
-    // the service reads this file and no other, an instance the common file too
+    // the service reads only this file; an instance also reads the common file
     let compat_mode = process.compat_mode()?;
     let environment = environment::read(process, compat_mode);
     let instance = process.instance()?;
@@ -192,7 +192,7 @@ fn parameter(process: &Process, given: &Assignment) -> Option<Parameter> {
             let set = setting
                 .kind
                 .set(&mut raw, setting.flag, &given.source, &given.texts);
-            set.ok()? // what is wrong was told when it was read
+            set.ok()? // the problem was reported when the setting was read
         }
     };
     Some(Parameter {

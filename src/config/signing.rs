@@ -67,7 +67,7 @@ impl fmt::Debug for SigningKey {
 impl Drop for SigningKey {
     fn drop(&mut self) {
         self.0.fill(0);
-        black_box(&self.0); // or the compiler may leave the writing out
+        black_box(&self.0); // otherwise the compiler may remove the write
     }
 }
 

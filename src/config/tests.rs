@@ -1,7 +1,7 @@
 //! Every setting of the table through every layer, so that new settings are covered.
 
 mod lines;
-#[cfg(unix)] // the page has the paths of Unix
+#[cfg(unix)] // the page has Unix paths
 mod reference;
 
 use std::fs;
@@ -220,7 +220,7 @@ fn every_setting_refuses_a_toml_value_of_another_type_with_file_and_line() {
 fn no_two_settings_share_a_name_a_letter_or_a_variable() {
     for (index, setting) in TABLE.iter().enumerate() {
         for other in &TABLE[index + 1..] {
-            // two verbs may mean different things by one flag
+            // two commands may have different flags of the same name
             if setting.flag == other.flag {
                 let unused = setting.origin.is_unused();
                 assert!((unused || setting.command().is_some()) && other.command().is_some());

@@ -131,7 +131,7 @@ fn names_a_host(uri: &Uri) -> bool {
         return false;
     };
     let host = authority.host();
-    // behind a port that is no number, the request would go to the scheme's own port
+    // if the port is not a number, the request would go to the default port of the scheme
     let port = authority.as_str() == host || authority.port_u16().is_some();
     let scheme = matches!(uri.scheme_str(), Some("http" | "https"));
     scheme && port && !host.is_empty() && !authority.as_str().contains('@')

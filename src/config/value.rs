@@ -193,7 +193,7 @@ pub(super) fn host(text: &str) -> Result<String, Wanted> {
         .strip_prefix('[')
         .and_then(|rest| rest.strip_suffix(']'));
     let bare = inside.unwrap_or(text);
-    // behind % stands the interface of a link-local address (RFC 4007 §11)
+    // after % comes the interface of a link-local address (RFC 4007 §11)
     let number = bare.split('%').next().unwrap_or_default();
     let is_number = number.parse::<Ipv6Addr>().is_ok();
     let of_name = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');

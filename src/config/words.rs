@@ -51,7 +51,7 @@ fn against_what(text: &str) -> Result<CompareTarget, SettingsError> {
             rest.strip_prefix(':')
                 .or((!rest.is_empty()).then_some(rest)),
         ),
-        None if text.matches(':').count() > 1 => (text, None), // an IPv6 address alone
+        None if text.matches(':').count() > 1 => (text, None), // an IPv6 address without a port
         None => text
             .split_once(':')
             .map_or((text, None), |(address, port)| (address, Some(port))),
@@ -192,7 +192,7 @@ pub(super) fn key(raw: &RawSettings, words: Vec<String>) -> Result<KeyTask, Sett
     let given = Some(raw.key_name.as_str()).filter(|name| !name.is_empty());
     match (words.next().as_deref(), words.next(), given) {
         (Some("new"), Some(file), Some(given)) => {
-            // keys are listed with commas between them, and people read their names
+            // key names are printed with commas between them, and people read them
             let is_plain = |name: &&str| {
                 let is_plain = |c: char| matches!(c, '!'..='~') && c != ',';
                 name.len() <= MAX_KEY_NAME && name.chars().all(is_plain)

@@ -120,7 +120,7 @@ impl Meant {
             0 | 1 if switch => return self.give(setting, "true", vec![long]),
             2 if switch => return self.give(setting, "false", vec![short, "false".to_owned()]),
             3 | 4 if !switch => vec![short, value.to_owned()],
-            // in what follows a letter, a "=" stands between the two
+            // directly after a letter, a leading "=" would not belong to the value
             5 if letter.is_some() && !switch && !value.is_empty() && !value.starts_with('=') => {
                 vec![format!("{short}{value}")]
             }
@@ -149,7 +149,7 @@ impl Meant {
         }
         texts.push(value.to_owned());
         self.given.push((setting, texts));
-        // none of the values is a URL, so it may be a token from its first byte on
+        // no value is a URL, so all of it may be a token
         let is_token = setting.kind.is_url() && !value.is_empty();
         if setting.kind.is_secret() || is_token {
             self.secrets.push(value.to_owned());
