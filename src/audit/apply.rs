@@ -154,7 +154,7 @@ impl Auditor {
         (trusted.uuid != trust::kept_identity(Some(now.as_str()))).then(|| now.clone())
     }
 
-    /// Names that the identity at a first use is already filed under.
+    /// Returns a warning for each other label under which the identity of a first use is already stored.
     fn known_elsewhere(&self) -> Vec<Warning> {
         let Some(identity) = self.server.identity() else {
             return Vec::new();

@@ -15,35 +15,35 @@ use crate::random::Random;
 use crate::server::Server;
 use crate::trust::{self, Store};
 
-/// Audits one server.
+/// The auditor of one server.
 pub struct Auditor {
     pub(super) server: Server,
     pub(super) store: Store,
     pub(super) policy: Policy,
     /// The random numbers for samples.
     pub(super) random: Random,
-    /// Everything that is remembered of single databases.
+    /// The records of single databases.
     pub(super) databases: Databases,
     /// The shortest time limit of a cycle.
     pub(super) shortest_cycle: Duration,
     /// The time at which this run began, by both clocks.
     pub(super) started: Timestamp,
     pub(super) started_at: Instant,
-    /// Cycles begun.
+    /// The number of cycles that have begun.
     pub(super) cycles: u64,
-    /// Databases with files in the store, as last listed, in order.
+    /// The databases with files in the store, as last listed, in order.
     pub(super) known: Vec<String>,
     /// Whether the list of databases may be used for several cycles.
     pub(super) keeps_list: bool,
-    /// The list that the next cycle may go by.
+    /// The list that the next cycle may use.
     pub(super) kept_list: Option<KeptList>,
-    /// The state's shape over all databases: a newer one is never left again.
+    /// The shape of the server's states. After a newer shape, no older one is accepted.
     pub(super) shape: Option<StateShape>,
     /// The database that the last cycle began with.
     pub(super) first: Option<String>,
-    /// The last listed database without a trusted state that had its turn, if not all of them had theirs.
+    /// The untrusted database that was checked last; `None` if all of them were checked.
     pub(super) last_untrusted: Option<String>,
-    /// The number of databases with open alarms that never had a trusted state, once this cycle needed it.
+    /// The number of databases with open alarms that never had a trusted state; `None` until a cycle needs it.
     pub(super) strangers_with_alarms: Option<usize>,
     /// The database whose sweep was continued last.
     pub(super) swept_last: Option<String>,
@@ -51,7 +51,7 @@ pub struct Auditor {
     pub(super) mirrored_last: Option<String>,
     /// The time that this cycle has left to find rewritten transactions.
     pub(super) locating: Duration,
-    /// Bytes that all mirrors may take; `None` if there is no mirror.
+    /// The limit of all mirrors together, in bytes; `None` if there is no mirror.
     pub(super) mirror_most: Option<u64>,
     /// The outcomes that were last stored.
     pub(super) outcomes_written: Written,
@@ -214,7 +214,7 @@ impl Auditor {
     }
 }
 
-/// A cycle may take as long as an interval, but no less than this.
+/// The shortest time limit of a cycle, whose limit is otherwise the interval.
 pub(super) const MIN_OVERDUE_TIME: Duration = Duration::from_secs(60);
 
 /// The longest time that a cycle spends on finding rewritten transactions.

@@ -1,28 +1,29 @@
-//! The time of a cycle, and the share of each piece of work. The deadline of a call is the earliest of its own, its
-//! piece of work's, and those of all work that the piece is part of.
+//! The time of a cycle, and the share of each piece of work. A call ends at the earliest of several deadlines: its
+//! own, that of its piece of work, and those of the work around that piece.
 
 use std::time::{Duration, Instant};
 
 use super::auditor::Auditor;
 
-/// The shortest time to begin with a database, and for untrusted databases: enough for one or two calls.
+/// The shortest time for a check, and for all untrusted databases: enough for one or two calls.
 const MIN_TIME: Duration = Duration::from_secs(1);
-/// The number of shortest times in a cycle at least, which shortens them if cycles are short.
+/// The least number of shortest times in a cycle; in short cycles, the shortest time is shorter.
 const MIN_TIMES_PER_CYCLE: u32 = 8;
-/// The list of databases has this part of a cycle at most: the trusted ones are checked without it as well.
+/// The list of databases may take one part in this number of a cycle. Trusted databases are also checked without it.
 const LIST_PART: u32 = 4;
-/// States have these quarters of the time of their databases at most, so that values always have some.
+/// States may take this many quarters of the time of their databases, so that values always have some time.
 const STATES_QUARTERS: u32 = 3;
-/// Databases that were slow have this part of the time that the others took, at least.
+/// Slow databases have at least one part in this number of the time that the others took.
 const SLOW_PART: u32 = 8;
-/// The longest time that a call may take past the end of its budget when values are read. Without it the last call of each database would be cut short, and so the connection.
+/// The longest time that a call may take past the end of its budget when values are read. Without it, the last call
+/// of each database would be interrupted, and the connection with it.
 pub(super) const MAX_CALL_OVERRUN: Duration = Duration::from_millis(400);
 
 /// The time of one cycle.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Budget {
     begin: Instant,
-    /// From the begin of a cycle to the begin of the next one.
+    /// The time from the begin of a cycle to the begin of the next one.
     interval: Duration,
     /// The longest time of the cycle: an interval, and at least a minute.
     allowed: Duration,
@@ -31,9 +32,9 @@ pub(super) struct Budget {
 /// The time of some databases.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Window {
-    /// States are checked until then.
+    /// The end of the time for checking states.
     pub states: Instant,
-    /// Values are read until then.
+    /// The end of the time for reading values.
     pub values: Instant,
     /// The time that one database has while others wait: a check that takes longer is slow.
     pub share: Duration,
@@ -49,12 +50,12 @@ impl Budget {
         }
     }
 
-    /// Returns until when the list of databases is waited for.
+    /// Returns the end of the time for the list of databases.
     pub fn list(&self) -> Instant {
         self.begin + self.allowed / LIST_PART
     }
 
-    /// Returns the least time for a check to begin with.
+    /// Returns the shortest time with which a check may begin.
     pub fn moment(&self) -> Duration {
         MIN_TIME.min(self.allowed / MIN_TIMES_PER_CYCLE)
     }

@@ -1,4 +1,4 @@
-//! Recorded exchanges for evidence: bytes that do not fit into evidence are not held in memory either.
+//! Converts recorded exchanges to evidence. Bytes that do not fit into evidence are not held in memory either.
 
 use crate::server::{Exchange, MAX_REPLY, MAX_TRANSCRIPT, Shortened, Transcript};
 use crate::trust::{self, Answer, Limits};

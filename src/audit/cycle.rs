@@ -1,4 +1,4 @@
-//! The result of a cycle: the outcomes of all databases, and the faults that concern none of them alone.
+//! The result of a cycle: the outcomes of all databases, and the errors that do not belong to a single database.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -16,7 +16,7 @@ use crate::trust::StoreError;
 /// The result of one cycle.
 #[derive(Debug)]
 pub struct Cycle {
-    /// One for each database audited or known; of the untrusted databases among them only the first ones.
+    /// The outcomes of all audited and known databases, but only of the first untrusted ones.
     pub outcomes: Vec<Outcome>,
     /// The untrusted databases, including those with an outcome.
     pub untrusted: UntrustedDatabases,

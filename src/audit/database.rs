@@ -1,5 +1,5 @@
-//! The record of one database: the auditor's memory of it between two cycles. There is one map of records, and one
-//! place that prunes it.
+//! The record of one database: the auditor's memory of the database between two cycles. All records are in one map,
+//! and only this file removes any.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
@@ -58,21 +58,21 @@ pub(super) struct Database {
     pub unmirrored: Option<String>,
     /// The results of comparing the checkpoints of each peer.
     pub peers: BTreeMap<KeyName, Box<Relation>>, // boxed: a map node has eleven slots, but there are few peers
-    /// The states that were trusted last, for words of peers.
+    /// The states that were trusted last, to compare the checkpoints of peers with them.
     pub recent: Recent,
 }
 
 /// The cycles in which a database last had its turns; 0 if there was none.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Turn {
-    /// Its state was checked.
+    /// The cycle in which the state was last checked.
     pub checked: u64,
-    /// There was time to read values.
+    /// The last cycle that had time to read values.
     pub read: u64,
 }
 
 impl Database {
-    /// Returns a record without memories; the age counts from now on.
+    /// Creates an empty record, whose age counts from now on.
     fn new(now: Instant) -> Database {
         Database {
             age: OverdueTracker::new(now),
@@ -138,12 +138,12 @@ impl Database {
 #[derive(Debug)]
 pub(super) struct Databases {
     records: BTreeMap<String, Database>,
-    /// A record's age counts from its first mention.
+    /// The clock for the age of new records.
     clock: Clock,
 }
 
 impl Databases {
-    /// Returns no records.
+    /// Creates an empty map.
     pub fn new(clock: Clock) -> Databases {
         Databases {
             records: BTreeMap::new(),
@@ -156,7 +156,7 @@ impl Databases {
         self.records.get(name)
     }
 
-    /// Returns a database's record; it begins at the first mention.
+    /// Returns a database's record; creates it if there is none.
     pub fn of(&mut self, name: &str) -> &mut Database {
         self.records
             .entry(name.to_owned())

@@ -1,24 +1,24 @@
-//! The list of databases, which is reused for some cycles that follow each other fast and find nothing. A request for
-//! it takes as long as one for a state.
+//! The stored list of databases, which several fast cycles use while they find nothing. A request for the list takes
+//! as long as one for a state.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use crate::audit::check::listing::Listing;
 
-/// The number of further cycles that use one list. A new database is noticed after as many intervals and one more,
-/// and so is a database that is no longer listed.
+/// The number of further cycles that use one list. A new or missing database is therefore noticed after at most one
+/// interval more than this number.
 const MAX_CYCLES: u32 = 9;
-/// The age up to which a list is used: with an interval of as much or more, each cycle requests a list.
+/// The age at which a list is no longer used. With an interval of this or more, each cycle requests a list.
 const MAX_AGE: Duration = Duration::from_secs(10);
 
-/// A list that names all that is known and nothing else.
+/// A list that has exactly the known databases.
 #[derive(Debug)]
 pub(super) struct KeptList {
     names: Vec<String>,
     known: BTreeSet<String>,
     asked: Instant,
-    /// Cycles that went by it.
+    /// The number of further cycles that have used the list.
     cycles: u32,
 }
 

@@ -24,9 +24,9 @@ pub struct Located {
     pub present: ServerView,
     /// The number of transactions in the mirror.
     pub mirrored: Option<u64>,
-    /// Alarms that wait for the operator.
+    /// The open alarms.
     pub alarms: Vec<Alarm>,
-    /// Calls to the server that it took.
+    /// The number of calls to the server.
     pub calls: u64,
 }
 
@@ -51,27 +51,27 @@ pub enum ServerView {
     NotShown(ServerError),
     /// The database has no trusted state, so nothing can be located.
     NothingTrusted,
-    /// The auditor's own files.
+    /// The auditor's own files cannot be read.
     Local(StoreError),
 }
 
 /// Whether a database is on the server's list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Listed {
-    /// It is.
+    /// The database is on the list.
     Yes,
-    /// It is not, but it opens.
+    /// The database is not on the list, but the server opens it.
     Hidden,
-    /// There was no list.
+    /// The server sent no list.
     Unknown,
 }
 
-/// Everything that was trusted, and is not there any more.
+/// The trusted history of a database that has lost all of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lost {
     /// The first state of the trusted line.
     pub oldest: Checkpoint,
-    /// The last one.
+    /// The last state of the trusted line.
     pub newest: Checkpoint,
 }
 
@@ -102,7 +102,8 @@ impl Located {
 
 /// The longest search for a rewritten transaction when an alarm is raised.
 const MAX_LOCATE_TIME_AT_ALARM: Duration = Duration::from_secs(2);
-/// The total bytes of mirrors that are opened, and so read, when an alarm is raised. A mirror that is open already costs nothing.
+/// The limit of the mirrors that are opened, and so read, when an alarm is raised, in bytes. A mirror that is already
+/// open does not count.
 const MAX_MIRROR_BYTES_AT_ALARM: u64 = 64 << 20;
 /// The number of transactions that are fetched one by one for a single proof of an old server when an alarm is raised.
 const MAX_RANGE_AT_ALARM: u64 = 32;

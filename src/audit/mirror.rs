@@ -1,7 +1,7 @@
 //! `--audit-keep-hashes`: the hash of every transaction up to the trusted one, stored when it is proven.
 //!
-//! Headers are added only if each follows on the hash before it, and if the last one is the trusted state or proven
-//! against it.
+//! Headers are added only if each one chains to the hash before it, and if the last one is the trusted state or is
+//! proven against it.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -24,19 +24,19 @@ const MAX_CALL_OVERRUN: Duration = Duration::from_millis(400);
 pub enum Unmirrored {
     /// The mirrors of all databases have reached their limit.
     Full {
-        /// Bytes.
+        /// The limit in bytes.
         most: u64,
     },
     /// The server did not respond.
     Failure(ServerError),
     /// The server's headers do not lead from the stored hashes to the trusted state.
     NotProven {
-        /// From this transaction on.
+        /// The first transaction that is not proven.
         tx: u64,
         /// The reason.
         why: String,
     },
-    /// The auditor's own files.
+    /// The auditor's own files cannot be read or written.
     Local(StoreError),
     /// The program is asked to end.
     Stopped,

@@ -1,10 +1,12 @@
 //! The audit: one cycle over all databases of a server, each with exactly one verdict.
 //!
 //! The result of a check is stored before it is reported: a trusted state first, then an alarm.
-//! Reading order: `schedule` (all databases), `kept_list` (their list) and `budget` (their time), `round` (groups of
-//! them), `turn` (one of them), `database` (its record), `check` (its state against the trusted one), `apply`,
-//! `report_outcome` and `persist` (the consequences), `values` (reading values), `verdict` and `outcome`. `locate`
-//! and `diff` serve the operator.
+//!
+//! Reading order of a cycle: `auditor` (the auditor and its memory), `schedule` (all databases), `kept_list` (their
+//! list), `budget` (their time), `round` (groups of them), `turn` (one of them), `check` (its state against the
+//! trusted state), `peers` (other auditors' checkpoints), `values` (reading values). Then the consequences: `apply`,
+//! `report_outcome`, `persist`. The results are `verdict`, `outcome` and `cycle`. `locate`, `diff` and `recheck`
+//! serve the operator.
 
 #![forbid(unsafe_code)]
 

@@ -41,12 +41,12 @@ pub enum Warning {
         /// The number of them that had been read whole before.
         dropped: u64,
     },
-    /// There was not time to read the whole sample of this cycle.
+    /// There was no time to read the whole sample of this cycle.
     SampleCut {
         /// The number of its transactions that were not read.
         transactions: u64,
     },
-    /// New transactions are not read yet, though all new ones are to be.
+    /// New transactions are not read yet, although all new ones are due.
     Behind {
         /// The number of these transactions.
         transactions: u64,
@@ -102,7 +102,7 @@ impl fmt::Display for Warning {
     }
 }
 
-/// Not proven in time, whatever the excuse.
+/// A check or a reading that has been missing for too long, for whatever reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Overdue {
     /// Not proven for three intervals; the time since.
@@ -118,7 +118,7 @@ pub enum Overdue {
         /// The time since.
         time: Duration,
     },
-    /// For three intervals there was not enough time for the whole sample; the time since.
+    /// There was no time for the whole sample for three intervals; the time since.
     Cut(Duration),
     /// The sweep takes more than twice the time that `--audit-sweep` gives it; the time since the last
     /// one ended.
@@ -131,7 +131,7 @@ pub enum Overdue {
         confirmed: usize,
         /// The required number.
         required: usize,
-        /// The time since as many did.
+        /// The time since enough peers confirmed.
         time: Duration,
     },
 }

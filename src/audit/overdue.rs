@@ -1,6 +1,6 @@
-//! Ages: the time since a database was proven, and the time since an event by the wall clock.
+//! Ages: the time since a database was last proven, and the time since an event that the wall clock recorded.
 //!
-//! Ages are measured by the monotonic clock. The wall clock only carries them over a restart.
+//! Ages are measured by the monotonic clock. The wall clock is only used for ages from before a restart.
 
 use std::time::{Duration, Instant};
 
@@ -34,12 +34,12 @@ impl EarlierInstant {
 }
 
 impl OverdueTracker {
-    /// Returns an age that counts from now on.
+    /// Creates a tracker whose times count from now on.
     pub fn new(now: Instant) -> OverdueTracker {
         OverdueTracker::ago(now, Duration::ZERO, Duration::ZERO)
     }
 
-    /// Returns the age of a database that was last proven and last grew so long ago.
+    /// Creates the tracker of a database that was last proven and last grew these durations ago.
     pub fn ago(now: Instant, proven: Duration, grown: Duration) -> OverdueTracker {
         let ago = |earlier| EarlierInstant { at: now, earlier };
         OverdueTracker {
@@ -59,8 +59,8 @@ impl OverdueTracker {
         }
     }
 
-    /// Returns whether it is overdue: unproven for three `interval`s, or for longer than `growth` without a new
-    /// transaction.
+    /// Returns [`Overdue::Unproven`] after three intervals without a proof, and [`Overdue::Frozen`] after a longer time
+    /// than `growth` without a new transaction.
     pub fn overdue(
         &self,
         now: Instant,

@@ -10,9 +10,9 @@ use crate::wire::Entries;
 /// The result of requesting the transaction of another auditor's state.
 #[derive(Debug)]
 pub enum Beside {
-    /// It has this hash, and is proven to be in the history of the trusted state, or to continue it.
+    /// The server's transaction has this hash, and is proven to be in the history of the trusted state or to extend it.
     Proven(Digest),
-    /// It is the other auditor's state, and the proof between it and the trusted one is refused as one of two histories.
+    /// The server's transaction is the other auditor's state, and the proof between this state and the trusted one fails.
     Contradicts(Reason),
     /// Nothing is proven.
     Unknown(Reason),

@@ -9,8 +9,8 @@ use crate::ledger::{ClaimedState, State, StateShape, decode_base64};
 use crate::text::Escaped;
 use crate::wire::{self, Malformed};
 
-/// The name of such a file, in a folder named after the server's identity; a client library's
-/// ends in `-IDENTITY`.
+/// The name of a state file, in a folder named after the server's identity. The name of a client library's file
+/// ends with `-IDENTITY`.
 const NAME: &str = ".state";
 /// The longest file that is read, in bytes.
 const MAX_FILE_BYTES: u64 = 16 << 20;
@@ -33,21 +33,21 @@ pub struct StateFile {
 pub struct ImportedState {
     /// The database.
     pub database: String,
-    /// Its state, as the server sent it then.
+    /// The state, as the server sent it to the other auditor.
     pub claimed: ClaimedState,
 }
 
 /// The error of reading state files.
 #[derive(Debug)]
 pub enum StateFileError {
-    /// The system refuses.
+    /// The system refuses access.
     Unreadable {
-        /// File or folder.
+        /// The file or folder.
         path: PathBuf,
         /// The reason.
         fault: String,
     },
-    /// A line that is no trusted state.
+    /// A line is not a trusted state.
     Line {
         /// The file.
         path: PathBuf,
@@ -56,7 +56,7 @@ pub enum StateFileError {
         /// The error of this line.
         fault: StateLineError,
     },
-    /// No such file in the folder.
+    /// The folder has no state file.
     Nothing {
         /// The folder.
         path: PathBuf,
@@ -66,9 +66,9 @@ pub enum StateFileError {
 /// The error of one line of a state file.
 #[derive(Debug)]
 pub enum StateLineError {
-    /// It is not `NAME:BASE64`.
+    /// The line is not `NAME:BASE64`.
     Form,
-    /// The message in it.
+    /// The message in the line is malformed.
     Message(Malformed),
     /// The message is of another database.
     OtherDatabase(Escaped),
@@ -230,7 +230,7 @@ fn unreadable(path: &Path, error: &std::io::Error) -> StateFileError {
 mod tests {
     use super::*;
 
-    /// As a real immuclient 1.11.1 wrote it, of a server of its own.
+    /// A file that immuclient 1.11.1 wrote.
     const REAL: &str = "defaultdb:CglkZWZhdWx0ZGIQFBogqcXnGLlgwYzDsBxQeEYrEr/x69Q/Ci5uk8FrNzVkZiEoFDIgqcXnGLlgwYzDsBxQeEYrEr/x69Q/Ci5uk8FrNzVkZiE=";
 
     #[test]

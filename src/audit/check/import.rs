@@ -1,5 +1,5 @@
-//! Importing another auditor's trusted states. A state is imported only if the running server proves that its history
-//! has it, and never replaces a trusted state.
+//! Importing another auditor's trusted states. A state is imported only if the running server proves that the state
+//! is in its history. An imported state never replaces a trusted state.
 
 use crate::audit::auditor::Auditor;
 use crate::audit::check::immuclient_states::ImportedState;
@@ -15,28 +15,28 @@ use crate::trust::{ImportBasis, ObservedState, StoreError, Tampering, TrustedSta
 /// The result of importing one state.
 #[derive(Debug)]
 pub enum Import {
-    /// It is trusted now.
+    /// The imported state is now trusted.
     Taken(TrustedState),
-    /// It is already the trusted state.
+    /// The imported state is already trusted.
     Known,
-    /// It is proven to be an ancestor of the trusted state, which stays.
+    /// The imported state is proven to be an ancestor of the trusted state, which stays.
     Ancestor {
         /// The trusted state.
         trusted: State,
     },
-    /// It is proven to extend the trusted state, which stays: the next audit reaches it by itself.
+    /// The imported state is proven to extend the trusted state, which stays. The next audit reaches the newer state.
     Descendant {
         /// The trusted state.
         trusted: State,
     },
-    /// The server did not prove it.
+    /// The server did not prove the imported state.
     Refused {
         /// The verdict of the missing proof.
         verdict: Verdict,
         /// The reason.
         reason: Reason,
     },
-    /// The server does not have it, and an alarm was requested.
+    /// The server's history does not have the imported state, and an alarm was requested.
     Raised(Box<Outcome>),
 }
 
@@ -45,7 +45,7 @@ pub enum Import {
 pub enum OnRefusal {
     /// Reports the state: a wrong folder is the more likely cause.
     Tell,
-    /// It becomes an alarm, with its evidence.
+    /// Raises an alarm with evidence.
     Alarm,
 }
 

@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use crate::text::Escaped;
 use crate::wire::Names;
 
-/// Databases known and taken from one list at most: a server that lists more is not believed, and
-/// one that lists others each time fills no disk.
+/// The limit of known and new databases together. So a server cannot fill the disk with a long list, or with new names
+/// in every list.
 pub const MAX_DATABASES: usize = 10_000;
 
-/// Bytes that a database's name has at most.
+/// The longest name of a database, in bytes.
 const MAX_NAME: usize = 128;
 
-/// A list of names, sorted out.
+/// The server's list, divided by what a cycle does with each name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Listing {
     /// Selected databases in the server's order, each once.

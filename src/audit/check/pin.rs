@@ -1,4 +1,4 @@
-//! States that the operator pins: each is compared with the server's state until it is proven.
+//! States that the operator pins. Each is compared with the server's state until the pin is proven.
 
 use std::cmp::Ordering;
 
@@ -12,7 +12,7 @@ use crate::ledger::State;
 use crate::trust::{Tampering, TrustOrigin, TrustedState};
 
 impl Auditor {
-    /// Adds the pins to the result of a database's check; the worse one counts. A pin is only compared with a state
+    /// Adds the pins to the result of a database's check; the worst result counts. A pin is only compared with a state
     /// that is proven. Returns `None` if the program is asked to end.
     pub(in crate::audit) fn with_pins(
         &mut self,

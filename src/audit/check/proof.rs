@@ -1,5 +1,5 @@
-//! Proving a pair of states: the dual proof, the parts that old servers leave out, and the excuses, which count only
-//! with their own proof (protocol.md §4).
+//! Verifies that one state extends another: by the dual proof, the parts that old servers leave out, and the excuses,
+//! which count only with their own proof (protocol.md §4).
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -13,9 +13,9 @@ use crate::wire::{Entries, Tx, VerifiableTx};
 /// The result of checking whether one state extends another.
 #[derive(Debug)]
 pub enum ExtensionResult {
-    /// The newer extends the older.
+    /// The newer state extends the older one.
     Extends(Proven),
-    /// It does not, or this is not known.
+    /// The newer state does not extend the older one, or this is not known.
     NotExtended(Verdict, Reason),
     /// The server reports that it has not reached the state.
     ServerBehind,
@@ -44,8 +44,7 @@ impl ExtensionResult {
     }
 }
 
-/// The number of terms in an audit path at most, because no tree has more levels. Parts are collected until they are
-/// complete.
+/// The limit of terms in an audit path, because no tree has more levels. Parts are collected until they are complete.
 const MAX_PATH: u64 = 64;
 
 /// Checks whether `target` extends `source` (of a smaller id). Fetches one proof, and up to `range` of the parts that
@@ -75,7 +74,7 @@ pub enum Membership {
     Proven(Tx),
     /// The call itself failed.
     Failed(ServerError),
-    /// Its place is not proven.
+    /// The place of the transaction is not proven.
     Unproven(Verdict, Reason),
     /// The program is asked to end.
     Stopped,

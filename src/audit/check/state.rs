@@ -25,7 +25,7 @@ pub struct CheckParams {
 /// The result of a check, before it is applied.
 #[derive(Debug)]
 pub enum CheckResult {
-    /// No transactions, and nothing is trusted.
+    /// The database has no transactions and no trusted state.
     Empty,
     /// The database has no trusted state yet, and its first state is consistent.
     First(ClaimedState),
@@ -33,7 +33,7 @@ pub enum CheckResult {
     Same(ClaimedState),
     /// The state extends the trusted one.
     Extended(ClaimedState, Proven),
-    /// Anything else.
+    /// The state was not accepted, for this reason.
     Refused {
         verdict: Verdict,
         reason: Reason,

@@ -17,7 +17,7 @@ use crate::trust::{Mirror, StoreError};
 pub struct MirrorDifferences {
     /// The history that the mirror was compared with.
     pub against: DiffTarget,
-    /// Transactions that could be compared.
+    /// The number of transactions that could be compared.
     pub compared: u64,
     /// The differences, by transaction.
     pub found: Found,
@@ -35,9 +35,9 @@ pub enum DiffTarget {
 /// The error of a comparison that was not possible.
 #[derive(Debug)]
 pub enum DiffError {
-    /// The second server, or the first.
+    /// A call to the first or the second server failed.
     Failure(ServerError),
-    /// The file.
+    /// The file of the mirror cannot be read.
     Local(StoreError),
     /// The mirror is of another database.
     OtherDatabase(Escaped),
@@ -55,7 +55,7 @@ impl std::fmt::Display for DiffError {
     }
 }
 
-/// The number of probes of two files, which cost nothing.
+/// The limit of probes if two files are compared, which needs no calls.
 const MAX_OFFLINE_PROBES: u32 = 100_000;
 
 impl Auditor {

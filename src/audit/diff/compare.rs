@@ -15,11 +15,11 @@ use crate::trust::{Alarm, Answer, Exported, Finding, StoreError, Tampering, Trus
 /// The trusted states of another auditor, and their source.
 #[derive(Clone, Debug)]
 pub struct Theirs {
-    /// Its databases.
+    /// The databases with their states.
     pub databases: Vec<Exported>,
     /// The kind of source of `raw`, for the evidence.
     pub came_as: &'static str,
-    /// The bytes.
+    /// The states as they came, byte for byte.
     pub raw: Vec<u8>,
 }
 
@@ -32,7 +32,7 @@ pub struct Comparison {
     pub result: Compared,
     /// Transactions with values that the server does not have for this auditor, and had for the other.
     pub absent_here: Ranges,
-    /// The reverse.
+    /// Transactions with values that the server had for this auditor, and not for the other.
     pub absent_there: Ranges,
 }
 
@@ -66,7 +66,7 @@ pub enum Compared {
         /// The other auditor's newest state.
         theirs: State,
     },
-    /// Two histories were shown to them.
+    /// The server showed the two auditors different histories.
     SplitView {
         /// The reason.
         reason: Reason,
@@ -74,14 +74,14 @@ pub enum Compared {
         theirs: State,
         /// The alarm, or why it could not be written.
         alarm: Result<Alarm, StoreError>,
-        /// From which states on the histories differ.
+        /// The states between which the histories fork.
         parting: Parting,
     },
     /// No proof was possible.
     NotProven(Verdict, Reason),
     /// The database has no local trusted state.
     NotHere,
-    /// The auditor's own files.
+    /// The auditor's own files cannot be read or written.
     Local(StoreError),
 }
 

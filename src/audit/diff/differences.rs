@@ -13,15 +13,15 @@ pub struct Differences {
     pub theirs: State,
     /// The part of the trusted history that the second server has; `None` if there is no trusted state.
     pub holds: Option<Window>,
-    /// The last transaction that is proven to be the same on both.
+    /// The last transaction that is proven to be the same on both servers.
     pub same: u64,
-    /// The first one that is proven not to be.
+    /// The first transaction that is proven to differ.
     pub first: Option<u64>,
     /// Transactions whose entries differ, the first [`MAX_LISTED_TXS`] of them.
     pub differing: Vec<Differing>,
-    /// Further ones.
+    /// The number of further transactions whose entries differ.
     pub more: u64,
-    /// Transactions of the same entries that only follow on others.
+    /// The number of transactions with the same entries that differ only because an earlier transaction differs.
     pub rechained: u64,
     /// The number of transactions that differ only in entries that the other history has in another transaction.
     pub moved: u64,
@@ -42,18 +42,18 @@ pub struct Differing {
     pub theirs: i64,
     /// Keys that differ, the first [`MAX_LISTED_KEYS`] of them; none if only their order differs.
     pub changes: Vec<Change>,
-    /// Further ones.
+    /// The number of further keys.
     pub more: usize,
 }
 
 /// The kind of difference of a key on the first server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyChange {
-    /// It is not there on the second.
+    /// Only the first server has the key.
     Added,
-    /// It is there on the second alone.
+    /// Only the second server has the key.
     Removed,
-    /// It has another value, or other metadata.
+    /// The value or the metadata of the key differs.
     Changed,
 }
 

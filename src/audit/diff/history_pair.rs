@@ -1,4 +1,4 @@
-//! Compares the histories of two servers, each up to the state that it proves.
+//! Compares the histories of two servers, each up to the state that the server proves.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,13 +38,13 @@ impl Ended {
     }
 }
 
-/// Two servers that should show the same.
+/// Two servers that should have the same history.
 pub(in crate::audit) struct HistoryPair<'a> {
     pub(super) ours: ServerHistory<'a>,
     pub(super) theirs: ServerHistory<'a>,
 }
 
-/// One of two servers, and the state that everything it shows has to lead to.
+/// One of two servers, and the state to which all of its responses must lead.
 pub(in crate::audit) struct ServerHistory<'a> {
     server: &'a mut Server,
     database: &'a str,

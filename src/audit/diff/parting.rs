@@ -1,5 +1,5 @@
-//! Finding where two histories of one ledger fork: another auditor's accepted states are compared with this server's
-//! proofs, by bisecting.
+//! Bisects where two histories of one ledger fork. Another auditor's accepted states are compared with this server's
+//! proofs.
 
 use std::collections::BTreeMap;
 
@@ -9,14 +9,14 @@ use crate::ledger::State;
 use crate::locate::{Probe, bisect, max_probes};
 use crate::text::Escaped;
 
-/// The states of another auditor between which two histories part.
+/// The states of another auditor between which two histories fork.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Parting {
-    /// The last one that belongs to this auditor's history, too; `None` if none is proven to.
+    /// The last state that is proven to belong to this auditor's history, too; `None` if there is none.
     pub same: Option<State>,
-    /// The first one that does not.
+    /// The first state that does not belong to this auditor's history.
     pub other: State,
-    /// States between the two about which the server proved nothing.
+    /// The number of states between the two about which the server proved nothing.
     pub unknown: usize,
 }
 
