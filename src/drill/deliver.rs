@@ -112,7 +112,7 @@ pub(super) fn delivery(
         Lie::Slow => answer.delay = Some(Duration::from_millis(200)),
         _ => {}
     }
-    // logging in stays possible, unless that very call is to be lied in
+    // the other calls, such as the login, are changed only if the schedule names a call
     let reads = matches!(
         call,
         method::CURRENT_STATE
@@ -145,7 +145,7 @@ fn replace(lie: Lie, call: &str, answer: &mut Answer) {
                 bytes.truncate(bytes.len() / 2);
             }
         }
-        // field 1, a transaction, of a million entries of two bytes each
+        // field 1: a transaction with a million entries of two bytes each
         Lie::ManyParts if call == method::VERIFIABLE_TX_BY_ID => {
             if let Outcome::Message(bytes) = outcome {
                 bytes.extend([0x0a, 0x80, 0x89, 0x7a]);

@@ -21,7 +21,7 @@ pub(super) fn state(
     }
     let mut bytes = message::state(&claimed, server);
     match active.map(|active| active.schedule.lie) {
-        // txId in field 3 and txHash in field 4, as 0.9.0 has them, behind the newer ones
+        // after the newer fields also those of 0.9.0: txId in field 3 and txHash in field 4
         Some(Lie::BothShapes) => bytes.extend([&[0x18, 1, 0x22, 32][..], &[0xff; 32]].concat()),
         Some(Lie::LongStateHash) => {
             if let Ok(mut message) = proto::ImmutableState::parse_from_bytes(&bytes) {
@@ -199,7 +199,7 @@ pub(super) fn tx(active: Option<&ActiveLie>, tx: &mut proto::Tx) {
             for entry in &mut tx.entries {
                 if entry.h_value != Digest::OF_NOTHING.as_bytes() {
                     entry.value.clear();
-                    entry.special_fields.mut_unknown_fields().clear(); // the length
+                    entry.special_fields.mut_unknown_fields().clear(); // vLen, the length
                 }
             }
         }

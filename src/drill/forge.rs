@@ -25,7 +25,7 @@ pub(super) fn forge(lie: Lie, honest: &Ledger) -> Ledger {
             forged.truncate(0);
             grow(&mut forged, last + 7);
         }
-        // the trusted header stands in the fork's tree, so that it is included there
+        // the trusted header is a leaf of the fork's tree, so that its inclusion can be proven
         Lie::ForkBehindTheSource => {
             forged.truncate(last / 2);
             grow(&mut forged, last - last / 2);
@@ -50,7 +50,7 @@ pub(super) fn forge(lie: Lie, honest: &Ledger) -> Ledger {
                 ..another(0)
             });
         }
-        // the trusted transaction's tree lags: what lies behind it is swallowed as others
+        // the trusted transaction's tree lags behind: the new tree takes in other transactions in place of those after it
         Lie::SwappedBeforeTheSource => {
             let end = last.saturating_sub(2);
             hold_others(&mut forged, tree_of(honest, last) + 1, end);

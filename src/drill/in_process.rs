@@ -138,7 +138,7 @@ impl Connection for InProcess {
     fn start(&self, call: &Call<'_>) -> Result<Box<dyn PendingCall>, ServerError> {
         let unsendable = |byte: u8| !(b' '..=b'~').contains(&byte);
         if word(call.credential).is_some_and(|word| word.bytes().any(unsendable)) {
-            return failed(call, ServerErrorKind::Unreachable); // as gRPC has it, which cannot make a header of it
+            return failed(call, ServerErrorKind::Unreachable); // as with gRPC, which cannot send these bytes as a header
         }
         let (ended, after) = match self.delivery(call) {
             Delivery::After(time) => {

@@ -263,7 +263,7 @@ impl Ledger {
             metadata: draft.metadata,
         };
         let header = |fields| TxHeader::new(fields).expect("a header that a server writes");
-        // the entries' digests need the version of a header, the header the entries' root
+        // a digest of an entry depends on the header's version, and the header contains the root over the digests
         let bare = header(fields.clone());
         let digests = entries.iter().map(|entry| {
             let digest = entry.digest(&bare);

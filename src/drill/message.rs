@@ -11,7 +11,7 @@ use crate::ledger::{
 use crate::wire::proto;
 
 pub(super) fn bytes(message: &impl Message) -> Vec<u8> {
-    // only a message past 2 GiB or without a required field cannot be written: ours are neither
+    // writing fails only above 2 GiB or if a required field is absent, and neither is possible here
     message.write_to_bytes().unwrap_or_default()
 }
 

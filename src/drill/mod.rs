@@ -6,7 +6,7 @@
 //! [`Embedded`], the lies.
 
 #![forbid(unsafe_code)]
-// it indexes what it has just looked up or made, and a ledger of its own that cannot be written is a fault of this program
+// the indices are looked up or created just before; a failed write to its own ledger is a defect of this program
 #![allow(clippy::expect_used, clippy::indexing_slicing)]
 #![cfg_attr(test, allow(clippy::panic))]
 

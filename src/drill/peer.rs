@@ -65,7 +65,7 @@ impl Drop for Peer {
     fn drop(&mut self) {
         self.server.unblock();
         if let Some(thread) = self.thread.take() {
-            // one that panicked has said so
+            // a panic of the thread is printed already
             let _ = thread.join();
         }
     }
@@ -75,7 +75,7 @@ fn serve(server: &Server, serving: &Mutex<Serving>) {
     let mut unanswered = Vec::new();
     while let Ok(request) = server.recv() {
         let serving = lock(serving).clone();
-        // a caller that hangs up is no error of the peer's
+        // it is no error if the client closes the connection
         let _ = match serving {
             Serving::Text(text) => request.respond(Response::from_string(text)),
             Serving::Endless => {

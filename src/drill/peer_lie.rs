@@ -105,7 +105,7 @@ impl PeerLie {
                 "a peer that responds with a page of HTML",
                 "silent",
             ),
-            // its last word counts until it is old
+            // the peer's last answer counts until it is too old
             PeerLie::Endless => ("peer-endless", "a peer whose response has no end", "behind"),
             PeerLie::Silent => ("peer-silent", "a peer that never responds", "behind"),
         }

@@ -160,7 +160,7 @@ impl Tokens {
     pub fn validity(&self, word: &str) -> Validity {
         match self.given.get(word) {
             None => Validity::Unknown,
-            // a server removes a session that has ended
+            // a server removes an expired session, so it is unknown afterwards
             Some(token) if token.expired && token.is_session => Validity::Unknown,
             Some(token) if token.expired => Validity::Expired,
             Some(_) => Validity::Valid,

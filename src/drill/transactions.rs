@@ -214,7 +214,7 @@ fn chosen(
             0 => &spec.kv_entries_spec,
             1 => &spec.z_entries_spec,
             2 => &spec.sql_entries_spec,
-            _ => continue, // document entries never come
+            _ => continue, // servers send no document entries (protocol.md §6)
         };
         let action = spec
             .as_ref()

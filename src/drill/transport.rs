@@ -60,7 +60,7 @@ impl Drop for Listening {
         while Pin::new(&mut shutdown).poll(&mut context).is_pending()
             && Clock::system().since(begin) < MAX_SHUTDOWN_WAIT
         {
-            lock(&self.unanswered).clear(); // a server waits for the calls that it has not answered
+            lock(&self.unanswered).clear(); // the server's shutdown waits for unanswered calls
             std::thread::sleep(Duration::from_millis(1));
         }
     }
@@ -150,11 +150,11 @@ fn credential(headers: &Metadata) -> Credential {
 async fn send(answer: Answer, mut sink: UnarySink<Vec<u8>>, unanswered: Unanswered) {
     let mut headers = MetadataBuilder::new();
     if let Some(uuid) = &answer.uuid {
-        // every value that we choose is printable
+        // it fails only for unprintable values, and no lie sets one
         let _ = headers.add_str("immudb-uuid", uuid);
     }
     if answer.gzip {
-        // how gRPC's core is told to compress one call's messages
+        // gRPC's core compresses the messages of a call that has this header
         let _ = headers.add_str("grpc-internal-encoding-request", "gzip");
     }
     sink.set_headers(headers.build());
@@ -173,7 +173,7 @@ async fn send(answer: Answer, mut sink: UnarySink<Vec<u8>>, unanswered: Unanswer
             return;
         }
     };
-    // a caller that hangs up is no error of the server's
+    // it is no error if the client cancels the call
     let _ = sent.await;
 }
 
