@@ -35,10 +35,10 @@ impl Digest {
     }
 
     /// Returns `H(parts[0] || parts[1] || …)`.
-    #[inline(always)] // the lengths are known where a tree's node or a chain's link is made
+    #[inline(always)] // so that the lengths of a node or a link are constants
     pub fn of(parts: &[&[u8]]) -> Digest {
         count();
-        // what is short, as all that a tree and a chain are made of, costs half as much in one piece
+        // hashing one short piece costs half as much as hashing its parts; nodes and links are all short
         let mut short = [0; 128];
         let mut rest = &mut short[..];
         for part in parts {
@@ -65,7 +65,7 @@ impl Digest {
     }
 
     fn from_ring(digest: &ring::digest::Digest) -> Digest {
-        // SHA-256 has just that many
+        // a SHA-256 digest always has 32 bytes, so the default is never used
         let bytes = digest.as_ref().first_chunk();
         bytes.map_or(Digest::ZERO, |bytes| Digest(*bytes))
     }

@@ -305,7 +305,7 @@ impl<'a> Pair<'a> {
         let at = self.at(Step::LinearAdvance);
         let first = start.saturating_add(1);
         let wanted = Wanted {
-            // as far as the source, so that step 8 finds its own too
+            // up to the source, because step 8 needs the headers after the tree's end
             headers: first..=self.source.tx,
             inclusions: first..=end.saturating_sub(1),
         };

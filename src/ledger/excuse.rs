@@ -36,7 +36,7 @@ pub fn excuse(
         step: Step::Excuse,
         tx,
     };
-    // as in step 1: without it a rollback, or a tree larger than the ledger, would be excused
+    // as in step 1: without this range, and that of blTxId below, a rollback or an impossible tree would be excused
     if source.tx == 0 || source.tx > target.tx {
         return at(source.tx).refuse(Reason::Range {
             what: "the source's id",
@@ -63,7 +63,7 @@ pub fn excuse(
         target_tree: target_header.bl_tx_id(),
     };
     let mut alh = source.hash;
-    // ends at the first id that no header was fetched for
+    // the range can be long, but the loop ends at the first id without a fetched header
     for id in source.tx.saturating_add(1)..=target.tx {
         let Some(header) = headers.get(&id) else {
             return at(id).refuse(Reason::Absent("header that shows the excuse"));

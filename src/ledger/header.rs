@@ -80,7 +80,7 @@ impl TxHeader {
         let Ok(entries) = u32::try_from(fields.nentries) else {
             return range("nentries", i128::from(fields.nentries));
         };
-        // taken out, since what serialises to nothing counts as absent
+        // metadata that serialises to nothing counts as absent
         let metadata = match fields.metadata.take() {
             Some(metadata) => {
                 let bytes = metadata.serialise(at)?;
@@ -168,7 +168,7 @@ impl TxHeader {
         let entries = self.entries.to_be_bytes();
         let (eh, bl_root) = (fields.eh.as_bytes(), fields.bl_root.as_bytes());
         match self.version {
-            // the head of protocol.md §3: u16(0) || u16(nentries) are the same bytes as u32
+            // u32(nentries) has the same bytes as u16(0) || u16(nentries) in protocol.md §3
             HeaderVersion::V0 => Digest::of(&[&ts, &entries, eh, &bl_tx_id, bl_root]),
             HeaderVersion::V1 => {
                 // at most 9 + 3 + MAX_EXTRA bytes, see TxMetadata::serialise

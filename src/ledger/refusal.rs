@@ -204,7 +204,7 @@ impl At {
         terms: &[Term],
     ) -> Result<Vec<Digest>, Refusal> {
         self.count(what, due, terms.len())?;
-        let mut digests = Vec::with_capacity(terms.len()); // a collected Result grows step by step
+        let mut digests = Vec::with_capacity(terms.len()); // collecting into a Result would allocate several times
         for term in terms {
             digests.push(self.digest(what, term)?);
         }

@@ -60,7 +60,7 @@ impl Iterator for Path {
             return None;
         }
         let side = if self.node & 1 == 1 || self.node == self.last {
-            // an odd node at a level's end moves up unchanged
+            // an odd node at the end of a level moves up unchanged
             while self.node & 1 == 0 && self.node != 0 {
                 self.node >>= 1;
                 self.last >>= 1;
