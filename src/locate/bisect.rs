@@ -105,7 +105,7 @@ mod tests {
         for round in 0..20_000u64 {
             let among = 1 + round % 300;
             let parted = round.wrapping_mul(31) % (among + 1);
-            let silent = round % 11; // of ten
+            let silent = round % 11; // of ten probes
             let found = bisect(0..among, max_probes(among), |at| {
                 seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
                 if (seed >> 33) % 10 < silent {

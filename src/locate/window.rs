@@ -87,7 +87,7 @@ pub fn narrow(
         true => Probe::of_hashes(&old.hash, &shown.hash),
         false => ask(&old),
     };
-    // what lies past the shown state needs no proof to be gone
+    // transactions after the shown state are missing, which needs no proof
     let reached = line.partition_point(|point| point.state.tx <= shown.tx);
     let at = |index: u64| line.get(usize::try_from(index).ok()?).map(|p| p.state);
     let among = u64::try_from(reached).unwrap_or(u64::MAX);
