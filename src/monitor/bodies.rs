@@ -93,7 +93,7 @@ mod tests {
         let page = bodies.get(Resource::Page, now, large).unwrap();
         assert!(!Arc::ptr_eq(&one, &page));
         drop((one, other));
-        // nobody holds it any more
+        // the body was dropped, so it is made again
         let fresh = || "fresh".to_owned();
         assert_eq!(*bodies.get(Resource::Metrics, now, fresh).unwrap(), "fresh");
     }

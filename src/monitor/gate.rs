@@ -22,14 +22,14 @@ const TICK: Duration = Duration::from_millis(250);
 
 /// Serves without end.
 pub(super) fn serve(listener: &TcpListener, mut answer: impl FnMut(&Request) -> Answer) {
-    // the audit needs descriptors more than we do
+    // leave most descriptors to the audit
     let most =
         usize::try_from((sys::descriptor_limit() / 4).clamp(2, MAX_CONNECTIONS)).unwrap_or(2);
     let mut connections: Vec<Connection> = Vec::new();
     loop {
         let mut waits = vec![(sys::socket(listener), Interest::Read)];
         waits.extend(connections.iter().map(Connection::waits));
-        // nobody there, no deadline: a process that is idle wakes no processor
+        // without connections there is no deadline, so wait without a timeout
         let tick = if connections.is_empty() {
             Duration::MAX
         } else {
@@ -64,9 +64,9 @@ fn accept(
             Ok((stream, _)) => admit(stream, connections, most, &mut answer),
             Err(error) => match error.kind() {
                 ErrorKind::WouldBlock => return Ok(()),
-                // the peer's own, as a reset before we came
+                // the client's fault, such as a reset before the connection was accepted
                 ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {}
-                _ => return Err(error), // no descriptors, no memory: ours, and it passes
+                _ => return Err(error), // the auditor's fault and temporary: no descriptors or no memory
             },
         }
     }
@@ -91,7 +91,7 @@ fn admit(
             connections.remove(place).make_room();
         }
     }
-    // its head is mostly there already: then it is never closed for those that are accepted in the same round
+    // a request head that arrived already is answered now, before later connections can close this one
     if connection.drive(true, answer) == Next::Wait {
         connections.push(connection);
     }

@@ -122,7 +122,7 @@ mod tests {
         if address.is_ipv6() {
             TcpStream::connect((Ipv6Addr::LOCALHOST, address.port())).unwrap();
         }
-        // a port that is taken is refused, not taken on IPv4 alone
+        // a port in use is an error; it is not opened on IPv4 alone
         let taken = everywhere(address.port()).unwrap_err();
         let refused = match cfg!(windows) {
             true => io::ErrorKind::PermissionDenied,

@@ -39,7 +39,7 @@ pub(super) enum Head {
 /// Reads a head, if its end has been received.
 pub(super) fn read(came: &[u8]) -> Head {
     let mut bytes = came;
-    // empty lines before it are ignored (RFC 9112 §2.2)
+    // empty lines before the request line are ignored (RFC 9112 §2.2)
     while let Some(rest) = bytes.strip_prefix(b"\r\n") {
         bytes = rest;
     }
@@ -59,7 +59,7 @@ pub(super) fn read(came: &[u8]) -> Head {
 }
 
 fn parse(head: &[u8]) -> Result<Request, StatusCode> {
-    // each byte a character, so that no byte is lost before it is judged
+    // one character per byte, so that every byte is checked
     let text: String = head.iter().copied().map(char::from).collect();
     let mut lines = text.split("\r\n");
     let (method, target, version) = request_line(lines.next().unwrap_or_default())?;
@@ -79,7 +79,7 @@ fn parse(head: &[u8]) -> Result<Request, StatusCode> {
             return Err(BAD_REQUEST);
         }
     }
-    // RFC 9112 §3.2
+    // exactly one Host header, which only HTTP/1.0 may omit (RFC 9112 §3.2)
     require(hosts == 1 || hosts == 0 && version < (1, 1))?;
     match method {
         Method::Get | Method::Head => Ok(Request {
@@ -121,7 +121,7 @@ fn request_line(line: &str) -> Result<(Method, &str, HTTPVersion), StatusCode> {
 
 fn header(line: &str) -> Result<Header, StatusCode> {
     require(!line.contains(|c: char| c.is_ascii_control() && c != '\t'))?;
-    // values may have bytes beyond ASCII (RFC 9110 §5.5): none that matters here does, and tiny_http refuses them
+    // values may have bytes beyond ASCII (RFC 9110 §5.5), which tiny_http refuses; no header that is used here has any
     let line = line.replace(|c: char| !c.is_ascii(), "?");
     let header = Header::from_str(&line).map_err(|()| BAD_REQUEST)?;
     require(is_token(header.field.as_str().as_str()))?;
@@ -363,7 +363,7 @@ mod tests {
             for cut in 0..head.len() {
                 survives(&head[..cut]);
                 survives(&head[cut..]);
-                // every byte in every place
+                // every byte value at every position
                 for byte in 0..=u8::MAX {
                     let mut changed = head.to_vec();
                     changed[cut] = byte;

@@ -35,11 +35,11 @@ impl Answer {
     pub fn new(status: StatusCode, kind: &str, body: Arc<String>) -> Answer {
         let length = Some(body.len());
         let response = Response::new(status, Vec::new(), io::empty(), length, None)
-            // never in chunks: the length is known
+            // not chunked, because the length is known
             .with_chunked_threshold(usize::MAX);
         Answer { response, body }
             .with("Content-Type", kind)
-            // tiny_http writes both itself otherwise: its own name, and a date that panics before 1970
+            // otherwise tiny_http adds both: its own name, and a date that panics before 1970
             .with("Server", "immuaudit")
             .with("Date", &Clock::system().now().http_date())
             .with("Cache-Control", "no-store")
@@ -86,7 +86,7 @@ impl Answer {
     /// Returns the bytes of the head, and the body, which is not copied.
     pub fn parts(self) -> (Vec<u8>, Arc<String>) {
         let mut head = Vec::new();
-        // a Vec takes everything; an empty head would close the connection
+        // writing to a Vec cannot fail; an empty head would close the connection
         let printed = self
             .response
             .raw_print(&mut head, HTTPVersion(1, 1), &[], true, None);

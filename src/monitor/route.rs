@@ -38,7 +38,7 @@ impl Routes {
         let answer = match (request.path.as_str(), request.reader) {
             ("/", Reader::Browser) => self.large(Resource::Page),
             ("/" | "/metrics", _) => self.large(Resource::Metrics),
-            ("/initz", _) => probe(Health::Good), // nothing is served before settings and states are loaded
+            ("/initz", _) => probe(Health::Good), // the server starts after settings and states are loaded
             ("/livez", _) => probe(livez(&self.registry.snapshot())),
             ("/readyz", _) => probe(readyz(&self.registry.snapshot())),
             ("/version", _) => Answer::new(OK, JSON, Arc::new(version_json())),
@@ -85,7 +85,7 @@ impl Routes {
             Resource::Checkpoints => Answer::new(OK, PLAIN, body),
             Resource::Status | Resource::States => Answer::new(OK, JSON, body),
             Resource::Page => {
-                // only our own styles may apply
+                // only the page's own style sheet is allowed
                 let policy = format!(
                     "default-src 'none'; style-src '{}'; img-src data:; base-uri 'none'; \
                      form-action 'none'; frame-ancestors 'none'",
