@@ -141,7 +141,7 @@ impl DeliveryWorker {
     /// Stores a notification and queues it for delivery. Returns whether it is on disk.
     pub fn enqueue(&self, notification: Notification, noted: Noted) -> bool {
         let shared = &self.shared;
-        // the try begins once the record is written, for it waits for this lock
+        // a try waits for this lock, so it begins after the record is written
         let mut waiting = shared.lock();
         if matches!(noted, Noted::Id) && waiting.record.has_id(&notification.id) {
             return true;
@@ -155,7 +155,7 @@ impl DeliveryWorker {
             }
             false => waiting.put(shared, notification),
         };
-        // only now: what replaces them is on disk
+        // not earlier: now the notification that replaces them is on disk
         for gone in outdated {
             waiting.drop_undelivered(&shared.receiver, &gone, 0);
         }
@@ -164,7 +164,7 @@ impl DeliveryWorker {
             Noted::Alarms(alarms) if is_safe => record.note_alarms(alarms),
             Noted::Id if is_safe => record.note_id(&id),
             Noted::Id => {
-                // else it would be given again by every cycle
+                // otherwise every cycle would enqueue it again
                 record.note_id_in_memory(&id);
                 Ok(())
             }
@@ -187,7 +187,7 @@ impl DeliveryWorker {
             if !waiting.on_the_way && is_over {
                 return;
             }
-            // a try has an end of its own
+            // the current try ends by its own timeout
             let time = match is_over {
                 true => MAX_IDLE_WAIT,
                 false => until.saturating_duration_since(now),
@@ -345,7 +345,7 @@ impl Shared {
                 Err(DeliveryError { why, retry_after }) => {
                     self.receiver.failed();
                     let tries = item.tries + 1;
-                    // a receiver that is down all night is told a dozen times, not 500
+                    // a receiver that is down all night causes a dozen warnings, not 500
                     let level = match tries.is_power_of_two() {
                         true => Level::Warn,
                         false => Level::Debug,
@@ -369,7 +369,7 @@ const MAX_IDLE_WAIT: Duration = Duration::from_secs(3600);
 
 fn jitter() -> f64 {
     let mut byte = [0];
-    let _ = SystemRandom::new().fill(&mut byte); // without, nobody's tries are spread
+    let _ = SystemRandom::new().fill(&mut byte); // if this fails, the retries are not spread
     f64::from(byte[0]) / 255.0
 }
 

@@ -61,7 +61,7 @@ mod tests {
         assert!(!both.has_news(&both) && !one.has_news(&both) && !none.has_news(&one));
         // closed by an operator, and found again
         assert!(known(&[("a", 7)]).has_news(&one));
-        // what an earlier run told is not told again
+        // a disagreement that an earlier run reported is not reported again
         let earlier = Disagreements::UpTo(Timestamp::from_unix(5));
         assert!(!one.has_news(&earlier) && both.has_news(&earlier));
     }

@@ -52,13 +52,13 @@ impl Exec {
             .spawn()
             .map_err(|error| DeliveryError::new(error.kind()))?;
         let group = Group::of(&child).map_err(|error| {
-            // nothing of it has run; that it has ended already is as good
+            // on Windows the program is still suspended here; `kill` fails only if it has ended already
             let _ = child.kill();
             DeliveryError::new(error.kind())
         })?;
         let mut stderr = Stderr::of(&mut child);
         if let Some(mut stdin) = child.stdin.take() {
-            // less than a pipe holds, so this cannot wait; who does not read it need not
+            // a pipe's buffer is larger than the body, so this cannot block; a program need not read the body
             let _ = stdin.write_all(notification.body.as_bytes());
         }
         let ended = self.wait(&mut child, &group, &mut stderr);
@@ -194,7 +194,7 @@ mod tests {
         let child = fs::read_to_string(&children).unwrap();
         fs::remove_dir_all(&folder).unwrap();
         assert_eq!(why, "not done within 4s");
-        // a busy machine takes its time to end it; dead it may wait for who collects it
+        // ending it can take long on a busy machine; a dead process may remain as a zombie
         let stat = format!("/proc/{}/stat", child.trim());
         let lives = || fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z "));
         for _ in 0..1_000 {

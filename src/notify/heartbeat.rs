@@ -43,7 +43,7 @@ impl Ping {
 
 impl Heartbeat {
     pub fn start(ping: Ping, receiver: ReceiverStats) -> Heartbeat {
-        // one may wait: what matters is that there was a beat
+        // at most one beat waits; a second one would say the same
         let (beats, due) = sync_channel(1);
         let done = Arc::new((Mutex::new(0), Condvar::new()));
         let theirs = done.clone();

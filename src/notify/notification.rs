@@ -238,7 +238,7 @@ const MAX_KEY_BYTES: usize = 512;
 fn state(state: Option<State>, signature: Option<&Signature>) -> Option<JsonObject> {
     let base64 = |bytes: Option<&Vec<u8>>| encode_base64(bytes.map_or(&[], |bytes| bytes));
     let state = state?;
-    // what is larger is no signature, and nobody's to be filled with
+    // a larger one is no P-256 signature and would only fill the notification
     let signature = signature.filter(|signature| {
         signature.der.len() <= MAX_KEY_BYTES && signature.public_key.len() <= MAX_KEY_BYTES
     });
@@ -282,7 +282,7 @@ fn id_of(server: &str, alarm: &Alarm) -> String {
 pub fn fresh_id() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let mut bytes = [0; 16];
-    // without random numbers the time and a count are the best there is: an id need not be secret
+    // without random numbers, the time and a counter make the id; it need not be secret
     if SystemRandom::new().fill(&mut bytes).is_err() {
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let time = u128::from(Clock::system().now().unix());

@@ -156,7 +156,7 @@ impl Notifier {
             (opened, Some(_)) => Noted::Alarms(opened),
             (_, None) => Noted::Id,
         };
-        // a warning is news of its own
+        // tampering, opened alarms and warnings do not wait for the summary of an outage
         let has_more = !outcome.opened.is_empty() || !outcome.warnings.is_empty();
         if notification.priority == Priority::Tampering || has_more || !is_news {
             if is_news {
@@ -262,7 +262,7 @@ impl Notifier {
         let of = |id: &str| Notification::of_untrusted(&self.server, &untrusted, id, now);
         let accusation = self.untrusted.id().filter(|_| untrusted.is_tampering());
         if let Some(id) = accusation {
-            // each receiver once, one that was added since too
+            // once for each receiver, also for one that was added later
             for (worker, _) in self.workers.iter().filter(|(worker, _)| !worker.has_id(id)) {
                 worker.enqueue(of(id), Noted::Id);
             }
@@ -271,7 +271,7 @@ impl Notifier {
         if is_again || (news.is_some() && accusation.is_none()) {
             self.enqueue(&of(&fresh_id()), Noted::Nothing, news.is_some());
         }
-        // last: after a kill it is notified of twice, and not never
+        // saved last, so that a kill leads to a second notification and not to a missing one
         if news.is_some() || fewer {
             if let Err(failure) = self.untrusted.save() {
                 log::warn!("the record of sent notifications could not be written: {failure}");
@@ -339,7 +339,7 @@ impl Notifier {
             disagreements: Disagreements::of(outcome),
             unlisted: opened && outcome.alarm.is_none(),
         };
-        // an alarm that cannot be written down is opened by every check
+        // if an alarm cannot be written, every check opens it again
         let repeated = now.unlisted && last.unlisted;
         let absent = now.absent && !last.absent;
         let contradicted = now.disagreements.has_news(&last.disagreements);
@@ -360,7 +360,7 @@ fn catch_up(server: &str, worker: &DeliveryWorker, open: &[Alarm]) {
     for alarms in by_database.values() {
         let each = alarms.len().min(MAX_SINGLE_ALARMS);
         for (index, alarm) in alarms.iter().take(each).enumerate() {
-            // the last one stands for the rest too
+            // the last notification covers the remaining alarms too
             let end = if index + 1 == each {
                 alarms.len()
             } else {

@@ -35,7 +35,7 @@ impl Outbox {
         let mut kept = Vec::new();
         for name in files::list(directory)? {
             if name.ends_with(files::NEW) {
-                files::remove(&directory.join(&name))?; // not whole: a kill came between
+                files::remove(&directory.join(&name))?; // incomplete: the process was killed while it wrote the file
             } else if let Some(found) = read(directory, &name) {
                 kept.push(found);
             }

@@ -314,7 +314,7 @@ mod tests {
         assert_eq!((queue.oldest(), queue.next()), (Some(now), due));
         let item = queue.take_due(at).unwrap();
         assert_eq!((item.kept.sequence, item.tries), (1, 12));
-        // one that comes while the other is under way goes on in the same way
+        // a notification that replaces another during its try continues its retry schedule
         queue.add(kept(2, Priority::Change, "a"), at);
         let gone = queue.put_back(item, None, 0.0, at).unwrap();
         assert_eq!((gone.kept().sequence, gone.is_loss()), (1, false));
@@ -353,7 +353,7 @@ mod tests {
         assert!(queue.take_due(end - Duration::from_millis(1)).is_none());
         assert_eq!(queue.next(), Some(end));
         assert!(!queue.all_tried(end));
-        // then one is tried, of tampering first
+        // at that time one is tried, tampering first
         assert_eq!(queue.take_due(end).unwrap().kept.sequence, 99);
     }
 

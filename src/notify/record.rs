@@ -92,7 +92,7 @@ impl Record {
                 let opening = opening(alarm);
                 let known = content.alarms.entry(alarm.database.clone()).or_default();
                 if !known.contains(&opening) {
-                    // a database that has as many as it may lets the last one go for a new one too
+                    // a full list drops its last alarm for the new one
                     known.truncate(MAX_ALARMS - 1);
                     known.push(opening);
                 }
@@ -148,7 +148,7 @@ impl Record {
     /// # Errors
     /// The record cannot be written.
     pub fn is_unknown_since(&mut self, now: Timestamp) -> Result<Timestamp, StoreError> {
-        // a clock that was put back must not keep the record for longer
+        // if the clock was set back, the record is not kept for longer
         let since = self.content.unknown_since.map_or(now, |at| at.min(now));
         self.change(|content| content.unknown_since = Some(since))?;
         Ok(since)
@@ -198,7 +198,7 @@ fn render(content: &Content) -> String {
         text.push_str(&format!("unknown {}\n", since.unix()));
     }
     for (database, known) in &content.alarms {
-        // a pin may name a database that no server can have
+        // a name from a pin may contain white space, although no server has such a database
         let (database, known) = (file_name::escape(database), known.join(" "));
         text.push_str(&format!("alarms {database} {known}\n"));
     }
@@ -291,19 +291,19 @@ mod tests {
         assert_eq!(next.content.ids.len(), MAX_IDS);
         assert!(next.has_id("999") && !next.has_id("1") && !next.has_id("memory"));
         assert_eq!(next.is_unknown_since(at(50)).unwrap(), at(20));
-        // configured again, and the other's alarm was closed meanwhile
+        // the receiver is configured again, and the other alarm was closed in between
         next.begin("1:http://h", &open(std::slice::from_ref(&known)))
             .unwrap();
         assert_eq!(next.content.unknown_since, None);
         assert!(next.has_alarm(&known));
         assert_eq!(next.content.alarms.len(), 1);
-        // where a list cannot be read nothing is forgotten
+        // if the list of alarms cannot be read, nothing is forgotten
         let unread = OpenAlarms::default();
         next.begin("1:http://h", &unread).unwrap();
         assert!(next.has_alarm(&known));
         next.forget("999", "db").unwrap();
         assert!(!next.has_alarm(&known) && !next.has_id("999") && next.has_id("998"));
-        // a damaged one is none
+        // a damaged record counts as a new one
         std::fs::write(&path, "receiver x\nalarms 1").unwrap();
         assert!(Record::at(path).is_new);
         std::fs::remove_dir_all(directory).unwrap();
@@ -317,7 +317,7 @@ mod tests {
         record.note_alarms(&[alarm("db", "one", 1_000)]).unwrap();
         assert!(record.has_alarm(&alarm("db", "one", 1_000)));
         assert!(!record.has_alarm(&alarm("db", "two", 10)));
-        // the same one, opened again
+        // the same alarm, opened again
         assert!(!record.has_alarm(&alarm("db", "one", 500)));
         std::fs::remove_dir_all(directory).unwrap();
     }

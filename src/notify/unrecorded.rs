@@ -61,9 +61,9 @@ impl Unrecorded {
         if new.is_empty() {
             return;
         }
-        let mut lines = String::from("\n"); // an earlier process may have left a part of a line
+        let mut lines = String::from("\n"); // ends an incomplete line of an earlier process
         for (database, verdict) in &new {
-            lines.push_str(&format!("{verdict} {database}\n")); // neither has white space
+            lines.push_str(&format!("{verdict} {database}\n")); // neither contains white space
         }
         self.is_on_disk = true;
         match files::append_lines(FileKind::Receivers, &self.path, lines.as_bytes()) {
@@ -115,7 +115,7 @@ mod tests {
         let whole = std::fs::read(directory.join(FILE)).unwrap();
         std::fs::write(directory.join(FILE), &whole[..whole.len() - 1]).unwrap();
         assert_eq!(changes(), ["a unreachable", "b refused"]);
-        // what is added behind a torn line is whole
+        // a line that is added after an incomplete line is complete
         Unrecorded::load(&directory).add([("c", "refused")]);
         assert_eq!(changes(), ["a consistent", "b refused", "c refused"]);
         unrecorded.clear();

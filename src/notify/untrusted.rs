@@ -76,7 +76,7 @@ impl Notified {
             None => untrusted.is_tampering(),
         };
         let last = if accuses { self.tampering_at } else { self.at };
-        // a clock that went back must not keep silent for longer
+        // if the clock was set back, notifications are not suppressed for longer
         let is_soon = last.is_some_and(|last| last <= now && now.since(last) < MIN_REPEAT_INTERVAL);
         if !is_news || is_soon {
             return None;
@@ -115,7 +115,7 @@ impl Notified {
             let worst = said.worst.code();
             text.push_str(&format!("{} {} {worst}\n", said.unproven, said.accusing));
             for name in &said.names {
-                text.push_str(&format!("{name}\n")); // no name of a database has white space
+                text.push_str(&format!("{name}\n")); // names of databases contain no white space
             }
         }
         files::replace(FileKind::Outbox, &self.path, text.as_bytes())
@@ -203,7 +203,7 @@ mod tests {
         assert_eq!(notified.news(&refused(40), at(3_599)), None);
         let news = notified.news(&refused(40), at(3_600));
         assert_eq!(news, Some(News::Untrusted));
-        // and if the clock went back
+        // also if the clock was set back
         let news = notified.news(&refused(80), at(100));
         assert_eq!(news, Some(News::Untrusted));
     }

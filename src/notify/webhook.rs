@@ -60,7 +60,7 @@ impl WebhookSink {
             }
             Auth::Header(value) => request.header("authorization", value.expose()),
         };
-        // an error's text may quote the URL, which may hold a token: only its kind is told
+        // report only the kind of the error: its text may quote the URL, which may contain a token
         let response = request
             .send(body.as_str())
             .map_err(|error| DeliveryError::new(self.client.why(&error)))?;
