@@ -47,7 +47,7 @@ impl Fetcher {
         let timeout = time_for_each(peers.len());
         let mut ways: VecDeque<Way> = peers.iter().map(|peer| Way::new(peer, timeout)).collect();
         let server = server.to_owned();
-        // one round may wait: what matters is that there is one more
+        // at most one round waits; a second one would ask for the same
         let (rounds, due) = sync_channel(1);
         let (sender, answers) = sync_channel(MAX_WAITING);
         let run = move || {
@@ -57,7 +57,7 @@ impl Fetcher {
                         return;
                     }
                 }
-                // whoever waits for a part of a round only hears another part of the peers each time
+                // the next round begins with another peer, for an auditor that waits for a part of each round only
                 if let Some(first) = ways.pop_front() {
                     ways.push_back(first);
                 }
@@ -77,7 +77,7 @@ impl Fetcher {
 
 impl Source for Fetcher {
     fn ask(&mut self) {
-        // while a round goes on, a further one would make a slow peer ever slower
+        // no second round during a round, because it would make a slow peer even slower
         if self.due == 0 && self.rounds.try_send(()).is_ok() {
             self.due = self.peers;
         }
@@ -157,7 +157,7 @@ impl Way {
         let mut answer = answer.map_err(|error| self.client.why(&error))?;
         let status = answer.status();
         if status.as_u16() != 200 {
-            // where it would lead to is nobody's to say but the operator's
+            // a redirect is refused too: only the operator decides which host is asked
             return Err(self.client.refused(status.as_u16()));
         }
         let body = answer.body_mut().with_config().limit(MAX_ANSWER);

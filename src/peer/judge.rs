@@ -107,7 +107,7 @@ fn word(
     let mut latest: Result<Timestamp, CosignatureError> = Err(CosignatureError::Absent);
     for confirmed in by {
         match (confirmed, latest) {
-            // a signature in the name of a key that is not its own: the whole note is to be refused
+            // a wrong signature under the name of a configured key: the whole note is refused
             (Err(CosignatureError::Wrong), _) => {
                 return Err(WordError::Confirmed(CosignatureError::Wrong));
             }
