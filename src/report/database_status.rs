@@ -121,7 +121,7 @@ impl DatabaseStatus {
         self.peers = outcome.peers.clone().into();
         self.peers_overdue = outcome.peers_overdue.is_some();
         if is_unsigned(outcome) || outcome.is_proven() {
-            // a check that saw no state says nothing about its signature
+            // a check without a state does not show whether states are signed
             self.signature_dropped = is_unsigned(outcome);
         }
         if let Some(alarm) = &outcome.alarm {

@@ -82,7 +82,7 @@ impl ToValue for Fact {
 /// Returns a record as one line of text.
 pub(super) fn text(record: &Record<'_>) -> String {
     let mut line = Line(record.args().to_string());
-    let _ = record.key_values().visit(&mut line); // ours never refuses
+    let _ = record.key_values().visit(&mut line); // this visitor returns no error
     line.0
 }
 

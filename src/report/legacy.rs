@@ -56,7 +56,7 @@ pub fn legacy(text: &mut Exposition, snapshot: &Snapshot, prefix: Prefix) {
         previous: row.previous,
         checked: row.checked,
     });
-    // databases that are trusted have transactions to tell of, so they come first among equals
+    // `max_by_key` takes the last of equals: a trusted database, because it has transactions to report
     let decides = untrusted(whole).into_iter().chain(decides);
     let decides = decides.max_by_key(|deciding| deciding.badness);
     let (Some(id), Some(deciding)) = (&whole.identity, decides) else {
@@ -222,7 +222,7 @@ mod tests {
         for rows in [[empty, shop], [shop, empty]] {
             assert_eq!(gauges(&checked(&rows)), ["1", "7", "6"]);
         }
-        // nor do empty ones of which nothing was ever trusted
+        // nor do empty databases without a trusted state
         let mut snapshot = checked(&[shop]);
         snapshot.server.untrusted = Untrusted {
             worst: Some(Verdict::Empty),
@@ -240,7 +240,7 @@ mod tests {
         assert_eq!(gauges(&checked(&[away, good, last])), ["-2", "4", "3"]);
         let worst = ("d", TAMPERED, 3);
         assert_eq!(gauges(&checked(&[worst, away, good])), ["0", "3", "2"]);
-        // of several that are equally bad too
+        // also among equally bad ones, the last checked decides
         let other = ("a", TAMPERED, 2);
         assert_eq!(gauges(&checked(&[worst, other, good])), ["0", "2", "1"]);
     }

@@ -11,7 +11,7 @@ use crate::trust::{SweepSummary, ValueProgress};
 /// Returns the log level of an outcome.
 fn level(outcome: &Outcome) -> Level {
     match outcome.verdict {
-        // all of them are one line of the cycle
+        // the cycle logs all untrusted databases in one line
         verdict if outcome.is_stranger && !verdict.is_tampering() => Level::Debug,
         _ if outcome.unwritten.is_some() => Level::Error,
         Verdict::Tampered(_) | Verdict::LocalFailure | Verdict::Malformed => Level::Error,

@@ -25,7 +25,7 @@ pub fn start_logging(level: LevelFilter, format: LogFormat) {
     }
     builder.format(move |line, record| {
         let level = record.level();
-        // env_logger itself writes to nowhere else: what cannot be written is lost, not fatal
+        // a line that cannot be written is lost, because env_logger ignores the error
         match format {
             LogFormat::Json => writeln!(line, "{}", json(record)),
             LogFormat::Text if journal => {
@@ -34,7 +34,7 @@ pub fn start_logging(level: LevelFilter, format: LogFormat) {
             LogFormat::Text => writeln!(line, "{} {level:5} {}", clock::now(), text(record)),
         }
     });
-    // a second start, in tests, changes nothing
+    // it fails if a logger is installed already, as in tests
     let _ = builder.try_init();
 }
 

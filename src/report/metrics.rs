@@ -57,7 +57,7 @@ fn databases(text: &mut Exposition, snapshot: &Snapshot) {
     for (labels, row) in &rows {
         family.sample(labels, row.values.share(row.trusted));
     }
-    // a series for each reason that there is, so that a thousand databases stay below two megabytes
+    // only reasons that occur have a series, so that a thousand databases stay below 2 MB
     let mut family = text.family(
         "immuaudit_values_unavailable",
         Type::Gauge,

@@ -41,7 +41,7 @@ pub fn peer_line(peer: &PeerReport, now: Timestamp) -> String {
         let (tx, age) = (agreed.state.tx, ago(now.since(agreed.time)));
         format!("; agreed at transaction {tx}, {age}")
     });
-    // foreign words in it are escaped already
+    // the peer's text in it is escaped already
     let why = peer.why.as_ref().map(|why| format!(" ({why})"));
     format!(
         "peer {name}: {}{}{}",

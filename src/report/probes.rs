@@ -188,7 +188,7 @@ mod tests {
         assert_eq!(livez(&snapshot), Health::Good);
         let not_ready = "the first cycle has not ended yet".to_owned();
         assert_eq!(readyz(&snapshot), Health::Bad(not_ready));
-        // an interval, two calls, and half a minute
+        // the limit is an interval, two call timeouts and half a minute
         snapshot.stalled = Duration::from_secs(350);
         assert_eq!(livez(&snapshot), Health::Good);
         snapshot.stalled = Duration::from_secs(351);

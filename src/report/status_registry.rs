@@ -243,7 +243,7 @@ impl StatusRegistry {
             row.checkpoint = signer.zip(proven).map(|(key, state)| {
                 let about = self.about();
                 let names = (about.server.as_str(), outcome.database.as_str());
-                // it held at the latest when the check began: values are read after it
+                // the time at which the check began, because values are read after the state was verified
                 let seconds = i64::try_from(outcome.duration.as_secs()).unwrap_or(i64::MAX);
                 let at = now.plus(seconds.saturating_neg());
                 checkpoint(names, state, outcome.signature.as_ref(), &key, at).into()
@@ -359,6 +359,6 @@ impl StatusRegistry {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // what is behind it is whole after each line, whoever panicked
+    // the data is valid after each statement, so another thread's panic does not damage it
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

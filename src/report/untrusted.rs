@@ -156,7 +156,7 @@ mod tests {
         assert!(!said.lower_to(&left));
         assert!(!left.is_more_than(&said));
         assert!(untrusted(2, &["n03", "x"]).is_more_than(&said));
-        // and of thousands
+        // the same with thousands of databases
         let mut said = untrusted(9_000, &names[..16]).said();
         said.lower_to(&untrusted(20, &names[..16]));
         assert!(!untrusted(39, &names[..16]).is_more_than(&said));
@@ -200,7 +200,7 @@ mod tests {
             assert!(accused.is_more_than(&local.said()));
             assert!(!accused.is_more_than(&accused.said()));
             assert!(accusing(2, &of).is_more_than(&accused.said()));
-            // once it is over, the next one is news
+            // after an accusation has ended, the next one is news
             let mut said = accused.said();
             said.lower_to(&refused);
             assert!(accused.is_more_than(&said));

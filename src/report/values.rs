@@ -124,7 +124,7 @@ pub fn few_ranges<T: Copy + PartialEq>(ranges: &Ranges<T>) -> String {
 fn covered(before: &Values, progress: &ValueProgress) -> u64 {
     let at_once = match before.due {
         0 => progress.read.saturating_sub(before.read),
-        _ => 0, // what was due may have been read twice
+        _ => 0, // transactions that were due may have been read twice
     };
     let swept = progress.swept.map_or(0, |swept| swept.read);
     let sweeping = progress.sweep.as_ref().map_or(0, |sweep| sweep.read);
@@ -171,7 +171,7 @@ mod tests {
         for cycle in 1..=5 {
             progress.read = 32 * cycle;
             values = values.after(&progress, &Acknowledged::default());
-            assert_eq!(values.share(of(64)), 0.5); // and not more with every sample
+            assert_eq!(values.share(of(64)), 0.5); // repeated samples do not raise it
         }
         progress.read += 64;
         values = values.after(&progress, &Acknowledged::default());
@@ -185,10 +185,10 @@ mod tests {
         });
         values = values.after(&progress, &Acknowledged::default());
         assert_eq!((values.share(of(128)), values.share(None)), (0.75, 0.0));
-        // what an earlier run read is no single cycle's
+        // the count of an earlier run does not count as one cycle's
         let remembered = Values::remembered(&progress, &Acknowledged::default());
         assert_eq!((remembered.read, remembered.share(of(128))), (224, 0.75));
-        // another history was not read yet
+        // nothing of another history was read yet
         let values = values.after(&ValueProgress::new("db", at(9)), &Acknowledged::default());
         assert_eq!((values.read, values.share(of(128))), (0, 0.0));
     }

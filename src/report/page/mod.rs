@@ -50,7 +50,7 @@ pub fn page(snapshot: &Snapshot) -> String {
         if rows().any(|row| row.alarms_of_values) {
             html.push_str(VALUE_ALARM);
         }
-        // an alarm of an earlier run may be of any kind
+        // the kind of an alarm of an earlier run is not known
         if rows().any(|row| row.alarms_of_history || !row.alarms_of_values) || rows().count() == 0 {
             html.push_str(ALARM);
         }

@@ -40,7 +40,7 @@ pub fn table(html: &mut String, snapshot: &Snapshot, now: Timestamp) {
     }
     html.push_str("</tr></thead><tbody>\n");
     let mut rows: Vec<&DatabaseStatus> = snapshot.databases.values().map(|row| &**row).collect();
-    rows.sort_by_key(|row| std::cmp::Reverse(row.facts().condition())); // stable: else by name
+    rows.sort_by_key(|row| std::cmp::Reverse(row.facts().condition())); // stable, so equal ones stay sorted by name
     let accuses = untrusted.is_tampering();
     if accuses {
         untrusted_rows(html, snapshot);
@@ -141,7 +141,7 @@ fn note(row: &DatabaseStatus, now: Timestamp) -> String {
 /// Returns the share of the ledger's values that was read, and the time at which all of them were.
 fn values(row: &DatabaseStatus, now: Timestamp) -> String {
     let values = &row.values;
-    let percent = (values.share(row.trusted) * 100.0).floor(); // no more than there is
+    let percent = (values.share(row.trusted) * 100.0).floor(); // rounded down, so that 100% means all
     let mut text = match (percent < 1.0, values.covered) {
         (_, 0) => "none yet".to_owned(),
         (true, _) => "under 1%".to_owned(),
