@@ -74,25 +74,25 @@ impl GrpcTransport {
     fn channel(&mut self) -> Channel {
         let mut builder = ChannelBuilder::new(self.core.environment())
             .max_receive_message_len(self.endpoint.max_answer)
-            // the limit alone is looked at when the whole answer is there: without a bound on what
-            // is buffered, 200 MB of it would be
+            // the receive limit is checked when the whole response has arrived: without this quota,
+            // 200 MB of it would be buffered
             .set_resource_quota(self.quota())
             .initial_reconnect_backoff(Duration::from_millis(200))
             .max_reconnect_backoff(Duration::from_secs(2))
-            // a black hole fails within this, not within 20 s
+            // an attempt to connect without any reply fails after 3 s instead of 20 s
             .raw_cfg_int(c"grpc.min_reconnect_backoff_ms".into(), 3000)
-            // identity alone: what is inflated is not held against the receive limit
+            // no compression, because the receive limit does not cover the decompressed size
             .raw_cfg_int(
                 CString::from(c"grpc.compression_enabled_algorithms_bitset"),
                 1,
             )
-            // nothing is inflated, not even while the headers that refuse it are still on their way
+            // never decompress, not even before the server has received the headers that refuse compression
             .raw_cfg_int(CString::from(c"grpc.per_message_decompression"), 0)
-            // else what a server may send unasked grows from 64 KiB on, with each fast answer
+            // otherwise the window for unrequested data grows from 64 KiB with each fast response
             .raw_cfg_int(CString::from(c"grpc.http2.bdp_probe"), 0)
             .enable_http_proxy(false)
             .enable_retry(false)
-            // else a new channel takes over a stalled connection
+            // otherwise a new channel takes over a stalled connection
             .use_local_subchannel_pool(true)
             .primary_user_agent(concat!("immuaudit/", env!("CARGO_PKG_VERSION")));
         if let Security::Tls(tls) = &self.endpoint.security {

@@ -48,14 +48,14 @@ const OVERLOADED: [&str; 2] = [
 pub(super) fn classify(call: &str, code: i32, message: &str, timeout: Duration) -> ServerErrorKind {
     let message = unwrapped(message);
     match RpcStatusCode::from(code) {
-        // said by this client, which takes no compressed answer (see channel.rs)
+        // this client's own error, because it accepts no compressed response (see channel.rs)
         RpcStatusCode::UNIMPLEMENTED if message.contains("Compression algorithm") => {
             ServerErrorKind::Compressed
         }
         RpcStatusCode::DEADLINE_EXCEEDED => ServerErrorKind::Deadline(timeout),
         RpcStatusCode::UNAVAILABLE | RpcStatusCode::CANCELLED => ServerErrorKind::Unreachable,
         RpcStatusCode::UNIMPLEMENTED => ServerErrorKind::Unimplemented,
-        // the limits of others are no reason to raise ours
+        // only this client's own limit: a proxy's rate limit has the same code
         RpcStatusCode::RESOURCE_EXHAUSTED
             if message.starts_with(OVER_OUR_LIMIT) || message == OVER_OUR_QUOTA =>
         {
@@ -120,12 +120,12 @@ fn damage(call: &str, message: &str) -> Option<ServerErrorKind> {
     let detail = message.strip_prefix("tx data is corrupted: ");
     Some(
         if self::begins(detail.unwrap_or(message), "binary linking mismatch") {
-            ServerErrorKind::CannotProve // an excuse, which accuses only when it is checked
+            ServerErrorKind::CannotProve // an excuse, which is verified before it counts
         } else if begins("tx data is corrupted: ALH mismatch") {
             ServerErrorKind::Corrupted
         } else if begins("tx data is corrupted") {
             match call == method::short(method::VERIFIABLE_TX_BY_ID) {
-                true => ServerErrorKind::MaybeCorrupted, // only a proof can be excused
+                true => ServerErrorKind::MaybeCorrupted, // an excuse exists only for a proof
                 false => ServerErrorKind::Corrupted,
             }
         } else if message

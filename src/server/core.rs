@@ -51,10 +51,10 @@ impl Core {
         let Some(Running { environment, ended }) = self.running.take() else {
             return;
         };
-        drop(environment); // its queue is shut down, so its thread ends
+        drop(environment); // this shuts down its queue, so its thread ends
         match ended.recv_timeout(MAX_SHUTDOWN_WAIT) {
             Ok(()) => sys::end_grpc(),
-            Err(_) => self.left.push(ended), // the queue is in use: to end the core now would abort the process
+            Err(_) => self.left.push(ended), // the queue is in use, and ending the core now would abort the process
         }
     }
 }
@@ -63,10 +63,10 @@ impl Running {
     fn begin() -> Running {
         let (sender, ended) = mpsc::channel();
         let environment = EnvBuilder::new()
-            .cq_count(1) // one call is waited for at a time
+            .cq_count(1) // one queue is enough, because the program waits for one call at a time
             .name_prefix("grpc-poll")
             .before_stop(move || {
-                let _ = sender.send(()); // who waits may have gone
+                let _ = sender.send(()); // the receiver may have been dropped
             })
             .build();
         Running {

@@ -99,7 +99,7 @@ mod tests {
             assert!(!denied.holds("db", &failure, due), "{pause}");
             now = due;
             denied.try_login("db", &failure, now);
-            denied.add("db", &failure, now); // refused again, by the token of the new login
+            denied.add("db", &failure, now); // refused again, with the token of the new login
         }
         denied.remove("db");
         assert!(!denied.holds("db", &failure, now));

@@ -45,12 +45,12 @@ impl Server {
             {
                 break;
             }
-            // asked last, because it is granted once for a while
+            // the last condition, because a permission is granted only once for a while
             permitted = permitted || self.may_reconnect(self.clock.instant());
             if !permitted {
                 break;
             }
-            self.clock.sleep(pause, &self.stop); // if a stop is requested, the exchange says so
+            self.clock.sleep(pause, &self.stop); // after a stop, the next exchange returns `Stopped`
             begin = self.clock.instant();
             answer = self.exchange(name, request, credential);
         }
@@ -77,7 +77,7 @@ impl Server {
         credential: &Credential,
     ) -> Result<Answer, ServerError> {
         if self.stop.requested() {
-            // what came already is not worked off first
+            // responses that have arrived already are not processed first
             return Err(ServerError::new(
                 method::short(name),
                 ServerErrorKind::Stopped,

@@ -55,7 +55,7 @@ impl Pending {
         let (reception, abort) = abortable(receive(self.receiver));
         self.client.spawn(async move {
             if let Ok(answer) = reception.await {
-                // who waited may have gone
+                // the waiting side may have been dropped
                 let _ = sender.send(answer);
             }
         });
@@ -106,7 +106,7 @@ impl Receiving {
 
     fn wait_for(self, time: Duration, stop: &Stop) -> Waited {
         let failed = |kind| Err(ServerError::new(self.call, kind));
-        let clock = Clock::system(); // that of the network
+        let clock = Clock::system(); // the network needs real time, not a simulated clock
         let end = clock.instant() + time;
         Waited::Ended(loop {
             if stop.requested() {
@@ -160,7 +160,7 @@ async fn receive(mut receiver: ClientSStreamReceiver<Vec<u8>>) -> Received {
     if bytes.len() > MIN_TRIMMED_BYTES {
         sys::trim_memory();
     }
-    // only now: after a call that failed, the headers may never come
+    // not earlier, because the headers of a failed call may never arrive
     let headers = receiver.headers().await.map_err(Some)?;
     let uuid = headers
         .iter()

@@ -267,7 +267,7 @@ impl Server {
     pub fn databases(&mut self) -> Result<Names, ServerError> {
         let list = self.call_as_user(method::DATABASE_LIST, wire::empty(), wire::database_list);
         match list {
-            // without authentication there may be the default database and no list
+            // a server without authentication may have the default database and refuse the list
             Err(failure) if self.session.is_off() => match failure.kind {
                 ServerErrorKind::NotLoggedIn
                 | ServerErrorKind::NoAuthentication
@@ -363,7 +363,7 @@ impl Server {
         let answer = self.send(name, &request, &credential);
         let now = self.clock.instant();
         if self.session.is_refused(&answer) && self.session.may_renew(database, now) {
-            self.prefetched.forget(); // calls that were begun with the old credential
+            self.prefetched.forget(); // their calls were sent with the old credential
             let credential = self.renew_credential_for(database)?;
             return self.send(name, &request, &credential);
         }

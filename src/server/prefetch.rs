@@ -35,7 +35,7 @@ impl Server {
 
     /// Prefetches the state of the first database of a cycle.
     pub fn prefetch_state(&mut self, first: &str) {
-        // without a token nothing would tell an answer from before the database was opened anew
+        // without a token, a response from before the database was opened again could not be recognised
         if self.session.token().is_some() {
             let state = method::CURRENT_STATE;
             self.prefetch_in(first, state, wire::empty(), Reception::Meanwhile);
@@ -81,7 +81,7 @@ impl Server {
                     Err(_) => Peeked::Nothing,
                 }
             }
-            Some(_) => return Peeked::Nothing, // asked again, alone
+            Some(_) => return Peeked::Nothing, // the check repeats this call by itself
         };
         self.prefetched.put_back(begun);
         peeked
@@ -214,7 +214,7 @@ impl Server {
         for (database, pending) in opening {
             let begin = self.clock.instant();
             let Waited::Ended(answer) = pending.wait_for(self.left(until), &self.stop) else {
-                continue; // it is opened when it is needed, and keeps no other waiting
+                continue; // opened later, when it is needed, so that it does not delay the others
             };
             let name = method::USE_DATABASE;
             self.calls.count(name, begin, &answer);

@@ -75,7 +75,7 @@ impl fmt::Display for ServerError {
         write!(f, "{}: ", self.call)?;
         match &self.kind {
             ServerErrorKind::Stopped => f.write_str("asked to stop"),
-            // another call may be answered all the same
+            // other calls may still be answered
             ServerErrorKind::Unreachable if is_about_transactions(self.call) => {
                 f.write_str("no response: the call ended with the status unavailable")
             }
@@ -102,7 +102,7 @@ impl fmt::Display for ServerError {
                 f.write_str("the server reports that the data of a transaction is corrupt")
             }
             ServerErrorKind::CannotProve => f.write_str("the server responds that it cannot prove this pair of states"),
-            // a state is some hundred bytes, and so is what a login answers
+            // correct responses to these calls have a few hundred bytes
             ServerErrorKind::TooLarge if is_small(self.call) => f.write_str(
                 "the response is larger than --max-recv-msg-size, and no immudb server sends so large a response to this call: do not raise the limit; check which program answers at this address",
             ),

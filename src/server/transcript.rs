@@ -118,13 +118,13 @@ impl Transcript {
         answer: &Result<Answer, ServerError>,
     ) {
         if [method::LOGIN, method::OPEN_SESSION].contains(&name) {
-            return; // passwords
+            return; // their requests contain passwords
         }
         let exchange = Exchange {
             call: method::short(name),
             request: request.to_vec(),
             reply: match answer {
-                Ok(_) if name == method::USE_DATABASE => Ok(Arc::default()), // a token
+                Ok(_) if name == method::USE_DATABASE => Ok(Arc::default()), // the response is a token
                 Ok(answer) => Ok(answer.bytes.clone()),
                 Err(failure) => Err(text(failure)),
             },
@@ -208,7 +208,7 @@ mod tests {
             }
             let held = held(&transcript);
             assert!(held <= MAX_TRANSCRIPT + 1024, "{held}");
-            // the list of them, and what each of them has beside: request, reply, count of references
+            // the list, and the other allocations of each exchange: request, reply, reference count
             let list = transcript.first.capacity() * size_of::<Exchange>();
             let beside = transcript.exchanges().map(|exchange| {
                 let reply = match &exchange.reply {
