@@ -134,11 +134,11 @@ mod tests {
         let notifier = SdNotify::to(OsStr::new(&path), Some(minutes(2))).unwrap();
         notifier.ready(Duration::from_secs(10));
         assert_eq!(said(&listener), "READY=1");
-        // a watchdog shorter than a call would bark at an honest wait
+        // a watchdog shorter than a call would end a process that waits for a response
         notifier.ready(minutes(10));
         assert_eq!(said(&listener), "READY=1\nWATCHDOG_USEC=1260000000");
         notifier.progress();
-        notifier.progress(); // too soon to be worth another
+        notifier.progress(); // too soon after the last one, so nothing is sent
         notifier.status(|| "All is well\nindeed".to_owned());
         notifier.stopping();
         assert_eq!(said(&listener), "WATCHDOG=1");

@@ -15,7 +15,7 @@ pub fn set_keys(text: &str, keys: &[(&str, &str)]) -> Result<String, String> {
     let mut changes = Vec::new();
     let mut added = String::new();
     for (name, value) in keys {
-        // immuclient's reader takes keys of any case
+        // immuclient ignores the case of keys
         let there = table
             .get_ref()
             .iter()
@@ -50,7 +50,7 @@ fn before_tables(text: &str) -> usize {
         let is_of_tables = |items: &DeArray| items.iter().any(|item| item.get_ref().is_table());
         value.is_table() || value.as_array().is_some_and(is_of_tables)
     });
-    // a table that is written in one line, `a = {}`, has its key at the beginning of the line
+    // the key of an inline table, `a = {}`, is at the beginning of its line
     let headers = tables.filter_map(|(key, _)| {
         let before = text.get(..key.span().start)?;
         let line = before.rfind('\n').map_or(0, |at| at + 1);

@@ -192,7 +192,7 @@ impl Directory {
             let (above, name) = Directory::of(&self.path, false)?;
             match fs::remove_dir(above.at(&name)) {
                 Err(error) if error.kind() != ErrorKind::DirectoryNotEmpty => return Err(error),
-                _ => {} // lost+found is the file system's
+                _ => {} // not empty: lost+found belongs to the file system
             }
         }
         Ok(())

@@ -30,10 +30,10 @@ impl Plan {
         let (program, copy) = program_to_run(service);
         let mut is_new = copy.is_some();
         steps.extend(copy);
-        // the common settings file is its group's
+        // the common settings file belongs to its group
         steps.extend(user(USER, facts.user.as_ref(), facts.group));
         steps.extend(user(&paths.user, own.user.as_ref(), own.group));
-        // whatever the umask is, and whoever made them: each instance has to get through
+        // each instance needs access, independent of the umask and of the directories' earlier rights
         let states = paths.states.parent().unwrap_or(Path::new("/var/lib"));
         let folder = service.config.parent().unwrap_or(Path::new("/etc"));
         let words = ["install", "-d", "-m", "0755", &text(folder), &text(states)];
@@ -70,7 +70,7 @@ impl Plan {
         replace(&mut steps, &paths.target, own.target.as_deref(), target);
         let units = steps.len();
         let template = template(program);
-        // a package's needs nobody's help
+        // an identical template from the package is enough
         let is_packaged = |text: &String| without_first_line(&template) == text;
         if own.template.is_some() || !own.packaged.as_ref().is_some_and(is_packaged) {
             let wanted = Some(template);
@@ -293,7 +293,7 @@ mod tests {
         };
         let plan = installed(&service(), &Facts::default(), &own);
         assert_eq!(written(&plan, TEMPLATE), None);
-        // but for another program
+        // another program needs a template of its own
         let elsewhere = Service {
             program: "/opt/immuaudit".into(),
             ..service()

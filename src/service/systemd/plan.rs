@@ -100,7 +100,7 @@ impl Plan {
         }
         let is_new = steps.len() > before || hidden;
         steps.push(Step::run(&["systemctl", "enable", UNIT]));
-        // what runs already has to read what is new
+        // a running service must read the new files
         let word = if is_new { "restart" } else { "start" };
         steps.push(Step::run(&["systemctl", word, UNIT]));
         Ok(Plan(steps))

@@ -192,7 +192,7 @@ pub(super) fn template(program: &Path) -> String {
         words: " --instance %i",
         watchdog: LEAST_WATCHDOG,
         user: "immuaudit-%i",
-        // the common settings file is this group's
+        // the common settings file belongs to this group
         groups: "SupplementaryGroups=immuaudit\n",
         directories: "StateDirectory=immuaudit.d/%i\n",
         memory: LEAST_MEMORY,
@@ -289,7 +289,7 @@ mod tests {
             memory: memory_needed(4 << 20),
         };
         let text = unit.text();
-        let (_, installed) = text.split_once('\n').unwrap(); // who wrote it
+        let (_, installed) = text.split_once('\n').unwrap(); // without the line that names its writer
         assert_eq!(packaged, installed);
     }
 
@@ -297,7 +297,7 @@ mod tests {
     fn the_debian_package_brings_the_template_that_install_writes() {
         let packaged = include_str!("../../../deploy/debian/immuaudit@.service");
         let text = template(Path::new("/usr/bin/immuaudit"));
-        let (_, installed) = text.split_once('\n').unwrap(); // who wrote it
+        let (_, installed) = text.split_once('\n').unwrap(); // without the line that names its writer
         assert_eq!(packaged, installed);
         assert_eq!(
             drop_in(watchdog(Duration::from_secs(10)), memory_needed(4 << 20)),

@@ -24,7 +24,7 @@ pub fn make_usual_directory(directory: &Path, instance: Option<&Instance>) {
         return;
     };
     let made = sys::create_private_directory(directory).and_then(|()| {
-        // in /var/lib, where nobody else can put another one in its place
+        // in /var/lib, where only root could replace the directory
         fs::chown(directory, Some(account.user), Some(account.group))
     });
     if let Err(error) = made {

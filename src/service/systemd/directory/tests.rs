@@ -62,7 +62,7 @@ fn a_second_name_of_a_file_is_not_changed() {
     fs::hard_link(folder.0.join("shadow"), folder.0.join("settings")).unwrap();
     let directory = Directory::open(&folder.0).unwrap();
     directory.file(Path::new("settings")).unwrap_err();
-    // a new file takes the place of the name alone
+    // a new file replaces this name only, not the other link
     directory
         .write(Path::new("settings"), b"x", 0o640, None)
         .unwrap();
