@@ -9,7 +9,7 @@ pub fn end_grpc() {
     unsafe extern "C" {
         fn grpc_shutdown_blocking();
     }
-    // SAFETY: takes nothing, and counts down what grpc_init counted up (grpc/grpc.h, 1.51 to 1.56).
+    // SAFETY: it takes no argument, and reverses one call of grpc_init (grpc/grpc.h, 1.51 to 1.56).
     unsafe { grpc_shutdown_blocking() };
     trim_memory();
 }
