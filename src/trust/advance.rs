@@ -100,7 +100,7 @@ impl Store {
             how: TrustOrigin::Proven,
         };
         if trusted.state == before.state {
-            // nothing new: what came with it may be, but the line in the history stands
+            // the same state: its signature may be new, but the history gets no new line
             trusted.accepted = before.accepted;
             trusted.how = before.how.clone();
             return self.rewrite_state(&hold, &present, trusted);

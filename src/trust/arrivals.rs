@@ -46,7 +46,7 @@ impl Store {
                 (file.join("\n") + "\n").as_bytes(),
             );
         };
-        // behind the last whole line there may be one that a kill left half written
+        // a killed process may have left an incomplete line after the last complete one
         let whole = known.iter().rposition(|byte| *byte == b'\n');
         let length =
             u64::try_from(whole.map_or(0, |at| at.saturating_add(1))).unwrap_or(MAX_FILE_BYTES);

@@ -35,7 +35,7 @@ impl Writer {
     }
 
     pub fn number(&mut self, key: &str, value: u64) {
-        let value = i64::try_from(value).unwrap_or(i64::MAX); // TOML knows no more
+        let value = i64::try_from(value).unwrap_or(i64::MAX); // TOML's largest integer
         self.line(format_args!("{key} = {value}"));
     }
 
@@ -113,7 +113,7 @@ pub fn open_of_any_server(bytes: &[u8]) -> Result<Table, FileDamage> {
             Some((content, last.strip_prefix(CHECKSUM)?))
         })
         .ok_or(FileDamage::Unfinished)?;
-    // compared as text: a digit of the other case is a change too
+    // compared as text, so that a changed case of a digit is detected too
     if Digest::of(&[content.as_bytes()]).to_string() != checksum {
         return Err(FileDamage::Checksum);
     }

@@ -134,7 +134,7 @@ thread_local! {
 /// Lets `decide` choose the fate of each step of this thread from now on; `None`: each step is done.
 #[cfg(feature = "fault-points")]
 pub fn decide(decide: Option<Decide>) {
-    // what is dropped may have its own part in this
+    // dropped outside of `with`, because the old closure's drop may use DECIDE again
     drop(DECIDE.with(|decides| decides.replace(decide)));
 }
 

@@ -29,7 +29,7 @@ fn file_name_where(name: &str, has_device_names: bool) -> String {
     if escaped.is_empty() {
         EMPTY.into()
     } else if escaped.len() > MAX_NAME_BYTES {
-        let kept = escaped.get(..KEPT_NAME_BYTES).unwrap_or_default(); // ASCII, so no boundary is missed
+        let kept = escaped.get(..KEPT_NAME_BYTES).unwrap_or_default(); // ASCII, so the end is a character boundary
         format!("{kept}{CUT}{}", Digest::of(&[name.as_bytes()]))
     } else if has_device_names && is_device(&escaped) {
         let (first, rest) = escaped.split_at_checked(1).unwrap_or_default();
@@ -149,7 +149,7 @@ mod tests {
         }
         assert_eq!(file_name_where("con", false), "con");
         assert_eq!(from_file_name_where("%63on", false), None);
-        // only what is written is read
+        // names that are never written are refused
         for bad in ["con", "%63om", "%63%6fn"] {
             assert_eq!(from_file_name_where(bad, true), None, "{bad}");
         }

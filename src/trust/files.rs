@@ -60,7 +60,7 @@ pub fn read(path: &Path, most: u64) -> Result<Option<Vec<u8>>, StoreError> {
     let Some((file, length)) = open_measured(path, OpenOptions::new().read(true))? else {
         return Ok(None);
     };
-    // in one go: a file is seldom longer than it says
+    // allocated once, because a file seldom grows after its length was read
     let mut bytes = Vec::with_capacity(usize::try_from(length.min(most)).unwrap_or(0) + 1);
     file.take(most.saturating_add(1))
         .read_to_end(&mut bytes)
@@ -81,7 +81,7 @@ pub fn read(path: &Path, most: u64) -> Result<Option<Vec<u8>>, StoreError> {
 pub fn give_stamp(path: &Path) -> Option<Stamp> {
     let file = open(path, sys::with_times(&mut OpenOptions::new())).ok()??;
     let modified = file.metadata().ok()?.modified().ok()?;
-    // the system's own times move a few milliseconds at once: this is none of them
+    // the system's times advance by milliseconds, so it never sets a time one step earlier
     let between = modified.checked_sub(sys::TIME_STEP)?;
     file.set_modified(between).ok()?;
     sys::stamp_of(&file).ok()
@@ -117,7 +117,7 @@ pub fn prepare(kind: FileKind, path: &Path, bytes: &[u8]) -> Result<(), StoreErr
         file.sync_all()
     };
     if let Err(error) = write() {
-        drop(remove(&new)); // the failure that counts is the first one
+        drop(remove(&new)); // the first error is the one to return
         return Err(StoreError::system("write", &new, &error));
     }
     sync_directory_of(&new)?;
@@ -179,7 +179,7 @@ fn write_behind(
         file.sync_all()
     };
     if let Err(error) = write() {
-        drop(file.set_len(end)); // else a torn line, which the next one is written over
+        drop(file.set_len(end)); // if this fails, an incomplete line stays until the next line overwrites it
         return Err(StoreError::system("append to", path, &error));
     }
     step(kind, WriteStep::AppendSynced, path)

@@ -181,7 +181,7 @@ impl Answer {
             Ok(bytes) => Ok(bytes),
             Err(error) => Err(cut(&error, most / 12)), // a character takes up to 10 bytes as text
         };
-        // what is cut is of no use as an excerpt
+        // a cut response is no longer a valid excerpt
         self.shortened = Some(Shortened::cut(whole));
         self
     }

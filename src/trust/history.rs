@@ -85,7 +85,7 @@ impl HistoryEntry {
 
     fn content(&self, before: Option<&HistoryEntry>) -> String {
         let mut content = format!("{} {} {}", self.time, self.change, self.state);
-        // what stays the same is not said again: a year of lines has to stay small
+        // unchanged facts are left out, so that the lines of a year stay small
         if self.shape != before.and_then(|before| before.shape) {
             content.push_str(" shape=");
             content.push_str(self.shape.map_or("unknown", shape_word));
@@ -157,7 +157,7 @@ impl History {
         }
         let mut history = History::begin(server, database);
         let mut lines = bytes.split_inclusive(|byte| *byte == b'\n');
-        // the first line and the one after it came into being at once, so neither can be torn
+        // the first two lines were written together, so neither can be incomplete
         match lines.next() {
             Some(line) if line == history.header(server, database).as_bytes() => {}
             Some(line) => return Err(other_header(line)),
@@ -343,7 +343,7 @@ mod tests {
             let lines = starts.iter().filter(|start| **start <= length).count();
             match read {
                 Ok(history) => {
-                    let kept = lines.saturating_sub(2); // the header, and the torn or not begun one
+                    let kept = lines.saturating_sub(2); // without the header and the incomplete or absent last line
                     assert_eq!(history.entries, all[..kept], "{length}");
                     assert_eq!(history.torn, !starts.contains(&length), "{length}");
                 }
@@ -379,7 +379,7 @@ mod tests {
                 .collect();
             let read = History::parse(lines.as_bytes(), "s", "d");
             let last = left_out == entries().len();
-            assert_eq!(read.is_ok(), last, "{left_out}"); // a history cut at its end is whole
+            assert_eq!(read.is_ok(), last, "{left_out}"); // a history that lacks its last line is still valid
             if (2..entries().len()).contains(&left_out) {
                 assert_eq!(read, Err(FileDamage::Gap(left_out + 1)), "{left_out}");
             }

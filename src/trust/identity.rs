@@ -60,7 +60,7 @@ impl Store {
             return Ok(());
         }
         for name in files::list(&location.dir)? {
-            // another server's damaged file is for that one's auditor to tell
+            // the auditor of another server reports that server's damaged file
             let Ok(Some(known)) = read(&location.dir.join(name).join(FILE)) else {
                 continue;
             };
@@ -112,7 +112,7 @@ impl Store {
         let mut known = Vec::new();
         for name in files::list(&self.location.dir)? {
             let path = self.location.dir.join(name).join(FILE);
-            // another server's damaged file is for that one's auditor to tell
+            // the auditor of another server reports that server's damaged file
             let Ok(Some(Known {
                 server, identities, ..
             })) = read(&path)

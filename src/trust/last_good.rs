@@ -57,7 +57,7 @@ impl Store {
         let of_state =
             |read: &Read<TrustedState>| read.as_ref().ok()?.as_ref().map(Named::by_state);
         let of_history = history.as_ref().ok().and_then(Option::as_ref);
-        // an alarm that cannot be read names nothing
+        // alarms that cannot be read name no state
         let alarms = self.alarms(database).unwrap_or_default();
         let named = [of_history.and_then(Named::by_history), of_state(state)];
         let named = named.into_iter().flatten();

@@ -199,7 +199,7 @@ impl Mirror {
         );
         let line = format!("{content} {}\n", Digest::of(&[content.as_bytes()]));
         let failed = |error: &io::Error| StoreError::system("write", path, error);
-        // half a line is none of ours when it is opened next, and moved away
+        // an incomplete line is not recognised at the next start, which moves the file away
         let file = files::open_private(path, Creation::New)?;
         sys::write_all_at(&file, line.as_bytes(), 0)
             .and_then(|()| file.sync_all())

@@ -65,7 +65,7 @@ pub struct OutcomeRecord {
 impl OutcomeRecord {
     /// Returns whether a state was ever trusted, whatever the last verdict is.
     pub fn was_trusted(&self) -> bool {
-        // 0.1.0 wrote the verdict alone
+        // version 0.1.0 wrote the verdict only
         self.trusted_tx.is_some() || self.is_well()
     }
 

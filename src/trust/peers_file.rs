@@ -229,7 +229,7 @@ fn parse(table: &Table, now: Timestamp) -> Option<PeerRecord> {
             true => Some(Agreed {
                 state: state("agreed")?,
                 time: time("agreed_at")?,
-                // a file of an earlier version does not tell: it is asked again
+                // absent in files of an earlier version: the peer is asked again
                 in_history: text("agreed_in") == Some(HISTORY),
             }),
             false => None,
@@ -261,7 +261,7 @@ fn parse(table: &Table, now: Timestamp) -> Option<PeerRecord> {
         },
         begins: match has("begins_dated") {
             true => Some(Begins {
-                dated: checksummed::time(table, "begins_dated").ok()?, // it tells the history, and stays
+                dated: checksummed::time(table, "begins_dated").ok()?, // not limited to now: it identifies the history
                 by: time("begins_by")?,
             }),
             false => None,

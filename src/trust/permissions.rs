@@ -52,7 +52,7 @@ fn owner(directory: &Path) -> Result<Option<UserAndGroup>, StoreError> {
             return Ok(Some(owner));
         }
     }
-    // an earlier version left root's directories in that of a user
+    // an earlier version left root's directories within a user's directory
     let mut above = directory.ancestors().skip(1);
     let above = above.find(|path| fs::symlink_metadata(path).is_ok());
     let above = match above {
@@ -75,7 +75,7 @@ fn owner(directory: &Path) -> Result<Option<UserAndGroup>, StoreError> {
 /// Returns warnings about a file or directory of the auditor: which of the `rights` it grants, and its owner.
 pub fn warnings(path: &Path, rights: u32) -> Vec<Warning> {
     let Ok(Holding { owner, open, ids }) = sys::holding(path) else {
-        return Vec::new(); // whoever opens it says what is wrong
+        return Vec::new(); // opening the file reports the error
     };
     let by_kubelet = match ids {
         Some((owner, group)) if volume::is_in_pod() => {

@@ -165,7 +165,7 @@ impl Store {
         database: &str,
         read: impl FnOnce(&Store) -> Result<Record, StoreError>,
     ) -> Result<Present, StoreError> {
-        // before it is read: what is written meanwhile changes the stamp
+        // taken before reading, so that a write in between changes the stamp
         let stamp = self.stamp(database);
         let record = read(self)?;
         let is_torn = record.history.as_ref().is_some_and(|history| history.torn);
@@ -301,7 +301,7 @@ mod tests {
     fn a_check_costs_the_same_however_long_the_history_is() {
         for (states, checks, readings) in [(10, 16, 0), (1_700, 16, 0), (5_000, 64, 3)] {
             let mut aged = Aged::new("cost", states);
-            aged.check(); // reads it whole
+            aged.check(); // reads the complete history
             let (digests, bytes) = aged.cost(checks);
             // a line is 120 bytes; a long history is read to thin it, written, and read again
             let (all, every) = (states * readings, 64);
@@ -323,7 +323,7 @@ mod tests {
             let mut changed = whole.clone();
             let at = whole.len() / 2;
             changed[at] ^= 1;
-            // at once, the same file, as long as it was
+            // immediately, in the same file, with the same length
             std::fs::write(&path, changed).unwrap();
             let read = aged.store.load("db");
             assert!(matches!(read, Err(StoreError::Damaged { .. })), "{read:?}");

@@ -85,7 +85,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let hold = self.hold(Lock::Exclusive)?;
-        // a damaged list of alarms must not keep the evidence from being written
+        // a damaged list of alarms must not prevent the evidence from being written
         let known = self.alarms(&finding.database);
         let mut alarms = known.as_ref().cloned().unwrap_or_default();
         let kept = files::exists(&raised.alarm.evidence)?;
@@ -95,7 +95,7 @@ impl Store {
         }
         if let Some(before) = alarms.iter_mut().find(|before| before.id == alarm.id) {
             if !before.is_open() && self.left_behind(finding) {
-                // adopted while the check that made the finding again was under way
+                // the trusted state was given up while this check repeated the finding
                 (raised.alarm, raised.is_listed, raised.opened) = (before.clone(), true, false);
                 return Ok(());
             }
@@ -106,7 +106,7 @@ impl Store {
             alarm.past.clone_from(&before.past);
             before.clone_from(alarm);
         } else {
-            // if the list is damaged, the evidence tells whether the finding was made before
+            // if the list is damaged, existing evidence shows that the finding was made before
             raised.opened = known.is_ok() || !kept;
             alarm.displaced = self.make_room(&hold, &mut alarms);
             alarms.push(alarm.clone());
@@ -164,7 +164,7 @@ impl Store {
         let mut alarms = self.recorded_alarms(database)?;
         let adoptable = |alarm: &&mut Alarm| alarm.is_open() && alarm.can_be_adopted();
         for alarm in alarms.iter_mut().filter(adoptable) {
-            // a damaged result of a search is reported by those who print it
+            // a damaged result of a search is reported where it is printed
             if let Ok(Some(located)) = LocatedRecord::beside(&alarm.evidence) {
                 alarm.shares(located.shown, located.stands.unwrap_or(0));
             }
@@ -222,7 +222,7 @@ impl Store {
                 displaced = displaced.saturating_add(1);
             }
             drop(LocatedRecord::remove_beside(&gone.evidence));
-            drop(files::remove(&gone.evidence)); // what cannot be removed is an open alarm again
+            drop(files::remove(&gone.evidence)); // evidence that cannot be removed counts as an open alarm again
         }
         displaced
     }

@@ -105,7 +105,7 @@ impl Store {
             }
         };
         let Some(last) = history.entries.last() else {
-            return Err(missing(state_path, history_path)); // History::parse lets none without entries pass
+            return Err(missing(state_path, history_path)); // unreachable: History::parse refuses a history without entries
         };
         let known = |trusted: Option<TrustedState>, unsettled| {
             Ok(Record {
@@ -136,7 +136,7 @@ impl Store {
                 } else {
                     let mut ahead = from_history(database, &history.entries);
                     if let Some(ahead) = &mut ahead {
-                        ahead.last_signed = trusted.last_signed; // the history does not keep it
+                        ahead.last_signed = trusted.last_signed; // the history does not contain it
                     }
                     known(ahead, Some(Unsettled::Rewrite))
                 }

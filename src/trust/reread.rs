@@ -13,7 +13,7 @@ impl Store {
     /// The list of alarms is damaged, or the system refuses.
     pub fn alarms_awaiting_reading(&self, database: &str) -> Result<Vec<Alarm>, StoreError> {
         let _hold = self.hold(Lock::Shared)?;
-        // what a search found out counts for open alarms alone
+        // results of searches are not read, because they concern open alarms only
         let mut alarms = self.recorded_alarms(database)?;
         alarms.retain(|alarm| alarm.awaits_reading);
         Ok(alarms)

@@ -154,7 +154,7 @@ impl Store {
             if is_older && (place == NEVER_TRUSTED || !self.is_more_than_half(kept, shortage)) {
                 return None;
             }
-            // the finding that room is made for is the last one of its own database
+            // the new finding counts as the last one of its database
             let own = usize::from(database == directory);
             if kept.files.len().saturating_add(own) < 3 {
                 return None;
@@ -217,7 +217,7 @@ impl Store {
 
     /// Remembers that there was no room at all.
     pub(super) fn remember_full(&self, room: &Room) {
-        // a finding that is made again displaces nothing, so it tells nothing of whether there is room
+        // absent for a repeated finding, which displaces nothing and so does not show whether there is room
         if let Some(youngest) = room.exhausted {
             self.room_memory().refused = Some((self.clock.instant(), youngest));
         }

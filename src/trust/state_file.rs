@@ -66,7 +66,7 @@ pub fn read(table: &Table) -> Result<TrustedState, FileDamage> {
     };
     let state = checksummed::state(table, "state")?.ok_or(FileDamage::Value("state"))?;
     let last_signed = match table.get("last_signed") {
-        // a file from before this key was added
+        // a file of a version without this key
         None => TrustedState::signed_at(signature.as_ref(), state.tx, None),
         Some(_) => Some(checksummed::number(table, "last_signed")?),
     };

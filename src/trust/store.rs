@@ -171,7 +171,7 @@ impl Store {
         let mut databases = BTreeSet::new();
         for directory in self.directories() {
             if !files::exists(directory)? {
-                // it was there when it was opened: its databases are not gone with it
+                // it existed when the store was opened, so its databases are unknown, not absent
                 let error = std::io::ErrorKind::NotFound.into();
                 return Err(StoreError::system("list", directory, &error));
             }
@@ -210,7 +210,7 @@ impl Store {
     }
 
     pub(super) fn evidence_path(&self, database: &str, alarm: &str) -> PathBuf {
-        let name = file_name(alarm) + ".toml"; // an id is plain, but may come from the command line
+        let name = file_name(alarm) + ".toml"; // ids are plain, but this one may come from the command line
         self.evidence_directory(database).join(name)
     }
 
@@ -307,7 +307,7 @@ impl Store {
                 file.seek(SeekFrom::Start(0))?;
                 writeln!(file, "{HOLDER}{} since {now}", std::process::id())
             };
-            drop(write(&mut file)); // the lock is held, its holder unnamed: a full disk is told elsewhere
+            drop(write(&mut file)); // the lock is held without its holder's name; a full disk is reported elsewhere
             held.push(file);
         }
         Ok(held)
@@ -322,7 +322,7 @@ impl Store {
                     self.warn(warning);
                 }
             }
-            // whoever may write above may put another directory into the place of this one
+            // a user who can write to the directory above could replace this one
             let above = directory.parent().unwrap_or(directory);
             for warning in permissions::warnings(above, OTHERS_WRITE) {
                 self.warn(warning);
@@ -334,7 +334,7 @@ impl Store {
     /// Finishes or removes the incomplete writes of a killed process.
     fn clear_away(&self, hold: &Hold) -> Result<(), StoreError> {
         for database in self.databases()? {
-            // a damaged database is told when it is loaded, and stops no other
+            // a damaged database is reported when it is loaded, and does not affect the others
             drop(self.settled(hold, &database));
         }
         let evidence = self.home.join(EVIDENCE);
@@ -345,14 +345,14 @@ impl Store {
         }
         for directory in directories {
             for name in files::list(&directory)? {
-                // a state that is not settled yet may still be needed to recover its database
+                // an incomplete write of a state may be needed to recover its database
                 let written = name.strip_suffix(files::NEW);
                 let needed = |name: &str| {
                     let stem = name.strip_suffix(STATE);
                     stem.is_some_and(|stem| directory.join(stem.to_owned() + HISTORY).exists())
                 };
                 if written.is_some_and(|name| !needed(name)) {
-                    drop(files::remove(&directory.join(&name))); // tried again when it is in the way
+                    drop(files::remove(&directory.join(&name))); // if this fails, the next write of the file removes it
                 }
             }
         }

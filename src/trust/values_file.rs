@@ -208,7 +208,7 @@ fn parse(table: &toml::Table, now: Timestamp) -> Option<ValueProgress> {
         cut_since: some_time("cut_since")?,
         read_from: some_number("read_from")?.unwrap_or(0),
         due: parse_due(words("due")?, now)?,
-        // older files hold a transaction without its age: the oldest is retried first
+        // older files contain no age: then the retries begin with the oldest again
         retried: match (some_number("retried")?, some_time("retried_since")?) {
             (Some(tx), Some(since)) => Some(Retried { since, tx }),
             _ => None,
@@ -245,7 +245,7 @@ fn parse(table: &toml::Table, now: Timestamp) -> Option<ValueProgress> {
             }),
             false => None,
         },
-        // files of 0.1.0 hold no time: a sweep is asked for from the next check on
+        // files of 0.1.0 contain no time: the next check sets it
         sweep_asked: some_time("sweep_asked")?,
         swept: match has("swept_ended") {
             true => Some(SweepSummary {

@@ -32,7 +32,7 @@ mod tests {
     fn rights_of_the_pods_group_are_the_kubelets_and_no_others() {
         assert_eq!(rights_by_kubelet(0, 10001, 10001), 0o077);
         assert_eq!(rights_by_kubelet(10001, 10001, 10001), 0o070);
-        // another group can be taken away by whoever runs the pod
+        // the pod's settings can leave out any other group
         assert_eq!(rights_by_kubelet(10001, 5, 10001), 0);
         assert_eq!(rights_by_kubelet(0, 0, 10001), 0);
     }
