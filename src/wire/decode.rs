@@ -86,7 +86,7 @@ fn token(bytes: &[u8]) -> Result<String, Malformed> {
 /// Decodes `DatabaseListResponse`, and returns the names unchanged; they may be no text.
 pub fn database_list(bytes: &[u8]) -> Result<Names, Malformed> {
     let (reply, mut budget) = open("DatabaseListResponse", bytes)?;
-    let room = reply.each(1).map(<[u8]>::len).sum(); // a little more than the names have
+    let room = reply.each(1).map(<[u8]>::len).sum(); // slightly more than the names need
     let mut names = Names::with_room(budget.list(reply.times(1))?, budget.list(room)?);
     for database in reply.each(1) {
         names.push(Message::new("Database", database)?.bytes(1));
@@ -229,7 +229,7 @@ fn from_tx_entry(entry: &Message, budget: &mut Budget) -> Result<TxEntry, Malfor
         metadata: kv_metadata(entry, 4)?,
         key: budget.copy(entry.bytes(1))?,
         value: budget.copy(entry.bytes(5))?,
-        // before 1.2 the length stands where the metadata came to be later (protocol.md §2)
+        // before 1.2 the length is in field 4, which later became the metadata (protocol.md §2)
         claimed_length: entry.number(3).max(entry.number(4)),
     })
 }

@@ -5,7 +5,7 @@ use protobuf::{Message, MessageField};
 use super::proto;
 
 fn bytes(message: &impl Message) -> Vec<u8> {
-    // only a message past 2 GiB or without a required field cannot be written: ours are neither
+    // writing fails only above 2 GiB or if a required field is absent, and neither is possible here
     message.write_to_bytes().unwrap_or_default()
 }
 
@@ -83,7 +83,7 @@ pub fn verifiable_tx_by_id(tx: u64, prove_since: u64, entries: Entries) -> Vec<u
         tx,
         prove_since_tx: prove_since,
         entries_spec: entries.spec(),
-        keep_references_unresolved: true, // no waiting for the server's index
+        keep_references_unresolved: true, // the server does not wait for its index
         ..Default::default()
     })
 }

@@ -138,7 +138,7 @@ impl<'a> Message<'a> {
             Value::Bytes(bytes) if usize::try_from(found.number) == Ok(field) => Some(bytes),
             _ => None,
         });
-        each.take(self.times(field)) // nothing is looked for behind the last
+        each.take(self.times(field)) // the fields after the last one are not read
     }
 }
 
@@ -190,7 +190,7 @@ fn varint(rest: &mut &[u8]) -> Option<u64> {
         let (byte, after) = rest.split_first()?;
         *rest = after;
         if shift == 63 && *byte > 1 {
-            return None; // past 64 bits
+            return None; // more than 64 bits
         }
         value |= u64::from(byte & 0x7f) << shift;
         if byte & 0x80 == 0 {

@@ -19,7 +19,7 @@ pub fn short(name: &'static str) -> &'static str {
     name.rsplit('/').next().unwrap_or(name)
 }
 
-// the signatures are grpcio's
+// grpcio prescribes the signatures
 #[allow(clippy::ptr_arg)]
 fn ser(bytes: &Vec<u8>, buffer: &mut grpcio::GrpcSlice) -> grpcio::Result<()> {
     *buffer = bytes.clone().into();
