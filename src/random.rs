@@ -53,7 +53,7 @@ impl Random {
     /// Draws a number below `bound`, each with the same probability; `None` if there is none, or if the system has
     /// no randomness.
     pub fn below(&self, bound: u64) -> Option<u64> {
-        // what is past the last whole multiple of the bound would favour small numbers
+        // numbers from the last multiple of the bound on are drawn again, because they would favour small results
         let whole = u64::MAX - u64::MAX.checked_rem(bound)?;
         loop {
             let mut bytes = [0; 8];

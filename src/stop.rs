@@ -75,7 +75,7 @@ impl Stop {
     pub fn wait(&self, time: Duration) {
         match self.signals.is_empty() {
             true => thread::sleep(time.min(POLL_INTERVAL)),
-            false => self.take_up(time), // a signal ends this at once
+            false => self.take_up(time), // a signal ends the wait immediately
         }
     }
 

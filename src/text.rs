@@ -47,7 +47,7 @@ impl Escaped {
 
     /// Escapes bytes that may be no text.
     pub fn of_bytes(bytes: &[u8]) -> Escaped {
-        // four bytes a character at most, so what is never shown is never looked at
+        // a character has at most four bytes, so later bytes are never printed
         let head = bytes.get(..4 * MAX_ESCAPED_CHARS + 4).unwrap_or(bytes);
         Escaped(escape(String::from_utf8_lossy(head).chars()))
     }
