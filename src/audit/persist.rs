@@ -1,5 +1,5 @@
 //! The files of a cycle except trusted states and alarms: the last verdicts, and the progress of the value checks.
-//! They decide nothing. A change of only times and counts is therefore written rarely, because three syncs of the
+//! No verdict depends on them. If only times and counts change, they are written rarely, because three syncs of the
 //! disk take longer than the whole check.
 
 use std::collections::BTreeSet;
@@ -80,12 +80,13 @@ impl Auditor {
         self.databases.of(&outcome.database).last = Some(Box::new(record));
     }
 
-    /// Returns whether a database is the last one without a trusted state that had its turn.
+    /// Returns whether a database is the untrusted one that was checked last.
     fn was_last(&self, database: &str) -> bool {
         self.last_untrusted.as_deref() == Some(database)
     }
 
-    /// Returns the last transaction that version 0.1.0 trusted, which it did not store. A pin alone was never shown.
+    /// Returns the last transaction that version 0.1.0 trusted, which that version did not store. A pin alone does not
+    /// count, because the server never showed it.
     fn trusted_before_this_program(&self, outcome: &Outcome) -> Option<u64> {
         let tx = outcome.previous?.tx;
         let trusted = self.store.load(&outcome.database).ok().flatten()?;

@@ -1,4 +1,4 @@
-//! Makes the reported outcome of a pending one: evidence and alarm are written before tampering is reported.
+//! Creates the outcome that is reported. Evidence and alarm are written before tampering is reported.
 
 use std::time::Duration;
 

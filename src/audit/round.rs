@@ -1,5 +1,5 @@
-//! The turns of databases in a cycle. Each group of databases is checked in turn within its time, while the calls for
-//! the next ones are already sent. The proven databases' values are read in the time that is left.
+//! The turns of databases in a cycle. Each group of databases is checked within its time, one database after the
+//! other, while the calls for the next ones are already sent. Values are read in the time that is left.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
@@ -281,10 +281,10 @@ impl Auditor {
     }
 }
 
-/// One cycle under way.
+/// The progress of the present cycle.
 pub(super) struct Round<'a> {
     pub budget: Budget,
-    /// The reason why no further database is checked.
+    /// The error of an unavailable server, after which no further database is checked.
     pub away: Option<ServerError>,
     /// The number of consecutive databases without a response.
     pub silent: u32,
@@ -320,14 +320,14 @@ impl Round<'_> {
     }
 }
 
-/// Databases that are checked one after the other, in one time.
+/// A group of databases with one time limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Group {
-    /// Something is trusted of them.
+    /// Databases with a trusted state.
     Trusted,
     /// Trusted databases whose last check was slow.
     Slow,
-    /// Nothing is trusted of them.
+    /// Databases without a trusted state.
     Untrusted,
 }
 

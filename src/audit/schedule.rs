@@ -19,9 +19,8 @@ use crate::server::{Peeked, ServerErrorKind};
 const SYSTEM_DATABASE: &str = "systemdb";
 
 impl Auditor {
-    /// Checks every database once and reports each outcome immediately. The order is: the states of trusted
-    /// databases, their values, slow trusted databases, and new ones. So no database waits for another's problems,
-    /// and no trusted one for new names.
+    /// Checks every database once and reports each outcome immediately. The order is: the states of trusted databases,
+    /// their values, slow trusted databases, and new ones. So a slow or new database delays no other.
     pub fn cycle(&mut self, tell: impl FnMut(&Outcome)) -> Cycle {
         self.cycle_and(tell, |_| {})
     }
@@ -132,7 +131,7 @@ impl Auditor {
         first
     }
 
-    /// Returns whether the list of an earlier cycle may do for this one.
+    /// Returns whether this cycle may use the list of an earlier one.
     fn list_stands(&self, known: &BTreeSet<String>) -> bool {
         let now = self.now();
         let kept = self.kept_list.as_ref();

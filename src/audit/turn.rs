@@ -16,9 +16,9 @@ use crate::trust::{Acknowledged, StoreError, Tampering, TrustedState, ValueProgr
 
 /// The result of checking a state.
 pub(super) enum Checked {
-    /// All of them are reported.
+    /// The check has ended, and its outcome is reported.
     Done(Box<Outcome>),
-    /// It is proven: values can be read.
+    /// The state is proven, so values can be read.
     Proven(Box<Proven>),
 }
 
@@ -67,7 +67,7 @@ pub(super) struct Proven {
     conclusion: PendingOutcome,
     /// The proven state.
     state: State,
-    /// Since when the line of proofs is unbroken.
+    /// The time since which the line of proofs is unbroken.
     since: Timestamp,
     /// The duration of the check.
     pub took: Duration,

@@ -1,5 +1,5 @@
-//! Untrusted databases, counted together. A server can list thousands of names, and other ones in every list.
-//! Therefore none of them is remembered, and only a few in a cycle are reported one by one.
+//! Untrusted databases, which are counted together. A server can list thousands of names, and different ones in every
+//! list. Therefore none of them is remembered, and only a few in a cycle are reported one by one.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,10 +10,10 @@ use super::verdict::{Exit, Verdict};
 use crate::text::{Escaped, counted, counted_with};
 use crate::trust::TrustedState;
 
-/// Strangers of a cycle that are reported one by one: a server of an ordinary size has fewer.
+/// The number of untrusted databases that a cycle reports one by one: a server of an ordinary size has fewer.
 pub const MAX_REPORTED_UNTRUSTED: usize = 16;
-/// Strangers that may have open alarms at the same time: a server must not be able to open one for each name that it
-/// makes up. Findings of the others are counted.
+/// The number of untrusted databases that may have open alarms, so that a server cannot open an alarm for every
+/// invented name. Findings of the others are counted.
 const MAX_WITH_ALARMS: usize = 16;
 /// The number of names of untrusted databases in one line.
 const MAX_LISTED_NAMES: usize = 3;
@@ -31,7 +31,7 @@ pub struct UntrustedDatabases {
     /// The number of the others that were not complete.
     incomplete: usize,
     exit: Option<Exit>,
-    /// The last one that had its turn, if it was not reported: the next process continues after it.
+    /// The untrusted database that was checked last, if it was not reported. The next process continues after it.
     pub(super) last: Option<Box<Outcome>>,
 }
 

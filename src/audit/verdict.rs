@@ -11,26 +11,26 @@ use crate::trust::{HIDDEN, StoreError, Tampering};
 /// The verdict on one database in one cycle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Verdict {
-    /// No trusted state yet: pinned now, on trust.
+    /// The database had no trusted state. Its state is trusted on first use.
     FirstSeen,
     /// The proof is valid, or nothing is new.
     Consistent,
-    /// No transactions, and none were ever seen.
+    /// The database has no transactions, and never had any.
     Empty,
     /// The state is proven, but due transactions or values could not be read.
     Unread,
     /// History was rewritten.
     Tampered(Tampering),
-    /// An invalid response.
+    /// The server sent an invalid response.
     Malformed,
-    /// Network or deadline.
+    /// The server cannot be reached, or exceeded a deadline.
     Unreachable,
-    /// Login, permission, or another no.
+    /// The server refused the login or the call.
     Refused,
     /// Not provable yet: an old honest server cannot prove this pair and shows the reason, or a pinned state is newer
     /// than the server's state.
     Unprovable,
-    /// The auditor's own disk, files or lock.
+    /// The auditor's own files are damaged, locked or not writable.
     LocalFailure,
 }
 
@@ -126,11 +126,11 @@ impl fmt::Display for Verdict {
 pub enum Exit {
     /// 0: everything is proven.
     Good,
-    /// 1: something could not be completed.
+    /// 1: a check was not completed.
     Incomplete,
-    /// 3: usage, or a failure of the auditor's own.
+    /// 3: a usage error, or a local failure.
     Local,
-    /// 2: tampering, above all.
+    /// 2: tampering.
     Tampered,
 }
 
@@ -155,7 +155,7 @@ impl Exit {
 /// The reason of a verdict, if the verdict alone is not enough.
 #[derive(Debug)]
 pub enum Reason {
-    /// It does.
+    /// The verdict needs no reason.
     None,
     /// The same transaction with another hash.
     OtherHash {
@@ -176,13 +176,13 @@ pub enum Reason {
     Refusal(Refusal),
     /// A call that failed.
     Failure(ServerError),
-    /// The state's signature.
+    /// The signature of the state is missing or wrong.
     Signature(BadSignature),
     /// The server shows a pair that nothing can prove.
     Unprovable(Unprovable),
     /// More transactions lie between than may be fetched one by one.
     RangeTooLong {
-        /// Transactions between.
+        /// The number of transactions between the two states.
         length: u64,
         /// The limit of `--audit-max-fetch`.
         limit: u64,
@@ -195,7 +195,7 @@ pub enum Reason {
     OtherDatabase(Escaped),
     /// A message shape that signs less than the one seen before.
     OlderShape,
-    /// The server contradicts its own state: it is not backed by the transaction.
+    /// The server contradicts its own state: it does not have the state's transaction.
     Unbacked(ServerError),
     /// The transaction that the state names is not there, or hashes to something else.
     UnbackedHash,
@@ -228,18 +228,18 @@ pub enum Reason {
     SplitView {
         /// The other auditor.
         peer: KeyName,
-        /// Its state.
+        /// The other auditor's state.
         theirs: State,
         /// The proof.
         by: SplitBy,
         /// The last transaction before that on which both agreed.
         agreed: Option<u64>,
     },
-    /// The auditor's own trouble.
+    /// The auditor's own files failed.
     Local(StoreError),
 }
 
-/// Writes up to which transaction two auditors were shown the same history.
+/// Writes the last transaction on which two auditors agreed.
 fn last_agreement(f: &mut fmt::Formatter<'_>, agreed: Option<u64>) -> fmt::Result {
     match agreed {
         Some(tx) => write!(f, "; the last transaction on which both agreed is {tx}"),

@@ -1,4 +1,4 @@
-//! The time of the last write of a file, so that changes of only times and counts are written rarely.
+//! The time of the last write of a file. It decides when a change of only times and counts is written.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
@@ -29,7 +29,7 @@ impl Written {
     }
 }
 
-/// The facts that count, hashed as they are added. Nothing is decided by the hash but when to write.
+/// A hash of the facts that count. It decides only when to write.
 #[derive(Default)]
 pub(super) struct Facts(DefaultHasher);
 

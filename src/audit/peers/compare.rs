@@ -1,4 +1,4 @@
-//! The words of all peers on one database, against the state that was proven just now.
+//! Compares the checkpoints of all peers for one database with the state that was proven just now.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -77,7 +77,7 @@ impl Auditor {
         Some(conclusion)
     }
 
-    /// Takes in the responses of the peers so far. At its end the cycle forgets checkpoints of unknown databases.
+    /// Takes over the responses of the peers so far. The cycle forgets checkpoints of unknown databases at its end.
     pub(in crate::audit) fn hear(&mut self) {
         let now = self.wall_time();
         self.peers.take_in(now);
@@ -196,7 +196,7 @@ impl Auditor {
         waiting.take_if(|of| is_closed(of.since));
     }
 
-    /// Finds what the local history has at the id of a peer's state. The server is asked only if the memory and the
+    /// Finds the local history's transaction at the id of a peer's state. Asks the server only if the memory and the
     /// stored history do not decide, or to get evidence: an alarm's file must prove the contradiction.
     pub(super) fn find(
         &mut self,
@@ -349,7 +349,7 @@ impl Auditor {
     }
 }
 
-/// Returns the checkpoint that waits to be compared.
+/// Returns the checkpoint of a stored note that waits to be compared.
 fn waiting_word(waiting: &Waiting) -> Option<Word> {
     word_of(&waiting.note, waiting.time)
 }

@@ -1,4 +1,4 @@
-//! Comparing another auditor's checkpoint from a file with the trusted state. The rules are those for a peer, except
+//! Compares another auditor's checkpoint from a file with the trusted state. The rules are those for a peer, except
 //! that the checkpoint may be of any age.
 
 use super::relation::{Found, Ours, Relation};

@@ -1,4 +1,4 @@
-//! States of a history that an operator gave up: the peer that still confirms them shows nothing new.
+//! States of a history that an operator gave up. A peer that still confirms them is no evidence against the server.
 
 use super::relation::Relation;
 use crate::audit::auditor::Auditor;

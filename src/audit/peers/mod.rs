@@ -1,11 +1,12 @@
 //! Comparing other auditors' checkpoints with the trusted states (docs/checkpoints.md).
 //!
-//! A peer's checkpoint makes this auditor check; it accuses nobody. An accusation needs the server's signature by a
-//! key of the settings, or the server's own response. Trusted states never change by it. Reading order: `relation`
-//! (the memory of a peer and a database), `compare` (one checkpoint against the trusted state), `recent` (the states
-//! trusted last), `given_up` (the states trusted before the present history), `late` (checkpoints that no longer
-//! confirm anything), `split` (evidence and alarm), `report` (the reports), `due` (overdue comparisons), `persist`
-//! (the records on disk), `file` (checkpoints from a file).
+//! A peer's checkpoint makes this auditor check; it proves nothing against the server. An alarm needs the server's
+//! signature by a key of the settings, or the server's own response. A checkpoint never changes a trusted state.
+//!
+//! Reading order: `relation` (the memory of a peer and a database), `compare` (one checkpoint against the trusted
+//! state), `recent` (the states trusted last), `given_up` (the states trusted before the present history), `late`
+//! (checkpoints that no longer confirm anything), `split` (evidence and alarm), `report` (the reports), `due` (overdue
+//! comparisons), `persist` (the records on disk), `file` (checkpoints from a file).
 
 mod compare;
 mod due;

@@ -14,24 +14,24 @@ use crate::trust::{Agreed, Begins, Behind, Disagreement, PeerRecord, Waiting};
 pub(super) struct Ours {
     /// The trusted state, proven in this check.
     pub state: State,
-    /// Since when its history is trusted without a break.
+    /// The time since which its history is trusted without a break.
     pub since: Timestamp,
 }
 
 /// The relation of a peer's last checkpoint of a database to the local trusted state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Standing {
-    /// Both trust the same state.
+    /// Both auditors trust the same state.
     Agrees,
-    /// Its state is in the local trusted history.
+    /// The peer's state is in the local trusted history.
     Behind,
-    /// The server proves that its state extends the local trusted state.
+    /// The server proves that the peer's state extends the local trusted state.
     Ahead,
-    /// It could not be compared yet.
+    /// The peer's state could not be compared yet.
     Pending,
-    /// It has no checkpoint that counts.
+    /// The peer has no checkpoint that counts.
     Silent,
-    /// It contradicts the local server, and only its checkpoint is evidence against the server.
+    /// The peer's state contradicts the local server, but only the checkpoint is evidence against the server.
     Disagrees,
     /// The server showed two histories.
     Split,
@@ -68,11 +68,11 @@ impl Standing {
 pub(super) enum Found {
     /// The same state.
     Same,
-    /// Another hash, and whether a response in this check proves it.
+    /// Another hash, and whether a response in this check proves this hash.
     Other(Digest, ByAnswer),
     /// The server also showed the peer's state to this auditor, and it contradicts the trusted state.
     Contradiction(Reason),
-    /// Nothing that counts, for this reason.
+    /// The comparison was not possible, for this reason.
     Unclear(String),
 }
 
@@ -83,14 +83,14 @@ pub(super) enum ByAnswer {
     No,
 }
 
-/// A comparison that need not be made again.
+/// A comparison with a final result.
 #[derive(Clone, Copy, Debug)]
 struct Settled {
     theirs: State,
     ours: State,
-    /// Since when the history of `ours` is trusted: of another one nothing is settled.
+    /// The time since which the history of `ours` is trusted. The result is not valid for another history.
     since: Timestamp,
-    /// The other hash, if the peer's is not the local one.
+    /// The local hash, if the peer's hash differs.
     other: Option<Digest>,
 }
 
@@ -100,16 +100,16 @@ pub(in crate::audit) struct Relation {
     /// The record on disk.
     pub record: PeerRecord,
     pub standing: Standing,
-    /// The reason why it is silent or could not be compared.
+    /// The reason why the peer is silent or its checkpoint could not be compared.
     pub why: Option<String>,
-    /// The peer's state that was looked at last.
+    /// The peer's state that was compared last.
     pub theirs: Option<State>,
     settled: Option<Settled>,
     /// The state whose contradiction already had its consequence, whether it had a signature, and the time since
     /// which the compared history was trusted.
     pub(super) compared: Option<(State, bool, Timestamp)>,
-    /// Whether a state is of a history that was given up, and the time since which the present history is trusted.
-    /// The history on disk has this, but it is long, and a peer that disagrees repeats its state in every check.
+    /// A state, the time since which the present history is trusted, and whether the state is of a history that was
+    /// given up. The history on disk has this fact, but is long, and a peer may repeat its state in every check.
     given_up: Option<(State, Timestamp, bool)>,
 }
 
@@ -208,7 +208,7 @@ impl Relation {
         });
     }
 
-    /// Records that a word agrees. The time is the peer's, and none from the future.
+    /// Records that a checkpoint agrees. Its time is the peer's, but never in the future.
     pub(super) fn agree(&mut self, word: &Word, ours: State, now: Timestamp) {
         let time = word.time.min(now);
         let before = self.record.agreed;
@@ -236,8 +236,8 @@ impl Relation {
         self.why = None;
     }
 
-    /// Replaces times in the future by now, like those on disk. They are from a clock that was ahead, and would keep
-    /// everything young and open until that time.
+    /// Replaces times in the future by the present time. They are from a clock that was ahead, and until then nothing
+    /// would become overdue or be closed.
     pub(super) fn put_right(&mut self, now: Timestamp) {
         let PeerRecord {
             since,

@@ -16,13 +16,13 @@ pub struct PeerReport {
     pub peer: KeyName,
     /// The relation of its last checkpoint to the trusted state.
     pub standing: Standing,
-    /// The reason why it is silent or could not be compared.
+    /// The reason why the peer is silent or its checkpoint could not be compared.
     pub why: Option<String>,
-    /// Its state.
+    /// The peer's state.
     pub theirs: Option<State>,
-    /// The last state in which both agree, and when the peer confirmed it.
+    /// The last state on which both agree, and the time at which the peer confirmed it.
     pub agreed: Option<Agreed>,
-    /// Since when a word waits to be compared.
+    /// The time since which a checkpoint waits to be compared.
     pub waiting: Option<Timestamp>,
     /// Its checkpoint that contradicts the local server, until an operator closes the disagreement.
     pub disagreement: Option<Disagreement>,

@@ -19,11 +19,11 @@ pub(super) enum Told {
     Signed(Word, Digest, ByAnswer),
     /// The server also showed the peer's state to this auditor.
     Shown(Word, Reason),
-    /// The peer's word alone, found for the first time.
+    /// The peer's checkpoint alone contradicts the trusted state; this was found for the first time.
     Said(Word, Digest, ByAnswer),
 }
 
-/// A split on its way to an outcome.
+/// A split view, before its outcome is reported.
 pub(in crate::audit) struct Split {
     pub reason: Reason,
     pub alarms: Alarms,

@@ -1,4 +1,4 @@
-//! A state against the trusted one.
+//! Verifies claims about a state: another history, fewer transactions, a hidden database.
 
 use protobuf::Message;
 

@@ -21,12 +21,12 @@ use crate::wire::{self, proto};
 pub enum Rechecked {
     /// The responses prove the claim.
     Shown {
-        /// The finding that they show.
+        /// The claim that the responses prove.
         what: EvidenceClaim,
-        /// Whom that convinces.
+        /// The people whom the evidence convinces.
         bearing: EvidenceStrength,
     },
-    /// They do not, or not they alone.
+    /// The responses alone do not prove the claim.
     NotReproduced(NotReproduced),
 }
 
@@ -67,9 +67,9 @@ pub enum EvidenceClaim {
 /// The people whom the evidence convinces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EvidenceStrength {
-    /// Anybody with the server's public key: two states that it signed exclude each other.
+    /// Anybody with the server's public key: two states that the server signed exclude each other.
     Proof,
-    /// Anybody with the server's public key: a state that it signed commits to two histories.
+    /// Anybody with the server's public key: a state that the server signed commits to two histories.
     TwoHistoriesInOne,
     /// Both states are signed by the server's key, so the server showed both. Their order, and the server's other
     /// responses, are the auditor's record.

@@ -10,14 +10,14 @@ use crate::ledger::{self, Digest, Fault, Parts, Refusal, State, TxHeader};
 use crate::trust::Shortened;
 use crate::wire::{self, Tx, proto};
 
-/// Transactions as they were shown, with their proofs.
+/// The transactions in the recorded responses, with the results of their proofs.
 pub(super) struct Read {
-    /// By id, every transaction in every response.
+    /// Every transaction in every response, by id.
     shown: BTreeMap<u64, Vec<ShownTx>>,
-    /// By id, the hashes that the history of the trusted state has for it: one, unless the history contradicts
+    /// The hashes that the trusted history has for a transaction, by id. There is one, unless the history contradicts
     /// itself.
     proven: BTreeMap<u64, Vec<Digest>>,
-    /// By id, the refusal of a proof of its place.
+    /// The failed proofs of a transaction's place, by id.
     refused: BTreeMap<u64, Refusal>,
 }
 
@@ -73,7 +73,7 @@ impl Case<'_> {
 }
 
 impl Read {
-    /// Returns every showing of a transaction.
+    /// Returns a transaction as every response showed it.
     pub(super) fn shown(&self, tx: u64) -> &[ShownTx] {
         self.shown.get(&tx).map_or(&[], Vec::as_slice)
     }
