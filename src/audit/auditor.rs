@@ -175,7 +175,7 @@ impl Auditor {
         }
     }
 
-    /// Returns the monotone time, of intervals and deadlines.
+    /// Returns the monotonic time, for intervals and deadlines.
     pub(super) fn now(&self) -> Instant {
         self.server.clock().instant()
     }

@@ -99,8 +99,8 @@ pub(super) fn allowed_without_sweep(sweep: Duration, interval: Duration) -> Dura
     sweep.saturating_mul(OVERDUE_SWEEPS).max(checks)
 }
 
-/// The age of times that were taken by the wall clock. While the program runs no age grows faster than the monotone
-/// clock, so that a wall clock that is put forward ages nothing.
+/// The ages of times from the wall clock. While the program runs, no age grows faster than the monotonic clock. So a
+/// wall clock that is set forward makes nothing overdue.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct WallAges {
     /// The time at which the program began, by the wall clock.

@@ -97,7 +97,7 @@ mod tests {
         }
     }
 
-    /// Returns the ages after `seconds` by both clocks.
+    /// Returns the ages after these seconds, by both clocks.
     fn after(seconds: u64) -> WallAges {
         WallAges {
             started: at(0),

@@ -1,5 +1,5 @@
-//! Reading the transactions of a scan. Each is compared with the one after it, and read alone if something about it
-//! is wrong.
+//! Reads the transactions of a scan. Each transaction is compared with the next one. If it does not match, or an entry
+//! or a value is wrong, it is read alone.
 
 use super::contents::{Contents, Source};
 use super::finding::{CorruptEntry, Corruption, UnreadReason};
@@ -14,7 +14,7 @@ use crate::wire::Tx;
 pub(super) enum Values {
     /// Its value.
     Sent,
-    /// Its digest alone: the values were dropped.
+    /// Only its digest, because the values were dropped.
     Dropped,
 }
 
@@ -272,11 +272,11 @@ impl Reader<'_> {
 
 /// The result of comparing a transaction of a scan with the one after it.
 enum Linked {
-    /// It is not of the chain, and was read alone; its header if that is proven.
+    /// The transaction does not chain and was read alone; the header, if it is proven.
     Alone(Option<Box<TxHeader>>),
-    /// Nothing is wrong with it.
+    /// The transaction and its values match the ledger.
     Faultless,
-    /// Its header is proven; the rest is to be read.
+    /// The header is proven; the rest must be read.
     ToRead(Box<Judged>),
 }
 

@@ -1,4 +1,4 @@
-//! Reading values of a database in a cycle, once its state is proven: due transactions, new ones if that is
+//! Reads values of a database in a cycle, after its state is proven: due transactions, new ones if that is
 //! configured, and a sample of all.
 
 use std::time::Instant;
@@ -131,10 +131,10 @@ pub(super) struct Reading<'a> {
     pub progress: &'a mut ValueProgress,
     /// Transactions that were tried in this reading.
     tried: Ranges,
-    /// Those of them that were read in runs, by a sweep or as new transactions. They are remembered as read
-    /// completely. Those of a sample are not, because they would be thousands of short runs.
+    /// The tried transactions that were read in runs, by a sweep or as new ones. They are stored as completely read.
+    /// Transactions of a sample are not, because they would be thousands of short runs.
     run: Ranges,
-    /// Transactions of the sample that there was no time for.
+    /// The number of transactions of the sample for which there was no time.
     cut: u64,
     /// The random numbers for the sample.
     random: Random,
@@ -179,8 +179,8 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// Reads a window of the sample. Once no scan brings its transactions together, the rest is read one by one: of so few
-    /// transactions, further scans would cost more than they spare.
+    /// Reads a window of the sample. After a scan that brings only one transaction, the rest is read one by one, because
+    /// further scans of so few transactions save no time.
     fn try_window(&mut self, first: u64, last: u64) -> Result<(), ReadInterrupted> {
         let mut at = first;
         let mut together = true;
@@ -196,7 +196,7 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// Reads all transactions up to `last`, from the one on at which the time was over in the last cycle.
+    /// Reads all transactions up to `last`, beginning where the last cycle ran out of time.
     fn read_all(&mut self, last: u64) -> Result<(), ReadInterrupted> {
         let from = self.progress.read_from.clamp(1, last.max(1));
         self.cut = last;
@@ -246,7 +246,7 @@ impl Reading<'_> {
         Ok(read)
     }
 
-    /// Reads everything from `first` to `last`; returns which transaction was the last one read.
+    /// Reads everything from `first` to `last`. Returns the last transaction that was read.
     fn read_run(&mut self, first: u64, last: u64) -> (u64, Result<(), ReadInterrupted>) {
         let mut at = first.saturating_sub(1);
         while at < last {
@@ -298,8 +298,8 @@ impl Reading<'_> {
     }
 }
 
-/// Adds the results of a reading to the progress. Those of the `tried` transactions that did not come are due; those
-/// of `run` were neighbours.
+/// Adds the results of a reading to the progress. The `tried` transactions that did not come are due. The ones in
+/// `run` were read in runs.
 pub(super) fn note(
     progress: &mut ValueProgress,
     report: &Report,

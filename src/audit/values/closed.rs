@@ -1,13 +1,13 @@
-//! Closed alarms about transactions. Their transactions are read again in any case, so that closing an alarm does not
-//! hide an edit that is still there.
+//! Closed alarms about transactions. Their transactions are always read again, so that closing an alarm does not hide
+//! an edit that is still there.
 
 use crate::audit::auditor::Auditor;
 use crate::ranges::Ranges;
 use crate::trust::{Alarm, ValueProgress};
 
-/// The number of transactions before that of a finding that are read with it; one after it is also read. The first is
-/// read alone and the rest by a scan. So a broken link to a neighbour is found again, and also corruption that only a
-/// scan shows.
+/// The number of transactions before a finding that are read again with it, in addition to one after it. The first
+/// is read alone and the rest by a scan. So a broken link to a neighbour is found again, and also corruption that
+/// only a scan shows.
 const TXS_BEFORE: u64 = 2;
 
 /// A closed alarm that awaits a reading, and the transactions that must be read again for it.

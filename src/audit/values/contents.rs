@@ -7,20 +7,20 @@ use crate::ledger::{Digest, TxEntry, TxHeader};
 use crate::server::{ServerError, ServerErrorKind};
 use crate::wire::Tx;
 
-/// The judgement of a transaction's entries and of the values that came.
+/// The verified entries of a transaction, and the values that came.
 pub(super) struct Contents {
     pub completed: Completed,
     /// The entries whose values did not come, with their index.
     pub missing: Vec<(usize, TxEntry)>,
 }
 
-/// The way in which a transaction came whose values are read.
+/// The call that brought a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Source {
-    /// By itself: findings are recorded.
+    /// A call for this transaction alone: findings are recorded.
     Alone,
-    /// With others, by a scan. A corrupt value ends the reading, because the responses to reading it alone are
-    /// shorter evidence.
+    /// A scan. A corrupt value ends the reading of the transaction, because the responses to reading it alone are shorter
+    /// evidence.
     Scan,
 }
 

@@ -18,7 +18,8 @@ pub struct CorruptionReport {
     pub groups: BTreeMap<&'static str, Vec<CorruptTx>>,
     /// The number of corrupt transactions past the first [`MAX_LISTED_TXS`].
     pub more: u64,
-    /// Transactions passed.
+    /// The number of transactions that were passed.
+    /// The number of transactions that could not be read.
     pub passed: u64,
     /// The number of transactions in the range.
     pub of: u64,
@@ -35,7 +36,7 @@ pub struct CorruptTx {
     pub tx: u64,
     /// The time of writing in unix seconds, from its proven header; it is the server's claim.
     pub ts: Option<i64>,
-    /// More about it, its server's parts escaped.
+    /// A description; text from the server is escaped.
     pub said: String,
 }
 

@@ -12,12 +12,12 @@ use crate::trust::{SweepSummary, ValueProgress};
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub struct DetectionProbability(pub f64);
 
-/// Earlier readings of a database's values, as they count for the probability.
+/// The earlier readings of a database's values that the probability depends on.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Readings {
     /// The last sweep that ended.
     pub swept: Option<SweepSummary>,
-    /// Transactions that do not come, or come without their values.
+    /// The number of transactions that cannot be read, or not with all values.
     pub unread: u64,
 }
 

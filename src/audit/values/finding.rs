@@ -25,7 +25,7 @@ pub struct CorruptEntry {
 /// An entry of a transaction, for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Counts from 1; `None`: it has no place among the transaction's.
+    /// The position among the transaction's entries, from 1; `None` if the entry is not one of them.
     pub position: Option<u64>,
     /// The stored key, escaped and cut.
     pub key: Escaped,
@@ -63,7 +63,7 @@ pub enum Corruption {
 }
 
 impl Corruption {
-    /// Returns the kind of tampering: a contradiction to the history itself is more than a bad value.
+    /// Returns the kind of tampering: `inconsistent` if the history itself is contradicted, else `bad-value`.
     pub fn tampering(&self) -> Tampering {
         match self {
             Corruption::Value { .. }
@@ -186,27 +186,27 @@ pub struct Unread {
 /// The reason why a transaction could not be read.
 #[derive(Clone, Debug)]
 pub enum UnreadReason {
-    /// The server leaves it, or a value of it, out.
+    /// The server omits the transaction, or one of its values.
     Withheld,
-    /// The server refuses it.
+    /// The server refuses the transaction.
     Refused(ServerError),
     /// The server refuses its values; its header and the digests of its entries are proven.
     ValuesRefused(ServerError),
-    /// It does not come, although the server responds otherwise.
+    /// The server does not send the transaction, although it responds to other calls.
     Silent(ServerError),
     /// The server refuses its values, or does not have them (`None`). A header that records a truncation may explain
     /// that and is still being searched for.
     Searching(Option<ServerError>),
-    /// It is larger than `--max-recv-msg-size`.
+    /// The response is larger than `--max-recv-msg-size`.
     TooLarge {
-        /// Bytes of the response, if they are known.
+        /// The size of the response in bytes, if it is known.
         bytes: Option<u64>,
     },
     /// The response is invalid.
     Malformed(Escaped),
-    /// The scan that it was to come in has holes, starts elsewhere or ends early.
+    /// The scan for the transaction has gaps, starts elsewhere or ends early.
     Scan,
-    /// The proof of its place took too long to fetch.
+    /// There was no time to read the transaction or its proof.
     Slow,
 }
 
@@ -238,7 +238,7 @@ impl UnreadReason {
         )
     }
 
-    /// Sorts a call that failed about one transaction.
+    /// Returns the reason for a failed call about one transaction.
     pub(super) fn of_failure(failure: ServerError) -> UnreadReason {
         match failure.kind {
             ServerErrorKind::TooLarge => UnreadReason::TooLarge {

@@ -1,5 +1,5 @@
-//! Judging a transaction that was read, once its hash is proven: header, entries, values
-//! (protocol.md §3 and §6). Pure: no I/O, and the time comes from the caller.
+//! Verifies a transaction whose hash is proven: header, entries, values (protocol.md §3 and §6). There is no I/O, and
+//! the time comes from the caller.
 
 use super::finding::{CorruptEntry, Corruption, Entry, UnreadReason};
 use crate::ledger::{Digest, Fault, GetEntry, Reason, TxEntry, TxHeader, verify_entries};
@@ -10,9 +10,9 @@ use crate::wire::Tx;
 /// The result of verifying a transaction with its values.
 #[derive(Debug)]
 pub enum Judged {
-    /// Every entry is the ledger's, and so is every value but these.
+    /// All entries match the ledger, and so do all values except the listed ones.
     Whole(Completed),
-    /// Fewer entries than the header counts: their digests settle it.
+    /// There are fewer entries than in the header, so the digests must be requested.
     Incomplete,
     /// The transaction itself is corrupt.
     Broken(CorruptEntry),
@@ -21,7 +21,7 @@ pub enum Judged {
 }
 
 impl Judged {
-    /// Returns whether all entries and all values are there, and are the ledger's.
+    /// Returns whether all entries and values came and match the ledger.
     pub fn is_faultless(&self) -> bool {
         matches!(
             self,
@@ -50,18 +50,18 @@ pub fn judge(alh: &Digest, tx: &Tx) -> Judged {
     Judged::Whole(completed)
 }
 
-/// The values of a transaction that did not come or differ, once all its entries are known to be the ledger's.
+/// The missing and the corrupt values of a transaction whose entries all match the ledger.
 #[derive(Debug, Default)]
 pub struct Completed {
     /// Entries (index from 0) whose value did not come, for no reason that the ledger shows.
     pub missing: Vec<usize>,
     /// The number of values that the server says it does not have.
     pub absent: u64,
-    /// Values and entries that are others than the ledger's, the first of them.
+    /// The first values and entries that do not match the ledger.
     pub broken: Vec<CorruptEntry>,
-    /// The number of those past these.
+    /// The number of further ones.
     pub more_broken: u64,
-    /// Values that need not come.
+    /// The values that the server need not send.
     pub unavailable: Unavailable,
 }
 
@@ -155,9 +155,9 @@ pub fn judge_by_key(
     })
 }
 
-/// Kind byte of document entries (protocol.md §2): their values never come.
+/// The kind byte of document entries (protocol.md §2), whose values are never sent.
 const DOCUMENT: u8 = 3;
-/// Seconds that a server's clock may be ahead of ours.
+/// The time that a server's clock may be ahead of this one, in seconds.
 const CLOCKS_APART: i64 = 60;
 
 fn has_expired(entry: &TxEntry, now: i64) -> bool {
@@ -169,7 +169,7 @@ fn has_expired(entry: &TxEntry, now: i64) -> bool {
 
 enum Value {
     Held,
-    /// Not sent: an empty value is absent on the wire, so this one is not the entry's.
+    /// The value was not sent. On the wire it is like an empty value, whose hash differs from that of the entry.
     Missing,
     /// The value was not sent, and the server gives its length as zero. A server that got the transaction without
     /// values has none, such as a replica of a truncated one (protocol.md §6).

@@ -1,5 +1,5 @@
-//! Values that did not come with their transaction. They are requested by key, as servers before 1.2 require it, or
-//! gone for a reason that the ledger itself shows (protocol.md §6).
+//! Values that did not come with their transaction. They are requested by key, as servers before 1.2 require, or the
+//! ledger itself shows why they are gone (protocol.md §6).
 
 use super::contents::{Contents, Source, reported, unfit};
 use super::finding::{Entry, UnreadReason};
@@ -11,7 +11,7 @@ use crate::ledger::{Digest, HeaderVersion, KEY_VALUE, StateShape, TxEntry, TxHea
 use crate::server::{ServerError, ServerErrorKind};
 use crate::trust::Unavailable;
 
-/// A value that was requested by key and is not corrupt.
+/// The result of requesting a value by key, if the value is not corrupt.
 enum ByKey {
     Held,
     /// The server's version has no call for it.

@@ -1,5 +1,5 @@
-//! Reading one transaction whole: its place in the history, its entries, its values, and whatever
-//! calls a server's version takes for that (protocol.md §6).
+//! Reads one transaction completely: its place in the history, its entries and its values, by the calls that the
+//! server's version requires (protocol.md §6).
 
 use super::contents::{Contents, Source, reported};
 use super::finding::{CorruptEntry, Corruption, UnreadReason};
@@ -20,8 +20,8 @@ enum Shown {
 }
 
 impl Reader<'_> {
-    /// Reads one transaction. Findings are recorded immediately; of immudb 0.9.0 only if a second response also shows
-    /// one.
+    /// Reads one transaction. Findings are recorded immediately, but those of immudb 0.9.0 only if a second response
+    /// shows one, too.
     pub fn read_one(&mut self, tx: u64) -> Result<TxReadResult, ReadInterrupted> {
         let mut shown = self.ask_for(tx);
         if self.mixes_up_answers() && shown.accuses() {

@@ -1,4 +1,4 @@
-//! Paced sweeps: one database after the other continues between two cycles if it is behind its pace.
+//! Paced sweeps: between two cycles, the sweeps that are behind their pace continue, one database after the other.
 
 use std::time::{Duration, Instant};
 

@@ -1,5 +1,5 @@
-//! Transactions whose values are requested by key and whose time ended: the reading continues at the entry that it
-//! reached.
+//! Partly read transactions: their values are requested by key, and there was no time for all. The next reading
+//! continues at the entry that the last one reached.
 
 use super::finding::UnreadReason;
 use crate::ledger::{Digest, TxHeader};
@@ -13,9 +13,9 @@ const MAX_PARTIAL: usize = 16;
 #[derive(Clone, Debug)]
 pub(super) struct Partial {
     tx: u64,
-    /// Hash of the proven header: the entries of another one are read from the first on.
+    /// The hash of the proven header. If another header is proven later, the reading begins with the first entry.
     alh: Digest,
-    /// The entry to go on with, counted from 0.
+    /// The next entry to read, counted from 0.
     pub next: usize,
     /// Values that cannot be read any more.
     pub unavailable: Unavailable,
@@ -28,7 +28,7 @@ pub(super) struct Partial {
 }
 
 impl Partial {
-    /// Returns the beginning of a transaction.
+    /// Creates the progress of a transaction of which nothing is read.
     fn new(tx: u64, alh: Digest) -> Partial {
         Partial {
             tx,

@@ -1,4 +1,4 @@
-//! The reader of one database's transactions: its state during a reading, and the end of one.
+//! The reader of one database's transactions: its state during a reading, and the end of a reading.
 
 use std::time::{Duration, Instant};
 
@@ -25,22 +25,22 @@ pub struct Reader<'a> {
     pub database: &'a str,
     /// The state against which everything is proven.
     pub trusted: State,
-    /// The shape that the server's states have: 0.9.0 alone has its own.
+    /// The shape of the server's states, by which immudb 0.9.0 is known.
     pub shape: Option<StateShape>,
     /// The sizes that the server's scans allow.
     pub scan: &'a mut Scan,
     /// The last truncation that a proven header records.
     pub truncation: Truncation,
-    /// Calls that the search for one took.
+    /// The number of calls of the search for a truncation.
     pub searches: u32,
     /// Whether the reading returns to the transaction at which its time was over. If so, it need not decide yet about
     /// unknown facts.
     pub comes_back: bool,
-    /// The time of the server's last state response while a transaction did not come.
+    /// The time of the server's last response for the state. It is requested while a transaction does not come.
     pub answered: Option<Instant>,
     /// The most transactions that are fetched one by one for a single proof.
     pub range: u64,
-    /// Nothing is begun after this.
+    /// The end of the time: nothing begins after it.
     pub until: Instant,
     /// Whether scans are requested before they are needed.
     pub prefetch: Prefetch,
@@ -66,11 +66,11 @@ pub enum ReadInterrupted {
 /// The result of reading one transaction.
 #[derive(Debug)]
 pub enum TxReadResult {
-    /// It is read; the header is proven.
+    /// The transaction is read, and its header is proven.
     Verified(TxHeader),
-    /// Its header is proven; the rest is corrupt or stays due.
+    /// The header is proven; the rest is corrupt or stays due.
     HeaderOnly(TxHeader),
-    /// Nothing about it is proven.
+    /// Nothing about the transaction is proven.
     Unproven,
 }
 
@@ -89,7 +89,7 @@ pub(super) enum Ended {
     Interrupted(ReadInterrupted),
     /// A finding that is not recorded yet.
     Broken(CorruptEntry),
-    /// Findings that are.
+    /// Findings that are already recorded.
     Recorded,
     Unread(UnreadReason),
     /// The number of values that the server does not have.

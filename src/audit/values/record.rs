@@ -1,5 +1,5 @@
-//! Recording findings. Each becomes evidence and an alarm immediately, so that a killed process loses none, and only
-//! one is held in memory.
+//! Records findings. Each becomes evidence and an alarm immediately, so that a killed process loses none, and memory
+//! holds only one.
 
 use super::finding::CorruptEntry;
 use crate::trust::{
@@ -70,11 +70,11 @@ pub struct Alarms {
     pub unwritten: Option<StoreError>,
 }
 
-/// The order in which alarms are reported: those that the check opened first, then by transaction.
+/// The order of alarms in reports: first the ones that the check opened, then by transaction.
 type Rank = (bool, u64);
 
 impl Alarms {
-    /// Returns the alarm of a finding about the state.
+    /// Creates the alarms of a check with one finding, which is about the state.
     pub(in crate::audit) fn of(raised: Raised) -> Alarms {
         let mut alarms = Alarms::default();
         alarms.add(raised, 0);

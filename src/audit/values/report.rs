@@ -10,7 +10,7 @@ use crate::ranges::Ranges;
 use crate::server::ServerError;
 use crate::trust::Unavailable;
 
-/// Findings that one reading records, each with an alarm of its own; the rest is counted in one more alarm.
+/// The number of findings that one reading records, each with its own alarm. One more alarm counts the rest.
 const MAX_FINDINGS: usize = 16;
 /// The number of due transactions that one reading lists.
 const MAX_LISTED_DUE: usize = 3;
@@ -18,7 +18,7 @@ const MAX_LISTED_DUE: usize = 3;
 /// The number of unread transactions that are stored one by one, in one reading; the rest is counted.
 const MAX_LISTED_UNREAD: usize = 16;
 
-/// Bytes of the largest value that an immudb takes by default.
+/// The size of the largest value that immudb accepts by default, in bytes.
 const LARGEST_VALUE: u64 = 32 << 20;
 
 /// The results of reading some transactions.
@@ -26,29 +26,29 @@ const LARGEST_VALUE: u64 = 32 << 20;
 pub struct Report {
     /// The number of times that transactions were read completely.
     pub read: u64,
-    /// The same transactions, each once.
+    /// The transactions that were read completely.
     pub whole: Ranges,
-    /// Findings, the first `MAX_FINDINGS` of them.
+    /// The first `MAX_FINDINGS` findings.
     pub broken: Vec<CorruptEntry>,
-    /// Findings past these.
+    /// The number of further findings.
     pub more_broken: u64,
     /// The transactions of all findings.
     pub found_in: Ranges,
-    /// The number of times that one of these was found again.
+    /// The number of repeated findings.
     pub found_again: u64,
     /// The alarms of the findings.
     pub alarms: Alarms,
-    /// Transactions that could not be read, the first of them and why.
+    /// The first transactions that could not be read, with the reasons.
     pub unread: Vec<Unread>,
-    /// Bytes of the largest response that was too large, if any error has them.
+    /// The size of the largest response that was too large, in bytes, if an error has it.
     pub largest: Option<u64>,
     /// Whether an unread transaction that is not listed is malformed.
     pub more_malformed: bool,
-    /// All of them that are to be read again.
+    /// The unread transactions that must be read again.
     pub due: Ranges,
-    /// Those of which only values are due.
+    /// The due transactions of which only values are missing.
     pub due_values: Ranges,
-    /// Those of the due transactions for which there was no time.
+    /// The due transactions for which there was no time.
     slow: Ranges,
     /// Transactions with values that the server does not have (protocol.md §6).
     pub absent: Ranges,
@@ -63,15 +63,15 @@ pub struct Report {
 /// The transactions of a database that wait to be read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Left {
-    /// Transactions that could not be read.
+    /// The number of transactions that could not be read.
     pub due: u64,
-    /// Since when the oldest of them.
+    /// The time since which the oldest of them is due.
     pub due_since: Option<Timestamp>,
-    /// Transactions of this cycle's sample that there was no time for.
+    /// The number of transactions of this cycle's sample for which there was no time.
     pub cut: u64,
-    /// New transactions that were not reached yet, when all new ones are to be read.
+    /// The number of new transactions that are not read yet, if all new ones are due.
     pub behind: u64,
-    /// Since when there are any.
+    /// The time since which there are such transactions.
     pub behind_since: Option<Timestamp>,
 }
 
@@ -195,7 +195,7 @@ impl Report {
     }
 }
 
-/// The verdict's reason: every finding, a flood summed up.
+/// Formats the reason of the verdict: the listed findings, and the number of the others.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut separator = "";

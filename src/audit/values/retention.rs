@@ -1,4 +1,4 @@
-//! The search for a header that records a truncation: headers alone, from the trusted state back.
+//! Searches for a header that records a truncation. It reads only headers, from the trusted state back.
 
 use std::collections::BTreeMap;
 
@@ -19,17 +19,17 @@ pub(super) enum Recorded {
 /// The length of a search before a decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Search {
-    /// As long as the reading may take. A reading that returns continues the search.
+    /// The search may take as long as the reading. The next reading continues it.
     Whole,
-    /// For [`MAX_CALLS_SHORT`], because an accusation does not wait longer.
+    /// The search ends after [`MAX_CALLS_SHORT`] calls, because a finding waits for it.
     Short,
 }
 
 /// The number of headers that one call asks for.
 const HEADERS_PER_CALL: u32 = 1_000;
-/// The number of calls that one reading spends on the search, each for a thousand headers.
+/// The limit of calls that one reading spends on the search, each for a thousand headers.
 const MAX_CALLS: u32 = 1_000;
-/// The number of calls when an accusation waits for the search.
+/// The limit of calls if a finding waits for the search.
 const MAX_CALLS_SHORT: u32 = 64;
 
 impl Reader<'_> {

@@ -1,5 +1,5 @@
-//! Reading a run of transactions by scans: one call brings many, one proof covers them all, since
-//! each `prevAlh` is the Alh before it (protocol.md §6, end).
+//! Reads a run of transactions by scans. One call brings many transactions and one proof covers them all, because each
+//! `prevAlh` is the Alh of the transaction before (protocol.md §6, end).
 
 use super::chain::{Headers, Values};
 use super::finding::UnreadReason;

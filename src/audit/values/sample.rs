@@ -1,11 +1,11 @@
-//! Samples the transactions of a cycle: windows of neighbours, by random numbers that the server cannot predict.
+//! Draws the sample of a cycle: windows of consecutive transactions, by random numbers that the server cannot predict.
 
 use std::collections::BTreeSet;
 
 use crate::random::Random;
 
-/// Transactions of a window at most. Each window is one scan and one proof, whatever its length, so longer windows cost fewer
-/// calls. But of edits that lie together more are in the same window, so that they are found less often: docs/values.md.
+/// The length of a window in transactions. Each window takes one scan and one proof, so longer windows take fewer
+/// calls. But they find neighbouring edits less often, because more of these are in one window: docs/values.md.
 const MAX_WINDOW_TXS: u64 = 8;
 
 /// Draws `count` different transactions of 1..=`last`, all with the same probability, or all transactions if there
@@ -41,8 +41,7 @@ pub fn sample_windows(random: &Random, count: u64, last: u64) -> Option<Vec<(u64
     Some(sampled)
 }
 
-/// Returns the transaction `by` places further on, continuing at the first one after the last one. `by` is at most
-/// `last`.
+/// Returns the transaction `by` places after `tx`; the first one follows the last one. `by` is at most `last`.
 fn turned(tx: u64, by: u64, last: u64) -> u64 {
     match tx.checked_sub(last.saturating_sub(by)) {
         Some(further) if further > 0 => further,

@@ -1,4 +1,4 @@
-//! The size of a scan: as many transactions as the server returns and as fit into a response of some size.
+//! The size of a scan: as many transactions as the server returns and as fit into a response of the intended size.
 
 use std::collections::VecDeque;
 
@@ -8,23 +8,23 @@ use crate::server::ServerErrorKind;
 #[derive(Clone, Debug)]
 pub struct Scan {
     pub(super) limit: u32,
-    /// More than this the server does not give.
+    /// The most transactions that the server returns.
     most: u32,
     /// The number of successful scans before more is requested.
     scans_before_growth: u32,
     well: u32,
-    /// 0.9.0 has no such call.
+    /// Whether the server has no such call, as immudb 0.9.0.
     pub(super) none: bool,
-    /// Scans that were requested and not waited for yet, in order.
+    /// The prefetched scans that are not used yet, in order.
     pub(super) ahead: VecDeque<Span>,
 }
 
 /// Whether the next scan is requested before it is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Prefetch {
-    /// It is, since everything is to be read.
+    /// The next scan is prefetched, because everything must be read.
     On,
-    /// It is not, because this scan may be the last one.
+    /// The next scan is not prefetched, because this scan may be the last one.
     Off,
 }
 
@@ -59,9 +59,10 @@ impl Default for Scan {
 const FIRST_SCAN_TXS: u32 = 64;
 /// The intended size of a response in bytes; its decoded form takes several times as much.
 const TARGET_ANSWER_BYTES: u64 = 1 << 20;
-/// The number of transactions of a scan that every server returns (protocol.md §1). Newer servers return more, but no sooner.
+/// The number of transactions of a scan that every server returns (protocol.md §1). Newer servers return more, but not
+/// faster.
 const MAX_SCAN_TXS: u32 = 1_000;
-/// The number of successful scans after a failed one before the size grows again, so that not every second scan fails.
+/// The number of successful scans after a failed one before the size grows, so that not every second scan fails.
 const SCANS_BEFORE_GROWTH: u32 = 16;
 /// The factor by which scans grow while they succeed: after one, only the size of the responses decides.
 pub(super) const SCAN_GROWTH: u32 = 16;

@@ -1,5 +1,5 @@
-//! A full sweep: every transaction read, from the first to the trusted one, in slices between which
-//! anything else may happen, the end of the program included.
+//! A full sweep, which reads every transaction from the first to the trusted one. It is divided into slices, after
+//! each of which the program may check databases or end.
 
 use std::time::Duration;
 
@@ -38,11 +38,11 @@ pub struct Slice {
 /// The status of a sweep after a slice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SweepStatus {
-    /// Nothing is to be done, or not yet.
+    /// No sweep is due yet.
     NotDue,
     /// The last transaction that was passed, and the number of all.
     InProgress { at: u64, of: u64 },
-    /// All was passed.
+    /// All transactions were passed.
     Completed(SweepSummary),
     /// The server is unavailable now.
     ServerUnavailable(ServerError),
@@ -237,7 +237,7 @@ impl Auditor {
     }
 }
 
-/// The time between two writes of the progress of a sweep: as much is read again after a kill.
+/// The time between two writes of the progress of a sweep. A killed sweep repeats at most this time.
 const SAVE_INTERVAL: Duration = Duration::from_secs(2);
 
 /// The number of slices of a sweep that may run out of time at a transaction that is read alone.
@@ -257,7 +257,7 @@ pub(super) fn begin(begun: SweepTrigger, now: Timestamp) -> SweepInProgress {
     }
 }
 
-/// Reads on until the goal is reached or the time is over.
+/// Continues the reading until the goal is reached or the time is over.
 fn read(
     mut reader: Reader<'_>,
     sweep: &mut SweepInProgress,

@@ -9,7 +9,7 @@ use crate::trust::{Searched, ValueProgress};
 /// The furthest truncation that a proven header records, and the headers that were searched for it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Truncation {
-    /// Values of transactions before this one were dropped; 0: of none.
+    /// The first transaction whose values were not dropped; 0 if no truncation is known.
     pub before: u64,
     /// Runs of headers, each chained to a trusted state, the newest first.
     searched: Vec<Searched>,

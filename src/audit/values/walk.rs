@@ -1,12 +1,12 @@
-//! The walk of a sweep. It rebuilds chain and main tree from the headers in logarithmic memory, so that no
-//! transaction is in only one of them (protocol.md §3, *The main tree*).
+//! The walk of a sweep. It rebuilds chain and main tree from the headers, in logarithmic memory. So it finds a
+//! transaction that is in only one of them (protocol.md §3, *The main tree*).
 
 use std::collections::VecDeque;
 
 use super::finding::Corruption;
 use crate::ledger::{Digest, Frontier, TxHeader};
 
-/// Roots of the last trees that are remembered, for headers that were written over an older one.
+/// The number of roots of the last trees that are remembered, for headers that name the root of an older tree.
 const MAX_REMEMBERED_ROOTS: usize = 1_024;
 
 /// The position of a walk that begins at the first transaction.
@@ -14,20 +14,20 @@ const MAX_REMEMBERED_ROOTS: usize = 1_024;
 pub struct Walk {
     at: u64,
     hash: Option<Digest>,
-    /// `None` once a transaction's hash could not be learnt.
+    /// The main tree; `None` after a transaction whose hash is not known.
     tree: Option<Frontier>,
-    /// Roots of the trees of up to `at` transactions, the largest one last.
+    /// The roots of the last trees, the newest one last.
     roots: VecDeque<Digest>,
 }
 
 /// The relation of a header to the passed transactions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// It follows, and its tree is the chain's.
+    /// The transaction chains, and its tree matches the chain.
     Follows,
-    /// It follows, and the root of its tree is no longer known.
+    /// The transaction chains, and the root of its tree is no longer known.
     TreeUnknown,
-    /// It contradicts what was passed.
+    /// The transaction contradicts the passed transactions.
     Broken(Corruption),
 }
 
