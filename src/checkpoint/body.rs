@@ -7,8 +7,8 @@
 //! immudb-signature BASE64 of the server's public key, BASE64 of its signature
 //! ```
 //!
-//! The fourth line is there if the server signs its states. Transaction and Alh stand where a log has the size and the root of
-//! its tree: the Alh commits to the whole history.
+//! The fourth line exists if the server signs its states. Transaction and Alh replace the size and the root of a log's
+//! tree: the Alh commits to the whole history.
 
 use std::fmt;
 
@@ -26,13 +26,13 @@ const SIGNATURE: &str = "immudb-signature ";
 pub struct Checkpoint {
     /// The server and the database.
     pub origin: Origin,
-    /// The state; never the empty one.
+    /// The state, which is never empty.
     pub state: State,
-    /// The server's signature over it.
+    /// The server's signature of the state.
     pub signature: Option<Signature>,
 }
 
-/// A text that is no checkpoint of a database, and why.
+/// The reason why a text is not a checkpoint of a database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CheckpointError {
     /// The first line names no database of an immudb server.
@@ -41,7 +41,7 @@ pub enum CheckpointError {
     Transaction,
     /// The third line is no hash.
     Hash,
-    /// A line after them is empty, or the server's signature cannot be read.
+    /// A further line is empty, or the server's signature cannot be read.
     Extension,
 }
 
@@ -59,10 +59,10 @@ impl fmt::Display for CheckpointError {
 }
 
 impl Checkpoint {
-    /// Reads the text of a note. Lines that this version does not know are passed over: they are signed with the rest.
+    /// Reads the text of a note. Ignores lines that this version does not know: they are signed with the rest.
     ///
     /// # Errors
-    /// It is no checkpoint of a database.
+    /// The text is not a checkpoint of a database.
     pub fn read(text: &str) -> Result<Checkpoint, CheckpointError> {
         let mut lines = text.strip_suffix('\n').unwrap_or(text).split('\n');
         let origin = lines.next().and_then(Origin::read);
@@ -95,7 +95,7 @@ impl Checkpoint {
     /// the content of the signature: a signature without the name of the database fits every database of the server.
     ///
     /// # Errors
-    /// The error of the signature.
+    /// The signature is missing or wrong.
     pub fn verify_server(&self, keys: &[PublicKey]) -> Result<StateShape, BadSignature> {
         let claimed = |shape| ClaimedState {
             shape,

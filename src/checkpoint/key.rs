@@ -1,4 +1,4 @@
-//! Keys of witnesses: their names, and the texts that keys are written as (C2SP signed-note, *Verifier keys*).
+//! Keys of witnesses: their names and their text form (C2SP signed-note, *Verifier keys*).
 
 use std::fmt;
 use std::hint::black_box;
@@ -12,7 +12,7 @@ use crate::ledger::{decode_base64, encode_base64};
 const COSIGNATURE: u8 = 4;
 /// The signature type of a plain Ed25519 signature, which has no time.
 const PLAIN: u8 = 1;
-/// Bytes of an Ed25519 seed and of a public key (RFC 8032 §5.1.5).
+/// The length of an Ed25519 seed and of a public key in bytes (RFC 8032 §5.1.5).
 const LENGTH: usize = 32;
 /// The prefix of a private key's text.
 pub const PRIVATE: &str = "PRIVATE+KEY+";
@@ -41,7 +41,7 @@ impl fmt::Display for KeyName {
     }
 }
 
-/// A text that is no key, and why. Nothing of the text is part of it.
+/// The reason why a text is not a key. It has no part of the text, which may be a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyError {
     /// It is not of the form `NAME+HASH+KEY`.
@@ -54,7 +54,7 @@ pub enum KeyError {
     Plain,
     /// It is a key of another algorithm.
     Algorithm,
-    /// The hash in it is that of another key or name: a mistake in copying.
+    /// The hash belongs to another key or name, probably because of a mistake in copying.
     Hash,
 }
 
@@ -75,7 +75,7 @@ impl fmt::Display for KeyError {
     }
 }
 
-/// A public key of a witness, by which its signatures are known.
+/// A public key of a witness, which verifies its signatures.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct VerifierKey {
     /// The name.
@@ -95,7 +95,7 @@ impl VerifierKey {
     /// Reads `NAME+HASH+KEY`.
     ///
     /// # Errors
-    /// It is no such key.
+    /// The text is not a public key.
     pub fn read(text: &str) -> Result<VerifierKey, KeyError> {
         if text.starts_with(PRIVATE) {
             return Err(KeyError::Private);
@@ -130,7 +130,7 @@ impl SignerKey {
     /// Reads `PRIVATE+KEY+NAME+HASH+KEY`.
     ///
     /// # Errors
-    /// It is no such key.
+    /// The text is not a private key.
     pub fn read(text: &str) -> Result<SignerKey, KeyError> {
         let Some(rest) = text.strip_prefix(PRIVATE) else {
             let is_public = VerifierKey::read(text).is_ok();
@@ -152,7 +152,7 @@ impl SignerKey {
         format!("{PRIVATE}{}", text(&self.public.name, self.public.id, seed))
     }
 
-    /// Returns the other half.
+    /// Returns the public key.
     pub fn public(&self) -> &VerifierKey {
         &self.public
     }
@@ -163,7 +163,7 @@ impl SignerKey {
     }
 }
 
-/// By the other half, which is of one private key alone.
+/// Compares the public keys, each of which belongs to only one private key.
 impl PartialEq for SignerKey {
     fn eq(&self, other: &SignerKey) -> bool {
         self.public == other.public

@@ -1,8 +1,8 @@
-//! Several notes in one text, as `/checkpoints` serves them, with an empty line between two of them.
+//! Several notes in one text, separated by empty lines, as `/checkpoints` serves them.
 
 use super::note::{NoteError, SignedNote, is_signature};
 
-/// Notes of one text that are read, at most: 10,000 databases of a server in the words of several auditors.
+/// The limit of notes in one text: 10,000 databases of a server, each with the notes of six auditors.
 pub const MAX_NOTES: usize = 60_000;
 
 /// Prints notes one after the other.

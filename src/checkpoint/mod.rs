@@ -1,10 +1,11 @@
 //! Checkpoints: an auditor's signed states of databases, for other auditors and for clients of the ledger.
 //!
-//! A checkpoint is one state of one database (C2SP tlog-checkpoint) in a signed note (C2SP signed-note). It is signed
-//! like a witness signs: with the time (C2SP tlog-cosignature, Ed25519). The module is as pure and total as `ledger`.
-//! It has no I/O and no clock, and no input makes it panic or allocate beyond a limit. `body` is the text, `note` the
-//! text with signatures, `key` has the signers' keys, `cosignature` signs and verifies, `list` is several notes in
-//! one text.
+//! A checkpoint is one state of one database (C2SP tlog-checkpoint) in a signed note (C2SP signed-note). The auditor
+//! signs like a witness: with the time (C2SP tlog-cosignature, Ed25519). Like `ledger`, the module has no I/O and no
+//! clock, and no input makes it panic or allocate beyond a limit.
+//!
+//! Reading order: `body` (the text) and `origin` (its first line), `note` (a text with signatures), `key` (the signers'
+//! keys), `cosignature` (signing and verifying), `list` (several notes in one text).
 
 #![forbid(unsafe_code)]
 #![deny(

@@ -9,18 +9,18 @@ use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
 use super::key::KeyName;
 use crate::ledger::encode_base64;
 
-/// Longest note that is read, in bytes: a checkpoint has some 300, and a hundred signatures 20,000.
+/// The longest note that is read, in bytes: a checkpoint has about 300, and a hundred signatures have 20,000.
 pub const MAX_BYTES: usize = 64 << 10;
-/// Signatures of one note that are read, at most. The specification asks for 16 at least.
+/// The limit of signatures in one note. The specification requires at least 16.
 const MAX_SIGNATURES: usize = 100;
 /// The prefix of a signature line: an em dash and a space.
 const DASH: &str = "\u{2014} ";
-/// Base64 as Go's libraries read it: bits left over are passed over. A signature is checked by its bytes.
+/// Base64 as Go's libraries read it, which ignore the remaining bits. A signature is verified by its bytes.
 const AS_GO: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
 );
-/// Bytes of a key's id.
+/// The length of a key's id in bytes.
 const ID: usize = 4;
 
 /// A text with its signatures.
@@ -42,7 +42,7 @@ pub struct NoteSignature {
     pub bytes: Vec<u8>,
 }
 
-/// A text that is no signed note, and why.
+/// The reason why a text is not a signed note.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoteError {
     /// It is longer than [`MAX_BYTES`].
@@ -59,7 +59,7 @@ pub enum NoteError {
     NoSignatureLine,
     /// There are more than a hundred signatures.
     TooManySignatures,
-    /// There are more notes than are read of one text.
+    /// There are more notes in one text than are read.
     TooMany,
 }
 
@@ -91,7 +91,7 @@ impl SignedNote {
     /// Reads a note.
     ///
     /// # Errors
-    /// It is none.
+    /// The text is not a signed note.
     pub fn read(bytes: &[u8]) -> Result<SignedNote, NoteError> {
         if bytes.len() > MAX_BYTES {
             return Err(NoteError::TooLong);

@@ -1,4 +1,4 @@
-//! Simulated time, which only moves when a test waits or moves it.
+//! Simulated time, which moves only if a test waits or moves it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use super::{Clock, Timestamp};
 
-/// Simulated time: a monotone clock and a wall clock, which can be wrong by itself. Clones share it.
+/// Simulated time: a monotonic clock, and a wall clock that a test can set wrong. Clones share the time.
 #[derive(Clone, Debug)]
 pub struct SimulatedTime(Arc<Time>);
 
 #[derive(Debug)]
 struct Time {
-    /// The monotone clock at the start.
+    /// The monotonic clock at the start.
     base: Instant,
     /// The wall clock at the start.
     start: Timestamp,
@@ -53,7 +53,7 @@ impl SimulatedTime {
         let _ = (self.0.stepped).fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
     }
 
-    /// Returns the time since the start, by the monotone clock.
+    /// Returns the time since the start, by the monotonic clock.
     pub fn passed(&self) -> Duration {
         Duration::from_nanos(self.0.passed.load(Ordering::Relaxed))
     }

@@ -1,11 +1,11 @@
-//! Points in time, in the form of the files: whole seconds, UTC (RFC 3339).
+//! Timestamps as the files have them: whole seconds, UTC (RFC 3339).
 
 use std::fmt;
 use std::str::FromStr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Seconds since 1970-01-01T00:00:00Z, up to the end of year 9999. A time outside of that becomes the nearer end,
-/// because no decision depends on it.
+/// Seconds since 1970-01-01T00:00:00Z, up to the end of year 9999. A time outside of this range becomes the nearest
+/// time in it, because no decision depends on such a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(u64);
 
@@ -106,7 +106,7 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// Text that is no time in the form that [`Timestamp`] writes.
+/// A text is not a time in the form that [`Timestamp`] writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimestampError;
 
