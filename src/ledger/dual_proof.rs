@@ -1,6 +1,7 @@
 //! Dual proofs: the claimed state extends the trusted one (protocol.md §4, steps 1 to 8).
 //!
-//! Only [`verify`] creates a [`Proven`], and only a state in a [`Proven`] replaces a trusted state.
+//! Only [`verify`] creates a [`Proven`]. Without an operator's decision, only a state in a [`Proven`] replaces a
+//! trusted state.
 
 use super::digest::{Digest, Term};
 use super::header::{TxHeader, link};
@@ -35,16 +36,17 @@ impl Proven {
 /// step, and the test that fails without it. In short, s is the trusted and t the shown transaction:
 ///
 /// 1. The ids: otherwise a correct proof of another pair would be accepted for this one.
-/// 2. The hashes of both headers: otherwise the proof would concern transactions that are not trusted.
-/// 3. s is in t's tree: otherwise another transaction could be in its place.
+/// 2. The hashes of both headers: otherwise the proof could be about other transactions with these ids.
+/// 3. s is in t's tree, if that tree extends beyond s: otherwise another transaction could be in its place.
 /// 4. t's tree extends s's tree: otherwise the content of s's tree could be another history.
 /// 5. The last leaf of t's tree, which is s if the tree ends there: otherwise tree and chain could be of two
 ///    histories, and s could be replaced at the very next step.
-/// 6. The chain from there to t: otherwise t could be written after another history.
-/// 7. The part of the chain after s that t's tree took in, leaf for leaf: otherwise two histories could be in the
-///    linear part (CVE-2022-36111).
-/// 8. The last leaf leads to s if the tree ends before s: otherwise the leaves that the tree took in could be of
-///    another chain than the trusted one.
+/// 6. The chain to t, from that leaf or from s, whichever is later: otherwise t could be written after another
+///    history.
+/// 7. The part of the chain between s's tree and s that t's tree took in, leaf for leaf: otherwise two histories
+///    could be in the linear part (CVE-2022-36111).
+/// 8. The last leaf leads to s, if t's tree is larger than s's and ends before s: otherwise the leaves that the
+///    tree took in could be of another chain than the trusted one.
 ///
 /// # Errors
 /// The first step that fails. [`Reason::PartsNeeded`] names the parts to fetch and to pass as `parts`;
@@ -78,7 +80,7 @@ struct Pair<'a> {
     proof: &'a DualProof,
 }
 
-/// The result of step 5: the last transaction in the target's tree, if there is a tree.
+/// The result of step 5: the last transaction in the target's tree; transaction 0 if there is no tree.
 struct TreeEnd {
     tx: u64,
     alh: Digest,
@@ -139,13 +141,14 @@ impl<'a> Pair<'a> {
         tree_of(self.target_header)
     }
 
-    /// Returns whether the source is in the target's tree; otherwise it is in the chain after that tree.
+    /// Returns whether the target's tree extends beyond the source. Otherwise the source is the tree's last leaf, or
+    /// is in the chain after the tree.
     fn source_in_target_tree(&self) -> bool {
         self.source.tx < self.target_header.bl_tx_id()
     }
 
     /// Verifies step 2: the headers hash to the trusted and the claimed state. Without this step, the proof could
-    /// be one of other transactions with these ids.
+    /// be one of other transactions with these ids. If the source's tree is larger than the target's, no proof exists.
     fn verify_headers(&self) -> Result<(), Refusal> {
         let at = |tx| At {
             step: Step::Alh,
@@ -168,8 +171,8 @@ impl<'a> Pair<'a> {
         Ok(())
     }
 
-    /// Verifies step 3: the trusted transaction itself is in the target's tree. Without this step, the tree could
-    /// hold another transaction in its place.
+    /// Verifies step 3: the trusted transaction itself is in the target's tree, if that extends beyond it. Without
+    /// this step, the tree could hold another transaction in its place.
     fn verify_inclusion(&self) -> Result<(), Refusal> {
         if !self.source_in_target_tree() {
             return Ok(());
@@ -221,7 +224,7 @@ impl<'a> Pair<'a> {
     }
 
     /// Verifies step 6: the chain leads to the target from the end of the target's tree, or from the source if the
-    /// tree has not reached it. Without this step, the target could be written after another history than its
+    /// tree does not extend beyond it. Without this step, the target could be written after another history than its
     /// tree's.
     fn verify_linear_proof(&self, tree_end: &TreeEnd) -> Result<(), Refusal> {
         let at = self.at(Step::LinearProof);
@@ -241,8 +244,8 @@ impl<'a> Pair<'a> {
         at.same("the linear proof's end", &self.target.hash, &end)
     }
 
-    /// Verifies step 7: the part of the old chain that the new tree took in is in that tree, leaf for leaf.
-    /// Without this step, two histories could be in the linear part (CVE-2022-36111).
+    /// Verifies step 7: the part of the chain between the source's tree and the source that the target's tree took in
+    /// is in that tree, leaf for leaf. Without this step, two histories could be in the linear part (CVE-2022-36111).
     fn verify_linear_advance(&self, tree_end: &TreeEnd, parts: &Parts) -> Result<(), Refusal> {
         let start = self.source_tree().size;
         let (end, end_alh) = if self.source_in_target_tree() {
@@ -340,8 +343,9 @@ impl<'a> Pair<'a> {
         Inclusion::new(at, what, id, self.target_tree().size, terms)
     }
 
-    /// Verifies step 8: if the new tree ends before the source, its last leaf leads to the source. Without this
-    /// step, the leaves that the tree took in could be of another history than the trusted chain.
+    /// Verifies step 8: if the target's tree is larger than the source's and ends before the source, its last leaf
+    /// leads to the source. Without this step, the leaves that the tree took in could be of another history than the
+    /// trusted chain.
     fn verify_onward_link(&self, tree_end: &TreeEnd, parts: &Parts) -> Result<(), Refusal> {
         let between = self.source_tree().size < tree_end.tx && tree_end.tx < self.source.tx;
         if !between {
@@ -369,7 +373,7 @@ fn tree_of(header: &TxHeader) -> Tree {
     }
 }
 
-/// Folds a linear proof's terms: the first is the starting Alh itself (step 6).
+/// Returns the Alh at the end of a linear proof's terms, of which the first is the starting Alh itself (step 6).
 fn fold_chain(at: At, start: u64, alh: &Digest, terms: &[Digest]) -> Result<Digest, Refusal> {
     let Some((first, rest)) = terms.split_first() else {
         return at.refuse(Reason::Absent("linear terms"));

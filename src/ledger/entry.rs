@@ -53,7 +53,7 @@ impl TxEntry {
     /// Returns the entry's digest, a leaf of its transaction's tree (protocol.md §3).
     ///
     /// # Errors
-    /// [`Step::Entries`] for metadata under a version 0 header, or a key of more than 65,535 bytes.
+    /// [`Step::Entries`] for metadata under a version 0 header, or a key of more than 65,535 bytes under version 1.
     pub fn digest(&self, header: &TxHeader) -> Result<Digest, Refusal> {
         digest(
             at(Step::Entries, header),
@@ -64,8 +64,8 @@ impl TxEntry {
         )
     }
 
-    /// Verifies that the value hashes to the ledger's hash (protocol.md §6). No consistency proof detects a value
-    /// that was edited on the server's disk; only this check does.
+    /// Verifies that the value hashes to the ledger's hash (protocol.md §6). If a value was edited on the server's
+    /// disk, every consistency proof still holds; this check detects it.
     ///
     /// # Errors
     /// [`Step::Value`] at this transaction, if the hash differs.
@@ -196,11 +196,11 @@ impl GetEntry {
         }
     }
 
-    /// Verifies that the entry is one of the transaction's: `proof` includes its digest in `eH` (protocol.md §6,
-    /// *VerifiableGet*; RFC 9162 §2.1.3.2). Without this check, the server could send any value for the key.
+    /// Verifies that the entry is one of the transaction's: `proof` shows that `eH` includes its digest (protocol.md
+    /// §6, *VerifiableGet*; RFC 9162 §2.1.3.2). Without this check, the server could send any value for the key.
     ///
     /// # Errors
-    /// [`Step::Answer`] for another transaction; [`Step::Entries`] if the entry is not in its tree.
+    /// [`Step::Answer`] for another transaction; [`Step::Entries`] if the proof does not show the entry in its tree.
     pub fn verify(&self, header: &TxHeader, proof: &EntryInclusion) -> Result<(), Refusal> {
         at(Step::Answer, header).id("the entry's transaction", header.id(), self.stored_in())?;
         let at = at(Step::Entries, header);
@@ -234,7 +234,7 @@ const PLAIN: u8 = 0;
 /// First byte of a reference as stored (protocol.md §2).
 const REFERENCE: u8 = 1;
 
-/// The position of an entry in its transaction's tree.
+/// The position of an entry in its transaction's tree, with the proof of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EntryInclusion {
     /// Index of the leaf, from 0.

@@ -21,12 +21,12 @@ pub struct Unprovable {
 /// `headers` are those of source to target, by id.
 ///
 /// The excuse changes no trusted state, because the chain proves nothing about the target's tree. Without the
-/// hashes, any headers would do; without the chain, a fork would be excused; without the larger tree, every
-/// refusal to prove.
+/// check of the hashes, any headers would do. Without that of the chain, a fork would be excused; without that of
+/// the larger tree, every refusal to prove would be.
 ///
 /// # Errors
-/// [`Step::Excuse`]: a chain that breaks is inconsistent; trees that do not shrink, or absent headers, are
-/// malformed.
+/// [`Step::Excuse`]: a header with another hash, or a chain that breaks, is inconsistent; everything else is
+/// malformed, such as absent headers, or trees that do not shrink.
 pub fn excuse(
     source: &State,
     target: &State,

@@ -6,7 +6,7 @@ use super::refusal::{At, Reason, Refusal, Step};
 /// The maximum length of `extra`, in bytes (protocol.md §3).
 pub const MAX_EXTRA: usize = 256;
 
-/// The hash function of a header and its entries.
+/// The version of a header, which decides how the header and its entries are hashed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HeaderVersion {
     /// All servers before 1.2; later servers for old transactions.
@@ -24,15 +24,15 @@ pub struct TxMetadata {
     pub extra: Vec<u8>,
 }
 
-/// A transaction header that is valid to hash. Only [`TxHeader::new`] creates one, and it refuses headers that no
-/// correct server sends.
+/// A transaction header with its Alh. Only [`TxHeader::new`] creates one, and it refuses headers that cannot be
+/// hashed unambiguously.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TxHeader {
     fields: HeaderFields,
     entries: u32,
     version: HeaderVersion,
     metadata: Vec<u8>,
-    /// The header's hash, computed once; headers are compared by it.
+    /// The header's Alh, computed once.
     alh: Digest,
 }
 
@@ -60,8 +60,8 @@ pub struct HeaderFields {
 }
 
 impl TxHeader {
-    /// Checks ranges and version (protocol.md §3). Without these checks, fields that no version hashes could have
-    /// any content: two headers with the same Alh.
+    /// Checks ranges and version (protocol.md §3), but not `blTxId`, which the steps check. Without these checks,
+    /// fields that a version does not hash could have any content, so two headers could have the same Alh.
     ///
     /// # Errors
     /// [`Step::Header`] for an unknown version, metadata or more than 65,535 entries in a version 0 header, a

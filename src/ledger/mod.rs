@@ -1,7 +1,8 @@
-//! The mathematics of an immudb ledger: the hashed bytes, and the content of a proof.
+//! The mathematics of an immudb ledger: its hashes, and the verification of proofs and signatures.
 //!
-//! All code that decides *consistent or tampered* is here, pure and total: no I/O, no clock, no protobuf. No input
-//! makes it panic, overflow, truncate or allocate more than its caller passed. The reading order is that of
+//! The code is pure and total: no I/O, no clock, no protobuf. Only the check of a configured key draws random
+//! numbers, which do not change its result. No input makes the code panic or overflow, and the memory that it
+//! allocates is proportional to the input. `audit` makes verdicts from the results. The reading order is that of
 //! protocol.md: [`digest`](Digest), [header](TxHeader), [entries](verify_entries), [trees](Frontier),
 //! [dual proofs](verify), [states](ClaimedState).
 

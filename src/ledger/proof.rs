@@ -28,7 +28,7 @@ pub struct DualProof {
     pub linear_advance: Option<LinearAdvance>,
 }
 
-/// A part of the chain of Alhs; each term is the next transaction's own part.
+/// A part of the chain of Alhs, from one transaction to another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LinearProof {
     /// The transaction at which it starts.
@@ -39,7 +39,7 @@ pub struct LinearProof {
     pub terms: Vec<Term>,
 }
 
-/// The part of the old chain that the new tree took in, and proofs that it is in that tree.
+/// The part of the chain after the source's tree that the target's tree took in, and proofs that it is in that tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LinearAdvance {
     /// As in [`LinearProof::terms`].

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use super::digest::{Digest, Term};
 
-/// The step that refused; each is a paragraph of protocol.md.
+/// The step that refused, with its section of protocol.md.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Step {
     /// §2, §3: a transaction header is valid.
@@ -41,9 +41,10 @@ pub enum Step {
 /// The kind of a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// No correct server sends this response; it proves nothing about the history.
+    /// The response is invalid or incomplete; it proves nothing about the history.
     Malformed,
-    /// The response is well formed, and contradicts the trusted state: the history was rewritten.
+    /// The response has the right form, but two hashes that must be equal differ: the server shows another history,
+    /// or other data than its hashes.
     Inconsistent,
 }
 
@@ -103,7 +104,8 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// Returns whether the history contradicts itself, or the response is malformed.
+    /// Returns the kind of the failure. The caller handles [`Reason::PartsNeeded`] and [`Reason::TreeShrinks`] first,
+    /// because honest old servers cause both.
     pub fn fault(&self) -> Fault {
         match self.reason {
             Reason::Differs { .. } => Fault::Inconsistent,

@@ -32,7 +32,7 @@ impl fmt::Display for State {
     }
 }
 
-/// The content that the signature covers (protocol.md §2, *ImmutableState*; §5).
+/// The shape of a state's message, which decides what the signature covers (protocol.md §2, *ImmutableState*; §5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum StateShape {
     /// 0.9.0 only: transaction and hash, so the same signature fits every database.
@@ -122,9 +122,9 @@ pub fn signed_bytes(shape: StateShape, database: &str, state: &State) -> Vec<u8>
 pub enum BadSignature {
     /// The signature is absent.
     Absent,
-    /// The signature was made for another database.
+    /// The state names another database.
     OtherDatabase,
-    /// The signature does not verify with any key that the operator trusts.
+    /// The signature verifies with none of the keys that the operator trusts.
     NotByTheKey,
     /// The signature does not verify with the key that came with it.
     NotByItsOwnKey,
@@ -141,7 +141,7 @@ impl fmt::Display for BadSignature {
     }
 }
 
-/// A P-256 public key that the operator trusts: the uncompressed point (SEC 1 §2.3.3).
+/// A P-256 public key: the uncompressed point (SEC 1 §2.3.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PublicKey([u8; PublicKey::LEN]);
 
@@ -155,7 +155,8 @@ impl PublicKey {
         0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
     ];
 
-    /// Creates a key from its uncompressed point; `None` if the bytes are no such point (0x04, then 64 bytes).
+    /// Creates a key from its uncompressed point; `None` if the bytes do not have its form (0x04, then 64 bytes). It
+    /// does not check whether the point is on the curve: a signature never verifies with a key that is not.
     pub fn from_point(point: &[u8]) -> Option<PublicKey> {
         let point: [u8; PublicKey::LEN] = point.try_into().ok()?;
         (point.first() == Some(&4)).then_some(PublicKey(point))

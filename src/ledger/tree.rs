@@ -36,8 +36,8 @@ impl Path {
         Path { node, last }
     }
 
-    /// Starts at the first node of a consistency proof: the largest complete subtree at the end of the old tree,
-    /// whose last leaf has index `node` (RFC 9162 §2.1.4.2, step 3).
+    /// Starts at the first node of a consistency proof: the largest complete subtree at the end of the old tree
+    /// (RFC 9162 §2.1.4.2, step 3). `node` and `last` are the indices of the last leaves of the old and the new tree.
     fn from_old_tree(mut node: u64, mut last: u64) -> Path {
         while node & 1 == 1 {
             node >>= 1;
@@ -112,8 +112,8 @@ impl Inclusion {
         })
     }
 
-    /// Verifies that the leaf over `data` leads to `root` (RFC 9162 §2.1.3.2). Leaf and node hashes differ in
-    /// their first byte, so no inner node is accepted as a transaction.
+    /// Verifies that the leaf over `data` leads to `root` (RFC 9162 §2.1.3.2). The hashed bytes of leaves and of
+    /// inner nodes differ in the first byte, so no inner node is accepted as a transaction.
     pub fn verify(self, data: &Digest, root: &Digest) -> Result<(), Refusal> {
         let leaf = Digest::leaf(data);
         let got = self
@@ -128,7 +128,7 @@ impl Inclusion {
 }
 
 /// Verifies that `new` extends `old` (protocol.md §4, *consistency*; RFC 9162 §2.1.4.2, except that the first term
-/// is always the start node). The caller ensures `old.size <= new.size`.
+/// is always the start node). The caller ensures `0 < old.size <= new.size`.
 pub(super) fn verify_consistency(
     at: At,
     old: &Tree,
@@ -166,7 +166,7 @@ fn verify_same_tree(at: At, old: &Tree, new: &Tree, terms: &[Term]) -> Result<()
     }
 }
 
-/// Builds a root leaf by leaf, in logarithmic memory: the tree over the leaves so far.
+/// A tree that grows leaf by leaf, in logarithmic memory.
 ///
 /// Used for the entries of a transaction (protocol.md §3, *eH*) and for the main tree.
 #[derive(Clone, Debug, Default)]
