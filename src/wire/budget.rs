@@ -1,14 +1,14 @@
 //! A limit for the cost of decoding a response, checked before the memory is used.
 //!
-//! Two bytes on the wire can become an object of hundreds in memory, so a 4 MB response could take a gigabyte. The
-//! memory for a response is counted here first.
+//! Two bytes on the wire can become an object of hundreds of bytes in memory, so a 4 MB response could take
+//! hundreds of megabytes. The memory for a response is counted here first.
 
 use super::malformed::Malformed;
 
 /// The memory that every response may take, in bytes.
 const MIN_BUDGET_BYTES: usize = 1 << 20;
-/// The maximum growth of a byte of it: the shortest entries of correct servers, of 40 bytes each, grow to 2.7
-/// times that.
+/// The memory that each byte of a response may take in addition, in bytes. The shortest entries of correct servers,
+/// of 40 bytes each, take 2.7 times that in memory.
 const GROWTH: usize = 3;
 
 /// The memory that decoding one response may still take.

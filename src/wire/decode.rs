@@ -37,7 +37,7 @@ pub struct VerifiableEntry {
     pub proof: DualProof,
     /// The transaction's header.
     pub header: TxHeader,
-    /// The entry in its transaction.
+    /// The proof that the entry is in its transaction.
     pub inclusion: EntryInclusion,
 }
 
@@ -64,8 +64,8 @@ pub fn session_id(bytes: &[u8]) -> Result<String, Malformed> {
 /// The maximum length of a token or a session's id, in bytes: one is stored for each database.
 const MAX_TOKEN: usize = 8192;
 
-/// Returns field 1 of all three messages. A token that no header can carry would be stored, and would fail every
-/// later call.
+/// Returns field 1 of all three messages. A token that no header can carry is refused, because it would be stored
+/// and would fail every later call.
 fn token(bytes: &[u8]) -> Result<String, Malformed> {
     let token = Message::new("login", bytes)?.text(1)?;
     let wrong = |what, value| Malformed::Field {
@@ -83,7 +83,7 @@ fn token(bytes: &[u8]) -> Result<String, Malformed> {
     }
 }
 
-/// Decodes `DatabaseListResponse`, and returns the names unchanged; they may be no text.
+/// Decodes `DatabaseListResponse`, and returns the names unchanged; they need not be UTF-8.
 pub fn database_list(bytes: &[u8]) -> Result<Names, Malformed> {
     let (reply, mut budget) = open("DatabaseListResponse", bytes)?;
     let room = reply.each(1).map(<[u8]>::len).sum(); // slightly more than the names need
@@ -94,7 +94,7 @@ pub fn database_list(bytes: &[u8]) -> Result<Names, Malformed> {
     Ok(names)
 }
 
-/// Decodes `ImmutableState` in either of its shapes (protocol.md §2).
+/// Decodes `ImmutableState` in either of its shapes (protocol.md §2). Transaction 0 must have the hash of nothing.
 pub fn state(bytes: &[u8]) -> Result<ClaimedState, Malformed> {
     let shape = state_shape(bytes);
     let (name, tx, hash, signature) = match shape {
@@ -200,7 +200,8 @@ pub fn tx(bytes: &[u8]) -> Result<Tx, Malformed> {
     from_tx(&reply, &mut budget)
 }
 
-/// Decodes `TxList`, each transaction separately, so that one with a malformed field hides no other.
+/// Decodes `TxList`, each transaction separately, so that one with a malformed field hides no other. Any other
+/// fault makes the complete list malformed.
 pub fn tx_list(bytes: &[u8]) -> Result<Vec<Result<Tx, Malformed>>, Malformed> {
     let (reply, mut budget) = open("TxList", bytes)?;
     let mut txs = budget.list(reply.times(1))?;

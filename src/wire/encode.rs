@@ -41,7 +41,7 @@ pub fn database(name: &str) -> Vec<u8> {
     })
 }
 
-/// The requested entries of a transaction.
+/// The requested entries of a transaction. Servers before 1.2 ignore the request and send all digests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Entries {
     /// None: only header and proof.

@@ -9,8 +9,9 @@ const FROM_TX: &[u64] = &[2, 5];
 /// The same fields of a message whose field 1 is a `Tx` (`VerifiableTx`), or many (`TxList`).
 const FROM_FIELD_1: &[u64] = &[1, 2, 5];
 
-/// Returns a response to `call` (a method's name without its service) without its values, and otherwise byte for
-/// byte. `None` for a call whose responses contain no values in entries, or for bytes that are no message.
+/// Returns a response to `call` (a method's name without its service) without the values of its entries. All other
+/// fields stay byte for byte; only the lengths of the messages around the values change. `None` for other calls than
+/// these three, or for bytes that are no message.
 pub fn without_values(call: &str, answer: &[u8]) -> Option<Vec<u8>> {
     let path = match call {
         "TxById" => FROM_TX,

@@ -1,6 +1,6 @@
-//! A list of names in one piece: hundreds of thousands of them take little more memory than their bytes.
+//! A list of names in one piece: each name takes its bytes and the size of one number, and no allocation of its own.
 
-/// Names of databases, unchanged: they may be no text.
+/// Names of databases, unchanged: they need not be UTF-8.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Names {
     bytes: Vec<u8>,
@@ -18,7 +18,7 @@ impl Names {
             .map(|(begin, end)| self.bytes.get(begin..end).unwrap_or_default())
     }
 
-    /// Creates a list with room for exactly this many names of this many bytes together.
+    /// Creates an empty list in these two empty vectors, whose capacity the caller has chosen.
     pub(super) fn with_room(ends: Vec<usize>, bytes: Vec<u8>) -> Names {
         Names { bytes, ends }
     }
