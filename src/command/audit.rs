@@ -1,4 +1,4 @@
-//! `audit-mode`: one cycle after the other, or one alone.
+//! `audit-mode`: one cycle after the other, or a single one.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -173,7 +173,7 @@ fn log_waiting(server: &str, failure: ServerError) {
         .log();
 }
 
-/// Prints a database's line. With `--quiet`, prints it only if something is wrong, with the warnings that the log
+/// Prints a database's line. With `--quiet`, prints it only if there is a problem, with the warnings that the log
 /// would have.
 pub(super) fn tell(settings: &Settings, outcome: &Outcome) {
     let quiet = settings.report.verbosity == Verbosity::Quiet;
@@ -187,7 +187,7 @@ pub(super) fn tell(settings: &Settings, outcome: &Outcome) {
     }
 }
 
-/// The parts that the loop uses.
+/// The loop of the service, with its inputs.
 struct Loop<'a> {
     settings: Settings,
     /// The process from which the settings are read again.
@@ -306,7 +306,7 @@ impl Loop<'_> {
         self.stop.requested() || self.stop.reload_requested()
     }
 
-    /// Sleeps until then, and reports to the watchdog that the program does not hang.
+    /// Sleeps until `until`, and reports to the watchdog that the program does not hang.
     fn rest(&self, until: Instant) {
         while !self.is_called_for() && self.clock.instant() < until {
             self.notifier.progress();

@@ -1,4 +1,4 @@
-//! `config --check`: the errors and warnings of a start.
+//! `config --check`: reports the errors and warnings of the settings without starting an audit.
 
 use log::Level;
 

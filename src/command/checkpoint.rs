@@ -1,4 +1,4 @@
-//! `checkpoint`: signed states, one's own and those of others. None of it asks a server.
+//! `checkpoint`: signed states of this auditor and of others. No subcommand asks a server.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -17,7 +17,7 @@ use crate::report::{JsonObject, ago, checkpoint, print, print_error};
 use crate::text::{Escaped, number};
 use crate::trust::{Store, last_proven};
 
-/// Longest file that is read, in bytes: 10,000 databases with a handful of signatures.
+/// The longest file that is read, in bytes: 10,000 databases with a few signatures each.
 const MAX_FILE: u64 = 16 << 20;
 
 /// Exports, shows or verifies checkpoints.
@@ -125,7 +125,7 @@ fn content(file: &Path) -> Result<Vec<u8>, String> {
 /// Reads a file of checkpoints, once it is open.
 ///
 /// # Errors
-/// Why it cannot be read, or that it is too long.
+/// The file cannot be read, or is too long.
 pub(super) fn whole(opened: io::Result<impl io::Read>) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     let read = opened.and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes));
@@ -136,7 +136,7 @@ pub(super) fn whole(opened: io::Result<impl io::Read>) -> Result<Vec<u8>, String
     }
 }
 
-/// Prints the contents of a file. The signers are those that the file names; `verify` checks them.
+/// Prints the contents of a file. Names the signers as the file has them; `verify` checks them.
 fn show(settings: &Settings, file: &Path) -> Result<Exit, CommandError> {
     let (checkpoints, wrong) = read(file)?;
     for read in &checkpoints {
@@ -254,8 +254,8 @@ fn verify(
     Ok(exit.max(shown.judge()))
 }
 
-/// The hashes that were shown of each transaction, and whether the server signed them by a configured key. The
-/// server's signature is proof, whatever its source.
+/// The hashes of each transaction in the checkpoints, and whether the server signed them by a configured key. The
+/// server's signature is a proof, whoever sent the checkpoint.
 #[derive(Default)]
 struct Hashes(BTreeMap<(Origin, u64), BTreeMap<String, bool>>);
 
@@ -266,7 +266,7 @@ impl Hashes {
         *hashes.entry(checkpoint.state.hash.to_string()).or_default() |= is_proof;
     }
 
-    /// Names each transaction with several hashes.
+    /// Prints each transaction with several hashes, and returns the exit code.
     fn judge(&self) -> Exit {
         let mut exit = Exit::Good;
         for ((origin, tx), hashes) in self.0.iter().filter(|(_, hashes)| hashes.len() > 1) {

@@ -18,7 +18,7 @@ const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
 /// The length limit of these states in bytes: 10,000 databases with signatures.
 const MAX_FETCHED_BYTES: u64 = 8 << 20;
 
-/// Compares another auditor's export or `/states` with one's own; works while the auditor runs.
+/// Compares another auditor's export or `/states` with the local trusted states. Works while the auditor runs.
 pub fn run(settings: &Settings, another: &CompareSource) -> Result<Exit, CommandError> {
     let stop = Stop::on_signals(); // before gRPC starts its threads
     let theirs = match another {

@@ -1,4 +1,4 @@
-//! `drill`: an honest ledger passes, a lying one is caught.
+//! `drill`: runs every known lie against an auditor, and checks that each is detected and no honest server is accused.
 
 use std::io;
 use std::time::Duration;
@@ -53,16 +53,16 @@ pub fn run(drill: Drill) -> Result<Exit, CommandError> {
     }
 }
 
-/// A lie, and its victim.
+/// A lie, and the auditors that it is run against.
 #[derive(Clone, Copy)]
 enum Exercise {
-    /// One auditor, by the server.
+    /// The server lies to one auditor.
     Lie(Lie),
-    /// One of two auditors that compare, by the server.
+    /// The server lies to one of two auditors that compare checkpoints.
     Split(Split),
-    /// The same, but the server is honest again before they compare.
+    /// Like `Split`, but the server is honest again before the auditors compare.
     Healed,
-    /// An auditor, by its peer.
+    /// A peer lies to an auditor.
     Peer(PeerLie),
 }
 

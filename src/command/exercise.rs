@@ -1,4 +1,4 @@
-//! One exercise of the drill: an embedded ledger with an auditor of its own, and the auditor's verdict.
+//! One exercise of the drill: an embedded ledger with its own auditor, and the auditor's verdict.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -19,7 +19,7 @@ pub struct Said {
     pub verdict: String,
     /// Whether the verdict was expected.
     pub right: bool,
-    /// From the cycle's begin to its end.
+    /// The duration of the cycle.
     pub took: Duration,
 }
 
@@ -27,7 +27,7 @@ pub struct Said {
 pub(super) const SERVER: &str = "drill";
 /// A second database, to check that a lie about the first one does not affect it.
 const OTHER: &str = "otherdb";
-/// The deadline of a call: a busy machine is not a lie.
+/// The deadline of a call, which is long because a busy machine is not a lie.
 pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(60);
 /// The deadline of a call if the expected lie may be a missing response.
 const SILENCE_TIMEOUT: Duration = Duration::from_millis(1500);
@@ -109,7 +109,7 @@ pub fn due_in_words(lie: Lie) -> String {
 struct Bench {
     auditor: Auditor,
     embedded: Embedded,
-    /// Whether the lie shows on every database, in the same words.
+    /// Whether the lie may cause the same verdict for every database.
     told_of_all: bool,
     _folder: Folder,
 }
@@ -190,7 +190,7 @@ impl Bench {
         })
     }
 
-    /// Runs a lie about the one database, except if the lie belongs to none.
+    /// Runs a lie about one database, or about all if the lie is about no single database.
     fn tell(&mut self, lie: Lie) {
         self.told_of_all = ["login", "databases", "identity"].contains(&lie.group())
             && ![Lie::Vanished, Lie::Hidden, Lie::PermissionTaken].contains(&lie);
@@ -231,7 +231,7 @@ pub(super) fn by_its_key(ledger: &Embedded) -> Result<Signatures, String> {
     Ok(Signatures::By(keys))
 }
 
-/// A folder of the exercise's own, gone when it ends.
+/// A temporary folder of the exercise, which is removed at its end.
 pub(super) struct Folder(PathBuf);
 
 impl Folder {

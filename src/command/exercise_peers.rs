@@ -1,4 +1,4 @@
-//! Exercises with auditors that compare: a server with two views, and peers that are not right.
+//! Exercises with auditors that compare checkpoints: a server with two views, and wrong peers.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::server::Login;
 const SECOND: &str = "immudb2";
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// A split view that is healed after both got their view, but before they could compare.
+/// The name of the exercise in which the server is honest again before the auditors could compare.
 pub const HEALED: &str = "split-view-healed";
 
 /// Runs two auditors of a server that shows one of them another history. Each must find this by the other's
@@ -100,7 +100,7 @@ pub fn lied_to_by(lie: PeerLie) -> Result<Said, String> {
     Ok(said)
 }
 
-/// Two auditors before one server of two views, each the other's peer.
+/// Two auditors of one server with two views, each the peer of the other.
 struct Pair {
     server: Embedded,
     sides: [Side; 2],

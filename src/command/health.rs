@@ -1,5 +1,5 @@
-//! `health`: whether the auditor that runs with these settings makes progress. It is for containers, which have
-//! neither a shell nor curl.
+//! `health`: asks the auditor that runs with these settings whether it makes progress. The command is for containers,
+//! which have neither a shell nor curl.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::config::{Listen, Settings};
 use crate::report::print;
 use crate::text::Escaped;
 
-/// The deadline for each address: longer than a running auditor takes, and for two addresses shorter than the image's 10 s.
+/// The deadline for each address. A running auditor responds faster, and two addresses take less than the image's 10 s.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// Requests the running auditor's `/livez` and prints the response.

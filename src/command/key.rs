@@ -1,4 +1,4 @@
-//! `key`: the key that this auditor signs checkpoints with.
+//! `key`: creates the key that signs this auditor's checkpoints, and prints its public half.
 
 use std::fs;
 use std::io::{self, Write};
@@ -14,7 +14,7 @@ use crate::report::{print, print_error};
 use crate::sys;
 use crate::trust::files;
 
-/// Longest file of a key that is read, in bytes.
+/// The longest key file that is read, in bytes.
 const MAX_FILE: u64 = 4096;
 
 /// Creates a key, or prints the public half of one.

@@ -1,4 +1,5 @@
-//! The program's commands: each gets the settings and returns an exit code.
+//! The program's commands: each gets the settings and returns an exit code. `setup` builds the server, the store and
+//! the policy for all of them, and `audit` has the loop of the service.
 
 #![forbid(unsafe_code)]
 
@@ -41,7 +42,7 @@ use crate::report::{print, print_error, start_logging};
 use crate::sys;
 use crate::text::Escaped;
 
-/// Runs the program as it was called, and ends the process.
+/// Runs the command of the command line, and ends the process.
 pub fn main() -> ! {
     sys::silence_grpc();
     sys::give_memory_back();
@@ -76,7 +77,7 @@ fn end_at_a_panic() {
     }));
 }
 
-/// Prints the errors in the settings; nothing is started with wrong settings.
+/// Prints the errors in the settings. No command runs with wrong settings.
 fn refuse(wrong: &SettingsErrors) -> Exit {
     for problem in &wrong.0 {
         print_error(&format!("immuaudit: {problem}"));

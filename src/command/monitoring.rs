@@ -103,7 +103,7 @@ impl Monitoring {
         self.notifier.borrow_mut().outcome(outcome);
     }
 
-    /// Passes on the outcomes of a cycle before they are stored.
+    /// Notifies of the outcomes of a cycle before they are stored.
     pub fn checked(&self, cycle: &Cycle) {
         self.notifier.borrow_mut().checked(cycle);
     }
@@ -114,7 +114,7 @@ impl Monitoring {
         self.notifier.borrow_mut().cycle(cycle);
     }
 
-    /// Returns a status in one line.
+    /// Returns the status in one line.
     pub fn status_line(&self) -> String {
         status_line(&self.registry.snapshot())
     }

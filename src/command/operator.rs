@@ -1,4 +1,4 @@
-//! The person who runs a command: name and consent.
+//! The person who runs a command: the name and the consent.
 
 use std::io::{self, IsTerminal, Write};
 

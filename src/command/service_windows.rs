@@ -1,4 +1,4 @@
-//! `audit-mode install` and the like: the auditor as a service of Windows.
+//! `audit-mode install`, `uninstall`, `start`, `stop`, `restart` and `status`: the auditor as a service of Windows.
 
 use std::env;
 
@@ -9,7 +9,7 @@ use crate::report::print;
 use crate::service::{self, Service};
 use crate::sys::ServiceState;
 
-/// Does the task, and prints each step before it is done.
+/// Runs the task, and prints each step before it is done.
 pub fn run(settings: &Settings, task: ServiceTask) -> Result<Exit, CommandError> {
     match task {
         ServiceTask::Install(installation) => install(settings, &installation),

@@ -17,48 +17,48 @@ use crate::stop::Stop;
 use crate::text::Escaped;
 use crate::trust::{Location, OutcomeRecord, Store, StoreError};
 
-/// Holds the auditor of a command, with its connection, until the process ends. Closing gRPC would delay the end by a
-/// second in some runs, because its threads only check that often whether they must end.
+/// Holds the auditor of a command, with its connection, until the process ends. Closing gRPC may delay the end by a
+/// second, because its threads check only once a second whether they must end.
 pub fn keep_until_exit(auditor: Auditor) -> ManuallyDrop<Auditor> {
     ManuallyDrop::new(auditor)
 }
 
-/// Most databases that a message names.
+/// The number of databases that a message names.
 const MAX_NAMES: usize = 10;
 
 /// An error that ends a command before it has a verdict: exit code 3.
 #[derive(Debug)]
 pub enum CommandError {
-    /// The auditor's files.
+    /// The auditor's own files cannot be used.
     Local(StoreError),
-    /// TLS without trusted CAs.
+    /// The system has no trusted CAs for TLS.
     NoSystemRoots(SystemRootsError),
-    /// Another auditor's files.
+    /// Another auditor's files cannot be read.
     States(StateFileError),
-    /// The service.
+    /// A step with the service failed.
     Service(String),
-    /// The embedded ledger.
+    /// The embedded ledger cannot run.
     Drill(String),
-    /// A key, or a file of checkpoints.
+    /// A key, or a file of checkpoints, cannot be used.
     Key(String),
-    /// Checkpoints are to be signed, and no key is configured.
+    /// Checkpoints must be signed, but no key is configured.
     NoSigningKey,
-    /// The HTTP thread.
+    /// The HTTP thread cannot start.
     Monitoring(ListenError),
-    /// The thread that asks the peers.
+    /// The thread that asks the peers cannot start.
     NoThread(String),
-    /// Nothing is known of a database that the operator names.
+    /// The operator named an unknown database.
     NoDatabase {
         database: String,
         known: Vec<String>,
     },
-    /// An alarm cannot be adopted; the command that closes it.
+    /// An alarm cannot be adopted, with the command that closes it.
     NotAdopted { failure: StoreError, close: String },
     /// Standard input is no terminal, and `--yes` is not given.
     NoConsent,
     /// No receiver is configured.
     NobodyToNotify,
-    /// Nothing is served, or on a port that only the running auditor knows.
+    /// No port is configured, or only the running auditor knows its number.
     NoProbe,
 }
 
@@ -159,8 +159,8 @@ pub fn location(settings: &Settings) -> Location {
     }
 }
 
-/// Takes the server's label from the directory if the settings do not name a server and the directory has the files
-/// of exactly one. With several, and none under the default label, opening the files reports them.
+/// Takes the server's label from the directory if the settings name no server and the directory has the files of
+/// exactly one. If it has several, and none under the default label, the error comes when the files are opened.
 pub fn take_only_server(settings: &mut Settings, effective: &Effective) {
     if effective.names_a_server() {
         return;
@@ -170,7 +170,7 @@ pub fn take_only_server(settings: &mut Settings, effective: &Effective) {
     }
 }
 
-/// Returns every database that has a file or was checked, sorted: empty databases have no file of their own.
+/// Returns every database that has a file or was checked, sorted. Empty databases have no file.
 pub fn kept_or_checked(
     store: &Store,
     outcomes: &[OutcomeRecord],
@@ -189,7 +189,7 @@ pub fn is_audited(settings: &Settings, database: &str) -> bool {
     is_pinned || audit.databases.selects(database)
 }
 
-/// Refuses a name that is not among those of the known databases.
+/// Returns an error if a database is not among the known ones.
 pub fn check_known(database: &str, known: Vec<String>) -> Result<(), CommandError> {
     if known.iter().any(|known| known == database) {
         return Ok(());

@@ -1,4 +1,4 @@
-//! `sweep`: an ordinary check, then every transaction of the whole history read.
+//! `sweep`: an ordinary check, then a reading of every transaction of the history.
 
 use std::fmt;
 use std::time::Duration;
@@ -69,7 +69,7 @@ pub fn run(
 /// The longest time for the mirrors, after everything else was read.
 const MAX_MIRROR_TIME: Duration = Duration::from_secs(24 * 3600);
 
-/// Describes the values that a complete sweep may lack, because they are gone for a proven reason.
+/// Describes the values that a complete sweep could not read, for a proven reason.
 fn missing(swept: &SweepSummary) -> String {
     match swept.unavailable.total() {
         0 => String::new(),
@@ -97,7 +97,7 @@ impl fmt::Display for EndedEarly {
     }
 }
 
-/// The result of a database's sweep, and the transactions that are left unread.
+/// The result of a database's sweep, and the transactions that are still unread.
 struct Done<'a> {
     database: &'a str,
     ended: Result<SweepSummary, EndedEarly>,

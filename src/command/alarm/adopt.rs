@@ -1,4 +1,4 @@
-//! `alarm adopt`: trusts the state in an alarm's evidence, after the operator knows which states are given up.
+//! `alarm adopt`: trusts the state in an alarm's evidence, after the operator has read which states are given up.
 
 use super::report;
 use crate::audit::Exit;

@@ -40,7 +40,7 @@ pub fn run(
     Ok(Exit::Good)
 }
 
-/// Closes each alarm, after every ID was found.
+/// Closes the alarms, but none of them if an ID is unknown.
 fn by_id(
     store: &Store,
     ids: &[String],

@@ -1,4 +1,4 @@
-//! `alarm show`: everything known of one alarm.
+//! `alarm show`: all facts about one alarm.
 
 use super::report;
 use crate::audit::Exit;

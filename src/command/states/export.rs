@@ -1,4 +1,4 @@
-//! `states export`: the trusted states, for another auditor to compare.
+//! `states export`: writes the trusted states, so that another auditor can compare them.
 
 use std::io::ErrorKind;
 

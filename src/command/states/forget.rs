@@ -1,4 +1,4 @@
-//! `states forget`: the operator takes trust back.
+//! `states forget`: removes the trusted state of a database. The next state is trusted on first use.
 
 use crate::audit::Exit;
 use crate::clock;

@@ -88,7 +88,7 @@ fn of_this_server(files: Vec<StateFile>, identity: Option<&str>, text: bool) -> 
     its
 }
 
-/// Returns the newest state of a database first: it is imported, and the older ones are its ancestors.
+/// Returns the states of each database, the newest first: that one is imported, and the older ones are its ancestors.
 fn newest_first(files: &[StateFile]) -> Vec<&ImportedState> {
     let mut states: Vec<&ImportedState> = files.iter().flat_map(|file| &file.states).collect();
     states.sort_by(|a, b| {
@@ -106,7 +106,7 @@ fn exit_of(import: &Import) -> Exit {
     }
 }
 
-/// The report on one state: a word for programs, a reason for people.
+/// The report on one state: a word for programs and a reason for people.
 struct Told {
     word: &'static str,
     why: String,

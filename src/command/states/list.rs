@@ -1,4 +1,4 @@
-//! `states list`: every trusted state, a line each.
+//! `states list`: prints a line for each trusted state.
 
 use crate::audit::Exit;
 use crate::command::setup::{self, CommandError};

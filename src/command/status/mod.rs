@@ -1,4 +1,4 @@
-//! `status`: the trusted states with their dates, and the last verdicts, from the files alone.
+//! `status`: prints the trusted states with their dates, and the last verdicts. It reads only files.
 
 mod all;
 mod json;
@@ -24,8 +24,8 @@ use crate::trust::{
     ValueProgress,
 };
 
-/// Prints the condition of everything, then every known database. The exit code is 0 only if all is well. The last
-/// check of each database must be complete and recent, with no absent value and no open alarm.
+/// Prints the overall condition, then every known database. The exit code is 0 only if the last check of each database
+/// is complete and recent, without absent values and open alarms.
 pub fn run(settings: &Settings) -> Result<Exit, CommandError> {
     let mut store = Store::open_beside(&setup::location(settings))?;
     let outcomes = store.load_outcomes();
@@ -95,7 +95,7 @@ pub fn run(settings: &Settings) -> Result<Exit, CommandError> {
     Ok(worst)
 }
 
-/// Begins an object; that of an instance names it.
+/// Begins a JSON object; the object of an instance has its name.
 fn object(settings: &Settings) -> JsonObject {
     match &settings.instance {
         Some(instance) => JsonObject::new().text("instance", Some(instance.name())),
@@ -103,7 +103,7 @@ fn object(settings: &Settings) -> JsonObject {
     }
 }
 
-/// Returns the condition of everything in one line, with the time of the last check that an auditor recorded.
+/// Returns the overall condition in one line, with the time of the last recorded check.
 fn headline(settings: &Settings, known: &[Known], of_the_rest: Condition) -> String {
     let server = &settings.server.name;
     if known.is_empty() {
@@ -125,15 +125,15 @@ fn headline(settings: &Settings, known: &[Known], of_the_rest: Condition) -> Str
     }
 }
 
-/// The age that recorded times can have while an auditor runs. It writes them every ten seconds, in whole seconds,
-/// and after a cycle that may take as long.
+/// The age that recorded times may have while an auditor runs. The auditor writes them every ten seconds, in whole
+/// seconds, and after a cycle that may also take ten seconds.
 const WRITTEN_LATE: Duration = Duration::from_secs(30);
 
 struct Known<'a> {
     database: String,
     trusted: Result<Option<TrustedState>, StoreError>,
     alarms: Result<Vec<Alarm>, StoreError>,
-    /// Closed alarms whose transactions no check has read again yet.
+    /// The closed alarms whose transactions were not read again yet.
     closed: Vec<Alarm>,
     last: Option<&'a OutcomeRecord>,
     acknowledged: Result<Acknowledged, StoreError>,
@@ -204,15 +204,15 @@ impl Known<'_> {
         setup::is_audited(settings, &self.database)
     }
 
-    /// Returns whether an operator adopted another state after the last check, which therefore decides nothing any more.
+    /// Returns whether an operator adopted another state after the last check, whose verdict is therefore out of date.
     fn is_adopted_since(&self, last: &OutcomeRecord) -> bool {
         self.trusted().is_some_and(|trusted| {
             matches!(trusted.how, TrustOrigin::Adopted { .. }) && trusted.accepted >= last.checked
         })
     }
 
-    /// Returns the time without a proof if it is too long, although no program may be running that would notice this.
-    /// A database that was never trusted has nothing that must be proven again.
+    /// Returns the time without a proof if it is too long, even if no auditor runs that would notice this. A database
+    /// that was never trusted cannot be overdue.
     fn overdue(&self, settings: &Settings) -> Option<Overdue> {
         let last = self
             .last

@@ -1,4 +1,4 @@
-//! The lines about one database.
+//! The lines about one database, for people.
 
 use super::Known;
 use crate::clock;
@@ -86,7 +86,7 @@ impl Known<'_> {
         tampering && no_alarm && !self.is_adopted_since(last)
     }
 
-    /// Returns a line if the last check is missing, or too long ago.
+    /// Returns a line if no check is recorded, or if the last one is too old.
     fn age_in_words(&self, settings: &Settings) -> Option<String> {
         if !self.is_audited(settings) {
             return Some("  not audited: --audit-databases does not select it".into());
