@@ -51,7 +51,8 @@ impl Store {
         Ok(Vec::new())
     }
 
-    /// Checks user and password, and notes which of the two users logs in. The error is the version's own.
+    /// Checks user and password, and records which of the two users logs in: the new token gets that user's view. The
+    /// status code of a wrong password is that of the emulated version.
     fn admit(
         &mut self,
         user: &[u8],
