@@ -136,7 +136,7 @@ impl Server {
             return Ok(false);
         }
         self.make_login()?;
-        self.prefetched.forget(); // their calls were sent with the old credentials
+        self.prefetched.forget(); // the prefetched calls were sent with the old credentials
         self.session.renewed_login(self.clock.instant());
         Ok(true)
     }

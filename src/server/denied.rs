@@ -1,4 +1,4 @@
-//! Databases that the server forbids the user to open, by a token of a new login. A further login will
+//! Databases that the server forbids the user to open, even with the token of a new login. A further login will
 //! hardly help there, so it is made after growing pauses. Opening itself is tried in every cycle.
 
 use std::collections::HashMap;
@@ -26,7 +26,7 @@ struct Denial {
 }
 
 impl Denied {
-    /// Returns whether a database is refused as it was by the token of a new login, and no further login is due
+    /// Returns whether a database is refused as it was with the token of a new login, and no further login is due
     /// for it.
     pub fn holds(&self, database: &str, failure: &ServerError, now: Instant) -> bool {
         let same = |denial: &Denial| now < denial.due && denial.message == failure.message;
@@ -42,8 +42,8 @@ impl Denied {
         }
     }
 
-    /// Records that a database is refused by the token of a new login. Only a missing permission is
-    /// recorded: if the server does not know the token, a login is the only help.
+    /// Records that a database is refused with the token of a new login. Only a missing permission is
+    /// recorded: if the server does not know the token, only a new login helps.
     pub fn add(&mut self, database: &str, failure: &ServerError, now: Instant) {
         if failure.kind != ServerErrorKind::Forbidden {
             self.0.remove(database);

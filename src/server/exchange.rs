@@ -11,8 +11,8 @@ use super::tls_hint;
 use super::transport::{Answer, Call, Credential};
 use crate::wire::method;
 
-/// The pauses before a connection that failed is tried again: short enough for a second, and long enough
-/// for a socket that is just being bound.
+/// The pauses before a connection that failed is tried again: together less than a second, and long enough for a
+/// server that is just binding its socket.
 const RETRY_PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
 /// A connection that takes longer to fail is not tried again: an outage must not last twice as long.
 const MAX_RETRIED_FAILURE_TIME: Duration = Duration::from_secs(1);

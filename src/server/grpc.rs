@@ -1,4 +1,4 @@
-//! One call over gRPC: started, then waited for, until its deadline and no longer than the program runs.
+//! One call over gRPC: started, then waited for, until its deadline or until a stop is requested.
 //!
 //! Every unary call goes through the streaming entry point, which puts the same bytes on the wire: the unary one
 //! panics if a server ends the call successfully but sends no message.

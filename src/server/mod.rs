@@ -78,7 +78,7 @@ pub struct Server {
     largest_answer: u64,
 }
 
-/// The earlier end of calls, from before another one was set.
+/// The end of all calls that applied before another end was set.
 #[derive(Debug)]
 pub struct Limit(Option<Instant>);
 
@@ -351,8 +351,8 @@ impl Server {
         answer.decode(name, decode)
     }
 
-    /// Makes a call within a database. If its credential is refused, it is renewed and the call is repeated; only
-    /// a refusal of the renewed one is returned.
+    /// Makes a call within a database. If its credential is refused and may be renewed now, it is renewed and the call
+    /// is repeated once.
     fn ask(
         &mut self,
         database: &str,
@@ -363,7 +363,7 @@ impl Server {
         let answer = self.send(name, &request, &credential);
         let now = self.clock.instant();
         if self.session.is_refused(&answer) && self.session.may_renew(database, now) {
-            self.prefetched.forget(); // their calls were sent with the old credential
+            self.prefetched.forget(); // the prefetched calls were sent with the old credential
             let credential = self.renew_credential_for(database)?;
             return self.send(name, &request, &credential);
         }

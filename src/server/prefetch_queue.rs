@@ -113,8 +113,9 @@ impl PrefetchQueue {
         self.0.retain(|call| credentials.contains(&call.credential));
     }
 
-    /// Takes the call with exactly this request, unless it was started too long before `now`. A scan that
-    /// was not prefetched cancels all calls with its credential.
+    /// Takes the call of this name with exactly this request and credential. A call that was started too long before
+    /// `now` is cancelled instead. A scan that was not prefetched cancels all calls with its credential, because they
+    /// were started for another run of transactions.
     pub fn take(
         &mut self,
         name: &'static str,

@@ -131,8 +131,8 @@ impl Session {
         self.renewed.insert(database.into(), now);
     }
 
-    /// Returns whether the login may be renewed: as often as the credential of a database. A login that failed is
-    /// not repeated as soon, because servers lock out clients that make many.
+    /// Returns whether the login may be renewed: as often as the credential of a database. A failed login is not
+    /// repeated within the pause, because servers lock out clients with many failed logins.
     ///
     /// # Errors
     /// A login failed within the pause; the failure.

@@ -1,5 +1,5 @@
 //! Recorded exchanges: requests and replies as they were sent and received, the raw material of evidence. Logins
-//! are not recorded.
+//! and tokens are not recorded.
 
 use std::sync::Arc;
 
