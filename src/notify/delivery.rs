@@ -133,7 +133,7 @@ impl DeliveryWorker {
         self.shared.lock().record.has_alarm(alarm)
     }
 
-    /// Returns whether the receiver got the notification with this id, if it is not about an alarm.
+    /// Returns whether the receiver got, or will get, the notification with this id, if it is not about an alarm.
     pub fn has_id(&self, id: &str) -> bool {
         self.shared.lock().record.has_id(id)
     }

@@ -76,7 +76,7 @@ impl Record {
         known.is_some_and(|known| known.contains(&opening(alarm)))
     }
 
-    /// Returns whether the receiver got the notification with this id, if it is not about an alarm.
+    /// Returns whether the receiver got, or will get, the notification with this id, if it is not about an alarm.
     pub fn has_id(&self, id: &str) -> bool {
         let mut known = self.content.ids.iter().chain(&self.in_memory);
         known.any(|known| known == id)

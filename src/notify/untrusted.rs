@@ -1,5 +1,5 @@
-//! Notifications about untrusted databases: one for all of them when there are any, and one when that is over,
-//! whatever a server lists.
+//! Notifications about untrusted databases: one for all of them, another one if there are more after a pause, and
+//! one when none is left. So a server cannot cause many notifications by the names that it lists.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -60,7 +60,8 @@ impl Notified {
         self.id.as_deref()
     }
 
-    /// Returns the news after a cycle that reached the end of the server's list.
+    /// Returns the news after a cycle, and records it as the last notification. If no database is untrusted, the cycle
+    /// must have reached the end of the server's list.
     pub fn news(&mut self, untrusted: &Untrusted, now: Timestamp) -> Option<News> {
         if untrusted.unproven == 0 {
             self.said.take()?;
