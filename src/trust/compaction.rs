@@ -1,4 +1,6 @@
-//! The stored part of a history: all changes of 7 days, one an hour for 90 days, one a day after that.
+//! The stored part of a history: the last 1,900 lines, and before them one line every 4 minutes up to an age of 7
+//! days, one an hour up to 90 days, and one a day after that. Lines that are no plain proofs, and states that an
+//! alarm names, stay.
 //!
 //! Age is counted along the history itself, from its last line back, and not by the clock. A step backwards or a
 //! jump of more than two days does not count, so a clock that jumps makes no line older.
@@ -18,9 +20,9 @@ const DAY: u64 = 24 * HOUR;
 
 /// The shortest step between two lines that counts as a jump of the clock, or a ledger at rest.
 const MIN_JUMP_SECONDS: u64 = 2 * DAY;
-/// The number of last lines that are always kept: almost 7 days at an interval of 5 minutes.
+/// The number of last lines that always stay: almost 7 days at an interval of 5 minutes.
 const MIN_KEPT_LINES: usize = 1_900;
-/// The shortest interval between lines before those, even within 7 days, for an auditor with a shorter interval.
+/// The shortest interval between lines before those, even within 7 days; an auditor may have a shorter interval.
 const MIN_LINE_INTERVAL_SECONDS: u64 = 4 * MINUTE;
 /// The number of dropped lines from which on the file is written again.
 const MIN_DROPPED_LINES: usize = 64;

@@ -3,7 +3,7 @@
 use crate::clock::Timestamp;
 use crate::ranges::Ranges;
 
-/// The reason why a transaction is due.
+/// The time since when a transaction is due, and the part of it that is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Due {
     /// The time since when it is due.

@@ -18,7 +18,7 @@ const WHAT: &str = "immuaudit: evidence of tampering. `immuaudit evidence show F
 /// The limits for evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The maximum number of files of one database; the first and the last finding are always among them.
+    /// The maximum number of files of one database; this limit never removes the first or the last finding.
     pub files_of_a_database: usize,
     /// The maximum number of files of all databases of a server.
     pub files: usize,

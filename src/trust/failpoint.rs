@@ -1,6 +1,7 @@
-//! Named steps of writing a file, so that a test can kill the process at each one or fill the disk.
+//! Named steps of writing a file, so that a test can kill the process, panic or simulate a full disk at each one.
 //!
-//! Only the feature `fault-points` reads the variable, calls the test and kills; without it `hit` does nothing.
+//! Only with the feature `fault-points`, `hit` reads the variables, calls the test and kills. Without the feature,
+//! it does nothing.
 
 use std::io;
 
@@ -144,10 +145,11 @@ pub fn kill() -> ! {
     std::panic::resume_unwind(Box::new(Killed))
 }
 
-/// Acts on the decision of a test for this step: goes on, fails or ends the process.
+/// Does what the test's closure decides for this step: it continues, returns an error, or unwinds the thread.
+/// Without a closure, it kills the process or panics if a variable names this step.
 ///
 /// # Errors
-/// The disk is full, if a test decides so.
+/// The error of a full disk, if the closure decides so.
 #[cfg(feature = "fault-points")]
 #[allow(clippy::panic)] // a test asks for it
 pub(super) fn hit(kind: FileKind, step: WriteStep) -> io::Result<()> {

@@ -10,7 +10,7 @@ use super::text::cut;
 use super::trusted_state::TrustedState;
 use crate::ledger::{Digest, State};
 
-/// The kinds of tampering (the verdicts of the design that accuse).
+/// The kinds of tampering: the verdicts that accuse the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Tampering {
     /// The shown state does not extend the trusted one.
@@ -194,8 +194,8 @@ const MAX_REASON_CHARS: usize = 1_000;
 pub(crate) const HIDDEN: &str = "hidden";
 
 impl Finding {
-    /// Returns the trusted state that the shown state contradicts. `None` for a finding about one transaction,
-    /// which stays the same finding while the trusted state grows, and whose acceptance adopts no state.
+    /// Returns the trusted state that the shown state contradicts. `None` for a finding about one transaction: it stays
+    /// the same finding while the trusted state grows, and its alarm has no state to adopt.
     pub(super) fn contradicted(&self) -> Option<&TrustedState> {
         match self.claim {
             Some(_) => None,

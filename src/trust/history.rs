@@ -1,8 +1,9 @@
 //! `DATABASE.history`: every accepted state, in order, one line each.
 //!
-//! Each line ends with the first 8 digits of the SHA-256 of all sums before it and itself, so that no line can be
-//! changed, left out or moved. Only the last line can be torn: by a kill while it is appended. A last line that is
-//! complete and does not follow from the one before is not torn: lines before it are missing.
+//! Each line ends with its sum: the first 8 digits of the SHA-256 of the sum of the line before and its own content.
+//! So a damaged, missing or moved line is detected. The sums have no key: they do not stop a user who can write the
+//! file. Only the last line can be torn: by a kill while it is appended. A last line that is complete and does not
+//! follow from the one before is not torn: lines before it are missing.
 
 use super::file_damage::FileDamage;
 use super::file_name::{escape, unescape};

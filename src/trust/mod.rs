@@ -1,8 +1,8 @@
 //! The auditor's memory, in plain files: trusted states, their history, open alarms, evidence.
 //!
-//! Whatever happens to the machine, a trusted state is neither lost nor made up: each write is complete or has not
-//! happened, each file has a checksum, and a damaged file is a [`StoreError`] and never a first use. Each configured
-//! server has one directory:
+//! A kill, a crash or a full disk neither loses a trusted state nor makes one up: each write is complete or has not
+//! happened. Each file except the locks and `arrivals` has a checksum, and a damaged trusted state is a [`StoreError`]
+//! and never a first use. Each configured server has one directory, in which `notify` stores its files too:
 //!
 //! ```text
 //! DIR/SERVER/auditor.lock           locked by the auditor while it runs
@@ -10,7 +10,7 @@
 //!            DATABASE.state         the trusted state (under --roots-filepath, if that is given)
 //!            DATABASE.history       every accepted state, one line each (in the directory of DATABASE.state)
 //!            DATABASE.alarms        open alarms, and closed ones with user and time
-//!            DATABASE.acknowledged  facts that an operator acknowledged: absent values, a lost signature
+//!            DATABASE.acknowledged  acknowledged facts: absent values, a lost signature, disagreements of peers
 //!            DATABASE.mirror        the hash of every transaction, under --audit-keep-hashes
 //!            evidence/DATABASE/ALARM.toml   the evidence, one file for each finding
 //!            located/DATABASE/ALARM.toml    the place of the tampering

@@ -16,7 +16,7 @@ pub struct TrustedState {
     pub state: State,
     /// The shape of its message; unknown for a state that was pinned or adopted.
     pub shape: Option<StateShape>,
-    /// The signature that it came with. The code that accepted the state had to verify it.
+    /// The signature that it came with; the caller verified it, if the settings require signatures.
     pub signature: Option<Signature>,
     /// The last transaction whose state was signed; it stays when later states come unsigned.
     pub last_signed: Option<u64>,
@@ -56,7 +56,7 @@ impl TrustedState {
     }
 }
 
-/// A state that was just received; the caller has verified its proof and signature.
+/// A state that was just received; the caller has verified its proof, and its signature if the settings require one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObservedState {
     /// Transaction and hash.

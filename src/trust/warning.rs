@@ -1,11 +1,11 @@
-//! Conditions of the auditor's files that are reported and prevent nothing.
+//! Faults of the auditor's files that are reported, and that do not stop the audit.
 
 use std::fmt;
 use std::path::PathBuf;
 
 use crate::sys::{Open, User, words};
 
-/// A condition that is reported and prevents nothing.
+/// A fault of the auditor's files that does not stop the audit.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Warning {
     /// Others may read or write it.
