@@ -1,4 +1,4 @@
-//! The gate: all connections, limited in number and time, in one loop that nothing ends.
+//! All connections, limited in number and time, in one endless loop.
 
 use std::io::{self, ErrorKind};
 use std::net::{TcpListener, TcpStream};

@@ -1,7 +1,7 @@
 //! Prometheus' text format, written through one builder: a family has its HELP, TYPE and samples together, and no
 //! label can end its quotes (Prometheus, *Exposition formats*).
 //!
-//! Labels are escaped once and written many times: of 1,000 databases there are 26,000 samples.
+//! Labels are escaped once and written many times: 1,000 databases have 26,000 samples.
 
 use std::fmt::{Display, Write};
 
