@@ -1,4 +1,4 @@
-//! The memory that this process may take: the limit of its control group, or of one above it (cgroups(7)).
+//! The memory limit of this process: the lowest one of its control group and the groups above (cgroups(7)).
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ pub fn memory_allowed() -> Option<u64> {
     least(&groups, &mounts, read)
 }
 
-/// Returns the lowest memory limit. Version 2 and version 1 may both be mounted; only one of them has the memory.
+/// Returns the lowest memory limit. Versions 1 and 2 may both be mounted, but only one of them limits memory.
 fn least(groups: &str, mounts: &str, read: impl Fn(&Path) -> Option<String>) -> Option<u64> {
     let limits = [
         ("cgroup2", "", "memory.max"),

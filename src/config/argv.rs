@@ -1,4 +1,4 @@
-//! Passwords on the command line: overwritten, so that `ps` shows them no more.
+//! Overwrites passwords on the command line, so that `ps` no longer shows them.
 
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
@@ -28,7 +28,8 @@ pub(super) fn hide_secrets(arguments: &[String]) {
     }
 }
 
-/// Overwrites an argument of this process (0 is the program's name) from a byte on; `None` if that was not possible.
+/// Overwrites an argument of this process (0 is the program's name), beginning at a byte. Returns `None` if that was
+/// not possible.
 fn overwrite(argument: usize, offset: usize) -> Option<()> {
     let mut arguments = Vec::new();
     let mut file = File::open("/proc/self/cmdline").ok()?;

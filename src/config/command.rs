@@ -55,10 +55,10 @@ pub(super) struct Command {
     pub purpose: Purpose,
     pub name: CommandName,
     pub word: &'static str,
-    /// The number of words that may come after it.
+    /// The number of words that may follow the command.
     pub words: usize,
     pub help: &'static str,
-    /// The words and flags that may come after it, with the effect of each form; empty if there are none.
+    /// The words and flags that may follow the command, with the effect of each form; empty if there are none.
     pub forms: &'static [(&'static str, &'static str)],
 }
 
@@ -174,8 +174,7 @@ pub(super) fn find(word: &str) -> Option<&'static Command> {
     COMMANDS.iter().find(|command| command.word == word)
 }
 
-/// Commands of earlier versions, each with its present replacement, because messages, evidence and cron lines of
-/// those times name them.
+/// Commands of earlier versions, each with its present replacement. Old messages, evidence and cron lines name them.
 static FORMER_COMMANDS: &[(&str, &str)] = &[
     (
         "accept",

@@ -1,4 +1,4 @@
-//! The part of DER (X.690) that is needed to compare a private key with a certificate: the public key in both.
+//! Reads the public keys in private keys and certificates (DER, X.690), to check that the two belong together.
 
 use ring::signature::{Ed25519KeyPair, KeyPair};
 
@@ -19,13 +19,13 @@ const ED25519: &[u8] = &[0x2b, 0x65, 0x70];
 /// The public part of a private key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Public {
-    /// The key in the form that a certificate has.
+    /// The public key, in the same form as in a certificate.
     Known(Vec<u8>),
     /// The key is of another kind, or does not contain its public key.
     Unknown,
 }
 
-/// Returns the public key in a certificate (RFC 5280 §4.1), `None` if the bytes are none.
+/// Returns the public key in a certificate (RFC 5280 §4.1); `None` if the bytes are not a certificate.
 pub(super) fn of_certificate(der: &[u8]) -> Option<Vec<u8>> {
     let mut outside = Reader(der);
     let mut certificate = outside.sequence()?;
@@ -46,7 +46,7 @@ pub(super) fn of_certificate(der: &[u8]) -> Option<Vec<u8>> {
     Some(key.to_vec())
 }
 
-/// Returns the public part of a private key in a PEM block of this label, `None` if the bytes are none.
+/// Returns the public part of a private key from a PEM block with this label; `None` if the bytes are not a key.
 pub(super) fn of_private_key(label: &str, der: &[u8]) -> Option<Public> {
     match label {
         "RSA PRIVATE KEY" => of_rsa(der),
@@ -115,11 +115,11 @@ fn sequence_of(content: &[u8]) -> Option<Vec<u8>> {
     Some(der)
 }
 
-/// The bytes that are left to read.
+/// A reader with the bytes that are not read yet.
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
-    /// Takes the content of the next element, which has this tag.
+    /// Returns the content of the next element, which must have this tag.
     fn take(&mut self, tag: u8) -> Option<&'a [u8]> {
         let [first, length, rest @ ..] = self.0 else {
             return None;
@@ -151,7 +151,7 @@ impl<'a> Reader<'a> {
         self.take(SEQUENCE).map(Reader)
     }
 
-    /// Takes a string of whole bytes.
+    /// Returns the content of the next bit string, which must have whole bytes.
     fn bits(&mut self) -> Option<&'a [u8]> {
         match self.take(BIT_STRING)? {
             [0, bytes @ ..] => Some(bytes),

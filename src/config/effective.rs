@@ -11,7 +11,7 @@ use super::settings_error::SettingsError;
 use super::source::Source;
 use super::table::TABLE;
 
-/// Every setting that has a value, with its source. Secrets are not in it.
+/// Every setting that has a value, with its source. Secrets are left out.
 #[derive(Debug, Default)]
 pub struct Effective(Vec<Entry>, Tables);
 
@@ -36,7 +36,7 @@ impl fmt::Debug for Entry {
 }
 
 impl Effective {
-    /// Reads a value into the raw settings, in place of a weaker layer's value.
+    /// Reads a value into the raw settings. It replaces the value of a weaker layer.
     pub(super) fn take(
         &mut self,
         raw: &mut RawSettings,
@@ -64,8 +64,8 @@ impl Effective {
         Ok(())
     }
 
-    /// Refuses a setting that only immugw has. The settings file that immudb ships has one of them with a value that
-    /// requires no action, which is allowed.
+    /// Refuses settings that only immugw has. One value is allowed, because it is in the settings file that immudb ships
+    /// and has no effect.
     pub(super) fn refuse_immugws(&self) -> Result<(), SettingsError> {
         let of_immugw = |entry: &&Entry| {
             entry.setting.origin == Origin::Immugw
@@ -97,8 +97,7 @@ impl Effective {
         })
     }
 
-    /// Formats the settings as a settings file, each with its source. Settings that such a file cannot have become
-    /// comments.
+    /// Formats the settings as a settings file, each with its source. Settings that a file cannot have become comments.
     pub fn to_toml(&self) -> String {
         let mut text = String::new();
         for setting in TABLE.iter().filter(|setting| is_shown(setting)) {
@@ -136,7 +135,7 @@ impl Effective {
     }
 }
 
-/// Replaces control characters, because a path may have any of them and a comment ends with its line.
+/// Replaces control characters, because a path may have line breaks, which would end a comment.
 pub(super) fn one_line(text: impl fmt::Display) -> String {
     text.to_string().replace(char::is_control, "?")
 }

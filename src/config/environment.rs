@@ -13,7 +13,7 @@ use super::settings_warning::SettingsWarning;
 use super::source::Source;
 use super::table::{self, TABLE};
 
-/// The prefix of our own variables, which are stronger than those of the compatibility mode.
+/// The prefix of immuaudit's variables, which override those of the compatibility mode.
 const OURS: &str = "IMMUAUDIT";
 
 /// Returns the assignments from the environment, weakest first. An empty variable counts as not set.
@@ -37,7 +37,7 @@ pub(super) fn read(process: &Process, compat_mode: CompatMode) -> Vec<Assignment
     given.collect()
 }
 
-/// Returns the variables that name a setting as 0.1.0 did.
+/// Returns errors about variables that have the name of a setting in 0.1.0.
 pub(super) fn former(process: &Process, compat_mode: CompatMode) -> Vec<SettingsError> {
     let mut problems = Vec::new();
     for (name, value) in &process.variables {
@@ -56,7 +56,7 @@ pub(super) fn former(process: &Process, compat_mode: CompatMode) -> Vec<Settings
     problems
 }
 
-/// Returns warnings about variables of ours that name no setting, which are likely mistakes.
+/// Returns warnings about variables with our prefix that name no setting, which are probably mistakes.
 pub(super) fn unknown(process: &Process) -> Vec<SettingsWarning> {
     let mut warnings = Vec::new();
     for name in process.variables.keys() {
@@ -105,7 +105,7 @@ pub(super) fn credentials(process: &Process) -> Vec<Assignment> {
     files.collect()
 }
 
-/// Returns the settings that variables of ours may give.
+/// Returns the settings that a variable may set.
 fn settings() -> impl Iterator<Item = &'static Setting> {
     given_by_variable().filter(|setting| setting.origin != Origin::Gateway)
 }

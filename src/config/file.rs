@@ -1,4 +1,4 @@
-//! Settings from TOML files: the flags' names as keys.
+//! Settings from TOML files, whose keys are the names of the flags.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
@@ -21,10 +21,10 @@ use super::source::Source;
 use super::table::{self, TABLE, UNUSED_KEYS};
 use crate::sys::{self, words};
 
-/// Our own settings file, which is stronger than that of the compatibility mode.
+/// The settings file of immuaudit, which overrides that of the compatibility mode.
 const OURS: &str = "immuaudit.toml";
 
-/// The longest settings file, in bytes: a longer file is not a settings file.
+/// The limit of a settings file, in bytes: a longer file is probably another kind of file.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
 /// The contents of the settings files.
@@ -37,11 +37,11 @@ pub(super) struct Files {
     pub problems: Vec<SettingsError>,
 }
 
-/// Rights of a mode that let somebody else than the owner write.
+/// The mode bits that let other users than the owner write.
 pub(super) const OTHERS_WRITE: u32 = 0o022;
 
-/// Reads the file that `--config` names. Otherwise reads the file of the compatibility mode and then immuaudit.toml,
-/// each the first one in `./configs`, the working directory, `$HOME` and `/etc/immudb`.
+/// Reads the file that `--config` names. Without it, reads the file of the compatibility mode and then
+/// immuaudit.toml: the first of each in `./configs`, the working directory, `$HOME` and `/etc/immudb`.
 pub(super) fn read(
     process: &Process,
     compat_mode: CompatMode,
@@ -82,7 +82,7 @@ fn directories(process: &Process) -> Vec<PathBuf> {
 }
 
 /// Returns the text of a settings file; `None` if there is no such file. Refuses a file that another user could have
-/// written, because the file decides which server gets which file's password.
+/// written, because the file decides which server gets the password.
 fn trusted_content(path: &Path) -> Result<Option<String>, String> {
     let Some(file) = open(path)? else {
         return Ok(None);
@@ -215,7 +215,7 @@ impl Files {
 }
 
 impl Files {
-    /// Returns the tables of this name, each with the byte that it begins at.
+    /// Returns the tables of this name, each with its position in bytes.
     fn tables<'a>(
         &mut self,
         flag: &'static str,
@@ -259,7 +259,7 @@ fn keys() -> impl Iterator<Item = &'static Setting> {
     TABLE.iter().filter(|setting| setting.layers == Layers::All)
 }
 
-/// Returns a TOML value as the texts that a flag would have. If the setting cannot have the value's type, the error
+/// Converts a TOML value to the texts that a flag would have. If the setting cannot have the value's type, the error
 /// describes the expected type.
 fn texts(setting: &Setting, value: &DeValue) -> Result<Vec<String>, &'static str> {
     let wanted = match setting.kind {

@@ -1,6 +1,6 @@
 //! The selection of databases to audit.
 
-/// Full names or prefixes of databases, as immuclient's `--audit-databases` has them.
+/// Names or prefixes of databases, as in immuclient's `--audit-databases`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DatabaseFilter(Vec<String>);
 

@@ -4,9 +4,8 @@
 //! flag is repeated, the last one counts, except for `--pin` and URLs, which collect. After `--` there are only
 //! words.
 //!
-//! A pass from left to right separates words from flags, then pico-args takes out the values. It searches all
-//! arguments for a flag, so it gets each value with a `=` before it. A value that looks like a flag is therefore not
-//! taken for one.
+//! A pass from left to right separates words from flags. Then pico-args reads the values, and searches all arguments
+//! for each flag. Therefore each value is passed to it with a `=` before it, so that no value is taken for a flag.
 
 use std::ffi::{OsStr, OsString};
 
@@ -35,15 +34,13 @@ pub(super) struct Separated {
     /// The flags for pico-args: each by its long name, followed by its value with a `=` before it. An argument that
     /// names no setting is unchanged.
     flags: Vec<OsString>,
-    /// Given settings, in the order in which each was given last, which decides between a password and the file that
-    /// contains it.
+    /// The given settings, in the order in which each was given last. The order decides between a password and its file.
     given: Vec<&'static Setting>,
-    /// Places of the secrets: the number of the argument, from 0, and the byte at which the secret
-    /// begins in it.
+    /// The positions of the secrets: the number of the argument, from 0, and the byte at which the secret begins.
     pub secrets: Vec<(usize, usize)>,
 }
 
-/// Separates words and flags, by the flags of this mode.
+/// Separates words from flags, by the flags of this mode.
 pub(super) fn separate(arguments: &[String], compat_mode: CompatMode) -> Separated {
     let mut line = Separated::default();
     let mut rest = arguments.iter().map(String::as_str).enumerate().peekable();
@@ -110,7 +107,7 @@ fn name(
     }
 }
 
-/// The command line, read.
+/// The contents of the command line.
 pub(super) struct Line {
     pub words: Vec<String>,
     pub given: Vec<Assignment>,
@@ -153,7 +150,7 @@ pub(super) fn read(arguments: &[String], compat_mode: CompatMode) -> Line {
     }
 }
 
-/// Returns the value in an argument that `separate` has made for pico-args.
+/// Returns the value in an argument that [`separate`] created for pico-args.
 fn value(argument: &OsStr) -> Result<String, &'static str> {
     let value = argument.to_str().and_then(|text| text.strip_prefix('='));
     value.map(str::to_owned).ok_or("not a value")

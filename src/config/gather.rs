@@ -1,4 +1,4 @@
-//! The settings of all layers, each over the one before it.
+//! Gathers the settings of all layers. Each layer overrides the one before it.
 
 use super::compat_mode::{self, CompatMode};
 use super::effective::Effective;
@@ -26,14 +26,14 @@ pub(super) fn instance_as_immugw() -> SettingsError {
     }
 }
 
-/// The settings of all layers.
+/// The gathered settings of all layers.
 pub(super) struct Gathered {
     pub raw: RawSettings,
     pub effective: Effective,
     pub warnings: Vec<SettingsWarning>,
 }
 
-/// Gathers the settings, each layer over the one before it: defaults, files, credentials, environment, flags.
+/// Gathers the settings from defaults, files, credentials, environment and flags; each layer overrides the one before.
 pub(super) fn gather(process: &Process, flags: &[Assignment]) -> Result<Gathered, SettingsErrors> {
     let compat_mode = process.compat_mode()?;
     let environment = environment::read(process, compat_mode);
@@ -46,7 +46,7 @@ pub(super) fn gather(process: &Process, flags: &[Assignment]) -> Result<Gathered
     gather_with(process, environment, files, flags)
 }
 
-/// Gathers the settings like [`gather`], with the caller's files.
+/// Gathers the settings like [`gather`], with files that the caller has read.
 pub(super) fn gather_with(
     process: &Process,
     environment: Vec<Assignment>,
@@ -108,7 +108,7 @@ fn is_working_directory(given: &Assignment) -> bool {
             .contains(&given.texts.concat())
 }
 
-/// Returns the defaults of the table, which every other source replaces.
+/// Returns the defaults of the table, which every other layer overrides.
 fn defaults(process: &Process) -> Vec<Assignment> {
     let given = TABLE.iter().filter_map(|setting| {
         let text = match setting.computed {

@@ -1,13 +1,13 @@
-//! `--help`: the everyday options on one screen, and all of them by section.
+//! `--help`: the everyday options on one screen, or all options by section.
 
 use super::command::{COMMANDS, CommandName, Purpose};
 use super::setting::{Group, Section, Setting};
 use super::table::TABLE;
 use crate::sys::words;
 
-/// Columns of a terminal, which no line exceeds if its words allow it.
+/// The width of a terminal in columns, which no line exceeds unless a word is too long.
 const WIDTH: usize = 80;
-/// Columns of the longest flag that shares its line with its meaning.
+/// The width of the longest flag that has its meaning on the same line, in columns.
 const FLAG: usize = 36;
 
 /// Returns the short help, the complete help, or the help for one command.

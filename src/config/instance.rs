@@ -3,11 +3,11 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// The directory of the instances' own files, below that of the system's settings files; in `/var/lib` the directory of
-/// their states has the same name.
+/// The directory of the instances' settings files, in the system's directory of settings files. The directory of
+/// their states, in `/var/lib`, has the same name.
 pub const DIRECTORY: &str = "immuaudit.d";
 
-/// The longest name: with `immuaudit-` before it, it is the name of a user, which has 31 bytes at most (systemd, useradd).
+/// The longest name in bytes: `immuaudit-` and this name are a user's name, whose limit is 31 (systemd, useradd).
 const MAX_NAME_BYTES: usize = 21;
 
 /// The name of an instance. It becomes part of paths, of a unit's name and of a user's name, so it may have no

@@ -18,7 +18,7 @@ use crate::checkpoint::{PRIVATE, VerifierKey};
 /// The field of the raw settings that gets a value.
 type Slot<T> = fn(&mut RawSettings) -> &mut T;
 
-/// A word that may be chosen, and its effect.
+/// An allowed word, and its effect.
 pub(super) type Word = (&'static str, fn(&mut RawSettings));
 
 /// The completion of a value in a shell.
@@ -33,7 +33,7 @@ pub(super) enum Completion {
     Unknown,
 }
 
-/// A setting's kind, with its slot in the draft.
+/// The kind of a setting, with its field in the raw settings.
 pub(super) enum Kind {
     /// True or false; the flag may have no value.
     Switch(Slot<bool>),
@@ -43,7 +43,7 @@ pub(super) enum Kind {
     MaybeText(Slot<Option<String>>),
     /// The name of an instance.
     Instance(Slot<Option<Instance>>),
-    /// A host's name or number.
+    /// The name or the IP address of a host.
     Host(Slot<String>),
     /// One of a few words, each with its effect.
     Choice(&'static [Word]),
@@ -51,7 +51,7 @@ pub(super) enum Kind {
     Count(RangeInclusive<u64>, Slot<u64>),
     /// A number of bytes within a range.
     Bytes(RangeInclusive<u64>, Slot<u64>),
-    /// A duration of at least the first; zero is "off" if that is allowed.
+    /// A duration of at least this one; if this one is zero, zero means "off".
     Duration(Duration, Slot<Duration>),
     /// Names, comma-separated or as a TOML array.
     List(Slot<Vec<String>>),
@@ -63,11 +63,11 @@ pub(super) enum Kind {
     VerifierKeys(Slot<Vec<VerifierKey>>),
     /// A file or directory.
     Path(Slot<Option<SourcedPath>>),
-    /// A program by its full path, and its words.
+    /// The full path of a program, and its arguments.
     Command(Slot<Option<SourcedPath>>),
     /// A URL.
     Url(Slot<Urls>),
-    /// Several, comma-separated or as a TOML array; the flag collects.
+    /// Several URLs, comma-separated or as a TOML array; the flag collects.
     Urls(Slot<Urls>),
     /// A file with the URLs of another setting's slot, one a line.
     UrlFile(Slot<Urls>),
@@ -79,9 +79,9 @@ pub(super) enum Kind {
     SigningKey(Slot<Option<Password>>),
     /// A file with the password of another setting's slot.
     SecretFile(Slot<Option<Password>>),
-    /// A text of immuclient's that an audit has no use for.
+    /// A text of immuclient that has no effect in an audit.
     Unused,
-    /// A switch of immuclient's that an audit has no use for.
+    /// A switch of immuclient that has no effect in an audit.
     UnusedSwitch,
 }
 
@@ -116,7 +116,7 @@ impl Kind {
         )
     }
 
-    /// Returns the byte from which on a value must not be shown; `None` if all of it may be.
+    /// Returns the byte at which the secret part of a value begins; `None` if all of the value may be shown.
     pub fn secret_from(&self, value: &str) -> Option<usize> {
         match self {
             _ if self.is_secret() => Some(0),

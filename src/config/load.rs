@@ -1,4 +1,4 @@
-//! Reading the task of the process from its inputs.
+//! Reads the task of the process from its inputs.
 
 use super::command::{self, COMMANDS, CommandName};
 use super::compat_mode::CompatMode;
@@ -26,9 +26,9 @@ use crate::sys::words::INSTEAD_OF_MAN;
 /// The task of the process.
 #[derive(Debug)]
 pub enum Invocation {
-    /// Write this text to stdout and end well.
+    /// Write this text to stdout and end with exit code 0.
     Tell(String),
-    /// Work.
+    /// Run this task.
     Run(Box<Run>),
 }
 
@@ -39,17 +39,16 @@ pub struct Run {
     pub task: Task,
     /// Its settings.
     pub settings: Settings,
-    /// Warnings about the settings to report first, each at its level.
+    /// The warnings about the settings, which are reported first, each at its level.
     pub warnings: Vec<SettingsWarning>,
-    /// Every setting's value and origin.
+    /// Every setting with its value and its source.
     pub effective: Effective,
 }
 
 /// Returns the task of the process, from its flags, environment and files.
 ///
 /// # Errors
-/// Everything that is wrong; nothing may be started then, and the exit code is
-/// [`EXIT_CODE`](super::EXIT_CODE).
+/// All errors of the settings. Then the program must end with [`EXIT_CODE`](super::EXIT_CODE).
 pub fn load(process: &Process) -> Result<Invocation, SettingsErrors> {
     let line = flags::read(&process.arguments, process.compat_mode()?);
     if !line.problems.is_empty() {
@@ -136,7 +135,7 @@ fn find(word: &str) -> Result<CommandName, SettingsError> {
     })
 }
 
-/// Applies these assignments alone.
+/// Reads only these assignments into raw settings.
 fn apply(given: &[Assignment]) -> Result<RawSettings, SettingsErrors> {
     let (mut raw, mut effective) = (RawSettings::default(), Effective::default());
     let problems: Vec<SettingsError> = given
@@ -281,7 +280,7 @@ fn layers(process: &Process, flags: &[Assignment], task: Task) -> Result<Run, Se
     })
 }
 
-/// Returns whether the key that checkpoints are signed with is used, or looked at.
+/// Returns whether a task uses or checks the key that signs checkpoints.
 fn signs(task: &Task) -> bool {
     let export = Task::Checkpoint(CheckpointTask::Export);
     matches!(task, Task::Audit | Task::Check | Task::Sweep { .. }) || *task == export

@@ -63,7 +63,7 @@ pub(super) fn page() -> String {
     page
 }
 
-/// The paragraph for a reader who sees exit code 2.
+/// The paragraph that explains exit code 2.
 const STAYS: &str = "An open alarm keeps the exit code at 2 until an operator closes or adopts the alarm, even if later checks succeed. evidence verify exits with 2 if the file shows tampering, and with 1 if it does not.";
 
 const FILES: [(&str, &str); 4] = [

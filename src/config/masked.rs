@@ -1,4 +1,4 @@
-//! A settings file in a form that may be shown: without secrets, and with only scheme, host and port of URLs.
+//! Removes secrets from a settings file, so that it may be shown. Of URLs, scheme, host and port stay.
 
 use toml::de::{DeTable, DeValue};
 
@@ -8,11 +8,11 @@ use super::secret::Secret;
 use super::table::TABLE;
 use super::url;
 
-/// The part of a value that may be shown.
+/// The part of a value that is removed.
 enum Mask {
-    /// Nothing.
+    /// The whole value.
     Whole,
-    /// Scheme, host and port.
+    /// All parts of a URL except scheme, host and port.
     Url,
 }
 

@@ -1,17 +1,16 @@
-//! The memory that the program needs, by the largest response that it accepts from the server.
+//! The memory that the program needs, which depends on the largest response that it accepts.
 
 use super::allowed::memory_allowed;
 use super::settings::ServerSettings;
 use super::settings_warning::SettingsWarning;
 
-/// Bytes that are needed whatever the server sends. Half of them are for the program, gRPC and TLS, the rest for the
-/// memory of databases and their reports.
+/// The memory that is needed without any response, in bytes: half of it for the program, gRPC and TLS, the rest for
+/// the records and reports of databases.
 const BASE: u64 = 32 << 20;
-/// Bytes that are needed for each byte of the largest response: the response itself (1), its decoded form (3,
-/// `wire::budget`), responses that gRPC holds (2, `server::channel`), and memory of them that the allocator has not
-/// returned (2).
+/// The memory for each byte of the largest response, in bytes: the response (1), its decoded form (3, `wire::budget`),
+/// responses that gRPC holds (2, `server::channel`), and freed memory that the allocator has not returned (2).
 const PER_BYTE: u64 = 8;
-/// The smallest limit in bytes, which `deploy` and its unit have for the default of 4 MiB.
+/// The smallest limit in bytes, which the files in `deploy` have for the default of 4 MiB.
 const MIN_LIMIT_BYTES: u64 = 64 << 20;
 const MIB: u64 = 1 << 20;
 
@@ -23,7 +22,7 @@ pub fn memory_needed(max_recv_msg_size: u64) -> u64 {
     bytes.max(MIN_LIMIT_BYTES).div_ceil(MIB)
 }
 
-/// Bytes that a response may have in addition to the one that was too large, for a proof of the same transaction.
+/// The additional size of a response with a proof of the same transaction, in bytes.
 const BESIDE: u64 = 64 << 10;
 /// The largest possible `--max-recv-msg-size`, in bytes.
 const MAX_RECV_MSG_BYTES: u64 = 1 << 30;

@@ -1,8 +1,11 @@
 //! Settings: flags over environment over files over defaults, all from one table.
 //!
 //! [`load()`] takes the inputs of the process and returns its task. The table is `table::TABLE`. Parsing, help, man
-//! page, completions, the effective configuration and the tests read it, so a setting is named only there. Reading
-//! order: `table`, `command`, `flags`, `environment`, `file`, `load`, `settings`.
+//! page, completions, the effective configuration and the tests read it, so a setting is named only there.
+//!
+//! Reading order: `setting`, `kind` and `table` (the settings), `command` (the commands), `process` (the inputs),
+//! `flags`, `environment` and `file` (the layers), `gather` (all layers together), `raw_settings` and `resolve` (their
+//! values, before and after the checks), `settings` and `task` (the result), `load` (the whole way).
 
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::panic))]

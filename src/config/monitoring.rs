@@ -82,8 +82,8 @@ fn exec(given: &SourcedPath) -> Result<Vec<String>, SettingsError> {
     Ok(sys::words_of(&command))
 }
 
-/// Returns the reason why a settings file may not name this program; `None` if it may. The owner is that of the open
-/// file. The program is read again from the open file, because another file may have been there at the first reading.
+/// Returns the reason why a settings file may not name this program; `None` if it may. Owner and contents are those
+/// of the file opened here, because the file may have been replaced after the first reading.
 fn distrust(path: &Path, program: &Path) -> Option<String> {
     let real = std::fs::canonicalize(path).ok();
     let here = std::env::current_dir().ok();

@@ -1,7 +1,6 @@
-//! The nearest real name to one that does not exist.
+//! Suggests the existing name that is nearest to an unknown one.
 
-/// Letters of a name for each mistake that it may have. A name with more mistakes is another word, and naming it
-/// would mislead.
+/// The number of letters for each allowed mistake. With more mistakes, the name is probably another word.
 const LETTERS_A_MISTAKE: usize = 3;
 
 /// Returns the candidate with the fewest changed, added, omitted and swapped letters, or the first of several.

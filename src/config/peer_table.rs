@@ -1,4 +1,4 @@
-//! `[[peer]]` tables of a settings file: another auditor with several keys, a CA and a login.
+//! `[[peer]]` tables of a settings file: another auditor with its keys, CA and login.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -28,12 +28,12 @@ const KEYS: [Key; 6] = [
     ("password-file", "peer.password-file"),
 ];
 
-/// One peer as its table has it.
+/// The contents of one table.
 #[derive(Clone)]
 pub(super) struct PeerTable {
     pub source: Source,
     pub url: Urls,
-    /// All of one name.
+    /// The public keys, which have the same name.
     pub keys: Vec<VerifierKey>,
     pub ca: Option<SourcedPath>,
     pub username: Option<String>,
@@ -43,7 +43,7 @@ pub(super) struct PeerTable {
 /// Reads a table; `source` returns the line of a byte in the file.
 ///
 /// # Errors
-/// Everything that is wrong in it.
+/// All errors in the table.
 pub(super) fn read(
     table: &DeTable,
     at: usize,
@@ -182,7 +182,7 @@ impl PeerTable {
         Ok(())
     }
 
-    /// Returns the table as a settings file has it; of a URL scheme, host and port.
+    /// Formats the table as TOML; URLs have only scheme, host and port.
     pub fn to_toml(&self) -> String {
         let mut text = format!("\n[[{TABLE}]] # {}\n", one_line(&self.source));
         let mut line = |key: &str, value: String| text.push_str(&format!("{key} = {value}\n"));

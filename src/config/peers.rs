@@ -1,4 +1,4 @@
-//! Other auditors whose checkpoints are compared: checking their settings together.
+//! Resolves the settings of peers: other auditors whose checkpoints are compared.
 
 use super::effective::Effective;
 use super::peer_table::{self, PeerTable};
@@ -14,7 +14,7 @@ use super::settings_warning::SettingsWarning;
 /// The setting with the number of peers that must confirm a database.
 const REQUIRED: &str = "audit-peers-required";
 
-/// Creates the peers, those of the flags first. Everything that is wrong goes to `problems`.
+/// Creates the peers, those of the flags first. Adds all errors to `problems`.
 pub(super) fn peers(
     raw: &RawSettings,
     proxies: &Proxies,
@@ -102,10 +102,10 @@ pub(super) fn repeated(raw: &RawSettings) -> Vec<SettingsError> {
     problems
 }
 
-/// Checks that there are as many peers as must confirm a database.
+/// Checks that there are enough peers to confirm a database.
 ///
 /// # Errors
-/// There are fewer.
+/// There are fewer peers than must confirm.
 pub(super) fn enough(settings: &Settings, effective: &Effective) -> Result<(), SettingsError> {
     let (peers, required) = (
         settings.monitoring.peers.len(),

@@ -1,4 +1,4 @@
-//! PEM files: read and checked before gRPC reads them, whose errors about a bad file are not useful.
+//! Reads and checks PEM files before gRPC reads them, because gRPC's errors about them are not useful.
 
 use std::fmt;
 
@@ -18,7 +18,7 @@ pub(super) enum Holds {
 /// Returns the text of a PEM file that has at least one complete block of the required kind.
 ///
 /// # Errors
-/// The setting, the file and what is wrong with it.
+/// The setting, the file and its error.
 pub(super) fn read(given: &SourcedPath, holds: Holds) -> Result<String, SettingsError> {
     let text = content(&given.path)
         .and_then(|text| text.ok_or_else(|| "there is no such file".to_owned()));
@@ -41,7 +41,7 @@ pub(super) fn is_key_of(key: &str, certificate: &str) -> Result<(), &'static str
     }
 }
 
-/// Returns the public key in the first block of a checked text that is needed.
+/// Returns the public key in the first block of the required kind in a checked text.
 fn first(text: &str, holds: Holds) -> Option<Public> {
     let mut lines = text.lines().map(str::trim);
     let label = lines.find_map(|line| {
@@ -136,7 +136,7 @@ fn check(text: &str, holds: Holds) -> Result<(), String> {
 mod tests {
     use super::*;
 
-    /// Valid until 2126, of CN=x.
+    /// A certificate of CN=x, valid until 2126.
     const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----\n\
         MIIBbzCCARWgAwIBAgIUchrRtNBljVz7qvPmNLgA1m1USHUwCgYIKoZIzj0EAwIw\n\
         DDEKMAgGA1UEAwwBeDAgFw0yNjExMjgyMTA5NTBaGA8yMTI2MTEwNDIxMDk1MFow\n\
@@ -147,7 +147,7 @@ mod tests {
         CCqGSM49BAMCA0gAMEUCIQD9JJSu8LCxXZDfY4K/IjKkoFtOLi//rpmuGo2+sdzQ\n\
         7wIgYeH09VpCueb347Aa+bGxbElE/2spurbCyqHL81pVV1s=\n\
         -----END CERTIFICATE-----\n";
-    /// Its key.
+    /// The private key of the certificate.
     const KEY: &str = "-----BEGIN EC PRIVATE KEY-----\n\
         MHcCAQEEIIh1s7k26Rk7FBbz2xMmPtKxYQ8KqXEYOcVXg6RIXwcYoAoGCCqGSM49\n\
         AwEHoUQDQgAE7viDA4572C7yfGrSE38wpicgrf2JVCjh+gaYWuLgCV4IlrNEQtrr\n\

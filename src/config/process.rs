@@ -9,24 +9,24 @@ use super::instance;
 use super::settings_error::{SettingsError, SettingsErrors};
 use crate::sys;
 
-/// The inputs of the process: everything that [`load`](super::load()) reads except files.
+/// The inputs of the process, from which [`load`](super::load()) reads everything except files.
 #[derive(Clone, Debug, Default)]
 pub struct Process {
-    /// The name that the program is called by, without its folder.
+    /// The name by which the program was called, without its folder.
     pub name: String,
     /// The arguments, without the program's name.
     pub arguments: Vec<String>,
     /// The environment.
     pub variables: BTreeMap<String, String>,
-    /// The working directory; empty: the real one.
+    /// The working directory; if empty, that of the process.
     pub directory: PathBuf,
     /// The system's directory of settings files (`/etc/immudb`).
     pub system_directory: PathBuf,
-    /// Whether it runs as root, or for the whole machine.
+    /// The privilege of the process.
     pub privilege: Privilege,
 }
 
-/// Whom the process runs as.
+/// The privilege of the user that runs the process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Privilege {
     /// Root, or the account for the whole machine on Windows.
@@ -41,7 +41,7 @@ impl Process {
     /// no longer shows them.
     ///
     /// # Errors
-    /// Arguments, and variables of ours, that are not UTF-8.
+    /// An argument, or a variable whose name begins with `IMMU`, is not UTF-8.
     pub fn current() -> Result<Process, SettingsErrors> {
         let arguments = std::env::args_os().skip(1).enumerate();
         let arguments = arguments.map(|(index, argument)| {
@@ -97,7 +97,7 @@ impl Process {
     }
 }
 
-/// Returns the value of a variable as text. A value that is not UTF-8 is an error only if the variable is ours.
+/// Returns the value of a variable as text. A value that is not UTF-8 is an error only if the name begins with `IMMU`.
 fn text(name: &str, value: OsString) -> Result<String, SettingsError> {
     match value.into_string() {
         Err(_) if name.starts_with("IMMU") => Err(SettingsError::NotText {

@@ -1,4 +1,4 @@
-//! The proxy of an HTTP request: by the environment as in curl, but never for this machine itself.
+//! The proxy of an HTTP request. The environment selects it as in curl, but requests to this machine have none.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,9 +13,9 @@ use crate::sys;
 
 /// The word that switches proxies off.
 const NONE: &str = "none";
-/// The setting.
+/// The name of the setting.
 const FLAG: &str = "proxy";
-/// The port of a proxy that is named without one, as curl has it.
+/// The default port of a proxy, as in curl.
 const PORT: u16 = 1080;
 
 /// A proxy. `Display` and `Debug` show scheme, host, port, and the source of the setting.
@@ -26,7 +26,7 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Returns the URL with user and password, for the one place that connects.
+    /// Returns the URL with user and password, for the connection only.
     pub fn expose(&self) -> &str {
         &self.url
     }
@@ -51,7 +51,7 @@ impl fmt::Debug for Proxy {
 pub(super) enum Chosen {
     /// No proxy, even if the environment names one.
     Never,
-    /// This one.
+    /// This proxy.
     Through(Proxy),
 }
 
@@ -79,19 +79,19 @@ pub struct Proxies {
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(super) struct Environment(BTreeMap<&'static str, String>);
 
-/// The values may be passwords.
+/// Shows no values, which may have passwords.
 impl fmt::Debug for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.0.keys()).finish()
     }
 }
 
-/// Variables that name the proxy of an `http` URL, the strongest first. In capitals, a CGI program's client could set it
-/// by a header of the same name, so curl takes it in small letters alone.
+/// The variables with the proxy of an `http` URL, the strongest first. `HTTP_PROXY` is not used, as in curl, because
+/// the client of a CGI program could set it by a header.
 const HTTP: &[&str] = &["http_proxy", "all_proxy", "ALL_PROXY"];
-/// Those of an `https` URL.
+/// The variables with the proxy of an `https` URL, the strongest first.
 const HTTPS: &[&str] = &["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
-/// Those that name the hosts which no proxy is used for.
+/// The variables with the hosts for which no proxy is used.
 const EXCEPT: &[&str] = &["no_proxy", "NO_PROXY"];
 
 impl Environment {
@@ -174,8 +174,8 @@ fn read(text: &str, source: &Source) -> Result<Proxy, String> {
     })
 }
 
-/// Returns whether a list of hosts, in curl's form, has this one: by its name or the end of it, its number, or a
-/// network (CIDR).
+/// Returns whether a list in curl's form has this host: by its name, the end of its name, its IP address, or a network
+/// (CIDR).
 fn is_excepted(host: &str, list: &str) -> bool {
     let host = host.trim_end_matches('.').to_ascii_lowercase();
     let number: Option<IpAddr> = host.parse().ok();
@@ -196,7 +196,7 @@ fn is_excepted(host: &str, list: &str) -> bool {
         })
 }
 
-/// Returns whether a number is this one, or in this network.
+/// Returns whether an IP address is this one, or in this network.
 fn is_in(number: IpAddr, entry: &str) -> bool {
     let (network, bits) = match entry.split_once('/') {
         Some((network, bits)) => (network, bits.parse().ok()),

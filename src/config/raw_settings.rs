@@ -1,4 +1,4 @@
-//! The settings while they are collected: a slot for each, to which the rows of the table point.
+//! The settings while they are gathered: a field for each, which the row of the table names.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use super::source::Source;
 use super::url::Url;
 use crate::checkpoint::VerifierKey;
 
-/// A slot for each setting. An empty text or list was not given.
+/// A field for each setting. An empty text or list was not given.
 #[derive(Default)]
 pub(super) struct RawSettings {
     pub address: String,
@@ -79,15 +79,15 @@ pub(super) struct RawSettings {
     pub proxy: Option<Chosen>,
     /// The environment's proxies.
     pub environment: Environment,
-    /// The receivers of the settings files' tables.
+    /// The receivers from the tables of settings files.
     pub receivers: Vec<ReceiverTable>,
     pub other_ca: Option<SourcedPath>,
     /// The file of the key that checkpoints are signed with.
     pub signing_key: Option<Password>,
-    /// The auditors of `--audit-peer`, one for each of their keys.
+    /// The auditors of `--audit-peer`, with one entry for each key.
     pub peers: Vec<(Url, VerifierKey)>,
     pub peers_required: u64,
-    /// The auditors of the settings files' tables.
+    /// The auditors from the tables of settings files.
     pub peer_tables: Vec<PeerTable>,
     /// The name of a new key.
     pub key_name: String,
@@ -153,7 +153,7 @@ pub(super) enum Urls {
 }
 
 impl Urls {
-    /// Returns the keys that a table has them under, and their values; of a URL scheme, host and port.
+    /// Returns the keys and values for a table; URLs have only scheme, host and port.
     pub fn masked(&self) -> Vec<(&'static str, String)> {
         match self {
             Urls::Texts(urls) => urls.iter().map(|url| ("url", url.masked())).collect(),

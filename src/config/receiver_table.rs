@@ -1,4 +1,4 @@
-//! `[[receiver]]` tables of a settings file: a receiver of notifications with a CA, a secret and a login of its own.
+//! `[[receiver]]` tables of a settings file: a receiver of notifications with its own CA, secret and login.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -18,7 +18,7 @@ use super::url::{self, Url};
 pub(super) const TABLE: &str = "receiver";
 /// The key whose value may have a token.
 pub(super) const URL: &str = "url";
-/// Names that notifications and metrics have for others.
+/// Reserved names, which metrics and notifications use for other receivers.
 const TAKEN: [&str; 2] = ["exec", "heartbeat"];
 /// The length limit of a name, in characters: it is a label of metrics.
 const MAX_NAME_CHARS: usize = 64;
@@ -41,7 +41,7 @@ const NOTIFY_ON: [(&str, NotifyOn); 3] = [
     ("every-check", NotifyOn::EveryCheck),
 ];
 
-/// One receiver as its table has it.
+/// The contents of one table.
 #[derive(Clone)]
 pub(super) struct ReceiverTable {
     pub source: Source,
@@ -56,7 +56,7 @@ pub(super) struct ReceiverTable {
 /// Reads a table; `source` returns the line of a byte in the file.
 ///
 /// # Errors
-/// Everything that is wrong in it.
+/// All errors in the table.
 pub(super) fn read(
     table: &DeTable,
     at: usize,
@@ -173,7 +173,7 @@ impl ReceiverTable {
         Ok(())
     }
 
-    /// Returns the table as a settings file has it; of a URL scheme, host and port.
+    /// Formats the table as TOML; URLs have only scheme, host and port.
     pub fn to_toml(&self) -> String {
         let mut text = format!(
             "\n[[{TABLE}]] # {}\nname = {}\n",

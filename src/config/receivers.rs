@@ -13,7 +13,7 @@ use super::settings_warning::SettingsWarning;
 use super::signing::SigningKey;
 use super::url::{self, Url, is_loopback};
 
-/// Creates the receivers, those of the flags first. Everything that is wrong goes to `problems`.
+/// Creates the receivers, those of the flags first. Adds all errors to `problems`.
 pub(super) fn webhooks(
     raw: &RawSettings,
     proxies: &Proxies,

@@ -1,4 +1,4 @@
-//! Resolving the raw settings: checks and defaults that need several of them.
+//! Resolves the raw settings, with the checks and defaults that need several settings.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -24,13 +24,13 @@ use super::url::is_loopback;
 use crate::ledger::PublicKey;
 use crate::sys::{self, words};
 
-/// The password of a server without configuration (protocol.md §7).
+/// The password of a newly installed server (protocol.md §7).
 const DEFAULT_PASSWORD: &str = "immudb";
 
 /// Resolves the raw settings, and adds warnings about them.
 ///
 /// # Errors
-/// Everything that is wrong with them.
+/// All errors of the settings.
 pub(super) fn resolve(
     raw: &RawSettings,
     warnings: &mut Vec<SettingsWarning>,
@@ -71,8 +71,8 @@ pub(super) fn resolve(
     }
 }
 
-/// Returns the directory for states. A file is read in any directory, so its paths must be absolute. Relative flags
-/// and variables are allowed, because the user who gives them starts the program in a directory.
+/// Returns the directory for states. A path in a settings file must be absolute, because the program may start in any
+/// directory. Flags and variables may be relative, because the user who gives them knows the directory.
 fn directory(raw: &RawSettings) -> Result<PathBuf, SettingsError> {
     for given in [&raw.directory, &raw.roots].into_iter().flatten() {
         if matches!(given.source, Source::File { .. }) && given.path.is_relative() {
@@ -185,7 +185,7 @@ fn no_effect(raw: &RawSettings, warnings: &mut Vec<SettingsWarning>) {
     }
 }
 
-/// Reads the transport to the server, and remembers the files that may be replaced while the program runs.
+/// Returns the transport to the server, and the files that may be replaced while the program runs.
 fn transport(
     raw: &RawSettings,
     warnings: &mut Vec<SettingsWarning>,
@@ -214,7 +214,7 @@ fn transport(
     Ok((transport, files))
 }
 
-/// Reads the login, and remembers the file of a password that may be replaced while the program runs.
+/// Returns the login, and the file of the password, which may be replaced while the program runs.
 fn login(
     raw: &RawSettings,
     warnings: &mut Vec<SettingsWarning>,
@@ -258,7 +258,7 @@ pub(super) fn everybody_reads(path: &Path) -> bool {
     sys::everybody_reads(path)
 }
 
-/// Returns the keys for signatures. A given key counts; a key in a response counts only if none is given.
+/// Returns the required signatures. The key in a response counts only if no key is given.
 fn signatures(
     raw: &RawSettings,
     warnings: &mut Vec<SettingsWarning>,

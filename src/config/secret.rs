@@ -1,4 +1,4 @@
-//! A password or key: printed as `***`, and overwritten when it is dropped.
+//! A password or key, which is printed as `***` and overwritten when it is dropped.
 
 use std::fmt;
 use std::hint::black_box;
@@ -16,7 +16,7 @@ impl Secret {
         Secret(text)
     }
 
-    /// Returns the text itself, for the one place that sends it.
+    /// Returns the secret text. Call this only where the text is sent or written.
     pub fn expose(&self) -> &str {
         &self.0
     }

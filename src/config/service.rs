@@ -1,4 +1,4 @@
-//! The installation of a service: its settings file, and the parameters in it.
+//! Reads the task of `audit-mode WORD`: the settings file of the service, and the parameters for it.
 
 use std::path::{Path, PathBuf};
 
@@ -23,7 +23,7 @@ use super::source::Source;
 use super::task::{Control, Installation, ServiceTask, Task};
 use super::value;
 
-/// The request in a word after `audit-mode`.
+/// The meaning of the word after `audit-mode`.
 enum Wanted {
     Install,
     Uninstall,

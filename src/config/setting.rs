@@ -1,4 +1,4 @@
-//! The description of one setting.
+//! The description of one setting: a row of the table.
 
 use super::command::CommandName;
 use super::compat_mode::CompatMode;
@@ -10,11 +10,11 @@ use super::table;
 pub(super) struct Setting {
     /// The flag with its dashes.
     pub long: &'static str,
-    /// Its name: the flag without dashes, the TOML key, and (in capitals) the variables' end.
+    /// The name: the flag without dashes, the TOML key, and in capitals the end of the variable.
     pub flag: &'static str,
-    /// The flag's one letter.
+    /// The short flag.
     pub short: Option<char>,
-    /// The letter in immugw compatibility mode, because immuclient's letters have other meanings there.
+    /// The short flag in immugw compatibility mode, where immuclient's letters have other meanings.
     pub short_as_immugw: Option<char>,
     /// The kind of its value, and the field that gets it.
     pub kind: Kind,
@@ -24,7 +24,7 @@ pub(super) struct Setting {
     pub default: &'static str,
     /// A default that depends on the process.
     pub computed: Option<fn(&Process) -> Option<String>>,
-    /// One line for people.
+    /// The line in the help.
     pub help: &'static str,
     /// The group in which help lists it.
     pub group: Group,
@@ -34,7 +34,7 @@ pub(super) struct Setting {
     pub layers: Layers,
     /// The program that defines its meaning.
     pub origin: Origin,
-    /// A variable of a name of its own, weaker than the derived ones.
+    /// An additional variable, which the derived ones override.
     pub variable: Option<&'static str>,
     /// The present name, if this is a former name.
     pub renamed: Option<&'static str>,
@@ -43,9 +43,9 @@ pub(super) struct Setting {
 /// The group in which help lists a setting.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Group {
-    /// Among the settings that every command takes.
+    /// A section of settings that every command takes.
     In(Section),
-    /// In the help of its command; no other command takes it.
+    /// The help of this command, which is the only one that takes the setting.
     Of(CommandName),
 }
 
@@ -119,15 +119,15 @@ pub(super) enum Layers {
 /// The program that defines the meaning of a setting.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Origin {
-    /// Immuclient's.
+    /// The setting is immuclient's.
     Immuclient,
-    /// Immugw's, and taken in its place alone.
+    /// The setting is immugw's, and accepted only in immugw compatibility mode.
     Immugw,
-    /// Immuclient's, taken so that its command lines run, but of no use in an audit.
+    /// The setting is immuclient's. It has no effect in an audit, and is accepted so that old command lines work.
     Unused,
-    /// Immugw's as a gateway, taken in its place alone so that its command lines run.
+    /// The setting is that of immugw as a gateway. It is accepted only in its mode, so that old command lines work.
     Gateway,
-    /// Our own.
+    /// The setting is immuaudit's.
     Ours,
 }
 
@@ -139,7 +139,7 @@ impl Origin {
 }
 
 impl Setting {
-    /// Creates a setting of our own that every layer and every command takes.
+    /// Creates a setting of immuaudit that every layer and every command takes.
     pub const fn new(
         section: Section,
         long: &'static str,
@@ -261,7 +261,7 @@ impl Setting {
         }
     }
 
-    /// Returns the setting by its name of now.
+    /// Returns the setting with the present name.
     pub fn current(&'static self) -> &'static Setting {
         self.renamed.and_then(table::find).unwrap_or(self)
     }
@@ -272,7 +272,7 @@ impl Setting {
         format!("{prefix}_{name}")
     }
 
-    /// Returns the letter of the setting in this mode.
+    /// Returns the short flag in this mode.
     pub fn short_flag(&self, compat_mode: CompatMode) -> Option<char> {
         match compat_mode {
             CompatMode::Immuclient => self.short,
@@ -293,7 +293,7 @@ impl Setting {
         )
     }
 
-    /// Returns the name of the setting's slot. A password and the file that contains it have the same slot.
+    /// Returns the name of the setting's field. A password and the file that contains it have the same field.
     pub fn slot_name(&self) -> &'static str {
         if let Some(now) = self.renamed {
             return now;

@@ -1,4 +1,4 @@
-//! The settings as the rest of the program uses them: typed, complete, grouped by module.
+//! The settings that the rest of the program uses: typed, complete, and grouped by module.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -48,11 +48,11 @@ pub struct ServerSettings {
     pub port: u16,
     /// Plain or TLS.
     pub transport: Transport,
-    /// The files that certificates and keys are read from again.
+    /// The files from which certificates and keys are read again.
     pub transport_files: Option<TransportFiles>,
     /// The login.
     pub login: Login,
-    /// The file that the password is read from again.
+    /// The file from which the password is read again.
     pub password_file: Option<PasswordFile>,
     /// Deadline of each call.
     pub call_timeout: Duration,
@@ -84,14 +84,14 @@ pub enum Transport {
     Tls {
         /// The CAs that are trusted.
         roots: Roots,
-        /// The name in it; `None`: the address.
+        /// The name in the certificate; `None` for the address.
         server_name: Option<String>,
     },
-    /// Mutual TLS: we show one too. All three are PEM, and checked to be.
+    /// Mutual TLS: the auditor also shows a certificate. All three texts are checked PEM.
     Mutual {
-        /// Our certificate, and those it leads to.
+        /// The auditor's certificate, with its chain.
         certificate: String,
-        /// Our private key.
+        /// The auditor's private key.
         key: Secret,
         /// The CAs that are trusted for the server.
         authorities: String,
@@ -103,9 +103,9 @@ pub enum Transport {
 /// The CAs that are trusted for a server's certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Roots {
-    /// Those that the system trusts.
+    /// The CAs that the system trusts.
     System,
-    /// Those in this PEM text.
+    /// The CAs in this PEM text.
     Pem(String),
 }
 
@@ -123,9 +123,9 @@ pub struct Login {
 pub struct AuditSettings {
     /// The databases to audit.
     pub databases: DatabaseFilter,
-    /// Once or for ever.
+    /// Whether the audit runs once or until it is stopped.
     pub run_mode: RunMode,
-    /// The time from the begin of one cycle to the next; "overdue" is also measured by it.
+    /// The time from the begin of one cycle to the next. Three of these are the limit for *overdue*.
     pub interval: Duration,
     /// The required signatures of every state.
     pub signatures: Signatures,
@@ -133,13 +133,13 @@ pub struct AuditSettings {
     pub pins: Vec<Pin>,
     /// The treatment of a database without a trusted state.
     pub first_use: FirstUse,
-    /// A database that has not grown for so long is worth an alert.
+    /// The longest time without a new transaction, after which a database is reported; `None` for no limit.
     pub max_idle: Option<Duration>,
-    /// Most transactions read to put a linear advance together.
+    /// The most transactions that are fetched one by one for a single proof.
     pub max_fetch: u64,
     /// The values to read.
     pub values: Values,
-    /// Bytes that the mirrors of all transactions' hashes may take; `None` if there is no mirror.
+    /// The limit of all mirrors together, in bytes; `None` if there is no mirror.
     pub mirror: Option<u64>,
 }
 
@@ -155,11 +155,11 @@ pub enum RunMode {
 /// The required signatures of every state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Signatures {
-    /// Nothing: signatures are not looked at.
+    /// No signature is required or checked.
     NotRequired,
-    /// One of these keys.
+    /// Each state must be signed by one of these keys.
     By(Vec<PublicKey>),
-    /// The key that comes with it, which proves no identity (immugw's `validate`).
+    /// Each state must be signed by the key in the response, which proves no identity (immugw's `validate`).
     ByTheAnswersOwnKey,
 }
 
@@ -176,25 +176,25 @@ impl Signatures {
 /// Whether the first state of a database is trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FirstUse {
-    /// Its state is taken on trust.
+    /// The state is trusted.
     Trust,
-    /// It is refused.
+    /// The state is refused.
     Refuse,
 }
 
 /// The values to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Values {
-    /// Transactions drawn each cycle and database.
+    /// The number of transactions that are drawn for each database in each cycle.
     pub sample: u64,
     /// The new transactions to read.
     pub new: NewValues,
-    /// The whole history is read once in this time.
+    /// The time in which a sweep reads the whole history; `None` for no sweep.
     pub sweep: Option<Duration>,
 }
 
 impl Values {
-    /// Nothing of them.
+    /// No values are read.
     pub const NONE: Values = Values {
         sample: 0,
         new: NewValues::Sampled,
@@ -205,9 +205,9 @@ impl Values {
 /// The new transactions to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NewValues {
-    /// Those that the sample draws.
+    /// Only the new transactions that the sample draws.
     Sampled,
-    /// All.
+    /// All new transactions.
     All,
 }
 
@@ -216,7 +216,7 @@ pub enum NewValues {
 pub struct Pin {
     /// The database.
     pub database: String,
-    /// Transaction (from 1) and hash.
+    /// The transaction, from 1, and its hash.
     pub state: State,
 }
 
@@ -230,7 +230,7 @@ impl fmt::Display for Pin {
 /// The location of the trusted states.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrustSettings {
-    /// Everything.
+    /// The directory of all files.
     pub directory: PathBuf,
     /// The directory of the trusted states, if it is not `directory`.
     pub roots: Option<PathBuf>,
@@ -273,18 +273,18 @@ pub struct MonitoringSettings {
     pub peers: Vec<PeerSettings>,
     /// The number of peers that must have confirmed a database within three intervals.
     pub peers_required: usize,
-    /// The key that checkpoints are signed with; `None`: there are none.
+    /// The key that signs checkpoints; `None` if there are no checkpoints.
     pub signer: Option<Arc<SignerKey>>,
 }
 
 /// Another auditor of the same server, whose checkpoints are compared with the trusted states.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerSettings {
-    /// Its name, which all of its keys have.
+    /// The name of the peer, which is also the name of its keys.
     pub name: KeyName,
-    /// Its monitoring port.
+    /// The URL of its monitoring port.
     pub url: Url,
-    /// Its public keys. Each of them counts: a new one takes over from an old one without a gap.
+    /// The public keys of the peer. Each of them counts, so that a key can be replaced without a gap.
     pub keys: Vec<VerifierKey>,
     /// The CAs that are trusted for it.
     pub roots: Roots,
@@ -310,18 +310,18 @@ pub struct NotifySettings {
     pub webhooks: Vec<Webhook>,
     /// The events of which the program is notified.
     pub when: NotifyOn,
-    /// Program and words.
+    /// The program and its arguments.
     pub exec: Option<Vec<String>>,
 }
 
-/// A receiver that notifications are POSTed to.
+/// A receiver to which notifications are POSTed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Webhook {
-    /// The name of its table; `None`: one of `--audit-notification-url`.
+    /// The name in its table; `None` if it is from `--audit-notification-url`.
     pub name: Option<String>,
     /// The URL.
     pub url: Url,
-    /// User and password for the receiver's eyes, never a server's.
+    /// The user and the password for the receiver. They are never those of an immudb server.
     pub login: Login,
     /// The authentication of the request.
     pub auth: Auth,
@@ -349,11 +349,11 @@ pub struct HeartbeatSettings {
 /// The authentication of a notification.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Auth {
-    /// User and password in the body alone, as immuclient's (protocol.md §7).
+    /// User and password are only in the body, as in immuclient (protocol.md §7).
     Body,
-    /// In the body, and also as HTTP basic authentication (RFC 7617).
+    /// User and password are in the body and in HTTP basic authentication (RFC 7617).
     Basic,
-    /// This value of the `Authorization` header.
+    /// The `Authorization` header has this value.
     Header(Secret),
 }
 
@@ -364,7 +364,7 @@ pub enum NotifyOn {
     Changes,
     /// Tampering alone.
     Tampering,
-    /// Every check, as immuclient.
+    /// Every check, as in immuclient.
     EveryCheck,
 }
 
@@ -380,7 +380,7 @@ pub enum Format {
 /// Whether reports without findings are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verbosity {
-    /// Always.
+    /// All reports.
     Normal,
     /// Only reports about something that is not well.
     Quiet,

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::source::Source;
 use crate::sys::words;
 
-/// The exit code of a usage error of every local failure (docs/verdicts.md).
+/// The exit code of a usage error, as of every local failure (docs/verdicts.md).
 pub const EXIT_CODE: u8 = 3;
 
 /// All errors of the settings, at least one.
@@ -15,7 +15,7 @@ pub struct SettingsErrors(pub Vec<SettingsError>);
 
 impl std::error::Error for SettingsErrors {}
 
-/// One problem a line.
+/// Formats one error in each line.
 impl fmt::Display for SettingsErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, problem) in self.0.iter().enumerate() {
@@ -39,24 +39,24 @@ pub enum SettingsError {
     UnknownFlag {
         /// The flag as given.
         flag: String,
-        /// The real one that is most like it.
+        /// The most similar existing name.
         nearest: Option<&'static str>,
     },
-    /// A setting by the name that it had in an earlier version.
+    /// A setting with the name that it had in an earlier version.
     FormerSetting {
         /// The name as given, with its source.
         given: String,
-        /// Its name of now, in the same form.
+        /// The present name, in the same form.
         now: String,
     },
     /// A command that does not exist.
     UnknownCommand {
         /// The command as given.
         command: String,
-        /// The real one that is most like it.
+        /// The most similar existing name.
         nearest: Option<&'static str>,
     },
-    /// A command that has no use on this system.
+    /// A command that does not exist on this system.
     NotHere {
         /// The command in other programs.
         command: &'static str,
@@ -67,7 +67,7 @@ pub enum SettingsError {
     FormerCommand {
         /// The former command.
         command: &'static str,
-        /// The present command for its work.
+        /// The present command that replaces it.
         now: &'static str,
     },
     /// A flag of another command.
@@ -114,7 +114,7 @@ pub enum SettingsError {
         /// The name of its value.
         argument: &'static str,
     },
-    /// A word that the command has no use for.
+    /// A word that the command does not take.
     UnexpectedWord {
         /// The command.
         command: &'static str,
@@ -137,7 +137,7 @@ pub enum SettingsError {
         key: String,
         /// Its source.
         source: Source,
-        /// The real one that is most like it.
+        /// The most similar existing name.
         nearest: Option<&'static str>,
     },
     /// A value that the setting cannot have.
@@ -157,7 +157,7 @@ pub enum SettingsError {
         flag: &'static str,
         /// Its source.
         source: Source,
-        /// The type that was found.
+        /// The type of the value.
         found: &'static str,
         /// The expected type.
         wanted: &'static str,
@@ -171,14 +171,14 @@ pub enum SettingsError {
         /// The error.
         fault: String,
     },
-    /// A settings file that is no TOML.
+    /// A settings file that is not TOML.
     BadToml {
         /// The source.
         source: Source,
         /// The error.
         fault: String,
     },
-    /// A file that a setting names and that cannot be used.
+    /// A file of a setting that cannot be used.
     BadFile {
         /// The setting.
         flag: &'static str,
@@ -189,30 +189,30 @@ pub enum SettingsError {
         /// The error.
         fault: String,
     },
-    /// A settings file in one of the usual places that is there and cannot be read.
+    /// A settings file in one of the usual places that exists and cannot be read.
     UnreadableSettings {
         /// The file.
         path: PathBuf,
         /// The reason.
         fault: String,
     },
-    /// A file that is needed and that nothing names.
+    /// A required file that no setting names.
     NoFile {
-        /// The setting that should.
+        /// The setting that must name the file.
         flag: &'static str,
-        /// The setting that needs it.
+        /// The setting that requires the file.
         by: &'static str,
     },
-    /// A setting of immugw's, in immuclient's place.
+    /// A setting of immugw in another mode.
     OfImmugw {
         /// The setting.
         flag: &'static str,
         /// Its source.
         source: Source,
     },
-    /// Immugw compatibility mode without an audit.
+    /// Immugw compatibility mode without `--audit`, because the audit is off by default in this mode.
     NotAuditing,
-    /// No directory for trusted states.
+    /// There is no directory for trusted states.
     NoDirectory,
 }
 
@@ -316,7 +316,7 @@ fn hint(f: &mut fmt::Formatter<'_>, prefix: &str, nearest: Option<&str>) -> fmt:
     nearest.map_or(Ok(()), |name| write!(f, "; the nearest is {prefix}{name}"))
 }
 
-/// Formats a given text in quotes, escaped, and cut if it is long.
+/// Formats a given text in quotes. It is escaped, and cut if it is long.
 pub(super) fn shown(text: &str) -> String {
     const MAX_SHOWN_CHARS: usize = 80;
     let mut shown = String::from('"');

@@ -1,4 +1,4 @@
-//! The key that notifications are signed with (Standard Webhooks, *Signature scheme*).
+//! The key that signs notifications (Standard Webhooks, *Signature scheme*).
 
 use std::fmt;
 use std::hint::black_box;
@@ -10,8 +10,8 @@ use crate::ledger::decode_base64;
 const MIN_KEY_BYTES: usize = 24;
 /// The prefix of a symmetric key's base64.
 const PREFIX: &str = "whsec_";
-/// Prefixes of texts near a key in a receiver's console that are not keys: the asymmetric keys of Standard Webhooks,
-/// and a signature's version.
+/// Prefixes of texts that are not keys but are easily copied instead of one: asymmetric keys of Standard Webhooks, and
+/// versions of signatures.
 const NO_KEYS: [&str; 5] = ["whsk_", "whpk_", "v1,", "v1a,", "v1="];
 
 /// A key for HMAC-SHA256. `Debug` does not show it, and it is overwritten when it is dropped.
@@ -52,7 +52,7 @@ impl SigningKey {
         Ok(SigningKey(bytes))
     }
 
-    /// Returns the bytes of the key, for the one place that signs.
+    /// Returns the bytes of the key. Call this only for signing.
     pub fn expose(&self) -> &[u8] {
         &self.0
     }

@@ -15,7 +15,7 @@ pub enum Source {
         /// The line, from 1.
         line: usize,
     },
-    /// A file of systemd's `$CREDENTIALS_DIRECTORY`, named as the flag.
+    /// A file in systemd's `$CREDENTIALS_DIRECTORY`, with the name of the flag.
     Credential(PathBuf),
     /// An environment variable.
     Variable(String),

@@ -1,4 +1,4 @@
-//! The table of settings, in which each one is named once.
+//! The table of settings, which has each setting once.
 
 use std::time::Duration;
 
@@ -22,12 +22,12 @@ use super::setting::{Layers, Setting};
 use super::settings::{Auth, LogFormat, NotifyOn};
 use crate::sys::words;
 
-/// No duration: 0 switches the setting off.
+/// The least duration of a setting that 0 switches off.
 const OFF: Duration = Duration::ZERO;
-/// The shortest duration that has a unit.
+/// The least duration of a setting that 0 does not switch off.
 const TICK: Duration = Duration::from_millis(1);
 
-/// Every setting, in the order in which help lists them: those of one section together.
+/// Every setting, grouped by section, in the order of the help.
 #[rustfmt::skip]
 pub(super) static TABLE: &[Setting] = &[
     Setting::new(Connection, "--immudb-address", Host(|d| &mut d.address), "ADDRESS", "127.0.0.1", "address of the immudb server")
@@ -179,10 +179,10 @@ pub(super) static TABLE: &[Setting] = &[
 
 ];
 
-/// The largest transaction that a file of ours can name: the largest integer of TOML.
+/// The largest transaction that a settings file can name, which is the largest integer of TOML.
 const MAX_TX: u64 = u64::MAX >> 1;
 
-/// Settings of 0.1.0 that have another name now. Each is refused, so that none is without effect unnoticed.
+/// Settings of 0.1.0 that have another name now. Each is refused, so that the user notices that it has no effect.
 const FORMER_NAMES: [(&str, &str); 5] = [
     ("audit-expect-growth", "audit-max-idle"),
     ("audit-max-range", "audit-max-fetch"),
@@ -233,7 +233,7 @@ const SIGNATURES: &[Word] = &[
     ("validate", |d| d.signatures = Some(OwnSignatures::Validate)),
 ];
 
-/// Keys of an immuclient.toml that have no use in an audit and no flag.
+/// Keys of an immuclient.toml that have no effect in an audit and no flag.
 pub(super) const UNUSED_KEYS: [&str; 7] = [
     "address", "auth", "detached", "logfile", "network", "pidfile", "port",
 ];

@@ -9,7 +9,7 @@ use super::source::Source;
 /// A key that a table may have, with its name in messages.
 pub(super) type Key = (&'static str, &'static str);
 
-/// Passes the keys of a table that are among `keys` to `take`, in the order of the file; the others are problems.
+/// Passes the keys of a table to `take`, in the order of the file. A key that is not among `keys` is an error.
 /// `source` returns the line of a byte in the file.
 pub(super) fn each_key<'t>(
     table: &'t DeTable<'_>,

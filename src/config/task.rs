@@ -1,4 +1,4 @@
-//! Tasks: the request in a command line, after it is read.
+//! Tasks: the commands with their arguments, after the command line is read.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,51 +12,51 @@ use crate::checkpoint::{KeyName, VerifierKey};
 /// The source of another auditor's trusted states.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CompareSource {
-    /// Its `states export`.
+    /// The output of the other auditor's `states export`.
     File(PathBuf),
-    /// Its checkpoints, known by keys of one name.
+    /// The other auditor's checkpoints, with its keys, which have the same name.
     Checkpoints(PathBuf, Vec<VerifierKey>),
-    /// The URL of its `/states`, and the CAs that are trusted for its server.
+    /// The URL of the other auditor's `/states`, and the CAs that are trusted for its server.
     Url { url: Url, roots: Roots },
 }
 
 /// The task that uses the settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Task {
-    /// Report the errors in the settings, and the warnings of a start.
+    /// Report errors and warnings about the settings.
     Check,
-    /// Audit: once or for ever, as the settings say.
+    /// Audit, once or until stopped.
     Audit,
     /// Audit once, then read everything.
     Sweep {
-        /// These databases alone; none: all that are audited.
+        /// The databases to read; if empty, all that are audited.
         databases: Vec<String>,
     },
     /// Report the trusted states.
     Status,
-    /// Say it of every instance.
+    /// Report the trusted states of every instance.
     StatusOfAll(AllInstances),
-    /// Request the condition of the running auditor.
+    /// Ask the running auditor whether it makes progress.
     Health,
-    /// Report where a database was tampered with.
+    /// Find where the history of a database was rewritten.
     Locate(LocateTask),
     /// List, show, close or adopt alarms.
     Alarm(AlarmTask),
     /// Acknowledge facts about a database.
     Acknowledge(AcknowledgeTask),
-    /// The service.
+    /// Install, remove or control the service.
     Service(ServiceTask),
-    /// The trusted states.
+    /// List, export, import or remove trusted states.
     States(StatesTask),
-    /// Compare another auditor's export with the trusted states.
+    /// Compare another auditor's trusted states with the local ones.
     Compare(CompareSource),
-    /// Signed states.
+    /// Export, show or verify signed states.
     Checkpoint(CheckpointTask),
-    /// The key that they are signed with.
+    /// Create or show the key that signs states.
     Key(KeyTask),
-    /// Stored findings.
+    /// List, show or verify stored findings.
     Evidence(EvidenceTask),
-    /// The embedded ledger.
+    /// Run the drill or the embedded ledger.
     Drill(Drill),
     /// Send a test notification.
     NotifyTest,
@@ -65,11 +65,11 @@ pub enum Task {
 /// The auditors on this host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AllInstances {
-    /// Those that have a settings file.
+    /// The instances that have a settings file.
     pub instances: Vec<Instance>,
-    /// Settings files that are in the instances' directory and name none.
+    /// The settings files in the instances' directory whose name is not that of an instance.
     pub nameless: Vec<PathBuf>,
-    /// The common settings file, if another one is named.
+    /// The common settings file that `--config` names, if it does.
     pub config: Option<PathBuf>,
 }
 
@@ -131,10 +131,11 @@ pub enum AdoptConsent {
 pub struct AcknowledgeTask {
     /// The database.
     pub database: String,
-    /// Absent values of transactions up to this one.
+    /// The last transaction whose absent values are acknowledged.
     pub absent_to: Option<u64>,
-    /// The loss of the signature, and disagreements of peers.
+    /// Whether the loss of the signature is acknowledged.
     pub unsigned: bool,
+    /// Whether disagreements of peers are acknowledged.
     pub disagreement: bool,
 }
 
@@ -152,11 +153,11 @@ pub struct LocateTask {
 /// The mirror or server that a database is compared with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CompareTarget {
-    /// A second server: a replica, a restored backup.
+    /// A second server, such as a replica or a restored backup.
     Server {
         /// Host name or IP address, an IPv6 one without brackets.
         address: String,
-        /// TCP port; `None`: the first server's.
+        /// The TCP port; `None` for that of the first server.
         port: Option<u16>,
     },
     /// A mirror that another auditor made.
@@ -166,37 +167,37 @@ pub enum CompareTarget {
 /// The treatment of values that differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ShownValues {
-    /// That they differ.
+    /// Report only that the values differ.
     No,
-    /// The values, escaped and cut.
+    /// Print the values, escaped and cut.
     Yes,
 }
 
 /// The task for findings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EvidenceTask {
-    /// Name them all.
+    /// List all findings.
     List,
-    /// Print one for people.
+    /// Print one finding for people.
     Show(PathBuf),
-    /// Check one again, offline.
+    /// Verify one finding offline.
     Verify(PathBuf),
 }
 
 /// The task for signed states. A file is `-` for standard input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CheckpointTask {
-    /// Write one of each database that something is trusted of.
+    /// Write a signed state of each database with a trusted state.
     Export,
-    /// Print those in a file.
+    /// Print the signed states in a file.
     Show(PathBuf),
-    /// Check the signers of those in a file.
+    /// Verify the signatures in a file.
     Verify {
         /// The file.
         file: PathBuf,
         /// The keys that count; at least one.
         keys: Vec<VerifierKey>,
-        /// The number of them that must have confirmed each.
+        /// The number of keys that must have signed each state.
         required: u64,
     },
 }
@@ -204,34 +205,34 @@ pub enum CheckpointTask {
 /// The task for the key that signs checkpoints.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyTask {
-    /// Make one, in a new file.
+    /// Create a key in a new file.
     New {
         /// Its name.
         name: KeyName,
         /// The file.
         file: PathBuf,
     },
-    /// Print the public half of the one in a file.
+    /// Print the public half of the key in a file.
     Show(PathBuf),
 }
 
 /// The task for the service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ServiceTask {
-    /// Make and start it.
+    /// Install and start the service.
     Install(Installation),
-    /// Stop it and take it away.
+    /// Stop and remove the service.
     Uninstall {
         /// Whether states, settings and user are also removed.
         purge: bool,
         /// The installed files.
         installation: Installation,
     },
-    /// Pass this on to systemd.
+    /// Pass this request to the system's service manager.
     Control(Control, Option<Instance>),
 }
 
-/// The installed service and its place.
+/// The service to install or remove, with its files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Installation {
     /// The instance; `None`: the service without one.
@@ -240,13 +241,13 @@ pub struct Installation {
     pub config: PathBuf,
     /// The parameters to set in it.
     pub parameters: Vec<Parameter>,
-    /// The directories of states, as far as settings name them.
+    /// The directories of states that the settings name.
     pub directories: Vec<PathBuf>,
-    /// Whether it is only printed.
+    /// Whether the steps are only printed.
     pub dry_run: bool,
 }
 
-/// The request to systemd.
+/// A request to the system's service manager.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Control {
     /// Start it.
@@ -262,18 +263,18 @@ pub enum Control {
 /// The task for the trusted states.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StatesTask {
-    /// Write it for another auditor.
+    /// Write the trusted states for another auditor.
     Export,
-    /// Show it.
+    /// Print the trusted states.
     List,
     /// Import another auditor's trusted states.
     Import {
-        /// Its file, or a folder with such files.
+        /// A file of states, or a folder with such files.
         path: PathBuf,
         /// Whether a state that the server contradicts becomes an alarm.
         alarm: bool,
     },
-    /// Trust nothing of a database any more.
+    /// Remove the trusted state of a database.
     Forget {
         /// The database.
         database: String,
@@ -283,16 +284,16 @@ pub enum StatesTask {
 /// The task of the embedded ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Drill {
-    /// Name every lie.
+    /// List every lie.
     List,
-    /// Audit it, honest and lying in turn, and print a table.
+    /// Audit an honest ledger and every lie, and print a table.
     Table {
-        /// This lie alone.
+        /// Only this lie; `None` for all.
         lie: Option<String>,
     },
-    /// Let it run.
+    /// Serve the embedded ledger.
     Serve {
-        /// 0: any free port.
+        /// The port; 0 for any free one.
         port: u16,
         /// The number of databases.
         databases: u64,
@@ -300,7 +301,7 @@ pub enum Drill {
         views: u64,
         /// A lie to run.
         lie: Option<String>,
-        /// Add a transaction each time so long has passed.
+        /// The time between two new transactions; `None` for none.
         grow: Option<Duration>,
     },
 }

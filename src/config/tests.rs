@@ -1,4 +1,4 @@
-//! Every setting of the table through every layer, so that new settings are covered.
+//! Tests of every setting in the table, in every layer. New settings are therefore tested, too.
 
 mod lines;
 #[cfg(unix)] // the page has Unix paths
@@ -20,7 +20,7 @@ use crate::checkpoint::{KeyName, SignerKey};
 /// The begin of a full path.
 const ROOT: &str = if cfg!(windows) { "C:/" } else { "/" };
 
-/// A directory of its own, gone with it.
+/// A temporary directory, which is removed when it is dropped.
 struct Place(PathBuf);
 
 impl Place {

@@ -15,8 +15,8 @@ const HIDDEN: &str = "***";
 pub struct Url(String);
 
 impl Url {
-    /// Reads an `http` or `https` URL with a host and without a password (RFC 3986 §3.2.1, §7.5). The parser is the
-    /// one that is also used when the URL is requested.
+    /// Reads an `http` or `https` URL with a host and without a password (RFC 3986 §3.2.1, §7.5). The parser is the same
+    /// as for the request.
     ///
     /// # Errors
     /// The expected form of a URL.
@@ -38,7 +38,7 @@ impl Url {
         )
     }
 
-    /// Returns the whole URL, for the one place that requests it.
+    /// Returns the whole URL, for the request only.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -84,7 +84,7 @@ pub(super) fn host(authority: &str) -> &str {
     }
 }
 
-/// Returns whether a host is this machine. A connection to the unspecified address is one to it too.
+/// Returns whether a host is this machine. A connection to the unspecified address also goes to this machine.
 pub(super) fn is_loopback(address: &str) -> bool {
     let address = address.trim_end_matches('.').to_ascii_lowercase();
     match address.parse::<IpAddr>() {
@@ -94,7 +94,7 @@ pub(super) fn is_loopback(address: &str) -> bool {
     }
 }
 
-/// Returns the part of a text that may be shown if it should be a URL: scheme, host and port, and marks for the rest.
+/// Returns the part that may be shown of a text that should be a URL: scheme, host and port, and marks for the rest.
 /// Returns `None` if the end of these parts is not known.
 pub(super) fn masked(text: &str) -> Option<String> {
     let text = text.trim();
@@ -115,7 +115,7 @@ pub(super) fn masked(text: &str) -> Option<String> {
     is_known.then(|| format!("{scheme}://{user}{host}{rest}"))
 }
 
-/// Returns the byte of a text with URLs from which on there may be a token; `None` if there is none.
+/// Returns the byte at which a token may begin in a text with URLs; `None` if there is no token.
 pub(super) fn secret_from(text: &str) -> Option<usize> {
     let start = text.find("://").map_or(0, |at| at + 3);
     let rest = text.get(start..)?;
@@ -125,7 +125,7 @@ pub(super) fn secret_from(text: &str) -> Option<usize> {
     (from < text.len()).then_some(from)
 }
 
-/// Returns whether requests can be sent to this URL, and carry no user or password of its own.
+/// Returns whether requests can be sent to this URL, and whether it has no user and password.
 fn names_a_host(uri: &Uri) -> bool {
     let Some(authority) = uri.authority() else {
         return false;
@@ -137,7 +137,7 @@ fn names_a_host(uri: &Uri) -> bool {
     scheme && port && !host.is_empty() && !authority.as_str().contains('@')
 }
 
-/// Reads the URLs in a text, one a line. Lines that are empty or begin with `#` are left out.
+/// Reads the URLs in a text, one in each line. Ignores lines that are empty or begin with `#`.
 ///
 /// # Errors
 /// The line, and the expected form of a URL.

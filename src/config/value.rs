@@ -1,6 +1,5 @@
-//! Values in the form that people write: numbers, durations, lists, pins, passwords.
-//!
-//! Each reader returns the value, or the expected form.
+//! Reads values as people write them: numbers, durations, lists, pins, passwords. Each function returns the value, or
+//! the expected form as the error.
 
 use std::net::Ipv6Addr;
 use std::time::Duration;
@@ -36,7 +35,7 @@ pub(super) fn count(text: &str, least: u64, most: u64) -> Result<u64, Wanted> {
     in_range.ok_or_else(|| format!("a whole number from {least} to {most}"))
 }
 
-/// Units of a size that people write, in bytes; the number is expected.
+/// Units of a size that people may write, in bytes. They are not accepted, but the error has the number of bytes.
 const SIZES: [(&str, u64); 3] = [("k", 1 << 10), ("m", 1 << 20), ("g", 1 << 30)];
 
 /// Reads a whole number of bytes within a range. If the text has a unit, the error has the number of bytes.
@@ -148,8 +147,8 @@ pub(super) fn peer(text: &str) -> Result<(Url, VerifierKey), Wanted> {
     })
 }
 
-/// Checks that no two addresses have keys with one name, because metrics and files know a peer by that name. Several
-/// keys with one name at one address are an old and a new key of one auditor.
+/// Checks that no two addresses have keys with the same name, because metrics and files identify a peer by its name.
+/// Several keys with one name at one address are old and new keys of one auditor.
 ///
 /// # Errors
 /// The expected form.
@@ -224,7 +223,7 @@ pub(super) fn password(text: &str) -> Result<String, Wanted> {
         .ok_or_else(|| "after enc:, the base64 of a password".to_owned())
 }
 
-/// Reads a text that is readable in a log: printable, one line, not too long.
+/// Reads a text for a log: one line of printable characters, and not too long.
 pub(super) fn text(text: &str) -> Result<String, Wanted> {
     let fits = text.len() <= 1024 && !text.chars().any(char::is_control);
     fits.then(|| text.to_owned())

@@ -5,7 +5,7 @@ use crate::clock::Timestamp;
 /// The version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// The commit of the sources, in 12 digits, followed by `-dirty` if they differ from it; empty if it is not known.
+/// The commit of the sources in 12 digits, and `-dirty` if the sources differ from the commit; empty if not known.
 pub const REVISION: &str = env!("IMMUAUDIT_BUILD_REVISION");
 
 /// Returns the time of the sources: `SOURCE_DATE_EPOCH`, else the commit's, so that builds are reproducible. Returns

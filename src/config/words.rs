@@ -1,4 +1,4 @@
-//! Reading a task from the words after a command.
+//! Reads a task from the words after a command.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -146,7 +146,7 @@ pub(super) fn acknowledge(
     }
 }
 
-/// Longest name of a new key, in characters.
+/// The longest name of a new key, in characters.
 const MAX_KEY_NAME: usize = 200;
 
 /// Reads `checkpoint export | show FILE | verify FILE --key KEY... [--require COUNT]`.

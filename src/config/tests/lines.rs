@@ -1,4 +1,4 @@
-//! Random command lines: some are made from their meaning, some from fragments.
+//! Tests with random command lines: some are created from their meaning, some from fragments.
 
 use super::super::command;
 use super::super::compat_mode::CompatMode;

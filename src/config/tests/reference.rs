@@ -1,4 +1,4 @@
-//! The reference of all settings, docs/settings.md, is made from the table.
+//! Tests that the reference of all settings, docs/settings.md, matches the table.
 
 use std::path::Path;
 use std::{env, fs};
