@@ -1,4 +1,4 @@
-//! Durations: counts in buckets, as Prometheus sums them up.
+//! A histogram of durations, with buckets as in Prometheus.
 
 #![forbid(unsafe_code)]
 

@@ -1,4 +1,4 @@
-//! HTTP requests to the URLs of the settings: within a time, with TLS verified, and without redirects.
+//! HTTP requests to the URLs of the settings, with a timeout, verified TLS, and no redirects.
 
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::config::{Proxy, Roots, Url};
 use crate::server::system_roots;
 use crate::text::Escaped;
 
-/// Asks one URL.
+/// A client for one URL.
 pub struct Client {
     agent: Agent,
     url: Url,
@@ -58,7 +58,7 @@ impl Client {
     }
 }
 
-/// Creates an agent without redirects, with limits on everything, and with the CAs and the proxy of the settings.
+/// Creates an agent with the CAs and the proxy of the settings, with limits, and without redirects.
 fn agent(roots: &Roots, timeout: Duration, proxy: Option<ureq::Proxy>) -> Agent {
     let pem = match roots {
         Roots::Pem(pem) => Some(pem.clone().into_bytes()),

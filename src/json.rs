@@ -1,11 +1,11 @@
-//! A reader of JSON (RFC 8259) for another auditor's responses. It is bounded and always finds the right end of a
-//! text. The writer of JSON is `report`.
+//! A reader of JSON (RFC 8259) for another auditor's responses. It limits values and depth, and refuses text after
+//! the end. The writer of JSON is in `report`.
 
 #![forbid(unsafe_code)]
 
-/// The number of values in a text: twice as many as a list of 10,000 databases has.
+/// The limit of values in a text: twice as many as a list of 10,000 databases has.
 const MAX_VALUES: usize = 200_000;
-/// The depth of objects and lists within each other.
+/// The limit of nested objects and lists.
 const MAX_DEPTH: usize = 16;
 
 /// A value.
@@ -23,7 +23,7 @@ pub enum Json {
     Object(Vec<(String, Json)>),
 }
 
-/// A text that is no JSON, or more of it than is read.
+/// The text is not JSON, or exceeds a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JsonError;
 

@@ -1,4 +1,8 @@
 //! immuaudit audits immudb servers and proves it if one of them has rewritten history.
+//!
+//! [`command`] has the program's commands and [`audit`] the checks. [`ledger`] verifies immudb's proofs, [`wire`] and
+//! [`server`] exchange messages with the server, and [`trust`] stores trusted states, alarms and evidence.
+//! docs/architecture.md describes all modules.
 
 #![deny(
     unsafe_code,
