@@ -1,6 +1,6 @@
-//! The stored part of a history: the last 1,900 lines, and before them one line every 4 minutes up to an age of 7
-//! days, one an hour up to 90 days, and one a day after that. Lines that are no plain proofs, and states that an
-//! alarm names, stay.
+//! The stored part of a history. The last 1,900 lines stay. Of those before, one line stays for every 4 minutes up to
+//! an age of 7 days, for every hour up to 90 days, and for every day after that. Lines that are no plain proofs, and
+//! states that an alarm names, also stay.
 //!
 //! Age is counted along the history itself, from its last line back, and not by the clock. A step backwards or a
 //! jump of more than two days does not count, so a clock that jumps makes no line older.

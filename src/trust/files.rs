@@ -1,4 +1,5 @@
-//! Reading and replacing files: a kill or a full disk leaves the old or the new content, never a part.
+//! Reading, replacing and extending files. After a kill or a full disk, a replaced file has the old or the new
+//! content, never a part of it; an extended file may have an incomplete end.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};

@@ -1,4 +1,4 @@
-//! Volumes of Kubernetes: the owners and modes that the kubelet sets, and that nobody in a pod can change.
+//! Volumes of Kubernetes: the owners and modes that the kubelet sets, and that no process in a pod can change.
 
 /// The variable that the kubelet sets in every container.
 const MARK: &str = "KUBERNETES_SERVICE_HOST";
