@@ -1,5 +1,5 @@
-//! The calls of immudb that the embedded ledger does not have: the error says so, so that nobody searches for a
-//! fault elsewhere.
+//! The calls of immudb that the embedded ledger does not have: the error reports that, so that a user does not look
+//! for a fault elsewhere.
 
 use super::status::Status;
 

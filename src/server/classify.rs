@@ -1,8 +1,8 @@
 //! The meaning of a status for an audit (protocol.md §1, *Errors*). Servers use the codes loosely: nearly all
 //! errors come as Unknown, and the message decides.
 //!
-//! A message is compared from its beginning, never searched: after the beginning there may be a name or a key that
-//! somebody chose, and one error's message may contain another's.
+//! A message is compared from its beginning, never searched: after the beginning there may be a name or a key that a
+//! user chose, and one error's message may contain another's.
 
 use std::time::Duration;
 

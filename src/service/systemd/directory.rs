@@ -1,7 +1,7 @@
 //! Directories that are opened without following a link, and changed by their descriptors: root changes nothing
 //! that a user put in the place of the directory that the operator named.
 //!
-//! `/proc/self/fd/N/NAME` is `NAME` in the open directory `N`, wherever that was moved to meanwhile (proc(5)).
+//! `/proc/self/fd/N/NAME` is `NAME` in the open directory `N`, even if that was moved meanwhile (proc(5)).
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};

@@ -61,7 +61,7 @@ impl Facts {
     }
 }
 
-/// Returns whether systemd runs a service of the auditor's name, whoever wrote its unit.
+/// Returns whether systemd runs a service of the auditor's name, also if its unit is not the auditor's.
 fn is_active() -> bool {
     is_systemd()
         && Command::new("systemctl")
