@@ -31,9 +31,10 @@ impl Proven {
 
 /// Verifies that `target` extends `source` (protocol.md §4).
 ///
-/// An accepted proof guarantees that no transaction can be proven differently against `source` and `target`: see
-/// *Guarantee of the steps* there. docs/verification.md explains why the steps are sufficient, the purpose of each
-/// step, and the test that fails without it. In short, s is the trusted and t the shown transaction:
+/// An accepted proof guarantees: if a transaction up to `source` was proven against `source`, only the same
+/// transaction can be proven against `target` (*Guarantee of the steps* there). docs/verification.md explains why the
+/// steps are sufficient, the purpose of each step, and the test that fails without it. In short, s is the trusted and
+/// t the shown transaction:
 ///
 /// 1. The ids: otherwise a correct proof of another pair would be accepted for this one.
 /// 2. The hashes of both headers: otherwise the proof could be about other transactions with these ids.
