@@ -32,7 +32,7 @@ pub struct Cycle {
     pub skipped_databases: usize,
     /// Entries of `--audit-databases` that select nothing, with the server's response to each as a name.
     pub selects_nothing: Vec<(String, ServerError)>,
-    /// The number of untrusted databases whose turn did not come before the cycle's time was over.
+    /// The number of untrusted databases for which the cycle had no time.
     pub not_reached: usize,
     /// The program was asked to end before the cycle did.
     pub stopped: bool,

@@ -128,7 +128,7 @@ impl Database {
         self.age = OverdueTracker::ago(clock.instant(), ago, ago);
     }
 
-    /// Returns the last transaction that was proven or taken on trust.
+    /// Returns the last transaction that was proven or trusted on first use.
     pub fn trusted_tx(&self) -> Option<u64> {
         self.last.as_ref()?.trusted_tx
     }

@@ -16,7 +16,7 @@ use crate::trust::{Alarm, LocatedRecord, Mirror, StoreError, Tampering, TrustedS
 /// The result of `locate` for one database.
 #[derive(Debug)]
 pub struct Located {
-    /// Its name.
+    /// The name.
     pub database: String,
     /// The time of the request.
     pub at: Timestamp,

@@ -1,4 +1,4 @@
-//! One database's turn in a cycle: from its name to its verdict.
+//! The check of one database in a cycle: from its name to its verdict.
 
 use std::time::{Duration, Instant};
 
@@ -287,7 +287,7 @@ impl Auditor {
         Some(self.report_outcome(database, trusted.as_ref(), conclusion))
     }
 
-    /// Reports a database whose turn did not come before the cycle's time was over.
+    /// Reports a database for which the cycle had no time.
     pub(super) fn not_reached(&mut self, database: &str) -> Outcome {
         let trusted = self.store.load(database).ok().flatten();
         let conclusion = PendingOutcome::new(Verdict::Unreachable, Reason::NotReached);

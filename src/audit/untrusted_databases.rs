@@ -22,7 +22,7 @@ const MAX_LISTED_NAMES: usize = 3;
 #[derive(Debug, Default)]
 pub struct UntrustedDatabases {
     by_verdict: BTreeMap<Verdict, usize>,
-    /// The first ones that could not be taken on trust, and why the first of them could not.
+    /// The first databases that could not be trusted on first use. `why` is the reason of the first of them.
     unproven: Vec<String>,
     why: String,
     count: usize,
@@ -87,7 +87,7 @@ impl UntrustedDatabases {
         unproven.map(|(_, count)| count).sum()
     }
 
-    /// Returns the first ones that could not be taken on trust, [`MAX_REPORTED_UNTRUSTED`] at most.
+    /// Returns the first databases that could not be trusted on first use, [`MAX_REPORTED_UNTRUSTED`] at most.
     pub fn unproven_names(&self) -> &[String] {
         &self.unproven
     }

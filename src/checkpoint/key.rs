@@ -44,15 +44,15 @@ impl fmt::Display for KeyName {
 /// The reason why a text is not a key. It has no part of the text, which may be a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyError {
-    /// It is not of the form `NAME+HASH+KEY`.
+    /// The text is not of the form `NAME+HASH+KEY`.
     Form,
-    /// It is a private key instead of a public one.
+    /// The text is a private key instead of a public one.
     Private,
-    /// It is a public key instead of a private one.
+    /// The text is a public key instead of a private one.
     Public,
-    /// It is a key for signatures without a time.
+    /// The key is for signatures without a time.
     Plain,
-    /// It is a key of another algorithm.
+    /// The key is of another algorithm.
     Algorithm,
     /// The hash belongs to another key or name, probably because of a mistake in copying.
     Hash,

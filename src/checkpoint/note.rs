@@ -45,11 +45,11 @@ pub struct NoteSignature {
 /// The reason why a text is not a signed note.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoteError {
-    /// It is longer than [`MAX_BYTES`].
+    /// The text is longer than [`MAX_BYTES`].
     TooLong,
-    /// It is not UTF-8.
+    /// The text is not UTF-8.
     NotUtf8,
-    /// It has a control character that is no newline.
+    /// The text has a control character other than a newline.
     ControlCharacter,
     /// The text, or the last line, does not end in a newline.
     NoNewline,

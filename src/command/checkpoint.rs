@@ -255,7 +255,7 @@ fn verify(
 }
 
 /// The hashes of each transaction in the checkpoints, and whether the server signed them by a configured key. The
-/// server's signature is a proof, whoever sent the checkpoint.
+/// server's signature is a proof, whatever the source of the checkpoint.
 #[derive(Default)]
 struct Hashes(BTreeMap<(Origin, u64), BTreeMap<String, bool>>);
 

@@ -50,7 +50,7 @@ fn list(settings: &Settings) -> Result<Exit, CommandError> {
     Ok(exit)
 }
 
-/// Prints what the evidence proves, and after it the finding and the server's responses.
+/// Prints the proven claim, and after it the finding and the server's responses.
 fn show(settings: &Settings, evidence: &Evidence) {
     let finding = &evidence.finding;
     let proves = match recheck(evidence, settings.audit.signatures.keys()) {

@@ -1,4 +1,4 @@
-//! `locate`: after an alarm, finds where the history was rewritten and what changed.
+//! `locate`: after an alarm, finds the rewritten transactions and the changes in them.
 
 use super::setup::{self, CommandError};
 use crate::audit::{Auditor, CorruptionReport, Exit, Located, ServerView};
@@ -10,7 +10,7 @@ use crate::report::{
 use crate::stop::Stop;
 use crate::trust::{Mirror, Store, Tampering};
 
-/// Locates one database's tampering; works while the auditor runs.
+/// Finds where the history of a database was rewritten. Works while the auditor runs.
 pub fn run(settings: &Settings, task: &LocateTask) -> Result<Exit, CommandError> {
     let stop = Stop::on_signals(); // before gRPC starts its threads
     let mirror = match &task.against {
@@ -39,7 +39,7 @@ pub fn run(settings: &Settings, task: &LocateTask) -> Result<Exit, CommandError>
     Ok(report.exit())
 }
 
-/// Locates the tampering; returns `None` if the program is asked to end.
+/// Finds where the history was rewritten. Returns `None` if the program is asked to end.
 fn ask(
     settings: &Settings,
     task: &LocateTask,

@@ -39,7 +39,7 @@ impl CompatMode {
         }
     }
 
-    /// Returns the user for the login if no user is given.
+    /// Returns the default user for the login.
     pub(super) fn auditor(self) -> &'static str {
         match self {
             CompatMode::Immuclient => "immudb",
@@ -91,7 +91,7 @@ impl Process {
         Ok(raw.compat_mode)
     }
 
-    /// Returns the port for metrics: that of the program in whose mode the auditor runs, or 0 for an instance.
+    /// Returns the port for metrics: that of the program that the mode replaces, or 0 for an instance.
     pub(super) fn monitoring_port(&self) -> Option<String> {
         if let Ok(Some(_)) = self.instance() {
             return Some("0".to_owned()); // the service without an instance has the fixed port

@@ -37,7 +37,7 @@ pub enum Invocation {
 pub struct Run {
     /// The task.
     pub task: Task,
-    /// Its settings.
+    /// The settings of the task.
     pub settings: Settings,
     /// The warnings about the settings, which are reported first, each at its level.
     pub warnings: Vec<SettingsWarning>,

@@ -4,11 +4,15 @@ use super::allowed::memory_allowed;
 use super::settings::ServerSettings;
 use super::settings_warning::SettingsWarning;
 
-/// The memory that is needed without any response, in bytes: half of it for the program, gRPC and TLS, the rest for
+/// The memory that is needed without any response, in bytes. Half of it is for the program, gRPC and TLS, the rest for
 /// the records and reports of databases.
 const BASE: u64 = 32 << 20;
-/// The memory for each byte of the largest response, in bytes: the response (1), its decoded form (3, `wire::budget`),
-/// responses that gRPC holds (2, `server::channel`), and freed memory that the allocator has not returned (2).
+/// The memory for each byte of the largest response, in bytes:
+///
+/// - 1 for the response,
+/// - 3 for its decoded form (`wire::budget`),
+/// - 2 for responses that gRPC holds (`server::channel`),
+/// - 2 for freed memory that the allocator has not returned.
 const PER_BYTE: u64 = 8;
 /// The smallest limit in bytes, which the files in `deploy` have for the default of 4 MiB.
 const MIN_LIMIT_BYTES: u64 = 64 << 20;

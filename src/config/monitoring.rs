@@ -68,9 +68,9 @@ fn signer(
     Ok(Some(Arc::new(key)))
 }
 
-/// Returns the program and its arguments. Whoever can write the settings file decides which program runs as this
-/// user. Therefore a file that another user could have written, or that is only in the working directory, may not
-/// name one.
+/// Returns the program and its arguments. A user who can write the settings file decides which program runs as this
+/// user. Therefore no file may name a program if another user could have written it, or if it is in the working
+/// directory.
 fn exec(given: &SourcedPath) -> Result<Vec<String>, SettingsError> {
     if let Source::File { path, .. } = &given.source {
         distrust(path, &given.path).map_or(Ok(()), |fault| {

@@ -135,7 +135,7 @@ pub enum SettingsError {
     UnknownKey {
         /// The key as given.
         key: String,
-        /// Its source.
+        /// The source.
         source: Source,
         /// The most similar existing name.
         nearest: Option<&'static str>,
@@ -144,7 +144,7 @@ pub enum SettingsError {
     BadValue {
         /// The setting.
         flag: &'static str,
-        /// Its source.
+        /// The source.
         source: Source,
         /// The value as given; `None` for a secret.
         value: Option<String>,
@@ -155,7 +155,7 @@ pub enum SettingsError {
     BadType {
         /// The setting.
         flag: &'static str,
-        /// Its source.
+        /// The source.
         source: Source,
         /// The type of the value.
         found: &'static str,
@@ -164,7 +164,7 @@ pub enum SettingsError {
     },
     /// A table such as `[[receiver]]` that cannot be used.
     BadTable {
-        /// Its name.
+        /// The name.
         table: &'static str,
         /// The source of its begin.
         source: Source,
@@ -182,7 +182,7 @@ pub enum SettingsError {
     BadFile {
         /// The setting.
         flag: &'static str,
-        /// Its source.
+        /// The source.
         source: Source,
         /// The file.
         path: PathBuf,
@@ -207,7 +207,7 @@ pub enum SettingsError {
     OfImmugw {
         /// The setting.
         flag: &'static str,
-        /// Its source.
+        /// The source.
         source: Source,
     },
     /// Immugw compatibility mode without `--audit`, because the audit is off by default in this mode.

@@ -72,7 +72,7 @@ pub enum SettingsWarning {
     NoEffect {
         /// Without dashes.
         flag: &'static str,
-        /// Its source.
+        /// The source.
         source: Source,
         /// The other one.
         needs: &'static str,
@@ -81,28 +81,28 @@ pub enum SettingsWarning {
     Renamed {
         /// Without dashes.
         flag: &'static str,
-        /// Its source.
+        /// The source.
         source: Source,
         /// The present name.
         now: &'static str,
     },
     /// The working directory, which the settings file of immuclient or immugw names for its own states.
     WorkingDirectory {
-        /// Its source.
+        /// The source.
         source: Source,
     },
     /// A key of immuclient that has no effect in an audit.
     UnusedKey {
         /// The key.
         key: String,
-        /// Its source.
+        /// The source.
         source: Source,
     },
     /// A setting of immuclient that has no effect in an audit.
     UnusedSetting {
         /// Without dashes.
         flag: &'static str,
-        /// Its source.
+        /// The source.
         source: Source,
     },
 }

@@ -85,14 +85,14 @@ pub enum AlarmTask {
     },
     /// Show one alarm.
     Show {
-        /// Its ID.
+        /// The ID.
         alarm: String,
     },
     /// Close alarms and leave the trusted state unchanged.
     Close(ClosedAlarms),
     /// Trust the state that the evidence of one alarm names.
     Adopt {
-        /// Its ID.
+        /// The ID.
         alarm: String,
         /// Whether the operator must still be asked.
         consent: AdoptConsent,
@@ -207,7 +207,7 @@ pub enum CheckpointTask {
 pub enum KeyTask {
     /// Create a key in a new file.
     New {
-        /// Its name.
+        /// The name.
         name: KeyName,
         /// The file.
         file: PathBuf,

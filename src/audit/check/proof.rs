@@ -1,5 +1,5 @@
-//! Verifies that one state extends another: by the dual proof, the parts that old servers leave out, and the excuses,
-//! which count only with their own proof (protocol.md §4).
+//! Verifies that one state extends another, by the dual proof and the parts that old servers leave out. An excuse
+//! counts only with its own proof (protocol.md §4).
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;

@@ -87,9 +87,9 @@ pub enum Compared {
 
 /// The server's response about two auditors' states.
 enum Held {
-    /// One extends the other.
+    /// One state extends the other.
     Agree,
-    /// Neither extends the other.
+    /// Neither state extends the other.
     Split(Reason),
     /// No proof, for this reason.
     Unproven(Verdict, Reason),

@@ -34,7 +34,7 @@ pub struct Differences {
 /// A transaction whose entries differ.
 #[derive(Debug)]
 pub struct Differing {
-    /// Its id.
+    /// The id.
     pub tx: u64,
     /// The time of writing that the first server claims, in unix seconds.
     pub ours: i64,

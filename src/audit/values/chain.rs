@@ -12,7 +12,7 @@ use crate::wire::Tx;
 /// The data that a scan requests of each entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Values {
-    /// Its value.
+    /// The value.
     Sent,
     /// Only its digest, because the values were dropped.
     Dropped,

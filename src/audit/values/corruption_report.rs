@@ -32,7 +32,7 @@ pub struct CorruptionReport {
 /// A corrupt transaction.
 #[derive(Debug)]
 pub struct CorruptTx {
-    /// Its id.
+    /// The id.
     pub tx: u64,
     /// The time of writing in unix seconds, from its proven header; it is the server's claim.
     pub ts: Option<i64>,

@@ -14,7 +14,7 @@ use crate::trust::{Claim, Contradiction, Differ, Tampering};
 pub struct CorruptEntry {
     /// The transaction.
     pub tx: u64,
-    /// Its hash, if it is proven.
+    /// The hash, if it is proven.
     pub alh: Option<Digest>,
     /// The entry, if it is known.
     pub entry: Option<Entry>,

@@ -53,7 +53,7 @@ pub fn judge(alh: &Digest, tx: &Tx) -> Judged {
 /// The missing and the corrupt values of a transaction whose entries all match the ledger.
 #[derive(Debug, Default)]
 pub struct Completed {
-    /// Entries (index from 0) whose value did not come, for no reason that the ledger shows.
+    /// The entries (index from 0) without their values, if the ledger shows no reason for this.
     pub missing: Vec<usize>,
     /// The number of values that the server says it does not have.
     pub absent: u64,
