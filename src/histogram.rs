@@ -1,10 +1,10 @@
-//! How long things took: counts in buckets, as Prometheus sums them up.
+//! A histogram of durations, with buckets as in Prometheus.
 
 #![forbid(unsafe_code)]
 
 use std::time::Duration;
 
-/// Durations counted by upper bounds, in seconds and ascending; what is longer than all is in none.
+/// Durations counted by upper bounds, in seconds and ascending. A duration above all bounds is in no bucket.
 #[derive(Clone, Debug)]
 pub struct Histogram {
     bounds: &'static [f64],
@@ -14,7 +14,7 @@ pub struct Histogram {
 }
 
 impl Histogram {
-    /// An empty one.
+    /// Creates an empty histogram with these bounds.
     pub fn new(bounds: &'static [f64]) -> Histogram {
         Histogram {
             bounds,
@@ -35,7 +35,7 @@ impl Histogram {
         }
     }
 
-    /// Each bound, and how many durations are not above it.
+    /// Returns each bound with the number of durations that are not above it.
     pub fn buckets(&self) -> impl Iterator<Item = (f64, u64)> + '_ {
         let mut below = 0;
         self.bounds
@@ -47,12 +47,12 @@ impl Histogram {
             })
     }
 
-    /// All durations together, in seconds.
+    /// Returns the sum of all durations in seconds.
     pub fn sum(&self) -> f64 {
         self.sum.as_secs_f64()
     }
 
-    /// How many there were.
+    /// Returns the number of durations.
     pub fn count(&self) -> u64 {
         self.count
     }

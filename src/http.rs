@@ -1,4 +1,4 @@
-//! How a URL of the settings is asked: within a time, TLS verified, and not led elsewhere.
+//! HTTP requests to the URLs of the settings, with a timeout, verified TLS, and no redirects.
 
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::config::{Proxy, Roots, Url};
 use crate::server::system_roots;
 use crate::text::Escaped;
 
-/// Asks one URL.
+/// A client for one URL.
 pub struct Client {
     agent: Agent,
     url: Url,
@@ -19,9 +19,9 @@ pub struct Client {
 }
 
 impl Client {
-    /// Makes a client that ends every request after `timeout`.
+    /// Creates a client that ends every request after `timeout`.
     pub fn new(url: &Url, roots: &Roots, proxy: Option<&Proxy>, timeout: Duration) -> Client {
-        // a proxy that cannot be used was refused when it was read
+        // an invalid proxy was refused when the setting was read
         let through = proxy.and_then(|proxy| ureq::Proxy::new(proxy.expose()).ok());
         Client {
             agent: agent(roots, timeout, through),
@@ -40,12 +40,12 @@ impl Client {
         self.agent.post(self.url.expose())
     }
 
-    /// What went wrong, and the proxy if there is one, in words that hold nothing secret.
+    /// Describes an error without secrets, and names the proxy if there is one.
     pub fn why(&self, error: &ureq::Error) -> String {
         self.named(&kind(error))
     }
 
-    /// A status that is none of success.
+    /// Describes a status that is not a success.
     pub fn refused(&self, status: u16) -> String {
         self.named(&format!("status {status}"))
     }
@@ -58,7 +58,7 @@ impl Client {
     }
 }
 
-/// No redirects, a bound on everything, the CAs that the settings name, and their proxy.
+/// Creates an agent with the CAs and the proxy of the settings, with limits, and without redirects.
 fn agent(roots: &Roots, timeout: Duration, proxy: Option<ureq::Proxy>) -> Agent {
     let pem = match roots {
         Roots::Pem(pem) => Some(pem.clone().into_bytes()),
@@ -74,7 +74,7 @@ fn agent(roots: &Roots, timeout: Duration, proxy: Option<ureq::Proxy>) -> Agent 
     });
     let roots = match certificates {
         Some(certificates) => RootCerts::new_with_certs(&certificates),
-        None => RootCerts::WebPki, // a system without CAs: those that Mozilla trusts
+        None => RootCerts::WebPki, // a system without CAs: those of Mozilla
     };
     Agent::config_builder()
         .timeout_global(Some(timeout))
@@ -82,14 +82,14 @@ fn agent(roots: &Roots, timeout: Duration, proxy: Option<ureq::Proxy>) -> Agent 
         .max_redirects_will_error(false)
         .http_status_as_error(false)
         .max_idle_connections(0)
-        .proxy(proxy) // `None`: whatever the environment says
+        .proxy(proxy) // `None` as well, which disables the proxy of the environment
         .tls_config(TlsConfig::builder().root_certs(roots).build())
         .user_agent(concat!("immuaudit/", env!("CARGO_PKG_VERSION")))
         .build()
         .new_agent()
 }
 
-/// What went wrong, in words that hold nothing of the URL.
+/// Describes an error without any part of the URL.
 fn kind(error: &ureq::Error) -> String {
     match error {
         ureq::Error::Timeout(_) => "no response in time".into(),
@@ -99,7 +99,7 @@ fn kind(error: &ureq::Error) -> String {
             format!("the proxy does not connect: {}", Escaped::new(answer))
         }
         ureq::Error::Io(error) => match (error.kind(), error.get_ref()) {
-            // what rustls says of the peer's certificate, which may name anything
+            // rustls describes the peer's certificate, which may contain any name
             (ErrorKind::InvalidData, Some(tls)) => {
                 format!("TLS: {}", Escaped::new(&tls.to_string()))
             }

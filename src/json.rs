@@ -1,17 +1,17 @@
-//! A reader of JSON (RFC 8259), for what another auditor tells: bounded, and never wrong about where
-//! a text ends. Writing it is `report`'s.
+//! A reader of JSON (RFC 8259) for another auditor's responses. It limits values and depth, and refuses text after
+//! the end. The writer of JSON is in `report`.
 
 #![forbid(unsafe_code)]
 
-/// The number of values in a text: twice as many as a list of 10,000 databases has.
+/// The limit of values in a text: twice as many as a list of 10,000 databases has.
 const MAX_VALUES: usize = 200_000;
-/// The depth of objects and lists within each other.
+/// The limit of nested objects and lists.
 const MAX_DEPTH: usize = 16;
 
 /// A value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Json {
-    /// `null`, `true` or `false`: what nobody asks for.
+    /// `null`, `true` or `false`, which no caller uses.
     Word(&'static str),
     /// A number as it is written.
     Number(String),
@@ -23,7 +23,7 @@ pub enum Json {
     Object(Vec<(String, Json)>),
 }
 
-/// A text that is no JSON, or more of it than is read.
+/// The text is not JSON, or exceeds a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JsonError;
 
@@ -36,10 +36,10 @@ impl std::fmt::Display for JsonError {
 }
 
 impl Json {
-    /// The value of a whole text.
+    /// Parses a whole text.
     ///
     /// # Errors
-    /// No JSON, or too much.
+    /// The text is not JSON, or exceeds a limit.
     pub fn parse(text: &str) -> Result<Json, JsonError> {
         let mut reader = Reader {
             rest: text,
@@ -54,7 +54,7 @@ impl Json {
         }
     }
 
-    /// A member that is there once.
+    /// Returns the member with this name if there is exactly one.
     pub fn member(&self, name: &str) -> Option<&Json> {
         let Json::Object(members) = self else {
             return None;
@@ -66,7 +66,7 @@ impl Json {
         }
     }
 
-    /// A string.
+    /// Returns the text if the value is a string.
     pub fn text(&self) -> Option<&str> {
         match self {
             Json::Text(text) => Some(text),
@@ -74,7 +74,7 @@ impl Json {
         }
     }
 
-    /// A whole number that is not negative.
+    /// Returns the number if the value is a whole number that is not negative.
     pub fn number(&self) -> Option<u64> {
         match self {
             Json::Number(number) => number.parse().ok(),
@@ -82,7 +82,7 @@ impl Json {
         }
     }
 
-    /// An array.
+    /// Returns the elements if the value is an array.
     pub fn list(&self) -> Option<&[Json]> {
         match self {
             Json::List(list) => Some(list),
@@ -172,7 +172,7 @@ impl Reader<'_> {
         }
     }
 
-    /// RFC 8259 §6, but that the digits behind point and exponent are not looked at.
+    /// Reads a number (RFC 8259 §6), but does not check the digits after the point and the exponent.
     fn number(&mut self) -> Result<Json, JsonError> {
         let of_number = |c: char| c.is_ascii_digit() || "+-.eE".contains(c);
         let end = self.rest.find(|c| !of_number(c));
@@ -186,7 +186,7 @@ impl Reader<'_> {
         Ok(Json::Number(number.to_owned()))
     }
 
-    /// RFC 8259 §7.
+    /// Reads a string (RFC 8259 §7).
     fn string(&mut self) -> Result<String, JsonError> {
         self.due("\"")?;
         let mut text = String::new();
@@ -219,7 +219,7 @@ impl Reader<'_> {
                 if !(0xd800..0xdc00).contains(&first) {
                     return char::from_u32(first).ok_or(JsonError);
                 }
-                // beyond the first plane: a pair of surrogates
+                // a pair of surrogates: a character beyond the first plane
                 if !self.take("\\u") {
                     return Err(JsonError);
                 }
@@ -232,7 +232,7 @@ impl Reader<'_> {
         })
     }
 
-    /// Four hexadecimal digits.
+    /// Reads four hexadecimal digits.
     fn unit(&mut self) -> Result<u32, JsonError> {
         let (digits, after) = self.rest.split_at_checked(4).ok_or(JsonError)?;
         if !digits.bytes().all(|c| c.is_ascii_hexdigit()) {

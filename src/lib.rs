@@ -1,4 +1,8 @@
-//! immuaudit watches immudb servers and says, with proof, when one of them has rewritten history.
+//! immuaudit audits immudb servers and proves it if one of them has rewritten history.
+//!
+//! [`command`] has the program's commands and [`audit`] the checks. [`ledger`] verifies immudb's proofs, [`wire`] and
+//! [`server`] exchange messages with the server, and [`trust`] stores trusted states, alarms and evidence.
+//! docs/architecture.md describes all modules.
 
 #![deny(
     unsafe_code,
@@ -29,7 +33,7 @@ pub mod report;
 pub mod server;
 pub mod service;
 pub mod stop;
-#[allow(unsafe_code)] // where all of it is
+#[allow(unsafe_code)] // the only module with unsafe code
 pub mod sys;
 pub mod text;
 pub mod trust;

@@ -1,5 +1,5 @@
-//! Random numbers: the system's, or drawn from a seed, so that a test draws the same ones again. Only what may be
-//! predicted in a test is drawn here; keys and signatures have the system's randomness always.
+//! Random numbers: the system's, or those of a seed, so that a test draws the same ones again. Keys and signatures
+//! always have the system's randomness; only numbers that a test may predict are drawn here.
 
 #![forbid(unsafe_code)]
 
@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ring::digest::{Context, SHA256};
 use ring::rand::{SecureRandom, SystemRandom};
 
-/// Where random numbers are drawn from. Clones of a seeded one go on with the same numbers.
+/// A source of random numbers. Clones of a seeded source continue the same sequence.
 #[derive(Clone, Debug, Default)]
 pub struct Random {
-    /// Absent: the system's.
+    /// The seed; absent for the system's random numbers.
     seeded: Option<Arc<Seeded>>,
 }
 
@@ -24,12 +24,12 @@ struct Seeded {
 }
 
 impl Random {
-    /// Returns the system's random numbers, which nobody can predict.
+    /// Returns the system's random numbers, which cannot be predicted.
     pub fn system() -> Random {
         Random::default()
     }
 
-    /// Returns the random numbers of a seed: the same ones for the same seed, on every machine.
+    /// Returns the random numbers of a seed: the same numbers for the same seed, on every machine.
     pub fn of_seed(seed: u64) -> Random {
         let blocks = AtomicU64::new(0);
         Random {
@@ -37,7 +37,7 @@ impl Random {
         }
     }
 
-    /// Fills `bytes`; `None` if the system has no randomness to give.
+    /// Fills `bytes`; `None` if the system has no randomness.
     pub fn fill(&self, bytes: &mut [u8]) -> Option<()> {
         match &self.seeded {
             None => SystemRandom::new().fill(bytes).ok(),
@@ -50,10 +50,10 @@ impl Random {
         }
     }
 
-    /// Draws a number below `bound`, each as likely as any other; `None` if there is none, or the system has no
-    /// randomness to give.
+    /// Draws a number below `bound`, each with the same probability; `None` if there is none, or if the system has
+    /// no randomness.
     pub fn below(&self, bound: u64) -> Option<u64> {
-        // what is past the last whole multiple of the bound would favour small numbers
+        // numbers from the last multiple of the bound on are drawn again, because they would favour small results
         let whole = u64::MAX - u64::MAX.checked_rem(bound)?;
         loop {
             let mut bytes = [0; 8];
@@ -65,8 +65,8 @@ impl Random {
         }
     }
 
-    /// Draws a word of so many lower-case letters and digits, as an identity is written. Without randomness it is one
-    /// of zeros: a name, not a secret.
+    /// Draws a word of this many lower-case letters and digits, in the form of an identity. Without randomness it
+    /// consists of zeros, because it is a name and not a secret.
     pub fn word(&self, length: usize) -> String {
         const DIGITS: &str = "0123456789abcdefghijklmnopqrstuv";
         let mut bytes = vec![0; length];
@@ -77,7 +77,7 @@ impl Random {
 }
 
 impl Seeded {
-    /// SHA-256 over the seed and a count of blocks, one block after the other.
+    /// Returns random bytes: SHA-256 over the seed and a block number, one block after the other.
     fn bytes(&self) -> impl Iterator<Item = u8> + '_ {
         std::iter::repeat_with(|| {
             let block = self.blocks.fetch_add(1, Ordering::Relaxed);

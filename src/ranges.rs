@@ -1,4 +1,4 @@
-//! Sets of transaction ids, kept as ranges: ten million neighbours take as much room as one.
+//! Sets of transaction ids, stored as ranges: ten million neighbours take as much memory as one id.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -26,12 +26,12 @@ impl<T: Copy + PartialEq> Ranges<T> {
         self.0.is_empty()
     }
 
-    /// Counts the ranges.
+    /// Returns the number of ranges.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Counts the ids.
+    /// Returns the number of ids.
     pub fn count(&self) -> u64 {
         self.iter().fold(0, |count: u64, (first, last, _)| {
             count
@@ -112,7 +112,7 @@ impl<T: Copy + PartialEq> Ranges<T> {
         }
     }
 
-    /// Adds the ids `first..=last`. An id that is in the set already keeps its tag.
+    /// Adds the ids `first..=last`. An id that is already in the set keeps its tag.
     pub fn insert(&mut self, first: u64, last: u64, tag: T) {
         let mut next = first;
         while next <= last {
@@ -133,7 +133,7 @@ impl<T: Copy + PartialEq> Ranges<T> {
         }
     }
 
-    /// Adds a range of which no id is in the set, and joins it with neighbours of the same tag.
+    /// Adds a range without any id that is in the set, and joins it with neighbours of the same tag.
     fn add(&mut self, mut first: u64, mut last: u64, tag: T) {
         if let Some((&below, &(end, its))) = self.0.range(..first).next_back() {
             if its == tag && end.checked_add(1) == Some(first) {
@@ -184,8 +184,8 @@ impl<T: Copy + PartialEq> Ranges<T> {
         }
     }
 
-    /// Joins the ranges that lie closest together, with the ids between them, until there are no more
-    /// than `most`. A set that may name too much is bounded by this.
+    /// Joins the ranges that are closest together, with the ids between them, until there are at most `most`. It
+    /// limits a set that may contain too many ids.
     pub fn join_closest(&mut self, most: usize, join: impl Fn(T, T) -> T) {
         let excess = self.len().saturating_sub(most.max(1));
         if excess == 0 {
@@ -223,8 +223,8 @@ impl<T: Copy + PartialEq> Ranges<T> {
         }
     }
 
-    /// Removes the shortest ranges until there are no more than `most`. A set that must not name too
-    /// much is bounded by this.
+    /// Removes the shortest ranges until there are at most `most`. It limits a set that must not contain too many
+    /// ids.
     pub fn keep_longest(&mut self, most: usize) {
         let excess = self.len().saturating_sub(most);
         if excess == 0 {
@@ -256,14 +256,14 @@ pub fn parse_range(word: &str) -> Option<(u64, u64)> {
     (first <= last).then_some((first, last))
 }
 
-/// The ranges in order, without tags: `1-20 33`.
+/// Prints the ranges in order, without tags: `1-20 33`.
 impl<T: Copy + PartialEq> fmt::Display for Ranges<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.words().collect::<Vec<_>>().join(" "))
     }
 }
 
-/// Text that names no ranges as they are displayed.
+/// The error for text that names no ranges in their printed form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RangesError;
 
@@ -299,7 +299,7 @@ mod tests {
         ids.collect()
     }
 
-    /// Random operations beside a map of single ids.
+    /// Compares random operations with those on a map of single ids.
     #[test]
     fn ranges_hold_what_a_map_of_single_ids_holds() {
         let mut seed = 7u64;

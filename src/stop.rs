@@ -1,5 +1,5 @@
-//! When to stop: a flag that every wait looks at, set by SIGINT or SIGTERM. Beside it the wish that settings be read again,
-//! set by SIGHUP.
+//! Stop requests: a flag that every wait checks, set by SIGINT or SIGTERM. Also the request to read the settings
+//! again, set by SIGHUP.
 
 #![forbid(unsafe_code)]
 
@@ -13,28 +13,28 @@ use crate::sys::{self, Asked};
 /// The time between two checks of a wait whether it should end.
 pub const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// The wish that the program end. Clones share it.
+/// The request to end the program. Clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct Stop {
     requested: Arc<AtomicBool>,
     reload: Arc<AtomicBool>,
-    /// What signals are taken up for.
+    /// The signals that are taken.
     signals: &'static [Asked],
 }
 
 impl Stop {
-    /// Stops on request alone.
+    /// Creates a flag that only [`Stop::request`] sets.
     pub fn new() -> Stop {
         Stop::default()
     }
 
-    /// Stops on SIGINT and SIGTERM too. To be called before any thread is started: the signals are
-    /// blocked in this thread and in those it starts, and taken up by who waits.
+    /// Stops also on SIGINT and SIGTERM. Call it before any thread is started: the signals are blocked in this
+    /// thread and in those that it starts, and waits take them.
     pub fn on_signals() -> Stop {
         Stop::taking(&[Asked::Stop])
     }
 
-    /// The same, and takes SIGHUP for the wish that settings be read again.
+    /// Stops as with [`Stop::on_signals`], and takes SIGHUP as the request to read the settings again.
     pub fn on_signals_and_reloads() -> Stop {
         Stop::taking(&[Asked::Stop, Asked::Reload])
     }
@@ -47,24 +47,24 @@ impl Stop {
         }
     }
 
-    /// Asks to stop.
+    /// Requests a stop.
     pub fn request(&self) {
         self.requested.store(true, Ordering::Relaxed);
     }
 
-    /// Has anybody asked?
+    /// Returns whether a stop was requested.
     pub fn requested(&self) -> bool {
         self.take_up(Duration::ZERO);
         self.requested.load(Ordering::Relaxed)
     }
 
-    /// Returns whether settings are to be read again; the wish stays until [`Stop::take_reload`].
+    /// Returns whether settings are to be read again; the request stays until [`Stop::take_reload`].
     pub fn reload_requested(&self) -> bool {
         self.take_up(Duration::ZERO);
         self.reload.load(Ordering::Relaxed)
     }
 
-    /// Returns whether settings are to be read again, once for each wish.
+    /// Returns whether settings are to be read again, once for each request.
     pub fn take_reload(&self) -> bool {
         self.take_up(Duration::ZERO);
         self.reload.swap(false, Ordering::Relaxed)
@@ -75,11 +75,11 @@ impl Stop {
     pub fn wait(&self, time: Duration) {
         match self.signals.is_empty() {
             true => thread::sleep(time.min(POLL_INTERVAL)),
-            false => self.take_up(time), // a signal ends this at once
+            false => self.take_up(time), // a signal ends the wait immediately
         }
     }
 
-    /// Takes up a signal that comes within a time.
+    /// Takes a signal that comes within a time.
     fn take_up(&self, time: Duration) {
         if self.signals.is_empty() {
             return;

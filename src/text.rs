@@ -1,5 +1,5 @@
-//! Text from outside, made fit for people: escaped and cut, so that nothing a server sends can
-//! forge a log line, hide in one, or fill a disk.
+//! Text from outside, escaped and cut for people, so that a server cannot forge a log line, hide in one, or fill a
+//! disk.
 
 #![forbid(unsafe_code)]
 
@@ -25,7 +25,7 @@ pub fn counted_with(count: u64, one: &str, verbs: [&str; 2]) -> String {
     format!("{} {verb}", counted(count, one))
 }
 
-/// Characters of a server's text that are shown at most.
+/// The maximum number of characters of a server's text that are printed.
 pub const MAX_ESCAPED_CHARS: usize = 240;
 
 /// Text from outside, escaped and cut at construction, so that it cannot be printed otherwise.
@@ -33,39 +33,39 @@ pub const MAX_ESCAPED_CHARS: usize = 240;
 pub struct Escaped(String);
 
 impl Escaped {
-    /// Keeps printable ASCII but for quotes and backslashes; all else is escaped as Rust writes
-    /// it. Cut after [`MAX_ESCAPED_CHARS`] characters, with a mark.
+    /// Escapes a text: printable ASCII stays, except for quotes and backslashes; everything else is escaped as
+    /// Rust writes it. The text is cut after [`MAX_ESCAPED_CHARS`] characters, with a mark.
     pub fn new(text: &str) -> Escaped {
         Escaped(escape(text.chars()))
     }
 
-    /// Keeps printable ASCII, so that text which was escaped before it was stored is not escaped twice. All else is
-    /// escaped, and long text is cut as in [`Escaped::new`].
+    /// Escapes a text that may be escaped already: all printable ASCII stays, so that a stored escaped text is not
+    /// escaped twice. Everything else is escaped, and long text is cut as in [`Escaped::new`].
     pub fn of_escaped(text: &str) -> Escaped {
         Escaped(cut(text.chars(), |c| matches!(c, ' '..='~')))
     }
 
-    /// The same for bytes that may be no text.
+    /// Escapes bytes that may be no text.
     pub fn of_bytes(bytes: &[u8]) -> Escaped {
-        // four bytes a character at most, so what is never shown is never looked at
+        // a character has at most four bytes, so later bytes are never printed
         let head = bytes.get(..4 * MAX_ESCAPED_CHARS + 4).unwrap_or(bytes);
         Escaped(escape(String::from_utf8_lossy(head).chars()))
     }
 
-    /// The escaped text.
+    /// Returns the escaped text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// A word as a shell takes it: quoted where it is not plain, so that a name in a command that
-/// people copy is a name and nothing else.
+/// Returns a word quoted for a shell if it is not plain, so that a name in a command that people copy is only a
+/// name.
 pub fn shell_word(word: &str) -> String {
     let dashes = if word.starts_with('-') { "-- " } else { "" };
     format!("{dashes}{}", shell_value(word))
 }
 
-/// The same behind an option's `=`, where dashes need no care.
+/// Returns a word quoted for a place after an option's `=`, where dashes need no care.
 pub fn shell_value(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_.-/:".contains(c);
     if !word.is_empty() && !word.starts_with('-') && word.chars().all(plain) {

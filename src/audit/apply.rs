@@ -11,7 +11,7 @@ use crate::text::Escaped;
 use crate::trust::{self, ObservedState, TrustOrigin, TrustedState};
 
 impl Auditor {
-    /// Writes down what a check found, trusted states before anything else.
+    /// Stores the result of a check, the trusted state before anything else.
     pub(super) fn apply_check(
         &mut self,
         database: &str,
@@ -68,7 +68,7 @@ impl Auditor {
         if let Some(trusted) = trusted {
             conclusion.warnings = self.warnings(trusted, claimed);
             if let Some(signature) = &claimed.signature {
-                // else its loss before the next transaction would go unnoticed
+                // otherwise the loss of the signature before the next transaction would not be reported
                 if trusted.last_signed != Some(claimed.state.tx) {
                     if let Err(failure) = self.store.note_signature(trusted, signature) {
                         return PendingOutcome::local(failure).showing(claimed.state);
@@ -94,12 +94,12 @@ impl Auditor {
         proven: &Proven,
     ) -> PendingOutcome {
         let Some(trusted) = trusted else {
-            // no proof is made without a trusted state
+            // without a trusted state nothing is proven
             return PendingOutcome::new(Verdict::Refused, Reason::FirstSightRefused);
         };
         let mut seen = self.seen(claimed);
         if seen.uuid.is_none() {
-            seen.uuid.clone_from(&trusted.uuid); // an answer without one takes none away
+            seen.uuid.clone_from(&trusted.uuid); // a response without an identity does not remove the known one
         }
         match self.store.advance(trusted, proven, &seen, self.wall_time()) {
             Ok(_) => {
@@ -143,23 +143,23 @@ impl Auditor {
         let Some(last_signed) = trusted.last_signed else {
             return false;
         };
-        // a file that cannot be read acknowledges nothing; the store reports it
+        // an acknowledgement that cannot be read is not given; the store reports the file
         let acknowledged = self.store.acknowledged(&trusted.database);
         acknowledged.unwrap_or_default().unsigned_after != Some(last_signed)
     }
 
-    /// The identity that answers, where it is another than the recorded one.
+    /// Returns the identity that the server sends if it differs from the recorded identity.
     fn new_identity(&self, trusted: &TrustedState) -> Option<Escaped> {
         let now = self.server.identity()?;
         (trusted.uuid != trust::kept_identity(Some(now.as_str()))).then(|| now.clone())
     }
 
-    /// Names that the identity at a first use is already filed under.
+    /// Returns a warning for each other label under which the identity of a first use is already stored.
     fn known_elsewhere(&self) -> Vec<Warning> {
         let Some(identity) = self.server.identity() else {
             return Vec::new();
         };
-        // nothing is decided by it, so what cannot be read is left out
+        // these warnings decide nothing, so files that cannot be read are ignored
         let known = self.store.known_elsewhere(identity.as_str());
         known
             .unwrap_or_default()
@@ -171,7 +171,7 @@ impl Auditor {
             .collect()
     }
 
-    /// Who the server last said it is: a claim.
+    /// Returns the identity that the server last sent, which is only a claim.
     pub fn identity(&self) -> Option<String> {
         self.server.identity().map(Escaped::to_string)
     }

@@ -1,4 +1,4 @@
-//! The auditor of a server: its policy, its memory between cycles, and how both are set up.
+//! The auditor of a server: its policy and its memory between cycles.
 
 use std::time::{Duration, Instant};
 
@@ -15,58 +15,58 @@ use crate::random::Random;
 use crate::server::Server;
 use crate::trust::{self, Store};
 
-/// Audits one server.
+/// The auditor of one server.
 pub struct Auditor {
     pub(super) server: Server,
     pub(super) store: Store,
     pub(super) policy: Policy,
-    /// What the sample of a cycle is drawn by.
+    /// The random numbers for samples.
     pub(super) random: Random,
-    /// Everything that is remembered of single databases.
+    /// The records of single databases.
     pub(super) databases: Databases,
     /// The shortest time limit of a cycle.
     pub(super) shortest_cycle: Duration,
-    /// When this run began, by both clocks.
+    /// The time at which this run began, by both clocks.
     pub(super) started: Timestamp,
     pub(super) started_at: Instant,
-    /// Cycles begun.
+    /// The number of cycles that have begun.
     pub(super) cycles: u64,
-    /// Databases of which files are kept, as they were last listed, in order.
+    /// The databases with files in the store, as last listed, in order.
     pub(super) known: Vec<String>,
-    /// Whether the list of databases may be kept.
+    /// Whether the list of databases may be used for several cycles.
     pub(super) keeps_list: bool,
-    /// The list that the next cycle may go by.
+    /// The list that the next cycle may use.
     pub(super) kept_list: Option<KeptList>,
-    /// The state's shape over all databases: a newer one is never left again.
+    /// The shape of the server's states. After a newer shape, no older one is accepted.
     pub(super) shape: Option<StateShape>,
     /// The database that the last cycle began with.
     pub(super) first: Option<String>,
-    /// The last listed database without a trusted state that had its turn, if not all of them had theirs.
+    /// The untrusted database that was checked last; `None` if all of them were checked.
     pub(super) last_untrusted: Option<String>,
-    /// How many databases have open alarms though nothing was ever trusted of them, once this cycle had to know.
+    /// The number of databases with open alarms that never had a trusted state; `None` until a cycle needs it.
     pub(super) strangers_with_alarms: Option<usize>,
-    /// The database that a paced sweep went on with last.
+    /// The database whose sweep was continued last.
     pub(super) swept_last: Option<String>,
-    /// The database whose mirror was added to last.
+    /// The database whose mirror was extended last.
     pub(super) mirrored_last: Option<String>,
-    /// What is left to this cycle for finding where histories were rewritten.
+    /// The time that this cycle has left to find rewritten transactions.
     pub(super) locating: Duration,
-    /// Bytes that mirrors may take; `None`: none is kept.
+    /// The limit of all mirrors together, in bytes; `None` if there is no mirror.
     pub(super) mirror_most: Option<u64>,
-    /// What was last written down of the outcomes.
+    /// The outcomes that were last stored.
     pub(super) outcomes_written: Written,
-    /// What was last written down of the progress.
+    /// The progress that was last stored.
     pub(super) progress_written: Written,
-    /// What the peers say.
+    /// The latest responses of the peers.
     pub(super) peers: Hearing,
-    /// What was last written down of the peers.
+    /// The records of peers that were last stored.
     pub(super) peers_written: Written,
-    /// When the progress of a sweep was last written down.
+    /// The time at which the progress of a sweep was last stored.
     pub(super) saved: Option<Instant>,
 }
 
 impl Auditor {
-    /// An auditor of `server` that believes what is in `store`.
+    /// Creates an auditor of `server` that trusts the states in `store`.
     pub fn new(server: Server, store: Store, policy: Policy) -> Auditor {
         let clock = server.clock().clone();
         let now = clock.now();
@@ -80,7 +80,7 @@ impl Auditor {
             let database = record.database.clone();
             databases.of(&database).remember(record, &clock);
         }
-        // a state that cannot be read is reported when its database is checked
+        // an unreadable state is reported when its database is checked
         for database in store.databases().unwrap_or_default() {
             if let Ok(Some(trusted)) = store.load(&database) {
                 databases.of(&database).count_from(&trusted, &clock);
@@ -119,8 +119,8 @@ impl Auditor {
         }
     }
 
-    /// Goes on with other settings between two cycles: how the same server is reached, what is demanded, and the room for
-    /// mirrors. Everything that is remembered stays.
+    /// Continues with other settings between two cycles: the connection to the same server, the policy, and the limit
+    /// for mirrors. The memory of the databases stays.
     pub fn change_settings(&mut self, server: Server, policy: Policy, mirror: Option<u64>) {
         self.server.take_setup_of(server);
         self.policy = policy;
@@ -128,7 +128,7 @@ impl Auditor {
         self.mirror_most = mirror;
     }
 
-    /// Gives a cycle at least this time in place of a minute, however short the interval is.
+    /// Sets the shortest time limit of a cycle, which is a minute by default, for short intervals.
     #[must_use]
     pub fn with_shortest_cycle(self, shortest_cycle: Duration) -> Auditor {
         Auditor {
@@ -137,18 +137,18 @@ impl Auditor {
         }
     }
 
-    /// Draws from `random` in place of the system's random numbers.
+    /// Draws from `random` instead of the system's random numbers.
     #[must_use]
     pub fn with_random(self, random: Random) -> Auditor {
         Auditor { random, ..self }
     }
 
-    /// Gives up the connection to the server for a pause that is long enough ([`Server::rest`]).
+    /// Closes the connection to the server if the pause is long enough ([`Server::rest`]).
     pub fn rest(&mut self, pause: Duration) {
         self.server.rest(pause);
     }
 
-    /// Keeps the list of databases for some cycles, for who has cycle follow cycle.
+    /// Reuses the list of databases for some cycles, for callers that run cycle after cycle.
     #[must_use]
     pub fn keeping_the_list(self) -> Auditor {
         Auditor {
@@ -157,12 +157,12 @@ impl Auditor {
         }
     }
 
-    /// The clock that the audit goes by: the server's.
+    /// Returns the server's clock, which the audit uses.
     pub fn clock(&self) -> &Clock {
         self.server.clock()
     }
 
-    /// Faults of the files since the last call.
+    /// Returns the warnings about the files since the last call.
     pub fn store_warnings(&mut self) -> Vec<trust::Warning> {
         self.store.warnings()
     }
@@ -175,7 +175,7 @@ impl Auditor {
         }
     }
 
-    /// Returns the monotone time, of intervals and deadlines.
+    /// Returns the monotonic time, for intervals and deadlines.
     pub(super) fn now(&self) -> Instant {
         self.server.clock().instant()
     }
@@ -185,7 +185,7 @@ impl Auditor {
         self.server.clock().now()
     }
 
-    /// Returns the time that a single task for the operator may take: that of a cycle.
+    /// Returns the longest time of a single task for the operator, which is that of a cycle.
     pub(super) fn overdue_after(&self) -> Duration {
         self.policy.interval.max(self.shortest_cycle)
     }
@@ -198,7 +198,7 @@ impl Auditor {
         }
     }
 
-    /// Takes the state's shape from the files, if no server has shown one yet.
+    /// Reads the state's shape from the files, if no server has shown one yet.
     pub(super) fn recall_shape(&mut self) {
         if self.shape.is_none() {
             let trusted = self
@@ -214,8 +214,8 @@ impl Auditor {
     }
 }
 
-/// A cycle may take as long as an interval, but no less than this.
+/// The shortest time limit of a cycle, whose limit is otherwise the interval.
 pub(super) const MIN_OVERDUE_TIME: Duration = Duration::from_secs(60);
 
-/// How long a cycle may look for the places at which histories were rewritten.
+/// The longest time that a cycle spends on finding rewritten transactions.
 pub(super) const LOCATING: Duration = Duration::from_secs(6);

@@ -1,39 +1,40 @@
-//! The time of a cycle, and what each piece of work gets of it. Every call's deadline is the least of its own, the
-//! piece of work's, and the ones of all work that the piece is part of.
+//! The time of a cycle, and the share of each piece of work. A call ends at the earliest of several deadlines: its
+//! own, that of its piece of work, and those of the work around that piece.
 
 use std::time::{Duration, Instant};
 
 use super::auditor::Auditor;
 
-/// The shortest time to begin with a database, and for untrusted databases: enough for one or two calls.
+/// The shortest time for a check, and for all untrusted databases: enough for one or two calls.
 const MIN_TIME: Duration = Duration::from_secs(1);
-/// The number of shortest times in a cycle at least, which shortens them if cycles are short.
+/// The least number of shortest times in a cycle; in short cycles, the shortest time is shorter.
 const MIN_TIMES_PER_CYCLE: u32 = 8;
-/// The list of databases has this part of a cycle at most: the trusted ones are checked without it as well.
+/// The list of databases may take one part in this number of a cycle. Trusted databases are also checked without it.
 const LIST_PART: u32 = 4;
-/// States have these quarters of the time of their databases at most, so that values always have some.
+/// States may take this many quarters of the time of their databases, so that values always have some time.
 const STATES_QUARTERS: u32 = 3;
-/// Databases that were slow have this part of the time that the others took, at least.
+/// Slow databases have at least one part in this number of the time that the others took.
 const SLOW_PART: u32 = 8;
-/// The longest time that a call may take past the end of its budget when values are read. Without it the last call of each database would be cut short, and so the connection.
+/// The longest time that a call may take past the end of its budget when values are read. Without it, the last call
+/// of each database would be interrupted, and the connection with it.
 pub(super) const MAX_CALL_OVERRUN: Duration = Duration::from_millis(400);
 
 /// The time of one cycle.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Budget {
     begin: Instant,
-    /// From the begin of a cycle to the begin of the next one.
+    /// The time from the begin of a cycle to the begin of the next one.
     interval: Duration,
-    /// What the cycle may take: an interval, and no less than a minute.
+    /// The longest time of the cycle: an interval, and at least a minute.
     allowed: Duration,
 }
 
 /// The time of some databases.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Window {
-    /// States are checked until then.
+    /// The end of the time for checking states.
     pub states: Instant,
-    /// Values are read until then.
+    /// The end of the time for reading values.
     pub values: Instant,
     /// The time that one database has while others wait: a check that takes longer is slow.
     pub share: Duration,
@@ -49,18 +50,18 @@ impl Budget {
         }
     }
 
-    /// Returns until when the list of databases is waited for.
+    /// Returns the end of the time for the list of databases.
     pub fn list(&self) -> Instant {
         self.begin + self.allowed / LIST_PART
     }
 
-    /// Returns the least time for a check to begin with.
+    /// Returns the shortest time with which a check may begin.
     pub fn moment(&self) -> Duration {
         MIN_TIME.min(self.allowed / MIN_TIMES_PER_CYCLE)
     }
 
-    /// Returns the time of so many trusted databases. A moment is left for those of which nothing is trusted, and a part
-    /// for those that were slow.
+    /// Returns the time of `count` trusted databases. Some time is left for untrusted databases, and a part for slow
+    /// ones.
     pub fn trusted(&self, now: Instant, count: usize, slow: usize) -> Window {
         let end = match slow {
             0 => self.end(),
@@ -69,8 +70,8 @@ impl Budget {
         self.window(now, end, count)
     }
 
-    /// Returns the time of trusted databases that were slow. Where `others` were checked before, these do not wait
-    /// longer than an interval for the next check, or not much longer than their own checks took.
+    /// Returns the time of slow trusted databases. If `others` were checked before, their next check is late by an
+    /// interval at most, or by little more than their own checks took.
     pub fn slow(&self, now: Instant, count: usize, others: usize) -> Window {
         let taken = now.saturating_duration_since(self.begin) / SLOW_PART;
         let end = match others {
@@ -82,13 +83,13 @@ impl Budget {
         };
         let end = end.max(now + self.moment().max(taken));
         Window {
-            // that of all databases, or it would not be slow any more as soon as it goes last
+            // the share of all databases: with a larger share, a slow database would not be found slow again
             share: self.window(self.begin, end, count + others).share,
             ..self.window(now, end, count)
         }
     }
 
-    /// Returns the time of databases of which nothing is trusted: what is left of the interval, and a moment at least.
+    /// Returns the time of untrusted databases: the rest of the interval, and at least the shortest time.
     pub fn untrusted(&self, now: Instant, count: usize) -> Window {
         let end = (self.begin + self.interval).max(now + self.moment());
         Window {
@@ -113,8 +114,8 @@ impl Budget {
         }
     }
 
-    /// Returns until when one of several databases may be checked that were not slow: for its share, or half of what is
-    /// left of the interval. The others wait for their turn, or for the next cycle.
+    /// Returns the end of the time for one of several databases that were not slow: its share, or half of the rest of
+    /// the interval. The others wait for their turn or for the next cycle.
     pub fn turn(&self, now: Instant, window: &Window) -> Instant {
         let interval = (self.begin + self.interval).saturating_duration_since(now);
         window.states.min(now + window.share.max(interval / 2))
@@ -161,7 +162,7 @@ mod tests {
             let end = window.values.saturating_duration_since(begin);
             assert_eq!(end.as_secs(), expected, "{interval} {taken}");
         }
-        // nobody waits
+        // no database waits
         let (begin, budget) = budget(1);
         let window = budget.slow(begin, 3, 0);
         assert_eq!(window.values, begin + Duration::from_secs(59));

@@ -1,14 +1,14 @@
-//! Recorded exchanges on their way into evidence: bytes that evidence has no room for are not held in memory either.
+//! Converts recorded exchanges to evidence. Bytes that do not fit into evidence are not held in memory either.
 
 use crate::server::{Exchange, MAX_REPLY, MAX_TRANSCRIPT, Shortened, Transcript};
 use crate::trust::{self, Answer, Limits};
 
-// the transcript holds what evidence keeps, and no more
+// the transcript has the same limits as evidence
 const _: () = assert!(MAX_REPLY == Limits::DEFAULT.answer);
 const _: () = assert!(MAX_TRANSCRIPT == Limits::DEFAULT.answers);
 
-/// Returns the recorded answers, each as long as evidence keeps it. The last one, which shows the finding, is given
-/// room first.
+/// Returns the recorded responses, each as long as evidence can hold it. The last response, which shows the finding,
+/// gets its room first.
 pub(super) fn answers(transcript: &Transcript) -> Vec<Answer> {
     let mut room = Limits::DEFAULT.answers;
     let exchanges: Vec<&Exchange> = transcript.exchanges().collect();
@@ -20,8 +20,7 @@ pub(super) fn answers(transcript: &Transcript) -> Vec<Answer> {
     first.chain([last]).collect()
 }
 
-/// Returns one exchange as evidence keeps it: the bytes themselves, which are shared, shortened if there is no room
-/// for them.
+/// Returns one exchange for evidence. It shares the bytes, and shortens them if there is no room.
 fn answer(exchange: &Exchange, room: &mut usize) -> Answer {
     let beside = exchange.request.len().saturating_add(Answer::OVERHEAD);
     let exchange = exchange.clone().shortened_to(room.saturating_sub(beside));

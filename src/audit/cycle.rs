@@ -1,4 +1,4 @@
-//! The result of a cycle: the outcomes of all databases, and the faults that concern none of them alone.
+//! The result of a cycle: the outcomes of all databases, and the errors that do not belong to a single database.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -16,29 +16,29 @@ use crate::trust::StoreError;
 /// The result of one cycle.
 #[derive(Debug)]
 pub struct Cycle {
-    /// One for each database audited or known; of the untrusted databases among them only the first ones.
+    /// The outcomes of all audited and known databases, but only of the first untrusted ones.
     pub outcomes: Vec<Outcome>,
-    /// The databases of which nothing is trusted, those with an outcome included.
+    /// The untrusted databases, including those with an outcome.
     pub untrusted: UntrustedDatabases,
-    /// The databases of which something is or was trusted, or of which files are kept.
+    /// The databases that are or were trusted, or that have files in the store.
     pub known: BTreeSet<String>,
     /// The server did not list its databases.
     pub list_error: Option<ServerError>,
-    /// The auditor's own files could not tell what is known.
+    /// The known databases could not be read from the auditor's own files.
     pub store_error: Option<StoreError>,
     /// Names that no database can have.
     pub impossible: Option<Impossible>,
     /// Databases listed past [`MAX_DATABASES`](super::MAX_DATABASES).
     pub skipped_databases: usize,
-    /// Entries of `--audit-databases` that select nothing, and what the server said of each as a name.
+    /// Entries of `--audit-databases` that select nothing, with the server's response to each as a name.
     pub selects_nothing: Vec<(String, ServerError)>,
-    /// Databases without a trusted state whose turn did not come before the cycle's time was over.
+    /// The number of untrusted databases for which the cycle had no time.
     pub not_reached: usize,
     /// The program was asked to end before the cycle did.
     pub stopped: bool,
     /// Whether the last verdicts are on disk.
     pub is_recorded: bool,
-    /// How long it took.
+    /// The duration of the cycle.
     pub duration: Duration,
     /// The time from the begin of one cycle to that of the next.
     pub interval: Duration,
@@ -63,21 +63,21 @@ impl Cycle {
         }
     }
 
-    /// Returns whether everything that was to be audited was proven and read in time. Exit code, metrics,
-    /// status page and heartbeat all go by this.
+    /// Returns whether everything due was proven and read in time. Exit code, metrics, status page and heartbeat all
+    /// use this.
     pub fn is_complete(&self) -> bool {
         !self.stopped
             && self.errors().next().is_none()
             && self.outcomes.iter().all(Outcome::is_complete)
     }
 
-    /// Returns whether a database is neither trusted nor listed any more, nor has alarms: what was remembered of it can
-    /// be forgotten. After a cycle that was stopped, or whose files could not tell what is known, nothing is.
+    /// Returns whether the records of a database can be forgotten, because it is not trusted, not listed and has no
+    /// alarms. After a cycle that was stopped, or whose files were unreadable, nothing is forgotten.
     pub fn forgets(&self, database: &str) -> bool {
         !self.stopped && self.store_error.is_none() && !self.known.contains(database)
     }
 
-    /// The exit code of a run of this cycle alone: the worst of its databases and troubles.
+    /// Returns the exit code of a run of this cycle alone: the worst of its databases and errors.
     pub fn exit(&self) -> Exit {
         let untrusted = Some(self.untrusted.exit()).filter(|_| !self.untrusted.is_empty());
         let worst = self.outcomes.iter().map(Outcome::exit).max().max(untrusted);
@@ -92,10 +92,10 @@ impl Cycle {
         worst.unwrap_or(Exit::Incomplete).max(local).max(whole)
     }
 
-    /// What went wrong beside any one database.
+    /// Returns the errors that do not belong to a single database.
     pub fn errors(&self) -> impl Iterator<Item = CycleError<'_>> {
         let nothing = self.outcomes.is_empty() && self.list_error.is_none() && !self.stopped;
-        // a list that was not asked for to the end, because the program ends, is no trouble
+        // a list that was interrupted because the program ends is no error
         let list_error = self.list_error.as_ref().filter(|_| !self.stopped);
         let skipped_databases = (self.skipped_databases > 0).then_some(self.skipped_databases);
         let not_reached = (self.not_reached > 0).then_some(self.not_reached);
@@ -126,24 +126,24 @@ impl Cycle {
 pub enum CycleError<'a> {
     /// The server did not list its databases.
     NoList(&'a ServerError),
-    /// The auditor's own files could not tell what is known.
+    /// The known databases could not be read from the auditor's own files.
     NoStore(&'a StoreError),
     /// Names that no database can have.
     Impossible(&'a Impossible),
-    /// More databases than are audited; how many were left out.
+    /// There are more databases than are audited; the number of skipped ones.
     TooMany(usize),
-    /// Databases without a trusted state that there was no time for; how many.
+    /// The number of untrusted databases for which there was no time.
     NotReached(usize),
-    /// Databases of which nothing is trusted, more of them than have an outcome each.
+    /// Untrusted databases, more of them than have an outcome each.
     Untrusted(&'a UntrustedDatabases),
     /// The cycle took so long that no database is proven every three intervals.
     Late {
-        /// How long it took.
+        /// The duration of the cycle.
         took: Duration,
         /// The interval.
         interval: Duration,
     },
-    /// An entry of `--audit-databases` that selects nothing, and what the server said of it as a name.
+    /// An entry of `--audit-databases` that selects nothing, and the server's response to it as a name.
     SelectsNothing(&'a str, &'a ServerError),
     /// No database to audit at all.
     Nothing,
@@ -155,7 +155,7 @@ impl CycleError<'_> {
         matches!(self, CycleError::Untrusted(untrusted) if untrusted.is_tampering())
     }
 
-    /// What it amounts to where one database is not to blame: `unreachable`, `refused` or `malformed`.
+    /// Returns the verdict if no single database is the cause: `unreachable`, `refused` or `malformed`.
     pub fn verdict(&self) -> Option<Verdict> {
         match self {
             CycleError::NoList(failure) => {

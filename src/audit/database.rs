@@ -1,5 +1,5 @@
-//! The record of one database: everything that the auditor remembers of it between two cycles. There is one map of
-//! records, and one place that prunes it.
+//! The record of one database: the auditor's memory of the database between two cycles. All records are in one map,
+//! and only this file removes any.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
@@ -12,35 +12,35 @@ use crate::clock::{Clock, Timestamp};
 use crate::locate::Window;
 use crate::trust::{Mirror, OutcomeRecord, TrustedState, ValueProgress};
 
-/// Everything that is remembered of one database between two cycles. The large parts are boxed: most records of a
+/// The auditor's memory of one database between two cycles. The large parts are boxed: most records of a
 /// server that lists many names have none of them.
 #[derive(Debug)]
 pub(super) struct Database {
-    /// When its state was last proven, and when it last grew.
+    /// The times at which its state was last proven, and at which it last grew.
     pub age: OverdueTracker,
-    /// The last verdict, as it is kept on disk.
+    /// The last verdict, as stored on disk.
     pub last: Option<Box<OutcomeRecord>>,
-    /// In which cycles it had its turns last.
+    /// The cycles in which it last had its turns.
     pub turn: Turn,
-    /// When its state was last checked before this run began.
+    /// The time at which its state was last checked before this run began.
     pub checked_before: Option<Timestamp>,
-    /// Whether its last check ran into a deadline: it goes last then.
+    /// Whether its last check ran into a deadline; if so, it is checked last.
     pub slow: bool,
     /// Whether a state was ever trusted, in this run or in an earlier one.
     pub trusted_before: bool,
-    /// Whether it is audited though the server never listed it.
+    /// Whether it is audited although the server never listed it.
     pub unlisted: bool,
     /// Whether damaged or lost files were replaced by a pin.
     pub repaired: bool,
-    /// The pins that were held against the trusted state in this run, by their place in the policy.
+    /// The pins that were compared with the trusted state in this run, by their index in the policy.
     pub pins_held: BTreeSet<usize>,
-    /// How far the values were read.
+    /// The progress of the value check.
     pub progress: Option<Box<ValueProgress>>,
-    /// How many transactions a scan asks for.
+    /// The size of the next scan.
     pub scan: Scan,
     /// The transactions whose values were read in part.
     pub partials: Partials,
-    /// Whether the state was proven in the last check: a sweep goes on with it then.
+    /// Whether the state was proven in the last check, so that a sweep may continue.
     pub readable: bool,
     /// Whether its sweep waits for the next cycle.
     pub not_now: bool,
@@ -48,31 +48,31 @@ pub(super) struct Database {
     pub sweepable: Option<(u64, Timestamp)>,
     /// The transaction at which slices of a sweep ran out of time, and the number of these slices.
     pub late_slices: Option<(u64, u32)>,
-    /// Where the history was found to be rewritten last.
+    /// The range in which the history was last found to be rewritten.
     pub window: Option<Box<Window>>,
     /// The mirror, while its file is open.
     pub mirror: Option<Box<Mirror>>,
-    /// Whether the mirror is to be added to before the next cycle.
+    /// Whether the mirror must be extended before the next cycle.
     pub to_mirror: bool,
-    /// What was said of the mirror when it could not be added to.
+    /// The message that was logged when the mirror could not be extended.
     pub unmirrored: Option<String>,
-    /// How the words of each peer compared.
-    pub peers: BTreeMap<KeyName, Box<Relation>>, // a node has room for eleven, and there are a few
-    /// The states that were trusted last, for words of peers.
+    /// The results of comparing the checkpoints of each peer.
+    pub peers: BTreeMap<KeyName, Box<Relation>>, // boxed: a map node has eleven slots, but there are few peers
+    /// The states that were trusted last, to compare the checkpoints of peers with them.
     pub recent: Recent,
 }
 
-/// In which cycle a database had its turn last; 0: in none.
+/// The cycles in which a database last had its turns; 0 if there was none.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Turn {
-    /// Its state was checked.
+    /// The cycle in which the state was last checked.
     pub checked: u64,
-    /// There was time to read values.
+    /// The last cycle that had time to read values.
     pub read: u64,
 }
 
 impl Database {
-    /// Returns a record without memories; the age counts from now on.
+    /// Creates an empty record, whose age counts from now on.
     fn new(now: Instant) -> Database {
         Database {
             age: OverdueTracker::new(now),
@@ -100,7 +100,7 @@ impl Database {
         }
     }
 
-    /// Takes over what an earlier run wrote down.
+    /// Restores the record that an earlier run stored.
     pub fn remember(&mut self, record: OutcomeRecord, clock: &Clock) {
         if let Some(proven) = record.proven {
             let (now, grown) = (clock.now(), record.grown.unwrap_or(proven));
@@ -113,13 +113,13 @@ impl Database {
         self.last = Some(Box::new(record));
     }
 
-    /// Counts from when the trusted state was accepted, if the last verdict does not know of it: an earlier run that was
-    /// killed in the middle of a cycle may have written down the state alone.
+    /// Starts the overdue time at the acceptance of the trusted state if the last verdict does not include that
+    /// state. An earlier run that was killed during a cycle may have stored the state alone.
     pub fn count_from(&mut self, trusted: &TrustedState, clock: &Clock) {
         let is_known = self.trusted_tx() == Some(trusted.state.tx);
         let last = self.last.as_deref();
         let proven = last.and_then(|last| last.proven);
-        // a wall clock that was set back since shows the time of acceptance as a later one than that of the last proof
+        // if the wall clock was set back, the time of acceptance would seem later than the last proof
         if is_known && proven.is_some() {
             return;
         }
@@ -128,7 +128,7 @@ impl Database {
         self.age = OverdueTracker::ago(clock.instant(), ago, ago);
     }
 
-    /// Returns the last transaction that was proven or taken on trust.
+    /// Returns the last transaction that was proven or trusted on first use.
     pub fn trusted_tx(&self) -> Option<u64> {
         self.last.as_ref()?.trusted_tx
     }
@@ -138,12 +138,12 @@ impl Database {
 #[derive(Debug)]
 pub(super) struct Databases {
     records: BTreeMap<String, Database>,
-    /// A record's age counts from its first mention.
+    /// The clock for the age of new records.
     clock: Clock,
 }
 
 impl Databases {
-    /// Returns no records.
+    /// Creates an empty map.
     pub fn new(clock: Clock) -> Databases {
         Databases {
             records: BTreeMap::new(),
@@ -156,14 +156,14 @@ impl Databases {
         self.records.get(name)
     }
 
-    /// Returns a database's record; it begins at the first mention.
+    /// Returns a database's record; creates it if there is none.
     pub fn of(&mut self, name: &str) -> &mut Database {
         self.records
             .entry(name.to_owned())
             .or_insert_with(|| Database::new(self.clock.instant()))
     }
 
-    /// Returns how far a database's values were read.
+    /// Returns the progress of a database's value check.
     pub fn progress(&self, name: &str) -> Option<&ValueProgress> {
         self.get(name)?.progress.as_deref()
     }
@@ -175,7 +175,7 @@ impl Databases {
             .map(|(name, record)| (name.as_str(), record))
     }
 
-    /// Returns all records in the order of their names, to be changed.
+    /// Returns all records in the order of their names, mutably.
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (&str, &mut Database)> {
         let records = self.records.iter_mut();
         records.map(|(name, record)| (name.as_str(), record))
@@ -187,14 +187,14 @@ impl Databases {
         selected.map(|(name, _)| name.clone()).collect()
     }
 
-    /// Forgets a database, unless its values were read: then something was trusted, whatever the files say now.
+    /// Forgets a database, except if its values were read: then it was trusted, whatever the files contain now.
     pub fn forget(&mut self, name: &str) {
         if self.progress(name).is_none() {
             self.records.remove(name);
         }
     }
 
-    /// Forgets the databases that `keeps` does not choose.
+    /// Forgets the databases that `keeps` does not select.
     pub fn retain(&mut self, keeps: impl Fn(&str, &Database) -> bool) {
         self.records.retain(|name, record| keeps(name, record));
     }

@@ -1,4 +1,4 @@
-//! Where a history was rewritten: the calls behind [`crate::locate`], for the alarm and for the verb.
+//! Finding where a history was rewritten: the calls behind [`crate::locate`], for the alarm and for the command.
 
 use std::time::Duration;
 
@@ -13,70 +13,70 @@ use crate::server::{Server, ServerError, ServerErrorKind};
 use crate::text::Escaped;
 use crate::trust::{Alarm, LocatedRecord, Mirror, StoreError, Tampering, TrustedState};
 
-/// What `locate` found of one database.
+/// The result of `locate` for one database.
 #[derive(Debug)]
 pub struct Located {
-    /// Its name.
+    /// The name.
     pub database: String,
-    /// When it was asked.
+    /// The time of the request.
     pub at: Timestamp,
-    /// What there is to say.
+    /// The server's view of the database.
     pub present: ServerView,
-    /// Transactions whose hashes are kept.
+    /// The number of transactions in the mirror.
     pub mirrored: Option<u64>,
-    /// Alarms that wait for the operator.
+    /// The open alarms.
     pub alarms: Vec<Alarm>,
-    /// Calls to the server that it took.
+    /// The number of calls to the server.
     pub calls: u64,
 }
 
-/// What the server shows of a database now.
-#[allow(clippy::large_enum_variant)] // one at a time, and soon told
+/// The server's current view of a database.
+#[allow(clippy::large_enum_variant)] // one value exists at a time, and not for long
 #[derive(Debug)]
 pub enum ServerView {
-    /// A state, and what of the trusted history that holds.
+    /// A state, and the part of the trusted history that it has.
     Shows {
-        /// Which transactions stand.
+        /// The intact and the rewritten transactions.
         window: Window,
-        /// Is it on the server's list of databases?
+        /// Whether the database is on the server's list.
         listed: Listed,
-        /// Why the state itself would not be accepted, where it is signed wrongly or of another database.
+        /// The reason to refuse the state itself: a wrong signature or another database.
         refused: Option<(Verdict, Reason)>,
     },
     /// A database without transactions.
     Emptied(Lost),
     /// No such database.
     Vanished(Lost),
-    /// Nobody could say.
+    /// The server showed no state.
     NotShown(ServerError),
-    /// Nothing is trusted of it, so nothing can be located.
+    /// The database has no trusted state, so nothing can be located.
     NothingTrusted,
-    /// The auditor's own files.
+    /// The auditor's own files cannot be read.
     Local(StoreError),
 }
 
-/// Is a database on the server's list?
+/// Whether a database is on the server's list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Listed {
-    /// It is.
+    /// The database is on the list.
     Yes,
-    /// It is not, but it opens.
+    /// The database is not on the list, but the server opens it.
     Hidden,
-    /// There was no list.
+    /// The server sent no list.
     Unknown,
 }
 
-/// Everything that was trusted, and is not there any more.
+/// The trusted history of a database that has lost all of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lost {
     /// The first state of the trusted line.
     pub oldest: Checkpoint,
-    /// The last one.
+    /// The last state of the trusted line.
     pub newest: Checkpoint,
 }
 
 impl Located {
-    /// How the program should end: 2 where something is gone or rewritten, or an alarm is open.
+    /// Returns the exit code of the program: 2 if transactions are missing or rewritten, or if an alarm is open.
     pub fn exit(&self) -> Exit {
         let found = match &self.present {
             ServerView::Shows { window, listed, .. } => {
@@ -102,14 +102,15 @@ impl Located {
 
 /// The longest search for a rewritten transaction when an alarm is raised.
 const MAX_LOCATE_TIME_AT_ALARM: Duration = Duration::from_secs(2);
-/// The total bytes of mirrors that are opened, and so read, when an alarm is raised. A mirror that is open already costs nothing.
+/// The limit of the mirrors that are opened, and so read, when an alarm is raised, in bytes. A mirror that is already
+/// open does not count.
 const MAX_MIRROR_BYTES_AT_ALARM: u64 = 64 << 20;
 /// The number of transactions that are fetched one by one for a single proof of an old server when an alarm is raised.
 const MAX_RANGE_AT_ALARM: u64 = 32;
 
 impl Auditor {
-    /// Where the history was rewritten that this finding is about; `None` where there is nothing to
-    /// ask about, or no time. Verdict, evidence and alarm stand already.
+    /// Returns the range in which the history was rewritten; `None` if there is nothing to request, or no time. The
+    /// verdict, the evidence and the alarm exist already.
     pub(super) fn window_at_alarm(
         &mut self,
         verdict: Verdict,
@@ -131,7 +132,7 @@ impl Auditor {
             return Some(known.clone());
         }
         if self.locating.is_zero() || !self.server.has_time() {
-            return None; // to ask nothing and say that nothing is proven would frighten for nothing
+            return None; // without a call nothing is proven, and a report that says so would alarm without a reason
         }
         let line = self.line(database).ok()?;
         let begin = self.now();
@@ -166,7 +167,7 @@ impl Auditor {
         Some(window)
     }
 
-    /// Keeps the window beside the evidence, unless somebody looked already.
+    /// Stores the window beside the evidence, unless a locate report is already there.
     fn keep_window(&self, alarm: &Alarm, window: &Window) {
         if let Ok(None) = LocatedRecord::beside(&alarm.evidence) {
             let record = record(window, window.to_string(), self.wall_time());
@@ -176,8 +177,8 @@ impl Auditor {
         }
     }
 
-    /// Looks for what of a database's trusted history still stands; `None` where the program is
-    /// asked to end. Nothing that is trusted is changed.
+    /// Finds which part of a database's trusted history is intact; `None` if the program is asked to end. Changes no
+    /// trusted state.
     pub fn locate(&mut self, database: &str) -> Option<Located> {
         let until = self.now() + self.overdue_after();
         self.within(until, |auditor| auditor.look_for(database))
@@ -256,14 +257,14 @@ impl Auditor {
         })
     }
 
-    /// The trusted states of a database, each an ancestor of the next.
+    /// Returns the trusted states of a database, each an ancestor of the next.
     pub(super) fn line(&self, database: &str) -> Result<Vec<Checkpoint>, StoreError> {
         let line = self.store.dated_line(database)?.into_iter();
         let checkpoint = |(state, audited)| Checkpoint { state, audited };
         Ok(line.map(checkpoint).collect())
     }
 
-    /// A mirror that cannot be read is none: it only makes the answer finer.
+    /// Returns the mirror; `None` if it cannot be read, because it only makes the result more precise.
     pub(super) fn mirror_of(&self, database: &str, since: Timestamp) -> Option<Mirror> {
         self.store
             .mirror(database, since)
@@ -273,7 +274,7 @@ impl Auditor {
             })
     }
 
-    /// Keeps the whole report beside the evidence of the open alarm that it is about, else of the last one.
+    /// Stores the whole report beside the evidence of the open alarm that it is about, else of the last alarm.
     pub fn save_report(&self, located: &Located, report: &str) -> Result<(), StoreError> {
         let kept = match &located.present {
             ServerView::Shows { window, .. } => record(window, report.into(), located.at),
@@ -290,7 +291,7 @@ impl Auditor {
         let Some(alarm) = alarm.or(located.alarms.last()) else {
             return Ok(());
         };
-        // that all is well now takes nothing away from what was found then
+        // an intact history now does not invalidate the earlier result
         let well =
             matches!(&located.present, ServerView::Shows { window, .. } if window.is_whole());
         match LocatedRecord::beside(&alarm.evidence) {
@@ -310,8 +311,8 @@ fn record(window: &Window, report: String, now: Timestamp) -> LocatedRecord {
     }
 }
 
-/// Holds a line of trusted states against the shown one, by what the server proves; `None` where
-/// the program is asked to end, or the line is empty.
+/// Compares a line of trusted states with the shown state by the server's proofs. Returns `None` if the program is
+/// asked to end or the line is empty.
 pub(super) fn window(
     server: &mut Server,
     database: &str,
@@ -332,7 +333,7 @@ pub(super) fn window(
     (!stopped).then_some(window)
 }
 
-/// What the server proves of one old state; `None` where the program is asked to end.
+/// Requests the server's proof about one old state; `None` if the program is asked to end.
 pub(super) fn answer(
     server: &mut Server,
     database: &str,
@@ -361,7 +362,7 @@ pub(super) fn answer(
     )
 }
 
-/// Is there nobody left to ask?
+/// Returns whether no further call can help, because the server or the database is unavailable or the time is over.
 fn ends(reason: &Reason) -> bool {
     let Reason::Failure(failure) = reason else {
         return matches!(reason, Reason::TookTooLong);

@@ -1,7 +1,7 @@
-//! `--audit-keep-hashes`: the hash of every transaction up to the trusted one, kept as it is proven.
+//! `--audit-keep-hashes`: the hash of every transaction up to the trusted one, stored when it is proven.
 //!
-//! A run of headers is taken only where it follows on what is kept, link by link, and where its last
-//! one is the trusted state or proven against it.
+//! Headers are added only if each one chains to the hash before it, and if the last one is the trusted state or is
+//! proven against it.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -19,24 +19,24 @@ const MAX_OPEN_MIRRORS: usize = 16;
 /// The longest time that a call may take past the end of a slice.
 const MAX_CALL_OVERRUN: Duration = Duration::from_millis(400);
 
-/// Why a mirror is not complete.
+/// The reason why a mirror is not complete.
 #[derive(Debug)]
 pub enum Unmirrored {
-    /// The mirrors of all databases take what they may.
+    /// The mirrors of all databases have reached their limit.
     Full {
-        /// Bytes.
+        /// The limit in bytes.
         most: u64,
     },
-    /// The server did not answer.
+    /// The server did not respond.
     Failure(ServerError),
-    /// What the server shows does not lead from what is kept to what is trusted.
+    /// The server's headers do not lead from the stored hashes to the trusted state.
     NotProven {
-        /// From this transaction on.
+        /// The first transaction that is not proven.
         tx: u64,
-        /// What was said of it.
+        /// The reason.
         why: String,
     },
-    /// The auditor's own files.
+    /// The auditor's own files cannot be read or written.
     Local(StoreError),
     /// The program is asked to end.
     Stopped,
@@ -77,7 +77,7 @@ impl From<ServerError> for Unmirrored {
     }
 }
 
-/// How far a mirror has come.
+/// Whether a mirror is complete.
 enum Filled {
     InPart,
     ToTheEnd,
@@ -89,7 +89,7 @@ const TXS_PER_CALL: u32 = 1_000;
 const MAX_TRIED_ENDS: usize = 8;
 
 impl Auditor {
-    /// Keeps the hash of every transaction, as far as the mirrors take no more than so many bytes.
+    /// Stores the hash of every transaction, as long as all mirrors together take at most `most` bytes.
     #[must_use]
     pub fn with_mirror(self, most: Option<u64>) -> Auditor {
         Auditor {
@@ -98,8 +98,8 @@ impl Auditor {
         }
     }
 
-    /// Goes on with the mirrors of the databases whose state was proven in the last check, each until it has
-    /// come as far or something is in its way, which is told once. No call lasts past `until`.
+    /// Continues the mirrors of the databases whose state was proven in the last check. Each continues until it is
+    /// complete or cannot be extended, which is reported once. No call lasts past `until`.
     pub fn mirror(&mut self, until: Instant) -> Vec<(String, Unmirrored)> {
         let mut told = Vec::new();
         let before = self.server.limit(until + MAX_CALL_OVERRUN);
@@ -110,7 +110,7 @@ impl Auditor {
             self.mirrored_last = Some(database.clone());
             let (words, why) = match self.mirror_database(&database, most, until) {
                 Ok(Filled::InPart) => break,
-                // our own haste is no fault of the server's
+                // this auditor set the short deadline, so the server is not at fault
                 Err(Unmirrored::Failure(failure)) if failure.kind == ServerErrorKind::CutShort => {
                     break;
                 }
@@ -127,7 +127,7 @@ impl Auditor {
         told
     }
 
-    /// The next one behind the last, so that a long one keeps no other waiting.
+    /// Returns the next database to mirror after the last one, so that a long history does not delay the others.
     fn next_unmirrored(&self) -> Option<String> {
         let names = self.databases.names(|database| database.to_mirror);
         let behind = |name: &&String| self.mirrored_last.as_ref().is_some_and(|last| *name > last);
@@ -182,7 +182,7 @@ impl Auditor {
         Ok(Filled::ToTheEnd)
     }
 
-    /// Headers from `next` on, as many as one call brings.
+    /// Returns the headers from `next`, as many as one call returns.
     fn headers(
         &mut self,
         trusted: &TrustedState,
@@ -211,14 +211,14 @@ impl Auditor {
                 }
                 Err(failure) => match failure.kind {
                     ServerErrorKind::LimitExceeded | ServerErrorKind::TooLarge => *run = limit / 2,
-                    ServerErrorKind::Unimplemented => *run = 1, // 0.9.0
+                    ServerErrorKind::Unimplemented => *run = 1, // immudb 0.9.0
                     _ => return Err(failure.into()),
                 },
             }
         }
     }
 
-    /// The hashes of a run that follows on what is kept, up to where its end is proven.
+    /// Returns the hashes of the transactions after the stored ones, up to the last transaction that is proven.
     fn proven(
         &mut self,
         mirror: &Mirror,
@@ -242,7 +242,7 @@ impl Auditor {
                 break;
             }
             if *header.prev_alh() != before {
-                // the first one contradicts what is kept; a later one ends the run
+                // the first header contradicts the mirror; a later one only ends the run
                 match hashes.is_empty() {
                     true => return Err(not_proven("its history differs from the stored one")),
                     false => break,

@@ -1,10 +1,12 @@
-//! The work: one cycle over all databases of a server, each ending in exactly one verdict.
+//! The audit: one cycle over all databases of a server, each with exactly one verdict.
 //!
-//! What a check finds is written down before it is told: a trusted state first, then an alarm.
-//! Reading order: `schedule` (all databases), `kept_list` (their list) and `budget` (their time), `round` (groups of them, one database after the
-//! other), `turn` (one of them), `database` (what is remembered of it), `check` (the state that the server shows against
-//! the trusted one), `apply`, `report_outcome` and `persist` (what becomes of it), `values` (what is read beside), `verdict` and
-//! `outcome`. `locate` and `diff` serve the operator.
+//! The result of a check is stored before it is reported: a trusted state first, then an alarm.
+//!
+//! Reading order of a cycle: `auditor` (the auditor and its memory), `schedule` (all databases), `kept_list` (their
+//! list), `budget` (their time), `round` (groups of them), `turn` (one of them), `check` (its state against the
+//! trusted state), `peers` (other auditors' checkpoints), `values` (reading values). Then the consequences: `apply`,
+//! `report_outcome`, `persist`. The results are `verdict`, `outcome` and `cycle`. `locate`, `diff` and `recheck`
+//! serve the operator.
 
 #![forbid(unsafe_code)]
 

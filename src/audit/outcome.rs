@@ -11,17 +11,17 @@ use crate::locate::Window;
 use crate::text::{Escaped, counted, counted_with};
 use crate::trust::{Alarm, StoreError};
 
-/// Something worth telling that is no verdict.
+/// A fact that is reported with the verdict but does not change it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Warning {
-    /// Another identity answers, and extends what is trusted.
+    /// The server sends another identity, and its state extends the trusted state.
     IdentityChanged {
-        /// As recorded.
+        /// The recorded identity.
         from: Escaped,
-        /// As it answers now.
+        /// The identity that the server sends now.
         to: Escaped,
     },
-    /// The identity that answers was audited under another name.
+    /// The server's identity was audited under another name.
     KnownElsewhere {
         /// The identity.
         identity: Escaped,
@@ -30,7 +30,7 @@ pub enum Warning {
     },
     /// A state was signed once and this one is not; no key is configured.
     SignatureDropped,
-    /// The server does not have values of these transactions, and nothing in the ledger says why.
+    /// The server does not have values of these transactions, and the ledger does not explain why.
     ValuesAbsent {
         /// The number of transactions, as far as it is known.
         transactions: u64,
@@ -41,14 +41,14 @@ pub enum Warning {
         /// The number of them that had been read whole before.
         dropped: u64,
     },
-    /// There was not time to read the whole sample of this cycle.
+    /// There was no time to read the whole sample of this cycle.
     SampleCut {
         /// The number of its transactions that were not read.
         transactions: u64,
     },
-    /// New transactions are not read yet, though all new ones are to be.
+    /// New transactions are not read yet, although all new ones are due.
     Behind {
-        /// How many.
+        /// The number of these transactions.
         transactions: u64,
     },
 }
@@ -102,7 +102,7 @@ impl fmt::Display for Warning {
     }
 }
 
-/// Not proven in time, whatever the excuse.
+/// A check or a reading that has been missing for too long, for whatever reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Overdue {
     /// Not proven for three intervals; the time since.
@@ -113,25 +113,25 @@ pub enum Overdue {
     Unread(Duration),
     /// New transactions have waited to be read for three intervals (`--audit-verify-values`).
     Behind {
-        /// How many.
+        /// The number of these transactions.
         transactions: u64,
         /// The time since.
         time: Duration,
     },
-    /// For three intervals there was not time for the whole sample of a cycle; the time since.
+    /// There was no time for the whole sample for three intervals; the time since.
     Cut(Duration),
     /// The sweep takes more than twice the time that `--audit-sweep` gives it; the time since the last
     /// one ended.
     Unswept(Duration),
-    /// A peer's word could not be compared for three intervals; the time since.
+    /// A peer's checkpoint could not be compared for three intervals; the time since.
     Uncompared(Duration),
-    /// Fewer peers confirmed what is trusted within three intervals than `--audit-peers-required` says.
+    /// Fewer peers confirmed the trusted state within three intervals than `--audit-peers-required` requires.
     Unconfirmed {
-        /// How many did.
+        /// The number of peers that confirmed.
         confirmed: usize,
-        /// How many must.
+        /// The required number.
         required: usize,
-        /// The time since as many did.
+        /// The time since enough peers confirmed.
         time: Duration,
     },
 }
@@ -189,11 +189,11 @@ pub struct Outcome {
     pub verdict: Verdict,
     /// The verdict on the state, if `verdict` is about transactions or values that were read.
     pub of_state: Option<Verdict>,
-    /// Why.
+    /// The reason of the verdict.
     pub reason: Reason,
-    /// What reading transactions and values found, if that is the verdict.
+    /// The result of reading transactions and values, if it is the verdict.
     pub values: Option<Box<Report>>,
-    /// Where the history was rewritten, as far as that was found.
+    /// The range in which the history was rewritten, as far as it was found.
     pub window: Option<Window>,
     /// The state that the server showed.
     pub shown: Option<State>,
@@ -205,10 +205,10 @@ pub struct Outcome {
     pub previous_signature: Option<Signature>,
     /// The alarm opened or repeated by this check; one that it opened, if there are several.
     pub alarm: Option<Alarm>,
-    /// The alarms that this check opened: new ones, and ones that were closed; 17 at most. An alarm that could not be
-    /// written down is among them in every check.
+    /// The alarms that this check opened, 17 at most: new ones, and ones that were closed. An alarm that could not be
+    /// stored is among them in every check.
     pub opened: Vec<Alarm>,
-    /// Why the alarm could not be written, where it could not.
+    /// The reason why the alarm could not be written, if it could not.
     pub unwritten: Option<StoreError>,
     /// Open alarms of this database, this one included.
     pub open_alarms: usize,
@@ -216,22 +216,22 @@ pub struct Outcome {
     pub overdue: Option<Overdue>,
     /// Not read in time.
     pub values_overdue: Option<Overdue>,
-    /// What the peers say.
+    /// The reports on the peers.
     pub peers: Vec<PeerReport>,
     /// Not compared, or not confirmed, in time.
     pub peers_overdue: Option<Overdue>,
     /// Warnings that are reported with the verdict.
     pub warnings: Vec<Warning>,
-    /// How long the check took.
+    /// The duration of the check.
     pub duration: Duration,
-    /// Whether nothing was trusted of it before, nothing was taken on trust, and no alarm of it is written down.
+    /// Whether it had no trusted state before, was not trusted on first use, and has no alarm in the store.
     pub is_stranger: bool,
-    /// Whether the server was asked for its state. A slice of a sweep reads transactions of the trusted state alone.
+    /// Whether the server's state was requested. A slice of a sweep reads only transactions of the trusted state.
     pub asked: bool,
 }
 
 impl Outcome {
-    /// The verdict on the state alone.
+    /// Returns the verdict on the state alone.
     pub fn state_verdict(&self) -> Verdict {
         self.of_state.unwrap_or(self.verdict)
     }
@@ -251,29 +251,30 @@ impl Outcome {
         }
     }
 
-    /// Returns whether neither the server nor the files know the database any more: its trusted state was given up.
+    /// Returns whether neither the server nor the files have the database any more, because its trusted state was
+    /// given up.
     pub fn is_gone(&self) -> bool {
         matches!(self.reason, Reason::Unlisted) && self.open_alarms == 0
     }
 
-    /// Returns whether everything was proven and read that was to be, in time.
+    /// Returns whether everything due was proven and read in time.
     pub fn is_complete(&self) -> bool {
         let in_time = self.overdue().next().is_none();
         self.verdict.is_proven() && in_time && self.unwritten.is_none() && !self.is_contradicted()
     }
 
-    /// Returns whether a peer's word contradicts what the server shows here.
+    /// Returns whether a peer's checkpoint contradicts the local server's state.
     pub fn is_contradicted(&self) -> bool {
         self.peers.iter().any(|peer| peer.disagreement.is_some())
     }
 
-    /// Returns what is overdue.
+    /// Returns everything that is overdue.
     fn overdue(&self) -> impl Iterator<Item = &Overdue> {
         let values = self.overdue.iter().chain(&self.values_overdue);
         values.chain(&self.peers_overdue)
     }
 
-    /// The exit code for this database alone.
+    /// Returns the exit code for this database alone.
     pub fn exit(&self) -> Exit {
         let alarm = if self.open_alarms > 0 {
             Exit::Tampered
@@ -292,8 +293,7 @@ impl Outcome {
         self.verdict.exit().max(alarm).max(overdue).max(unwritten)
     }
 
-    /// Verdict's reason, where the history was rewritten and what is overdue, in words; empty where there
-    /// is nothing to say.
+    /// Describes the verdict's reason, the rewritten range and what is overdue; empty if there is nothing to report.
     pub fn why(&self) -> String {
         let overdue = self.overdue();
         let mut parts = vec![self.reason.to_string()];

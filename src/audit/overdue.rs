@@ -1,6 +1,6 @@
-//! Ages: how long ago a database was proven, and how long ago something happened by the wall clock.
+//! Ages: the time since a database was last proven, and the time since an event that the wall clock recorded.
 //!
-//! Ages are kept by the monotone clock; the wall clock only carries them over a restart.
+//! Ages are measured by the monotonic clock. The wall clock is only used for ages from before a restart.
 
 use std::time::{Duration, Instant};
 
@@ -34,12 +34,12 @@ impl EarlierInstant {
 }
 
 impl OverdueTracker {
-    /// Returns an age that counts from now on.
+    /// Creates a tracker whose times count from now on.
     pub fn new(now: Instant) -> OverdueTracker {
         OverdueTracker::ago(now, Duration::ZERO, Duration::ZERO)
     }
 
-    /// Returns the age of a database that was last proven and last grew so long ago.
+    /// Creates the tracker of a database that was last proven and last grew these durations ago.
     pub fn ago(now: Instant, proven: Duration, grown: Duration) -> OverdueTracker {
         let ago = |earlier| EarlierInstant { at: now, earlier };
         OverdueTracker {
@@ -48,7 +48,7 @@ impl OverdueTracker {
         }
     }
 
-    /// Records that the database was proven just now; `grew` says whether it had a new transaction.
+    /// Records that the database was proven just now. `grew` is whether it had a new transaction.
     pub fn proven(&mut self, now: Instant, grew: bool) {
         self.proven = EarlierInstant {
             at: now,
@@ -59,8 +59,8 @@ impl OverdueTracker {
         }
     }
 
-    /// Returns whether it is overdue: unproven for three `interval`s, or for longer than `growth` without a new
-    /// transaction.
+    /// Returns [`Overdue::Unproven`] after three intervals without a proof, and [`Overdue::Frozen`] after a longer time
+    /// than `growth` without a new transaction.
     pub fn overdue(
         &self,
         now: Instant,
@@ -83,12 +83,11 @@ pub fn allowed_without_proof(interval: Duration) -> Duration {
     interval.saturating_mul(OVERDUE_INTERVALS)
 }
 
-/// The time that a cycle may take, and a database go unproven between two, however short the interval is: a busy machine
-/// takes a few seconds now and then.
+/// The shortest time without a proof, and of a cycle, after which either is late. A busy machine takes a few seconds
+/// now and then.
 const MIN_LATE_AFTER: Duration = Duration::from_secs(10);
 
-/// Returns the time from one proof to the next after which a database did not keep its pace, though the check itself found
-/// nothing.
+/// Returns the time between two proofs after which a database is late, although its check found nothing.
 pub fn late_after(interval: Duration) -> Duration {
     allowed_without_proof(interval).max(MIN_LATE_AFTER)
 }
@@ -100,11 +99,11 @@ pub(super) fn allowed_without_sweep(sweep: Duration, interval: Duration) -> Dura
     sweep.saturating_mul(OVERDUE_SWEEPS).max(checks)
 }
 
-/// The age of times that were taken by the wall clock. While the program runs no age grows faster than the monotone
-/// clock, so that a wall clock that is put forward ages nothing.
+/// The ages of times from the wall clock. While the program runs, no age grows faster than the monotonic clock. So a
+/// wall clock that is set forward makes nothing overdue.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct WallAges {
-    /// When the program began, by the wall clock.
+    /// The time at which the program began, by the wall clock.
     pub started: Timestamp,
     /// The time since it began.
     pub running: Duration,
@@ -113,10 +112,10 @@ pub(super) struct WallAges {
 }
 
 impl WallAges {
-    /// Returns how long ago a time was.
+    /// Returns the time that has passed since `at`.
     pub fn of(self, at: Timestamp) -> Duration {
         let most = self.started.since(at).saturating_add(self.running);
-        // times have whole seconds, so that a running time is one short at most
+        // times have whole seconds, so the measured time is too short by at most one
         self.now.since(at).min(most + Duration::from_secs(1))
     }
 }
@@ -139,7 +138,7 @@ mod tests {
         let jumped = ages(0, 1_000_000);
         assert_eq!(jumped.of(at(10)), Duration::from_secs(21));
         assert_eq!(jumped.of(at(999_995)), Duration::from_secs(5));
-        // what was old when the program began stays so
+        // an age from before the program began is not limited
         let ages = ages(500, 520);
         assert_eq!(ages.of(at(100)), Duration::from_secs(420));
         assert_eq!(ages.of(at(600)), Duration::ZERO);

@@ -1,6 +1,6 @@
-//! What a cycle leaves on disk beside trusted states and alarms: the last verdicts, and how far values
-//! were read. Nothing is decided by either, so what changed in its times and counts alone is written
-//! only now and then: three syncs of the disk cost more than the whole check.
+//! The files of a cycle except trusted states and alarms: the last verdicts, and the progress of the value checks.
+//! No verdict depends on them. If only times and counts change, they are written rarely, because three syncs of the
+//! disk take longer than the whole check.
 
 use std::collections::BTreeSet;
 
@@ -14,12 +14,12 @@ use crate::ledger::State;
 use crate::trust::{OutcomeRecord, TrustOrigin};
 
 impl Auditor {
-    /// For `status`, and for ages over a restart. What a server lists and nothing is trusted of is
-    /// bounded, and forgotten once it is listed no more. Returns whether the verdicts are on disk.
+    /// Stores the outcomes for `status`, and for the overdue times after a restart. Untrusted databases are limited
+    /// in number and are forgotten when the server no longer lists them. Returns whether the verdicts are on disk.
     pub(super) fn save_outcomes(&mut self, cycle: &Cycle, known: &BTreeSet<String>) -> bool {
         let (wall, now) = (self.wall_time(), self.now());
         let mut told = BTreeSet::new();
-        // of the untrusted databases those that were reported, and the one after which the next process goes on
+        // of the untrusted databases only the reported ones, and the last one, after which the next process continues
         let last = cycle.untrusted.last.as_deref();
         let last = last.filter(|outcome| self.was_last(&outcome.database));
         for outcome in cycle.outcomes.iter().chain(last) {
@@ -27,13 +27,13 @@ impl Auditor {
             self.note_outcome(outcome, wall);
         }
         for (name, database) in self.databases.iter_mut() {
-            // one that was not checked this time, as where the program was asked to end, is as it was
+            // a known database that was not checked, for example because the program ends, keeps its outcome
             if !told.contains(name) && !known.contains(name) {
                 database.last = None;
             }
         }
         let troubles = match cycle.stopped {
-            true => self.store.load_troubles(), // this cycle did not get to the end
+            true => self.store.load_troubles(), // this cycle is incomplete
             false => cycle.errors().map(|of| of.to_string()).collect(),
         };
         let records = self.databases.iter();
@@ -66,11 +66,11 @@ impl Auditor {
         record.slow = database.slow;
         record.last_untrusted = last_untrusted;
         if matches!(outcome.reason, Reason::NotReached) {
-            // it had no turn
+            // the database was not checked
             record.checked = before.as_ref().map_or(now, |before| before.checked);
         }
         if database.repaired {
-            // it was trusted before, and counts as shown
+            // the database was trusted before, so the pin counts as a trusted state
             let pinned = outcome.previous.map(|state| state.tx);
             record.trusted_tx = record.trusted_tx.max(pinned);
         }
@@ -80,19 +80,20 @@ impl Auditor {
         self.databases.of(&outcome.database).last = Some(Box::new(record));
     }
 
-    /// Returns whether a database is the last one without a trusted state that had its turn.
+    /// Returns whether a database is the untrusted one that was checked last.
     fn was_last(&self, database: &str) -> bool {
         self.last_untrusted.as_deref() == Some(database)
     }
 
-    /// Returns the last transaction that 0.1.0 trusted, which did not write it down. A pin alone was never shown.
+    /// Returns the last transaction that version 0.1.0 trusted, which that version did not store. A pin alone does not
+    /// count, because the server never showed it.
     fn trusted_before_this_program(&self, outcome: &Outcome) -> Option<u64> {
         let tx = outcome.previous?.tx;
         let trusted = self.store.load(&outcome.database).ok().flatten()?;
         (trusted.how != TrustOrigin::Pinned).then_some(tx)
     }
 
-    /// How far the values were read, where it is due.
+    /// Stores the progress of the value checks if that is due.
     pub(super) fn save_progress_if_due(&mut self) {
         let facts = self.progress_facts();
         if !self.progress_written.is_fresh(&facts, self.now()) {
@@ -100,7 +101,7 @@ impl Auditor {
         }
     }
 
-    /// How far the values were read, now.
+    /// Stores the progress of the value checks now.
     pub(super) fn save_progress(&mut self) {
         let facts = self.progress_facts();
         self.write_progress(&facts);
@@ -120,7 +121,7 @@ impl Auditor {
         }
     }
 
-    /// All of the progress but the counts, and how far a sweep came: that has a pace of its own.
+    /// Returns the progress except the counts and the position of a sweep, which are stored at a pace of their own.
     fn progress_facts(&self) -> Facts {
         let mut facts = Facts::default();
         for (name, database) in self.databases.iter() {

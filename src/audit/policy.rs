@@ -4,35 +4,36 @@ use std::time::Duration;
 
 use crate::config::{DatabaseFilter, FirstUse, Pin, Signatures, Values};
 
-/// What the operator asked for.
+/// The operator's settings for an audit.
 #[derive(Clone, Debug)]
 pub struct Policy {
-    /// Which databases.
+    /// The databases to audit.
     pub databases: DatabaseFilter,
-    /// What each state must be signed by.
+    /// The required signatures of each state.
     pub signatures: Signatures,
-    /// States to start from, or to hold the trusted ones against.
+    /// States to start from, or to compare with the trusted states.
     pub pins: Vec<Pin>,
-    /// What becomes of a database of which nothing is trusted.
+    /// The treatment of a database without a trusted state.
     pub first_use: FirstUse,
     /// Time from one cycle's begin to the next one's.
     pub interval: Duration,
-    /// How long a database may go without a new transaction.
+    /// The longest time that a database may have no new transaction.
     pub max_idle: Option<Duration>,
     /// The most transactions fetched one by one for a single proof.
     pub max_fetch: u64,
-    /// What of the values is read.
+    /// The values to read.
     pub values: Values,
 }
 
 impl Policy {
-    /// Returns whether a database is to be audited.
+    /// Returns whether a database is audited.
     pub(super) fn selects(&self, database: &str) -> bool {
         let pinned = || self.pins.iter().any(|pin| pin.database == database);
         self.databases.selects(database) || pinned()
     }
 
-    /// Every database's consistency once a minute, its first state taken on trust; no values.
+    /// Returns a policy that checks the consistency of every database once a minute. It trusts on first use and reads
+    /// no values.
     pub fn of_consistency() -> Policy {
         Policy {
             databases: DatabaseFilter::default(),

@@ -1,4 +1,4 @@
-//! Makes the reported outcome of a pending one: evidence and alarm are written before tampering is reported.
+//! Creates the outcome that is reported. Evidence and alarm are written before tampering is reported.
 
 use std::time::Duration;
 
@@ -17,15 +17,15 @@ pub(super) struct PendingOutcome {
     /// The verdict on the state, if `verdict` is about transactions or values that were read.
     pub(super) of_state: Option<Verdict>,
     pub(super) reason: Reason,
-    /// What reading transactions and values found, if that is the verdict.
+    /// The result of reading transactions and values, if it is the verdict.
     pub(super) values: Option<Box<Report>>,
     pub(super) shown: Option<State>,
     pub(super) warnings: Vec<Warning>,
     pub(super) grew: bool,
     pub(super) signature: Option<Signature>,
-    /// Whether the server was asked for its state.
+    /// Whether the server's state was requested.
     pub(super) asked: bool,
-    /// What shows that another auditor was shown another history.
+    /// The proof that another auditor was shown another history.
     pub(super) split: Option<Box<Split>>,
 }
 
@@ -58,7 +58,7 @@ impl PendingOutcome {
 }
 
 impl Auditor {
-    /// Makes an outcome of a conclusion; tampering is written down as evidence and alarm.
+    /// Creates the outcome of a check; tampering is stored as evidence and alarm.
     pub(super) fn report_outcome(
         &mut self,
         database: &str,
@@ -88,7 +88,7 @@ impl Auditor {
             None => (verdict, of_state, reason, None),
         };
         let mut alarms = match (verdict, &mut values) {
-            // recorded as they were made
+            // alarms about values are recorded while they are read
             (_, Some(report)) => std::mem::take(&mut report.alarms),
             (Verdict::Tampered(Tampering::SplitView), None) if is_split => Alarms::default(),
             (Verdict::Tampered(kind), None) if self.may_raise(database, trusted) => {
@@ -114,7 +114,7 @@ impl Auditor {
         let overdue = record
             .age
             .overdue(now, self.policy.interval, self.policy.max_idle);
-        // of a hidden database that the list alone lacks nothing was rewritten
+        // a hidden database is only missing from the list; its history is not rewritten
         let about_state = values.is_none() && !is_split && !matches!(reason, Reason::Hidden);
         let window = self.window_at_alarm(verdict, about_state, trusted, shown, alarm.as_ref());
         if let (Some(alarm), Some(window)) = (&mut alarm, &window) {
@@ -148,9 +148,9 @@ impl Auditor {
         }
     }
 
-    /// Counts the open alarms, and notes on those about the history that the server showed the trusted history again if
-    /// this check proved a state. An alarm whose list is damaged counts as open; a list that the system refuses to read
-    /// is only a local failure.
+    /// Counts the open alarms. If this check proved a state, alarms about the history also get a note that the server
+    /// showed the trusted history again. An alarm whose list is damaged counts as open; a list that the system
+    /// refuses to read is only a local failure.
     fn count_open_alarms(
         &self,
         database: &str,

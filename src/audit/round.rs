@@ -1,5 +1,5 @@
-//! The turns of databases in a cycle: each group of them is checked one after the other within its time, with the calls
-//! of the next ones on their way, and what its states prove is read in the time that is left.
+//! The turns of databases in a cycle. Each group of databases is checked within its time, one database after the
+//! other, while the calls for the next ones are already sent. Values are read in the time that is left.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
@@ -15,9 +15,11 @@ use crate::ledger::StateShape;
 use crate::server::{Peeked, ServerError, ServerErrorKind};
 use crate::wire::Entries;
 
-/// The number of databases whose calls are started concurrently, so that a distant server is not waited for again for each database.
+/// The number of databases whose calls are started concurrently, so that the delay of a distant server does not add
+/// up.
 const MAX_CONCURRENT_CALLS: usize = 16;
-/// The number of consecutive databases without an answer after which the auditor checks whether the server is reachable.
+/// The number of consecutive databases without a response after which the auditor checks whether the server is
+/// reachable.
 const MAX_SILENT_DATABASES: u32 = 3;
 
 impl Auditor {
@@ -33,15 +35,15 @@ impl Auditor {
         let checked = self.within(window.states, |auditor| {
             auditor.check_states(group, names, &window, round, &mut proven)
         });
-        // what is proven is on disk, so it is told although the program is asked to end
+        // proven states are on disk, so they are reported even if the program is asked to end
         let read = self.within(window.values + MAX_CALL_OVERRUN, |auditor| {
             auditor.read_all(proven, window.values, round)
         });
         checked.and(read)
     }
 
-    /// Checks the states of some databases. One has its turn, however little time there is; those whose turn does not
-    /// come are told. Those whose values can be read are added to `proven`.
+    /// Checks the states of some databases. One gets its turn even if there is little time; those without a turn are
+    /// reported. Those whose values can be read are added to `proven`.
     fn check_states(
         &mut self,
         group: Group,
@@ -62,9 +64,9 @@ impl Auditor {
                     .collect();
                 let (mut next, silent) = self.look_ahead(batch, moment);
                 match group {
-                    // there may be no end of the others
+                    // there may be too many untrusted databases to wait for all of them
                     Group::Untrusted => next.extend(silent),
-                    // they keep none of the others waiting
+                    // a silent database must not delay the others
                     Group::Trusted | Group::Slow => late.extend(silent),
                 }
                 asked = next.len();
@@ -73,7 +75,7 @@ impl Auditor {
             }
             let Some(named) = waiting.pop_front().or_else(|| late.pop_front()) else {
                 if group == Group::Untrusted && round.away.is_none() {
-                    self.last_untrusted = None; // all of them had their turn
+                    self.last_untrusted = None; // all of them were checked
                 }
                 return Some(());
             };
@@ -85,7 +87,7 @@ impl Auditor {
             };
             if !is_first && !enough && round.away.is_none() {
                 for late in &late {
-                    // the slow ones have a time of their own
+                    // slow databases have their own time at the end
                     self.databases.of(late.name).slow = true;
                 }
                 let left = [named].into_iter().chain(waiting).chain(late);
@@ -178,7 +180,7 @@ impl Auditor {
         }
     }
 
-    /// Decides whether a server of which nothing comes is away: it is if its list does not come either.
+    /// Decides whether a silent server is unavailable: it is if its list does not come either.
     fn look_whether_away(&mut self, round: &mut Round<'_>) {
         if round.silent < MAX_SILENT_DATABASES {
             return;
@@ -188,15 +190,15 @@ impl Auditor {
         round.away = list_error.or_else(|| self.server.databases().err().filter(is_silent));
     }
 
-    /// Reads values of the databases whose states are proven, each for its share of the time that is left. All of them
-    /// are told, whether or not the program is asked to end.
+    /// Reads values of the databases whose states are proven, each for its share of the time that is left. All of
+    /// them are reported, even if the program is asked to end.
     fn read_all(
         &mut self,
         mut proven: Vec<Proven>,
         until: Instant,
         round: &mut Round<'_>,
     ) -> Option<()> {
-        proven.sort_by_key(|proven| self.turn(&proven.database).read); // stable
+        proven.sort_by_key(|proven| self.turn(&proven.database).read); // a stable sort keeps the order of the checks
         let mut waiting = u32::try_from(proven.len()).unwrap_or(u32::MAX);
         let mut stopped = false;
         for proven in proven {
@@ -228,9 +230,8 @@ impl Auditor {
             .map_or(Turn::default(), |of| of.turn)
     }
 
-    /// Begins the calls that checking these databases will most likely make. Nothing is decided here:
-    /// what turns out otherwise is asked when it is needed. Returns those that are to be checked now, and those whose
-    /// state has not come within a moment.
+    /// Sends the calls that checking these databases will most likely make. They decide nothing: other calls are made
+    /// when they are needed. Returns the databases to check now, and those whose state has not come within a moment.
     fn look_ahead<'a>(
         &mut self,
         batch: Vec<Named<'a>>,
@@ -267,44 +268,44 @@ impl Auditor {
             }
         }
         if late.len() == batch.len() {
-            return (batch, Vec::new()); // the server is as slow with all of them
+            return (batch, Vec::new()); // the server is slow for every database
         }
         batch
             .into_iter()
             .partition(|named| !late.contains(named.name))
     }
 
-    /// A 0.9.0 mixes up what it answers to several calls at once.
+    /// Returns whether calls may be concurrent: immudb 0.9.0 mixes up the responses to concurrent calls.
     pub(super) fn may_ask_together(&self) -> bool {
         self.shape == Some(StateShape::WithDatabase)
     }
 }
 
-/// One cycle under way.
+/// The progress of the present cycle.
 pub(super) struct Round<'a> {
     pub budget: Budget,
-    /// Why no database is asked for any more.
+    /// The error of an unavailable server, after which no further database is checked.
     pub away: Option<ServerError>,
-    /// Databases in a row of which nothing came.
+    /// The number of consecutive databases without a response.
     pub silent: u32,
-    /// The databases of which something is or was trusted.
+    /// The databases that are or were trusted.
     pub known: &'a BTreeSet<String>,
     pub tell: &'a mut dyn FnMut(&Outcome),
     pub cycle: Cycle,
 }
 
 impl Round<'_> {
-    /// Tells an outcome, or only counts it if there are many untrusted databases. Returns whether it was told.
+    /// Reports an outcome, or only counts it if there are many untrusted databases. Returns whether it was reported.
     fn tell(&mut self, mut outcome: Outcome) -> bool {
         let is_known = self.known.contains(&outcome.database);
-        // the files may not have told what is known
+        // the files may be unreadable, so the outcome decides as well
         let is_taken = outcome.state_verdict() == Verdict::FirstSeen
             || outcome.previous.is_some()
             || outcome.alarm.is_some()
             || outcome.open_alarms > 0;
         outcome.is_stranger = !is_known && !is_taken;
         if outcome.is_stranger && matches!(outcome.overdue, Some(Overdue::Unproven(_))) {
-            outcome.overdue = None; // there is nothing that would have to be proven again
+            outcome.overdue = None; // no earlier proof exists that could become overdue
         }
         let told = match outcome.is_stranger {
             true => self.cycle.untrusted.count(outcome),
@@ -319,14 +320,14 @@ impl Round<'_> {
     }
 }
 
-/// Databases that are checked one after the other, in one time.
+/// A group of databases with one time limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Group {
-    /// Something is trusted of them.
+    /// Databases with a trusted state.
     Trusted,
-    /// The same, and their last check was slow.
+    /// Trusted databases whose last check was slow.
     Slow,
-    /// Nothing is trusted of them.
+    /// Databases without a trusted state.
     Untrusted,
 }
 
@@ -337,14 +338,14 @@ pub(super) struct Named<'a> {
     pub listed: Listed,
 }
 
-/// Does the server list the database?
+/// Whether the server lists the database.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Listed {
     Yes,
     No,
 }
 
-/// Did nothing come?
+/// Returns whether the server sent no response.
 fn is_silent(failure: &ServerError) -> bool {
     matches!(
         failure.kind,

@@ -1,5 +1,4 @@
-//! One cycle: which databases are checked, in what order and with how much time, whatever becomes of the
-//! others.
+//! One cycle: the choice of databases, their order and their time. No database affects the others.
 
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -20,15 +19,14 @@ use crate::server::{Peeked, ServerErrorKind};
 const SYSTEM_DATABASE: &str = "systemdb";
 
 impl Auditor {
-    /// Checks every database once; each outcome is told as soon as it stands. First the states of databases of which
-    /// something is trusted, then values of these, then those of them that were slow, then what is new on the list: so
-    /// none waits for another's trouble, and trust never waits for names.
+    /// Checks every database once and reports each outcome immediately. The order is: the states of trusted databases,
+    /// their values, slow trusted databases, and new ones. So a slow or new database delays no other.
     pub fn cycle(&mut self, tell: impl FnMut(&Outcome)) -> Cycle {
         self.cycle_and(tell, |_| {})
     }
 
-    /// The same. `checked` is called with the outcomes of the whole cycle before they are written down: what is to be
-    /// said of them together is lost by no kill, since the next process compares with what was written down.
+    /// Runs a cycle and calls `checked` with all outcomes before they are stored. If the process is killed in
+    /// between, nothing goes unreported, because the next process compares with the stored outcomes.
     pub fn cycle_and(
         &mut self,
         mut tell: impl FnMut(&Outcome),
@@ -48,13 +46,13 @@ impl Auditor {
         let mut cycle = Cycle::new();
         match self.store.databases() {
             Ok(known) => self.known = known,
-            Err(failure) => cycle.store_error = Some(failure), // what was known goes on to be
+            Err(failure) => cycle.store_error = Some(failure), // the databases known before stay known
         }
         self.recall_shape();
         let known = self.known();
         let stands = self.list_stands(&known);
         let first = self.begin_round(!stands);
-        self.hear(); // what came since the last cycle
+        self.hear(); // responses of peers since the last cycle
         self.peers.ask();
         let kept = match stands {
             true => self.kept_listing(first.as_deref(), budget.list()),
@@ -106,9 +104,9 @@ impl Auditor {
         cycle
     }
 
-    /// Returns the databases of which something is trusted or was, in order: those of which files are kept, those with
-    /// a pin, and those whose files are gone though they were trusted before, which is a local failure and no first
-    /// sight.
+    /// Returns the databases that are or were trusted, in order. These are databases with files, databases with a
+    /// pin, and databases whose files are gone although they were trusted before. The last case is a local failure
+    /// and not a first use.
     fn known(&self) -> BTreeSet<String> {
         let pinned = self.policy.pins.iter().map(|pin| pin.database.clone());
         let trusted_before = self.databases.names(|database| database.trusted_before);
@@ -116,8 +114,8 @@ impl Auditor {
         known.chain(pinned).chain(trusted_before).collect()
     }
 
-    /// Begins the first calls of a cycle, that for the list where it is asked for. They outlast the time for the list, since
-    /// one is no part of it. Returns the database whose state was asked for.
+    /// Sends the first calls of a cycle, and also the call for the list if it is due. They may take longer than the
+    /// time for the list, because one of them is no part of it. Returns the database whose state was requested.
     fn begin_round(&mut self, asks_list: bool) -> Option<String> {
         let first = self.first.take();
         if !self.may_ask_together() {
@@ -133,15 +131,15 @@ impl Auditor {
         first
     }
 
-    /// Returns whether the list of an earlier cycle may do for this one.
+    /// Returns whether this cycle may use the list of an earlier one.
     fn list_stands(&self, known: &BTreeSet<String>) -> bool {
         let now = self.now();
         let kept = self.kept_list.as_ref();
         kept.is_some_and(|kept| kept.stands(known, now))
     }
 
-    /// Returns the list of an earlier cycle, if the server answers for its `first` database; otherwise what is wrong is
-    /// found out by the list. Nothing is waited for past `until`.
+    /// Returns the list of an earlier cycle, if the server responds for its `first` database; otherwise the list
+    /// itself will show the error. Does not wait past `until`.
     fn kept_listing(&mut self, first: Option<&str>, until: Instant) -> Option<Listing> {
         let state = self.server.peek_state(first?, until);
         let is_shown = matches!(state, Peeked::State(_));
@@ -151,7 +149,7 @@ impl Auditor {
             .map(KeptList::listing)
     }
 
-    /// Keeps a list that was `asked` for at a time, or goes on keeping one, if the cycle found nothing to say.
+    /// Stores a list that was requested at `asked`, or keeps the stored one, if the cycle found nothing to report.
     fn keep_list(
         &mut self,
         listing: Listing,
@@ -167,14 +165,14 @@ impl Auditor {
         }
     }
 
-    /// Asks for the list, and sorts it.
+    /// Requests the list, and sorts it.
     fn list(&mut self, known: &BTreeSet<String>, cycle: &mut Cycle) -> Listing {
         let policy = self.policy.clone();
         let selects = |name: &str| policy.selects(name);
         let mut listing = match self.server.databases() {
             Ok(names) => listing::sort(&names, known, selects),
             Err(failure) => {
-                // what is known is tried all the same, unless nobody is there
+                // check the known databases anyway, unless the server is unavailable
                 cycle.list_error = Some(failure);
                 let listed = known.iter().filter(|name| selects(name));
                 return Listing {
@@ -192,7 +190,7 @@ impl Auditor {
             if selected(&listing.listed) || selected(&listing.missing) {
                 continue;
             }
-            // a database that no list names, such as systemdb, can be audited all the same
+            // a database that is in no list, such as systemdb, can still be audited
             match self.server.open(entry) {
                 Ok(()) => {
                     self.databases.of(entry).unlisted = true;
@@ -202,7 +200,7 @@ impl Auditor {
                 Err(failure) => cycle.selects_nothing.push((entry.clone(), failure)),
             }
         }
-        // one that was never listed is not hidden
+        // a database that was never listed is not hidden
         let unlisted = |name: &String| {
             let record = self.databases.get(name);
             name == SYSTEM_DATABASE || record.is_some_and(|record| record.unlisted)
@@ -226,7 +224,7 @@ impl Auditor {
         let named = named.map(|(name, listed)| Named { name, listed });
         let (mut trusted, mut untrusted): (Vec<_>, Vec<_>) =
             named.partition(|named| known.contains(named.name));
-        // stable: else the list's order
+        // a stable sort keeps the list's order among equals
         trusted.sort_by_key(|named| {
             let record = self.databases.get(named.name);
             record.map(|record| (record.turn.checked, record.checked_before))
@@ -253,8 +251,8 @@ impl Auditor {
         self.check_group(Group::Untrusted, untrusted, window, round)
     }
 
-    /// Forgets databases that are neither known nor listed any more, nor entries of `--audit-databases`, which are
-    /// opened in every cycle although no list names them.
+    /// Forgets databases that are neither known nor listed any more. Entries of `--audit-databases` stay, because
+    /// they are opened in every cycle although no list names them.
     fn forget_removed_databases(&mut self, cycle: &Cycle, known: &BTreeSet<String>) {
         let outcomes = cycle.outcomes.iter();
         let told: BTreeSet<&str> = outcomes.map(|outcome| outcome.database.as_str()).collect();
@@ -264,15 +262,15 @@ impl Auditor {
         };
         self.server.keep_credentials(keeps);
         self.store.keep_remembered(keeps);
-        // files that cannot be listed do not tell what is trusted, but values are only read of trusted databases
+        // if the files cannot be listed, a database whose values were read still counts as trusted
         let unlisted = cycle.store_error.is_some();
         self.databases
             .retain(|name, record| keeps(name) || (unlisted && record.progress.is_some()));
     }
 }
 
-/// Returns a name's place in the rotation of databases of which nothing is trusted, whatever names are listed beside it.
-/// It is not the order of names: where names are made anew and ascend, those behind them would wait for ever.
+/// Returns a name's place in the rotation of untrusted databases, which does not depend on the other names. The order
+/// of names is not used: if new names always ascend, the names after them would wait for ever.
 fn place(name: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     name.hash(&mut hasher);
@@ -306,7 +304,7 @@ mod tests {
         };
         let store = Store::open(&location, crate::clock::now()).unwrap();
         let policy = Policy {
-            first_use: FirstUse::Refuse, // so that they stay strangers
+            first_use: FirstUse::Refuse, // so that the databases stay untrusted
             ..Policy::of_consistency()
         };
         Auditor::new(server.unwrap(), store, policy)

@@ -1,4 +1,4 @@
-//! One database's turn in a cycle: from its name to its verdict.
+//! The check of one database in a cycle: from its name to its verdict.
 
 use std::time::{Duration, Instant};
 
@@ -16,9 +16,9 @@ use crate::trust::{Acknowledged, StoreError, Tampering, TrustedState, ValueProgr
 
 /// The result of checking a state.
 pub(super) enum Checked {
-    /// All of them are reported.
+    /// The check has ended, and its outcome is reported.
     Done(Box<Outcome>),
-    /// It is proven: values can be read.
+    /// The state is proven, so values can be read.
     Proven(Box<Proven>),
 }
 
@@ -28,7 +28,7 @@ impl From<Outcome> for Checked {
     }
 }
 
-/// How the check of a state came to its end.
+/// The way in which the check of a state ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ended {
     /// The server answered.
@@ -37,12 +37,12 @@ pub(super) enum Ended {
     Late,
     /// There was no connection.
     Unreachable,
-    /// The time of the check was over, which says nothing about the server.
+    /// The time of the check was over, which is no information about the server.
     CutShort,
 }
 
 impl Checked {
-    /// Returns how the check came to its end.
+    /// Returns the way in which the check ended.
     pub fn ended(&self) -> Ended {
         let Checked::Done(outcome) = self else {
             return Ended::Well;
@@ -67,15 +67,14 @@ pub(super) struct Proven {
     conclusion: PendingOutcome,
     /// The proven state.
     state: State,
-    /// Since when the line of proofs is unbroken.
+    /// The time since which the line of proofs is unbroken.
     since: Timestamp,
-    /// How long the check took.
+    /// The duration of the check.
     pub took: Duration,
 }
 
 impl Auditor {
-    /// Checks the state of a database that the server lists, as far as its proof; `None` where the program
-    /// is asked to end.
+    /// Checks the state of a listed database up to its proof; `None` if the program is asked to end.
     pub(super) fn check_listed(&mut self, database: &str) -> Option<Checked> {
         self.server.begin_transcript();
         self.databases.of(database).readable = false;
@@ -110,8 +109,8 @@ impl Auditor {
         })))
     }
 
-    /// The state against which values are read, and since when its line of proofs is unbroken: a state
-    /// that is proven.
+    /// Returns the proven state against which values are read, and the time since which its line of proofs is
+    /// unbroken.
     fn to_read(
         &self,
         database: &str,
@@ -124,12 +123,12 @@ impl Auditor {
         };
         let since = match before {
             Some(before) => before.since,
-            None => self.store.load(database).ok()??.since, // the next check tells what is wrong with it
+            None => self.store.load(database).ok()??.since, // the next check reports the failure
         };
         Some((shown, since))
     }
 
-    /// Returns whether anything of a database is to be read, or told of earlier readings.
+    /// Returns whether values of a database must be read, or earlier readings reported.
     fn wants_values(&self, database: &str) -> bool {
         let values = &self.policy.values;
         let left =
@@ -140,8 +139,8 @@ impl Auditor {
             || self.awaits_reading(database)
     }
 
-    /// Reads values of a database whose state is proven, until then; what they show does not undo the
-    /// proof. `None` beside the outcome: the program was asked to end before anything was found.
+    /// Reads values of a database whose state is proven, up to `until`. The result does not invalidate the proof. A
+    /// `None` with the outcome means that the program was asked to end before anything was found.
     pub(super) fn read_beside(&mut self, proven: Proven, until: Instant) -> (Outcome, Option<()>) {
         let Proven {
             database,
@@ -183,8 +182,7 @@ impl Auditor {
         (outcome, Some(()))
     }
 
-    /// Warns of values that the server does not have, for no reason that the ledger shows or the operator
-    /// acknowledged.
+    /// Warns about values that the server does not have, without a reason in the ledger or an acknowledgement.
     pub(super) fn absent_values(&self, database: &str) -> Option<Warning> {
         let (absent, dropped) = self.unexplained(database)?;
         Some(Warning::ValuesAbsent {
@@ -202,12 +200,12 @@ impl Auditor {
         Some(progress.unexplained(&self.acknowledged(database)))
     }
 
-    /// Returns what an operator acknowledged of a database. An acknowledgement that cannot be read is none.
+    /// Returns the acknowledgements for a database; none if they cannot be read.
     pub fn acknowledged(&self, database: &str) -> Acknowledged {
         self.store.acknowledged(database).unwrap_or_default()
     }
 
-    /// The trusted state of a database, or a pin if there is none yet.
+    /// Returns the trusted state of a database; if there is none, or if it is damaged, the pin.
     fn trusted(&mut self, database: &str) -> Result<Option<TrustedState>, StoreError> {
         let pin = self.policy.pins.iter().find(|pin| pin.database == database);
         let trusted_before = self.databases.of(database).trusted_before;
@@ -215,7 +213,7 @@ impl Auditor {
             (Ok(Some(trusted)), _) => Ok(Some(trusted)),
             (Ok(None), None) if trusted_before => self.store.nothing_lost(database).map(|()| None),
             (loaded, None) => loaded,
-            // nothing there, or damaged: the operator says where to go on
+            // there is no state, or a damaged one, so the operator's pin is the begin
             (loaded, Some(pin)) => {
                 if loaded.is_err() || trusted_before {
                     self.databases.of(database).repaired = true;
@@ -227,8 +225,8 @@ impl Auditor {
         }
     }
 
-    /// A database that the server does not list. Only one with a trusted state can vanish: is it
-    /// gone, or hidden?
+    /// Checks whether a database that the server does not list is gone or hidden. Only a database with a trusted
+    /// state can vanish.
     pub(super) fn check_unlisted(&mut self, database: &str) -> Option<Checked> {
         self.server.begin_transcript_with_list();
         let trusted = match self.trusted(database) {
@@ -242,7 +240,7 @@ impl Auditor {
         let rolled_back = Verdict::Tampered(Tampering::RolledBack);
         let conclusion = match self.server.open(database) {
             Ok(()) => match self.server.databases() {
-                // given back, or restored, since the list was read
+                // the database was restored after the list was read
                 Ok(names) if names.iter().any(|name| name == database.as_bytes()) => {
                     return self.check_listed(database);
                 }
@@ -263,7 +261,7 @@ impl Auditor {
         )
     }
 
-    /// A hidden database is checked like any other; what is found there counts if it is worse.
+    /// Checks a hidden database like any other; the verdict of that check counts if it is worse.
     fn check_hidden(&mut self, database: &str, trusted: &TrustedState) -> Option<PendingOutcome> {
         let params = self.params();
         let finding = state::check(&mut self.server, database, Some(trusted.state), &params);
@@ -274,14 +272,14 @@ impl Auditor {
             PendingOutcome {
                 verdict: Verdict::Tampered(Tampering::RolledBack),
                 reason: Reason::Hidden,
-                // it shows something: there is no state to adopt
+                // the database still exists, so the alarm names a state and offers none to adopt
                 shown: conclusion.shown.or(Some(trusted.state)),
                 ..conclusion
             }
         })
     }
 
-    /// Concludes the check of a database that is not asked for, because the server is away.
+    /// Reports a database that is not checked, because the server is unavailable.
     pub(super) fn not_tried(&mut self, database: &str, away: ServerError) -> Option<Outcome> {
         let verdict = Verdict::of_failure(&away, false)?;
         let trusted = self.store.load(database).ok().flatten();
@@ -289,7 +287,7 @@ impl Auditor {
         Some(self.report_outcome(database, trusted.as_ref(), conclusion))
     }
 
-    /// A database whose turn did not come before the cycle's time was over.
+    /// Reports a database for which the cycle had no time.
     pub(super) fn not_reached(&mut self, database: &str) -> Outcome {
         let trusted = self.store.load(database).ok().flatten();
         let conclusion = PendingOutcome::new(Verdict::Unreachable, Reason::NotReached);

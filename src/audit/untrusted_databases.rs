@@ -1,5 +1,5 @@
-//! Databases of which nothing is or was trusted, counted together: a server can list thousands of names, and others in
-//! every list, so none of them is remembered, and only a few of a cycle are reported one by one.
+//! Untrusted databases, which are counted together. A server can list thousands of names, and different ones in every
+//! list. Therefore none of them is remembered, and only a few in a cycle are reported one by one.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,10 +10,10 @@ use super::verdict::{Exit, Verdict};
 use crate::text::{Escaped, counted, counted_with};
 use crate::trust::TrustedState;
 
-/// Strangers of a cycle that are reported one by one: a server of an ordinary size has fewer.
+/// The number of untrusted databases that a cycle reports one by one: a server of an ordinary size has fewer.
 pub const MAX_REPORTED_UNTRUSTED: usize = 16;
-/// Strangers that may have open alarms at the same time: a server must not be able to open one for each name that it
-/// makes up. Findings of the others are counted.
+/// The number of untrusted databases that may have open alarms, so that a server cannot open an alarm for every
+/// invented name. Findings of the others are counted.
 const MAX_WITH_ALARMS: usize = 16;
 /// The number of names of untrusted databases in one line.
 const MAX_LISTED_NAMES: usize = 3;
@@ -22,21 +22,21 @@ const MAX_LISTED_NAMES: usize = 3;
 #[derive(Debug, Default)]
 pub struct UntrustedDatabases {
     by_verdict: BTreeMap<Verdict, usize>,
-    /// The first ones that could not be taken on trust, and why the first of them could not.
+    /// The first databases that could not be trusted on first use. `why` is the reason of the first of them.
     unproven: Vec<String>,
     why: String,
     count: usize,
-    /// How many of them were reported one by one.
+    /// The number of databases that were reported one by one.
     reported: usize,
-    /// How many of the others were not complete.
+    /// The number of the others that were not complete.
     incomplete: usize,
     exit: Option<Exit>,
-    /// The last one that had its turn, if it was not reported: the next process goes on after it.
+    /// The untrusted database that was checked last, if it was not reported. The next process continues after it.
     pub(super) last: Option<Box<Outcome>>,
 }
 
 impl UntrustedDatabases {
-    /// Counts an untrusted database. Returns its outcome if it is to be reported by itself.
+    /// Counts an untrusted database. Returns its outcome if it gets a report of its own.
     pub(super) fn count(&mut self, outcome: Outcome) -> Option<Outcome> {
         self.count += 1;
         *self.by_verdict.entry(outcome.verdict).or_default() += 1;
@@ -57,7 +57,7 @@ impl UntrustedDatabases {
         None
     }
 
-    /// Returns how many there are.
+    /// Returns the number of untrusted databases.
     pub fn len(&self) -> usize {
         self.count
     }
@@ -67,7 +67,7 @@ impl UntrustedDatabases {
         self.count == 0
     }
 
-    /// Returns how many were not reported one by one.
+    /// Returns the number of databases that were not reported one by one.
     pub fn unreported(&self) -> usize {
         self.count.saturating_sub(self.reported)
     }
@@ -79,7 +79,7 @@ impl UntrustedDatabases {
             .map(|(verdict, count)| (*verdict, *count))
     }
 
-    /// Returns how many could not be taken on trust: all but the empty ones.
+    /// Returns the number of databases that could not be trusted: all but the empty ones.
     pub fn unproven(&self) -> usize {
         let unproven = self
             .by_verdict()
@@ -87,7 +87,7 @@ impl UntrustedDatabases {
         unproven.map(|(_, count)| count).sum()
     }
 
-    /// Returns the first ones that could not be taken on trust, [`MAX_REPORTED_UNTRUSTED`] at most.
+    /// Returns the first databases that could not be trusted on first use, [`MAX_REPORTED_UNTRUSTED`] at most.
     pub fn unproven_names(&self) -> &[String] {
         &self.unproven
     }
@@ -144,8 +144,8 @@ impl fmt::Display for UntrustedDatabases {
 }
 
 impl Auditor {
-    /// Returns whether a finding of a database may be written down as an alarm: always if anything was trusted of it or it
-    /// has files already, else as long as few others like it have open alarms.
+    /// Returns whether a finding of a database may be stored as an alarm. This is always so if the database was
+    /// trusted or has files. Of the others, only a limited number may have open alarms.
     pub(super) fn may_raise(&mut self, database: &str, trusted: Option<&TrustedState>) -> bool {
         let is_known = trusted.is_some() || self.was_trusted(database);
         if is_known || self.has_files(database) {
@@ -172,7 +172,7 @@ impl Auditor {
     }
 
     fn has_files(&self, database: &str) -> bool {
-        let known = &self.known; // in order
+        let known = &self.known; // sorted
         known
             .binary_search_by(|name| name.as_str().cmp(database))
             .is_ok()
@@ -258,6 +258,6 @@ mod tests {
             untrusted.count(outcome(&number.to_string(), verdict));
         }
         assert!(untrusted.unreported_are_complete());
-        assert_eq!(untrusted.exit(), Exit::Incomplete); // of the first one
+        assert_eq!(untrusted.exit(), Exit::Incomplete); // the verdict of the first database
     }
 }

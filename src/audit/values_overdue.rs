@@ -21,7 +21,7 @@ struct Pace {
 }
 
 impl Pace {
-    /// Returns what of a database's values was not read in time.
+    /// Returns the overdue reading of a database's values, if there is one.
     fn overdue(
         &self,
         progress: &ValueProgress,
@@ -54,8 +54,8 @@ impl Pace {
 }
 
 impl Auditor {
-    /// Returns what of a database's values was not read in time. Records when a paced sweep was first asked for, so
-    /// that a sweep becomes overdue although every run is a process of its own.
+    /// Returns the overdue reading of a database's values, if there is one. Records when a paced sweep was first
+    /// requested, so that a sweep becomes overdue even if every run is a process of its own.
     pub(super) fn values_overdue(&mut self, database: &str) -> Option<Overdue> {
         let trusted = self.store.load(database).ok().flatten()?;
         if self.policy.values.sweep.is_some() {
@@ -97,7 +97,7 @@ mod tests {
         }
     }
 
-    /// After so many seconds, by both clocks.
+    /// Returns the ages after these seconds, by both clocks.
     fn after(seconds: u64) -> WallAges {
         WallAges {
             started: at(0),
@@ -112,7 +112,7 @@ mod tests {
         let overdue = |progress: &ValueProgress, sweep: Option<u64>, seconds| {
             pace(sweep).overdue(progress, 20, after(seconds))
         };
-        assert_eq!(overdue(&progress, Some(100), 10_000), None); // not asked for yet
+        assert_eq!(overdue(&progress, Some(100), 10_000), None); // the sweep was not requested yet
         progress.sweep_asked = Some(at(0));
         assert_eq!(overdue(&progress, Some(100), 200), None);
         assert_eq!(overdue(&progress, Some(1), 30), None); // three intervals of 10 seconds

@@ -1,4 +1,4 @@
-//! What a check ends in: exactly one verdict, never a bare boolean.
+//! The result of a check: exactly one verdict, never a bare boolean.
 
 use std::fmt;
 
@@ -11,31 +11,31 @@ use crate::trust::{HIDDEN, StoreError, Tampering};
 /// The verdict on one database in one cycle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Verdict {
-    /// No trusted state yet: pinned now, on trust.
+    /// The database had no trusted state. Its state is trusted on first use.
     FirstSeen,
-    /// The proof holds, or nothing is new.
+    /// The proof is valid, or nothing is new.
     Consistent,
-    /// No transactions, and none were ever seen.
+    /// The database has no transactions, and never had any.
     Empty,
-    /// The state is proven; transactions or values that were to be read beside it could not be read.
+    /// The state is proven, but due transactions or values could not be read.
     Unread,
     /// History was rewritten.
     Tampered(Tampering),
-    /// An answer no honest server sends.
+    /// The server sent an invalid response.
     Malformed,
-    /// Network or deadline.
+    /// The server cannot be reached, or exceeded a deadline.
     Unreachable,
-    /// Login, permission, or another no.
+    /// The server refused the login or the call.
     Refused,
-    /// Not provable yet: an old honest server cannot prove this very pair and shows why, or a pinned state is newer
-    /// than what the server shows.
+    /// Not provable yet: an old honest server cannot prove this pair and shows the reason, or a pinned state is newer
+    /// than the server's state.
     Unprovable,
-    /// The auditor's own disk, files or lock.
+    /// The auditor's own files are damaged, locked or not writable.
     LocalFailure,
 }
 
 impl Verdict {
-    /// The words that verdicts are told by, all of them.
+    /// All words of verdicts in reports.
     pub const WORDS: [&'static str; 14] = [
         "first-seen",
         "consistent",
@@ -53,7 +53,7 @@ impl Verdict {
         "local-failure",
     ];
 
-    /// One of [`Verdict::WORDS`].
+    /// Returns the word of the verdict, one of [`Verdict::WORDS`].
     pub fn word(self) -> &'static str {
         match self {
             Verdict::FirstSeen => "first-seen",
@@ -69,8 +69,8 @@ impl Verdict {
         }
     }
 
-    /// Returns the verdict that a failed call amounts to; `None` if the program is asked to end. Only a database with a
-    /// trusted state can vanish.
+    /// Returns the verdict of a failed call; `None` if the program is asked to end. Only a database with a trusted
+    /// state can vanish.
     pub(super) fn of_failure(failure: &ServerError, trusted: bool) -> Option<Verdict> {
         Some(match failure.kind {
             ServerErrorKind::Stopped => return None,
@@ -91,7 +91,7 @@ impl Verdict {
         })
     }
 
-    /// Has the state been proven, as far as there is anything to prove?
+    /// Returns whether the state has been proven, as far as there is anything to prove.
     pub fn is_proven(self) -> bool {
         matches!(
             self,
@@ -99,12 +99,12 @@ impl Verdict {
         )
     }
 
-    /// Does it accuse the server?
+    /// Returns whether the verdict accuses the server.
     pub fn is_tampering(self) -> bool {
         matches!(self, Verdict::Tampered(_))
     }
 
-    /// How a run that ends in it should end.
+    /// Returns the exit code of a run that ends with this verdict.
     pub fn exit(self) -> Exit {
         match self {
             Verdict::FirstSeen | Verdict::Consistent | Verdict::Empty => Exit::Good,
@@ -121,21 +121,21 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// How the program ends; the worst counts, in this order.
+/// The exit codes of the program; the worst counts, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Exit {
     /// 0: everything is proven.
     Good,
-    /// 1: something could not be completed.
+    /// 1: a check was not completed.
     Incomplete,
-    /// 3: usage, or a failure of the auditor's own.
+    /// 3: a usage error, or a local failure.
     Local,
-    /// 2: tampering, above all.
+    /// 2: tampering.
     Tampered,
 }
 
 impl Exit {
-    /// The process' exit code.
+    /// Returns the exit code of the process.
     pub fn code(self) -> u8 {
         match self {
             Exit::Good => 0,
@@ -152,17 +152,17 @@ impl Exit {
     }
 }
 
-/// Why a verdict is what it is, where the verdict alone does not say.
+/// The reason of a verdict, if the verdict alone is not enough.
 #[derive(Debug)]
 pub enum Reason {
-    /// It does.
+    /// The verdict needs no reason.
     None,
     /// The same transaction with another hash.
     OtherHash {
         /// The transaction.
         tx: u64,
     },
-    /// Fewer transactions than shown before.
+    /// Fewer transactions than before.
     Fewer,
     /// No transactions left.
     Emptied,
@@ -172,34 +172,34 @@ pub enum Reason {
     Unlisted,
     /// Not listed any more, but it still opens.
     Hidden,
-    /// A proof that does not hold, or is none.
+    /// A proof that is invalid or missing.
     Refusal(Refusal),
     /// A call that failed.
     Failure(ServerError),
-    /// The state's signature.
+    /// The signature of the state is missing or wrong.
     Signature(BadSignature),
     /// The server shows a pair that nothing can prove.
     Unprovable(Unprovable),
     /// More transactions lie between than may be fetched one by one.
     RangeTooLong {
-        /// Transactions between.
+        /// The number of transactions between the two states.
         length: u64,
-        /// What `--audit-max-fetch` allows.
+        /// The limit of `--audit-max-fetch`.
         limit: u64,
     },
-    /// The check took longer than the time that there was for it.
+    /// The check took longer than its time.
     TookTooLong,
     /// The cycle's time was over before the database's turn.
     NotReached,
-    /// The state is said to be of another database.
+    /// The server names another database for the state.
     OtherDatabase(Escaped),
     /// A message shape that signs less than the one seen before.
     OlderShape,
-    /// The server contradicts its own state: it is not backed by the transaction.
+    /// The server contradicts its own state: it does not have the state's transaction.
     Unbacked(ServerError),
     /// The transaction that the state names is not there, or hashes to something else.
     UnbackedHash,
-    /// The answer is of another transaction, or of none.
+    /// The response is about another transaction, or about none.
     NoTransaction,
     /// No trusted state, and `--no-first-use`.
     FirstSightRefused,
@@ -214,32 +214,32 @@ pub enum Reason {
     PinContradicts {
         /// The pinned state.
         pin: State,
-        /// Why not.
+        /// The reason.
         why: Box<Reason>,
     },
-    /// The server's history does not hold what another auditor trusted.
+    /// The server's history does not have another auditor's trusted state.
     NotExtended {
-        /// What that auditor trusted.
+        /// The other auditor's trusted state.
         imported: State,
-        /// Why not.
+        /// The reason.
         why: Box<Reason>,
     },
     /// Another auditor was shown another history.
     SplitView {
-        /// Who.
+        /// The other auditor.
         peer: KeyName,
-        /// What it was shown.
+        /// The other auditor's state.
         theirs: State,
-        /// What shows it.
+        /// The proof.
         by: SplitBy,
         /// The last transaction before that on which both agreed.
         agreed: Option<u64>,
     },
-    /// The auditor's own trouble.
+    /// The auditor's own files failed.
     Local(StoreError),
 }
 
-/// Writes up to which transaction two auditors were shown the same history.
+/// Writes the last transaction on which two auditors agreed.
 fn last_agreement(f: &mut fmt::Formatter<'_>, agreed: Option<u64>) -> fmt::Result {
     match agreed {
         Some(tx) => write!(f, "; the last transaction on which both agreed is {tx}"),
@@ -247,27 +247,27 @@ fn last_agreement(f: &mut fmt::Formatter<'_>, agreed: Option<u64>) -> fmt::Resul
     }
 }
 
-/// How the reason of a split begins that the server's signature shows; the peer's name stands behind it.
+/// The begin of the reason of a split view that the server's signature proves, before the peer's name.
 pub(super) const SPLIT_SIGNED: &str =
     "another auditor was shown another history, which the server signed";
-/// The same of one that an answer of the server shows.
+/// The begin of the reason of a split view that the server's response proves, before the peer's name.
 pub(super) const SPLIT_SHOWN: &str =
     "another auditor was shown another history, and the server shows it here too";
 
-/// What shows that the server showed two histories.
+/// The proof that the server showed two histories.
 #[derive(Debug)]
 pub enum SplitBy {
-    /// It signed what the other auditor was shown.
+    /// The server signed the other auditor's state.
     Signature {
         /// The hash that the transaction has here.
         here: Digest,
     },
-    /// It showed the same here too, and that does not continue what is trusted.
+    /// The server also showed that state to this auditor, and it does not extend the trusted state.
     Answer(Box<Reason>),
 }
 
 impl Reason {
-    /// Returns the reason for a verdict by a call that failed. One that was cut short says nothing about the server.
+    /// Returns the reason for a verdict after a failed call. A call that was cut short says nothing about the server.
     pub(super) fn of_failure(failure: ServerError) -> Reason {
         match failure.kind {
             ServerErrorKind::CutShort => Reason::TookTooLong,

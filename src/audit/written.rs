@@ -1,4 +1,4 @@
-//! When something was last written down, so that times and counts alone are written only now and then.
+//! The time of the last write of a file. It decides when a change of only times and counts is written.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
@@ -6,30 +6,30 @@ use std::time::{Duration, Instant};
 /// The time between two writes if only times and counts have changed.
 const MIN_WRITE_INTERVAL: Duration = Duration::from_secs(10);
 
-/// What was last written down, as a hash of the facts that count, and when.
+/// The last write: its time, and a hash of the facts that count.
 #[derive(Debug, Default)]
 pub(super) struct Written(Option<(Instant, u64)>);
 
 impl Written {
-    /// Returns whether the same facts were written down not long ago.
+    /// Returns whether the same facts were stored recently.
     pub fn is_fresh(&self, facts: &Facts, now: Instant) -> bool {
         self.is_as_fresh(facts, now, MIN_WRITE_INTERVAL)
     }
 
-    /// Returns whether the same facts were written down within a time.
+    /// Returns whether the same facts were stored within a time.
     pub fn is_as_fresh(&self, facts: &Facts, now: Instant, rarely: Duration) -> bool {
         self.0.is_some_and(|(when, written)| {
             now.saturating_duration_since(when) < rarely && written == facts.hash()
         })
     }
 
-    /// Records that these facts were written down.
+    /// Records that these facts were stored.
     pub fn note(&mut self, facts: &Facts, now: Instant) {
         self.0 = Some((now, facts.hash()));
     }
 }
 
-/// The facts that count, hashed as they are added. Nothing is decided by the hash but when to write.
+/// A hash of the facts that count. It decides only when to write.
 #[derive(Default)]
 pub(super) struct Facts(DefaultHasher);
 

@@ -7,8 +7,8 @@
 //! immudb-signature BASE64 of the server's public key, BASE64 of its signature
 //! ```
 //!
-//! The fourth line is there if the server signs its states. Transaction and Alh stand where a log has the size and the root of
-//! its tree: the Alh commits to the whole history.
+//! The fourth line exists if the server signs its states. Transaction and Alh replace the size and the root of a log's
+//! tree: the Alh commits to the whole history.
 
 use std::fmt;
 
@@ -18,21 +18,21 @@ use crate::ledger::{
     encode_base64,
 };
 
-/// What the line of the server's signature begins with.
+/// The prefix of the line with the server's signature.
 const SIGNATURE: &str = "immudb-signature ";
 
 /// One state of one database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
-    /// Of which database.
+    /// The server and the database.
     pub origin: Origin,
-    /// The state; never the empty one.
+    /// The state, which is never empty.
     pub state: State,
-    /// The server's signature over it.
+    /// The server's signature of the state.
     pub signature: Option<Signature>,
 }
 
-/// A text that is no checkpoint of a database, and why.
+/// The reason why a text is not a checkpoint of a database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CheckpointError {
     /// The first line names no database of an immudb server.
@@ -41,7 +41,7 @@ pub enum CheckpointError {
     Transaction,
     /// The third line is no hash.
     Hash,
-    /// A line behind them is empty, or the server's signature cannot be read.
+    /// A further line is empty, or the server's signature cannot be read.
     Extension,
 }
 
@@ -59,10 +59,10 @@ impl fmt::Display for CheckpointError {
 }
 
 impl Checkpoint {
-    /// Reads the text of a note. Lines that this version does not know are passed over: they are signed with the rest.
+    /// Reads the text of a note. Ignores lines that this version does not know: they are signed with the rest.
     ///
     /// # Errors
-    /// It is no checkpoint of a database.
+    /// The text is not a checkpoint of a database.
     pub fn read(text: &str) -> Result<Checkpoint, CheckpointError> {
         let mut lines = text.strip_suffix('\n').unwrap_or(text).split('\n');
         let origin = lines.next().and_then(Origin::read);
@@ -91,11 +91,11 @@ impl Checkpoint {
         })
     }
 
-    /// Checks the server's signature by its own key, or by one of `keys` if there are any (protocol.md §5). Returns what the
-    /// signature covers: a signature without the name of the database fits every database of the server.
+    /// Verifies the server's signature by its own key, or by one of `keys` if there are any (protocol.md §5). Returns
+    /// the content of the signature: a signature without the name of the database fits every database of the server.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// The signature is missing or wrong.
     pub fn verify_server(&self, keys: &[PublicKey]) -> Result<StateShape, BadSignature> {
         let claimed = |shape| ClaimedState {
             shape,
@@ -107,7 +107,7 @@ impl Checkpoint {
             [] => claimed(shape).verify_own_signature(&self.origin.database),
             keys => claimed(shape).verify_signature(&self.origin.database, keys),
         };
-        // 0.9.0 signs without the name
+        // immudb 0.9.0 signs without the database's name
         let (with, without) = (StateShape::WithDatabase, StateShape::WithoutDatabase);
         match verify(with) {
             Ok(()) => Ok(with),

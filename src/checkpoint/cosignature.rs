@@ -1,4 +1,4 @@
-//! Signing a checkpoint, and finding out who confirmed one (C2SP tlog-cosignature, Ed25519).
+//! Signing a checkpoint, and finding its signers (C2SP tlog-cosignature, Ed25519).
 
 use std::fmt;
 
@@ -8,11 +8,11 @@ use super::body::Checkpoint;
 use super::key::{SignerKey, VerifierKey};
 use super::note::{NoteSignature, SignedNote};
 
-/// Latest time of a signature, in seconds since 1970, by the specification.
+/// The latest time of a signature that the specification allows, in seconds since 1970.
 const MAX_TIME: u64 = u64::MAX >> 1;
 
-/// Signs a checkpoint. It says: at this time, every state of this database that I had seen was proven to be continued by
-/// this one. `time` is in seconds since 1970.
+/// Signs a checkpoint. The signature states that the checkpoint was proven to extend every state of the database that
+/// the signer had seen by `time`. The time is in seconds since 1970.
 pub fn cosigned(checkpoint: &Checkpoint, key: &SignerKey, time: u64) -> SignedNote {
     let text = checkpoint.to_string();
     let signature = key.sign(&message(time, &text));
@@ -24,19 +24,19 @@ pub fn cosigned(checkpoint: &Checkpoint, key: &SignerKey, time: u64) -> SignedNo
     SignedNote::new(text, vec![signature])
 }
 
-/// A note that a key confirms.
+/// The confirmation of a note by a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Confirmed {
-    /// When, in seconds since 1970, by the clock of who signed.
+    /// The time in seconds since 1970, by the signer's clock.
     pub time: u64,
 }
 
-/// Why a key does not confirm a note.
+/// The reason why a key does not confirm a note.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CosignatureError {
-    /// It did not sign it.
+    /// The key did not sign the note.
     Absent,
-    /// A signature bears its name and id, and is not its own: the whole note is to be refused.
+    /// A signature has the name and id of the key, but is wrong. The whole note must be refused.
     Wrong,
 }
 
@@ -53,11 +53,11 @@ impl fmt::Display for CosignatureError {
     }
 }
 
-/// Returns when a key confirmed a note. Of several signatures of one key the first counts, and the others are passed over, as
-/// in Go's `golang.org/x/mod/sumdb/note`.
+/// Returns the time at which a key confirmed a note. If a key has several signatures, only the first counts, as in
+/// Go's `golang.org/x/mod/sumdb/note`.
 ///
 /// # Errors
-/// It did not, or the signature in its name is wrong.
+/// The key did not sign the note, or the signature with its name is wrong.
 pub fn confirmed(note: &SignedNote, key: &VerifierKey) -> Result<Confirmed, CosignatureError> {
     let of_key =
         |signature: &&NoteSignature| (&signature.name, signature.id) == (&key.name, key.id);

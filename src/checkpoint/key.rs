@@ -1,4 +1,4 @@
-//! Keys of witnesses: their names, and the texts that keys are written as (C2SP signed-note, *Verifier keys*).
+//! Keys of witnesses: their names and their text form (C2SP signed-note, *Verifier keys*).
 
 use std::fmt;
 use std::hint::black_box;
@@ -12,9 +12,9 @@ use crate::ledger::{decode_base64, encode_base64};
 const COSIGNATURE: u8 = 4;
 /// The signature type of a plain Ed25519 signature, which has no time.
 const PLAIN: u8 = 1;
-/// Bytes of an Ed25519 seed and of a public key (RFC 8032 §5.1.5).
+/// The length of an Ed25519 seed and of a public key in bytes (RFC 8032 §5.1.5).
 const LENGTH: usize = 32;
-/// What the text of a private key begins with.
+/// The prefix of a private key's text.
 pub const PRIVATE: &str = "PRIVATE+KEY+";
 
 /// The name of a key: not empty, without spaces and without `+`.
@@ -22,7 +22,7 @@ pub const PRIVATE: &str = "PRIVATE+KEY+";
 pub struct KeyName(String);
 
 impl KeyName {
-    /// Takes over a name; `None` if it is none.
+    /// Creates a name; `None` if the text cannot be one.
     pub fn new(name: &str) -> Option<KeyName> {
         let is_wrong = |c: char| c.is_whitespace() || c == '+';
         let is_right = !name.is_empty() && !name.contains(is_wrong);
@@ -41,20 +41,20 @@ impl fmt::Display for KeyName {
     }
 }
 
-/// A text that is no key, and why. Nothing of the text is part of it.
+/// The reason why a text is not a key. It has no part of the text, which may be a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyError {
-    /// It is not of the form `NAME+HASH+KEY`.
+    /// The text is not of the form `NAME+HASH+KEY`.
     Form,
-    /// It is a private key where a public one is wanted.
+    /// The text is a private key instead of a public one.
     Private,
-    /// It is a public key where a private one is wanted.
+    /// The text is a public key instead of a private one.
     Public,
-    /// It is a key for signatures without a time.
+    /// The key is for signatures without a time.
     Plain,
-    /// It is a key of another algorithm.
+    /// The key is of another algorithm.
     Algorithm,
-    /// The hash in it is that of another key or name: a mistake in copying.
+    /// The hash belongs to another key or name, probably because of a mistake in copying.
     Hash,
 }
 
@@ -75,12 +75,12 @@ impl fmt::Display for KeyError {
     }
 }
 
-/// A public key of a witness, by which its signatures are known.
+/// A public key of a witness, which verifies its signatures.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct VerifierKey {
     /// The name.
     pub name: KeyName,
-    /// The id, which stands in each signature.
+    /// The id, which is in each signature.
     pub id: u32,
     /// The point (RFC 8032 §5.1.2).
     pub point: [u8; LENGTH],
@@ -95,7 +95,7 @@ impl VerifierKey {
     /// Reads `NAME+HASH+KEY`.
     ///
     /// # Errors
-    /// It is no such key.
+    /// The text is not a public key.
     pub fn read(text: &str) -> Result<VerifierKey, KeyError> {
         if text.starts_with(PRIVATE) {
             return Err(KeyError::Private);
@@ -119,7 +119,7 @@ pub struct SignerKey {
 }
 
 impl SignerKey {
-    /// Makes a key of 32 random bytes.
+    /// Creates a key from 32 random bytes.
     pub fn of_seed(name: KeyName, seed: &[u8; LENGTH]) -> Option<SignerKey> {
         let pair = Ed25519KeyPair::from_seed_unchecked(seed).ok()?;
         let point = pair.public_key().as_ref().try_into().ok()?;
@@ -130,7 +130,7 @@ impl SignerKey {
     /// Reads `PRIVATE+KEY+NAME+HASH+KEY`.
     ///
     /// # Errors
-    /// It is no such key.
+    /// The text is not a private key.
     pub fn read(text: &str) -> Result<SignerKey, KeyError> {
         let Some(rest) = text.strip_prefix(PRIVATE) else {
             let is_public = VerifierKey::read(text).is_ok();
@@ -147,12 +147,12 @@ impl SignerKey {
         (key.public.id == hash).then_some(key).ok_or(KeyError::Hash)
     }
 
-    /// Returns the text of the key with this seed, for the one file that holds it.
+    /// Returns the text of the key with this seed, for the one file that contains it.
     pub fn expose(&self, seed: &[u8; LENGTH]) -> String {
         format!("{PRIVATE}{}", text(&self.public.name, self.public.id, seed))
     }
 
-    /// Returns the other half.
+    /// Returns the public key.
     pub fn public(&self) -> &VerifierKey {
         &self.public
     }
@@ -163,7 +163,7 @@ impl SignerKey {
     }
 }
 
-/// By the other half, which is of one private key alone.
+/// Compares the public keys, each of which belongs to only one private key.
 impl PartialEq for SignerKey {
     fn eq(&self, other: &SignerKey) -> bool {
         self.public == other.public
@@ -181,7 +181,7 @@ impl fmt::Debug for SignerKey {
 /// Overwrites a seed that is not needed any more.
 pub fn overwrite(seed: &mut [u8]) {
     seed.fill(0);
-    black_box(seed); // or the compiler may leave the writing out
+    black_box(seed); // otherwise the compiler may remove the write
 }
 
 /// Returns the beginning of the hash over name, signature type and public key (C2SP signed-note, *Signatures*).
@@ -200,7 +200,7 @@ fn text(name: &KeyName, id: u32, key: &[u8; LENGTH]) -> String {
     format!("{name}+{id:08x}+{}", encode_base64(&key))
 }
 
-/// Takes `NAME+HASH+KEY` apart.
+/// Splits `NAME+HASH+KEY`.
 fn parts(text: &str) -> Result<(KeyName, u32, [u8; LENGTH]), KeyError> {
     let mut parts = text.splitn(3, '+');
     let mut next = || parts.next().ok_or(KeyError::Form);
@@ -215,7 +215,7 @@ fn parts(text: &str) -> Result<(KeyName, u32, [u8; LENGTH]), KeyError> {
         Some(_) => Err(KeyError::Algorithm),
         None => Err(KeyError::Form),
     };
-    overwrite(&mut bytes); // it may be a seed
+    overwrite(&mut bytes); // the bytes may be a seed
     Ok((name, hash.ok_or(KeyError::Form)?, key?))
 }
 

@@ -1,11 +1,11 @@
-//! Several notes in one text, as `/checkpoints` serves them: one behind the other, an empty line between two.
+//! Several notes in one text, separated by empty lines, as `/checkpoints` serves them.
 
 use super::note::{NoteError, SignedNote, is_signature};
 
-/// Notes of one text that are read, at most: 10,000 databases of a server in the words of several auditors.
+/// The limit of notes in one text: 10,000 databases of a server, each with the notes of six auditors.
 pub const MAX_NOTES: usize = 60_000;
 
-/// Prints notes one behind the other.
+/// Prints notes one after the other.
 pub fn print_list<'a>(notes: impl IntoIterator<Item = &'a str>) -> String {
     let mut text = String::new();
     for note in notes {
@@ -17,8 +17,8 @@ pub fn print_list<'a>(notes: impl IntoIterator<Item = &'a str>) -> String {
     text
 }
 
-/// Reads notes; a single one is a list too. Each may be wrong by itself. A note ends with its last signature, so files may be
-/// put one behind the other with or without an empty line. Whoever reads the bytes bounds them.
+/// Reads one or more notes, each of which may be wrong by itself. A note ends with its last signature, so files may
+/// be joined with or without an empty line. The caller limits the bytes.
 pub fn read_list(bytes: &[u8]) -> Vec<Result<SignedNote, NoteError>> {
     let mut notes = Vec::new();
     let mut note = Vec::new();

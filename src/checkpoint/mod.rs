@@ -1,9 +1,11 @@
-//! Checkpoints: what an auditor signs of a database, for other auditors and for clients of the ledger.
+//! Checkpoints: an auditor's signed states of databases, for other auditors and for clients of the ledger.
 //!
-//! A checkpoint is one state of one database (C2SP tlog-checkpoint) in a signed note (C2SP signed-note), signed as a witness
-//! signs: with the time (C2SP tlog-cosignature, Ed25519). Pure and total as the ledger is: no I/O, no clock, and no input
-//! makes it panic or allocate beyond a bound. `body` is the text, `note` the text with signatures, `key` who signs and who
-//! is trusted, `cosignature` signs and verifies, `list` is several notes in one text.
+//! A checkpoint is one state of one database (C2SP tlog-checkpoint) in a signed note (C2SP signed-note). The auditor
+//! signs like a witness: with the time (C2SP tlog-cosignature, Ed25519). Like `ledger`, the module has no I/O and no
+//! clock, and no input makes it panic or allocate beyond a limit.
+//!
+//! Reading order: `body` (the text) and `origin` (its first line), `note` (a text with signatures), `key` (the signers'
+//! keys), `cosignature` (signing and verifying), `list` (several notes in one text).
 
 #![forbid(unsafe_code)]
 #![deny(

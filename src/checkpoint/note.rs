@@ -1,4 +1,4 @@
-//! A signed note: a text and who signed it (C2SP signed-note).
+//! A signed note: a text with signatures (C2SP signed-note).
 
 use std::fmt;
 
@@ -9,25 +9,25 @@ use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
 use super::key::KeyName;
 use crate::ledger::encode_base64;
 
-/// Longest note that is read, in bytes: a checkpoint has some 300, and a hundred signatures 20,000.
+/// The longest note that is read, in bytes: a checkpoint has about 300, and a hundred signatures have 20,000.
 pub const MAX_BYTES: usize = 64 << 10;
-/// Signatures of one note that are read, at most. The specification asks for 16 at least.
+/// The limit of signatures in one note. The specification requires at least 16.
 const MAX_SIGNATURES: usize = 100;
-/// What a signature line begins with: an em dash and a space.
+/// The prefix of a signature line: an em dash and a space.
 const DASH: &str = "\u{2014} ";
-/// Base64 as Go's libraries read it: bits left over are passed over. A signature is checked by its bytes.
+/// Base64 as Go's libraries read it, which ignore the remaining bits. A signature is verified by its bytes.
 const AS_GO: GeneralPurpose = GeneralPurpose::new(
     &STANDARD,
     GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
 );
-/// Bytes of a key's id.
+/// The length of a key's id in bytes.
 const ID: usize = 4;
 
 /// A text with its signatures.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignedNote {
     text: String,
-    /// The signatures, in order; each may be of anybody.
+    /// The signatures, in order; the signers may be unknown.
     pub signatures: Vec<NoteSignature>,
 }
 
@@ -38,28 +38,28 @@ pub struct NoteSignature {
     pub name: KeyName,
     /// The id of the key: the beginning of a hash over its name and the public key.
     pub id: u32,
-    /// What the key made of the text.
+    /// The key's signature of the text.
     pub bytes: Vec<u8>,
 }
 
-/// A text that is no signed note, and why.
+/// The reason why a text is not a signed note.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoteError {
-    /// It is longer than [`MAX_BYTES`].
+    /// The text is longer than [`MAX_BYTES`].
     TooLong,
-    /// It is not UTF-8.
+    /// The text is not UTF-8.
     NotUtf8,
-    /// It has a control character that is no newline.
+    /// The text has a control character other than a newline.
     ControlCharacter,
     /// The text, or the last line, does not end in a newline.
     NoNewline,
     /// There is no empty line between text and signatures.
     NoEmptyLine,
-    /// A line behind the empty one is no signature.
+    /// A line after the empty one is not a signature.
     NoSignatureLine,
     /// There are more than a hundred signatures.
     TooManySignatures,
-    /// There are more notes than are read of one text.
+    /// There are more notes in one text than are read.
     TooMany,
 }
 
@@ -83,7 +83,7 @@ impl fmt::Display for NoteError {
 }
 
 impl SignedNote {
-    /// Makes a note of a text that ends in a newline.
+    /// Creates a note from a text that ends with a newline.
     pub(super) fn new(text: String, signatures: Vec<NoteSignature>) -> SignedNote {
         SignedNote { text, signatures }
     }
@@ -91,7 +91,7 @@ impl SignedNote {
     /// Reads a note.
     ///
     /// # Errors
-    /// It is none.
+    /// The text is not a signed note.
     pub fn read(bytes: &[u8]) -> Result<SignedNote, NoteError> {
         if bytes.len() > MAX_BYTES {
             return Err(NoteError::TooLong);
@@ -100,7 +100,7 @@ impl SignedNote {
         if whole.chars().any(|c| c < ' ' && c != '\n') {
             return Err(NoteError::ControlCharacter);
         }
-        // the text may have empty lines: the last one counts
+        // the text may contain empty lines, so the last one separates the signatures
         let (text, signatures) = whole.rsplit_once("\n\n").ok_or(NoteError::NoEmptyLine)?;
         let signatures = signatures.strip_suffix('\n').ok_or(NoteError::NoNewline)?;
         if signatures.lines().count() > MAX_SIGNATURES {
@@ -114,7 +114,7 @@ impl SignedNote {
         })
     }
 
-    /// Returns the text, with the newline that it ends in: what is signed.
+    /// Returns the signed text, with the newline at its end.
     pub fn text(&self) -> &str {
         &self.text
     }

@@ -1,22 +1,22 @@
-//! The first line of a checkpoint: which database of which server it is of.
+//! The first line of a checkpoint: its server and its database.
 
 use std::fmt;
 
-/// What it begins with, so that nobody takes a checkpoint of ours for one of a log with an RFC 9162 tree.
+/// The prefix, which distinguishes these checkpoints from those of a log with an RFC 9162 tree.
 const PREFIX: &str = "immudb/";
 
 /// A database of a server.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Origin {
-    /// The server's label: what auditors that compare have in common.
+    /// The server's label, which must be the same for auditors that compare checkpoints.
     pub server: String,
     /// The database.
     pub database: String,
 }
 
 impl Origin {
-    /// Reads `immudb/SERVER/DATABASE`, each percent-encoded (RFC 3986 §2.1). `None` for anything else, a second way of
-    /// writing the same one too.
+    /// Reads `immudb/SERVER/DATABASE`, each percent-encoded (RFC 3986 §2.1). Returns `None` for anything else, and also
+    /// for another encoding of the same names.
     pub fn read(text: &str) -> Option<Origin> {
         let (server, database) = text.strip_prefix(PREFIX)?.split_once('/')?;
         let origin = Origin {

@@ -1,5 +1,5 @@
-//! The time: of day, for people and files, and monotone, for intervals and deadlines. Everything that needs the time
-//! has a [`Clock`], so that a test can hand in one that it moves itself.
+//! The time of day, for people and files, and the monotonic time, for intervals and deadlines. All code that needs
+//! the time has a [`Clock`], so that a test can use simulated time.
 
 #![forbid(unsafe_code)]
 
@@ -13,14 +13,14 @@ pub use timestamp::Timestamp;
 
 use crate::stop::Stop;
 
-/// The environment variable that names a file, of seconds by which the clock is wrong: read at every
-/// look by builds of the feature `fault-points`, and by no other.
+/// The environment variable that names a file with the seconds by which the clock is wrong. Only builds with the
+/// feature `fault-points` use it. They read the file each time that the time is needed.
 pub const VARIABLE: &str = "IMMUAUDIT_CLOCK_OFF_BY";
 
 /// The system's clocks, or simulated ones. Clones show the same time.
 #[derive(Clone, Debug, Default)]
 pub struct Clock {
-    /// Absent: the system's clocks.
+    /// The simulated time; `None` for the system's clocks.
     simulated: Option<SimulatedTime>,
 }
 
@@ -30,7 +30,7 @@ impl Clock {
         Clock::default()
     }
 
-    /// Returns whether time moves only when somebody waits: a thread of its own would wait for ever.
+    /// Returns whether time moves only when code waits. If so, a separate thread would wait for ever.
     pub fn is_simulated(&self) -> bool {
         self.simulated.is_some()
     }
@@ -43,7 +43,7 @@ impl Clock {
         }
     }
 
-    /// Returns the monotone time, of intervals and deadlines.
+    /// Returns the monotonic time, for intervals and deadlines.
     pub fn instant(&self) -> Instant {
         match &self.simulated {
             None => Instant::now(),
@@ -81,7 +81,7 @@ impl Clock {
     }
 }
 
-/// The time of day by the system's clock.
+/// Returns the time of day by the system's clock.
 pub fn now() -> Timestamp {
     Clock::system().now()
 }

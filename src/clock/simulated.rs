@@ -1,4 +1,4 @@
-//! Time that stands still until somebody waits or moves it on.
+//! Simulated time, which moves only if a test waits or moves it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use super::{Clock, Timestamp};
 
-/// Simulated time: a monotone clock and a wall clock, which can be wrong by itself. Clones share it.
+/// Simulated time: a monotonic clock, and a wall clock that a test can set wrong. Clones share the time.
 #[derive(Clone, Debug)]
 pub struct SimulatedTime(Arc<Time>);
 
 #[derive(Debug)]
 struct Time {
-    /// The monotone clock at the start.
+    /// The monotonic clock at the start.
     base: Instant,
     /// The wall clock at the start.
     start: Timestamp,
@@ -23,7 +23,7 @@ struct Time {
 }
 
 impl SimulatedTime {
-    /// Returns a time that stands at `start`.
+    /// Returns a time that begins at `start`.
     pub fn starting_at(start: Timestamp) -> SimulatedTime {
         SimulatedTime(Arc::new(Time {
             base: Instant::now(),
@@ -33,7 +33,7 @@ impl SimulatedTime {
         }))
     }
 
-    /// Returns a clock that shows this time.
+    /// Returns a clock with this time.
     pub fn clock(&self) -> Clock {
         Clock {
             simulated: Some(self.clone()),
@@ -53,7 +53,7 @@ impl SimulatedTime {
         let _ = (self.0.stepped).fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
     }
 
-    /// Returns the time since the start, by the monotone clock.
+    /// Returns the time since the start, by the monotonic clock.
     pub fn passed(&self) -> Duration {
         Duration::from_nanos(self.0.passed.load(Ordering::Relaxed))
     }

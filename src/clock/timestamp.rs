@@ -1,11 +1,11 @@
-//! Points in time as the files hold them: whole seconds, UTC (RFC 3339).
+//! Timestamps as the files have them: whole seconds, UTC (RFC 3339).
 
 use std::fmt;
 use std::str::FromStr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Seconds since 1970-01-01T00:00:00Z, up to the end of year 9999. A clock outside of that is held
-/// to its nearer end: no decision rests on it.
+/// Seconds since 1970-01-01T00:00:00Z, up to the end of year 9999. A time outside of this range becomes the nearest
+/// time in it, because no decision depends on such a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(u64);
 
@@ -13,17 +13,17 @@ const LAST: u64 = 253_402_300_799;
 const DAY: u64 = 86_400;
 
 impl Timestamp {
-    /// From seconds since 1970.
+    /// Creates a timestamp from seconds since 1970.
     pub fn from_unix(seconds: u64) -> Timestamp {
         Timestamp(seconds.min(LAST))
     }
 
-    /// Seconds since 1970.
+    /// Returns the seconds since 1970.
     pub fn unix(self) -> u64 {
         self.0
     }
 
-    /// Returns the time so many seconds later, or earlier where they are negative.
+    /// Returns the time `seconds` later, or earlier if they are negative.
     pub fn plus(self, seconds: i64) -> Timestamp {
         Timestamp::from_unix(self.0.saturating_add_signed(seconds))
     }
@@ -35,7 +35,7 @@ impl Timestamp {
 
     /// Returns the time as HTTP's header `Date` has it (RFC 9110 §5.6.7): `Sun, 06 Nov 1994 08:49:37 GMT`.
     pub fn http_date(self) -> String {
-        // the first day of 1970 was a Thursday
+        // 1 January 1970 was a Thursday
         let weekday = match self.0 / DAY % 7 {
             0 => "Thu",
             1 => "Fri",
@@ -106,7 +106,7 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// Text that is no time in the form that [`Timestamp`] writes.
+/// A text is not a time in the form that [`Timestamp`] writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TimestampError;
 
@@ -141,7 +141,7 @@ impl FromStr for Timestamp {
             + (1..month).map(|m| days_of_month(year, m)).sum::<u64>()
             + (day - 1);
         let time = Timestamp(days * DAY + hour * 3600 + minute * 60 + second);
-        // one time has one text: signs, the 31st of June and second 60 do not come back as they were
+        // signs, 31 June and second 60 are refused, because they are formatted differently
         if time.to_string() == text {
             Ok(time)
         } else {

@@ -1,5 +1,5 @@
-//! `acknowledge`: an operator declares facts about a database as explained, so that they raise no further
-//! warning. Works while the auditor runs.
+//! `acknowledge`: marks facts about a database as explained, so that they raise no further warning. Works while the
+//! auditor runs.
 
 use super::operator;
 use super::setup::{self, CommandError};

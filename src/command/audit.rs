@@ -1,4 +1,4 @@
-//! `audit-mode`: one cycle after the other, or one alone.
+//! `audit-mode`: one cycle after the other, or a single one.
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
@@ -71,8 +71,8 @@ pub fn run(
     Ok(exit)
 }
 
-/// One cycle; every database is told on stdout, and once: the log has no more of it than
-/// warnings, but beside JSON, which is for programs.
+/// Runs one cycle and prints every database once, on stdout. The log has only warnings, except with JSON output,
+/// which is for programs.
 pub(super) fn once(auditor: &mut Auditor, settings: &Settings, monitoring: &Monitoring) -> Cycle {
     let name = &settings.server.name;
     let cycle = auditor.cycle_and(
@@ -82,7 +82,7 @@ pub(super) fn once(auditor: &mut Auditor, settings: &Settings, monitoring: &Moni
     after(auditor, settings, monitoring, &cycle);
     tell_rest(settings, &cycle);
     if settings.report.verbosity == Verbosity::Quiet {
-        // what no database's line tells, and the log is off
+        // the log is off, and these errors belong to no database's line
         for trouble in cycle.errors() {
             print_error(&format!("{name}: {trouble}"));
         }
@@ -91,7 +91,7 @@ pub(super) fn once(auditor: &mut Auditor, settings: &Settings, monitoring: &Moni
     cycle
 }
 
-/// What is said of databases of which nothing is trusted, if not each of them has a line.
+/// Prints a line about the untrusted databases that have no line of their own.
 fn tell_rest(settings: &Settings, cycle: &Cycle) {
     let rest = cycle.untrusted.unreported();
     if rest == 0 {
@@ -113,7 +113,7 @@ fn tell_rest(settings: &Settings, cycle: &Cycle) {
                 cycle.untrusted
             ));
         }
-        // a trouble has its object already
+        // an error has its own JSON object already
         Format::Json if !is_trouble && !quiet => print(&untrusted_json(name, &cycle.untrusted)),
         Format::Text | Format::Json => {}
     }
@@ -130,8 +130,8 @@ fn report(settings: &Settings, monitoring: &Monitoring, outcome: &Outcome) {
     tell(settings, outcome);
 }
 
-/// Goes on with paced sweeps that are behind their pace after the one cycle of `--once`, so that a job under cron
-/// sweeps too. Returns the exit code that the findings cost.
+/// Continues paced sweeps that are behind their pace after the one cycle of `--once`, so that a job under cron also
+/// sweeps. Returns the exit code of the findings.
 fn sweep_once(
     auditor: &mut Auditor,
     settings: &Settings,
@@ -153,12 +153,12 @@ fn sweep_once(
             SweepStatus::Completed(swept) => {
                 log_swept(name, &slice.database, &swept);
                 ended.insert(slice.database);
-                // a short time begins the next sweep already
+                // end here, because with a short period the next sweep is due already
                 if auditor.readable().iter().all(|name| ended.contains(name)) {
                     break;
                 }
             }
-            // the next run goes on with it, and the others are not kept waiting
+            // the next run continues this sweep; the other databases do not wait
             SweepStatus::ServerUnavailable(failure) => log_waiting(name, failure),
             SweepStatus::NotDue | SweepStatus::Stopped => break,
         }
@@ -173,7 +173,7 @@ fn log_waiting(server: &str, failure: ServerError) {
         .log();
 }
 
-/// A database's line on stdout; under `--quiet` only where something is not well, with the warnings that the log
+/// Prints a database's line. With `--quiet`, prints it only if there is a problem, with the warnings that the log
 /// would have.
 pub(super) fn tell(settings: &Settings, outcome: &Outcome) {
     let quiet = settings.report.verbosity == Verbosity::Quiet;
@@ -187,10 +187,10 @@ pub(super) fn tell(settings: &Settings, outcome: &Outcome) {
     }
 }
 
-/// What the loop goes by.
+/// The loop of the service, with its inputs.
 struct Loop<'a> {
     settings: Settings,
-    /// What the settings are read from again.
+    /// The process from which the settings are read again.
     process: &'a Process,
     monitoring: &'a Monitoring,
     stop: &'a Stop,
@@ -199,8 +199,8 @@ struct Loop<'a> {
 }
 
 impl Loop<'_> {
-    /// A cycle every interval; one that overruns is followed by the next at once, without piling
-    /// up.
+    /// Runs a cycle in every interval. A cycle that takes longer is followed immediately by the next, and no cycles
+    /// accumulate.
     fn until_stopped(&mut self, auditor: &mut Auditor) -> Exit {
         let name = &self.settings.server.name.clone();
         Event::new(Level::Info, "auditing")
@@ -209,7 +209,7 @@ impl Loop<'_> {
             .log();
         self.notifier.ready(self.settings.server.call_timeout);
         let mut said = Said::default();
-        let mut level = Level::Info; // once; a line a cycle is for who looks for it
+        let mut level = Level::Info; // only the first line of a process is logged at this level
         let mut said_slow = false;
         while !self.stop.requested() {
             if self.stop.take_reload() {
@@ -225,7 +225,7 @@ impl Loop<'_> {
             after(auditor, settings, self.monitoring, &cycle);
             self.notifier.status(|| self.monitoring.status_line());
             if cycle.duration > interval && !said_slow && !cycle.stopped {
-                said_slow = true; // from now on the metrics count them
+                said_slow = true; // the metrics count later slow cycles
                 log_slow_cycle(name, &cycle);
             }
             self.tell_untrusted(&cycle, &mut said);
@@ -240,16 +240,16 @@ impl Loop<'_> {
         Exit::Good
     }
 
-    /// Reads the settings again; a cycle follows at once.
+    /// Reads the settings again; a cycle follows immediately.
     fn reload(&mut self, auditor: &mut Auditor) {
         let (process, monitoring, stop) = (self.process, self.monitoring, self.stop);
         if let Some(settings) = reload(process, &self.settings, auditor, monitoring, stop) {
             self.settings = settings;
-            self.notifier.ready(self.settings.server.call_timeout); // calls may take longer than the watchdog allows
+            self.notifier.ready(self.settings.server.call_timeout); // the watchdog must allow for the new call timeout
         }
     }
 
-    /// A line of all databases of which nothing is trusted, if there is more to say of them than in the last line.
+    /// Logs a line about all untrusted databases if there is more to report than in the last line.
     fn tell_untrusted(&self, cycle: &Cycle, said: &mut Said) {
         let untrusted = Untrusted::of(cycle);
         let is_over = untrusted.unproven == 0 && said.unproven > 0;
@@ -268,7 +268,7 @@ impl Loop<'_> {
         }
     }
 
-    /// What is left of the interval: a sweep that is behind its pace, else nothing.
+    /// Uses the rest of the interval for a sweep that is behind its pace, if there is one.
     fn sweep_until(&self, auditor: &mut Auditor, next: Instant) {
         let name = &self.settings.server.name;
         while !self.is_called_for() && self.clock.instant() < next {
@@ -300,12 +300,13 @@ impl Loop<'_> {
         }
     }
 
-    /// Is the pause between two cycles to end, because the program is to end or to read its settings again?
+    /// Returns whether the pause between two cycles must end, because the program is to end or to read its settings
+    /// again.
     fn is_called_for(&self) -> bool {
         self.stop.requested() || self.stop.reload_requested()
     }
 
-    /// Sleeps until then; a watchdog is told that this is no hang.
+    /// Sleeps until `until`, and reports to the watchdog that the program does not hang.
     fn rest(&self, until: Instant) {
         while !self.is_called_for() && self.clock.instant() < until {
             self.notifier.progress();
@@ -316,7 +317,7 @@ impl Loop<'_> {
     }
 }
 
-/// Goes on with the mirrors; what is in the way of one is told once, and changes no verdict.
+/// Continues the mirrors. An obstacle is reported once and changes no verdict.
 pub(super) fn mirror(auditor: &mut Auditor, settings: &Settings, until: Instant) {
     for (database, why) in auditor.mirror(until) {
         Event::new(Level::Warn, "the mirror is not complete")
@@ -330,14 +331,14 @@ pub(super) fn mirror(auditor: &mut Auditor, settings: &Settings, until: Instant)
 /// The time limit of paced sweeps after the one cycle of `--once`.
 const MAX_SWEEP_TIME_ONCE: Duration = Duration::from_secs(30);
 
-/// How long mirrors may take after the one cycle of `--once`, and in one go between two.
+/// The longest time that mirrors may take after the one cycle of `--once`, and in one slice between two cycles.
 const MAX_MIRROR_TIME: Duration = Duration::from_secs(30);
 const MIRROR_SLICE: Duration = Duration::from_millis(400);
 
 /// The time between two slices of a scheduled sweep.
 const SWEEP_POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// What was read of the values of each database, of how many, and what that is worth.
+/// Logs how many transactions of each database were read, and the probability of detection.
 fn tell_values(auditor: &Auditor, settings: &Settings, cycle: &Cycle, level: Level) {
     for outcome in &cycle.outcomes {
         let values = auditor.values_read(&outcome.database);
@@ -357,7 +358,7 @@ fn tell_values(auditor: &Auditor, settings: &Settings, cycle: &Cycle, level: Lev
     }
 }
 
-/// What is said of the cycle as a whole.
+/// Reports the cycle as a whole.
 fn after(auditor: &mut Auditor, settings: &Settings, monitoring: &Monitoring, cycle: &Cycle) {
     let name = &settings.server.name;
     log_cycle(name, cycle);

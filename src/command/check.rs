@@ -1,4 +1,4 @@
-//! `config --check`: what a start would refuse, and what it would warn of.
+//! `config --check`: reports the errors and warnings of the settings without starting an audit.
 
 use log::Level;
 
@@ -9,7 +9,7 @@ use crate::report::print;
 use crate::stop::Stop;
 use crate::trust::Store;
 
-/// Prints the warnings, once nothing is found that would keep an audit from starting.
+/// Prints the warnings, if no error would prevent an audit from starting.
 pub fn run(settings: &Settings, warnings: &[SettingsWarning]) -> Result<Exit, CommandError> {
     setup::server(settings, Stop::new())?;
     let location = setup::location(settings);

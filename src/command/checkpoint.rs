@@ -1,4 +1,4 @@
-//! `checkpoint`: signed states, one's own and those of others. None of it asks a server.
+//! `checkpoint`: signed states of this auditor and of others. No subcommand asks a server.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -17,7 +17,7 @@ use crate::report::{JsonObject, ago, checkpoint, print, print_error};
 use crate::text::{Escaped, number};
 use crate::trust::{Store, last_proven};
 
-/// Longest file that is read, in bytes: 10,000 databases with a handful of signatures.
+/// The longest file that is read, in bytes: 10,000 databases with a few signatures each.
 const MAX_FILE: u64 = 16 << 20;
 
 /// Exports, shows or verifies checkpoints.
@@ -33,7 +33,8 @@ pub fn run(settings: &Settings, task: &CheckpointTask) -> Result<Exit, CommandEr
     }
 }
 
-/// Writes what `/checkpoints` serves, from the files: the trusted states, with the time at which each was proven last.
+/// Writes the notes of `/checkpoints` from the files: the trusted states, with the time at which each was last
+/// proven.
 fn export(settings: &Settings) -> Result<Exit, CommandError> {
     let Some(key) = &settings.monitoring.signer else {
         return Err(CommandError::NoSigningKey);
@@ -62,7 +63,7 @@ fn export(settings: &Settings) -> Result<Exit, CommandError> {
         };
         let names = (settings.server.name.as_str(), database.as_str());
         let signature = trusted.signature.as_ref();
-        // a clock that was ahead and was put right
+        // the clock was ahead and was corrected
         let at = at.min(now);
         notes.push(checkpoint(names, trusted.state, signature, key, at));
     }
@@ -81,7 +82,7 @@ struct Read {
     checkpoint: Checkpoint,
 }
 
-/// Returns the checkpoints of a file, and how many of its notes are none; each of those is named.
+/// Returns the checkpoints of a file, and the number of its invalid notes; each of those is reported.
 fn read(file: &Path) -> Result<(Vec<Read>, usize), CommandError> {
     let bytes =
         content(file).map_err(|why| CommandError::Key(format!("{}: {why}", file.display())))?;
@@ -124,7 +125,7 @@ fn content(file: &Path) -> Result<Vec<u8>, String> {
 /// Reads a file of checkpoints, once it is open.
 ///
 /// # Errors
-/// Why it cannot be read, or that it is too long.
+/// The file cannot be read, or is too long.
 pub(super) fn whole(opened: io::Result<impl io::Read>) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     let read = opened.and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes));
@@ -135,7 +136,7 @@ pub(super) fn whole(opened: io::Result<impl io::Read>) -> Result<Vec<u8>, String
     }
 }
 
-/// Tells what stands in a file. Who signed is what the file says: `verify` checks it.
+/// Prints the contents of a file. Names the signers as the file has them; `verify` checks them.
 fn show(settings: &Settings, file: &Path) -> Result<Exit, CommandError> {
     let (checkpoints, wrong) = read(file)?;
     for read in &checkpoints {
@@ -192,12 +193,12 @@ fn object(checkpoint: &Checkpoint) -> JsonObject {
         .text("hash", Some(&checkpoint.state.hash.to_string()))
 }
 
-/// What the keys say of one checkpoint.
+/// The results of verifying one checkpoint with the keys.
 #[derive(Default)]
 struct Words {
-    /// Who confirms it, and when.
+    /// The names of the keys that confirm it, with the times.
     confirmed: Vec<(String, Timestamp)>,
-    /// Whose signature is wrong.
+    /// The names of the keys whose signatures are wrong.
     wrong: Vec<String>,
 }
 
@@ -207,7 +208,7 @@ impl Words {
         for key in keys {
             let name = key.name.to_string();
             match confirmed(note, key) {
-                // a key that was renewed is the same auditor's word
+                // an auditor counts once, even if its key was renewed
                 Ok(of) if words.confirmed.iter().all(|(known, _)| *known != name) => {
                     words.confirmed.push((name, Timestamp::from_unix(of.time)));
                 }
@@ -219,8 +220,8 @@ impl Words {
     }
 }
 
-/// Checks who confirmed the checkpoints of a file. Two of one transaction with different hashes are proof against the
-/// server if it signed both, by a key that is configured.
+/// Verifies the signatures on the checkpoints of a file. Two checkpoints of one transaction with different hashes are
+/// proof against the server if it signed both, by a configured key.
 fn verify(
     settings: &Settings,
     file: &Path,
@@ -253,8 +254,8 @@ fn verify(
     Ok(exit.max(shown.judge()))
 }
 
-/// The hashes that were shown of each transaction, and whether the server signed them by a key that is configured: its
-/// signature is proof, whoever passes it on.
+/// The hashes of each transaction in the checkpoints, and whether the server signed them by a configured key. The
+/// server's signature is a proof, whatever the source of the checkpoint.
 #[derive(Default)]
 struct Hashes(BTreeMap<(Origin, u64), BTreeMap<String, bool>>);
 
@@ -265,7 +266,7 @@ impl Hashes {
         *hashes.entry(checkpoint.state.hash.to_string()).or_default() |= is_proof;
     }
 
-    /// Names each transaction with several hashes.
+    /// Prints each transaction with several hashes, and returns the exit code.
     fn judge(&self) -> Exit {
         let mut exit = Exit::Good;
         for ((origin, tx), hashes) in self.0.iter().filter(|(_, hashes)| hashes.len() > 1) {

@@ -1,4 +1,4 @@
-//! `compare`: two auditors hold what they trust against each other.
+//! `compare`: compares the trusted states of two auditors.
 
 use std::path::Path;
 use std::time::Duration;
@@ -18,7 +18,7 @@ const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
 /// The length limit of these states in bytes: 10,000 databases with signatures.
 const MAX_FETCHED_BYTES: u64 = 8 << 20;
 
-/// Holds another auditor's export, or what it shows, against one's own; works while the auditor runs.
+/// Compares another auditor's export or `/states` with the local trusted states. Works while the auditor runs.
 pub fn run(settings: &Settings, another: &CompareSource) -> Result<Exit, CommandError> {
     let stop = Stop::on_signals(); // before gRPC starts its threads
     let theirs = match another {
@@ -77,7 +77,7 @@ fn exported(path: &Path) -> Result<Theirs, CommandError> {
     })
 }
 
-/// What a running auditor shows at its monitoring port, where `/states` may be left off the URL.
+/// Fetches the states that a running auditor shows at its monitoring port. The URL may omit `/states`.
 fn shown(settings: &Settings, url: &Url, roots: &Roots) -> Result<Theirs, String> {
     let whole = url.expose();
     let url = match whole.split_once("://") {
@@ -143,7 +143,7 @@ fn line(comparison: &Comparison) -> String {
     }
 }
 
-/// From which transactions on two histories differ.
+/// Describes from which transaction on two histories differ.
 fn parted(parting: &Parting) -> String {
     let unknown = match parting.unknown {
         0 => String::new(),

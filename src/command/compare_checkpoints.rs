@@ -1,4 +1,5 @@
-//! `compare FILE --peer-key KEY`: another auditor's checkpoints that came in a file, for a machine without network too.
+//! `compare FILE --peer-key KEY`: compares another auditor's checkpoints from a file, which needs no network between
+//! the auditors.
 
 use std::fs::File;
 use std::path::Path;
@@ -14,7 +15,7 @@ use crate::stop::Stop;
 use crate::text::Escaped;
 use crate::trust::Store;
 
-/// Holds the checkpoints of a file against one's own; works while the auditor runs.
+/// Compares the checkpoints of a file with the local trusted states. Works while the auditor runs.
 pub fn run(
     settings: &Settings,
     file: &Path,

@@ -1,4 +1,4 @@
-//! `drill`: an honest ledger passes, a lying one is caught.
+//! `drill`: runs every known lie against an auditor, and checks that each is detected and no honest server is accused.
 
 use std::io;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::drill::{Growth, Lie, PeerLie, Served, Split, serve};
 use crate::report::print;
 use crate::stop::Stop;
 
-/// Lists the lies, tells them all to an auditor, or serves for people to try things on.
+/// Lists the lies, runs all of them against an auditor, or serves the embedded ledger for manual tests.
 pub fn run(drill: Drill) -> Result<Exit, CommandError> {
     let stop = Stop::on_signals(); // before gRPC starts its threads
     match drill {
@@ -53,16 +53,16 @@ pub fn run(drill: Drill) -> Result<Exit, CommandError> {
     }
 }
 
-/// A lie, and who is lied to.
+/// A lie, and the auditors that it is run against.
 #[derive(Clone, Copy)]
 enum Exercise {
-    /// One auditor, by the server.
+    /// The server lies to one auditor.
     Lie(Lie),
-    /// One of two auditors that compare, by the server.
+    /// The server lies to one of two auditors that compare checkpoints.
     Split(Split),
-    /// The same, and the server is honest again before they compare.
+    /// Like `Split`, but the server is honest again before the auditors compare.
     Healed,
-    /// An auditor, by its peer.
+    /// A peer lies to an auditor.
     Peer(PeerLie),
 }
 
@@ -121,7 +121,7 @@ fn named(name: &str) -> Result<Exercise, CommandError> {
     })
 }
 
-/// The lie that a server is to tell for people to try things on.
+/// Returns the lie that a server runs for manual tests.
 fn served(name: &str) -> Result<Lie, CommandError> {
     match named(name)? {
         Exercise::Lie(lie) => Ok(lie),
@@ -134,7 +134,7 @@ fn served(name: &str) -> Result<Lie, CommandError> {
     }
 }
 
-/// Prints a row a lie; good only if each was caught, and nothing honest accused.
+/// Prints a row for each lie. The exit code is good only if each was detected and no honest server was accused.
 fn table(lies: &[Exercise], stop: &Stop) -> Result<Exit, CommandError> {
     let begin = Clock::system().instant();
     let (mut told, mut missed) = (0, 0);

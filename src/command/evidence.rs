@@ -1,4 +1,4 @@
-//! `evidence`: what was found, for people, and checked again without the server.
+//! `evidence`: prints findings, and verifies them again without the server.
 
 use std::path::Path;
 
@@ -17,7 +17,7 @@ pub fn run(settings: &Settings, task: &EvidenceTask) -> Result<Exit, CommandErro
         EvidenceTask::Show(file) => {
             show(settings, &read_evidence(file)?);
             if let Some(located) = LocatedRecord::beside(file)? {
-                // from whoever sent the file: none of it reaches a terminal as anything but text
+                // the file may come from anyone, so only printable ASCII is sent to the terminal
                 let report = located.report.lines().map(|line| {
                     let plain = |c: char| matches!(c, ' '..='~');
                     line.replace(|c| !plain(c), "?")
@@ -35,7 +35,7 @@ pub fn run(settings: &Settings, task: &EvidenceTask) -> Result<Exit, CommandErro
     }
 }
 
-/// Prints a line for each finding; the exit code tells whether an alarm is open.
+/// Prints a line for each finding. The exit code shows whether an alarm is open.
 fn list(settings: &Settings) -> Result<Exit, CommandError> {
     let store = Store::open_beside(&setup::location(settings))?;
     let mut exit = Exit::Good;
@@ -50,7 +50,7 @@ fn list(settings: &Settings) -> Result<Exit, CommandError> {
     Ok(exit)
 }
 
-/// First what it proves, then what was promised and what was shown.
+/// Prints the proven claim, and after it the finding and the server's responses.
 fn show(settings: &Settings, evidence: &Evidence) {
     let finding = &evidence.finding;
     let proves = match recheck(evidence, settings.audit.signatures.keys()) {
@@ -125,7 +125,7 @@ fn show(settings: &Settings, evidence: &Evidence) {
     print(&lines.join("\n"));
 }
 
-/// Checks a file again, offline: 2 where it shows tampering, 1 where it does not.
+/// Verifies a file offline: exit code 2 if it proves tampering, 1 if it does not.
 fn verify(settings: &Settings, file: &Path) -> Result<Exit, CommandError> {
     let evidence = read_evidence(file)?;
     let kind = evidence.finding.kind;

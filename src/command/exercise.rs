@@ -1,4 +1,4 @@
-//! One exercise of the drill: an embedded ledger, an auditor of its own, and what it says.
+//! One exercise of the drill: an embedded ledger with its own auditor, and the auditor's verdict.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,26 +13,26 @@ use crate::server::{Endpoint, Login, Server};
 use crate::stop::Stop;
 use crate::trust::{Location, Store};
 
-/// What the auditor said, and how long it took.
+/// The auditor's verdict, and its duration.
 pub struct Said {
     /// Verdict and reason.
     pub verdict: String,
-    /// Is it what was due?
+    /// Whether the verdict was expected.
     pub right: bool,
-    /// From the cycle's begin to its end.
+    /// The duration of the cycle.
     pub took: Duration,
 }
 
 /// The label of the server.
 pub(super) const SERVER: &str = "drill";
-/// A second database, to see that nobody else's trouble touches it.
+/// A second database, to check that a lie about the first one does not affect it.
 const OTHER: &str = "otherdb";
-/// The deadline of a call: a busy machine is not a lie.
+/// The deadline of a call, which is long because a busy machine is not a lie.
 pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(60);
-/// The deadline of a call if the expected lie may be a missing answer.
+/// The deadline of a call if the expected lie may be a missing response.
 const SILENCE_TIMEOUT: Duration = Duration::from_millis(1500);
 
-/// An honest ledger, seen first, unchanged, grown, moved and restarted: never accused.
+/// Audits an honest ledger (first seen, unchanged, grown, moved and restarted) and expects no alarm.
 pub fn honest() -> Result<Vec<(&'static str, &'static str, Said)>, String> {
     let mut bench = Bench::new(Options::default(), Audited::Plain, CALL_TIMEOUT)?;
     let mut steps = vec![(
@@ -62,7 +62,7 @@ pub fn honest() -> Result<Vec<(&'static str, &'static str, Said)>, String> {
 
 pub(super) const DATABASE: &str = "defaultdb";
 
-/// A ledger that is honest until it is trusted, and then tells `lie` within one cycle.
+/// Audits a ledger that is honest until it is trusted and then runs `lie` within one cycle.
 pub fn lied_to(lie: Lie) -> Result<Said, String> {
     let silent = lie.due().verdicts.contains(&"unreachable");
     let timeout = if silent {
@@ -82,10 +82,10 @@ pub fn lied_to(lie: Lie) -> Result<Said, String> {
         return Ok(if before.right { grown } else { before });
     }
     if !lie.forges() {
-        bench.embedded.grow(DATABASE, 5); // the others are about what was seen already
+        bench.embedded.grow(DATABASE, 5); // a forged ledger must differ in transactions that are already trusted
     }
     if lie.group() == "login" || lie == Lie::PermissionTaken {
-        bench.embedded.forget_tokens(); // else nobody asks again
+        bench.embedded.forget_tokens(); // otherwise the auditor does not log in again
     }
     bench.tell(lie);
     let mut said = bench.say(lie.due().verdicts)?;
@@ -95,7 +95,7 @@ pub fn lied_to(lie: Lie) -> Result<Said, String> {
     Ok(said)
 }
 
-/// What is due of a lie, in words.
+/// Describes the expected verdicts of a lie.
 pub fn due_in_words(lie: Lie) -> String {
     let due = lie.due();
     let verdicts = due.verdicts.join(" or ");
@@ -109,7 +109,7 @@ pub fn due_in_words(lie: Lie) -> String {
 struct Bench {
     auditor: Auditor,
     embedded: Embedded,
-    /// Is the lie one that shows on every database, in the same words?
+    /// Whether the lie may cause the same verdict for every database.
     told_of_all: bool,
     _folder: Folder,
 }
@@ -148,7 +148,8 @@ impl Bench {
         })
     }
 
-    /// Runs a cycle: is `defaultdb`'s verdict one of those due, and nobody else accused?
+    /// Runs a cycle and checks that `defaultdb` has one of the verdicts in `due`, and that no other database is
+    /// accused.
     fn say(&mut self, due: &[&str]) -> Result<Said, String> {
         let begin = Clock::system().instant();
         let cycle = self.auditor.cycle(|_| {});
@@ -189,7 +190,7 @@ impl Bench {
         })
     }
 
-    /// Tells a lie of the one database, but where it belongs to none.
+    /// Runs a lie about one database, or about all if the lie is about no single database.
     fn tell(&mut self, lie: Lie) {
         self.told_of_all = ["login", "databases", "identity"].contains(&lie.group())
             && ![Lie::Vanished, Lie::Hidden, Lie::PermissionTaken].contains(&lie);
@@ -201,7 +202,7 @@ impl Bench {
     }
 }
 
-/// Makes an auditor of a ledger on loopback, which has its files in a folder.
+/// Creates an auditor of a ledger on loopback, which has its files in a folder.
 pub(super) fn auditor(
     ledger: &Embedded,
     login: Login,
@@ -221,7 +222,7 @@ pub(super) fn auditor(
     Ok(Auditor::new(server, store, policy))
 }
 
-/// Demands the signature of a ledger, if it has a key.
+/// Requires the signature of a ledger, if it has a key.
 pub(super) fn by_its_key(ledger: &Embedded) -> Result<Signatures, String> {
     let Some(pem) = ledger.public_pem() else {
         return Ok(Signatures::NotRequired);
@@ -230,7 +231,7 @@ pub(super) fn by_its_key(ledger: &Embedded) -> Result<Signatures, String> {
     Ok(Signatures::By(keys))
 }
 
-/// A folder of the exercise's own, gone when it ends.
+/// A temporary folder of the exercise, which is removed at its end.
 pub(super) struct Folder(PathBuf);
 
 impl Folder {
@@ -247,7 +248,7 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // what cannot be removed is the system's to clear away
+        // if the folder cannot be removed, the system deletes it later
         let _ = fs::remove_dir_all(&self.0);
     }
 }

@@ -1,4 +1,4 @@
-//! Exercises with auditors that compare: a server with two views, and peers that are not right.
+//! Exercises with auditors that compare checkpoints: a server with two views, and wrong peers.
 
 use std::time::Duration;
 
@@ -13,14 +13,15 @@ use crate::peer::{Fetcher, Hearing, Witness};
 use crate::report::checkpoint;
 use crate::server::Login;
 
-/// The user who is shown the second view.
+/// The user that gets the second view.
 const SECOND: &str = "immudb2";
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// A split view that is healed once both were shown their view, but before they could compare.
+/// The name of the exercise in which the server is honest again before the auditors could compare.
 pub const HEALED: &str = "split-view-healed";
 
-/// Two auditors of a server that shows one of them another history: each is due to find it by the other's checkpoint.
+/// Runs two auditors of a server that shows one of them another history. Each must find this by the other's
+/// checkpoint.
 pub fn split(split: Split) -> Result<Said, String> {
     let mut pair = Pair::new()?;
     if split == Split::FromNowOn {
@@ -33,7 +34,7 @@ pub fn split(split: Split) -> Result<Said, String> {
     pair.said()
 }
 
-/// The same, but the auditors cannot reach each other until the server shows both the first history again.
+/// Runs [`split`] with auditors that cannot reach each other until the server shows both the first history again.
 pub fn healed() -> Result<Said, String> {
     let mut pair = Pair::new()?;
     pair.both(&["first-seen"])?;
@@ -50,7 +51,7 @@ pub fn healed() -> Result<Said, String> {
     pair.said()
 }
 
-/// An auditor of an honest server, and a peer that is not right: it is told, and nobody is accused.
+/// Runs an auditor of an honest server with a wrong peer: the auditor must report the peer and raise no alarm.
 pub fn lied_to_by(lie: PeerLie) -> Result<Said, String> {
     let server = Embedded::start(Options::default()).map_err(|error| error.to_string())?;
     fill(&server, DATABASE);
@@ -99,11 +100,11 @@ pub fn lied_to_by(lie: PeerLie) -> Result<Said, String> {
     Ok(said)
 }
 
-/// Two auditors before one server of two views, each the other's peer.
+/// Two auditors of one server with two views, each the peer of the other.
 struct Pair {
     server: Embedded,
     sides: [Side; 2],
-    /// Whether they can reach each other.
+    /// Whether the auditors can reach each other.
     connected: bool,
 }
 
@@ -124,7 +125,7 @@ impl Pair {
         })
     }
 
-    /// A cycle of each, then each hears the other.
+    /// Runs a cycle of each auditor and then exchanges their checkpoints.
     fn both(&mut self, due: &[&str]) -> Result<(), String> {
         self.say(0, due)?;
         self.say(1, due)?;
@@ -137,7 +138,7 @@ impl Pair {
         side.say(due)
     }
 
-    /// What the first one said last, unless one of them was wrong before.
+    /// Returns the second auditor's last result if it was wrong, else the first auditor's.
     fn said(self) -> Result<Said, String> {
         let [first, second] = self.sides;
         let said = match second.said {
@@ -156,7 +157,7 @@ impl Pair {
     }
 }
 
-/// An auditor, what it publishes, and the peer that it listens to.
+/// An auditor, its published checkpoint, and its peer.
 struct Side {
     auditor: Auditor,
     key: SignerKey,
@@ -191,7 +192,7 @@ impl Side {
         })
     }
 
-    /// Runs a cycle, and signs the state if it was proven. Once something that was not due was said, that stays what was said.
+    /// Runs a cycle, and signs the state if it was proven. An unexpected result is never replaced by a later one.
     fn say(&mut self, due: &[&str]) -> Result<(), String> {
         let begin = Clock::system().instant();
         let cycle = self.auditor.cycle(|_| {});
@@ -217,7 +218,7 @@ impl Side {
         Ok(())
     }
 
-    /// How the peer stands to what is trusted, and how many alarms are open, after the last cycle.
+    /// Returns the peer's standing and the number of open alarms after the last cycle.
     fn told(&self) -> (&'static str, usize) {
         let peers = self.last.iter().flat_map(|outcome| &outcome.peers);
         let standing = peers.map(|peer| peer.standing.word()).next();
@@ -246,7 +247,7 @@ fn hearing(peer: &Peer, key: SignerKey) -> Result<Hearing, String> {
     Ok(Hearing::new(&[witness], 0, Box::new(fetcher)).waiting())
 }
 
-/// The key of an auditor of the exercise, which is worth nothing outside it.
+/// Creates the key of an auditor of the exercise, which has no value outside it.
 fn signer(name: &str) -> Result<SignerKey, String> {
     let seed = Digest::of(&[name.as_bytes()]);
     let name = KeyName::new(name).ok_or("no name of a key")?;
@@ -264,8 +265,8 @@ fn note(
     checkpoint((server, DATABASE), state, signature, key, time)
 }
 
-/// The time of a checkpoint in unix seconds: a second ahead, for one of the very second in which a history began to be trusted
-/// here could be of the history before.
+/// Returns the time of a checkpoint in unix seconds, one second ahead. A checkpoint of the second in which a history
+/// began to be trusted could be of the history before it.
 fn later() -> u64 {
     clock::now().unix() + 1
 }

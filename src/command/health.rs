@@ -1,5 +1,5 @@
-//! `health`: does the auditor that runs with these settings make progress? For containers, which
-//! have neither a shell nor curl.
+//! `health`: asks the auditor that runs with these settings whether it makes progress. The command is for containers,
+//! which have neither a shell nor curl.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
@@ -12,13 +12,13 @@ use crate::config::{Listen, Settings};
 use crate::report::print;
 use crate::text::Escaped;
 
-/// The deadline for each address: longer than a running auditor takes, and for two addresses shorter than the image's 10 s.
+/// The deadline for each address. A running auditor responds faster, and two addresses take less than the image's 10 s.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// Asks the running auditor's `/livez`; its answer on stdout.
+/// Requests the running auditor's `/livez` and prints the response.
 ///
 /// # Errors
-/// The settings do not say where to ask.
+/// The settings have no address to request.
 pub fn run(settings: &Settings) -> Result<Exit, CommandError> {
     let listen = settings.monitoring.listen.as_ref();
     let listen = listen.filter(|listen| listen.port != 0);
@@ -27,7 +27,7 @@ pub fn run(settings: &Settings) -> Result<Exit, CommandError> {
         .timeout_global(Some(PROBE_TIMEOUT))
         .max_redirects(0)
         .http_status_as_error(false)
-        .proxy(None) // it runs right here
+        .proxy(None) // the auditor runs on this host
         .build()
         .new_agent();
     let mut failures = Vec::new();
@@ -49,18 +49,19 @@ pub fn run(settings: &Settings) -> Result<Exit, CommandError> {
     Ok(Exit::Incomplete)
 }
 
-/// On one line, without what a terminal would take for a command.
+/// Returns the text on one line, without characters that a terminal could take for a command.
 fn printable(text: &str) -> String {
     let shown = |c: &char| matches!(c, ' '..='~');
     text.trim().chars().filter(shown).collect()
 }
 
-/// Where to ask, one after the other until one answers; what listens everywhere listens on loopback too.
+/// Returns the addresses to try in turn until one responds. An auditor that listens on all addresses also listens on
+/// loopback.
 fn authorities(listen: &Listen) -> Vec<String> {
     let at = |host: &str| format!("{host}:{}", listen.port);
     match listen.host.parse() {
         Ok(IpAddr::V4(Ipv4Addr::UNSPECIFIED)) => vec![at("127.0.0.1")],
-        // IPv4 with it, and one of them alone where the other is not there
+        // this address includes IPv4, but the host may have only one of the two
         Ok(IpAddr::V6(Ipv6Addr::UNSPECIFIED)) => vec![at("127.0.0.1"), at("[::1]")],
         Ok(IpAddr::V6(address)) => vec![at(&format!("[{address}]"))],
         _ => vec![at(&listen.host)],

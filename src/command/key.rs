@@ -1,4 +1,4 @@
-//! `key`: the key that this auditor signs checkpoints with.
+//! `key`: creates the key that signs this auditor's checkpoints, and prints its public half.
 
 use std::fs;
 use std::io::{self, Write};
@@ -14,10 +14,10 @@ use crate::report::{print, print_error};
 use crate::sys;
 use crate::trust::files;
 
-/// Longest file of a key that is read, in bytes.
+/// The longest key file that is read, in bytes.
 const MAX_FILE: u64 = 4096;
 
-/// Makes a key, or shows the public half of one.
+/// Creates a key, or prints the public half of one.
 pub fn run(task: &KeyTask) -> Result<Exit, CommandError> {
     match task {
         KeyTask::New { name, file } => new(name, file),
@@ -55,7 +55,7 @@ fn write(file: &Path, text: &Secret) -> io::Result<()> {
         .write_all(text.expose().as_bytes())
         .and_then(|()| open.sync_all());
     if written.is_err() {
-        drop(fs::remove_file(file)); // half a key could neither be used nor written again
+        drop(fs::remove_file(file)); // an incomplete key file is useless and prevents another try
     }
     written
 }

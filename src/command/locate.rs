@@ -1,4 +1,4 @@
-//! `locate`: after an alarm, what still stands, from where on not, and what changed.
+//! `locate`: after an alarm, finds the rewritten transactions and the changes in them.
 
 use super::setup::{self, CommandError};
 use crate::audit::{Auditor, CorruptionReport, Exit, Located, ServerView};
@@ -10,7 +10,7 @@ use crate::report::{
 use crate::stop::Stop;
 use crate::trust::{Mirror, Store, Tampering};
 
-/// Locates one database's tampering; works while the auditor runs.
+/// Finds where the history of a database was rewritten. Works while the auditor runs.
 pub fn run(settings: &Settings, task: &LocateTask) -> Result<Exit, CommandError> {
     let stop = Stop::on_signals(); // before gRPC starts its threads
     let mirror = match &task.against {
@@ -26,7 +26,7 @@ pub fn run(settings: &Settings, task: &LocateTask) -> Result<Exit, CommandError>
         log_warning(&settings.server.name, warning);
     }
     let Some(report) = asked else {
-        return Ok(Exit::Incomplete); // asked to end
+        return Ok(Exit::Incomplete); // the program is asked to end
     };
     let text = tamper_report_text(&settings.server.name, &report);
     if let Some(located) = &report.located {
@@ -39,7 +39,7 @@ pub fn run(settings: &Settings, task: &LocateTask) -> Result<Exit, CommandError>
     Ok(report.exit())
 }
 
-/// `None` where the program is asked to end.
+/// Finds where the history was rewritten. Returns `None` if the program is asked to end.
 fn ask(
     settings: &Settings,
     task: &LocateTask,
@@ -72,7 +72,7 @@ fn ask(
     };
     let ours = match &located.present {
         ServerView::Shows { window, .. } => Some(window.shown),
-        // which backup holds what is gone?
+        // the other server may be a backup that has the missing transactions
         ServerView::Emptied(_) | ServerView::Vanished(_) | ServerView::NotShown(_) => {
             Some(State::EMPTY)
         }
@@ -108,7 +108,7 @@ enum Read {
     Stopped,
 }
 
-/// Where values are broken, all of them are looked for, as far as the history they are in stands.
+/// Finds all corrupt values if an alarm is about values and the history is intact.
 fn read_values(settings: &Settings, auditor: &mut Auditor, located: &Located) -> Read {
     let of_values = |alarm: &crate::trust::Alarm| alarm.kind == Tampering::BadValue;
     let ServerView::Shows { window, .. } = &located.present else {
@@ -119,7 +119,7 @@ fn read_values(settings: &Settings, auditor: &mut Auditor, located: &Located) ->
     }
     let trusted = match window.is_whole() {
         true => window.shown,
-        false => return Read::NotAskedFor, // the history comes first
+        false => return Read::NotAskedFor, // the history is located first
     };
     let mut bar = Bar::new(&located.database);
     let quiet = settings.report.format == Format::Json;

@@ -1,4 +1,5 @@
-//! What the program does for each verb: settings in, an exit code out.
+//! The program's commands: each gets the settings and returns an exit code. `setup` builds the server, the store and
+//! the policy for all of them, and `audit` has the loop of the service.
 
 #![forbid(unsafe_code)]
 
@@ -41,15 +42,15 @@ use crate::report::{print, print_error, start_logging};
 use crate::sys;
 use crate::text::Escaped;
 
-/// Runs the program as it was called, and ends the process.
+/// Runs the command of the command line, and ends the process.
 pub fn main() -> ! {
     sys::silence_grpc();
     sys::give_memory_back();
-    let mut process = Process::current(); // overwrites passwords among the arguments
+    let mut process = Process::current(); // overwrites passwords in the arguments
     if let Ok(process) = &mut process {
         sys::go_under_manager(&mut process.arguments);
     }
-    sys::forbid_core_dumps(); // only now, for that goes through /proc/self/mem
+    sys::forbid_core_dumps(); // only now, because the overwriting needs /proc/self/mem
     end_at_a_panic();
     let exit = process.and_then(|process| {
         Ok(match config::load(&process)? {
@@ -63,8 +64,8 @@ pub fn main() -> ! {
     sys::end(exit.unwrap_or_else(|wrong| refuse(&wrong)).code())
 }
 
-/// Ends the program at a panic of any of its threads: without a delivery worker or the port it would go on, and nobody would hear
-/// of it. Its parent sees SIGABRT, and a supervisor starts it again.
+/// Ends the program at a panic of any of its threads. Without a delivery worker or the port it would continue
+/// unnoticed. Its parent sees SIGABRT, and a supervisor starts it again.
 fn end_at_a_panic() {
     panic::set_hook(Box::new(|panic| {
         let panic = Escaped::new(&panic.to_string());
@@ -76,7 +77,7 @@ fn end_at_a_panic() {
     }));
 }
 
-/// Nothing is started with settings that are wrong.
+/// Prints the errors in the settings. No command runs with wrong settings.
 fn refuse(wrong: &SettingsErrors) -> Exit {
     for problem in &wrong.0 {
         print_error(&format!("immuaudit: {problem}"));
@@ -91,12 +92,12 @@ fn perform(mut run: Run, process: &Process) -> Exit {
     let report = &run.settings.report;
     let level = match report.verbosity {
         Verbosity::Normal => report.log_level,
-        Verbosity::Quiet => LevelFilter::Off, // what is not well is told on stdout
+        Verbosity::Quiet => LevelFilter::Off, // problems are printed to stdout
     };
     start_logging(level, report.log_format);
     for warning in &run.warnings {
         match (&run.task, warning) {
-            // the program may be killed for it, so it is said whatever the log is for
+            // the system may kill the program for lack of memory, so this is printed even if the log is off
             (
                 Task::Audit | Task::Sweep { .. } | Task::Locate(_),
                 SettingsWarning::LittleMemory { .. },
@@ -106,7 +107,6 @@ fn perform(mut run: Run, process: &Process) -> Exit {
             (Task::Sweep { .. } | Task::Locate(_), SettingsWarning::LittleMemory { .. }) => {
                 log::warn!("{warning}");
             }
-            // nothing else logs in
             (Task::Audit, _) => log::log!(warning.level(), "{warning}"),
             _ => {}
         }
@@ -136,7 +136,7 @@ fn perform(mut run: Run, process: &Process) -> Exit {
     })
 }
 
-/// Returns whether a verb goes by the files of one server and never asks the server itself.
+/// Returns whether a command reads only the files of one server and never asks the server itself.
 fn reads_files_alone(task: &Task) -> bool {
     match task {
         Task::Status | Task::Alarm(_) | Task::Acknowledge(_) | Task::Evidence(_) => true,

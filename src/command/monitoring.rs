@@ -46,7 +46,7 @@ pub fn start(
     );
     registry.register_receivers(notifier.receivers());
     registry.register_heartbeat(notifier.heartbeat());
-    // what is counted of the receivers is on the first page already
+    // started after the receivers are registered, so that the first page has them
     if let (RunMode::UntilStopped, Some(listen)) =
         (settings.audit.run_mode, &settings.monitoring.listen)
     {
@@ -61,8 +61,8 @@ pub fn start(
 }
 
 impl Monitoring {
-    /// Goes on with other settings. Receivers begin anew if theirs are others; what waits for them is on disk, and each
-    /// try that has begun is waited for.
+    /// Continues with other settings. Receivers start again if their settings changed. Their waiting notifications
+    /// are on disk, and each delivery that has begun is waited for.
     pub fn change_settings(
         &self,
         before: &Settings,
@@ -82,7 +82,7 @@ impl Monitoring {
         }
         let open = open_alarms(&store)?;
         let mut notifier = self.notifier.borrow_mut();
-        notifier.flush(); // what waits for the end of a cycle is written down
+        notifier.flush(); // stores the notifications that wait for the end of a cycle
         notifier.close();
         *notifier = Notifier::start(
             &settings.server.name,
@@ -97,29 +97,29 @@ impl Monitoring {
         Ok(())
     }
 
-    /// A database's check.
+    /// Publishes the outcome of a database's check.
     pub fn outcome(&self, outcome: &Outcome) {
         self.registry.publish(outcome);
         self.notifier.borrow_mut().outcome(outcome);
     }
 
-    /// The outcomes of a cycle, before they are written down.
+    /// Notifies of the outcomes of a cycle before they are stored.
     pub fn checked(&self, cycle: &Cycle) {
         self.notifier.borrow_mut().checked(cycle);
     }
 
-    /// A cycle's end.
+    /// Publishes the end of a cycle.
     pub fn cycle(&self, cycle: &Cycle, identity: Option<&str>) {
         self.registry.publish_cycle(cycle, identity);
         self.notifier.borrow_mut().cycle(cycle);
     }
 
-    /// Returns one line about how it is going.
+    /// Returns the status in one line.
     pub fn status_line(&self) -> String {
         status_line(&self.registry.snapshot())
     }
 
-    /// When each peer answered last. One that does not answer any more, or does again, is logged.
+    /// Publishes when each peer last responded. Logs a peer that no longer responds, or responds again.
     pub fn peers(&self, auditor: &Auditor, server: &str) {
         let all = auditor.peers().all();
         let fetched: Vec<PeerFetched> = all
@@ -140,7 +140,7 @@ impl Monitoring {
         self.registry.publish_peers(fetched);
     }
 
-    /// How far a database's values were read.
+    /// Publishes the progress of a database's value check.
     pub fn values(&self, auditor: &Auditor, database: &str) {
         if let Some(progress) = auditor.values_read(database) {
             let acknowledged = auditor.acknowledged(database);
@@ -148,8 +148,8 @@ impl Monitoring {
         }
     }
 
-    /// Ends the deliveries of a program that does its work once, and names the receivers that something waits for. The
-    /// log does that, and standard error if `--quiet` switches the log off.
+    /// Ends the deliveries of a program that does its work once, and reports the receivers with waiting
+    /// notifications. The report goes to the log, or to standard error if `--quiet` switches the log off.
     pub fn close(&self, settings: &Settings) {
         let server = &settings.server.name;
         for undone in self.notifier.borrow().close() {
@@ -169,7 +169,7 @@ impl Monitoring {
         }
     }
 
-    /// Waits for one try of each notification, in a program that does its work once.
+    /// Waits for one attempt for each notification, in a program that does its work once.
     pub fn flush(&self) {
         self.notifier.borrow_mut().flush();
     }
@@ -216,7 +216,7 @@ fn about(settings: &Settings, effective: &Effective) -> InstanceInfo {
     }
 }
 
-/// What cannot be read is told by the audit itself.
+/// Restores the status of every database from its files. The audit itself reports what cannot be read.
 fn remember(
     registry: &StatusRegistry,
     store: &Store,

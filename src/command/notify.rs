@@ -1,4 +1,4 @@
-//! `notify --test`: does a notification arrive, and a heartbeat?
+//! `notify --test`: tests whether a notification and a heartbeat arrive.
 
 use super::setup::{self, CommandError};
 use crate::audit::Exit;
@@ -7,9 +7,9 @@ use crate::notify::Notifier;
 use crate::report::print;
 use crate::trust::Store;
 
-/// One try for each receiver and for the heartbeat, told on stdout.
+/// Sends a test to each receiver and to the heartbeat once, and prints the results.
 pub fn run(settings: &Settings) -> Result<Exit, CommandError> {
-    Store::act_as_owner(&setup::location(settings))?; // the program of --audit-exec has no other rights than in the service
+    Store::act_as_owner(&setup::location(settings))?; // --audit-exec has the same permissions as in the service
     let tested = Notifier::test(&settings.server.name, &settings.monitoring);
     if tested.is_empty() {
         return Err(CommandError::NobodyToNotify);

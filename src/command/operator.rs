@@ -1,10 +1,10 @@
-//! The person who runs a command: their name, and their consent.
+//! The person who runs a command: the name and the consent.
 
 use std::io::{self, IsTerminal, Write};
 
 use crate::sys::{User, words};
 
-/// The answer that consents.
+/// The word that consents.
 const YES: &str = "yes";
 
 /// The operator's consent to a change.

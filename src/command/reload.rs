@@ -1,4 +1,4 @@
-//! SIGHUP: the settings are read again as a start would read them, and count only if all of them are right.
+//! SIGHUP: reads the settings again, as at a start. They are used only if all of them are valid.
 
 use std::fmt;
 
@@ -11,13 +11,13 @@ use crate::config::{self, Invocation, Process, Run, Settings, SettingsErrors};
 use crate::report::Event;
 use crate::stop::Stop;
 
-/// Why the settings of before stay in use.
+/// The reason why the earlier settings stay in use.
 enum Kept {
-    /// They are wrong.
+    /// The new settings have errors.
     Wrong(SettingsErrors),
-    /// What they name cannot be used.
+    /// The files or addresses that the settings name cannot be used.
     Failed(CommandError),
-    /// Settings of these names are others, and cannot change while the program runs.
+    /// These settings differ, and cannot change while the program runs.
     Fixed(Vec<&'static str>),
 }
 
@@ -35,7 +35,7 @@ impl fmt::Display for Kept {
     }
 }
 
-/// Reads the settings again. Returns those that are in use from now on, `None` if the ones of before stay.
+/// Reads the settings again. Returns the new settings; `None` if the previous ones stay in use.
 pub(super) fn reload(
     process: &Process,
     before: &Settings,
@@ -72,7 +72,7 @@ fn change(
     stop: &Stop,
 ) -> Result<Settings, Kept> {
     let Invocation::Run(run) = config::load(process).map_err(Kept::Wrong)? else {
-        return Err(Kept::Fixed(vec!["the command"])); // the same arguments name the same one
+        return Err(Kept::Fixed(vec!["the command"])); // the same arguments select the same command
     };
     let Run {
         settings,
@@ -107,7 +107,7 @@ fn change(
     Ok(settings)
 }
 
-/// Returns the settings that are others and cannot change: what the process holds open, or is known by.
+/// Returns the settings that differ and need a restart: the process has them open, or other programs depend on them.
 fn fixed(before: &Settings, after: &Settings) -> Vec<&'static str> {
     let (old, new) = (&before.server, &after.server);
     let changed = [

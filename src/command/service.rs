@@ -1,4 +1,4 @@
-//! `audit-mode install` and the like: the auditor as a service of systemd.
+//! `audit-mode install`, `uninstall`, `start`, `stop`, `restart` and `status`: the auditor as a service of systemd.
 
 use std::env;
 
@@ -11,7 +11,7 @@ use crate::service::{
 };
 use crate::sys;
 
-/// Does what was asked for; each step is told before it is taken.
+/// Runs the task, and prints each step before it is done.
 pub fn run(settings: &Settings, task: ServiceTask) -> Result<Exit, CommandError> {
     match task {
         ServiceTask::Install(installation) => {

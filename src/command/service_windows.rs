@@ -1,4 +1,4 @@
-//! `audit-mode install` and the like: the auditor as a service of Windows.
+//! `audit-mode install`, `uninstall`, `start`, `stop`, `restart` and `status`: the auditor as a service of Windows.
 
 use std::env;
 
@@ -9,7 +9,7 @@ use crate::report::print;
 use crate::service::{self, Service};
 use crate::sys::ServiceState;
 
-/// Does what was asked for; each step is told before it is taken.
+/// Runs the task, and prints each step before it is done.
 pub fn run(settings: &Settings, task: ServiceTask) -> Result<Exit, CommandError> {
     match task {
         ServiceTask::Install(installation) => install(settings, &installation),
@@ -40,7 +40,7 @@ pub fn run(settings: &Settings, task: ServiceTask) -> Result<Exit, CommandError>
     }
 }
 
-/// An instance is asked for.
+/// Returns the error for `--instance`.
 fn one_service() -> CommandError {
     CommandError::Service(
         "there is one service on Windows, without --instance: have the Task Scheduler run further auditors (docs/windows.md)".into(),

@@ -17,48 +17,48 @@ use crate::stop::Stop;
 use crate::text::Escaped;
 use crate::trust::{Location, OutcomeRecord, Store, StoreError};
 
-/// Keeps the auditor of a command, and its connection, until the process ends. To take gRPC apart would delay the end by a
-/// second in some runs: its threads look around that often whether they are to end.
+/// Holds the auditor of a command, with its connection, until the process ends. Closing gRPC may delay the end by a
+/// second, because its threads check only once a second whether they must end.
 pub fn keep_until_exit(auditor: Auditor) -> ManuallyDrop<Auditor> {
     ManuallyDrop::new(auditor)
 }
 
-/// Most databases that a message names.
+/// The number of databases that a message names.
 const MAX_NAMES: usize = 10;
 
 /// An error that ends a command before it has a verdict: exit code 3.
 #[derive(Debug)]
 pub enum CommandError {
-    /// The auditor's files.
+    /// The auditor's own files cannot be used.
     Local(StoreError),
-    /// TLS without anybody to trust.
+    /// The system has no trusted CAs for TLS.
     NoSystemRoots(SystemRootsError),
-    /// Another auditor's files.
+    /// Another auditor's files cannot be read.
     States(StateFileError),
-    /// The service.
+    /// A step with the service failed.
     Service(String),
-    /// The embedded ledger.
+    /// The embedded ledger cannot run.
     Drill(String),
-    /// A key, or a file of checkpoints.
+    /// A key, or a file of checkpoints, cannot be used.
     Key(String),
-    /// Checkpoints are to be signed, and no key is configured.
+    /// Checkpoints must be signed, but no key is configured.
     NoSigningKey,
-    /// The HTTP thread.
+    /// The HTTP thread cannot start.
     Monitoring(ListenError),
-    /// The thread that asks the peers.
+    /// The thread that asks the peers cannot start.
     NoThread(String),
-    /// Nothing is known of a database that the operator names.
+    /// The operator named an unknown database.
     NoDatabase {
         database: String,
         known: Vec<String>,
     },
-    /// An alarm cannot be adopted; the command that closes it.
+    /// An alarm cannot be adopted, with the command that closes it.
     NotAdopted { failure: StoreError, close: String },
     /// Standard input is no terminal, and `--yes` is not given.
     NoConsent,
     /// No receiver is configured.
     NobodyToNotify,
-    /// Nothing is served, or on a port that only the running auditor knows.
+    /// No port is configured, or only the running auditor knows its number.
     NoProbe,
 }
 
@@ -135,8 +135,8 @@ impl From<SystemRootsError> for CommandError {
     }
 }
 
-/// Opens the server's files for an auditor, and logs what is not as it should be. Root goes on as the user that they
-/// belong to.
+/// Opens the server's files for an auditor, and logs warnings about them. A root process continues as the user that
+/// owns them.
 pub fn store(settings: &Settings) -> Result<Store, StoreError> {
     make_usual_directory(&settings.trust.directory, settings.instance.as_ref());
     let (location, address) = (location(settings), settings.server.authority());
@@ -150,7 +150,7 @@ pub fn store(settings: &Settings) -> Result<Store, StoreError> {
     Ok(store)
 }
 
-/// Where the server's files are.
+/// Returns the location of the server's files.
 pub fn location(settings: &Settings) -> Location {
     Location {
         dir: settings.trust.directory.clone(),
@@ -159,8 +159,8 @@ pub fn location(settings: &Settings) -> Location {
     }
 }
 
-/// Takes the server's name from the directory if the settings say nothing of which server it is, and the directory has the
-/// files of exactly one. With several, and none under the default name, opening the files names them.
+/// Takes the server's label from the directory if the settings name no server and the directory has the files of
+/// exactly one. If it has several, and none under the default label, the error comes when the files are opened.
 pub fn take_only_server(settings: &mut Settings, effective: &Effective) {
     if effective.names_a_server() {
         return;
@@ -170,7 +170,7 @@ pub fn take_only_server(settings: &mut Settings, effective: &Effective) {
     }
 }
 
-/// Returns every database of which anything is kept or that was checked, sorted: empty ones have no file of their own.
+/// Returns every database that has a file or was checked, sorted. Empty databases have no file.
 pub fn kept_or_checked(
     store: &Store,
     outcomes: &[OutcomeRecord],
@@ -189,7 +189,7 @@ pub fn is_audited(settings: &Settings, database: &str) -> bool {
     is_pinned || audit.databases.selects(database)
 }
 
-/// Refuses a name that is not among those of the known databases.
+/// Returns an error if a database is not among the known ones.
 pub fn check_known(database: &str, known: Vec<String>) -> Result<(), CommandError> {
     if known.iter().any(|known| known == database) {
         return Ok(());
@@ -200,8 +200,8 @@ pub fn check_known(database: &str, known: Vec<String>) -> Result<(), CommandErro
     })
 }
 
-/// Returns the server that the settings name. Passwords and certificates in files are read again when
-/// they are used again, but for files that root alone may read where this was root until it opened the store.
+/// Creates the server from the settings. Password and certificate files are read again for each new use. The
+/// exception is files that only root may read, if the program was root until it opened the store.
 pub fn server(settings: &Settings, stop: Stop) -> Result<Server, SystemRootsError> {
     let server = &settings.server;
     let endpoint = Endpoint {
@@ -262,7 +262,8 @@ fn tls(transport: &Transport) -> Option<Tls> {
     }
 }
 
-/// Returns the peers that the settings name, and the thread that asks them, which there is only if there are peers.
+/// Returns the peers from the settings, and the thread that requests their checkpoints, which exists only if there
+/// are peers.
 pub fn hearing(settings: &Settings, clock: &Clock) -> Result<Hearing, CommandError> {
     let monitoring = &settings.monitoring;
     if monitoring.peers.is_empty() {
@@ -290,7 +291,7 @@ pub fn hearing(settings: &Settings, clock: &Clock) -> Result<Hearing, CommandErr
     })
 }
 
-/// What the settings demand of an audit.
+/// Returns the policy of the audit from the settings.
 pub fn policy(settings: &Settings) -> Policy {
     let audit = &settings.audit;
     Policy {

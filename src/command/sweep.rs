@@ -1,4 +1,4 @@
-//! `sweep`: an ordinary check, then every transaction of the whole history read.
+//! `sweep`: an ordinary check, then a reading of every transaction of the history.
 
 use std::fmt;
 use std::time::Duration;
@@ -23,7 +23,7 @@ pub fn run(
     let stop = Stop::on_signals(); // before gRPC starts its threads
     let mut store = setup::store(settings)?;
     let server = setup::server(settings, stop.clone())?;
-    // it ends by itself, and an auditor of another directory may have the port
+    // a sweep ends by itself, so it opens no port, which another auditor may use
     let mut ends = settings.clone();
     ends.audit.run_mode = RunMode::Once;
     let peers = setup::hearing(&ends, server.clock())?;
@@ -37,7 +37,7 @@ pub fn run(
     let readable = auditor.readable();
     let named = |name: &String| databases.is_empty() || databases.contains(name);
     for name in databases.iter().filter(|name| !readable.contains(name)) {
-        // what the check said of it stands above; of one that was not checked nothing does
+        // databases with an outcome are reported above
         if checked
             .outcomes
             .iter()
@@ -69,7 +69,7 @@ pub fn run(
 /// The longest time for the mirrors, after everything else was read.
 const MAX_MIRROR_TIME: Duration = Duration::from_secs(24 * 3600);
 
-/// Returns what a whole reading does not make less true: values that are gone for a proven reason.
+/// Describes the values that a complete sweep could not read, for a proven reason.
 fn missing(swept: &SweepSummary) -> String {
     match swept.unavailable.total() {
         0 => String::new(),
@@ -79,7 +79,7 @@ fn missing(swept: &SweepSummary) -> String {
 
 /// A sweep that did not reach the end of the history.
 struct EndedEarly {
-    /// The last transaction that it passed, where the next one continues; `None` if none began.
+    /// The last transaction that it passed, after which the next sweep continues; `None` if none began.
     at: Option<u64>,
     reason: String,
 }
@@ -97,11 +97,11 @@ impl fmt::Display for EndedEarly {
     }
 }
 
-/// The result of a database's sweep, and the transactions that are left unread.
+/// The result of a database's sweep, and the transactions that are still unread.
 struct Done<'a> {
     database: &'a str,
     ended: Result<SweepSummary, EndedEarly>,
-    /// Exit code of what was found meanwhile.
+    /// The exit code of the findings during the sweep.
     found: Exit,
     due: Ranges<Due>,
     absent: Ranges,
@@ -132,7 +132,7 @@ impl<'a> Done<'a> {
         }
     }
 
-    /// Returns the exit code: that of what was found, and everything was to be read.
+    /// Returns the exit code: that of the findings, and whether everything was read.
     fn exit(&self) -> Exit {
         let swept = self.ended.as_ref().ok();
         let explained = swept.is_some_and(|of| of.read.saturating_add(self.acknowledged) >= of.of);

@@ -1,9 +1,9 @@
-//! The memory that this process may take: the limit of its control group, or of one above it (cgroups(7)).
+//! The memory limit of this process: the lowest one of its control group and the groups above (cgroups(7)).
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Returns the least limit that holds for this process, in bytes; `None` if there is none or it cannot be read.
+/// Returns the lowest memory limit of this process, in bytes; `None` if there is none or it cannot be read.
 pub fn memory_allowed() -> Option<u64> {
     let read = |path: &Path| fs::read_to_string(path).ok();
     let groups = read(Path::new("/proc/self/cgroup"))?;
@@ -11,7 +11,7 @@ pub fn memory_allowed() -> Option<u64> {
     least(&groups, &mounts, read)
 }
 
-/// Version 2 and version 1 may both be mounted; only one of them has the memory.
+/// Returns the lowest memory limit. Versions 1 and 2 may both be mounted, but only one of them limits memory.
 fn least(groups: &str, mounts: &str, read: impl Fn(&Path) -> Option<String>) -> Option<u64> {
     let limits = [
         ("cgroup2", "", "memory.max"),
@@ -24,14 +24,14 @@ fn least(groups: &str, mounts: &str, read: impl Fn(&Path) -> Option<String>) -> 
         let above = inside
             .ancestors()
             .take_while(|path| path.starts_with(&mount));
-        // "max" is no number; in a container the path may be the host's, so that only the mount point is there
+        // "max" means no limit; in a container the path may be the host's, and only the mount point exists
         let set = above.filter_map(|path| read(&path.join(file))?.trim().parse().ok());
         set.min()
     });
     limits.min()
 }
 
-/// Where a hierarchy is mounted (fstab(5)).
+/// Returns the mount point of a hierarchy (fstab(5)).
 fn mount_point(mounts: &str, kind: &str, controller: &str) -> Option<PathBuf> {
     mounts.lines().find_map(|line| {
         let mut fields = line.split(' ').skip(1);
@@ -41,7 +41,7 @@ fn mount_point(mounts: &str, kind: &str, controller: &str) -> Option<PathBuf> {
     })
 }
 
-/// The path of the process in a hierarchy.
+/// Returns the path of the process in a hierarchy.
 fn group<'a>(groups: &'a str, controller: &str) -> Option<&'a str> {
     groups.lines().find_map(|line| {
         let mut fields = line.splitn(3, ':').skip(1);
@@ -80,7 +80,7 @@ mod tests {
             limit(groups, mounts, &[(unit, "max\n"), (slice, "max\n")]),
             None
         );
-        // a container sees its own group as the root of all
+        // a container sees its own group as the root
         let root = "/sys/fs/cgroup/memory.max";
         assert_eq!(limit("0::/\n", mounts, &[(root, "1000\n")]), Some(1000));
     }

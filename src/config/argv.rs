@@ -1,4 +1,4 @@
-//! Passwords on the command line: overwritten, so that `ps` shows them no more.
+//! Overwrites passwords on the command line, so that `ps` no longer shows them.
 
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
@@ -7,10 +7,10 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use super::compat_mode::CompatMode;
 use super::flags::separate;
 
-/// Where a secret stands among the arguments: which one (0 is the first after the program's name),
-/// and from which byte of it on.
+/// Returns the positions of secrets in the arguments: the argument and the byte in it at which the secret begins.
+/// Argument 0 is the first after the program's name.
 fn secrets(arguments: &[String]) -> BTreeSet<(usize, usize)> {
-    // before it is known whose place is taken
+    // the mode is not known yet, so both are tried
     let personas = [CompatMode::Immuclient, CompatMode::Immugw].into_iter();
     let places = personas.flat_map(|compat_mode| separate(arguments, compat_mode).secrets);
     places.collect()
@@ -18,18 +18,18 @@ fn secrets(arguments: &[String]) -> BTreeSet<(usize, usize)> {
 
 /// Overwrites every secret among this process's arguments.
 ///
-/// The kernel reads what `ps` shows from the process's own memory, and lets a process write there
-/// through `/proc/self/mem`: no pointer needed, nor C. Where that fails (no /proc), the warning
-/// about passwords on the command line is all there is.
+/// The kernel reads the arguments that `ps` shows from the process's own memory. A process may write there through
+/// `/proc/self/mem`, without a pointer and without C. If this fails (no /proc), only the warning about passwords
+/// on the command line is left.
 pub(super) fn hide_secrets(arguments: &[String]) {
     for (argument, offset) in secrets(arguments) {
-        // the program's own name comes first
+        // the first argument is the program's name
         let _ = overwrite(argument + 1, offset);
     }
 }
 
-/// Overwrites an argument of this process (0 is the program's name) from a byte on; `None` where
-/// that was not possible.
+/// Overwrites an argument of this process (0 is the program's name), beginning at a byte. Returns `None` if that was
+/// not possible.
 fn overwrite(argument: usize, offset: usize) -> Option<()> {
     let mut arguments = Vec::new();
     let mut file = File::open("/proc/self/cmdline").ok()?;
@@ -51,10 +51,10 @@ fn overwrite(argument: usize, offset: usize) -> Option<()> {
     memory.write_all(&stars).ok()
 }
 
-/// The address of the first argument: field 48 of `/proc/self/stat` (proc_pid_stat(5)).
+/// Returns the address of the first argument, from field 48 of `/proc/self/stat` (proc_pid_stat(5)).
 fn start_of_arguments() -> Option<u64> {
     let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
-    // the second field is the program's name in brackets and may hold anything
+    // the second field is the program's name in brackets, which may contain any character
     let (_, fields) = stat.rsplit_once(") ")?;
     fields.split(' ').nth(48 - 3)?.parse().ok()
 }
@@ -77,7 +77,7 @@ mod tests {
         assert_eq!(secrets(&line), BTreeSet::from(places));
     }
 
-    /// The tests' own program name is the argument that is surely there.
+    /// Overwrites the name of the tests' own program, because it is the one argument that always exists.
     #[test]
     #[cfg(target_os = "linux")]
     fn an_argument_is_overwritten_where_ps_reads_it() {

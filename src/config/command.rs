@@ -26,7 +26,7 @@ pub(super) enum CommandName {
     Completions,
 }
 
-/// What a verb is for.
+/// The purpose of a command.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Purpose {
     Run,
@@ -55,10 +55,10 @@ pub(super) struct Command {
     pub purpose: Purpose,
     pub name: CommandName,
     pub word: &'static str,
-    /// How many words may come after it.
+    /// The number of words that may follow the command.
     pub words: usize,
     pub help: &'static str,
-    /// The words and flags that may come after it, and what each form does; nothing where there are none.
+    /// The words and flags that may follow the command, with the effect of each form; empty if there are none.
     pub forms: &'static [(&'static str, &'static str)],
 }
 
@@ -158,23 +158,23 @@ pub(super) static COMMANDS: &[Command] = &[
 ];
 
 impl CommandName {
-    /// This verb's row.
+    /// Returns the row of this command.
     pub fn row(self) -> Option<&'static Command> {
         COMMANDS.iter().find(|command| command.name == self)
     }
 
-    /// The word that it is asked for by.
+    /// Returns the word that selects this command.
     pub fn word(self) -> &'static str {
         self.row().map_or("", |command| command.word)
     }
 }
 
-/// The verb of this word.
+/// Finds the command with this word.
 pub(super) fn find(word: &str) -> Option<&'static Command> {
     COMMANDS.iter().find(|command| command.word == word)
 }
 
-/// Verbs of earlier versions, each with what does its work now: messages, evidence and cron lines of those times name them.
+/// Commands of earlier versions, each with its present replacement. Old messages, evidence and cron lines name them.
 static FORMER_COMMANDS: &[(&str, &str)] = &[
     (
         "accept",
@@ -183,7 +183,7 @@ static FORMER_COMMANDS: &[(&str, &str)] = &[
     ("roots", "immuaudit states"),
 ];
 
-/// Returns a verb of an earlier version of this word, and what does its work now.
+/// Returns the command of an earlier version with this word, and its present replacement.
 pub(super) fn former(word: &str) -> Option<(&'static str, &'static str)> {
     FORMER_COMMANDS
         .iter()

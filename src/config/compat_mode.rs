@@ -20,10 +20,10 @@ pub enum CompatMode {
     Immugw,
 }
 
-/// The setting that names it, which the persona's own variables cannot.
+/// The setting that selects the mode; the mode's own variables cannot.
 pub(super) const FLAG: &str = "as";
 
-/// What `--as` may be.
+/// The values of `--as`.
 #[rustfmt::skip]
 pub(super) const WORDS: &[Word] = &[
     ("immuclient", |d| d.compat_mode = CompatMode::Immuclient),
@@ -31,7 +31,7 @@ pub(super) const WORDS: &[Word] = &[
 ];
 
 impl CompatMode {
-    /// The prefix of its variables; metrics have it too, in small letters.
+    /// Returns the prefix of the variables. Metrics have the same prefix in lower case.
     pub fn prefix(self) -> &'static str {
         match self {
             CompatMode::Immuclient => "IMMUCLIENT",
@@ -39,7 +39,7 @@ impl CompatMode {
         }
     }
 
-    /// The user that it logs in as where none is given.
+    /// Returns the default user for the login.
     pub(super) fn auditor(self) -> &'static str {
         match self {
             CompatMode::Immuclient => "immudb",
@@ -47,7 +47,7 @@ impl CompatMode {
         }
     }
 
-    /// Its settings file.
+    /// Returns the name of the settings file.
     pub fn file_name(self) -> &'static str {
         match self {
             CompatMode::Immuclient => "immuclient.toml",
@@ -57,10 +57,10 @@ impl CompatMode {
 }
 
 impl Process {
-    /// `--as`, else `IMMUAUDIT_AS`, else the name that the program is called by.
+    /// Returns the mode from `--as`, else from `IMMUAUDIT_AS`, else from the program's name.
     ///
     /// # Errors
-    /// `--as` or the variable names nobody.
+    /// `--as` or the variable names no mode.
     pub(super) fn compat_mode(&self) -> Result<CompatMode, SettingsError> {
         let (mut raw, mut effective) = (RawSettings::default(), Effective::default());
         let Some(setting) = table::find(FLAG) else {
@@ -82,7 +82,7 @@ impl Process {
         if let Some(text) = self.variable(&name) {
             take(text.to_owned(), Source::Variable(name))?;
         }
-        // flags of this place alone come later, and none of them takes this one for its value
+        // flags of one mode only are read later; none of them can take this flag as its value
         let line = flags::read(&self.arguments, CompatMode::default());
         let of = |given: &&Assignment| given.setting.flag == FLAG;
         if let Some(given) = line.given.iter().find(of) {
@@ -91,10 +91,10 @@ impl Process {
         Ok(raw.compat_mode)
     }
 
-    /// Where metrics are served: where the one whose place it takes serves them.
+    /// Returns the port for metrics: that of the program that the mode replaces, or 0 for an instance.
     pub(super) fn monitoring_port(&self) -> Option<String> {
         if let Ok(Some(_)) = self.instance() {
-            return Some("0".to_owned()); // the one of the service without an instance is taken
+            return Some("0".to_owned()); // the service without an instance has the fixed port
         }
         let port = match self.compat_mode() {
             Ok(CompatMode::Immugw) => "9476",
@@ -103,7 +103,7 @@ impl Process {
         Some(port.to_owned())
     }
 
-    /// Whose name the program is called by.
+    /// Returns the compatibility mode that the program's name selects.
     pub(super) fn compat_mode_by_name(&self) -> Option<String> {
         let name = if self.name == "immugw" {
             "immugw"

@@ -5,7 +5,7 @@ use super::kind::{Completion, Word};
 use super::setting::Setting;
 use super::table::TABLE;
 
-/// For bash: `source <(immuaudit completions bash)`.
+/// Returns the completions for bash: `source <(immuaudit completions bash)`.
 pub(super) fn bash() -> String {
     let of = |command: Option<CommandName>| flags(|setting| setting.command() == command).join(" ");
     let mut script = "_immuaudit() {\n\
@@ -52,7 +52,7 @@ pub(super) fn bash() -> String {
     script
 }
 
-/// For zsh: a file `_immuaudit` in a directory of `$fpath`.
+/// Returns the completions for zsh: a file `_immuaudit` in a directory of `$fpath`.
 pub(super) fn zsh() -> String {
     let escaped = |text: &str| {
         text.replace('\'', "'\\''")
@@ -71,7 +71,7 @@ pub(super) fn zsh() -> String {
             Completion::Unknown => format!(":{}:", escaped(setting.argument)),
         };
         for name in names(setting) {
-            // "*": a flag may be given again
+            // "*" allows a flag that was given already
             let help = escaped(setting.help);
             script.push_str(&format!("  '*{name}[{help}]{value}' \\\n"));
         }
@@ -87,7 +87,7 @@ pub(super) fn zsh() -> String {
     script
 }
 
-/// For fish: `immuaudit completions fish | source`.
+/// Returns the completions for fish: `immuaudit completions fish | source`.
 pub(super) fn fish() -> String {
     let escaped = |text: &str| text.replace('\\', "\\\\").replace('\'', "\\'");
     let mut script = "complete -c immuaudit -f\n".to_owned();
@@ -122,7 +122,7 @@ pub(super) fn fish() -> String {
     script
 }
 
-/// `--flag` and, where there is one, `-f`.
+/// Returns `--flag` and, if the setting has one, `-f`.
 fn names(setting: &Setting) -> Vec<String> {
     let short = setting.short.map(|letter| format!("-{letter}"));
     let long = format!("--{}", setting.flag);

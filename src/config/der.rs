@@ -1,4 +1,4 @@
-//! As much of DER (X.690) as it takes to hold a private key against a certificate: the public key in either.
+//! Reads the public keys in private keys and certificates (DER, X.690), to check that the two belong together.
 
 use ring::signature::{Ed25519KeyPair, KeyPair};
 
@@ -19,19 +19,19 @@ const ED25519: &[u8] = &[0x2b, 0x65, 0x70];
 /// The public part of a private key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Public {
-    /// As a certificate has it.
+    /// The public key, in the same form as in a certificate.
     Known(Vec<u8>),
-    /// The key is of another kind, or does not tell.
+    /// The key is of another kind, or does not contain its public key.
     Unknown,
 }
 
-/// Returns the public key in a certificate (RFC 5280 §4.1), `None` if the bytes are none.
+/// Returns the public key in a certificate (RFC 5280 §4.1); `None` if the bytes are not a certificate.
 pub(super) fn of_certificate(der: &[u8]) -> Option<Vec<u8>> {
     let mut outside = Reader(der);
     let mut certificate = outside.sequence()?;
     outside.end()?;
     let mut signed = certificate.sequence()?;
-    certificate.sequence()?; // how it is signed
+    certificate.sequence()?; // signature algorithm
     certificate.take(BIT_STRING)?;
     certificate.end()?;
     signed.optional(FIRST); // version
@@ -46,7 +46,7 @@ pub(super) fn of_certificate(der: &[u8]) -> Option<Vec<u8>> {
     Some(key.to_vec())
 }
 
-/// Returns the public part of a private key in a PEM block of this label, `None` if the bytes are none.
+/// Returns the public part of a private key from a PEM block with this label; `None` if the bytes are not a key.
 pub(super) fn of_private_key(label: &str, der: &[u8]) -> Option<Public> {
     match label {
         "RSA PRIVATE KEY" => of_rsa(der),
@@ -56,7 +56,7 @@ pub(super) fn of_private_key(label: &str, der: &[u8]) -> Option<Public> {
     }
 }
 
-/// PKCS #8 (RFC 5958 §2).
+/// Reads the public key from a PKCS #8 key (RFC 5958 §2).
 fn of_any(der: &[u8]) -> Option<Public> {
     let mut key = Reader(der).sequence()?;
     key.take(INTEGER)?;
@@ -74,7 +74,8 @@ fn of_any(der: &[u8]) -> Option<Public> {
     }
 }
 
-/// PKCS #1 (RFC 8017 §A.1.2): modulus and exponent stand in it as in a public key.
+/// Reads the public key from a PKCS #1 key (RFC 8017 §A.1.2), which has modulus and exponent in the form of a public
+/// key.
 fn of_rsa(der: &[u8]) -> Option<Public> {
     let mut key = Reader(der).sequence()?;
     key.take(INTEGER)?; // version
@@ -82,23 +83,23 @@ fn of_rsa(der: &[u8]) -> Option<Public> {
     key.take(INTEGER)?;
     key.take(INTEGER)?;
     let both = from.get(..from.len().checked_sub(key.0.len())?)?;
-    key.take(INTEGER)?; // the private exponent
+    key.take(INTEGER)?; // private exponent
     Some(Public::Known(sequence_of(both)?))
 }
 
-/// RFC 5915 §3: the public key is optional.
+/// Reads the public key from a key of RFC 5915 §3, in which the public key is optional.
 fn of_ec(der: &[u8]) -> Option<Public> {
     let mut key = Reader(der).sequence()?;
     key.take(INTEGER)?;
     key.take(OCTET_STRING)?;
-    key.optional(FIRST); // the curve
+    key.optional(FIRST); // curve
     match key.optional(SECOND) {
         Some(public) => Some(Public::Known(Reader(public).bits()?.to_vec())),
         None => Some(Public::Unknown),
     }
 }
 
-/// The bytes in a sequence, as DER has it.
+/// Returns a DER sequence with these bytes.
 fn sequence_of(content: &[u8]) -> Option<Vec<u8>> {
     let mut der = vec![SEQUENCE];
     match u8::try_from(content.len()) {
@@ -114,11 +115,11 @@ fn sequence_of(content: &[u8]) -> Option<Vec<u8>> {
     Some(der)
 }
 
-/// What is left to read.
+/// A reader with the bytes that are not read yet.
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
-    /// Takes the content of the next element, which has this tag.
+    /// Returns the content of the next element, which must have this tag.
     fn take(&mut self, tag: u8) -> Option<&'a [u8]> {
         let [first, length, rest @ ..] = self.0 else {
             return None;
@@ -128,7 +129,7 @@ impl<'a> Reader<'a> {
         }
         let (length, rest) = match length {
             0..=0x7f => (usize::from(*length), rest),
-            // more than four bytes are no length of a file that was read
+            // a longer length exceeds every file that was read
             0x81..=0x84 => {
                 let (bytes, rest) = rest.split_at_checked(usize::from(*length & 0x7f))?;
                 let number = |sum: usize, byte: &u8| (sum << 8) | usize::from(*byte);
@@ -150,7 +151,7 @@ impl<'a> Reader<'a> {
         self.take(SEQUENCE).map(Reader)
     }
 
-    /// Takes a string of whole bytes.
+    /// Returns the content of the next bit string, which must have whole bytes.
     fn bits(&mut self) -> Option<&'a [u8]> {
         match self.take(BIT_STRING)? {
             [0, bytes @ ..] => Some(bytes),

@@ -1,4 +1,4 @@
-//! The effective settings, and where each comes from.
+//! The effective settings, with their sources.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use super::settings_error::SettingsError;
 use super::source::Source;
 use super::table::TABLE;
 
-/// Every setting that has a value, and where it comes from. Secrets are not in it.
+/// Every setting that has a value, with its source. Secrets are left out.
 #[derive(Debug, Default)]
 pub struct Effective(Vec<Entry>, Tables);
 
@@ -20,7 +20,7 @@ type Tables = Vec<String>;
 
 struct Entry {
     setting: &'static Setting,
-    /// As TOML.
+    /// The value as TOML.
     value: String,
     source: Source,
 }
@@ -36,7 +36,7 @@ impl fmt::Debug for Entry {
 }
 
 impl Effective {
-    /// Reads a value into the draft, over what a weaker layer said.
+    /// Reads a value into the raw settings. It replaces the value of a weaker layer.
     pub(super) fn take(
         &mut self,
         raw: &mut RawSettings,
@@ -64,8 +64,8 @@ impl Effective {
         Ok(())
     }
 
-    /// Is a setting given that is immugw's alone? The settings file that immudb ships has one of them, which says that
-    /// nothing is to be done.
+    /// Refuses settings that only immugw has. One value is allowed, because it is in the settings file that immudb ships
+    /// and has no effect.
     pub(super) fn refuse_immugws(&self) -> Result<(), SettingsError> {
         let of_immugw = |entry: &&Entry| {
             entry.setting.origin == Origin::Immugw
@@ -82,14 +82,14 @@ impl Effective {
         }
     }
 
-    /// Returns where a setting's value comes from.
+    /// Returns the source of a setting's value.
     pub(super) fn source(&self, flag: &str) -> Option<&Source> {
         let mut entries = self.0.iter();
         let entry = entries.find(|entry| entry.setting.flag == flag)?;
         Some(&entry.source)
     }
 
-    /// Returns whether a flag, a variable or a file says which server it is: its name, its address or its port.
+    /// Returns whether a flag, a variable or a file sets the server's label, address or port.
     pub fn names_a_server(&self) -> bool {
         self.0.iter().any(|entry| {
             let names = ["server-label", "immudb-address", "immudb-port"];
@@ -97,7 +97,7 @@ impl Effective {
         })
     }
 
-    /// The settings as a settings file, each with its source; what it cannot hold as a comment.
+    /// Formats the settings as a settings file, each with its source. Settings that a file cannot have become comments.
     pub fn to_toml(&self) -> String {
         let mut text = String::new();
         for setting in TABLE.iter().filter(|setting| is_shown(setting)) {
@@ -126,7 +126,7 @@ impl Effective {
         text
     }
 
-    /// Takes over the tables of the settings files.
+    /// Adds the tables of the settings files.
     pub(super) fn take_tables(&mut self, receivers: &[ReceiverTable], peers: &[PeerTable]) {
         let receivers = receivers.iter().map(ReceiverTable::to_toml);
         self.1 = receivers
@@ -135,7 +135,7 @@ impl Effective {
     }
 }
 
-/// A path may hold anything, and a comment ends with its line.
+/// Replaces control characters, because a path may have line breaks, which would end a comment.
 pub(super) fn one_line(text: impl fmt::Display) -> String {
     text.to_string().replace(char::is_control, "?")
 }

@@ -13,13 +13,13 @@ use super::settings_warning::SettingsWarning;
 use super::source::Source;
 use super::table::{self, TABLE};
 
-/// The prefix of our own variables, which win over the persona's.
+/// The prefix of immuaudit's variables, which override those of the compatibility mode.
 const OURS: &str = "IMMUAUDIT";
 
-/// Everything the environment says, weakest first. An empty variable is one that is not set.
+/// Returns the assignments from the environment, weakest first. An empty variable counts as not set.
 pub(super) fn read(process: &Process, compat_mode: CompatMode) -> Vec<Assignment> {
     let own = settings().filter_map(|setting| Some((setting, setting.variable?.to_owned())));
-    // whose variables count is not for those variables to say
+    // the variables of a mode cannot select the mode
     let theirs = given_by_variable()
         .filter(|setting| setting.flag != compat_mode::FLAG && setting.is_known(compat_mode));
     let theirs = theirs.map(|setting| (setting, setting.variable_of(compat_mode.prefix())));
@@ -37,7 +37,7 @@ pub(super) fn read(process: &Process, compat_mode: CompatMode) -> Vec<Assignment
     given.collect()
 }
 
-/// Returns the variables that name a setting as 0.1.0 did.
+/// Returns errors about variables that have the name of a setting in 0.1.0.
 pub(super) fn former(process: &Process, compat_mode: CompatMode) -> Vec<SettingsError> {
     let mut problems = Vec::new();
     for (name, value) in &process.variables {
@@ -56,7 +56,7 @@ pub(super) fn former(process: &Process, compat_mode: CompatMode) -> Vec<Settings
     problems
 }
 
-/// Variables of ours that name no setting: likely a mistake, but nobody's command.
+/// Returns warnings about variables with our prefix that name no setting, which are probably mistakes.
 pub(super) fn unknown(process: &Process) -> Vec<SettingsWarning> {
     let mut warnings = Vec::new();
     for name in process.variables.keys() {
@@ -80,7 +80,8 @@ pub(super) fn unknown(process: &Process) -> Vec<SettingsWarning> {
     warnings
 }
 
-/// Passwords, and URLs with tokens, that systemd hands over: a file in `$CREDENTIALS_DIRECTORY` named as the setting.
+/// Returns the passwords, and the URLs with tokens, that systemd passes: each is a file in `$CREDENTIALS_DIRECTORY`
+/// with the name of its setting.
 pub(super) fn credentials(process: &Process) -> Vec<Assignment> {
     let Some(directory) = process.variable("CREDENTIALS_DIRECTORY") else {
         return Vec::new();
@@ -91,7 +92,7 @@ pub(super) fn credentials(process: &Process) -> Vec<Assignment> {
                 let kind = &table::find(named)?.kind;
                 (named, kind.is_secret() || kind.is_url())
             }
-            // a key that only a file may hold
+            // a key that only a file may contain
             None => (setting.flag, matches!(setting.kind, Kind::SecretFile(_))),
         };
         let path = Path::new(directory).join(named);
@@ -104,7 +105,7 @@ pub(super) fn credentials(process: &Process) -> Vec<Assignment> {
     files.collect()
 }
 
-/// Those that variables of ours may give.
+/// Returns the settings that a variable may set.
 fn settings() -> impl Iterator<Item = &'static Setting> {
     given_by_variable().filter(|setting| setting.origin != Origin::Gateway)
 }

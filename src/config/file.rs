@@ -1,4 +1,4 @@
-//! Settings from TOML files: the flags' names as keys.
+//! Settings from TOML files, whose keys are the names of the flags.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read};
@@ -21,13 +21,13 @@ use super::source::Source;
 use super::table::{self, TABLE, UNUSED_KEYS};
 use crate::sys::{self, words};
 
-/// Our own settings file, which wins over the persona's.
+/// The settings file of immuaudit, which overrides that of the compatibility mode.
 const OURS: &str = "immuaudit.toml";
 
-/// The longest settings file, in bytes: a longer file is not a settings file.
+/// The limit of a settings file, in bytes: a longer file is probably another kind of file.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 
-/// What the files say.
+/// The contents of the settings files.
 #[derive(Default)]
 pub(super) struct Files {
     pub given: Vec<Assignment>,
@@ -37,11 +37,11 @@ pub(super) struct Files {
     pub problems: Vec<SettingsError>,
 }
 
-/// Rights of a mode that let somebody else than the owner write.
+/// The mode bits that let other users than the owner write.
 pub(super) const OTHERS_WRITE: u32 = 0o022;
 
-/// Reads the file that `--config` names, or else the persona's and then immuaudit.toml, each the
-/// first found in `./configs`, the working directory, `$HOME` and `/etc/immudb`.
+/// Reads the file that `--config` names. Without it, reads the file of the compatibility mode and then
+/// immuaudit.toml: the first of each in `./configs`, the working directory, `$HOME` and `/etc/immudb`.
 pub(super) fn read(
     process: &Process,
     compat_mode: CompatMode,
@@ -81,8 +81,8 @@ fn directories(process: &Process) -> Vec<PathBuf> {
     directories
 }
 
-/// The text of a settings file; `None` where there is no such file. Whoever can write it decides which server gets which
-/// file's password, so one that somebody else could have written is refused.
+/// Returns the text of a settings file; `None` if there is no such file. Refuses a file that another user could have
+/// written, because the file decides which server gets the password.
 fn trusted_content(path: &Path) -> Result<Option<String>, String> {
     let Some(file) = open(path)? else {
         return Ok(None);
@@ -97,7 +97,7 @@ fn trusted_content(path: &Path) -> Result<Option<String>, String> {
             words::TAKE_OVER
         ));
     }
-    // what is no plain file is a pipe of this user's, or /dev/null
+    // a file of another type is a pipe of this user or /dev/null
     if found.is_file() && ours.open.mode() & OTHERS_WRITE != 0 {
         return Err(format!(
             "other users can write it: if the settings are yours, {}",
@@ -107,7 +107,7 @@ fn trusted_content(path: &Path) -> Result<Option<String>, String> {
     text(file).map(Some)
 }
 
-/// A file's text; `None` where there is no such file.
+/// Returns the text of a file; `None` if there is no such file.
 pub(super) fn content(path: &Path) -> Result<Option<String>, String> {
     open(path)?.map(text).transpose()
 }
@@ -141,17 +141,17 @@ impl Files {
         let table = match DeTable::parse(text) {
             Ok(table) => table.into_inner(),
             Err(error) => {
-                // its Display would quote the line, and with it a password
+                // the error's Display would quote the line, which may contain a password
                 let source = source_of(error.span().map_or(0, |span| span.start));
                 let fault = error.message().to_owned();
                 return self.problems.push(SettingsError::BadToml { source, fault });
             }
         };
         let mut entries: Vec<_> = table.into_iter().collect();
-        entries.sort_by_key(|(key, _)| key.span().start); // as they stand in the file
+        entries.sort_by_key(|(key, _)| key.span().start); // in the order of the file
         for (key, value) in entries {
             let source = source_of(key.span().start);
-            // immuclient's reader takes keys of any case
+            // immuclient accepts keys in any case
             let name = key.get_ref().to_ascii_lowercase();
             let (value_ref, at) = (value.get_ref(), key.span().start);
             match name.as_str() {
@@ -215,7 +215,7 @@ impl Files {
 }
 
 impl Files {
-    /// Returns the tables of this name, each with the byte that it begins at.
+    /// Returns the tables of this name, each with its position in bytes.
     fn tables<'a>(
         &mut self,
         flag: &'static str,
@@ -259,8 +259,8 @@ fn keys() -> impl Iterator<Item = &'static Setting> {
     TABLE.iter().filter(|setting| setting.layers == Layers::All)
 }
 
-/// A TOML value as the texts that a flag would have; where it is of a type that the setting cannot
-/// have, what is wanted.
+/// Converts a TOML value to the texts that a flag would have. If the setting cannot have the value's type, the error
+/// describes the expected type.
 fn texts(setting: &Setting, value: &DeValue) -> Result<Vec<String>, &'static str> {
     let wanted = match setting.kind {
         Kind::Switch(_) | Kind::UnusedSwitch => "true or false",

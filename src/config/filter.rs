@@ -1,21 +1,21 @@
-//! Which databases are audited.
+//! The selection of databases to audit.
 
-/// Full names or prefixes of databases, as immuclient's `--audit-databases` has them.
+/// Names or prefixes of databases, as in immuclient's `--audit-databases`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DatabaseFilter(Vec<String>);
 
 impl DatabaseFilter {
-    /// A filter of names and prefixes; of none, every database is selected.
+    /// Creates a filter of names and prefixes. Without names, it selects every database.
     pub fn new(names: Vec<String>) -> DatabaseFilter {
         DatabaseFilter(names)
     }
 
-    /// The names and prefixes, as they were given.
+    /// Returns the names and prefixes as they were given.
     pub fn entries(&self) -> &[String] {
         &self.0
     }
 
-    /// Is this database to be audited?
+    /// Returns whether this database is audited.
     pub fn selects(&self, name: &str) -> bool {
         self.0.is_empty() || self.0.iter().any(|entry| name.starts_with(entry))
     }

@@ -1,12 +1,11 @@
 //! The command line: words, and flags with their values.
 //!
-//! `--flag value`, `--flag=value`, `-a value`, `-a=value`, `-avalue`; a switch stands bare or has a
-//! value. Of a flag given twice the last counts, except for `--pin` and URLs, which collect. After
-//! `--` come words only.
+//! The forms are `--flag value`, `--flag=value`, `-a value`, `-a=value` and `-avalue`; a switch needs no value. If a
+//! flag is repeated, the last one counts, except for `--pin` and URLs, which collect. After `--` there are only
+//! words.
 //!
-//! A pass from left to right separates words from flags, then pico-args takes out the values. It
-//! looks for a flag among all arguments, so it is given each value with a `=` before it: then a
-//! value that looks like a flag is no flag.
+//! A pass from left to right separates words from flags. Then pico-args reads the values, and searches all arguments
+//! for each flag. Therefore each value is passed to it with a `=` before it, so that no value is taken for a flag.
 
 use std::ffi::{OsStr, OsString};
 
@@ -23,7 +22,7 @@ use super::table::{self, TABLE};
 /// The value of a setting in one layer.
 pub(super) struct Assignment {
     pub setting: &'static Setting,
-    /// One text, but for lists.
+    /// One text, except for lists.
     pub texts: Vec<String>,
     pub source: Source,
 }
@@ -32,18 +31,16 @@ pub(super) struct Assignment {
 #[derive(Default)]
 pub(super) struct Separated {
     words: Vec<String>,
-    /// For pico-args: each flag by its long name, then its value with a `=` before it. An argument that
-    /// names no setting stays as it is.
+    /// The flags for pico-args: each by its long name, followed by its value with a `=` before it. An argument that
+    /// names no setting is unchanged.
     flags: Vec<OsString>,
-    /// Settings that are given, in the order in which each was given last: it decides between a
-    /// password and the file that holds it.
+    /// The given settings, in the order in which each was given last. The order decides between a password and its file.
     given: Vec<&'static Setting>,
-    /// Places of the secrets: the number of the argument, from 0, and the byte at which the secret
-    /// begins in it.
+    /// The positions of the secrets: the number of the argument, from 0, and the byte at which the secret begins.
     pub secrets: Vec<(usize, usize)>,
 }
 
-/// Separates words and flags, as this place has its flags.
+/// Separates words from flags, by the flags of this mode.
 pub(super) fn separate(arguments: &[String], compat_mode: CompatMode) -> Separated {
     let mut line = Separated::default();
     let mut rest = arguments.iter().map(String::as_str).enumerate().peekable();
@@ -65,7 +62,7 @@ pub(super) fn separate(arguments: &[String], compat_mode: CompatMode) -> Separat
         let (place, value) = if let Some(value) = attached {
             ((index, argument.len() - value.len()), Some(value))
         } else if setting.kind.is_switch() {
-            // a word that follows a switch is its value only where it can be nothing else
+            // the next word is the value of a switch only if it can be nothing else
             let value = rest.next_if(|(_, next)| matches!(*next, "true" | "false"));
             ((index, 0), Some(value.map_or("true", |(_, value)| value)))
         } else {
@@ -83,7 +80,7 @@ pub(super) fn separate(arguments: &[String], compat_mode: CompatMode) -> Separat
     line
 }
 
-/// The setting that an argument names, and the value that is attached to it.
+/// Returns the setting that an argument names, and the value that is attached to it.
 fn name(
     argument: &str,
     command: Option<CommandName>,
@@ -97,7 +94,7 @@ fn name(
         return (table::find_for(flag, command, compat_mode), value);
     }
     let mut letters = argument.chars();
-    let letter = letters.nth(1); // behind the dash
+    let letter = letters.nth(1); // after the dash
     let value = letters.as_str();
     let has_letter =
         |setting: &&Setting| letter.is_some() && setting.short_flag(compat_mode) == letter;
@@ -110,7 +107,7 @@ fn name(
     }
 }
 
-/// The command line, read.
+/// The contents of the command line.
 pub(super) struct Line {
     pub words: Vec<String>,
     pub given: Vec<Assignment>,
@@ -124,7 +121,7 @@ pub(super) fn read(arguments: &[String], compat_mode: CompatMode) -> Line {
     let mut given = Vec::new();
     for setting in &separated.given {
         let Ok(mut texts) = flags.values_from_os_str(setting.long, value) else {
-            continue; // the flag without a value is left over
+            continue; // a flag without a value is reported later
         };
         if !setting.collects() {
             texts = texts.pop().into_iter().collect();
@@ -153,7 +150,7 @@ pub(super) fn read(arguments: &[String], compat_mode: CompatMode) -> Line {
     }
 }
 
-/// Returns the value in an argument that `separate` has made for pico-args.
+/// Returns the value in an argument that [`separate`] created for pico-args.
 fn value(argument: &OsStr) -> Result<String, &'static str> {
     let value = argument.to_str().and_then(|text| text.strip_prefix('='));
     value.map(str::to_owned).ok_or("not a value")
@@ -161,7 +158,7 @@ fn value(argument: &OsStr) -> Result<String, &'static str> {
 
 /// Returns the problem that no setting has this name.
 fn unknown(argument: &str, compat_mode: CompatMode) -> SettingsError {
-    // what stands behind "=" may be a secret
+    // the text after "=" may be a secret
     let flag = argument.split('=').next().unwrap_or_default();
     let name = flag.trim_start_matches('-');
     if let Some(setting) = table::find_by_former_name(name) {

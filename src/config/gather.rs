@@ -1,4 +1,4 @@
-//! What the layers of settings say together, each over the one below it.
+//! Gathers the settings of all layers. Each layer overrides the one before it.
 
 use super::compat_mode::{self, CompatMode};
 use super::effective::Effective;
@@ -17,7 +17,7 @@ use super::settings_warning::SettingsWarning;
 use super::source::Source;
 use super::table::TABLE;
 
-/// Immugw's auditor is one, and its file is immugw's.
+/// Returns the error for an instance in immugw compatibility mode, which has one auditor and one file.
 pub(super) fn instance_as_immugw() -> SettingsError {
     SettingsError::FlagsExclude {
         flag: instances::FLAG,
@@ -26,14 +26,14 @@ pub(super) fn instance_as_immugw() -> SettingsError {
     }
 }
 
-/// What all layers say together.
+/// The gathered settings of all layers.
 pub(super) struct Gathered {
     pub raw: RawSettings,
     pub effective: Effective,
     pub warnings: Vec<SettingsWarning>,
 }
 
-/// Every layer over the one below it: defaults, files, credentials, environment, flags.
+/// Gathers the settings from defaults, files, credentials, environment and flags; each layer overrides the one before.
 pub(super) fn gather(process: &Process, flags: &[Assignment]) -> Result<Gathered, SettingsErrors> {
     let compat_mode = process.compat_mode()?;
     let environment = environment::read(process, compat_mode);
@@ -46,7 +46,7 @@ pub(super) fn gather(process: &Process, flags: &[Assignment]) -> Result<Gathered
     gather_with(process, environment, files, flags)
 }
 
-/// The same with files of the caller's choice.
+/// Gathers the settings like [`gather`], with files that the caller has read.
 pub(super) fn gather_with(
     process: &Process,
     environment: Vec<Assignment>,
@@ -94,7 +94,8 @@ pub(super) fn gather_with(
     }
 }
 
-/// Does the file of immuclient or immugw put states where the program is started, as the one that immugw ships?
+/// Returns whether immuclient's or immugw's file puts states in the working directory, as the file that immugw ships
+/// does.
 fn is_working_directory(given: &Assignment) -> bool {
     let Source::File { path, .. } = &given.source else {
         return false;
@@ -107,7 +108,7 @@ fn is_working_directory(given: &Assignment) -> bool {
             .contains(&given.texts.concat())
 }
 
-/// What the table says where nobody else does.
+/// Returns the defaults of the table, which every other layer overrides.
 fn defaults(process: &Process) -> Vec<Assignment> {
     let given = TABLE.iter().filter_map(|setting| {
         let text = match setting.computed {
@@ -124,7 +125,7 @@ fn defaults(process: &Process) -> Vec<Assignment> {
     given.collect()
 }
 
-/// The file that `--config` names; what is wrong with other settings is told when all are read.
+/// Returns the file that `--config` names. Errors in other settings are reported when all are read.
 pub(super) fn config_file(environment: &[Assignment], flags: &[Assignment]) -> Option<SourcedPath> {
     let (mut raw, mut effective) = (RawSettings::default(), Effective::default());
     for given in environment.iter().chain(flags) {

@@ -1,16 +1,16 @@
-//! `--help`: the everyday options on one screen, and all of them by section.
+//! `--help`: the everyday options on one screen, or all options by section.
 
 use super::command::{COMMANDS, CommandName, Purpose};
 use super::setting::{Group, Section, Setting};
 use super::table::TABLE;
 use crate::sys::words;
 
-/// Columns of a terminal, which no line exceeds where a word allows it.
+/// The width of a terminal in columns, which no line exceeds unless a word is too long.
 const WIDTH: usize = 80;
-/// Columns of the longest flag that shares its line with its meaning.
+/// The width of the longest flag that has its meaning on the same line, in columns.
 const FLAG: usize = 36;
 
-/// Help: the short one, the whole one, or a verb's.
+/// Returns the short help, the complete help, or the help for one command.
 pub(super) fn text(about: Option<CommandName>, all: bool) -> String {
     match about {
         Some(name) => of_command(name),
@@ -19,7 +19,7 @@ pub(super) fn text(about: Option<CommandName>, all: bool) -> String {
     }
 }
 
-/// Returns how a verb is used, in one line.
+/// Returns the usage of a command in one line.
 pub(super) fn usage(name: CommandName) -> String {
     let forms = name.row().map_or(&[][..], |command| command.forms);
     let forms: Vec<&str> = forms.iter().map(|(form, _)| *form).collect();
@@ -73,7 +73,7 @@ fn whole() -> String {
     text
 }
 
-/// Where settings come from.
+/// Returns the help on the sources of settings.
 pub(super) fn layers() -> String {
     [
         LAYERS,
@@ -142,7 +142,7 @@ fn settings(of: impl Fn(&Setting) -> bool) -> String {
         .collect()
 }
 
-/// A term, and its meaning from a column on; in a line of its own if the term is too long.
+/// Formats a term and its meaning, which begins at `column`, or in the next line if the term is too long.
 fn entry(term: &str, meaning: &str, column: usize) -> String {
     let meaning = wrapped(meaning, column, column);
     if term.len() + 2 <= column {
@@ -170,7 +170,7 @@ fn wrapped(text: &str, start: usize, indent: usize) -> String {
     wrapped
 }
 
-/// `-a, --immudb-address ADDRESS`
+/// Formats a flag: `-a, --immudb-address ADDRESS`
 fn flag(setting: &Setting) -> String {
     let short = setting
         .short
@@ -180,7 +180,7 @@ fn flag(setting: &Setting) -> String {
         .to_owned()
 }
 
-/// The help line, and the default where there is one.
+/// Returns the help line, with the default if there is one.
 pub(super) fn meaning(setting: &Setting) -> String {
     match setting.default {
         "" | "false" => setting.help.to_owned(),

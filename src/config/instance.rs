@@ -3,15 +3,15 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// The directory of the instances' own files, below that of the system's settings files; in `/var/lib` the directory of
-/// their states has the same name.
+/// The directory of the instances' settings files, in the system's directory of settings files. The directory of
+/// their states, in `/var/lib`, has the same name.
 pub const DIRECTORY: &str = "immuaudit.d";
 
-/// The longest name: with `immuaudit-` before it, it is the name of a user, which has 31 bytes at most (systemd, useradd).
+/// The longest name in bytes: `immuaudit-` and this name are a user's name, whose limit is 31 (systemd, useradd).
 const MAX_NAME_BYTES: usize = 21;
 
-/// The name of an instance. It becomes part of paths, of a unit's name and of a user's name, and may be nothing that is
-/// more than a name in any of them.
+/// The name of an instance. It becomes part of paths, of a unit's name and of a user's name, so it may have no
+/// special meaning in any of them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Instance(String);
 
@@ -19,7 +19,7 @@ impl Instance {
     /// Reads a name.
     ///
     /// # Errors
-    /// What a right one looks like.
+    /// The expected form of a name.
     pub fn read(text: &str) -> Result<Instance, String> {
         let within = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_';
         let at_the_ends = |b: Option<&u8>| b.is_some_and(u8::is_ascii_alphanumeric);

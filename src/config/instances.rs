@@ -1,4 +1,4 @@
-//! Instances: several auditors on one host, each with settings of its own over the common file.
+//! Instances: several auditors on one host. The settings of each override those of a common file.
 
 use std::path::PathBuf;
 
@@ -15,10 +15,10 @@ use super::source::Source;
 /// The setting that names the instance.
 pub(super) const FLAG: &str = "instance";
 
-/// The file that counts for every instance.
+/// The common settings file of all instances.
 const COMMON: &str = "immuaudit.toml";
 
-/// Settings of the common file that are those of the service without an instance: each instance has its own.
+/// Settings that an instance does not take from the common file, because each instance needs its own value.
 const NOT_COMMON: [&str; 5] = [
     "dir",
     "roots-filepath",
@@ -31,7 +31,7 @@ impl Process {
     /// Returns the instance that `--instance` names.
     ///
     /// # Errors
-    /// The name is none.
+    /// The name is not valid.
     pub(super) fn instance(&self) -> Result<Option<Instance>, SettingsError> {
         let (mut raw, mut effective) = (RawSettings::default(), Effective::default());
         let line = flags::read(&self.arguments, self.compat_mode()?);
@@ -75,16 +75,17 @@ impl Process {
     }
 }
 
-/// Whether an instance must have a settings file.
+/// Whether the settings file of an instance must exist.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Own {
-    /// It must.
+    /// The file must exist.
     MustExist,
-    /// It is about to be written.
+    /// The file may be absent, because it is about to be written.
     MayBeAbsent,
 }
 
-/// Reads the settings files of an instance: the common one, which `--config` may name, and over it the instance's own.
+/// Reads the settings files of an instance: the common file, which `--config` may name, and then the instance's own
+/// file, which overrides it.
 pub(super) fn read(
     process: &Process,
     compat_mode: CompatMode,
@@ -125,7 +126,7 @@ pub(super) fn read(
     files
 }
 
-// their paths are those of Unix
+// the tests have Unix paths
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
@@ -181,13 +182,13 @@ mod tests {
         assert_eq!(settings.server.port, 2);
         assert_eq!(settings.audit.interval.as_secs(), 3600);
         assert_eq!(settings.audit.values.sample, 7);
-        // each instance has its own of these
+        // each instance has its own value of these
         let directory = Path::new("/var/lib/immuaudit.d/shop");
         assert_eq!(settings.trust.directory, directory);
         assert_eq!(settings.server.name, "127.0.0.1:2");
         assert_eq!(settings.monitoring.listen.unwrap().port, 0);
         assert_eq!(settings.instance.unwrap().name(), "shop");
-        // and a flag over both
+        // a flag overrides both files
         let flag = scene.settings(&["--instance=shop", "--immudb-port", "3"]);
         assert_eq!(flag.server.port, 3);
     }

@@ -1,4 +1,4 @@
-//! What kind of value a setting has: how it is read, where it goes, how it is shown.
+//! The kinds of values of settings: how each is read, stored and printed.
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -15,27 +15,27 @@ use super::url::{self, Url};
 use super::value::{self, Wanted};
 use crate::checkpoint::{PRIVATE, VerifierKey};
 
-/// Where a value goes.
+/// The field of the raw settings that gets a value.
 type Slot<T> = fn(&mut RawSettings) -> &mut T;
 
-/// A word that may be chosen, and what it does.
+/// An allowed word, and its effect.
 pub(super) type Word = (&'static str, fn(&mut RawSettings));
 
-/// What a shell may complete a value with.
+/// The completion of a value in a shell.
 pub(super) enum Completion {
-    /// There is no value.
+    /// The flag has no value.
     NoValue,
     /// The names of files.
     Files,
     /// These words.
     Words(&'static [Word]),
-    /// Nobody knows.
+    /// The value is not known in advance.
     Unknown,
 }
 
-/// A setting's kind, with its slot in the draft.
+/// The kind of a setting, with its field in the raw settings.
 pub(super) enum Kind {
-    /// True or false; the flag may stand bare.
+    /// True or false; the flag may have no value.
     Switch(Slot<bool>),
     /// One line of text.
     Text(Slot<String>),
@@ -43,15 +43,15 @@ pub(super) enum Kind {
     MaybeText(Slot<Option<String>>),
     /// The name of an instance.
     Instance(Slot<Option<Instance>>),
-    /// A host's name or number.
+    /// The name or the IP address of a host.
     Host(Slot<String>),
-    /// One of a few words, each with what it does.
+    /// One of a few words, each with its effect.
     Choice(&'static [Word]),
     /// A whole number within a range.
     Count(RangeInclusive<u64>, Slot<u64>),
     /// A number of bytes within a range.
     Bytes(RangeInclusive<u64>, Slot<u64>),
-    /// A duration of at least the first; zero is "off" where that is allowed.
+    /// A duration of at least this one; if this one is zero, zero means "off".
     Duration(Duration, Slot<Duration>),
     /// Names, comma-separated or as a TOML array.
     List(Slot<Vec<String>>),
@@ -63,13 +63,13 @@ pub(super) enum Kind {
     VerifierKeys(Slot<Vec<VerifierKey>>),
     /// A file or directory.
     Path(Slot<Option<SourcedPath>>),
-    /// A program by its full path, and its words.
+    /// The full path of a program, and its arguments.
     Command(Slot<Option<SourcedPath>>),
     /// A URL.
     Url(Slot<Urls>),
-    /// Several, comma-separated or as a TOML array; the flag collects.
+    /// Several URLs, comma-separated or as a TOML array; the flag collects.
     Urls(Slot<Urls>),
-    /// A file that holds the URLs of another setting's slot, one a line.
+    /// A file with the URLs of another setting's slot, one a line.
     UrlFile(Slot<Urls>),
     /// A proxy, or none.
     Proxy(Slot<Option<Chosen>>),
@@ -77,21 +77,21 @@ pub(super) enum Kind {
     Secret(Slot<Option<Password>>),
     /// A key that notifications are signed with.
     SigningKey(Slot<Option<Password>>),
-    /// A file that holds the password of another setting's slot.
+    /// A file with the password of another setting's slot.
     SecretFile(Slot<Option<Password>>),
-    /// A text of immuclient's that an audit has no use for.
+    /// A text of immuclient that has no effect in an audit.
     Unused,
-    /// A switch of immuclient's that an audit has no use for.
+    /// A switch of immuclient that has no effect in an audit.
     UnusedSwitch,
 }
 
 impl Kind {
-    /// May its flag stand without a value?
+    /// Returns whether the flag may have no value.
     pub fn is_switch(&self) -> bool {
         matches!(self, Kind::Switch(_) | Kind::UnusedSwitch)
     }
 
-    /// What a shell may complete its value with.
+    /// Returns the shell completion for the value.
     pub fn completion(&self) -> Completion {
         match self {
             Kind::Switch(_) | Kind::UnusedSwitch => Completion::NoValue,
@@ -103,12 +103,12 @@ impl Kind {
         }
     }
 
-    /// Is its value never to be shown?
+    /// Returns whether the value must never be shown.
     pub fn is_secret(&self) -> bool {
         matches!(self, Kind::Secret(_) | Kind::SigningKey(_))
     }
 
-    /// Returns whether it holds URLs, which may hold tokens.
+    /// Returns whether the value has URLs, which may have tokens.
     pub fn is_url(&self) -> bool {
         matches!(
             self,
@@ -116,7 +116,7 @@ impl Kind {
         )
     }
 
-    /// Returns the byte of a value from which on it is not to be shown; `None`: all of it may be.
+    /// Returns the byte at which the secret part of a value begins; `None` if all of the value may be shown.
     pub fn secret_from(&self, value: &str) -> Option<usize> {
         match self {
             _ if self.is_secret() => Some(0),
@@ -125,13 +125,13 @@ impl Kind {
                 url::secret_from(value).into_iter().chain(key).min()
             }
             _ if self.is_url() => url::secret_from(value),
-            // the wrong half of a key, or a key in the place of its file
+            // a private key by mistake, instead of a public key or a file
             Kind::VerifierKeys(_) | Kind::SecretFile(_) => value.find(PRIVATE),
             _ => None,
         }
     }
 
-    /// Returns what may be shown of a value that cannot be used.
+    /// Returns the part of a wrong value that may be shown.
     pub fn shown(&self, texts: &[String]) -> Option<String> {
         match self {
             _ if self.is_secret() || texts.iter().any(|text| text.contains(PRIVATE)) => None,
@@ -144,10 +144,10 @@ impl Kind {
         }
     }
 
-    /// Reads `texts` (one, but for lists), stores the value, and answers it as TOML.
+    /// Reads `texts` (one, except for lists), stores the value, and returns it as TOML.
     ///
     /// # Errors
-    /// What a right value looks like.
+    /// The expected form of the value.
     pub fn set(
         &self,
         raw: &mut RawSettings,
@@ -327,7 +327,7 @@ pub(super) fn array(items: impl Iterator<Item = String>) -> String {
     format!("[{}]", items.collect::<Vec<_>>().join(", "))
 }
 
-/// A TOML basic string.
+/// Formats a TOML basic string.
 pub(super) fn quoted(text: &str) -> String {
     let mut quoted = String::from('"');
     for c in text.chars() {

@@ -1,4 +1,4 @@
-//! From what the process was given to what it is to do.
+//! Reads the task of the process from its inputs.
 
 use super::command::{self, COMMANDS, CommandName};
 use super::compat_mode::CompatMode;
@@ -23,37 +23,36 @@ use super::version;
 use super::words;
 use crate::sys::words::INSTEAD_OF_MAN;
 
-/// What the process is to do.
+/// The task of the process.
 #[derive(Debug)]
 pub enum Invocation {
-    /// Write this text to stdout and end well.
+    /// Write this text to stdout and end with exit code 0.
     Tell(String),
-    /// Work.
+    /// Run this task.
     Run(Box<Run>),
 }
 
-/// Work to do, and how.
+/// A task with its settings.
 #[derive(Debug)]
 pub struct Run {
-    /// What.
+    /// The task.
     pub task: Task,
-    /// How.
+    /// The settings of the task.
     pub settings: Settings,
-    /// What is to be said about the settings before, each at its level.
+    /// The warnings about the settings, which are reported first, each at its level.
     pub warnings: Vec<SettingsWarning>,
-    /// Every setting's value and origin.
+    /// Every setting with its value and its source.
     pub effective: Effective,
 }
 
-/// What the process is to do, from its flags, environment and files.
+/// Returns the task of the process, from its flags, environment and files.
 ///
 /// # Errors
-/// Everything that is wrong; nothing may be started then, and the exit code is
-/// [`EXIT_CODE`](super::EXIT_CODE).
+/// All errors of the settings. Then the program must end with [`EXIT_CODE`](super::EXIT_CODE).
 pub fn load(process: &Process) -> Result<Invocation, SettingsErrors> {
     let line = flags::read(&process.arguments, process.compat_mode()?);
     if !line.problems.is_empty() {
-        return Err(SettingsErrors(line.problems)); // words beside them may be values of a mistyped flag
+        return Err(SettingsErrors(line.problems)); // further words may be values of a mistyped flag
     }
     let raw = apply(&line.given)?;
     let mut words = line.words.into_iter();
@@ -136,7 +135,7 @@ fn find(word: &str) -> Result<CommandName, SettingsError> {
     })
 }
 
-/// A draft of these alone.
+/// Reads only these assignments into raw settings.
 fn apply(given: &[Assignment]) -> Result<RawSettings, SettingsErrors> {
     let (mut raw, mut effective) = (RawSettings::default(), Effective::default());
     let problems: Vec<SettingsError> = given
@@ -150,7 +149,7 @@ fn apply(given: &[Assignment]) -> Result<RawSettings, SettingsErrors> {
     }
 }
 
-/// Are these the words and flags that the verb takes?
+/// Checks that the command takes these words and flags.
 fn fits(name: CommandName, words: &[String], flags: &[Assignment]) -> Result<(), SettingsErrors> {
     let mut problems = Vec::new();
     for given in flags {
@@ -266,7 +265,7 @@ fn layers(process: &Process, flags: &[Assignment], task: Task) -> Result<Run, Se
         mut warnings,
     } = gather(process, flags)?;
     if !signs(&task) {
-        raw.signing_key = None; // a key that cannot be read is in the way of nothing else
+        raw.signing_key = None; // an unreadable key must not stop a command that signs nothing
     }
     in_place(&raw, &effective, &task)?;
     let settings = resolve(&raw, &mut warnings).map_err(SettingsErrors)?;
@@ -281,13 +280,14 @@ fn layers(process: &Process, flags: &[Assignment], task: Task) -> Result<Run, Se
     })
 }
 
-/// Returns whether the key that checkpoints are signed with is used, or looked at.
+/// Returns whether a task uses or checks the key that signs checkpoints.
 fn signs(task: &Task) -> bool {
     let export = Task::Checkpoint(CheckpointTask::Export);
     matches!(task, Task::Audit | Task::Check | Task::Sweep { .. }) || *task == export
 }
 
-/// A name in a certificate that nobody is shown; `localhost` stands in the files that immudb and immugw ship.
+/// Warns about a server name that has no effect because there is no TLS. `localhost` is in the settings files that
+/// immudb and immugw ship, so it causes no warning.
 fn name_without_tls(raw: &RawSettings, effective: &Effective) -> Option<SettingsWarning> {
     let flag = "servername";
     let is_tls = raw.tls || raw.mtls || raw.tls_ca.is_some();
@@ -303,7 +303,8 @@ fn name_without_tls(raw: &RawSettings, effective: &Effective) -> Option<Settings
     })
 }
 
-/// Immugw's settings are for its place alone, and there it audits only where it is told to.
+/// Checks that immugw's settings are given only in its compatibility mode, and that an audit in that mode is
+/// requested.
 pub(super) fn in_place(
     raw: &RawSettings,
     effective: &Effective,

@@ -5,7 +5,7 @@ use super::help::{EXITS, layers, meaning, usage};
 use super::setting::{Group, Section, Setting};
 use super::table::TABLE;
 
-/// The whole page.
+/// Returns the whole page.
 pub(super) fn page() -> String {
     let mut page = format!(
         ".TH IMMUAUDIT 1 \"\" \"immuaudit {}\" \"User Commands\"\n",
@@ -63,7 +63,7 @@ pub(super) fn page() -> String {
     page
 }
 
-/// What a person who sees a 2 needs to know.
+/// The paragraph that explains exit code 2.
 const STAYS: &str = "An open alarm keeps the exit code at 2 until an operator closes or adopts the alarm, even if later checks succeed. evidence verify exits with 2 if the file shows tampering, and with 1 if it does not.";
 
 const FILES: [(&str, &str); 4] = [
@@ -129,7 +129,7 @@ fn flag(setting: &Setting) -> String {
         .to_owned()
 }
 
-/// Text that roff takes for nothing but text.
+/// Escapes text so that roff does not interpret it.
 fn escaped(text: &str) -> String {
     let text = text.replace('\\', "\\e").replace('-', "\\-");
     if text.starts_with(['.', '\'']) {

@@ -1,4 +1,4 @@
-//! A settings file as it may be shown: without secrets, and of URLs no more than scheme, host and port.
+//! Removes secrets from a settings file, so that it may be shown. Of URLs, scheme, host and port stay.
 
 use toml::de::{DeTable, DeValue};
 
@@ -8,16 +8,16 @@ use super::secret::Secret;
 use super::table::TABLE;
 use super::url;
 
-/// How much of a value may be shown.
+/// The part of a value that is removed.
 enum Mask {
-    /// Nothing.
+    /// The whole value.
     Whole,
-    /// Scheme, host and port.
+    /// All parts of a URL except scheme, host and port.
     Url,
 }
 
-/// Returns a settings file with secrets and tokens left out. In what is no TOML, and in comments, whole lines are: their
-/// values may go on anywhere.
+/// Returns a settings file without secrets and tokens. If the text is not TOML, and in comments, whole lines are
+/// removed, because their values may continue anywhere.
 pub fn masked_settings(text: &str) -> String {
     let mut shown = text.to_owned();
     if let Ok(table) = DeTable::parse(text) {
@@ -73,7 +73,7 @@ fn of_urls(text: &str) -> String {
     quoted(&urls.map_or_else(|| Secret::SHOWN.to_owned(), |urls| urls.join(",")))
 }
 
-/// Returns how much of a key's value may be shown; `None`: all.
+/// Returns the mask for a key's value; `None` if all of the value may be shown.
 fn mask(key: &str) -> Option<Mask> {
     let key = key.to_ascii_lowercase();
     let setting = TABLE.iter().find(|setting| setting.flag == key);
@@ -86,8 +86,8 @@ fn mask(key: &str) -> Option<Mask> {
     }
 }
 
-/// Returns a line without the value of a key that it names, if that is not to be shown, and without URLs: a value may go
-/// on over several lines.
+/// Returns a line without the value of its key, if the value must not be shown. URLs are also removed, because a value
+/// may span several lines.
 fn masked_line(line: &str) -> String {
     let shown = line.split_once('=').and_then(|(before, _)| {
         let key = before.trim_matches(|c: char| c.is_whitespace() || "#\"'".contains(c));

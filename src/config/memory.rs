@@ -1,17 +1,20 @@
-//! The memory that the program needs, by the largest answer that it takes from the server.
+//! The memory that the program needs, which depends on the largest response that it accepts.
 
 use super::allowed::memory_allowed;
 use super::settings::ServerSettings;
 use super::settings_warning::SettingsWarning;
 
-/// Bytes that are needed whatever the server sends: half of it is the program, gRPC and TLS, the rest what is
-/// remembered of databases and told of them.
+/// The memory that is needed without any response, in bytes. Half of it is for the program, gRPC and TLS, the rest for
+/// the records and reports of databases.
 const BASE: u64 = 32 << 20;
-/// Bytes that are needed for each byte of the largest answer: the answer itself (1), what may be made of it (3,
-/// `wire::budget`), answers that gRPC holds meanwhile (2, `server::channel`), and what the allocator has not given
-/// back of them (2).
+/// The memory for each byte of the largest response, in bytes:
+///
+/// - 1 for the response,
+/// - 3 for its decoded form (`wire::budget`),
+/// - 2 for responses that gRPC holds (`server::channel`),
+/// - 2 for freed memory that the allocator has not returned.
 const PER_BYTE: u64 = 8;
-/// The smallest limit in bytes, which `deploy` and its unit have for the default of 4 MiB.
+/// The smallest limit in bytes, which the files in `deploy` have for the default of 4 MiB.
 const MIN_LIMIT_BYTES: u64 = 64 << 20;
 const MIB: u64 = 1 << 20;
 
@@ -23,12 +26,12 @@ pub fn memory_needed(max_recv_msg_size: u64) -> u64 {
     bytes.max(MIN_LIMIT_BYTES).div_ceil(MIB)
 }
 
-/// Bytes that an answer may have beside the one that was too large: a proof that comes with the same transaction.
+/// The additional size of a response with a proof of the same transaction, in bytes.
 const BESIDE: u64 = 64 << 10;
 /// The largest possible `--max-recv-msg-size`, in bytes.
 const MAX_RECV_MSG_BYTES: u64 = 1 << 30;
 
-/// Returns the `--max-recv-msg-size`, in bytes, for answers of up to so many bytes: whole MiB.
+/// Returns the `--max-recv-msg-size`, in bytes, for responses of up to this size: whole MiB.
 pub fn size_to_set(answer: u64) -> u64 {
     let size = answer.saturating_add(BESIDE).div_ceil(MIB);
     size.saturating_mul(MIB).min(MAX_RECV_MSG_BYTES)
@@ -40,7 +43,8 @@ impl ServerSettings {
         memory_needed(u64::try_from(self.max_recv_msg_size).unwrap_or(0))
     }
 
-    /// Returns a remark if this process may not take the memory that these settings need: the kernel would kill it.
+    /// Returns a warning if the memory limit of this process is lower than these settings need, because the kernel
+    /// would kill it.
     pub(super) fn little_memory(&self) -> Option<SettingsWarning> {
         let needed = self.memory_needed();
         let allowed = memory_allowed()? / MIB;

@@ -1,9 +1,11 @@
 //! Settings: flags over environment over files over defaults, all from one table.
 //!
-//! [`load()`] takes what the process was given and answers what it is to do. The table is
-//! `table::TABLE`; parsing, help, man page, completions, the effective configuration and
-//! the tests read it, so a setting is named there and nowhere else. The order of reading:
-//! `table`, `command`, `flags`, `environment`, `file`, `load`, `settings`.
+//! [`load()`] takes the inputs of the process and returns its task. The table is `table::TABLE`. Parsing, help, man
+//! page, completions, the effective configuration and the tests read it, so a setting is named only there.
+//!
+//! Reading order: `setting`, `kind` and `table` (the settings), `command` (the commands), `process` (the inputs),
+//! `flags`, `environment` and `file` (the layers), `gather` (all layers together), `raw_settings` and `resolve` (their
+//! values, before and after the checks), `settings` and `task` (the result), `load` (the whole way).
 
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::panic))]

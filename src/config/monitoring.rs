@@ -53,7 +53,7 @@ pub(super) fn resolve(
     }
 }
 
-/// The key that checkpoints are signed with.
+/// Reads the key with which checkpoints are signed.
 fn signer(
     raw: &RawSettings,
     warnings: &mut Vec<SettingsWarning>,
@@ -68,8 +68,9 @@ fn signer(
     Ok(Some(Arc::new(key)))
 }
 
-/// Whoever can write the settings file decides what runs as this user, so a file that somebody else
-/// could have written, or that merely lies where the program was started, names no program.
+/// Returns the program and its arguments. A user who can write the settings file decides which program runs as this
+/// user. Therefore no file may name a program if another user could have written it, or if it is in the working
+/// directory.
 fn exec(given: &SourcedPath) -> Result<Vec<String>, SettingsError> {
     if let Source::File { path, .. } = &given.source {
         distrust(path, &given.path).map_or(Ok(()), |fault| {
@@ -81,12 +82,12 @@ fn exec(given: &SourcedPath) -> Result<Vec<String>, SettingsError> {
     Ok(sys::words_of(&command))
 }
 
-/// Why a settings file may not name this program; `None`: it may. The owner is the owner of what is open, and the
-/// program is read from there again, for another file may have stood there when it was read first.
+/// Returns the reason why a settings file may not name this program; `None` if it may. Owner and contents are those
+/// of the file opened here, because the file may have been replaced after the first reading.
 fn distrust(path: &Path, program: &Path) -> Option<String> {
     let real = std::fs::canonicalize(path).ok();
     let here = std::env::current_dir().ok();
-    // one that is no plain file could keep whoever opens it waiting
+    // opening another type of file, such as a pipe, could block
     let plain = std::fs::metadata(path).is_ok_and(|found| found.is_file());
     let file = plain.then(|| File::open(path).ok()).flatten();
     let holding = file.as_ref().and_then(|file| sys::holding_of(file).ok());
@@ -122,7 +123,7 @@ fn distrust(path: &Path, program: &Path) -> Option<String> {
     }
 }
 
-/// Does a settings file name this program?
+/// Returns whether a settings file names this program.
 fn names(text: &str, program: &Path) -> bool {
     let table: toml::Table = text.parse().unwrap_or_default();
     table.iter().any(|(key, value)| {

@@ -1,16 +1,16 @@
-//! The nearest real name to one that does not exist.
+//! Suggests the existing name that is nearest to an unknown one.
 
-/// Letters of a name for each mistake that it may have: what is further away is another word, and naming it misleads.
+/// The number of letters for each allowed mistake. With more mistakes, the name is probably another word.
 const LETTERS_A_MISTAKE: usize = 3;
 
-/// The candidate with the fewest changed, added, left-out and swapped letters; the first of several. `None` if none is
-/// near.
+/// Returns the candidate with the fewest changed, added, omitted and swapped letters, or the first of several.
+/// Returns `None` if none is near.
 pub(super) fn nearest(
     name: &str,
     candidates: impl Iterator<Item = &'static str>,
 ) -> Option<&'static str> {
     let name = name.to_lowercase();
-    // a part that was left out ("--address") is a lesser mistake than many wrong letters
+    // an omitted part ("--address") counts as fewer mistakes than many wrong letters
     let measured = candidates.map(|candidate| {
         let part = name.len() > 2 && candidate.contains(name.as_str());
         let mistakes = if part { 2 } else { distance(&name, candidate) };
@@ -21,7 +21,7 @@ pub(super) fn nearest(
     is_near.then_some(candidate)
 }
 
-/// Optimal string alignment distance.
+/// Returns the optimal string alignment distance.
 fn distance(a: &str, b: &str) -> usize {
     let (a, b): (Vec<char>, Vec<char>) = (a.chars().take(100).collect(), b.chars().collect());
     let mut before_last: Vec<usize> = Vec::new();

@@ -1,4 +1,4 @@
-//! A line of a settings file to be written.
+//! A line of the settings file that the installation of a service writes.
 
 use super::secret::Secret;
 
@@ -7,6 +7,6 @@ use super::secret::Secret;
 pub struct Parameter {
     /// The setting.
     pub key: &'static str,
-    /// As TOML; it may be a password or hold a token.
+    /// The value as TOML, which may be a password or have a token.
     pub value: Secret,
 }

@@ -1,4 +1,4 @@
-//! `[[peer]]` tables of a settings file: another auditor with several keys, a CA and a login.
+//! `[[peer]]` tables of a settings file: another auditor with its keys, CA and login.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -18,7 +18,7 @@ use crate::checkpoint::{PRIVATE, VerifierKey};
 
 /// The tables' name.
 pub(super) const TABLE: &str = "peer";
-/// Keys of a table, and what messages call them.
+/// Keys of a table, with their names in messages.
 const KEYS: [Key; 6] = [
     ("url", "peer.url"),
     ("url-file", "peer.url-file"),
@@ -28,22 +28,22 @@ const KEYS: [Key; 6] = [
     ("password-file", "peer.password-file"),
 ];
 
-/// One peer as its table has it.
+/// The contents of one table.
 #[derive(Clone)]
 pub(super) struct PeerTable {
     pub source: Source,
     pub url: Urls,
-    /// All of one name.
+    /// The public keys, which have the same name.
     pub keys: Vec<VerifierKey>,
     pub ca: Option<SourcedPath>,
     pub username: Option<String>,
     pub password: Option<SourcedPath>,
 }
 
-/// Reads a table; `source` says on which line a byte of the file is.
+/// Reads a table; `source` returns the line of a byte in the file.
 ///
 /// # Errors
-/// Everything that is wrong in it.
+/// All errors in the table.
 pub(super) fn read(
     table: &DeTable,
     at: usize,
@@ -156,7 +156,7 @@ impl PeerTable {
             }
             "username" => {
                 let username = value::text(text).map_err(|wanted| wrong(wanted, None))?;
-                // RFC 7617 §2: a colon ends the user
+                // RFC 7617 §2: a colon ends the user name
                 if username.is_empty() || username.contains(':') {
                     let wanted = "a user without a colon".to_owned();
                     return Err(wrong(wanted, Some(username)));
@@ -182,7 +182,7 @@ impl PeerTable {
         Ok(())
     }
 
-    /// Returns the table as a settings file has it; of a URL scheme, host and port.
+    /// Formats the table as TOML; URLs have only scheme, host and port.
     pub fn to_toml(&self) -> String {
         let mut text = format!("\n[[{TABLE}]] # {}\n", one_line(&self.source));
         let mut line = |key: &str, value: String| text.push_str(&format!("{key} = {value}\n"));

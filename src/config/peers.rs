@@ -1,4 +1,4 @@
-//! Other auditors that checkpoints are compared with: what follows from their settings together.
+//! Resolves the settings of peers: other auditors whose checkpoints are compared.
 
 use super::effective::Effective;
 use super::peer_table::{self, PeerTable};
@@ -11,10 +11,10 @@ use super::settings::{Login, PeerSettings, Roots, Settings};
 use super::settings_error::SettingsError;
 use super::settings_warning::SettingsWarning;
 
-/// The setting that says how many peers must confirm a database.
+/// The setting with the number of peers that must confirm a database.
 const REQUIRED: &str = "audit-peers-required";
 
-/// Makes the peers, those of the flags first. Everything that is wrong goes to `problems`.
+/// Creates the peers, those of the flags first. Adds all errors to `problems`.
 pub(super) fn peers(
     raw: &RawSettings,
     proxies: &Proxies,
@@ -82,7 +82,7 @@ fn login(username: &str, password: Secret) -> Login {
     }
 }
 
-/// Returns the problems of tables whose name an earlier one or `--audit-peer` has.
+/// Returns the problems of tables whose name is already used by an earlier table or by `--audit-peer`.
 pub(super) fn repeated(raw: &RawSettings) -> Vec<SettingsError> {
     let name = |table: &PeerTable| table.keys.first().map(|key| key.name.clone());
     let mut problems = Vec::new();
@@ -102,10 +102,10 @@ pub(super) fn repeated(raw: &RawSettings) -> Vec<SettingsError> {
     problems
 }
 
-/// Checks that there are as many peers as must confirm a database.
+/// Checks that there are enough peers to confirm a database.
 ///
 /// # Errors
-/// There are fewer.
+/// There are fewer peers than must confirm.
 pub(super) fn enough(settings: &Settings, effective: &Effective) -> Result<(), SettingsError> {
     let (peers, required) = (
         settings.monitoring.peers.len(),

@@ -1,4 +1,4 @@
-//! PEM files: read and checked before gRPC sees them, which says nothing useful about a bad one.
+//! Reads and checks PEM files before gRPC reads them, because gRPC's errors about them are not useful.
 
 use std::fmt;
 
@@ -8,17 +8,17 @@ use super::raw_settings::SourcedPath;
 use super::settings_error::SettingsError;
 use crate::ledger::decode_base64;
 
-/// What a PEM file has to hold.
+/// The required contents of a PEM file.
 #[derive(Clone, Copy)]
 pub(super) enum Holds {
     Certificates,
     PrivateKey,
 }
 
-/// The text of a PEM file that holds at least one whole block of what is needed.
+/// Returns the text of a PEM file that has at least one complete block of the required kind.
 ///
 /// # Errors
-/// The setting, the file and what is wrong with it.
+/// The setting, the file and its error.
 pub(super) fn read(given: &SourcedPath, holds: Holds) -> Result<String, SettingsError> {
     let text = content(&given.path)
         .and_then(|text| text.ok_or_else(|| "there is no such file".to_owned()));
@@ -26,10 +26,10 @@ pub(super) fn read(given: &SourcedPath, holds: Holds) -> Result<String, Settings
     checked.map_err(|fault| given.problem(&fault))
 }
 
-/// Holds a private key against the certificate that it is for: the first one of the file.
+/// Checks that a private key belongs to its certificate, which is the first one in the file.
 ///
 /// # Errors
-/// The key is another one's.
+/// The key belongs to another certificate.
 pub(super) fn is_key_of(key: &str, certificate: &str) -> Result<(), &'static str> {
     let key = first(key, Holds::PrivateKey);
     let certificate = first(certificate, Holds::Certificates);
@@ -41,7 +41,7 @@ pub(super) fn is_key_of(key: &str, certificate: &str) -> Result<(), &'static str
     }
 }
 
-/// Returns the public key in the first block of a checked text that is needed.
+/// Returns the public key in the first block of the required kind in a checked text.
 fn first(text: &str, holds: Holds) -> Option<Public> {
     let mut lines = text.lines().map(str::trim);
     let label = lines.find_map(|line| {
@@ -52,7 +52,7 @@ fn first(text: &str, holds: Holds) -> Option<Public> {
     public(label, &base64, holds)
 }
 
-/// Returns the public key in a block, `None` if the block does not hold what it says.
+/// Returns the public key in a block; `None` if the block's contents do not match its label.
 fn public(label: &str, base64: &str, holds: Holds) -> Option<Public> {
     let der = decode_base64(base64)?;
     match holds {
@@ -79,7 +79,7 @@ impl fmt::Display for Holds {
     }
 }
 
-/// RFC 7468 §3: whole blocks of base64 between their lines.
+/// Checks that the text has complete blocks of base64 between their lines (RFC 7468 §3).
 fn check(text: &str, holds: Holds) -> Result<(), String> {
     let mut found = false;
     let mut open: Option<(usize, &str, String)> = None;
@@ -136,7 +136,7 @@ fn check(text: &str, holds: Holds) -> Result<(), String> {
 mod tests {
     use super::*;
 
-    /// Valid until 2126, of CN=x.
+    /// A certificate of CN=x, valid until 2126.
     const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----\n\
         MIIBbzCCARWgAwIBAgIUchrRtNBljVz7qvPmNLgA1m1USHUwCgYIKoZIzj0EAwIw\n\
         DDEKMAgGA1UEAwwBeDAgFw0yNjExMjgyMTA5NTBaGA8yMTI2MTEwNDIxMDk1MFow\n\
@@ -147,7 +147,7 @@ mod tests {
         CCqGSM49BAMCA0gAMEUCIQD9JJSu8LCxXZDfY4K/IjKkoFtOLi//rpmuGo2+sdzQ\n\
         7wIgYeH09VpCueb347Aa+bGxbElE/2spurbCyqHL81pVV1s=\n\
         -----END CERTIFICATE-----\n";
-    /// Its key.
+    /// The private key of the certificate.
     const KEY: &str = "-----BEGIN EC PRIVATE KEY-----\n\
         MHcCAQEEIIh1s7k26Rk7FBbz2xMmPtKxYQ8KqXEYOcVXg6RIXwcYoAoGCCqGSM49\n\
         AwEHoUQDQgAE7viDA4572C7yfGrSE38wpicgrf2JVCjh+gaYWuLgCV4IlrNEQtrr\n\
@@ -219,7 +219,7 @@ mod tests {
     #[test]
     fn a_key_that_is_not_the_certificates_is_told() {
         assert_eq!(is_key_of(KEY, CERTIFICATE), Ok(()));
-        // one bit of the public key in it
+        // differs in one bit of the public key
         let tail = "jqx+VQfR";
         let other = KEY.replace(tail, "Aqx+VQfR");
         assert!(is_key_of(&other, CERTIFICATE).is_err());

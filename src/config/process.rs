@@ -1,4 +1,4 @@
-//! What the process was given by whoever started it.
+//! The inputs of the process from its caller.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -9,39 +9,39 @@ use super::instance;
 use super::settings_error::{SettingsError, SettingsErrors};
 use crate::sys;
 
-/// What the process was given: everything [`load`](super::load()) looks at besides files.
+/// The inputs of the process, from which [`load`](super::load()) reads everything except files.
 #[derive(Clone, Debug, Default)]
 pub struct Process {
-    /// The name that the program is called by, without its folder.
+    /// The name by which the program was called, without its folder.
     pub name: String,
     /// The arguments, without the program's name.
     pub arguments: Vec<String>,
     /// The environment.
     pub variables: BTreeMap<String, String>,
-    /// The working directory; empty: the real one.
+    /// The working directory; if empty, that of the process.
     pub directory: PathBuf,
-    /// Where the system keeps its settings files (`/etc/immudb`).
+    /// The system's directory of settings files (`/etc/immudb`).
     pub system_directory: PathBuf,
-    /// Does it run as root, or for the whole machine?
+    /// The privilege of the process.
     pub privilege: Privilege,
 }
 
-/// Whom the process runs as.
+/// The privilege of the user that runs the process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Privilege {
-    /// Root, or who stands for the whole machine on Windows.
+    /// Root, or the account for the whole machine on Windows.
     Root,
-    /// Anybody else.
+    /// Any other user.
     #[default]
     User,
 }
 
 impl Process {
-    /// This process. Secrets among its arguments are taken over and overwritten in its memory, so
-    /// that `ps` shows them no more.
+    /// Returns this process. Overwrites the secrets among its arguments in memory after they are read, so that `ps`
+    /// no longer shows them.
     ///
     /// # Errors
-    /// Arguments, and variables of ours, that are not UTF-8.
+    /// An argument, or a variable whose name begins with `IMMU`, is not UTF-8.
     pub fn current() -> Result<Process, SettingsErrors> {
         let arguments = std::env::args_os().skip(1).enumerate();
         let arguments = arguments.map(|(index, argument)| {
@@ -72,9 +72,9 @@ impl Process {
         })
     }
 
-    /// Where trusted states are kept: never a temporary directory, which is how they would get lost.
+    /// Returns the directory for trusted states. It is never a temporary directory, because the states would be lost.
     pub(super) fn state_directory(&self) -> Option<String> {
-        // systemd separates several by colons
+        // systemd separates several directories by colons
         let service = self
             .variable("STATE_DIRECTORY")
             .and_then(|list| list.split(':').next());
@@ -90,14 +90,14 @@ impl Process {
         sys::state_directory(is_of_machine, &own, variable)
     }
 
-    /// A variable that is set and not empty.
+    /// Returns the value of a variable that is set and not empty.
     pub(super) fn variable(&self, name: &str) -> Option<&str> {
         let value = self.variables.get(&sys::variable_name(name.to_owned()))?;
         (!value.is_empty()).then_some(value)
     }
 }
 
-/// What is not UTF-8 and not ours is none of our business.
+/// Returns the value of a variable as text. A value that is not UTF-8 is an error only if the name begins with `IMMU`.
 fn text(name: &str, value: OsString) -> Result<String, SettingsError> {
     match value.into_string() {
         Err(_) if name.starts_with("IMMU") => Err(SettingsError::NotText {

@@ -1,4 +1,4 @@
-//! Which proxy a request of HTTP goes through: as curl decides by its environment, but never to this machine itself.
+//! The proxy of an HTTP request. The environment selects it as in curl, but requests to this machine have none.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,12 +13,12 @@ use crate::sys;
 
 /// The word that switches proxies off.
 const NONE: &str = "none";
-/// The setting.
+/// The name of the setting.
 const FLAG: &str = "proxy";
-/// The port of a proxy that is named without one, as curl has it.
+/// The default port of a proxy, as in curl.
 const PORT: u16 = 1080;
 
-/// A proxy. `Display` and `Debug` show scheme, host, port, and who named it.
+/// A proxy. `Display` and `Debug` show scheme, host, port, and the source of the setting.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Proxy {
     url: String,
@@ -26,7 +26,7 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Returns the URL with user and password, for the one place that connects.
+    /// Returns the URL with user and password, for the connection only.
     pub fn expose(&self) -> &str {
         &self.url
     }
@@ -46,12 +46,12 @@ impl fmt::Debug for Proxy {
     }
 }
 
-/// What `--proxy` says.
+/// The value of `--proxy`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Chosen {
-    /// No proxy, whatever the environment says.
+    /// No proxy, even if the environment names one.
     Never,
-    /// This one.
+    /// This proxy.
     Through(Proxy),
 }
 
@@ -59,7 +59,7 @@ impl Chosen {
     /// Reads `none` or a proxy.
     ///
     /// # Errors
-    /// What a right one looks like.
+    /// The expected form of a proxy.
     pub fn read(text: &str, source: &Source) -> Result<Chosen, String> {
         match text {
             NONE => Ok(Chosen::Never),
@@ -68,34 +68,34 @@ impl Chosen {
     }
 }
 
-/// Which proxy a request goes through.
+/// The proxies of requests.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Proxies {
     pub(super) chosen: Option<Chosen>,
     pub(super) environment: Environment,
 }
 
-/// The variables that curl goes by.
+/// The variables that curl uses.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(super) struct Environment(BTreeMap<&'static str, String>);
 
-/// What stands there may be a password.
+/// Shows no values, which may have passwords.
 impl fmt::Debug for Environment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.0.keys()).finish()
     }
 }
 
-/// Variables that name the proxy of an `http` URL, the strongest first. In capitals, a CGI program's client could set it
-/// by a header of the same name, so curl takes it in small letters alone.
+/// The variables with the proxy of an `http` URL, the strongest first. `HTTP_PROXY` is not used, as in curl, because
+/// the client of a CGI program could set it by a header.
 const HTTP: &[&str] = &["http_proxy", "all_proxy", "ALL_PROXY"];
-/// Those of an `https` URL.
+/// The variables with the proxy of an `https` URL, the strongest first.
 const HTTPS: &[&str] = &["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
-/// Those that name the hosts which no proxy is used for.
+/// The variables with the hosts for which no proxy is used.
 const EXCEPT: &[&str] = &["no_proxy", "NO_PROXY"];
 
 impl Environment {
-    /// Takes over the variables that are set.
+    /// Copies the variables that are set.
     pub fn of(variables: &BTreeMap<String, String>) -> Environment {
         let names = HTTP.iter().chain(HTTPS).chain(EXCEPT);
         let value = |name: &str| variables.get(&sys::variable_name(name.to_owned()));
@@ -110,10 +110,10 @@ impl Environment {
 }
 
 impl Proxies {
-    /// Returns the proxy that requests for this URL go through; `None`: they go to the host itself.
+    /// Returns the proxy for requests to this URL; `None` if they go to the host itself.
     ///
     /// # Errors
-    /// The variable that names it holds no proxy.
+    /// The value of the variable is not a proxy.
     pub fn of(&self, url: &Url) -> Result<Option<Proxy>, SettingsError> {
         let except = self.environment.first(EXCEPT);
         let excepted = except.is_some_and(|(_, list)| is_excepted(url.host(), list));
@@ -138,7 +138,7 @@ impl Proxies {
     }
 }
 
-/// Reads a proxy: `http` where no scheme is named, as curl.
+/// Reads a proxy; without a scheme it is `http`, as in curl.
 fn read(text: &str, source: &Source) -> Result<Proxy, String> {
     let wanted = || {
         "none, or http:// or https:// and a host, with a port and nothing after it, such as http://proxy.example:3128; SOCKS is not supported"
@@ -166,7 +166,7 @@ fn read(text: &str, source: &Source) -> Result<Proxy, String> {
         (false, "http") => format!("http://{authority}:{PORT}"),
         _ => format!("{scheme}://{authority}"),
     };
-    // the parser that is asked again when it is used
+    // the parser that reads the URL again when the proxy is used
     ureq::Proxy::new(&url).map_err(|_| wanted())?;
     Ok(Proxy {
         url,
@@ -174,8 +174,8 @@ fn read(text: &str, source: &Source) -> Result<Proxy, String> {
     })
 }
 
-/// Returns whether a list of hosts, as curl takes it, names this one: by its name or the end of it, its number, or a
-/// network (CIDR).
+/// Returns whether a list in curl's form has this host: by its name, the end of its name, its IP address, or a network
+/// (CIDR).
 fn is_excepted(host: &str, list: &str) -> bool {
     let host = host.trim_end_matches('.').to_ascii_lowercase();
     let number: Option<IpAddr> = host.parse().ok();
@@ -196,7 +196,7 @@ fn is_excepted(host: &str, list: &str) -> bool {
         })
 }
 
-/// Returns whether a number is this one, or in this network.
+/// Returns whether an IP address is this one, or in this network.
 fn is_in(number: IpAddr, entry: &str) -> bool {
     let (network, bits) = match entry.split_once('/') {
         Some((network, bits)) => (network, bits.parse().ok()),
@@ -230,7 +230,7 @@ mod tests {
         proxy.map(|proxy| proxy.expose().to_owned())
     }
 
-    #[cfg(unix)] // elsewhere the case of a variable counts for nothing
+    #[cfg(unix)] // elsewhere the names of variables ignore case
     #[test]
     fn the_environment_decides_as_it_does_for_curl() {
         let (http, https) = ("http://h.example/", "https://h.example/");

@@ -1,4 +1,4 @@
-//! The settings while they are collected: a slot for each, to which the rows of the table point.
+//! The settings while they are gathered: a field for each, which the row of the table names.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use super::source::Source;
 use super::url::Url;
 use crate::checkpoint::VerifierKey;
 
-/// A slot for each setting. An empty text or list was not given.
+/// A field for each setting. An empty text or list was not given.
 #[derive(Default)]
 pub(super) struct RawSettings {
     pub address: String,
@@ -79,19 +79,19 @@ pub(super) struct RawSettings {
     pub proxy: Option<Chosen>,
     /// The environment's proxies.
     pub environment: Environment,
-    /// The receivers of the settings files' tables.
+    /// The receivers from the tables of settings files.
     pub receivers: Vec<ReceiverTable>,
     pub other_ca: Option<SourcedPath>,
     /// The file of the key that checkpoints are signed with.
     pub signing_key: Option<Password>,
-    /// The auditors of `--audit-peer`, one for each of their keys, and how many must confirm.
+    /// The auditors of `--audit-peer`, with one entry for each key.
     pub peers: Vec<(Url, VerifierKey)>,
     pub peers_required: u64,
-    /// The auditors of the settings files' tables.
+    /// The auditors from the tables of settings files.
     pub peer_tables: Vec<PeerTable>,
     /// The name of a new key.
     pub key_name: String,
-    /// The keys that confirm checkpoints, and how many of them must.
+    /// The keys that confirm checkpoints.
     pub verifier_keys: Vec<VerifierKey>,
     pub required: u64,
 
@@ -122,7 +122,7 @@ pub(super) struct RawSettings {
 }
 
 impl RawSettings {
-    /// A flag that has no effect without `install` or `uninstall`.
+    /// Returns a given flag that has no effect without `install` or `uninstall`.
     pub fn service_flag(&self) -> Option<&'static str> {
         let given = [("dry-run", self.dry_run), ("purge", self.purge)];
         let given = given.into_iter().find(|(_, given)| *given);
@@ -130,7 +130,7 @@ impl RawSettings {
     }
 }
 
-/// What immugw does about signatures.
+/// The treatment of signatures in immugw.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum OwnSignatures {
     Ignore,
@@ -145,7 +145,7 @@ pub(super) struct SourcedPath {
     pub source: Source,
 }
 
-/// URLs, or the file that holds them.
+/// URLs, or the file that contains them.
 #[derive(Clone)]
 pub(super) enum Urls {
     Texts(Vec<Url>),
@@ -153,7 +153,7 @@ pub(super) enum Urls {
 }
 
 impl Urls {
-    /// Returns the keys that a table has them under, and their values; of a URL scheme, host and port.
+    /// Returns the keys and values for a table; URLs have only scheme, host and port.
     pub fn masked(&self) -> Vec<(&'static str, String)> {
         match self {
             Urls::Texts(urls) => urls.iter().map(|url| ("url", url.masked())).collect(),
@@ -168,7 +168,7 @@ impl Default for Urls {
     }
 }
 
-/// A password, or the file that holds it.
+/// A password, or the file that contains it.
 #[derive(Clone)]
 pub(super) enum Password {
     Text(Secret),

@@ -1,4 +1,4 @@
-//! `[[receiver]]` tables of a settings file: a receiver of notifications with a CA, a secret and a login of its own.
+//! `[[receiver]]` tables of a settings file: a receiver of notifications with its own CA, secret and login.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -16,14 +16,14 @@ use super::url::{self, Url};
 
 /// The tables' name.
 pub(super) const TABLE: &str = "receiver";
-/// The key whose value may hold a token.
+/// The key whose value may have a token.
 pub(super) const URL: &str = "url";
-/// Names that notifications and metrics have for others.
+/// Reserved names, which metrics and notifications use for other receivers.
 const TAKEN: [&str; 2] = ["exec", "heartbeat"];
 /// The length limit of a name, in characters: it is a label of metrics.
 const MAX_NAME_CHARS: usize = 64;
 
-/// Keys of a table, and what messages call them.
+/// Keys of a table, with their names in messages.
 const KEYS: [Key; 7] = [
     ("name", "receiver.name"),
     (URL, "receiver.url"),
@@ -34,14 +34,14 @@ const KEYS: [Key; 7] = [
     ("when", "receiver.when"),
 ];
 
-/// What `when` may be.
+/// The values of `when`.
 const NOTIFY_ON: [(&str, NotifyOn); 3] = [
     ("changes", NotifyOn::Changes),
     ("tampering", NotifyOn::Tampering),
     ("every-check", NotifyOn::EveryCheck),
 ];
 
-/// One receiver as its table has it.
+/// The contents of one table.
 #[derive(Clone)]
 pub(super) struct ReceiverTable {
     pub source: Source,
@@ -53,10 +53,10 @@ pub(super) struct ReceiverTable {
     pub when: NotifyOn,
 }
 
-/// Reads a table; `source` says on which line a byte of the file is.
+/// Reads a table; `source` returns the line of a byte in the file.
 ///
 /// # Errors
-/// Everything that is wrong in it.
+/// All errors in the table.
 pub(super) fn read(
     table: &DeTable,
     at: usize,
@@ -173,7 +173,7 @@ impl ReceiverTable {
         Ok(())
     }
 
-    /// Returns the table as a settings file has it; of a URL scheme, host and port.
+    /// Formats the table as TOML; URLs have only scheme, host and port.
     pub fn to_toml(&self) -> String {
         let mut text = format!(
             "\n[[{TABLE}]] # {}\nname = {}\n",

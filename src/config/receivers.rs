@@ -13,7 +13,7 @@ use super::settings_warning::SettingsWarning;
 use super::signing::SigningKey;
 use super::url::{self, Url, is_loopback};
 
-/// Makes the receivers, those of the flags first. Everything that is wrong goes to `problems`.
+/// Creates the receivers, those of the flags first. Adds all errors to `problems`.
 pub(super) fn webhooks(
     raw: &RawSettings,
     proxies: &Proxies,
@@ -29,7 +29,7 @@ pub(super) fn webhooks(
     webhooks
 }
 
-/// The heartbeat, if its URL is given.
+/// Returns the heartbeat, if its URL is given.
 pub(super) fn heartbeat(
     raw: &RawSettings,
     proxies: &Proxies,
@@ -47,7 +47,7 @@ pub(super) fn heartbeat(
     })
 }
 
-/// Returns what vouches for a server of HTTP.
+/// Returns the CAs that are trusted for an HTTP server.
 pub(super) fn roots(given: Option<&SourcedPath>) -> Result<Roots, SettingsError> {
     match given {
         None => Ok(Roots::System),
@@ -55,7 +55,7 @@ pub(super) fn roots(given: Option<&SourcedPath>) -> Result<Roots, SettingsError>
     }
 }
 
-/// The receivers of `--audit-notification-url`: they share login, secret and CA.
+/// Returns the receivers of `--audit-notification-url`, which share login, secret and CA.
 fn of_flags(
     raw: &RawSettings,
     proxies: &Proxies,
@@ -137,7 +137,7 @@ pub(super) fn keep<T>(
     result.map_err(|problem| problems.push(problem)).ok()
 }
 
-/// Returns the URL of what has one alone; `wanted` is what is said of a file with several.
+/// Returns the only URL of a setting; `wanted` is the error for a file with several.
 pub(super) fn one_url(
     given: &Urls,
     wanted: &str,
@@ -169,7 +169,7 @@ fn urls(given: &Urls, warnings: &mut Vec<SettingsWarning>) -> Result<Vec<Url>, S
     url::lines(&text).map_err(|fault| given.problem(&fault))
 }
 
-/// The proxy of a URL, which is said: nobody is to be led elsewhere in silence.
+/// Returns the proxy of a URL and adds a message about it, so that no request is redirected silently.
 pub(super) fn through(
     url: &Url,
     proxies: &Proxies,
@@ -184,7 +184,7 @@ pub(super) fn through(
     Ok(proxy)
 }
 
-/// The host that a password goes to where anybody on the way can read it.
+/// Returns a warning about the host if a password goes to it without encryption.
 pub(super) fn plaintext(url: &Url) -> Option<SettingsWarning> {
     let is_open = !url.is_https() && !is_loopback(url.host());
     is_open.then(|| SettingsWarning::PlaintextNotification {
@@ -203,7 +203,7 @@ fn secret(
     })
 }
 
-/// The key that notifications are signed with.
+/// Reads the key with which notifications are signed.
 fn signing(
     given: Option<&Password>,
     warnings: &mut Vec<SettingsWarning>,
@@ -211,18 +211,18 @@ fn signing(
     let Some(secret) = secret(given, warnings)? else {
         return Ok(None);
     };
-    // no key ends with a blank, and an editor leaves one without showing it
+    // no key ends with a blank, but editors do not show one
     let key = SigningKey::read(secret.expose().trim_end());
     match (key, given) {
         (Ok(key), _) => Ok(Some(key)),
         (Err(wanted), Some(Password::File(given))) => {
             Err(given.problem(&format!("expected {wanted}")))
         }
-        (Err(_), _) => Ok(None), // was refused when it was read
+        (Err(_), _) => Ok(None), // refused when it was read
     }
 }
 
-/// The value of the `Authorization` header that a file holds (RFC 9110 §5.5: visible ASCII and blanks between).
+/// Reads the value of the `Authorization` header from a file (RFC 9110 §5.5: visible ASCII and blanks between).
 fn header(
     given: &SourcedPath,
     warnings: &mut Vec<SettingsWarning>,

@@ -1,5 +1,5 @@
-//! Secrets and certificates in files that may be replaced while the program runs: how each is read, at
-//! the start and again.
+//! Files of secrets and certificates, which may be replaced while the program runs. They are read at the start and
+//! again later.
 
 use super::file::content;
 use super::pem::{self, Holds};
@@ -9,10 +9,10 @@ use super::settings::{Roots, Transport};
 use super::settings_error::SettingsError;
 use super::value;
 
-/// The name that immuclient expects in a certificate.
+/// The default name in the server's certificate, as in immuclient.
 const DEFAULT_SERVER_NAME: &str = "localhost";
 
-/// A file that holds a password.
+/// A file with a password.
 #[derive(Clone, Debug)]
 pub struct PasswordFile(SourcedPath);
 
@@ -21,10 +21,10 @@ impl PasswordFile {
         PasswordFile(given)
     }
 
-    /// Reads the first line of the file; editors end it with a newline that is no part of the password.
+    /// Reads the first line of the file. The newline at its end is not a part of the password.
     ///
     /// # Errors
-    /// The setting, the file and what is wrong with it.
+    /// The setting, the file and its error.
     pub fn read(&self) -> Result<Secret, SettingsError> {
         let given = &self.0;
         let text = match content(&given.path) {
@@ -67,13 +67,13 @@ enum Files {
 }
 
 impl TransportFiles {
-    /// Returns the files that the settings name, `None` if they name none.
+    /// Returns the files that the settings name; `None` if there are none.
     ///
     /// # Errors
-    /// Mutual TLS, and a file is not named.
+    /// A file for mutual TLS is missing in the settings.
     pub(super) fn of(raw: &RawSettings) -> Result<Option<TransportFiles>, Vec<SettingsError>> {
         if !raw.mtls {
-            // a file of --mtls is not opened
+            // the other files need --mtls
             let files = raw.tls_ca.clone().map(|roots| Files::Tls {
                 roots,
                 server_name: raw.servername.clone(),
@@ -98,7 +98,7 @@ impl TransportFiles {
                 })))
             }
             (certificate, key, authorities) => {
-                // the faults of the named files are reported too
+                // problems of the given files are reported too
                 let named = [
                     certificate.map(|given| (given, Holds::Certificates)),
                     key.map(|given| (given, Holds::PrivateKey)),
@@ -116,7 +116,7 @@ impl TransportFiles {
     /// Reads the files.
     ///
     /// # Errors
-    /// The settings, the files and what is wrong with them.
+    /// The settings, the files and their errors.
     pub fn read(&self) -> Result<Transport, Vec<SettingsError>> {
         match &self.0 {
             Files::Tls { roots, server_name } => {

@@ -1,4 +1,4 @@
-//! From the draft to the settings: what follows from several of them together.
+//! Resolves the raw settings, with the checks and defaults that need several settings.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -24,13 +24,13 @@ use super::url::is_loopback;
 use crate::ledger::PublicKey;
 use crate::sys::{self, words};
 
-/// The password of a server that nobody has configured (protocol.md §7).
+/// The password of a newly installed server (protocol.md §7).
 const DEFAULT_PASSWORD: &str = "immudb";
 
-/// The settings of a draft, and what is worth saying about them.
+/// Resolves the raw settings, and adds warnings about them.
 ///
 /// # Errors
-/// Everything that is wrong with them.
+/// All errors of the settings.
 pub(super) fn resolve(
     raw: &RawSettings,
     warnings: &mut Vec<SettingsWarning>,
@@ -71,8 +71,8 @@ pub(super) fn resolve(
     }
 }
 
-/// Where states are kept. Flags and variables are given by whoever starts the program in a directory; a file is read
-/// wherever that is.
+/// Returns the directory for states. A path in a settings file must be absolute, because the program may start in any
+/// directory. Flags and variables may be relative, because the user who gives them knows the directory.
 fn directory(raw: &RawSettings) -> Result<PathBuf, SettingsError> {
     for given in [&raw.directory, &raw.roots].into_iter().flatten() {
         if matches!(given.source, Source::File { .. }) && given.path.is_relative() {
@@ -159,18 +159,18 @@ pub(super) fn report(raw: &RawSettings) -> ReportSettings {
     }
 }
 
-/// A port that the table has let through.
+/// Converts a port that the table has checked.
 pub(super) fn port(number: u64) -> u16 {
     u16::try_from(number).unwrap_or_default()
 }
 
-/// A duration that 0 switches off.
+/// Returns the duration; `None` if it is 0, which means off.
 pub(super) fn unless_off(duration: Duration) -> Option<Duration> {
     (!duration.is_zero()).then_some(duration)
 }
 
-/// Remarks on settings of TLS that are given and change nothing. Those of the files that immudb and immugw ship, which
-/// are the defaults, say nothing.
+/// Warns about TLS settings that have no effect. Those in the files that immudb and immugw ship, which are the
+/// defaults, cause no warning.
 fn no_effect(raw: &RawSettings, warnings: &mut Vec<SettingsWarning>) {
     let paths = [&raw.certificate, &raw.pkey, &raw.clientcas];
     for given in paths.into_iter().flatten().filter(|_| !raw.mtls) {
@@ -185,7 +185,7 @@ fn no_effect(raw: &RawSettings, warnings: &mut Vec<SettingsWarning>) {
     }
 }
 
-/// Reads how the server is reached, and keeps the files that may be replaced meanwhile.
+/// Returns the transport to the server, and the files that may be replaced while the program runs.
 fn transport(
     raw: &RawSettings,
     warnings: &mut Vec<SettingsWarning>,
@@ -214,7 +214,7 @@ fn transport(
     Ok((transport, files))
 }
 
-/// Reads who logs in, and keeps the file of a password that may be replaced meanwhile.
+/// Returns the login, and the file of the password, which may be replaced while the program runs.
 fn login(
     raw: &RawSettings,
     warnings: &mut Vec<SettingsWarning>,
@@ -258,7 +258,7 @@ pub(super) fn everybody_reads(path: &Path) -> bool {
     sys::everybody_reads(path)
 }
 
-/// A key that is given counts, and what comes with an answer only where there is none.
+/// Returns the required signatures. The key in a response counts only if no key is given.
 fn signatures(
     raw: &RawSettings,
     warnings: &mut Vec<SettingsWarning>,

@@ -1,4 +1,4 @@
-//! A password or key: shown as `***`, and overwritten when it is dropped.
+//! A password or key, which is printed as `***` and overwritten when it is dropped.
 
 use std::fmt;
 use std::hint::black_box;
@@ -8,15 +8,15 @@ use std::hint::black_box;
 pub struct Secret(String);
 
 impl Secret {
-    /// What is shown in a secret's place.
+    /// The text that is printed instead of a secret.
     pub const SHOWN: &'static str = "***";
 
-    /// Takes a text over.
+    /// Creates a secret from a text.
     pub fn new(text: String) -> Secret {
         Secret(text)
     }
 
-    /// The text itself, for the one place that sends it.
+    /// Returns the secret text. Call this only where the text is sent or written.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -38,7 +38,7 @@ impl Drop for Secret {
     fn drop(&mut self) {
         let mut bytes = std::mem::take(&mut self.0).into_bytes();
         bytes.fill(0);
-        black_box(&bytes); // or the compiler may leave the writing out
+        black_box(&bytes); // otherwise the compiler may remove the write
     }
 }
 

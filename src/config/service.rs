@@ -1,4 +1,4 @@
-//! What a service is to be installed with: its settings file, and the parameters for it.
+//! Reads the task of `audit-mode WORD`: the settings file of the service, and the parameters for it.
 
 use std::path::{Path, PathBuf};
 
@@ -23,14 +23,14 @@ use super::source::Source;
 use super::task::{Control, Installation, ServiceTask, Task};
 use super::value;
 
-/// What a word behind `audit-mode` asks for.
+/// The meaning of the word after `audit-mode`.
 enum Wanted {
     Install,
     Uninstall,
     Control(Control),
 }
 
-/// The work behind `audit-mode WORD`.
+/// Reads the task of `audit-mode WORD`.
 pub(super) fn load(
     process: &Process,
     raw: &RawSettings,
@@ -62,7 +62,7 @@ pub(super) fn load(
             return Err(SettingsError::FlagNeedsWord { flag, needs }.into());
         }
     }
-    // the service reads this file and no other, an instance the common file too
+    // the service reads only this file; an instance also reads the common file
     let compat_mode = process.compat_mode()?;
     let environment = environment::read(process, compat_mode);
     let instance = process.instance()?;
@@ -124,7 +124,8 @@ pub(super) fn load(
     })
 }
 
-/// The settings file of an instance. Its states have a place of their own, and its unit names no file.
+/// Returns the settings file of an instance. The instance has its own directory for states, and its unit names no
+/// file.
 fn instance_config(
     process: &Process,
     compat_mode: CompatMode,
@@ -152,7 +153,7 @@ fn instance_config(
     }
 }
 
-/// A line for each setting that a file may hold; of those given twice, the stronger one.
+/// Returns a line for each setting that a file may have. If a setting is given twice, the stronger one counts.
 fn parameters<'a>(
     process: &Process,
     given: impl Iterator<Item = &'a Assignment>,
@@ -169,7 +170,8 @@ fn parameters<'a>(
     parameters.collect()
 }
 
-/// The line for a setting that a file may hold; the service runs in another directory.
+/// Returns the line for a setting that a file may have. Paths are absolute, because the service runs in another
+/// directory.
 fn parameter(process: &Process, given: &Assignment) -> Option<Parameter> {
     let setting = given.setting;
     if setting.layers != Layers::All || setting.origin.is_unused() {
@@ -190,7 +192,7 @@ fn parameter(process: &Process, given: &Assignment) -> Option<Parameter> {
             let set = setting
                 .kind
                 .set(&mut raw, setting.flag, &given.source, &given.texts);
-            set.ok()? // what is wrong was told when it was read
+            set.ok()? // the problem was reported when the setting was read
         }
     };
     Some(Parameter {

@@ -1,4 +1,4 @@
-//! One setting: everything there is to know about it.
+//! The description of one setting: a row of the table.
 
 use super::command::CommandName;
 use super::compat_mode::CompatMode;
@@ -10,46 +10,46 @@ use super::table;
 pub(super) struct Setting {
     /// The flag with its dashes.
     pub long: &'static str,
-    /// Its name: the flag without dashes, the TOML key, and (in capitals) the variables' end.
+    /// The name: the flag without dashes, the TOML key, and in capitals the end of the variable.
     pub flag: &'static str,
-    /// The flag's one letter.
+    /// The short flag.
     pub short: Option<char>,
-    /// The letter in immugw's place, where immuclient's letters mean other things.
+    /// The short flag in immugw compatibility mode, where immuclient's letters have other meanings.
     pub short_as_immugw: Option<char>,
-    /// What its value is and where it goes.
+    /// The kind of its value, and the field that gets it.
     pub kind: Kind,
-    /// What the value is called, and in what unit; empty for a switch.
+    /// The name of the value with its unit; empty for a switch.
     pub argument: &'static str,
-    /// As one would write it; empty: not given.
+    /// The default in the form of a given value; empty if there is none.
     pub default: &'static str,
-    /// A default that depends on who runs it and where.
+    /// A default that depends on the process.
     pub computed: Option<fn(&Process) -> Option<String>>,
-    /// One line for people.
+    /// The line in the help.
     pub help: &'static str,
-    /// Where help lists it.
+    /// The group in which help lists it.
     pub group: Group,
-    /// Whether the short help lists it, too.
+    /// Whether the short help also lists it.
     pub is_everyday: bool,
-    /// Where it may be given.
+    /// The layers in which it may be given.
     pub layers: Layers,
-    /// Whose meaning it has.
+    /// The program that defines its meaning.
     pub origin: Origin,
-    /// A variable of a name of its own, weaker than the derived ones.
+    /// An additional variable, which the derived ones override.
     pub variable: Option<&'static str>,
-    /// What it is called now, where this is a former name.
+    /// The present name, if this is a former name.
     pub renamed: Option<&'static str>,
 }
 
-/// Where help lists a setting.
+/// The group in which help lists a setting.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Group {
-    /// Among the settings that every command takes.
+    /// A section of settings that every command takes.
     In(Section),
-    /// In the help of its command, which alone takes it.
+    /// The help of this command, which is the only one that takes the setting.
     Of(CommandName),
 }
 
-/// What a setting is about.
+/// The subject of a setting.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Section {
     Connection,
@@ -105,7 +105,7 @@ impl Section {
     }
 }
 
-/// Where a setting may be given.
+/// The layers in which a setting may be given.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Layers {
     /// Flag, environment and files.
@@ -116,30 +116,30 @@ pub(super) enum Layers {
     Flag,
 }
 
-/// Whose meaning a setting has.
+/// The program that defines the meaning of a setting.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Origin {
-    /// Immuclient's.
+    /// The setting is immuclient's.
     Immuclient,
-    /// Immugw's, and taken in its place alone.
+    /// The setting is immugw's, and accepted only in immugw compatibility mode.
     Immugw,
-    /// Immuclient's, taken so that its command lines run, but of no use in an audit.
+    /// The setting is immuclient's. It has no effect in an audit, and is accepted so that old command lines work.
     Unused,
-    /// Immugw's as a gateway, taken in its place alone so that its command lines run.
+    /// The setting is that of immugw as a gateway. It is accepted only in its mode, so that old command lines work.
     Gateway,
-    /// Our own.
+    /// The setting is immuaudit's.
     Ours,
 }
 
 impl Origin {
-    /// Is it taken, and of no use in an audit?
+    /// Returns whether the setting is accepted but has no use in an audit.
     pub fn is_unused(self) -> bool {
         matches!(self, Origin::Unused | Origin::Gateway)
     }
 }
 
 impl Setting {
-    /// A setting of our own that every layer and every command takes.
+    /// Creates a setting of immuaudit that every layer and every command takes.
     pub const fn new(
         section: Section,
         long: &'static str,
@@ -167,7 +167,7 @@ impl Setting {
         }
     }
 
-    /// A flag that one command alone takes.
+    /// Creates a flag that only one command takes.
     pub const fn of(
         command: CommandName,
         long: &'static str,
@@ -230,7 +230,8 @@ impl Setting {
         }
     }
 
-    /// Of immugw as a gateway: taken in its place alone, and of no use in an audit.
+    /// Makes this a setting of immugw as a gateway: accepted only in immugw compatibility mode, and without use in an
+    /// audit.
     pub const fn gateway(self) -> Setting {
         Setting {
             origin: Origin::Gateway,
@@ -260,18 +261,18 @@ impl Setting {
         }
     }
 
-    /// Returns the setting by its name of now.
+    /// Returns the setting with the present name.
     pub fn current(&'static self) -> &'static Setting {
         self.renamed.and_then(table::find).unwrap_or(self)
     }
 
-    /// The variable of this setting under a prefix such as `IMMUAUDIT`.
+    /// Returns the variable of this setting with a prefix such as `IMMUAUDIT`.
     pub fn variable_of(&self, prefix: &str) -> String {
         let name = self.flag.to_ascii_uppercase().replace('-', "_");
         format!("{prefix}_{name}")
     }
 
-    /// Its letter in this place.
+    /// Returns the short flag in this mode.
     pub fn short_flag(&self, compat_mode: CompatMode) -> Option<char> {
         match compat_mode {
             CompatMode::Immuclient => self.short,
@@ -279,12 +280,12 @@ impl Setting {
         }
     }
 
-    /// Is there such a flag in this place?
+    /// Returns whether this mode has the flag.
     pub fn is_known(&self, compat_mode: CompatMode) -> bool {
         self.origin != Origin::Gateway || compat_mode == CompatMode::Immugw
     }
 
-    /// Does each further flag add to the ones before it?
+    /// Returns whether each further flag adds to the earlier ones.
     pub fn collects(&self) -> bool {
         matches!(
             self.kind,
@@ -292,7 +293,7 @@ impl Setting {
         )
     }
 
-    /// Settings of the same slot have the same: a password and the file that holds it.
+    /// Returns the name of the setting's field. A password and the file that contains it have the same field.
     pub fn slot_name(&self) -> &'static str {
         if let Some(now) = self.renamed {
             return now;
@@ -305,7 +306,7 @@ impl Setting {
         }
     }
 
-    /// The verb that alone takes it.
+    /// Returns the only command that takes the flag.
     pub fn command(&self) -> Option<CommandName> {
         match self.group {
             Group::Of(command) => Some(command),
@@ -314,7 +315,7 @@ impl Setting {
     }
 }
 
-/// Returns the name of a flag; the table's test holds every row to the two dashes.
+/// Returns the name of a flag. The table's test checks that every row has the two dashes.
 const fn without_dashes(long: &'static str) -> &'static str {
     match long.as_bytes() {
         [b'-', b'-', name @ ..] => match std::str::from_utf8(name) {

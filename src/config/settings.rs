@@ -1,4 +1,4 @@
-//! The settings as the rest of the program uses them: typed, complete, grouped by module.
+//! The settings that the rest of the program uses: typed, complete, and grouped by module.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -21,26 +21,26 @@ use crate::ledger::{PublicKey, State};
 /// Every setting.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Whose place the program takes.
+    /// The compatibility mode.
     pub compat_mode: CompatMode,
-    /// Which of several auditors on this host it is.
+    /// The instance, if there are several auditors on this host.
     pub instance: Option<Instance>,
-    /// The server and how it is reached.
+    /// The server and its connection.
     pub server: ServerSettings,
-    /// What is checked, and when.
+    /// The settings of the checks.
     pub audit: AuditSettings,
-    /// Where it is kept what is trusted.
+    /// The location of the trusted states.
     pub trust: TrustSettings,
-    /// How it is told.
+    /// The settings of reports.
     pub report: ReportSettings,
-    /// Who watches, and is notified.
+    /// The settings of monitoring and notifications.
     pub monitoring: MonitoringSettings,
 }
 
-/// One server and how it is reached.
+/// One server and its connection.
 #[derive(Clone, Debug)]
 pub struct ServerSettings {
-    /// What its trusted states are filed under.
+    /// The label of its trusted states.
     pub name: String,
     /// Host name or IP address, an IPv6 one without brackets.
     pub address: String,
@@ -48,20 +48,20 @@ pub struct ServerSettings {
     pub port: u16,
     /// Plain or TLS.
     pub transport: Transport,
-    /// The files that certificates and keys are read from again.
+    /// The files from which certificates and keys are read again.
     pub transport_files: Option<TransportFiles>,
-    /// Who logs in.
+    /// The login.
     pub login: Login,
-    /// The file that the password is read from again.
+    /// The file from which the password is read again.
     pub password_file: Option<PasswordFile>,
     /// Deadline of each call.
     pub call_timeout: Duration,
-    /// Largest answer taken, in bytes.
+    /// The largest accepted response, in bytes.
     pub max_recv_msg_size: i32,
 }
 
 impl ServerSettings {
-    /// Returns address and port, as the server is called that is given no label.
+    /// Returns address and port, which are also the label of a server without a label.
     pub fn authority(&self) -> String {
         authority(&self.address, self.port)
     }
@@ -75,41 +75,41 @@ pub(super) fn authority(address: &str, port: u16) -> String {
     }
 }
 
-/// How the bytes travel.
+/// The transport to the server.
 #[derive(Clone, Debug)]
 pub enum Transport {
-    /// As they are.
+    /// Unencrypted.
     Plain,
     /// TLS: the server shows a certificate.
     Tls {
-        /// Who vouches for it.
+        /// The CAs that are trusted.
         roots: Roots,
-        /// The name in it; `None`: the address.
+        /// The name in the certificate; `None` for the address.
         server_name: Option<String>,
     },
-    /// Mutual TLS: we show one too. All three are PEM, and checked to be.
+    /// Mutual TLS: the auditor also shows a certificate. All three texts are checked PEM.
     Mutual {
-        /// Our certificate, and those it leads to.
+        /// The auditor's certificate, with its chain.
         certificate: String,
-        /// Our private key.
+        /// The auditor's private key.
         key: Secret,
-        /// Who vouches for the server.
+        /// The CAs that are trusted for the server.
         authorities: String,
         /// The name in the server's certificate.
         server_name: String,
     },
 }
 
-/// Who vouches for a server's certificate.
+/// The CAs that are trusted for a server's certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Roots {
-    /// Those that the system trusts.
+    /// The CAs that the system trusts.
     System,
-    /// Those in this PEM text.
+    /// The CAs in this PEM text.
     Pem(String),
 }
 
-/// Who logs in.
+/// A user name and its password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Login {
     /// User.
@@ -118,28 +118,28 @@ pub struct Login {
     pub password: Secret,
 }
 
-/// What is checked, and when.
+/// The settings of the checks.
 #[derive(Clone, Debug)]
 pub struct AuditSettings {
-    /// Which databases.
+    /// The databases to audit.
     pub databases: DatabaseFilter,
-    /// Once or for ever.
+    /// Whether the audit runs once or until it is stopped.
     pub run_mode: RunMode,
-    /// From one cycle to the next; also what "overdue" is measured by.
+    /// The time from the begin of one cycle to the next. Three of these are the limit for *overdue*.
     pub interval: Duration,
-    /// What every state must be signed by.
+    /// The required signatures of every state.
     pub signatures: Signatures,
     /// States to start from.
     pub pins: Vec<Pin>,
-    /// What becomes of a database of which nothing is trusted.
+    /// The treatment of a database without a trusted state.
     pub first_use: FirstUse,
-    /// A database that has not grown for so long is worth an alert.
+    /// The longest time without a new transaction, after which a database is reported; `None` for no limit.
     pub max_idle: Option<Duration>,
-    /// Most transactions read to put a linear advance together.
+    /// The most transactions that are fetched one by one for a single proof.
     pub max_fetch: u64,
-    /// What of the values is read.
+    /// The values to read.
     pub values: Values,
-    /// Bytes that the mirrors of all transactions' hashes may take; `None`: none is kept.
+    /// The limit of all mirrors together, in bytes; `None` if there is no mirror.
     pub mirror: Option<u64>,
 }
 
@@ -152,19 +152,19 @@ pub enum RunMode {
     UntilStopped,
 }
 
-/// What every state must be signed by.
+/// The required signatures of every state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Signatures {
-    /// Nothing: signatures are not looked at.
+    /// No signature is required or checked.
     NotRequired,
-    /// One of these keys.
+    /// Each state must be signed by one of these keys.
     By(Vec<PublicKey>),
-    /// The key that comes with it, which proves no identity (immugw's `validate`).
+    /// Each state must be signed by the key in the response, which proves no identity (immugw's `validate`).
     ByTheAnswersOwnKey,
 }
 
 impl Signatures {
-    /// The keys that the operator trusts.
+    /// Returns the keys that the operator trusts.
     pub fn keys(&self) -> &[PublicKey] {
         match self {
             Signatures::By(keys) => keys,
@@ -176,25 +176,25 @@ impl Signatures {
 /// Whether the first state of a database is trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FirstUse {
-    /// Its state is taken on trust.
+    /// The state is trusted.
     Trust,
-    /// It is refused.
+    /// The state is refused.
     Refuse,
 }
 
-/// What of the values is read.
+/// The values to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Values {
-    /// Transactions drawn each cycle and database.
+    /// The number of transactions that are drawn for each database in each cycle.
     pub sample: u64,
-    /// Which of the new transactions are read.
+    /// The new transactions to read.
     pub new: NewValues,
-    /// The whole history is read once in this time.
+    /// The time in which a sweep reads the whole history; `None` for no sweep.
     pub sweep: Option<Duration>,
 }
 
 impl Values {
-    /// Nothing of them.
+    /// No values are read.
     pub const NONE: Values = Values {
         sample: 0,
         new: NewValues::Sampled,
@@ -202,57 +202,57 @@ impl Values {
     };
 }
 
-/// Which of the new transactions are read.
+/// The new transactions to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NewValues {
-    /// Those that the sample draws.
+    /// Only the new transactions that the sample draws.
     Sampled,
-    /// All.
+    /// All new transactions.
     All,
 }
 
 /// A state that the operator knows to be good.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pin {
-    /// Of this database.
+    /// The database.
     pub database: String,
-    /// Transaction (from 1) and hash.
+    /// The transaction, from 1, and its hash.
     pub state: State,
 }
 
-/// As it is given.
+/// Formats the pin as it is given.
 impl fmt::Display for Pin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.database, self.state)
     }
 }
 
-/// Where it is kept what is trusted.
+/// The location of the trusted states.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrustSettings {
-    /// Everything.
+    /// The directory of all files.
     pub directory: PathBuf,
-    /// The trusted states, where they are not to be in `directory`.
+    /// The directory of the trusted states, if it is not `directory`.
     pub roots: Option<PathBuf>,
 }
 
-/// How it is told.
+/// The settings of reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReportSettings {
-    /// For people or for programs.
+    /// The format of reports.
     pub format: Format,
-    /// When anything is said at all.
+    /// Whether reports without findings are printed.
     pub verbosity: Verbosity,
     /// The least important log line that is written.
     pub log_level: LevelFilter,
-    /// What a log line looks like.
+    /// The format of log lines.
     pub log_format: LogFormat,
 }
 
-/// What a log line looks like.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
-    /// For people.
+    /// Text for people.
     Text,
     /// One JSON object.
     Json,
@@ -261,36 +261,36 @@ pub enum LogFormat {
 /// The settings of monitoring and notifications.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MonitoringSettings {
-    /// Where metrics, probes and the status page are served; `None`: nowhere.
+    /// The address that serves metrics, probes and the status page; `None` if there is none.
     pub listen: Option<Listen>,
-    /// Who is notified, and how.
+    /// The receivers of notifications.
     pub notify: NotifySettings,
     /// The heartbeat.
     pub heartbeat: Option<HeartbeatSettings>,
-    /// What requests of HTTP go through.
+    /// The proxies for HTTP requests.
     pub proxies: Proxies,
     /// The auditors that checkpoints are compared with.
     pub peers: Vec<PeerSettings>,
-    /// How many of them must have confirmed a database within three intervals.
+    /// The number of peers that must have confirmed a database within three intervals.
     pub peers_required: usize,
-    /// The key that checkpoints are signed with; `None`: there are none.
+    /// The key that signs checkpoints; `None` if there are no checkpoints.
     pub signer: Option<Arc<SignerKey>>,
 }
 
-/// Another auditor of the same server, whose checkpoints are compared with what is trusted here.
+/// Another auditor of the same server, whose checkpoints are compared with the trusted states.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerSettings {
-    /// What it is called: the name that all of its keys have.
+    /// The name of the peer, which is also the name of its keys.
     pub name: KeyName,
-    /// Its monitoring port.
+    /// The URL of its monitoring port.
     pub url: Url,
-    /// Its public keys. Each of them counts: a new one takes over from an old one without a gap.
+    /// The public keys of the peer. Each of them counts, so that a key can be replaced without a gap.
     pub keys: Vec<VerifierKey>,
-    /// Who vouches for it.
+    /// The CAs that are trusted for it.
     pub roots: Roots,
-    /// What the request goes through.
+    /// The proxy of the request.
     pub proxy: Option<Proxy>,
-    /// Who logs in at what stands before it, by HTTP basic authentication (RFC 7617).
+    /// The login to a server in front of it, by HTTP basic authentication (RFC 7617).
     pub login: Option<Login>,
 }
 
@@ -303,57 +303,57 @@ pub struct Listen {
     pub port: u16,
 }
 
-/// Who is notified, and how.
+/// The receivers of notifications.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NotifySettings {
-    /// Where notifications are POSTed to.
+    /// The URLs to which notifications are POSTed.
     pub webhooks: Vec<Webhook>,
-    /// When there is something to notify the program of.
+    /// The events of which the program is notified.
     pub when: NotifyOn,
-    /// Program and words.
+    /// The program and its arguments.
     pub exec: Option<Vec<String>>,
 }
 
-/// A receiver that notifications are POSTed to.
+/// A receiver to which notifications are POSTed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Webhook {
-    /// The name of its table; `None`: one of `--audit-notification-url`.
+    /// The name in its table; `None` if it is from `--audit-notification-url`.
     pub name: Option<String>,
-    /// Where.
+    /// The URL.
     pub url: Url,
-    /// User and password for the receiver's eyes, never a server's.
+    /// The user and the password for the receiver. They are never those of an immudb server.
     pub login: Login,
-    /// How the request says who sends it.
+    /// The authentication of the request.
     pub auth: Auth,
-    /// What each notification is signed with.
+    /// The key with which each notification is signed.
     pub secret: Option<SigningKey>,
-    /// Who vouches for the receiver.
+    /// The CAs that are trusted for the receiver.
     pub roots: Roots,
-    /// What the request goes through.
+    /// The proxy of the request.
     pub proxy: Option<Proxy>,
-    /// When there is something to notify it of.
+    /// The events of which it is notified.
     pub when: NotifyOn,
 }
 
-/// What is fetched after each cycle that is complete and good.
+/// The URL that is fetched after each complete and good cycle.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeartbeatSettings {
-    /// Where.
+    /// The URL.
     pub url: Url,
-    /// Who vouches for its server.
+    /// The CAs that are trusted for its server.
     pub roots: Roots,
-    /// What the request goes through.
+    /// The proxy of the request.
     pub proxy: Option<Proxy>,
 }
 
-/// How a notification says who sends it.
+/// The authentication of a notification.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Auth {
-    /// User and password in the body alone, as immuclient's (protocol.md §7).
+    /// User and password are only in the body, as in immuclient (protocol.md §7).
     Body,
-    /// In the body, and as HTTP basic authentication (RFC 7617).
+    /// User and password are in the body and in HTTP basic authentication (RFC 7617).
     Basic,
-    /// This value of the `Authorization` header.
+    /// The `Authorization` header has this value.
     Header(Secret),
 }
 
@@ -364,11 +364,11 @@ pub enum NotifyOn {
     Changes,
     /// Tampering alone.
     Tampering,
-    /// Every check, as immuclient.
+    /// Every check, as in immuclient.
     EveryCheck,
 }
 
-/// For people or for programs.
+/// The format of reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// Lines for people.
@@ -380,8 +380,8 @@ pub enum Format {
 /// Whether reports without findings are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verbosity {
-    /// Always.
+    /// All reports.
     Normal,
-    /// Only where something is not well.
+    /// Only reports about something that is not well.
     Quiet,
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::source::Source;
 use crate::sys::words;
 
-/// The exit code of a usage error of every local failure (docs/verdicts.md).
+/// The exit code of a usage error, as of every local failure (docs/verdicts.md).
 pub const EXIT_CODE: u8 = 3;
 
 /// All errors of the settings, at least one.
@@ -15,7 +15,7 @@ pub struct SettingsErrors(pub Vec<SettingsError>);
 
 impl std::error::Error for SettingsErrors {}
 
-/// One problem a line.
+/// Formats one error in each line.
 impl fmt::Display for SettingsErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, problem) in self.0.iter().enumerate() {
@@ -37,44 +37,44 @@ impl From<SettingsError> for SettingsErrors {
 pub enum SettingsError {
     /// A flag that does not exist, with its dashes.
     UnknownFlag {
-        /// As given.
+        /// The flag as given.
         flag: String,
-        /// The real one that is most like it.
+        /// The most similar existing name.
         nearest: Option<&'static str>,
     },
-    /// A setting by the name that it had in an earlier version.
+    /// A setting with the name that it had in an earlier version.
     FormerSetting {
-        /// As given, and where.
+        /// The name as given, with its source.
         given: String,
-        /// Its name of now, in the same form.
+        /// The present name, in the same form.
         now: String,
     },
-    /// A verb that does not exist.
+    /// A command that does not exist.
     UnknownCommand {
-        /// As given.
+        /// The command as given.
         command: String,
-        /// The real one that is most like it.
+        /// The most similar existing name.
         nearest: Option<&'static str>,
     },
-    /// A verb that this system has no use for.
+    /// A command that does not exist on this system.
     NotHere {
-        /// As it is elsewhere.
+        /// The command in other programs.
         command: &'static str,
-        /// What to do here.
+        /// The action for this program.
         instead: &'static str,
     },
-    /// A verb of an earlier version.
+    /// A command of an earlier version.
     FormerCommand {
-        /// As it was.
+        /// The former command.
         command: &'static str,
-        /// What does its work now.
+        /// The present command that replaces it.
         now: &'static str,
     },
-    /// A flag of another verb.
+    /// A flag of another command.
     FlagOfCommand {
         /// Without dashes.
         flag: &'static str,
-        /// The verb that it belongs to.
+        /// The command that it belongs to.
         command: &'static str,
     },
     /// A flag that has no effect without another.
@@ -97,126 +97,126 @@ pub enum SettingsError {
         flag: &'static str,
         /// The other one.
         other: &'static str,
-        /// What to do.
+        /// The action that solves it.
         remedy: &'static str,
     },
-    /// A word behind a verb that is none of those that it takes.
+    /// A word after a command that does not take it.
     BadWord {
-        /// The verb.
+        /// The command.
         command: &'static str,
-        /// What a right one looks like.
+        /// The expected form.
         wanted: String,
     },
     /// A flag at the end that needs a value.
     NoValue {
         /// Without dashes.
         flag: &'static str,
-        /// What its value is called.
+        /// The name of its value.
         argument: &'static str,
     },
-    /// A word that the verb has no use for.
+    /// A word that the command does not take.
     UnexpectedWord {
-        /// The verb.
+        /// The command.
         command: &'static str,
-        /// As given.
+        /// The word as given.
         word: String,
     },
-    /// A verb without what it needs.
+    /// A command that lacks a word or a flag.
     Incomplete {
-        /// How it is used.
+        /// The usage.
         usage: String,
     },
     /// An argument or variable that is not UTF-8.
     NotText {
-        /// Which one.
+        /// The argument or variable.
         what: String,
     },
     /// A key that does not exist.
     UnknownKey {
-        /// As given.
+        /// The key as given.
         key: String,
-        /// Where it stands.
+        /// The source.
         source: Source,
-        /// The real one that is most like it.
+        /// The most similar existing name.
         nearest: Option<&'static str>,
     },
     /// A value that the setting cannot have.
     BadValue {
         /// The setting.
         flag: &'static str,
-        /// Where it stands.
+        /// The source.
         source: Source,
-        /// As given; `None` for a secret.
+        /// The value as given; `None` for a secret.
         value: Option<String>,
-        /// What a right one looks like.
+        /// The expected form.
         wanted: String,
     },
     /// A value of a TOML type that the setting cannot have.
     BadType {
         /// The setting.
         flag: &'static str,
-        /// Where it stands.
+        /// The source.
         source: Source,
-        /// What stands there.
+        /// The type of the value.
         found: &'static str,
-        /// What should.
+        /// The expected type.
         wanted: &'static str,
     },
     /// A table such as `[[receiver]]` that cannot be used.
     BadTable {
-        /// Its name.
+        /// The name.
         table: &'static str,
-        /// Where it begins.
+        /// The source of its begin.
         source: Source,
-        /// What is wrong with it.
+        /// The error.
         fault: String,
     },
-    /// A settings file that is no TOML.
+    /// A settings file that is not TOML.
     BadToml {
-        /// Where.
+        /// The source.
         source: Source,
-        /// What is wrong there.
+        /// The error.
         fault: String,
     },
-    /// A file that a setting names and that cannot be used.
+    /// A file of a setting that cannot be used.
     BadFile {
         /// The setting.
         flag: &'static str,
-        /// Where it stands.
+        /// The source.
         source: Source,
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The error.
         fault: String,
     },
-    /// A settings file in one of the usual places that is there and cannot be read.
+    /// A settings file in one of the usual places that exists and cannot be read.
     UnreadableSettings {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         fault: String,
     },
-    /// A file that is needed and that nothing names.
+    /// A required file that no setting names.
     NoFile {
-        /// The setting that should.
+        /// The setting that must name the file.
         flag: &'static str,
-        /// What needs it.
+        /// The setting that requires the file.
         by: &'static str,
     },
-    /// A setting of immugw's, in immuclient's place.
+    /// A setting of immugw in another mode.
     OfImmugw {
         /// The setting.
         flag: &'static str,
-        /// Where it stands.
+        /// The source.
         source: Source,
     },
-    /// In immugw's place, and not told to audit.
+    /// Immugw compatibility mode without `--audit`, because the audit is off by default in this mode.
     NotAuditing,
-    /// No place to keep trusted states in.
+    /// There is no directory for trusted states.
     NoDirectory,
 }
 
-/// The setting and where its value comes from: `--flag`, or `name (source)`.
+/// The setting and the source of its value: `--flag`, or `name (source)`.
 struct At<'a>(&'a str, &'a Source);
 
 impl fmt::Display for At<'_> {
@@ -316,7 +316,7 @@ fn hint(f: &mut fmt::Formatter<'_>, prefix: &str, nearest: Option<&str>) -> fmt:
     nearest.map_or(Ok(()), |name| write!(f, "; the nearest is {prefix}{name}"))
 }
 
-/// A given text in quotes: escaped, and cut where it is long.
+/// Formats a given text in quotes. It is escaped, and cut if it is long.
 pub(super) fn shown(text: &str) -> String {
     const MAX_SHOWN_CHARS: usize = 80;
     let mut shown = String::from('"');

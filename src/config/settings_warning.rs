@@ -11,14 +11,14 @@ use crate::text::shell_value;
 /// One warning about the settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SettingsWarning {
-    /// The password that every immudb server begins with is in use.
+    /// The login uses the default password of immudb.
     DefaultPassword,
-    /// `ps` showed a password until it was overwritten, and a shell's history may keep it.
+    /// `ps` showed a password until it was overwritten, and a shell's history may still have it.
     PasswordOnCommandLine {
         /// Without dashes.
         flag: &'static str,
     },
-    /// Signatures are checked by the key that comes with them.
+    /// Signatures are checked by the key in the same response, which proves no identity.
     OwnKey,
     /// The login crosses a network without TLS.
     PlaintextLogin {
@@ -44,7 +44,7 @@ pub enum SettingsWarning {
     Proxied {
         /// Scheme, host and port of their URL.
         url: String,
-        /// The proxy, and who named it.
+        /// The proxy, and the source of the setting.
         proxy: String,
     },
     /// A private key file that others can read.
@@ -52,63 +52,63 @@ pub enum SettingsWarning {
         /// The file.
         path: PathBuf,
     },
-    /// The limit on the memory of this process is too small for the largest answer.
+    /// The limit on the memory of this process is too small for the largest response.
     LittleMemory {
         /// The limit, in MiB.
         allowed: u64,
-        /// What is needed, in MiB.
+        /// The required memory, in MiB.
         needed: u64,
         /// `--max-recv-msg-size`, in bytes.
         size: i32,
     },
-    /// A variable of ours that names no setting.
+    /// A variable with our prefix that names no setting.
     UnknownVariable {
-        /// As it is.
+        /// The name as given.
         name: String,
-        /// The real one that is most like it.
+        /// The most similar existing name.
         nearest: Option<String>,
     },
     /// A setting that has no effect without another one.
     NoEffect {
         /// Without dashes.
         flag: &'static str,
-        /// Where it stands.
+        /// The source.
         source: Source,
         /// The other one.
         needs: &'static str,
     },
-    /// A setting by its former name.
+    /// A setting with its former name.
     Renamed {
         /// Without dashes.
         flag: &'static str,
-        /// Where it stands.
+        /// The source.
         source: Source,
-        /// Its name now.
+        /// The present name.
         now: &'static str,
     },
     /// The working directory, which the settings file of immuclient or immugw names for its own states.
     WorkingDirectory {
-        /// Where it stands.
+        /// The source.
         source: Source,
     },
-    /// A key of immuclient's that an audit has no use for.
+    /// A key of immuclient that has no effect in an audit.
     UnusedKey {
         /// The key.
         key: String,
-        /// Where it stands.
+        /// The source.
         source: Source,
     },
-    /// A setting of immuclient's that an audit has no use for.
+    /// A setting of immuclient that has no effect in an audit.
     UnusedSetting {
         /// Without dashes.
         flag: &'static str,
-        /// Where it stands.
+        /// The source.
         source: Source,
     },
 }
 
 impl SettingsWarning {
-    /// How loudly it is to be said.
+    /// Returns the log level of the warning.
     pub fn level(&self) -> log::Level {
         match self {
             SettingsWarning::UnusedKey { .. } | SettingsWarning::UnusedSetting { .. } => {

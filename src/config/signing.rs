@@ -1,4 +1,4 @@
-//! The key that notifications are signed with (Standard Webhooks, *Signature scheme*).
+//! The key that signs notifications (Standard Webhooks, *Signature scheme*).
 
 use std::fmt;
 use std::hint::black_box;
@@ -8,10 +8,10 @@ use crate::ledger::decode_base64;
 
 /// The shortest key in bytes, as Standard Webhooks requires (192 bits).
 const MIN_KEY_BYTES: usize = 24;
-/// What stands before the base64 of a symmetric key.
+/// The prefix of a symmetric key's base64.
 const PREFIX: &str = "whsec_";
-/// Beginnings of what stands beside a key in a receiver's console, and is none: the asymmetric keys of Standard
-/// Webhooks, and a signature's version.
+/// Prefixes of texts that are not keys but are easily copied instead of one: asymmetric keys of Standard Webhooks, and
+/// versions of signatures.
 const NO_KEYS: [&str; 5] = ["whsk_", "whpk_", "v1,", "v1a,", "v1="];
 
 /// A key for HMAC-SHA256. `Debug` does not show it, and it is overwritten when it is dropped.
@@ -19,10 +19,10 @@ const NO_KEYS: [&str; 5] = ["whsk_", "whpk_", "v1,", "v1a,", "v1="];
 pub struct SigningKey(Vec<u8>);
 
 impl SigningKey {
-    /// Reads a key: `whsec_` and its base64, or its bytes as they are.
+    /// Reads a key: `whsec_` and its base64, or its bytes unchanged.
     ///
     /// # Errors
-    /// What a right key looks like, with the mistake where it is a known one.
+    /// The expected form of a key, with the mistake if it is a known one.
     pub fn read(text: &str) -> Result<SigningKey, String> {
         let wanted = |mistake: &str| {
             format!(
@@ -52,7 +52,7 @@ impl SigningKey {
         Ok(SigningKey(bytes))
     }
 
-    /// Returns the bytes of the key, for the one place that signs.
+    /// Returns the bytes of the key. Call this only for signing.
     pub fn expose(&self) -> &[u8] {
         &self.0
     }
@@ -67,11 +67,11 @@ impl fmt::Debug for SigningKey {
 impl Drop for SigningKey {
     fn drop(&mut self) {
         self.0.fill(0);
-        black_box(&self.0); // or the compiler may leave the writing out
+        black_box(&self.0); // otherwise the compiler may remove the write
     }
 }
 
-/// Names the mistake in what is not base64 (RFC 4648 §4).
+/// Describes the mistake in a text that is not base64 (RFC 4648 §4).
 fn not_base64(text: &str) -> &'static str {
     if text.contains(['-', '_']) {
         "this is the URL-safe alphabet, with - and _ for + and /"

@@ -1,12 +1,12 @@
-//! Where a setting's value came from.
+//! The source of a setting's value.
 
 use std::fmt;
 use std::path::PathBuf;
 
-/// Where a setting's value came from, weakest first.
+/// The source of a setting's value, weakest first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// Nobody said otherwise.
+    /// The default, because no other source has a value.
     Default,
     /// A settings file.
     File {
@@ -15,7 +15,7 @@ pub enum Source {
         /// The line, from 1.
         line: usize,
     },
-    /// A file of systemd's `$CREDENTIALS_DIRECTORY`, named as the flag.
+    /// A file in systemd's `$CREDENTIALS_DIRECTORY`, with the name of the flag.
     Credential(PathBuf),
     /// An environment variable.
     Variable(String),

@@ -1,4 +1,4 @@
-//! The table of settings: each one is named here, once.
+//! The table of settings, which has each setting once.
 
 use std::time::Duration;
 
@@ -22,12 +22,12 @@ use super::setting::{Layers, Setting};
 use super::settings::{Auth, LogFormat, NotifyOn};
 use crate::sys::words;
 
-/// No duration: 0 switches the setting off.
+/// The least duration of a setting that 0 switches off.
 const OFF: Duration = Duration::ZERO;
-/// The shortest duration there is a unit for.
+/// The least duration of a setting that 0 does not switch off.
 const TICK: Duration = Duration::from_millis(1);
 
-/// Every setting, in the order in which help lists them: those of one section together.
+/// Every setting, grouped by section, in the order of the help.
 #[rustfmt::skip]
 pub(super) static TABLE: &[Setting] = &[
     Setting::new(Connection, "--immudb-address", Host(|d| &mut d.address), "ADDRESS", "127.0.0.1", "address of the immudb server")
@@ -179,10 +179,10 @@ pub(super) static TABLE: &[Setting] = &[
 
 ];
 
-/// The largest transaction that a file of ours can name: the largest integer of TOML.
+/// The largest transaction that a settings file can name, which is the largest integer of TOML.
 const MAX_TX: u64 = u64::MAX >> 1;
 
-/// Settings of 0.1.0 that have another name now. Each is refused, so that none is without effect unnoticed.
+/// Settings of 0.1.0 that have another name now. Each is refused, so that the user notices that it has no effect.
 const FORMER_NAMES: [(&str, &str); 5] = [
     ("audit-expect-growth", "audit-max-idle"),
     ("audit-max-range", "audit-max-fetch"),
@@ -197,7 +197,7 @@ pub(super) fn find_by_former_name(name: &str) -> Option<&'static Setting> {
     names.and_then(|(_, now)| find(now))
 }
 
-/// What `--log-level` may be.
+/// The values of `--log-level`.
 #[rustfmt::skip]
 const LEVELS: &[Word] = &[
     ("off", |d| d.log_level = Some(LevelFilter::Off)),
@@ -208,43 +208,43 @@ const LEVELS: &[Word] = &[
     ("trace", |d| d.log_level = Some(LevelFilter::Trace)),
 ];
 
-/// What `--log-format` may be.
+/// The values of `--log-format`.
 const LOG_FORMATS: &[Word] = &[
     ("text", |d| d.log_format = Some(LogFormat::Text)),
     ("json", |d| d.log_format = Some(LogFormat::Json)),
 ];
 
-/// What `--audit-notification-auth` may be.
+/// The values of `--audit-notification-auth`.
 const AUTHS: &[Word] = &[
     ("body", |d| d.notification_auth = Some(Auth::Body)),
     ("basic", |d| d.notification_auth = Some(Auth::Basic)),
 ];
 
-/// What `--audit-notify` may be.
+/// The values of `--audit-notify`.
 const NOTIFY: &[Word] = &[
     ("changes", |d| d.notify = Some(NotifyOn::Changes)),
     ("every-check", |d| d.notify = Some(NotifyOn::EveryCheck)),
 ];
 
-/// What `--audit-signature` may be.
+/// The values of `--audit-signature`.
 #[rustfmt::skip]
 const SIGNATURES: &[Word] = &[
     ("ignore", |d| d.signatures = Some(OwnSignatures::Ignore)),
     ("validate", |d| d.signatures = Some(OwnSignatures::Validate)),
 ];
 
-/// Keys of an immuclient.toml that an audit has no use for and no flag says.
+/// Keys of an immuclient.toml that have no effect in an audit and no flag.
 pub(super) const UNUSED_KEYS: [&str; 7] = [
     "address", "auth", "detached", "logfile", "network", "pidfile", "port",
 ];
 
-/// The setting of this name.
+/// Finds the setting with this name.
 pub(super) fn find(flag: &str) -> Option<&'static Setting> {
     find_for(flag, None, CompatMode::Immuclient)
 }
 
-/// The setting of this name, as the verb and the place have it: two verbs may mean different things
-/// by it.
+/// Finds the setting with this name for the command and the mode: two commands may use one name for different
+/// settings.
 pub(super) fn find_for(
     flag: &str,
     command: Option<CommandName>,

@@ -6,11 +6,11 @@ use super::nearest::nearest;
 use super::settings_error::SettingsError;
 use super::source::Source;
 
-/// A key that a table may have, and what messages call it.
+/// A key that a table may have, with its name in messages.
 pub(super) type Key = (&'static str, &'static str);
 
-/// Hands the keys of a table that are among `keys` to `take`, as they stand in the file; the others are problems. `source`
-/// says on which line a byte of the file is.
+/// Passes the keys of a table to `take`, in the order of the file. A key that is not among `keys` is an error.
+/// `source` returns the line of a byte in the file.
 pub(super) fn each_key<'t>(
     table: &'t DeTable<'_>,
     keys: &[Key],

@@ -1,4 +1,4 @@
-//! Tasks: what a command line asks for, once it is read.
+//! Tasks: the commands with their arguments, after the command line is read.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,64 +12,64 @@ use crate::checkpoint::{KeyName, VerifierKey};
 /// The source of another auditor's trusted states.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CompareSource {
-    /// Its `states export`.
+    /// The output of the other auditor's `states export`.
     File(PathBuf),
-    /// Its checkpoints, known by keys of one name.
+    /// The other auditor's checkpoints, with its keys, which have the same name.
     Checkpoints(PathBuf, Vec<VerifierKey>),
-    /// Its `/states`, and who vouches for its server.
+    /// The URL of the other auditor's `/states`, and the CAs that are trusted for its server.
     Url { url: Url, roots: Roots },
 }
 
-/// What is to be done with the settings.
+/// The task that uses the settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Task {
-    /// Says what is wrong with the settings, and what a start would warn of.
+    /// Report errors and warnings about the settings.
     Check,
-    /// Audit: once or for ever, as the settings say.
+    /// Audit, once or until stopped.
     Audit,
     /// Audit once, then read everything.
     Sweep {
-        /// These databases alone; none: all that are audited.
+        /// The databases to read; if empty, all that are audited.
         databases: Vec<String>,
     },
-    /// Say what is trusted.
+    /// Report the trusted states.
     Status,
-    /// Say it of every instance.
+    /// Report the trusted states of every instance.
     StatusOfAll(AllInstances),
-    /// Ask the running auditor how it is.
+    /// Ask the running auditor whether it makes progress.
     Health,
-    /// Say where a database was tampered with.
+    /// Find where the history of a database was rewritten.
     Locate(LocateTask),
     /// List, show, close or adopt alarms.
     Alarm(AlarmTask),
     /// Acknowledge facts about a database.
     Acknowledge(AcknowledgeTask),
-    /// The service.
+    /// Install, remove or control the service.
     Service(ServiceTask),
-    /// What is trusted.
+    /// List, export, import or remove trusted states.
     States(StatesTask),
-    /// Hold another auditor's export against what is trusted.
+    /// Compare another auditor's trusted states with the local ones.
     Compare(CompareSource),
-    /// Signed states.
+    /// Export, show or verify signed states.
     Checkpoint(CheckpointTask),
-    /// The key that they are signed with.
+    /// Create or show the key that signs states.
     Key(KeyTask),
-    /// Findings, as they are kept.
+    /// List, show or verify stored findings.
     Evidence(EvidenceTask),
-    /// The embedded ledger.
+    /// Run the drill or the embedded ledger.
     Drill(Drill),
-    /// Send a notification that says it is a test.
+    /// Send a test notification.
     NotifyTest,
 }
 
 /// The auditors on this host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AllInstances {
-    /// Those that have a settings file.
+    /// The instances that have a settings file.
     pub instances: Vec<Instance>,
-    /// Settings files that are in the instances' directory and name none.
+    /// The settings files in the instances' directory whose name is not that of an instance.
     pub nameless: Vec<PathBuf>,
-    /// The common settings file, if another one is named.
+    /// The common settings file that `--config` names, if it does.
     pub config: Option<PathBuf>,
 }
 
@@ -78,23 +78,23 @@ pub struct AllInstances {
 pub enum AlarmTask {
     /// List alarms.
     List {
-        /// Of this database; `None`: of all.
+        /// The database; `None` for all.
         database: Option<String>,
         /// Open ones, or all.
         which: ListedAlarms,
     },
     /// Show one alarm.
     Show {
-        /// Its ID.
+        /// The ID.
         alarm: String,
     },
-    /// Close alarms and keep the trusted state.
+    /// Close alarms and leave the trusted state unchanged.
     Close(ClosedAlarms),
     /// Trust the state that the evidence of one alarm names.
     Adopt {
-        /// Its ID.
+        /// The ID.
         alarm: String,
-        /// Whether the operator is still to be asked.
+        /// Whether the operator must still be asked.
         consent: AdoptConsent,
     },
 }
@@ -131,122 +131,123 @@ pub enum AdoptConsent {
 pub struct AcknowledgeTask {
     /// The database.
     pub database: String,
-    /// Absent values of transactions up to this one.
+    /// The last transaction whose absent values are acknowledged.
     pub absent_to: Option<u64>,
-    /// The loss of the signature, and disagreements of peers.
+    /// Whether the loss of the signature is acknowledged.
     pub unsigned: bool,
+    /// Whether disagreements of peers are acknowledged.
     pub disagreement: bool,
 }
 
-/// What is to be located.
+/// The target of `locate`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LocateTask {
-    /// In this database.
+    /// The database.
     pub database: String,
-    /// Held against this, too.
+    /// Another history to compare with.
     pub against: Option<CompareTarget>,
-    /// What is told of values that differ.
+    /// The treatment of values that differ.
     pub values: ShownValues,
 }
 
 /// The mirror or server that a database is compared with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CompareTarget {
-    /// A second server: a replica, a restored backup.
+    /// A second server, such as a replica or a restored backup.
     Server {
         /// Host name or IP address, an IPv6 one without brackets.
         address: String,
-        /// TCP port; `None`: the first server's.
+        /// The TCP port; `None` for that of the first server.
         port: Option<u16>,
     },
     /// A mirror that another auditor made.
     Mirror(PathBuf),
 }
 
-/// What is told of values that differ.
+/// The treatment of values that differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ShownValues {
-    /// That they differ.
+    /// Report only that the values differ.
     No,
-    /// The values, escaped and cut.
+    /// Print the values, escaped and cut.
     Yes,
 }
 
-/// What is to be done with findings.
+/// The task for findings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EvidenceTask {
-    /// Name them all.
+    /// List all findings.
     List,
-    /// Tell one for people.
+    /// Print one finding for people.
     Show(PathBuf),
-    /// Check one again, offline.
+    /// Verify one finding offline.
     Verify(PathBuf),
 }
 
-/// What is to be done with signed states. A file is `-` for standard input.
+/// The task for signed states. A file is `-` for standard input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CheckpointTask {
-    /// Write one of each database that something is trusted of.
+    /// Write a signed state of each database with a trusted state.
     Export,
-    /// Tell those in a file.
+    /// Print the signed states in a file.
     Show(PathBuf),
-    /// Check who confirmed those in a file.
+    /// Verify the signatures in a file.
     Verify {
-        /// Where they are.
+        /// The file.
         file: PathBuf,
-        /// Whose word counts; at least one.
+        /// The keys that count; at least one.
         keys: Vec<VerifierKey>,
-        /// How many of them must have confirmed each.
+        /// The number of keys that must have signed each state.
         required: u64,
     },
 }
 
-/// What is to be done with the key that signs checkpoints.
+/// The task for the key that signs checkpoints.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyTask {
-    /// Make one, in a new file.
+    /// Create a key in a new file.
     New {
-        /// Its name.
+        /// The name.
         name: KeyName,
         /// The file.
         file: PathBuf,
     },
-    /// Print the public half of the one in a file.
+    /// Print the public half of the key in a file.
     Show(PathBuf),
 }
 
-/// What is to be done about the service.
+/// The task for the service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ServiceTask {
-    /// Make and start it.
+    /// Install and start the service.
     Install(Installation),
-    /// Stop it and take it away.
+    /// Stop and remove the service.
     Uninstall {
-        /// States, settings and user too?
+        /// Whether states, settings and user are also removed.
         purge: bool,
-        /// What was installed.
+        /// The installed files.
         installation: Installation,
     },
-    /// Hand this on to systemd.
+    /// Pass this request to the system's service manager.
     Control(Control, Option<Instance>),
 }
 
-/// What is installed, and where.
+/// The service to install or remove, with its files.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Installation {
     /// The instance; `None`: the service without one.
     pub instance: Option<Instance>,
     /// The service's settings file.
     pub config: PathBuf,
-    /// What is to be set there.
+    /// The parameters to set in it.
     pub parameters: Vec<Parameter>,
-    /// Where states are kept, as far as settings say.
+    /// The directories of states that the settings name.
     pub directories: Vec<PathBuf>,
-    /// Is it only to be shown?
+    /// Whether the steps are only printed.
     pub dry_run: bool,
 }
 
-/// What systemd is asked for.
+/// A request to the system's service manager.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Control {
     /// Start it.
@@ -255,52 +256,52 @@ pub enum Control {
     Stop,
     /// Stop and start it.
     Restart,
-    /// Say how it is doing.
+    /// Report its condition.
     Status,
 }
 
-/// What is to be done with what is trusted.
+/// The task for the trusted states.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StatesTask {
-    /// Write it for another auditor.
+    /// Write the trusted states for another auditor.
     Export,
-    /// Show it.
+    /// Print the trusted states.
     List,
-    /// Take over what another auditor trusted.
+    /// Import another auditor's trusted states.
     Import {
-        /// Its file, or a folder that holds such files.
+        /// A file of states, or a folder with such files.
         path: PathBuf,
-        /// Does what the server contradicts become an alarm?
+        /// Whether a state that the server contradicts becomes an alarm.
         alarm: bool,
     },
-    /// Trust nothing of a database any more.
+    /// Remove the trusted state of a database.
     Forget {
         /// The database.
         database: String,
     },
 }
 
-/// What the embedded ledger is to do.
+/// The task of the embedded ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Drill {
-    /// Name every lie.
+    /// List every lie.
     List,
-    /// Audit it, honest and lying in turn, and print a table.
+    /// Audit an honest ledger and every lie, and print a table.
     Table {
-        /// This lie alone.
+        /// Only this lie; `None` for all.
         lie: Option<String>,
     },
-    /// Keep it running.
+    /// Serve the embedded ledger.
     Serve {
-        /// 0: any free port.
+        /// The port; 0 for any free one.
         port: u16,
-        /// How many databases.
+        /// The number of databases.
         databases: u64,
-        /// How many histories it shows.
+        /// The number of histories that it shows.
         views: u64,
-        /// A lie to tell.
+        /// A lie to run.
         lie: Option<String>,
-        /// Add a transaction each time so long has passed.
+        /// The time between two new transactions; `None` for none.
         grow: Option<Duration>,
     },
 }

@@ -1,7 +1,7 @@
-//! The table through every layer: what holds for each setting holds for those to come.
+//! Tests of every setting in the table, in every layer. New settings are therefore tested, too.
 
 mod lines;
-#[cfg(unix)] // the page has the paths of Unix
+#[cfg(unix)] // the page has Unix paths
 mod reference;
 
 use std::fs;
@@ -17,10 +17,10 @@ use super::table::TABLE;
 use super::{Process, SettingsErrors, completions, environment, flags, help, man};
 use crate::checkpoint::{KeyName, SignerKey};
 
-/// What a full path begins with.
+/// The begin of a full path.
 const ROOT: &str = if cfg!(windows) { "C:/" } else { "/" };
 
-/// A directory of its own, gone with it.
+/// A temporary directory, which is removed when it is dropped.
 struct Place(PathBuf);
 
 impl Place {
@@ -56,7 +56,7 @@ impl Drop for Place {
     }
 }
 
-/// Four values that this setting may have, none its default, each as text and as TOML.
+/// Returns four values that this setting may have, without its default, each as text and as TOML.
 fn values(setting: &Setting) -> [(String, String); 4] {
     ["1", "2", "3", "4"].map(|n| {
         let quoted = |text: String| (text.clone(), format!("\"{text}\""));
@@ -220,7 +220,7 @@ fn every_setting_refuses_a_toml_value_of_another_type_with_file_and_line() {
 fn no_two_settings_share_a_name_a_letter_or_a_variable() {
     for (index, setting) in TABLE.iter().enumerate() {
         for other in &TABLE[index + 1..] {
-            // two verbs may mean different things by one flag
+            // two commands may have different flags of the same name
             if setting.flag == other.flag {
                 let unused = setting.origin.is_unused();
                 assert!((unused || setting.command().is_some()) && other.command().is_some());
@@ -281,7 +281,7 @@ fn help_explains_each_form_of_each_verb() {
     }
 }
 
-/// A flag that no section has would be in no help.
+/// Checks that the flags of each section are together, because no help would list a flag without a section.
 #[test]
 fn every_setting_stands_with_those_of_its_section() {
     let sections: Vec<Section> = TABLE

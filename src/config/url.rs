@@ -1,4 +1,4 @@
-//! A URL of HTTP: shown as scheme, host and port alone, for path and query may hold a token.
+//! A URL of HTTP. Only scheme, host and port are printed, because path and query may have a token.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -7,7 +7,7 @@ use ureq::http::Uri;
 
 /// The length limit of a URL, in bytes.
 const MAX_URL_BYTES: usize = 2048;
-/// Stands for what is not shown.
+/// The text that replaces a hidden part.
 const HIDDEN: &str = "***";
 
 /// An `http` or `https` URL. `Display` and `Debug` show scheme, host and port.
@@ -15,11 +15,11 @@ const HIDDEN: &str = "***";
 pub struct Url(String);
 
 impl Url {
-    /// Reads an `http` or `https` URL with a host, and without a password in it (RFC 3986 §3.2.1, §7.5), by the parser
-    /// that is asked again when the URL is used.
+    /// Reads an `http` or `https` URL with a host and without a password (RFC 3986 §3.2.1, §7.5). The parser is the same
+    /// as for the request.
     ///
     /// # Errors
-    /// What a right URL looks like.
+    /// The expected form of a URL.
     pub fn read(text: &str) -> Result<Url, String> {
         let text = text.trim();
         if text.contains(HIDDEN) {
@@ -38,7 +38,7 @@ impl Url {
         )
     }
 
-    /// Returns the whole URL, for the one place that asks for it.
+    /// Returns the whole URL, for the request only.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -50,13 +50,13 @@ impl Url {
         host(authority)
     }
 
-    /// Returns whether it is asked for over TLS.
+    /// Returns whether the URL is requested over TLS.
     pub fn is_https(&self) -> bool {
         let scheme = self.0.split(':').next().unwrap_or_default();
         scheme.eq_ignore_ascii_case("https")
     }
 
-    /// Returns scheme, host and port, with a mark where there is more.
+    /// Returns scheme, host and port, with a mark if there is more.
     pub fn masked(&self) -> String {
         masked(&self.0).unwrap_or_else(|| HIDDEN.to_owned())
     }
@@ -84,7 +84,7 @@ pub(super) fn host(authority: &str) -> &str {
     }
 }
 
-/// Returns whether a host is this machine. A connection to the unspecified address is one to it too.
+/// Returns whether a host is this machine. A connection to the unspecified address also goes to this machine.
 pub(super) fn is_loopback(address: &str) -> bool {
     let address = address.trim_end_matches('.').to_ascii_lowercase();
     match address.parse::<IpAddr>() {
@@ -94,8 +94,8 @@ pub(super) fn is_loopback(address: &str) -> bool {
     }
 }
 
-/// Returns what may be shown of a text that should be a URL: scheme, host and port, and marks for the rest; `None` if it
-/// is not known where they end.
+/// Returns the part that may be shown of a text that should be a URL: scheme, host and port, and marks for the rest.
+/// Returns `None` if the end of these parts is not known.
 pub(super) fn masked(text: &str) -> Option<String> {
     let text = text.trim();
     let (scheme, rest) = text.split_once("://")?;
@@ -115,7 +115,7 @@ pub(super) fn masked(text: &str) -> Option<String> {
     is_known.then(|| format!("{scheme}://{user}{host}{rest}"))
 }
 
-/// Returns the byte of a text that should hold URLs from which on it may hold a token; `None`: nowhere.
+/// Returns the byte at which a token may begin in a text with URLs; `None` if there is no token.
 pub(super) fn secret_from(text: &str) -> Option<usize> {
     let start = text.find("://").map_or(0, |at| at + 3);
     let rest = text.get(start..)?;
@@ -125,22 +125,22 @@ pub(super) fn secret_from(text: &str) -> Option<usize> {
     (from < text.len()).then_some(from)
 }
 
-/// Returns whether requests can be sent to this URL, and carry no user or password of its own.
+/// Returns whether requests can be sent to this URL, and whether it has no user and password.
 fn names_a_host(uri: &Uri) -> bool {
     let Some(authority) = uri.authority() else {
         return false;
     };
     let host = authority.host();
-    // behind a port that is no number, the request would go to the scheme's own port
+    // if the port is not a number, the request would go to the default port of the scheme
     let port = authority.as_str() == host || authority.port_u16().is_some();
     let scheme = matches!(uri.scheme_str(), Some("http" | "https"));
     scheme && port && !host.is_empty() && !authority.as_str().contains('@')
 }
 
-/// Reads the URLs in a text, one a line; lines that are empty or begin with `#` are left out.
+/// Reads the URLs in a text, one in each line. Ignores lines that are empty or begin with `#`.
 ///
 /// # Errors
-/// The line, and what a right URL looks like.
+/// The line, and the expected form of a URL.
 pub(super) fn lines(text: &str) -> Result<Vec<Url>, String> {
     let lines = (1..).zip(text.lines().map(str::trim));
     let lines = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));

@@ -1,6 +1,5 @@
-//! Values as people write them: numbers, durations, lists, pins, passwords.
-//!
-//! Each reader answers the value, or what a right one looks like.
+//! Reads values as people write them: numbers, durations, lists, pins, passwords. Each function returns the value, or
+//! the expected form as the error.
 
 use std::net::Ipv6Addr;
 use std::time::Duration;
@@ -11,16 +10,16 @@ use crate::checkpoint::VerifierKey;
 use crate::ledger::{State, decode_base64};
 use crate::sys;
 
-/// What a right value looks like.
+/// The expected form of a value.
 pub(super) type Wanted = String;
 
-/// Units of a duration, in milliseconds; the longest name first where one begins like another.
+/// Units of a duration, in milliseconds; the longest name first if one begins like another.
 const UNITS: [(&str, u64); 4] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)];
 
 /// The longest duration of a setting: a longer one is probably a mistake.
 pub(super) const MAX_DURATION: Duration = Duration::from_secs(366 * 24 * 3600);
 
-/// Go's truth values, which immuclient takes.
+/// Reads one of Go's truth values, which immuclient accepts.
 pub(super) fn boolean(text: &str) -> Result<bool, Wanted> {
     match text {
         "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
@@ -29,17 +28,17 @@ pub(super) fn boolean(text: &str) -> Result<bool, Wanted> {
     }
 }
 
-/// A whole number within a range.
+/// Reads a whole number within a range.
 pub(super) fn count(text: &str, least: u64, most: u64) -> Result<u64, Wanted> {
     let number = text.trim().parse().ok();
     let in_range = number.filter(|number| (least..=most).contains(number));
     in_range.ok_or_else(|| format!("a whole number from {least} to {most}"))
 }
 
-/// Units of a size that people write, in bytes; the number is expected.
+/// Units of a size that people may write, in bytes. They are not accepted, but the error has the number of bytes.
 const SIZES: [(&str, u64); 3] = [("k", 1 << 10), ("m", 1 << 20), ("g", 1 << 30)];
 
-/// A whole number of bytes within a range. Where a unit is given the error says how many bytes that is.
+/// Reads a whole number of bytes within a range. If the text has a unit, the error has the number of bytes.
 pub(super) fn bytes(text: &str, least: u64, most: u64) -> Result<u64, Wanted> {
     count(text, least, most).map_err(|_| {
         let wanted = format!("a whole number of bytes from {least} to {most}, without a unit");
@@ -63,7 +62,7 @@ fn with_unit(text: &str) -> Option<u64> {
     number.parse::<u64>().ok()?.checked_mul(*bytes)
 }
 
-/// A duration such as `250ms`, `5m` or `1h30m`, of at least `least`; "0" where that is zero.
+/// Reads a duration such as `250ms`, `5m` or `1h30m`, of at least `least`; "0" if `least` is zero.
 pub(super) fn duration(text: &str, least: Duration) -> Result<Duration, Wanted> {
     let wanted = || {
         let least = if least.is_zero() {
@@ -107,7 +106,7 @@ fn parts(text: &str) -> Option<Duration> {
     (!text.is_empty()).then(|| Duration::from_millis(sum))
 }
 
-/// A duration in the form that [`duration`] reads.
+/// Formats a duration in the form that [`duration`] reads.
 pub(super) fn shown_duration(duration: Duration) -> String {
     let mut rest = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     let mut text = String::new();
@@ -124,13 +123,13 @@ pub(super) fn shown_duration(duration: Duration) -> String {
     }
 }
 
-/// A comma-separated list; white space and empty entries are dropped.
+/// Splits a comma-separated list, without white space and empty entries.
 pub(super) fn list(text: &str) -> impl Iterator<Item = String> {
     let entries = text.split(',').map(str::trim);
     entries.filter(|entry| !entry.is_empty()).map(str::to_owned)
 }
 
-/// `URL=KEY`: another auditor and its public key. Both may hold `=`, so the one counts that a key follows.
+/// Reads `URL=KEY`, another auditor and its public key. Both may have `=`, so a valid key must follow the separator.
 pub(super) fn peer(text: &str) -> Result<(Url, VerifierKey), Wanted> {
     let wanted =
         "URL=KEY: an auditor's address and its public key, as immuaudit key show prints it";
@@ -148,11 +147,11 @@ pub(super) fn peer(text: &str) -> Result<(Url, VerifierKey), Wanted> {
     })
 }
 
-/// Checks that no two addresses have keys of one name: metrics and files know a peer by that name. Several keys of one name
-/// at one address are those of one auditor, an old one and a new one.
+/// Checks that no two addresses have keys with the same name, because metrics and files identify a peer by its name.
+/// Several keys with one name at one address are old and new keys of one auditor.
 ///
 /// # Errors
-/// What is wanted.
+/// The expected form.
 pub(super) fn one_url_a_name(peers: &[(Url, VerifierKey)]) -> Result<(), Wanted> {
     let names_another = |(url, key): &(Url, VerifierKey)| {
         let mut others = peers.iter();
@@ -164,7 +163,7 @@ pub(super) fn one_url_a_name(peers: &[(Url, VerifierKey)]) -> Result<(), Wanted>
     }
 }
 
-/// `DATABASE:TX:HASH`.
+/// Reads `DATABASE:TX:HASH`.
 pub(super) fn pin(text: &str) -> Result<Pin, Wanted> {
     let wanted = || {
         "DATABASE:TX:HASH, with a transaction from 1 and its hash in 64 hexadecimal digits"
@@ -186,14 +185,14 @@ pub(super) fn pin(text: &str) -> Result<Pin, Wanted> {
     })
 }
 
-/// A host's name, or its number; one of IPv6 may stand in brackets (RFC 3986 §3.2.2), and loses them.
+/// Reads a host name or an IP address. Removes the brackets that an IPv6 address may have (RFC 3986 §3.2.2).
 pub(super) fn host(text: &str) -> Result<String, Wanted> {
     let text = text.trim();
     let inside = text
         .strip_prefix('[')
         .and_then(|rest| rest.strip_suffix(']'));
     let bare = inside.unwrap_or(text);
-    // behind % stands the interface of a link-local address (RFC 4007 §11)
+    // after % comes the interface of a link-local address (RFC 4007 §11)
     let number = bare.split('%').next().unwrap_or_default();
     let is_number = number.parse::<Ipv6Addr>().is_ok();
     let of_name = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | '_');
@@ -204,7 +203,7 @@ pub(super) fn host(text: &str) -> Result<String, Wanted> {
     Err("a host name or an IP address, without scheme, port or path".to_owned())
 }
 
-/// A program by its full path, and its words; nothing at all is none.
+/// Checks that the text is a program's full path with its arguments; an empty text means no program.
 pub(super) fn command(text: &str) -> Result<(), Wanted> {
     let fits = text.is_empty() || (sys::is_full_path(text) && self::text(text).is_ok());
     fits.then_some(()).ok_or_else(|| {
@@ -212,7 +211,7 @@ pub(super) fn command(text: &str) -> Result<(), Wanted> {
     })
 }
 
-/// A password: as it is, or `enc:` and its base64 (protocol.md §7).
+/// Reads a password, as plain text or as `enc:` and its base64 (protocol.md §7).
 pub(super) fn password(text: &str) -> Result<String, Wanted> {
     let Some(base64) = text.strip_prefix("enc:") else {
         return Ok(text.to_owned());
@@ -224,7 +223,7 @@ pub(super) fn password(text: &str) -> Result<String, Wanted> {
         .ok_or_else(|| "after enc:, the base64 of a password".to_owned())
 }
 
-/// A text that a person can read back from a log: printable, one line, not too long.
+/// Reads a text for a log: one line of printable characters, and not too long.
 pub(super) fn text(text: &str) -> Result<String, Wanted> {
     let fits = text.len() <= 1024 && !text.chars().any(char::is_control);
     fits.then(|| text.to_owned())

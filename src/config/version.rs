@@ -1,14 +1,14 @@
-//! Which build this is, as `build.rs` found it.
+//! The identity of this build, from `build.rs`.
 
 use crate::clock::Timestamp;
 
 /// The version.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// The commit of the sources, in 12 digits, `-dirty` behind it where they differ from it; empty if it is not known.
+/// The commit of the sources in 12 digits, and `-dirty` if the sources differ from the commit; empty if not known.
 pub const REVISION: &str = env!("IMMUAUDIT_BUILD_REVISION");
 
-/// Returns the time of the sources: `SOURCE_DATE_EPOCH`, else the commit's, so that a build gives the same bytes whenever it is made;
+/// Returns the time of the sources: `SOURCE_DATE_EPOCH`, else the commit's, so that builds are reproducible. Returns
 /// `None` if it is not known.
 pub fn build_time() -> Option<Timestamp> {
     let seconds = env!("IMMUAUDIT_BUILD_SECONDS").parse().ok()?;

@@ -1,4 +1,4 @@
-//! From the words behind a verb to what is to be done.
+//! Reads a task from the words after a command.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ use super::task::{
 use super::url::Url;
 use crate::checkpoint::KeyName;
 
-/// `DATABASE [--against HOST[:PORT]|FILE] [--show-values]`
+/// Reads `locate DATABASE [--against HOST[:PORT]|FILE] [--show-values]`.
 pub(super) fn locate(raw: &RawSettings, words: Vec<String>) -> Result<LocateTask, SettingsError> {
     let against = Some(raw.against.as_str()).filter(|other| !other.is_empty());
     let against = against.map(against_what).transpose()?;
@@ -38,7 +38,7 @@ pub(super) fn locate(raw: &RawSettings, words: Vec<String>) -> Result<LocateTask
     })
 }
 
-/// A file, where there is one or the text can be nothing else; else a server.
+/// Returns a file if it exists or if the text cannot be a server, else a server.
 fn against_what(text: &str) -> Result<CompareTarget, SettingsError> {
     let file = Path::new(text);
     if file.is_file() || text.contains(std::path::is_separator) {
@@ -51,7 +51,7 @@ fn against_what(text: &str) -> Result<CompareTarget, SettingsError> {
             rest.strip_prefix(':')
                 .or((!rest.is_empty()).then_some(rest)),
         ),
-        None if text.matches(':').count() > 1 => (text, None), // an IPv6 address alone
+        None if text.matches(':').count() > 1 => (text, None), // an IPv6 address without a port
         None => text
             .split_once(':')
             .map_or((text, None), |(address, port)| (address, Some(port))),
@@ -68,7 +68,7 @@ fn against_what(text: &str) -> Result<CompareTarget, SettingsError> {
     }
 }
 
-/// `list [DATABASE] [--all] | show ID | close ID... | close --database DATABASE | adopt ID [--yes]`
+/// Reads `alarm list [DATABASE] [--all] | show ID | close ID... | close --database DATABASE | adopt ID [--yes]`.
 pub(super) fn alarm(raw: &RawSettings, words: Vec<String>) -> Result<AlarmTask, SettingsError> {
     let mut words = words.into_iter();
     let (subcommand, word) = (words.next(), words.next());
@@ -125,7 +125,7 @@ pub(super) fn alarm(raw: &RawSettings, words: Vec<String>) -> Result<AlarmTask, 
     Ok(task)
 }
 
-/// `DATABASE [--absent-values-to TX] [--unsigned]`, at least one of the two.
+/// Reads `acknowledge DATABASE [--absent-values-to TX] [--unsigned] [--disagreement]`, with at least one flag.
 pub(super) fn acknowledge(
     raw: &RawSettings,
     words: Vec<String>,
@@ -146,10 +146,10 @@ pub(super) fn acknowledge(
     }
 }
 
-/// Longest name of a new key, in characters.
+/// The longest name of a new key, in characters.
 const MAX_KEY_NAME: usize = 200;
 
-/// `export | show FILE | verify FILE --key KEY... [--require COUNT]`
+/// Reads `checkpoint export | show FILE | verify FILE --key KEY... [--require COUNT]`.
 pub(super) fn checkpoint(
     raw: &RawSettings,
     words: Vec<String>,
@@ -186,13 +186,13 @@ pub(super) fn checkpoint(
     Ok(task)
 }
 
-/// `new --name NAME FILE | show FILE`
+/// Reads `key new --name NAME FILE | show FILE`.
 pub(super) fn key(raw: &RawSettings, words: Vec<String>) -> Result<KeyTask, SettingsError> {
     let mut words = words.into_iter();
     let given = Some(raw.key_name.as_str()).filter(|name| !name.is_empty());
     match (words.next().as_deref(), words.next(), given) {
         (Some("new"), Some(file), Some(given)) => {
-            // keys are listed with commas between them, and people read their names
+            // key names are printed with commas between them, and people read them
             let is_plain = |name: &&str| {
                 let is_plain = |c: char| matches!(c, '!'..='~') && c != ',';
                 name.len() <= MAX_KEY_NAME && name.chars().all(is_plain)
@@ -219,7 +219,7 @@ pub(super) fn key(raw: &RawSettings, words: Vec<String>) -> Result<KeyTask, Sett
     }
 }
 
-/// `list | export | import DIR-OR-FILE [--alarm] | forget DATABASE`
+/// Reads `states list | export | import DIR-OR-FILE [--alarm] | forget DATABASE`.
 pub(super) fn states(raw: &RawSettings, words: Vec<String>) -> Result<StatesTask, SettingsError> {
     let mut words = words.into_iter();
     let (what, of) = (words.next(), words.next());
@@ -245,7 +245,7 @@ pub(super) fn states(raw: &RawSettings, words: Vec<String>) -> Result<StatesTask
     Ok(task)
 }
 
-/// `FILE|URL`
+/// Reads `compare FILE|URL`.
 pub(super) fn another(raw: &RawSettings, word: String) -> Result<CompareSource, SettingsError> {
     let keys = raw.verifier_keys.clone();
     let is_url = word.contains("://");

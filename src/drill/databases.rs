@@ -1,4 +1,4 @@
-//! The calls about databases as a whole: listed, chosen, created, loaded and unloaded.
+//! The calls about databases: they list, choose, create, load and unload them.
 
 use super::deliver;
 use super::emulate::Emulated;
@@ -10,13 +10,13 @@ use super::token::{Validity, word};
 use crate::server::Credential;
 use crate::wire::{method, proto};
 
-/// The most databases that clients can create: each takes memory for as long as the server runs.
+/// The maximum number of databases that clients can create: each takes memory as long as the server runs.
 const MAX_DATABASES: usize = 1000;
 
-/// The longest name of a database, in bytes, as a 1.11.1 has it.
+/// The maximum length of a database's name, in bytes: that of a 1.11.1.
 const MAX_NAME: usize = 128;
 
-/// What is said where the user has no permission.
+/// The error message if the user has no permission.
 const DENIED: &str = "Logged in user does not have permission on this database";
 
 impl Store {
@@ -168,7 +168,7 @@ impl Store {
         Ok(message::bytes(&request))
     }
 
-    /// Is the database there, and may it be used?
+    /// Returns an error if the database does not exist or may not be used.
     pub(super) fn accessible(&self, name: &str) -> Result<(), Status> {
         let quoted = match self.server < Emulated::V1_2_4 {
             true => format!("{name} does not exist"),

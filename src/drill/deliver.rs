@@ -1,5 +1,4 @@
-//! Lies in the way an answer is delivered, and in what is no message of the ledger's: tokens and
-//! names.
+//! Lies in the delivery of a response, and in its parts outside of the ledger: tokens and names.
 
 use std::time::Duration;
 
@@ -9,7 +8,7 @@ use super::store::{ActiveLie, Store};
 use super::transport::{Answer, Outcome};
 use crate::wire::method;
 
-/// A token as it is handed out.
+/// Returns the token that the client gets, as the lie changes it.
 pub(super) fn token(active: Option<&ActiveLie>, token: String) -> String {
     match active.map(|active| active.schedule.lie) {
         Some(Lie::LongToken) => token.repeat(150),
@@ -18,7 +17,7 @@ pub(super) fn token(active: Option<&ActiveLie>, token: String) -> String {
     }
 }
 
-/// The list of databases.
+/// Returns the list of databases, with the names that the lie adds.
 pub(super) fn names(active: Option<&ActiveLie>, mut names: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
     let others: Vec<Vec<u8>> = match active.map(|active| active.schedule.lie) {
         Some(Lie::ImpossibleNames) => {
@@ -87,7 +86,7 @@ pub(super) fn names(active: Option<&ActiveLie>, mut names: Vec<Vec<u8>>) -> Vec<
     names
 }
 
-/// How the reply is delivered.
+/// Returns the reply as the client gets it: its identity, its delay and its encoding, as the lie changes them.
 pub(super) fn delivery(
     active: Option<&ActiveLie>,
     call: &str,
@@ -113,7 +112,7 @@ pub(super) fn delivery(
         Lie::Slow => answer.delay = Some(Duration::from_millis(200)),
         _ => {}
     }
-    // logging in stays possible, unless that very call is to be lied in
+    // the other calls, such as the login, are changed only if the schedule names a call
     let reads = matches!(
         call,
         method::CURRENT_STATE
@@ -146,7 +145,7 @@ fn replace(lie: Lie, call: &str, answer: &mut Answer) {
                 bytes.truncate(bytes.len() / 2);
             }
         }
-        // field 1, a transaction, of a million entries of two bytes each
+        // field 1: a transaction with a million entries of two bytes each
         Lie::ManyParts if call == method::VERIFIABLE_TX_BY_ID => {
             if let Outcome::Message(bytes) = outcome {
                 bytes.extend([0x0a, 0x80, 0x89, 0x7a]);

@@ -1,4 +1,4 @@
-//! Honest messages made into lies.
+//! Lies that change honest messages.
 
 use protobuf::Message;
 
@@ -8,7 +8,7 @@ use super::store::{ActiveLie, Store};
 use crate::ledger::{ClaimedState, Digest, Signature, State, StateShape};
 use crate::wire::proto;
 
-/// A state's bytes.
+/// Returns a state's bytes, as the lie changes them.
 pub(super) fn state(
     store: &mut Store,
     database: &str,
@@ -21,7 +21,7 @@ pub(super) fn state(
     }
     let mut bytes = message::state(&claimed, server);
     match active.map(|active| active.schedule.lie) {
-        // txId in field 3 and txHash in field 4, as 0.9.0 has them, behind the newer ones
+        // after the newer fields also those of 0.9.0: txId in field 3 and txHash in field 4
         Some(Lie::BothShapes) => bytes.extend([&[0x18, 1, 0x22, 32][..], &[0xff; 32]].concat()),
         Some(Lie::LongStateHash) => {
             if let Ok(mut message) = proto::ImmutableState::parse_from_bytes(&bytes) {
@@ -34,7 +34,7 @@ pub(super) fn state(
     bytes
 }
 
-/// The signature of the state that a proof ends in.
+/// Returns the signature of the state that a proof ends in.
 pub(super) fn signature(
     store: &mut Store,
     database: &str,
@@ -47,7 +47,7 @@ pub(super) fn signature(
     }
 }
 
-/// A state as the lie has it.
+/// Returns the state that the server claims under the lie.
 fn claimed(
     store: &mut Store,
     database: &str,
@@ -115,7 +115,7 @@ fn older(store: &mut Store, database: &str, last: u64) -> Option<State> {
         .state_at((last / 2).max(1))
 }
 
-/// A transaction and its proof.
+/// Changes a transaction and its proof as the lie does.
 pub(super) fn verifiable_tx(active: Option<&ActiveLie>, answer: &mut proto::VerifiableTx) {
     let Some(lie) = active.map(|active| active.schedule.lie) else {
         return;
@@ -174,7 +174,7 @@ pub(super) fn verifiable_tx(active: Option<&ActiveLie>, answer: &mut proto::Veri
     }
 }
 
-/// A transaction that is read.
+/// Changes a transaction that is read.
 pub(super) fn tx(active: Option<&ActiveLie>, tx: &mut proto::Tx) {
     let Some(active) = active else { return };
     let lie = active.schedule.lie;
@@ -199,7 +199,7 @@ pub(super) fn tx(active: Option<&ActiveLie>, tx: &mut proto::Tx) {
             for entry in &mut tx.entries {
                 if entry.h_value != Digest::OF_NOTHING.as_bytes() {
                     entry.value.clear();
-                    entry.special_fields.mut_unknown_fields().clear(); // the length
+                    entry.special_fields.mut_unknown_fields().clear(); // vLen, the length
                 }
             }
         }
@@ -232,7 +232,7 @@ pub(super) fn tx(active: Option<&ActiveLie>, tx: &mut proto::Tx) {
     }
 }
 
-/// A transaction that is fetched beside a proof.
+/// Changes a transaction that is fetched in addition to a proof.
 pub(super) fn fetched(active: Option<&ActiveLie>, tx: &mut proto::Tx) {
     if let (true, Some(header)) = (ActiveLie::is(active, Lie::BrokenChain), tx.header.as_mut()) {
         header.prev_alh = Digest::of(&[b"broken"]).as_bytes().to_vec();
@@ -262,7 +262,7 @@ fn header(lie: Lie, header: &mut proto::TxHeader) {
     }
 }
 
-/// An entry that is read by its key.
+/// Changes an entry that is read by its key.
 pub(super) fn entry(active: Option<&ActiveLie>, entry: &mut proto::Entry) {
     let Some(active) = active else { return };
     let edits = [Lie::EditedValue, Lie::ValueWithMatchingHash];

@@ -1,4 +1,4 @@
-//! The embedded server as tests and the drill hold it: started, filled, told to lie, dropped.
+//! The embedded server for tests and the drill, which start, fill and stop it and run its lies.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -15,39 +15,39 @@ use crate::clock::Clock;
 use crate::ledger::State;
 use crate::random::Random;
 
-/// How the server is to be.
+/// The options of the server.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// On 127.0.0.1; 0: any that is free.
+    /// The port on 127.0.0.1; 0: any free port.
     pub port: u16,
-    /// Who may log in.
+    /// The user who may log in.
     pub user: String,
-    /// And with what.
+    /// The user's password.
     pub password: String,
-    /// Who may log in with the same password, and is shown the second view where there is one.
+    /// A further user with the same password, who gets the second view if there is one.
     pub second_user: Option<String>,
-    /// Off: `Login` is refused, and calls work without a token.
+    /// Whether authentication is on. If it is off, `Login` is refused, and calls work without a token.
     pub auth: bool,
-    /// Databases, each without transactions.
+    /// The databases, each without transactions.
     pub databases: Vec<String>,
-    /// States are signed with it.
+    /// The key that signs states.
     pub key: Option<SigningKey>,
-    /// The version that it behaves as.
+    /// The emulated version.
     pub server: Emulated,
-    /// How the main tree of a database lags.
+    /// The lag of the main tree of a database.
     pub lag: Lag,
     /// The lifetime of each token of `Login` and `UseDatabase`.
     pub token_lifetime: Lifetime,
     /// The lifetime of each session of `OpenSession`.
     pub session_lifetime: Lifetime,
-    /// What its transactions and lifetimes go by.
+    /// The clock of its transactions and lifetimes.
     pub clock: Clock,
-    /// What its identity and its tokens are drawn by.
+    /// The random numbers of its identity and its tokens.
     pub random: Random,
 }
 
 impl Default for Options {
-    /// A 1.11.1 with the default user, `defaultdb`, no signing key and no lag, on any port.
+    /// Returns the options of a 1.11.1 with the default user, `defaultdb`, no signing key and no lag, on any port.
     fn default() -> Options {
         Options {
             port: 0,
@@ -68,7 +68,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// The same with a new signing key.
+    /// Returns the same options with a new signing key.
     pub fn signed(self) -> Options {
         Options {
             key: SigningKey::generate(),
@@ -76,7 +76,7 @@ impl Options {
         }
     }
 
-    /// The same with these databases beside `defaultdb`.
+    /// Returns the same options with these databases in addition to `defaultdb`.
     pub fn with_databases(mut self, names: &[&str]) -> Options {
         self.databases
             .extend(names.iter().map(|name| name.to_string()));
@@ -88,7 +88,7 @@ impl Options {
 pub struct Embedded {
     pub(super) store: Arc<Mutex<Store>>,
     listening: Option<Listening>,
-    /// `None`: it has no socket.
+    /// The port; `None` if it has no socket.
     port: Option<u16>,
 }
 
@@ -108,7 +108,7 @@ impl Embedded {
         })
     }
 
-    /// Makes a server that listens nowhere, and is reached by `Embedded::in_process` alone.
+    /// Creates a server without a socket, which is only reached by `Embedded::in_process`.
     pub fn without_socket(options: Options) -> Embedded {
         Embedded {
             store: Arc::new(Mutex::new(Store::new(options))),
@@ -117,12 +117,12 @@ impl Embedded {
         }
     }
 
-    /// The port it listens on; 0 where it has no socket.
+    /// Returns the port that the server listens on; 0 if it has no socket.
     pub fn port(&self) -> u16 {
         self.port.unwrap_or(0)
     }
 
-    /// The public key's PEM, where states are signed.
+    /// Returns the public key's PEM if states are signed.
     pub fn public_pem(&self) -> Option<String> {
         self.store()
             .options
@@ -131,7 +131,7 @@ impl Embedded {
             .map(SigningKey::public_pem)
     }
 
-    /// Writes a transaction of one plain entry; its id, `None` where there is no such database.
+    /// Writes a transaction of one plain entry, and returns its id; `None` if there is no such database.
     pub fn set(&self, database: &str, key: &str, value: &str) -> Option<u64> {
         self.commit(database, vec![NewEntry::set(key, value)])
     }
@@ -152,7 +152,7 @@ impl Embedded {
         self.store().write(database, draft)
     }
 
-    /// Writes so many transactions of one entry each.
+    /// Writes this many transactions of one entry each.
     pub fn grow(&self, database: &str, by: u64) {
         for _ in 0..by {
             let number = self.state(database).map_or(0, |state| state.tx);
@@ -164,33 +164,33 @@ impl Embedded {
         }
     }
 
-    /// The honest state of a database.
+    /// Returns the honest state of a database.
     pub fn state(&self, database: &str) -> Option<State> {
         let store = self.store();
         Some(store.databases.get(database)?.honest.state())
     }
 
-    /// The honest state of a database as it was after transaction `tx`.
+    /// Returns the honest state of a database as it was after transaction `tx`.
     pub fn state_at(&self, database: &str, tx: u64) -> Option<State> {
         let store = self.store();
         store.databases.get(database)?.honest.state_at(tx)
     }
 
-    /// The honest ledger of a database, as it is now.
+    /// Returns the honest ledger of a database, as it is now.
     pub fn ledger(&self, database: &str) -> Option<Ledger> {
         let store = self.store();
         let database = store.databases.get(database)?;
         Some(database.honest.clone())
     }
 
-    /// Puts another ledger into a database's place, as whoever has the server's disk can.
+    /// Replaces a database's ledger by another one, as anyone with access to the server's disk can.
     pub fn put_ledger(&self, database: &str, ledger: Ledger) {
         if let Some(database) = self.store().databases.get_mut(database) {
             database.honest = ledger;
         }
     }
 
-    /// A new database without transactions; one of this name is emptied.
+    /// Creates a database without transactions; an existing database of this name is emptied.
     pub fn create_database(&self, name: &str) {
         self.store().create(name);
     }
@@ -200,78 +200,80 @@ impl Embedded {
         self.store().databases.remove(name);
     }
 
-    /// What the user may do with a database from now on.
+    /// Sets what the user may do with a database from now on.
     pub fn set_access(&self, name: &str, access: Access) {
         if let Some(database) = self.store().databases.get_mut(name) {
             database.access = access;
         }
     }
 
-    /// Drops the values of all transactions before this one, as a retention does.
+    /// Drops the values of all transactions before this one, as retention does.
     pub fn drop_values_before(&self, name: &str, tx: u64) {
         if let Some(database) = self.store().databases.get_mut(name) {
             database.dropped_before = tx;
         }
     }
 
-    /// Tells a lie from now on, instead of any other.
+    /// Runs a lie from now on, instead of any other.
     pub fn lie(&self, schedule: impl Into<LieSchedule>) {
         self.store().tell(schedule.into());
     }
 
-    /// The lie told at the moment.
+    /// Returns the lie that is running.
     pub fn lying(&self) -> Option<Lie> {
         self.store().lying()
     }
 
-    /// Tells no lie any more.
+    /// Ends every lie.
     pub fn be_honest(&self) {
         self.store().be_honest();
     }
 
-    /// Shows the second user another history of a database from now on. The first one gets one transaction more by it.
+    /// Shows the second user another history of a database from now on. This adds one transaction to the first
+    /// user's history.
     pub fn split(&self, database: &str, split: Split) {
         if let Some(database) = self.store().databases.get_mut(database) {
             database.second = Some(split.of(&mut database.honest));
         }
     }
 
-    /// Shows the second user the ledger of a database as it is now, while it goes on to grow: a replica that lags behind.
+    /// Shows the second user the ledger of a database as it is now, while the ledger continues to grow: a replica
+    /// that lags.
     pub fn lag_behind(&self, database: &str) {
         if let Some(database) = self.store().databases.get_mut(database) {
             database.second = Some(database.honest.clone());
         }
     }
 
-    /// Shows everybody the first history of a database again.
+    /// Shows the first history of a database to every user again.
     pub fn heal(&self, database: &str) {
         if let Some(database) = self.store().databases.get_mut(database) {
             database.second = None;
         }
     }
 
-    /// How often each call was made, by `wire::method` name.
+    /// Returns how often each call was made, by `wire::method` name.
     pub fn calls(&self) -> BTreeMap<&'static str, u64> {
         self.store().calls.clone()
     }
 
-    /// Counts calls anew.
+    /// Sets all counts of calls to zero.
     pub fn reset_calls(&self) {
         self.store().calls.clear();
     }
 
-    /// The `immudb-uuid` it answers with.
+    /// Returns the `immudb-uuid` that the server sends.
     pub fn uuid(&self) -> String {
         self.store().uuid.clone()
     }
 
-    /// Answers with a new `immudb-uuid` from now on, as a data directory that was moved.
+    /// Sends a new `immudb-uuid` from now on, as a moved data directory does.
     pub fn change_uuid(&self) {
         let mut store = self.store();
         store.uuid = store.options.random.word(20);
     }
 
-    /// Every token and session that is good at the moment.
+    /// Returns every token and session that is valid at the moment.
     pub fn tokens(&self) -> Vec<String> {
         self.store().tokens.words()
     }
@@ -291,18 +293,18 @@ impl Embedded {
         self.store().options.auth = auth;
     }
 
-    /// Takes this password alone at logins from now on.
+    /// Accepts only this password at logins from now on.
     pub fn set_password(&self, password: &str) {
         self.store().options.password = password.into();
     }
 
-    /// Ends every connection and listens no more; what it holds stays.
+    /// Ends every connection and stops listening; the databases stay.
     pub fn stop(&mut self) {
         self.listening = None;
         self.store().away = true;
     }
 
-    /// Listens again on the same port, all tokens forgotten.
+    /// Listens again on the same port, without any token from before.
     ///
     /// # Errors
     /// The port was taken meanwhile.

@@ -1,27 +1,27 @@
-//! The servers that the embedded one can be taken for, where they differ in what an audit sees
-//! (protocol.md §1, §2 and §4).
+//! The immudb versions that the embedded server emulates, as far as they differ for an audit (protocol.md §1, §2
+//! and §4).
 
 use crate::ledger::{HeaderVersion, StateShape};
 
 /// A version of immudb.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Emulated {
-    /// The state has another shape, `TxScan` is not there, `atTx` is ignored.
+    /// The state has another shape, `TxScan` does not exist, `atTx` is ignored.
     V0_9_0,
-    /// Header version 0, the entries' spec is ignored, no value but by `Get`.
+    /// Header version 0, the entries' spec is ignored, values only by `Get`.
     V0_9_2,
-    /// The same with sessions to come: no linear advance proof yet, lagging trees.
+    /// As 0.9.2, before sessions: no linear advance proof yet, and trees that lag.
     V1_1_0,
     /// Header version 1, raw values, no linear advance proof.
     V1_2_4,
-    /// As served today.
+    /// The newest emulated version.
     V1_11_1,
-    /// One that has sessions alone: `Login` and `UseDatabase` are deprecated since 1.2.
+    /// A version with sessions only: `Login` and `UseDatabase` are deprecated since 1.2.
     WithoutLogin,
 }
 
 impl Emulated {
-    /// Every version there has been, the oldest first.
+    /// Every released version, the oldest first.
     pub const ALL: [Emulated; 5] = [
         Emulated::V0_9_0,
         Emulated::V0_9_2,
@@ -30,7 +30,7 @@ impl Emulated {
         Emulated::V1_11_1,
     ];
 
-    /// As people write it.
+    /// Returns the version as it is usually written.
     pub fn name(self) -> &'static str {
         match self {
             Emulated::V0_9_0 => "0.9.0",
@@ -42,7 +42,7 @@ impl Emulated {
         }
     }
 
-    /// What its transactions are written as.
+    /// Returns the header version of its transactions.
     pub fn header_version(self) -> HeaderVersion {
         match self < Emulated::V1_2_4 {
             true => HeaderVersion::V0,
@@ -50,7 +50,7 @@ impl Emulated {
         }
     }
 
-    /// Which message its state is.
+    /// Returns the shape of its state message.
     pub fn state_shape(self) -> StateShape {
         match self {
             Emulated::V0_9_0 => StateShape::WithoutDatabase,
@@ -58,7 +58,7 @@ impl Emulated {
         }
     }
 
-    /// Transactions that a scan may ask for; `None`: it has no such call.
+    /// Returns how many transactions a scan may request; `None` if the version has no such call.
     pub(super) fn scan_limit(self) -> Option<u32> {
         match self {
             Emulated::V0_9_0 => None,
@@ -67,17 +67,17 @@ impl Emulated {
         }
     }
 
-    /// Does it have `Login` and `UseDatabase`?
+    /// Returns whether the version has `Login` and `UseDatabase`.
     pub(super) fn has_login(self) -> bool {
         self != Emulated::WithoutLogin
     }
 
-    /// Does it send `linearAdvanceProof`? From 1.4.
+    /// Returns whether the version sends `linearAdvanceProof`: from 1.4.
     pub(super) fn advances(self) -> bool {
         self >= Emulated::V1_11_1
     }
 
-    /// Does it heed an `entriesSpec`, send values and take metadata? From 1.2.
+    /// Returns whether the version uses an `entriesSpec`, sends values and accepts metadata: from 1.2.
     pub(super) fn heeds_spec(self) -> bool {
         self >= Emulated::V1_2_4
     }

@@ -13,10 +13,11 @@ use super::store::{ActiveLie, Store};
 use super::transactions::shown;
 use crate::wire::proto;
 
-/// The most entries of one answer where a version limits nothing itself: what a 1.11.1 takes.
+/// The maximum number of entries in one response if a version sets no limit itself: that of a 1.11.1.
 const MAX_ENTRIES: u64 = 2500;
 
-/// The most bytes of values in one answer: few entries can be large ones, and a list may name one again and again.
+/// The maximum number of bytes of values in one response: entries can be large, and a list can name one again and
+/// again.
 const MAX_BYTES: usize = 64 << 20;
 
 impl Store {
@@ -55,7 +56,7 @@ impl Store {
         }))
     }
 
-    /// Answers what those of the keys have that have anything.
+    /// Responds with the entries of those keys that exist.
     pub(super) fn get_all(
         &mut self,
         database: &str,
@@ -71,7 +72,7 @@ impl Store {
         entries(found.map(|found| found.entry), active)
     }
 
-    /// Answers the latest of each key under a prefix, in the order of the keys.
+    /// Responds with the latest version of each key under a prefix, in the order of the keys.
     pub(super) fn scan(
         &mut self,
         database: &str,
@@ -105,7 +106,7 @@ impl Store {
         entries(found.map(|found| found.entry), active)
     }
 
-    /// Answers every version of a key, deletions too.
+    /// Responds with every version of a key, including deletions.
     pub(super) fn history(
         &mut self,
         database: &str,
@@ -145,7 +146,7 @@ impl Store {
         entries(found, active)
     }
 
-    /// Answers how many keys there are under a prefix, those that were deleted too.
+    /// Responds with the number of keys under a prefix, including deleted ones.
     pub(super) fn count(
         &mut self,
         database: &str,
@@ -161,7 +162,7 @@ impl Store {
         }))
     }
 
-    /// Answers the members of a sorted set, by their scores.
+    /// Responds with the members of a sorted set, by their scores.
     pub(super) fn z_scan(
         &mut self,
         database: &str,
@@ -227,7 +228,7 @@ impl Store {
         Ok(found)
     }
 
-    /// Returns how many entries are to be answered where so many (0: all) were asked for.
+    /// Returns the number of entries in the response, for this requested number (0: all).
     fn limited(&self, asked: u64) -> Result<usize, Status> {
         let most = self.server.scan_limit().map_or(MAX_ENTRIES, u64::from);
         if asked > most {
@@ -240,10 +241,10 @@ impl Store {
     }
 }
 
-/// Makes an answer of entries.
+/// Encodes a response of entries.
 ///
 /// # Errors
-/// Their values are larger than an answer may be.
+/// Their values are larger than a response may be.
 fn entries(found: impl Iterator<Item = proto::Entry>, active: Option<&ActiveLie>) -> Reply {
     let mut list = proto::Entries::default();
     let mut bytes = 0;
@@ -255,7 +256,7 @@ fn entries(found: impl Iterator<Item = proto::Entry>, active: Option<&ActiveLie>
     Ok(message::bytes(&list))
 }
 
-/// Counts the bytes of an answer's values.
+/// Adds the bytes of an entry's value to the count, and returns an error if the response gets too large.
 fn counted(bytes: &mut usize, entry: &proto::Entry) -> Result<(), Status> {
     *bytes = bytes.saturating_add(entry.value.len());
     match *bytes > MAX_BYTES {

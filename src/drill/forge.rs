@@ -1,12 +1,12 @@
-//! Ledgers made up for a lie: what a server must hold to tell it (protocol.md §4).
+//! Forged ledgers, from which a server runs a lie (protocol.md §4).
 //!
-//! Each is made from the honest ledger, whose last transaction is what an auditor trusts.
+//! Each is made from the honest ledger, whose last transaction is the auditor's trusted state.
 
 use super::ledger::{Ledger, NewEntry, NewTransaction};
 use super::lie::Lie;
 use crate::ledger::{Digest, HeaderFields, TxHeader};
 
-/// The ledger from which the lie is told.
+/// Returns the ledger that the server shows under the lie.
 pub(super) fn forge(lie: Lie, honest: &Ledger) -> Ledger {
     let last = honest.last();
     let mut forged = honest.clone();
@@ -25,7 +25,7 @@ pub(super) fn forge(lie: Lie, honest: &Ledger) -> Ledger {
             forged.truncate(0);
             grow(&mut forged, last + 7);
         }
-        // the trusted header stands in the fork's tree, so that it is included there
+        // the trusted header is a leaf of the fork's tree, so that its inclusion can be proven
         Lie::ForkBehindTheSource => {
             forged.truncate(last / 2);
             grow(&mut forged, last - last / 2);
@@ -50,7 +50,7 @@ pub(super) fn forge(lie: Lie, honest: &Ledger) -> Ledger {
                 ..another(0)
             });
         }
-        // the trusted transaction's tree lags: what lies behind it is swallowed as others
+        // the trusted transaction's tree lags behind: the new tree takes in other transactions in place of those after it
         Lie::SwappedBeforeTheSource => {
             let end = last.saturating_sub(2);
             hold_others(&mut forged, tree_of(honest, last) + 1, end);
@@ -77,7 +77,7 @@ pub(super) fn forge(lie: Lie, honest: &Ledger) -> Ledger {
     forged
 }
 
-/// An entry's transaction that no honest ledger holds.
+/// Returns a transaction with one entry that no honest ledger holds.
 fn another(number: u64) -> NewTransaction {
     NewTransaction {
         entries: vec![NewEntry::set(format!("forged/{number}"), "another history")],
@@ -95,7 +95,7 @@ fn tree_of(ledger: &Ledger, tx: u64) -> u64 {
     ledger.tx(tx).map_or(0, |stored| stored.header.bl_tx_id())
 }
 
-/// Puts a chain of other transactions into the tree in the places of `from..=to`.
+/// Puts a chain of other transactions into the tree, in the places of `from..=to`.
 fn hold_others(ledger: &mut Ledger, from: u64, to: u64) {
     let before = from.checked_sub(1).and_then(|tx| ledger.state_at(tx));
     let mut prev_alh = before.map_or(Digest::OF_NOTHING, |state| state.hash);
@@ -112,7 +112,7 @@ fn hold_others(ledger: &mut Ledger, from: u64, to: u64) {
     }
 }
 
-/// The header with something changed; `None` where that makes it none.
+/// Returns the header with a change; `None` if the result is no valid header.
 fn with(header: &TxHeader, change: impl FnOnce(&mut HeaderFields)) -> Option<TxHeader> {
     let mut fields = header.fields().clone();
     change(&mut fields);

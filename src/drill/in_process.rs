@@ -1,5 +1,6 @@
-//! Calls to the embedded ledger within the process, over a network that the caller simulates: no socket, no thread,
-//! and by a simulated clock no waiting. However an answer is delivered, the call ends as gRPC would let it end.
+//! Calls to the embedded ledger within the process, over a network that the caller simulates: no socket, no
+//! thread, and no waiting with a simulated clock. Whatever the delivery of a response, the call ends as it would
+//! with gRPC.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -19,36 +20,36 @@ use crate::server::{
 use crate::stop::Stop;
 use crate::text::Escaped;
 
-/// The largest answer that arrives, in bytes: gRPC's own limit, which is the default of the auditor too.
+/// The largest response that arrives, in bytes: gRPC's own limit, which is also the auditor's default.
 const MAX_ANSWER: usize = 4 << 20;
 
-/// A call that a simulated network is to deliver.
+/// A call that a simulated network delivers.
 #[derive(Clone, Copy, Debug)]
 pub struct Sent<'a> {
     /// The call's name in [`wire::method`](crate::wire::method).
     pub call: &'static str,
-    /// The database that the call is about, `None` if it is about no single one.
+    /// The database of the call; `None` if it concerns no single one.
     pub database: Option<&'a str>,
 }
 
-/// What a simulated network does to a call. A time that is past the call's deadline ends it at its deadline.
+/// The effect of a simulated network on a call. A time after the call's deadline ends the call at its deadline.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Delivery {
-    /// The answer arrives after this time.
+    /// The response arrives after this time.
     After(Duration),
     /// The request gets lost, and the call ends at its deadline.
     Lost,
-    /// After this time it turns out that there is no connection. The server has not got the request.
+    /// After this time there turns out to be no connection. The server has not received the request.
     Refused(Duration),
-    /// The connection breaks after this time. The server has answered, but the answer does not arrive.
+    /// The connection breaks after this time. The server has responded, but the response does not arrive.
     Cut(Duration),
-    /// A proxy answers after this time, with this status of gRPC and these words.
+    /// A proxy responds after this time, with this status of gRPC and this message.
     Status(Duration, i32, String),
 }
 
 type Network = Box<dyn FnMut(&Sent<'_>) -> Delivery>;
 
-/// The way to an embedded ledger of the same process.
+/// A transport to an embedded ledger of the same process.
 #[derive(Clone)]
 pub struct InProcess {
     store: Arc<Mutex<Store>>,
@@ -57,7 +58,7 @@ pub struct InProcess {
 }
 
 impl Embedded {
-    /// Returns a way to the server within this process. `network` decides what becomes of each call.
+    /// Returns a transport to the server within this process. `network` decides the delivery of each call.
     pub fn in_process(&self, network: impl FnMut(&Sent<'_>) -> Delivery + 'static) -> InProcess {
         InProcess {
             store: self.store.clone(),
@@ -68,7 +69,8 @@ impl Embedded {
 }
 
 impl InProcess {
-    /// Asks the network. The store is not locked meanwhile: a network may write to the ledger.
+    /// Asks the network for the delivery of a call. The store is not locked meanwhile, because a network may write
+    /// to the ledger.
     fn delivery(&self, call: &Call<'_>) -> Delivery {
         let (away, database) = {
             let store = lock(&self.store);
@@ -86,7 +88,8 @@ impl InProcess {
         }
     }
 
-    /// Returns the server's answer, and the time that it takes beside what the network takes; `None`: it never comes.
+    /// Returns the server's response, and the time that it takes in addition to the network's; `None` if it never
+    /// comes.
     fn answer(&self, call: &Call<'_>) -> (Result<Answer, ServerError>, Option<Duration>) {
         let delivered = {
             let mut store = lock(&self.store);
@@ -122,7 +125,7 @@ impl InProcess {
     }
 }
 
-/// The status of gRPC for an answer that is too large.
+/// The status of gRPC for a response that is too large.
 const RESOURCE_EXHAUSTED: i32 = 8;
 
 impl Transport for InProcess {
@@ -135,7 +138,7 @@ impl Connection for InProcess {
     fn start(&self, call: &Call<'_>) -> Result<Box<dyn PendingCall>, ServerError> {
         let unsendable = |byte: u8| !(b' '..=b'~').contains(&byte);
         if word(call.credential).is_some_and(|word| word.bytes().any(unsendable)) {
-            return failed(call, ServerErrorKind::Unreachable); // as gRPC has it, which cannot make a header of it
+            return failed(call, ServerErrorKind::Unreachable); // as with gRPC, which cannot send these bytes as a header
         }
         let (ended, after) = match self.delivery(call) {
             Delivery::After(time) => {
@@ -167,7 +170,7 @@ impl Connection for InProcess {
     }
 }
 
-/// A call whose end is decided and lies ahead.
+/// A call whose result is decided and lies in the future.
 struct Underway {
     call: &'static str,
     ended: Result<Answer, ServerError>,
@@ -205,7 +208,7 @@ fn failed<T>(call: &Call<'_>, kind: ServerErrorKind) -> Result<T, ServerError> {
     Err(ServerError::new(call.short_name(), kind))
 }
 
-/// The token or session that a credential is.
+/// Returns the token or session of a credential.
 fn word(credential: &Credential) -> Option<&str> {
     match credential {
         Credential::None => None,

@@ -1,11 +1,11 @@
-//! The index of a ledger: under each key as stored, the entries that it got, the oldest first.
+//! The index of a ledger: the entries of each key as stored, the oldest first.
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use crate::ledger::TxEntry;
 
-/// Where an entry stands.
+/// The place of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Place {
     /// The transaction's id.
@@ -14,14 +14,14 @@ pub(super) struct Place {
     pub entry: usize,
 }
 
-/// Every key with its versions. Entries that are marked as not to be indexed are not in it.
+/// Every key with its versions, without entries that are marked as not indexable.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Index {
     keys: BTreeMap<Vec<u8>, Vec<Place>>,
 }
 
 impl Index {
-    /// Adds the entries of a transaction later than all that are there.
+    /// Adds the entries of a transaction that is later than all in the index.
     pub fn add(&mut self, tx: u64, entries: &[TxEntry]) {
         for (entry, TxEntry { key, metadata, .. }) in entries.iter().enumerate() {
             if metadata.as_ref().is_some_and(|m| m.non_indexable) {
@@ -34,7 +34,7 @@ impl Index {
         }
     }
 
-    /// Forgets every transaction after `last`.
+    /// Removes every transaction after `last`.
     pub fn truncate(&mut self, last: u64) {
         self.keys.retain(|_, versions| {
             versions.retain(|place| place.tx <= last);
@@ -61,7 +61,7 @@ impl Index {
     }
 }
 
-/// Returns the first key after all that begin with `prefix`; `None`: there can be none.
+/// Returns the first key after all keys that begin with `prefix`; `None` if there can be none.
 fn after(prefix: &[u8]) -> Option<Vec<u8>> {
     let end = prefix.iter().rposition(|byte| *byte != u8::MAX)?;
     let mut after = prefix.get(..=end)?.to_vec();

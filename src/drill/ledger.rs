@@ -9,24 +9,23 @@ use crate::ledger::{
     Term, TxEntry, TxHeader, TxMetadata,
 };
 
-/// How far the main tree lags behind when a transaction is written (protocol.md §3, *The main
-/// tree*).
+/// The lag of the main tree when a transaction is written (protocol.md §3, *The main tree*).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Lag {
-    /// Not at all: transaction i is written over a tree of i - 1, as from 1.3.2 on.
+    /// No lag: transaction i is written over a tree of i - 1, as from 1.3.2 on.
     None,
-    /// Always by so many transactions.
+    /// Always this many transactions.
     By(u64),
-    /// The tree grows by so many at once.
+    /// The tree grows in steps of this size.
     Batches(u64),
-    /// It goes back and forth, as under 1.1.0 with many writers.
+    /// The lag varies, as under 1.1.0 with many writers.
     Unsteady,
-    /// Transaction i is written over a tree of `table[i - 1]`; past its end, not at all.
+    /// Transaction i is written over a tree of `table[i - 1]`; after the end of the table, without lag.
     Table(Vec<u64>),
 }
 
 impl Lag {
-    /// Size of the tree that transaction `id` is written over: always below `id`.
+    /// Returns the size of the tree that transaction `id` is written over: always below `id`.
     pub fn tree_size(&self, id: u64) -> u64 {
         let all = id.saturating_sub(1);
         let size = match self {
@@ -43,19 +42,19 @@ impl Lag {
     }
 }
 
-/// An entry to be written, key and value as stored (protocol.md §2, *Entry keys as stored*).
+/// An entry to write, key and value as stored (protocol.md §2, *Entry keys as stored*).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NewEntry {
-    /// With its kind byte.
+    /// The key, with its kind byte.
     pub key: Vec<u8>,
-    /// With its first byte, where it is a key-value's.
+    /// The value, with its first byte if it is a key-value's.
     pub value: Vec<u8>,
-    /// From 1.2.
+    /// The metadata, from 1.2.
     pub metadata: Option<KvMetadata>,
 }
 
 impl NewEntry {
-    /// A plain key and value.
+    /// Returns a plain key and value.
     pub fn set(key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> NewEntry {
         NewEntry {
             key: [&[0], key.as_ref()].concat(),
@@ -64,7 +63,7 @@ impl NewEntry {
         }
     }
 
-    /// A key that refers to what `target` got in transaction `at_tx` (0: its latest value).
+    /// Returns a key that refers to the value that `target` got in transaction `at_tx` (0: its latest value).
     pub fn reference(key: impl AsRef<[u8]>, target: impl AsRef<[u8]>, at_tx: u64) -> NewEntry {
         NewEntry {
             key: [&[0], key.as_ref()].concat(),
@@ -73,7 +72,7 @@ impl NewEntry {
         }
     }
 
-    /// The deletion of a key: an empty value.
+    /// Returns the deletion of a key: an empty value.
     pub fn deletion(key: impl AsRef<[u8]>) -> NewEntry {
         NewEntry {
             key: [&[0], key.as_ref()].concat(),
@@ -85,7 +84,7 @@ impl NewEntry {
         }
     }
 
-    /// An entry of another kind: 1 sorted set, 2 SQL, 3 document.
+    /// Returns an entry of another kind: 1 sorted set, 2 SQL, 3 document.
     pub fn of_kind(kind: u8, key: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> NewEntry {
         NewEntry {
             key: [&[kind], key.as_ref()].concat(),
@@ -94,7 +93,7 @@ impl NewEntry {
         }
     }
 
-    /// The same with metadata.
+    /// Returns the same entry with metadata.
     pub fn with(self, metadata: KvMetadata) -> NewEntry {
         NewEntry {
             metadata: Some(metadata),
@@ -113,21 +112,20 @@ impl NewEntry {
     }
 }
 
-/// A transaction to be written.
+/// A transaction to write.
 #[derive(Clone, Debug, Default)]
 pub struct NewTransaction {
     /// Its entries in order.
     pub entries: Vec<NewEntry>,
     /// The transaction's own metadata (version 1).
     pub metadata: Option<TxMetadata>,
-    /// Size of the tree it is written over, where the ledger's [`Lag`] is not to decide.
+    /// The size of the tree it is written over, if the ledger's [`Lag`] does not decide it.
     pub tree_size: Option<u64>,
-    /// Alh of the transaction before, where it is to be another than that one's: no honest server
-    /// writes so.
+    /// The Alh of the transaction before, if it differs from that transaction's: no correct server writes so.
     pub prev_alh: Option<Digest>,
 }
 
-/// A transaction as kept.
+/// A stored transaction.
 #[derive(Clone, Debug)]
 pub struct Stored {
     /// Its header.
@@ -137,7 +135,7 @@ pub struct Stored {
 }
 
 impl Stored {
-    /// Terms that show that entry `index` (from 0) is in the transaction's `eH`.
+    /// Returns the terms that prove that entry `index` (from 0) is in the transaction's `eH`.
     pub fn entry_inclusion(&self, index: usize) -> Vec<Digest> {
         let digests = self.entries.iter().map(|entry| entry.digest(&self.header));
         let tree = MerkleTree::over(digests.map_while(Result::ok));
@@ -159,15 +157,15 @@ pub struct Ledger {
     lag: Lag,
     clock: Clock,
     txs: Vec<Stored>,
-    /// What the tree holds in each transaction's place: its own header, in an honest ledger.
+    /// The tree's header in each transaction's place: in an honest ledger, the transaction's own.
     held: Vec<TxHeader>,
-    /// Over the Alhs of what is held.
+    /// The tree over the Alhs of these headers.
     tree: MerkleTree,
     index: Index,
 }
 
 impl Ledger {
-    /// A ledger without transactions whose headers are of this version.
+    /// Creates a ledger without transactions, whose headers are of this version.
     pub fn new(version: HeaderVersion, lag: Lag) -> Ledger {
         Ledger {
             version,
@@ -180,23 +178,23 @@ impl Ledger {
         }
     }
 
-    /// The same with the time of transactions from `clock`, not from the system.
+    /// Returns the same ledger, but transactions get their time from `clock` instead of the system.
     #[must_use]
     pub fn with_clock(self, clock: Clock) -> Ledger {
         Ledger { clock, ..self }
     }
 
-    /// Id of the last transaction, 0: none.
+    /// Returns the id of the last transaction; 0 if there is none.
     pub fn last(&self) -> u64 {
         self.txs.len() as u64
     }
 
-    /// The state (protocol.md §3).
+    /// Returns the state (protocol.md §3).
     pub fn state(&self) -> State {
         self.state_at(self.last()).unwrap_or(State::EMPTY)
     }
 
-    /// The state as it was after transaction `tx`.
+    /// Returns the state as it was after transaction `tx`.
     pub fn state_at(&self, tx: u64) -> Option<State> {
         self.tx(tx).map(|stored| State {
             tx,
@@ -204,35 +202,35 @@ impl Ledger {
         })
     }
 
-    /// A transaction.
+    /// Returns a transaction.
     pub fn tx(&self, id: u64) -> Option<&Stored> {
         let index = usize::try_from(id.checked_sub(1)?).ok()?;
         self.txs.get(index)
     }
 
-    /// All transactions, in order.
+    /// Returns all transactions, in order.
     pub fn txs(&self) -> &[Stored] {
         &self.txs
     }
 
-    /// The keys of all transactions.
+    /// Returns the index of the keys of all transactions.
     pub(super) fn index(&self) -> &Index {
         &self.index
     }
 
-    /// An entry.
+    /// Returns an entry.
     pub(super) fn entry(&self, place: Place) -> Option<&TxEntry> {
         self.tx(place.tx)?.entries.get(place.entry)
     }
 
-    /// Where a key as stored stands in a transaction.
+    /// Returns the place of a key, as it is stored, in a transaction.
     pub(super) fn place_in(&self, tx: u64, key: &[u8]) -> Option<Place> {
         let entries = &self.tx(tx)?.entries;
         let entry = entries.iter().position(|entry| entry.key == key)?;
         Some(Place { tx, entry })
     }
 
-    /// Writes a transaction of these entries; the state after it.
+    /// Writes a transaction of these entries, and returns the state after it.
     pub fn commit(&mut self, entries: Vec<NewEntry>) -> State {
         self.write(NewTransaction {
             entries,
@@ -240,11 +238,11 @@ impl Ledger {
         })
     }
 
-    /// Writes a transaction; the state after it.
+    /// Writes a transaction, and returns the state after it.
     ///
     /// # Panics
-    /// Where the draft is none that a server takes (metadata in a ledger of version 0, too many
-    /// entries): the embedded server's own callers see to that.
+    /// Panics if no server accepts the draft (metadata in a ledger of version 0, too many entries): the embedded
+    /// server's own callers prevent that.
     pub fn write(&mut self, draft: NewTransaction) -> State {
         let id = self.last() + 1;
         let entries: Vec<TxEntry> = draft.entries.into_iter().map(NewEntry::stored).collect();
@@ -265,7 +263,7 @@ impl Ledger {
             metadata: draft.metadata,
         };
         let header = |fields| TxHeader::new(fields).expect("a header that a server writes");
-        // the entries' digests need the version of a header, the header the entries' root
+        // a digest of an entry depends on the header's version, and the header contains the root over the digests
         let bare = header(fields.clone());
         let digests = entries.iter().map(|entry| {
             let digest = entry.digest(&bare);
@@ -284,7 +282,7 @@ impl Ledger {
         self.state()
     }
 
-    /// Forgets every transaction after `last`, and what the tree held of them.
+    /// Removes every transaction after `last`, from the tree too.
     pub fn truncate(&mut self, last: u64) {
         self.index.truncate(last);
         let last = usize::try_from(last).unwrap_or(usize::MAX);
@@ -293,8 +291,7 @@ impl Ledger {
         self.rebuild();
     }
 
-    /// Puts another transaction into the tree than the one that is shown. No honest server does
-    /// this.
+    /// Puts another transaction into the tree than the one that is shown. No honest server does this.
     pub fn hold(&mut self, header: TxHeader) {
         let place = slot(&mut self.held, header.id());
         if let Some(held) = place {
@@ -307,8 +304,8 @@ impl Ledger {
         self.tree = MerkleTree::over(self.held.iter().map(TxHeader::alh));
     }
 
-    /// The dual proof between two transactions, the smaller one first (protocol.md §4); `None`
-    /// where one of them is not there.
+    /// Returns the dual proof between two transactions, the smaller one first (protocol.md §4); `None` if one of
+    /// them does not exist.
     ///
     /// # Errors
     /// The source's tree is larger than the target's.
@@ -344,8 +341,8 @@ impl Ledger {
         }))
     }
 
-    /// Step 7: what a tree of `size` swallowed after `start` up to `end`; `None` where that is
-    /// nothing to prove.
+    /// Returns the linear advance of step 7: the transactions after `start` up to `end`, which a tree of `size`
+    /// has taken in; `None` if there is nothing to prove.
     fn linear_advance(&self, start: u64, end: u64, size: u64) -> Option<LinearAdvance> {
         if end <= start + 1 {
             return None;
@@ -366,7 +363,7 @@ impl Ledger {
     }
 }
 
-/// Terms of a linear proof: the first one's Alh, then the inner hashes of the rest.
+/// Returns the terms of a linear proof: the Alh of the first header, then the inner hashes of the rest.
 fn chain<'a>(mut headers: impl Iterator<Item = &'a TxHeader>) -> Vec<Term> {
     let first = headers.next().map(TxHeader::alh);
     terms(first.into_iter().chain(headers.map(TxHeader::inner)))
@@ -380,7 +377,7 @@ fn terms(digests: impl IntoIterator<Item = Digest>) -> Vec<Term> {
     digests.into_iter().map(Term::from).collect()
 }
 
-/// The time of day in seconds since 1970.
+/// Returns the time of day in seconds since 1970.
 pub(super) fn unix(clock: &Clock) -> i64 {
     i64::try_from(clock.now().unix()).unwrap_or(i64::MAX)
 }

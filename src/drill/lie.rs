@@ -1,4 +1,4 @@
-//! Every lie that the embedded server can tell, and the verdict due each time.
+//! Every lie of the embedded server, and the verdict that it requires.
 
 use super::embedded::Options;
 use super::ledger::Lag;
@@ -6,10 +6,9 @@ use super::ledger::Lag;
 /// The verdict that a lie requires within one cycle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Expected {
-    /// The verdicts that are right: one, but where a server's silence and its nonsense cannot be
-    /// told apart.
+    /// The correct verdicts: one, unless a server's silence and its malformed responses cannot be distinguished.
     pub verdicts: &'static [&'static str],
-    /// The reason word beside it, where there is one.
+    /// The reason word of the verdict, if there is one.
     pub reason: Option<&'static str>,
 }
 
@@ -40,44 +39,44 @@ const REFUSED: Expected = due(&["refused", "unreachable"]);
 /// The auditor that a lie requires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AuditorSetup {
-    /// Checking consistency, no key configured.
+    /// It checks consistency, and no key is configured.
     Plain,
     /// The server's public key is configured.
     WithKey,
-    /// Reading entries and values.
+    /// It reads entries and values.
     ReadingValues,
-    /// Seeing the database for the first time.
+    /// It sees the database for the first time.
     New,
 }
 
 macro_rules! lies {
     ($($group:literal: { $($variant:ident $name:literal $due:expr, $what:literal;)+ })+) => {
-        /// A lie: what it does is told by [`Lie::describe`].
+        /// A lie; [`Lie::describe`] returns its description.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Lie {
             $($(#[doc = $what] $variant,)+)+
         }
 
         impl Lie {
-            /// Every lie there is.
+            /// All lies.
             pub const ALL: &'static [Lie] = &[$($(Lie::$variant,)+)+];
 
-            /// Its name in kebab-case.
+            /// Returns the lie's name in kebab-case.
             pub fn name(self) -> &'static str {
                 match self { $($(Lie::$variant => $name,)+)+ }
             }
 
-            /// What the server does.
+            /// Returns a description of the server's behaviour.
             pub fn describe(self) -> &'static str {
                 match self { $($(Lie::$variant => $what,)+)+ }
             }
 
-            /// The verdict that is due.
+            /// Returns the expected verdict.
             pub fn due(self) -> Expected {
                 match self { $($(Lie::$variant => $due,)+)+ }
             }
 
-            /// What kind of lie it is.
+            /// Returns the group that the lie belongs to.
             pub fn group(self) -> &'static str {
                 match self { $($(Lie::$variant => $group,)+)+ }
             }
@@ -201,12 +200,12 @@ lies! {
 }
 
 impl Lie {
-    /// The lie of this name.
+    /// Returns the lie of this name.
     pub fn named(name: &str) -> Option<Lie> {
         Lie::ALL.iter().copied().find(|lie| lie.name() == name)
     }
 
-    /// What the auditor must be doing to be lied to.
+    /// Returns the auditor setup that the lie needs.
     pub fn auditor(self) -> AuditorSetup {
         match self.group() {
             "value" => AuditorSetup::ReadingValues,
@@ -223,7 +222,7 @@ impl Lie {
         }
     }
 
-    /// A server on which the lie can be told: some need a signing key, some a tree that lags.
+    /// Returns the options of a server that can run the lie: some lies need a signing key, some a tree that lags.
     pub fn options(self) -> Options {
         let mut options = Options::default();
         match self {
@@ -241,8 +240,8 @@ impl Lie {
         options
     }
 
-    /// Is it told of a ledger made up for it? Then that ledger parts from what the auditor trusts
-    /// if the honest one has not grown since; other lies need it to have grown.
+    /// Returns whether the lie is run from a forged ledger. A forged ledger differs from the trusted state if the
+    /// honest ledger has not grown since; other lies need it to have grown.
     pub fn forges(self) -> bool {
         matches!(
             self,
@@ -269,16 +268,15 @@ impl Lie {
 pub struct LieSchedule {
     /// The lie.
     pub lie: Lie,
-    /// Of this database alone; `None`: of all.
+    /// The only database that it concerns; `None`: all.
     pub database: Option<String>,
-    /// In this call alone (a name of `wire::method`); `None`: in every one that it fits.
+    /// Only this call (a name of `wire::method`); `None`: every call that the lie fits.
     pub call: Option<&'static str>,
-    /// So many calls that it would fit are answered honestly first.
+    /// The number of calls that the lie fits and that get an honest response first.
     pub after: u64,
-    /// So often it is told, and then no more; `None`: for ever.
+    /// The number of times that the lie is run; `None`: no limit.
     pub times: Option<u64>,
-    /// For lies about one transaction: which; `None`: about every one, or the middle one where
-    /// one is withheld.
+    /// The transaction, for lies about one transaction; `None`: every one, or the middle one if one is withheld.
     pub tx: Option<u64>,
 }
 
@@ -296,7 +294,7 @@ impl From<Lie> for LieSchedule {
 }
 
 impl LieSchedule {
-    /// Of this database alone.
+    /// Limits the lie to this database.
     pub fn of(self, database: &str) -> LieSchedule {
         LieSchedule {
             database: Some(database.into()),
@@ -304,7 +302,7 @@ impl LieSchedule {
         }
     }
 
-    /// In this call alone.
+    /// Limits the lie to this call.
     pub fn in_call(self, call: &'static str) -> LieSchedule {
         LieSchedule {
             call: Some(call),
@@ -312,7 +310,7 @@ impl LieSchedule {
         }
     }
 
-    /// From the call after so many on.
+    /// Starts the lie after this number of calls.
     pub fn after(self, calls: u64) -> LieSchedule {
         LieSchedule {
             after: calls,
@@ -320,7 +318,7 @@ impl LieSchedule {
         }
     }
 
-    /// So often, and then no more.
+    /// Ends the lie after it was run this many times.
     pub fn times(self, times: u64) -> LieSchedule {
         LieSchedule {
             times: Some(times),
@@ -328,7 +326,7 @@ impl LieSchedule {
         }
     }
 
-    /// About this transaction.
+    /// Limits the lie to this transaction.
     pub fn about(self, tx: u64) -> LieSchedule {
         LieSchedule {
             tx: Some(tx),
@@ -336,19 +334,19 @@ impl LieSchedule {
         }
     }
 
-    /// Does it fit a call about this database (`None`: about none)?
+    /// Returns whether the lie concerns a call about this database (`None`: about none).
     pub(super) fn fits(&self, call: &str, database: Option<&str>) -> bool {
         let all = self.database.is_none();
         self.call.is_none_or(|only| only == call)
             && database.map_or(all, |name| self.fits_database(name))
     }
 
-    /// Is it told of this database?
+    /// Returns whether the lie concerns this database.
     pub(super) fn fits_database(&self, name: &str) -> bool {
         self.database.as_deref().is_none_or(|only| only == name)
     }
 
-    /// Is it about this transaction?
+    /// Returns whether the lie concerns this transaction.
     pub(super) fn is_about(&self, tx: u64) -> bool {
         self.tx.is_none_or(|only| only == tx)
     }

@@ -1,4 +1,4 @@
-//! The calls by which a caller becomes known: tokens and sessions (protocol.md §1).
+//! The calls that issue tokens and sessions (protocol.md §1).
 
 use super::deliver;
 use super::emulate::Emulated;
@@ -51,7 +51,8 @@ impl Store {
         Ok(Vec::new())
     }
 
-    /// Whom the user's words are right for; the error is every version's own.
+    /// Checks user and password, and records which of the two users logs in: the new token gets that user's view. The
+    /// status code of a wrong password is that of the emulated version.
     fn admit(
         &mut self,
         user: &[u8],
@@ -77,7 +78,7 @@ impl Store {
             .ok_or_else(|| Status::new(code, "invalid user name or password"))
     }
 
-    /// Returns whether a caller may call, and the error where it may not.
+    /// Returns an error if a caller may not make calls.
     pub(super) fn known(&self, credential: &Credential) -> Result<(), Status> {
         let early = self.server == Emulated::V0_9_0 || self.server == Emulated::V0_9_2;
         let validity = self.tokens.validity(word(credential));
@@ -100,7 +101,7 @@ impl Store {
         }
     }
 
-    /// The database that a token is of.
+    /// Returns the database that was chosen with a token.
     pub(super) fn chosen_database(&mut self, credential: &Credential) -> Result<String, Status> {
         let name = match credential {
             Credential::None if !self.options.auth => DEFAULT.to_owned(),
@@ -127,8 +128,8 @@ impl Store {
     }
 }
 
-/// Returns whether a token has the form of those that a server gives, this one or immudb. Whoever comes with one that is not
-/// known has kept it from another server, or from before a restart, and logs in where that is what it is told.
+/// Returns whether a token has the form of this server's or immudb's tokens. A client with an unknown one got it
+/// from another server, or before a restart. It logs in again if the error says so.
 fn was_given(token: &str) -> bool {
     let own = token.len() == TOKEN_LENGTH && token.bytes().all(|byte| byte.is_ascii_alphanumeric());
     own || token.starts_with("v2.public.")

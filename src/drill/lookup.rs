@@ -1,4 +1,4 @@
-//! What a key has: its versions, their expiry, and what it refers to (protocol.md §2, *Entry keys as stored*).
+//! The entries of a key: its versions, their expiry, and its references (protocol.md §2, *Entry keys as stored*).
 
 use protobuf::MessageField;
 
@@ -9,27 +9,27 @@ use super::status::{Status, key_not_found};
 use crate::ledger::TxEntry;
 use crate::wire::proto;
 
-/// Which version of a key is wanted.
+/// The wanted version of a key.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Version {
-    /// The latest.
+    /// The latest version.
     Latest,
-    /// What it got in this transaction.
+    /// The version that was written in this transaction.
     At(u64),
-    /// This one of its versions: from 1 on the oldest first, below 0 counted back from the latest.
+    /// A revision: from 1 on, the oldest first; below 0, counted back from the latest.
     Revision(i64),
 }
 
-/// An entry that was asked for, and where it is stored. For a reference that is where the reference stands.
+/// A requested entry and its place; for a reference, the place of the reference.
 pub(super) struct Found {
     pub entry: proto::Entry,
     pub place: Place,
 }
 
-/// Finds what a key has. `now` in seconds since 1970 decides what has expired.
+/// Finds an entry by its key. `now`, in seconds since 1970, decides whether it has expired.
 ///
 /// # Errors
-/// There is no such version, or it was deleted, or it has expired.
+/// The version does not exist, was deleted, or has expired.
 pub(super) fn find(
     ledger: &Ledger,
     key: &[u8],
@@ -66,7 +66,7 @@ pub(super) fn find(
     Ok(Found { entry, place })
 }
 
-/// Returns an entry without its kind bytes, in the form in which it is answered.
+/// Returns an entry without its kind bytes, as in a response.
 pub(super) fn plain(place: Place, revision: u64, stored: &TxEntry) -> proto::Entry {
     proto::Entry {
         tx: place.tx,
@@ -84,7 +84,7 @@ pub(super) fn has_expired(entry: &TxEntry, now: i64) -> bool {
     expires_at.is_some_and(|at| at <= now)
 }
 
-/// Finds a version of a key as stored, and counts which it is; 0: it is not counted.
+/// Finds a version of a key as stored, and its revision; 0: it is not counted.
 fn place(ledger: &Ledger, key: &[u8], version: Version) -> Result<(Place, u64), Status> {
     let versions = ledger.index().versions(key);
     let count = u64::try_from(versions.len()).unwrap_or(u64::MAX);
@@ -106,7 +106,7 @@ fn place(ledger: &Ledger, key: &[u8], version: Version) -> Result<(Place, u64), 
     found.ok_or_else(key_not_found)
 }
 
-/// Refuses what was deleted or has expired.
+/// Refuses an entry that was deleted or has expired.
 fn check_live(entry: &TxEntry, now: i64) -> Result<(), Status> {
     if entry.metadata.as_ref().is_some_and(|m| m.deleted) {
         return Err(key_not_found());
@@ -117,7 +117,8 @@ fn check_live(entry: &TxEntry, now: i64) -> Result<(), Status> {
     }
 }
 
-/// The transaction (0: the latest) and the key as stored that a stored value refers to, if it is a reference.
+/// Returns the transaction (0: the latest) and the key, as it is stored, that a stored value refers to, if it is a
+/// reference.
 fn reference(value: &[u8]) -> Option<(u64, &[u8])> {
     let (at_tx, key) = value.strip_prefix(&[1])?.split_first_chunk::<8>()?;
     (!key.is_empty()).then(|| (u64::from_be_bytes(*at_tx), key))

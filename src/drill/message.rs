@@ -1,4 +1,4 @@
-//! From `ledger` types to the wire's messages (protocol.md §2): the way back of `wire`'s decoding.
+//! Encodes `ledger` types as the wire's messages (protocol.md §2): the reverse of `wire`'s decoding.
 
 use protobuf::{Message, MessageField};
 
@@ -11,11 +11,11 @@ use crate::ledger::{
 use crate::wire::proto;
 
 pub(super) fn bytes(message: &impl Message) -> Vec<u8> {
-    // only a message past 2 GiB or without a required field cannot be written: ours are neither
+    // writing fails only above 2 GiB or if a required field is absent, and neither is possible here
     message.write_to_bytes().unwrap_or_default()
 }
 
-/// `ImmutableState` in the shape that it claims to be.
+/// Returns an `ImmutableState` in the shape that the claimed state has.
 pub(super) fn state(claimed: &ClaimedState, server: Emulated) -> Vec<u8> {
     let hash = claimed.state.hash.as_bytes().to_vec();
     let signature: MessageField<_> = claimed.signature.as_ref().map(signature).into();
@@ -91,8 +91,8 @@ pub(super) fn kv_metadata(metadata: &KvMetadata) -> proto::KVMetadata {
     }
 }
 
-/// An entry without its value. Its length stands in field 3, before 1.2 in field 4, where the
-/// metadata came to be later (protocol.md §2, *TxEntry*).
+/// Returns an entry without its value. The value's length is in field 3; before 1.2 in field 4, which later got
+/// the metadata (protocol.md §2, *TxEntry*).
 pub(super) fn entry(entry: &TxEntry, server: Emulated) -> proto::TxEntry {
     let mut message = proto::TxEntry {
         key: entry.key.clone(),
@@ -106,7 +106,7 @@ pub(super) fn entry(entry: &TxEntry, server: Emulated) -> proto::TxEntry {
     message
 }
 
-/// A transaction's header and all its entries, digests only.
+/// Returns a transaction's header and all its entries, with digests only.
 pub(super) fn tx(stored: &Stored, server: Emulated) -> proto::Tx {
     proto::Tx {
         header: MessageField::some(header(&stored.header)),
@@ -115,7 +115,7 @@ pub(super) fn tx(stored: &Stored, server: Emulated) -> proto::Tx {
     }
 }
 
-/// A dual proof as it is sent.
+/// Returns a dual proof as it is sent.
 pub fn dual_proof(proof: &DualProof) -> proto::DualProof {
     proto::DualProof {
         source_tx_header: proof.source.as_ref().map(header).into(),

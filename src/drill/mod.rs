@@ -1,12 +1,12 @@
-//! The embedded ledger: a small real server of immudb's protocol, in memory and on loopback, that
-//! is honest or tells one of [`Lie::ALL`] (protocol.md).
+//! The embedded ledger: a small real server of immudb's protocol, in memory and on loopback, that is honest or
+//! runs one of [`Lie::ALL`] (protocol.md).
 //!
-//! Everything that is hashed is hashed by [`ledger`](crate::ledger), so what is left to this
-//! module is what a server does and an auditor does not: to keep transactions and to make proofs.
-//! Reading order: [`MerkleTree`], [`Ledger`], the calls, [`Embedded`], the lies.
+//! [`ledger`](crate::ledger) computes all hashes. So this module only does what a server does and an auditor does
+//! not: it stores transactions and makes proofs. Reading order: [`MerkleTree`], [`Ledger`], the calls,
+//! [`Embedded`], the lies.
 
 #![forbid(unsafe_code)]
-// it indexes what it has just looked up or made, and a ledger of its own that cannot be written is a fault of this program
+// the indices are looked up or created just before; a failed write to its own ledger is a defect of this program
 #![allow(clippy::expect_used, clippy::indexing_slicing)]
 #![cfg_attr(test, allow(clippy::panic))]
 

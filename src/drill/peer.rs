@@ -1,4 +1,4 @@
-//! A peer of an auditor: it serves checkpoints on loopback, or something else in their place.
+//! A peer of an auditor: it serves checkpoints on loopback, or other content in their place.
 
 use std::io::{self, Read};
 use std::sync::{Arc, Mutex};
@@ -8,12 +8,12 @@ use tiny_http::{Response, Server, StatusCode};
 
 use super::transport::lock;
 
-/// What a peer answers with.
+/// A peer's response.
 #[derive(Clone, Debug)]
 pub enum Serving {
     /// This text.
     Text(String),
-    /// An answer without an end.
+    /// A response without an end.
     Endless,
     /// Nothing: the connection stays open.
     Silence,
@@ -28,7 +28,7 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// Starts a peer that has nothing to say yet.
+    /// Starts a peer that serves no checkpoint yet.
     ///
     /// # Errors
     /// There is no port, or no thread.
@@ -50,12 +50,12 @@ impl Peer {
         })
     }
 
-    /// Returns where it listens.
+    /// Returns the peer's URL.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Answers with this from now on.
+    /// Responds with this from now on.
     pub fn serve(&self, serving: Serving) {
         *lock(&self.serving) = serving;
     }
@@ -65,7 +65,7 @@ impl Drop for Peer {
     fn drop(&mut self) {
         self.server.unblock();
         if let Some(thread) = self.thread.take() {
-            // one that panicked has said so
+            // a panic of the thread is printed already
             let _ = thread.join();
         }
     }
@@ -75,7 +75,7 @@ fn serve(server: &Server, serving: &Mutex<Serving>) {
     let mut unanswered = Vec::new();
     while let Ok(request) = server.recv() {
         let serving = lock(serving).clone();
-        // a caller that hangs up is no error of the peer's
+        // it is no error if the client closes the connection
         let _ = match serving {
             Serving::Text(text) => request.respond(Response::from_string(text)),
             Serving::Endless => {

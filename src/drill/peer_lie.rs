@@ -1,34 +1,34 @@
-//! What a peer can say that is not right, and how it is due to stand then. None of it accuses a server.
+//! The lies of a peer, and the relation to the trusted history that each requires. None of them accuses a server.
 
-/// A lie of a peer: what it does is told by [`PeerLie::describe`].
+/// A lie of a peer; [`PeerLie::describe`] returns its description.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PeerLie {
-    /// Another hash, and nothing but its word for it.
+    /// Another hash, without further evidence.
     OtherHash,
-    /// Another hash, with a signature by a key that nobody knows as the server's.
+    /// Another hash, with a signature by a key that is not known as the server's.
     OtherServerKey,
-    /// What it said before, again.
+    /// An earlier response, again.
     Replayed,
-    /// A checkpoint of yesterday.
+    /// A checkpoint from yesterday.
     Stale,
-    /// A checkpoint of tomorrow.
+    /// A checkpoint from tomorrow.
     FromTheFuture,
     /// Checkpoints of another server.
     OtherOrigin,
-    /// Signed by another key than its own.
+    /// A checkpoint that is signed by another key than the peer's.
     OtherKey,
     /// A checkpoint that was changed after it was signed.
     Changed,
     /// No checkpoints at all.
     Garbage,
-    /// An answer without an end.
+    /// A response without an end.
     Endless,
-    /// No answer.
+    /// No response.
     Silent,
 }
 
 impl PeerLie {
-    /// Every one.
+    /// All lies.
     pub const ALL: &'static [PeerLie] = &[
         PeerLie::OtherHash,
         PeerLie::OtherServerKey,
@@ -48,12 +48,12 @@ impl PeerLie {
         self.row().0
     }
 
-    /// Says what the peer does.
+    /// Returns a description of the peer's behaviour.
     pub fn describe(self) -> &'static str {
         self.row().1
     }
 
-    /// Returns the word for how the peer is due to stand to what is trusted.
+    /// Returns the expected word for the relation of the peer's state to the trusted history.
     pub fn due(self) -> &'static str {
         self.row().2
     }
@@ -105,7 +105,7 @@ impl PeerLie {
                 "a peer that responds with a page of HTML",
                 "silent",
             ),
-            // its last word counts until it is old
+            // the peer's last answer counts until it is too old
             PeerLie::Endless => ("peer-endless", "a peer whose response has no end", "behind"),
             PeerLie::Silent => ("peer-silent", "a peer that never responds", "behind"),
         }

@@ -1,4 +1,4 @@
-//! Lies that are errors instead of answers.
+//! Lies that are errors instead of responses.
 
 use protobuf::Message;
 
@@ -8,7 +8,7 @@ use super::store::{ActiveLie, Store};
 use super::transactions::cannot_prove;
 use crate::wire::{method, proto};
 
-/// An error instead of the answer.
+/// Returns the error that is sent instead of a response, if the lie sends one.
 pub(super) fn refusal(
     store: &Store,
     active: Option<&ActiveLie>,
@@ -66,7 +66,7 @@ pub(super) fn refusal(
     Some(status)
 }
 
-/// Something, where values are asked for of a transaction that the lie is about.
+/// Returns `Some` if the request asks for the values of a transaction that the lie concerns.
 fn refuse_values(active: &ActiveLie, call: &str, request: &[u8]) -> Option<()> {
     let (first, last) = values_asked_for(call, request)?;
     let concerned = (first..=last).any(|tx| active.schedule.is_about(tx));
@@ -79,7 +79,7 @@ pub(super) fn asks_for_dropped_values(before: u64, call: &str, request: &[u8]) -
     before > 0 && asked.is_some_and(|(first, _)| first < before)
 }
 
-/// The transactions whose values a request asks for.
+/// Returns the first and the last transaction whose values a request asks for.
 fn values_asked_for(call: &str, request: &[u8]) -> Option<(u64, u64)> {
     let (first, last, spec) = asked_for(call, request)?;
     let kv = spec?.kv_entries_spec.into_option()?;
@@ -87,7 +87,7 @@ fn values_asked_for(call: &str, request: &[u8]) -> Option<(u64, u64)> {
     raw.then_some((first, last))
 }
 
-/// The transactions that a request is about.
+/// Returns the first and the last transaction that a request concerns, with its entries spec.
 fn asked_for(call: &str, request: &[u8]) -> Option<(u64, u64, Option<proto::EntriesSpec>)> {
     match call {
         method::TX_BY_ID => {

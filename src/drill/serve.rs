@@ -1,4 +1,4 @@
-//! `immuaudit drill --serve`: a filled server for people to try the auditor and other clients on.
+//! `immuaudit drill --serve`: a filled server on which people can try the auditor and other clients.
 
 use std::io::Write;
 use std::time::Duration;
@@ -11,44 +11,45 @@ use super::token::Lifetime;
 use crate::ledger::KvMetadata;
 use crate::server::DEFAULT_DATABASE;
 
-/// How the server's database grows while it runs.
+/// The growth of the server's database while it runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Growth {
-    /// Only by what clients write.
+    /// Only by the clients' writes.
     ByClients,
-    /// By a transaction each time that so much has passed.
+    /// By one transaction in each interval of this length.
     Every(Duration),
 }
 
-/// Transactions that [`fill`] writes.
+/// The number of transactions that [`fill`] writes.
 const FILLED_TXS: u64 = 100;
-/// The user who is shown the second view.
+/// The user who gets the second view.
 const SECOND_USER: &str = "immudb2";
 
 /// The lifetime of a token, and of a session that is not used, as a 1.11.1 has them by default.
 const TOKEN_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 const SESSION_LIFETIME: Duration = Duration::from_secs(3 * 60);
 
-/// What is served.
+/// The server's contents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Served {
-    /// On 127.0.0.1; 0: any that is free.
+    /// The port on 127.0.0.1; 0: any free port.
     pub port: u16,
-    /// `defaultdb`, `db2` and so on.
+    /// The number of databases: `defaultdb`, `db2` and so on.
     pub databases: u64,
-    /// How the history that the user `immudb2` is shown differs, if it does.
+    /// The difference of the history that the user `immudb2` gets, if there is one.
     pub split: Option<Split>,
-    /// How they grow.
+    /// The growth of the databases.
     pub growth: Growth,
-    /// What lie is told, if any.
+    /// The lie, if any.
     pub lie: Option<Lie>,
 }
 
-/// Starts a server with user and password `immudb` and filled databases, writes its port into the
-/// first line of `out`, and serves until `stopped` says so: it is asked again and again, and may sleep for as long as it is handed.
+/// Starts a server with user and password `immudb` and filled databases, writes its port into the first line of
+/// `out`, and serves until `stopped` returns true. `stopped` is called again and again, and may sleep for the time
+/// that it gets.
 ///
 /// # Errors
-/// The port is taken; `out` cannot be written.
+/// The port is taken, or `out` cannot be written.
 pub fn serve(
     served: &Served,
     out: &mut impl Write,
@@ -105,12 +106,12 @@ pub fn serve(
     Ok(())
 }
 
-/// Why there is no server.
+/// The reason why the server did not start.
 #[derive(Debug)]
 pub enum ServeError {
-    /// It cannot listen there.
+    /// The server cannot listen on the port.
     Port(u16),
-    /// Nobody can be told its port.
+    /// The port cannot be printed.
     Output(std::io::Error),
 }
 

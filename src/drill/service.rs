@@ -1,4 +1,4 @@
-//! The calls: from a request's bytes to an answer's (protocol.md §1 and §2).
+//! The calls: from a request's bytes to a response's (protocol.md §1 and §2).
 
 use super::distort;
 use super::message;
@@ -9,7 +9,7 @@ use super::token::word;
 use crate::server::Credential;
 use crate::wire::{method, proto};
 
-/// Every call that is answered, by its full name.
+/// Every call that the server has, by its full name.
 pub(super) const CALLS: [&str; 35] = [
     method::LOGIN,
     method::LOGOUT,
@@ -48,14 +48,14 @@ pub(super) const CALLS: [&str; 35] = [
     method::VERIFIABLE_Z_ADD,
 ];
 
-/// What a call is answered with, and what it is about.
+/// The response to a call, and the lie that it is under.
 pub(super) struct Answered {
     pub reply: Reply,
     pub active: Option<ActiveLie>,
 }
 
 impl Store {
-    /// Answers one call.
+    /// Responds to one call.
     pub fn answer(
         &mut self,
         call: &'static str,
@@ -152,7 +152,7 @@ impl Store {
         }
     }
 
-    /// The database that a call is about, if it is about one.
+    /// Returns the database that a call concerns, if there is one.
     pub fn database_of(&self, call: &str, token: Option<&str>, request: &[u8]) -> Option<String> {
         let name = match call {
             method::USE_DATABASE => parse::<proto::Database>(request).ok()?.database_name,
@@ -197,7 +197,7 @@ impl Store {
     }
 }
 
-/// Returns whether a call is of the server as a whole, not of the database that its caller has chosen.
+/// Returns whether a call concerns the server as a whole, not the database that its caller has chosen.
 fn is_of_no_database(call: &str) -> bool {
     matches!(
         call,

@@ -14,7 +14,8 @@ const SPKI_PREFIX: [u8; 26] = [
     0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
 ];
 
-/// Signatures that are remembered at most, about 300 bytes each. A server shows the same few states again and again.
+/// The maximum number of remembered signatures, about 300 bytes each. A server shows the same few states again and
+/// again.
 const MAX_REMEMBERED: usize = 1000;
 
 /// A P-256 key pair.
@@ -24,7 +25,7 @@ pub struct SigningKey(Arc<Pair>);
 #[derive(Debug)]
 struct Pair {
     pair: EcdsaKeyPair,
-    /// Signatures, by what was signed.
+    /// Signatures, by the signed bytes.
     signed: Mutex<HashMap<Vec<u8>, Vec<u8>>>,
 }
 
@@ -45,7 +46,7 @@ impl Pair {
 }
 
 impl SigningKey {
-    /// A new key; `None` where the system has no randomness.
+    /// Creates a new key; `None` if the system has no randomness.
     pub fn generate() -> Option<SigningKey> {
         let algorithm = &ECDSA_P256_SHA256_ASN1_SIGNING;
         let random = SystemRandom::new();
@@ -57,7 +58,7 @@ impl SigningKey {
         })))
     }
 
-    /// Signs a state; `None` where the system has no randomness.
+    /// Signs a state; `None` if the system has no randomness.
     pub fn sign(&self, shape: StateShape, database: &str, state: &State) -> Option<Signature> {
         let message = signed_bytes(shape, database, state);
         Some(Signature {
@@ -66,7 +67,7 @@ impl SigningKey {
         })
     }
 
-    /// The public key as a PEM file (RFC 7468 §13).
+    /// Returns the public key as a PEM file (RFC 7468 §13).
     pub fn public_pem(&self) -> String {
         let der = [&SPKI_PREFIX[..], self.0.pair.public_key().as_ref()].concat();
         let text = encode_base64(&der);

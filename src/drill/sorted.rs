@@ -1,4 +1,4 @@
-//! Sorted sets: how a member is stored, and which members a scan is about. A member's key has the set, the score, the
+//! Sorted sets: the storage of members, and the members of a scan. A member's key has the set, the score, the
 //! member's own key and a transaction; its value is empty.
 
 use super::lookup::Version;
@@ -7,18 +7,18 @@ use crate::wire::proto;
 /// The kind byte of sorted sets.
 const KIND: u8 = 1;
 
-/// A member as it is stored.
+/// A stored member.
 pub(super) struct Member<'a> {
     pub set: &'a [u8],
     pub score: f64,
-    /// Without its kind byte.
+    /// The key, without its kind byte.
     pub key: &'a [u8],
-    /// The transaction whose value is meant; 0: the latest.
+    /// The transaction of the value; 0: the latest.
     pub at_tx: u64,
 }
 
 impl Member<'_> {
-    /// Returns which version of its key is a member.
+    /// Returns the version of its key that is a member.
     pub fn version(&self) -> Version {
         match self.at_tx {
             0 => Version::Latest,
@@ -26,7 +26,7 @@ impl Member<'_> {
         }
     }
 
-    /// Returns the key under which it is stored.
+    /// Returns the key under which the member is stored.
     pub fn stored_key(&self) -> Vec<u8> {
         [
             &prefix(self.set)[..],
@@ -40,12 +40,12 @@ impl Member<'_> {
     }
 }
 
-/// Returns what the keys of all members of a set begin with.
+/// Returns the beginning of the keys of all members of a set.
 pub(super) fn prefix(set: &[u8]) -> Vec<u8> {
     [&[KIND], &len(set).to_be_bytes()[..], set].concat()
 }
 
-/// Reads a member from its stored key; `None`: it is none, for whoever writes may write what they like.
+/// Reads a member from its stored key; `None` if it is none, because a client can write any key.
 pub(super) fn member(key: &[u8]) -> Option<Member<'_>> {
     let (set, rest) = lengthened(key.strip_prefix(&[KIND])?)?;
     let (score, rest) = rest.split_first_chunk()?;
@@ -89,7 +89,7 @@ fn len(bytes: &[u8]) -> u64 {
     u64::try_from(bytes.len()).unwrap_or(u64::MAX - 1)
 }
 
-/// Bytes behind their length, and the rest.
+/// Returns the bytes after a length prefix, and the rest.
 fn lengthened(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = bytes.split_first_chunk()?;
     rest.split_at_checked(usize::try_from(u64::from_be_bytes(*length)).ok()?)

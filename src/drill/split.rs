@@ -1,19 +1,19 @@
-//! Split views: a server that shows one user another history than the others, which no auditor can see alone.
+//! Split views: a server that shows one user another history than the others, which no auditor can detect alone.
 
 use super::ledger::Ledger;
 use super::{NewEntry, NewTransaction};
 
-/// How the history that the second user is shown differs.
+/// The difference of the history that the second user gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Split {
-    /// It was another one from the first transaction on.
+    /// The history differs from the first transaction on.
     FromTheFirst,
-    /// It is the same one until now, and another one from now on.
+    /// The history is the same until now, and differs from now on.
     FromNowOn,
 }
 
 impl Split {
-    /// Every one.
+    /// All differences.
     pub const ALL: &'static [Split] = &[Split::FromTheFirst, Split::FromNowOn];
 
     /// Returns its name in kebab-case.
@@ -24,7 +24,7 @@ impl Split {
         }
     }
 
-    /// Says what the server does.
+    /// Returns a description of the server's behaviour.
     pub fn describe(self) -> &'static str {
         match self {
             Split::FromTheFirst => {
@@ -34,7 +34,8 @@ impl Split {
         }
     }
 
-    /// Returns the second view of a ledger, which is as long as the first one. From now on the first one has one transaction more.
+    /// Returns the second view of a ledger, which is as long as the first one. From now on, the first one has one
+    /// transaction more.
     pub(super) fn of(self, first: &mut Ledger) -> Ledger {
         let mut second = first.clone();
         let common = match self {

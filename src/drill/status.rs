@@ -1,11 +1,11 @@
-//! The errors that the server answers with, and the form of an answer.
+//! The server's errors, and the form of a response.
 
 use protobuf::Message;
 
 /// A message's bytes, or an error.
 pub(super) type Reply = Result<Vec<u8>, Status>;
 
-/// An error as gRPC carries it.
+/// An error with gRPC's code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Status {
     pub code: i32,
@@ -20,7 +20,7 @@ impl Status {
         }
     }
 
-    /// The version does not have this call.
+    /// Returns the error for a call that the version does not have.
     pub fn unimplemented(call: &str) -> Status {
         Status::new(
             12,
@@ -28,7 +28,7 @@ impl Status {
         )
     }
 
-    /// The code that servers use for nearly everything.
+    /// Returns an error with the code that servers use for nearly everything.
     pub fn unknown(message: impl Into<String>) -> Status {
         Status::new(2, message)
     }

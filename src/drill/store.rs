@@ -1,4 +1,4 @@
-//! What the embedded server holds: databases, tokens, and the lie it tells at the moment.
+//! The data of the embedded server: databases, tokens, and the lie that is running.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -16,26 +16,26 @@ use crate::ledger::{ClaimedState, State, StateShape};
 /// The database that every server has.
 pub(super) const DEFAULT: &str = "defaultdb";
 
-/// What a user may do with a database.
+/// The user's rights on a database.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Access {
-    /// Everything.
+    /// All calls.
     #[default]
     Open,
-    /// It is listed and cannot be used: the user has no permission on it.
+    /// The database is listed and cannot be used: the user has no permission.
     Denied,
-    /// It is listed and cannot be used: an administrator unloaded it.
+    /// The database is listed and cannot be used: an administrator unloaded it.
     Unloaded,
 }
 
-/// One database: its ledger, and the one made up for a lie.
+/// One database: its ledger, and the forged one.
 pub(super) struct Database {
     pub honest: Ledger,
-    /// What the second user is shown in its place.
+    /// The ledger that the second user gets instead.
     pub second: Option<Ledger>,
     forged: Option<Ledger>,
     pub access: Access,
-    /// Values of transactions before this one were dropped, as a retention does; 0: of none.
+    /// Values of transactions before this one were dropped, as by retention; 0: none were.
     pub dropped_before: u64,
 }
 
@@ -44,24 +44,24 @@ pub(super) struct Store {
     pub options: Options,
     pub uuid: String,
     pub started: Timestamp,
-    /// It cannot be reached.
+    /// Whether the server cannot be reached.
     pub away: bool,
     pub databases: BTreeMap<String, Database>,
     pub tokens: Tokens,
     pub calls: BTreeMap<&'static str, u64>,
     other_key: Option<SigningKey>,
     schedule: Option<LieSchedule>,
-    /// Honest answers still to be given before the lie.
+    /// The number of honest responses before the lie.
     quiet: u64,
-    /// Lies told so far, by call.
+    /// The number of runs of the lie, by call.
     told: HashMap<&'static str, u64>,
 }
 
-/// The lie of one answer.
+/// The lie of one response.
 #[derive(Clone, Debug)]
 pub(super) struct ActiveLie {
     pub schedule: LieSchedule,
-    /// How often it was told in this call before.
+    /// The number of earlier runs in this call.
     pub times: u64,
 }
 
@@ -103,8 +103,8 @@ impl Store {
         ledger.with_clock(self.options.clock.clone())
     }
 
-    /// Writes into the honest ledger, and into the forged one beside it but where the lie is that
-    /// nothing changes; the honest transaction's id.
+    /// Writes into the honest ledger, and into the forged one unless the lie is a frozen view. Returns the honest
+    /// transaction's id.
     pub fn write(&mut self, name: &str, draft: super::NewTransaction) -> Option<u64> {
         let frozen = self
             .schedule
@@ -120,7 +120,7 @@ impl Store {
         Some(database.honest.write(draft).tx)
     }
 
-    /// From now on, or after some calls, the lie is told.
+    /// Starts the lie: immediately, or after the scheduled number of calls.
     pub fn tell(&mut self, mut schedule: LieSchedule) {
         self.be_honest();
         let of_one = [
@@ -158,7 +158,7 @@ impl Store {
         self.schedule.as_ref().map(|schedule| schedule.lie)
     }
 
-    /// The lie that this call is to be answered with, if any; counts it as told.
+    /// Returns the lie for this call, if there is one, and counts it as run.
     pub fn lie_for(&mut self, call: &'static str, database: Option<&str>) -> Option<ActiveLie> {
         let schedule = self.schedule.as_ref()?;
         if !schedule.fits(call, database) {
@@ -180,7 +180,7 @@ impl Store {
         })
     }
 
-    /// The lie that concerns a database as a whole, told of it whatever the call is.
+    /// Returns whether a lie about a database as a whole runs for it, whatever the call is.
     pub fn lies_about(&self, lie: Lie, database: &str) -> bool {
         let so_far: u64 = self.told.values().sum();
         self.quiet == 0
@@ -191,12 +191,12 @@ impl Store {
             })
     }
 
-    /// How often a lie was told in a call.
+    /// Returns how often a lie was run in a call.
     pub fn times_told(&self, call: &str) -> u64 {
         self.told.get(call).copied().unwrap_or(0)
     }
 
-    /// The ledger that a call sees, under the lie.
+    /// Returns the ledger that a call sees under the lie.
     pub fn ledger(&mut self, name: &str, active: Option<&ActiveLie>) -> Result<&Ledger, Status> {
         let turn = self.times_told(crate::wire::method::CURRENT_STATE);
         let gone = || Status::unknown("database does not exist");
@@ -221,7 +221,7 @@ impl Store {
         })
     }
 
-    /// A state as this server claims it, signed where it has a key.
+    /// Returns a state as this server claims it, signed if the server has a key.
     pub fn claim(&self, database: &str, state: State) -> ClaimedState {
         self.claim_as(
             self.server.state_shape(),
@@ -231,7 +231,7 @@ impl Store {
         )
     }
 
-    /// The same, signed by a key that nobody knows.
+    /// Returns the same claim, signed by a key that no client knows.
     pub fn claim_by_other_key(&mut self, database: &str, state: State) -> ClaimedState {
         let key = self.other_key.take().or_else(SigningKey::generate);
         self.other_key = key;
@@ -239,7 +239,7 @@ impl Store {
         self.claim_as(shape, database, state, self.other_key.as_ref())
     }
 
-    /// A state of this shape.
+    /// Returns a claimed state of this shape.
     pub fn claim_as(
         &self,
         shape: StateShape,

@@ -1,4 +1,4 @@
-//! The tokens and sessions that the embedded server has given, and how long each is valid.
+//! The tokens and sessions that the embedded server has issued, and how long each is valid.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -21,18 +21,18 @@ pub enum Lifetime {
 /// The history that a user is shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum View {
-    /// Everybody's.
+    /// The view of all other users.
     #[default]
     First,
-    /// That of the second user ([`Options::second_user`](super::Options)).
+    /// The view of the second user ([`Options::second_user`](super::Options)).
     Second,
 }
 
-/// The server's answer to a token.
+/// The server's decision about a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Validity {
     Valid,
-    /// The server gave it, and its lifetime is over.
+    /// The server issued it, and its lifetime is over.
     Expired,
     Unknown,
 }
@@ -46,7 +46,7 @@ struct Token {
     calls: u64,
     expired: bool,
     is_session: bool,
-    /// What the user to whom it was given is shown.
+    /// The view of the token's user.
     view: View,
     /// The call in which it was used last, counted over all calls.
     last_call: u64,
@@ -63,14 +63,15 @@ impl Token {
     }
 }
 
-/// The most tokens that are kept, so that years of logins do not pile up: more than an auditor of 10,000 databases has. Past
-/// it those whose lifetime is over are forgotten, and where all are good, the one that was not used for the longest time.
+/// The maximum number of stored tokens, so that years of logins do not accumulate: more than an auditor of 10,000
+/// databases needs. Beyond it, tokens whose lifetime is over are removed; if all are valid, the one unused for the
+/// longest time.
 const MAX_TOKENS: usize = 12_000;
 
 /// The length of the word of a token or session, in characters.
 pub(super) const TOKEN_LENGTH: usize = 40;
 
-/// The word of a token or session; empty where the caller has none.
+/// Returns the text of a token or session; empty if the caller has none.
 pub(super) fn word(credential: &Credential) -> &str {
     match credential {
         Credential::None => "",
@@ -78,17 +79,17 @@ pub(super) fn word(credential: &Credential) -> &str {
     }
 }
 
-/// Every token and session that was given and not forgotten.
+/// Every token and session that was issued and not removed.
 pub(super) struct Tokens {
     given: HashMap<String, Token>,
     calls: u64,
     random: Random,
-    /// What the user who calls is shown: it goes by the token of the call, or by the user who logs in.
+    /// The view of the calling user: it depends on the token of the call, or on the user who logs in.
     pub view: View,
 }
 
 impl Tokens {
-    /// Returns none yet. Their words are drawn by `random`.
+    /// Creates an empty set. `random` generates the tokens.
     pub fn new(random: Random) -> Tokens {
         Tokens {
             given: HashMap::new(),
@@ -98,12 +99,12 @@ impl Tokens {
         }
     }
 
-    /// Gives a token for calls outside any database, or within one.
+    /// Issues a token for calls outside any database, or within one.
     pub fn give(&mut self, database: Option<String>, lifetime: Lifetime, now: Instant) -> String {
         self.insert(database, lifetime, now, false)
     }
 
-    /// Gives a session of a database.
+    /// Issues a session of a database.
     pub fn give_session(&mut self, database: String, lifetime: Lifetime, now: Instant) -> String {
         self.insert(Some(database), lifetime, now, true)
     }
@@ -159,7 +160,7 @@ impl Tokens {
     pub fn validity(&self, word: &str) -> Validity {
         match self.given.get(word) {
             None => Validity::Unknown,
-            // a server removes a session that has ended
+            // a server removes an expired session, so it is unknown afterwards
             Some(token) if token.expired && token.is_session => Validity::Unknown,
             Some(token) if token.expired => Validity::Expired,
             Some(_) => Validity::Valid,

@@ -27,7 +27,8 @@ impl Store {
         Ok(message::bytes(&answer))
     }
 
-    /// A transaction, and the proof between it and `since` (0: itself), whichever is smaller first.
+    /// Returns a transaction, and the proof between it and `since` (0: the transaction itself), the smaller one
+    /// first.
     pub(super) fn verifiable_tx(
         &mut self,
         database: &str,
@@ -160,7 +161,7 @@ impl Store {
     }
 }
 
-/// The transaction, where it is there and not withheld.
+/// Returns the transaction if it exists and is not withheld.
 pub(super) fn shown<'a>(
     stored: Option<&'a Stored>,
     active: Option<&ActiveLie>,
@@ -187,7 +188,7 @@ fn past_the_last(server: Emulated, last: u64, since: u64) -> Status {
     }
 }
 
-/// What a server says of a pair that it cannot prove (protocol.md §1).
+/// Returns the error of a server for a pair that it cannot prove (protocol.md §1).
 pub(super) fn cannot_prove(server: Emulated, source: u64) -> Status {
     Status::unknown(match server.heeds_spec() {
         true => format!("tx data is corrupted: binary linking mismatch at tx {source}"),
@@ -195,7 +196,7 @@ pub(super) fn cannot_prove(server: Emulated, source: u64) -> Status {
     })
 }
 
-/// The transaction with the entries that were asked for (protocol.md §2, *EntriesSpec*; §6).
+/// Returns the transaction with the requested entries (protocol.md §2, *EntriesSpec*; §6).
 fn chosen(
     stored: &Stored,
     spec: Option<&proto::EntriesSpec>,
@@ -213,7 +214,7 @@ fn chosen(
             0 => &spec.kv_entries_spec,
             1 => &spec.z_entries_spec,
             2 => &spec.sql_entries_spec,
-            _ => continue, // document entries never come
+            _ => continue, // servers send no document entries (protocol.md §6)
         };
         let action = spec
             .as_ref()

@@ -20,7 +20,7 @@ use crate::clock::Clock;
 use crate::server::Credential;
 use crate::wire::method;
 
-/// What goes back to a caller.
+/// The response to a caller.
 pub(super) struct Answer {
     /// The `immudb-uuid` header.
     pub uuid: Option<String>,
@@ -36,7 +36,7 @@ pub(super) enum Outcome {
     Silence,
 }
 
-/// Calls that are never answered: kept, since to drop one is an answer.
+/// Calls that never get a response: they are stored, because dropping one is a response.
 type Unanswered = Arc<Mutex<Vec<UnarySink<Vec<u8>>>>>;
 
 /// A server that listens; it stops when it is dropped.
@@ -46,11 +46,12 @@ pub(super) struct Listening {
     server: Server,
 }
 
-/// The longest wait for calls that are being answered; preparing a lie may take some time.
+/// The longest wait for calls in progress; preparing a lie may take some time.
 const MAX_SHUTDOWN_WAIT: Duration = Duration::from_secs(20);
 
 impl Drop for Listening {
-    /// Ends when gRPC says so: its core ends the process where a server goes while it is closing.
+    /// Waits until gRPC has shut down, because its core ends the process if a server is dropped while it is
+    /// closing.
     fn drop(&mut self) {
         let mut shutdown = self.server.shutdown();
         self.server.cancel_all_calls();
@@ -59,21 +60,21 @@ impl Drop for Listening {
         while Pin::new(&mut shutdown).poll(&mut context).is_pending()
             && Clock::system().since(begin) < MAX_SHUTDOWN_WAIT
         {
-            lock(&self.unanswered).clear(); // a server waits for the calls that it has not answered
+            lock(&self.unanswered).clear(); // the server's shutdown waits for unanswered calls
             std::thread::sleep(Duration::from_millis(1));
         }
     }
 }
 
-/// One for all servers and never shut down: gRPC's core ends the process where a call reaches a
-/// queue that was, and a last call can be on its way whenever a server is closed.
+/// Returns the environment of all servers, which is never shut down. gRPC's core ends the process if a call
+/// reaches a queue that was shut down, and a last call can still arrive when a server is closed.
 fn environment() -> Arc<Environment> {
     static ENVIRONMENT: OnceLock<Arc<Environment>> = OnceLock::new();
     let new = || Arc::new(EnvBuilder::new().cq_count(2).name_prefix("drill").build());
     ENVIRONMENT.get_or_init(new).clone()
 }
 
-/// Serves `store` on 127.0.0.1 (port 0: any that is free).
+/// Serves `store` on 127.0.0.1 (port 0: any free port).
 ///
 /// # Errors
 /// The port is taken.
@@ -129,8 +130,8 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What came as `sessionid`, else as `authorization: Bearer …`. An empty token is none: immuclient sends one before it has
-/// logged in, and logs in where it is told that it has not.
+/// Returns the credential from `sessionid`, else from `authorization: Bearer …`. An empty token counts as none:
+/// immuclient sends one before it has logged in, and logs in when the response says that it has not.
 fn credential(headers: &Metadata) -> Credential {
     let header = |wanted: &str| {
         let (_, value) = headers.iter().find(|(name, _)| *name == wanted)?;
@@ -149,11 +150,11 @@ fn credential(headers: &Metadata) -> Credential {
 async fn send(answer: Answer, mut sink: UnarySink<Vec<u8>>, unanswered: Unanswered) {
     let mut headers = MetadataBuilder::new();
     if let Some(uuid) = &answer.uuid {
-        // every value that we choose is printable
+        // it fails only for unprintable values, and no lie sets one
         let _ = headers.add_str("immudb-uuid", uuid);
     }
     if answer.gzip {
-        // how gRPC's core is told to compress one call's messages
+        // gRPC's core compresses the messages of a call that has this header
         let _ = headers.add_str("grpc-internal-encoding-request", "gzip");
     }
     sink.set_headers(headers.build());
@@ -172,11 +173,11 @@ async fn send(answer: Answer, mut sink: UnarySink<Vec<u8>>, unanswered: Unanswer
             return;
         }
     };
-    // a caller that hangs up is no error of the server's
+    // it is no error if the client cancels the call
     let _ = sent.await;
 }
 
-/// Ready once a time has passed: kept by a thread of its own, for grpcio has no timer.
+/// A future that is ready after a time: a thread of its own waits, because grpcio has no timer.
 #[derive(Clone, Default)]
 struct Later(Arc<Mutex<Passed>>);
 

@@ -1,9 +1,9 @@
-//! A tree that can prove what is in it: the honest other side of `ledger`'s verification, in the
-//! shapes of protocol.md §4 (*Tree proofs*). Leaves count from 1.
+//! A tree that can prove its content: the honest counterpart of `ledger`'s verification, in the forms of
+//! protocol.md §4 (*Tree proofs*). Leaves count from 1.
 
 use crate::ledger::Digest;
 
-/// An RFC 6962-shaped tree that keeps every complete subtree's root.
+/// An RFC 6962-shaped tree that stores every complete subtree's root.
 #[derive(Clone, Debug, Default)]
 pub struct MerkleTree {
     /// `levels[k][i]`: root over the 2^k leaves from index `i * 2^k` on.
@@ -11,7 +11,7 @@ pub struct MerkleTree {
 }
 
 impl MerkleTree {
-    /// A tree over the leaves of these data.
+    /// Builds a tree over the leaves of these data.
     pub fn over(data: impl IntoIterator<Item = Digest>) -> MerkleTree {
         let mut tree = MerkleTree::default();
         for data in data {
@@ -41,13 +41,13 @@ impl MerkleTree {
         }
     }
 
-    /// Number of leaves.
+    /// Returns the number of leaves.
     pub fn size(&self) -> u64 {
         self.levels.first().map_or(0, |leaves| leaves.len() as u64)
     }
 
-    /// The root over the first `size` leaves; of none: 32 zero bytes, as headers carry it
-    /// (protocol.md §3). Sizes past the tree's own count as that.
+    /// Returns the root over the first `size` leaves; for no leaves 32 zero bytes, as in headers (protocol.md §3).
+    /// A size past the tree's own counts as the tree's size.
     pub fn root(&self, size: u64) -> Digest {
         match size.min(self.size()) {
             0 => Digest::ZERO,
@@ -55,8 +55,8 @@ impl MerkleTree {
         }
     }
 
-    /// Terms that show leaf `position` in the tree of the first `size` leaves
-    /// (RFC 9162 §2.1.3.1); none where it is not there.
+    /// Returns the terms that prove leaf `position` in the tree of the first `size` leaves (RFC 9162 §2.1.3.1);
+    /// none if the leaf is not in it.
     pub fn inclusion(&self, position: u64, size: u64) -> Vec<Digest> {
         let mut terms = Vec::new();
         if (1..=size).contains(&position) && size <= self.size() {
@@ -65,9 +65,9 @@ impl MerkleTree {
         terms
     }
 
-    /// Terms that show that the first `new` leaves extend the first `old` ones: as RFC 9162
-    /// §2.1.4.1, but the first term is always the node to start from, and for a tree and itself
-    /// they are the root's two children, the right one first (protocol.md §4).
+    /// Returns the terms that prove that the first `new` leaves extend the first `old` ones: as RFC 9162 §2.1.4.1,
+    /// but the first term is always the start node. For a tree and itself, the terms are the root's two children,
+    /// the right one first (protocol.md §4).
     pub fn consistency(&self, old: u64, new: u64) -> Vec<Digest> {
         let mut terms = Vec::new();
         if old == 0 || old > new || new > self.size() {
@@ -83,7 +83,7 @@ impl MerkleTree {
         terms
     }
 
-    /// The root over leaves `from..to` (indices from 0), which start a subtree of their own.
+    /// Returns the root over leaves `from..to` (indices from 0), which start a subtree of their own.
     fn node(&self, from: u64, to: u64) -> Digest {
         let width = to - from;
         if width.is_power_of_two() {
@@ -124,7 +124,7 @@ impl MerkleTree {
     }
 }
 
-/// The largest power of two below `n`, where a tree of `n` > 1 leaves parts (RFC 9162 §2.1.1).
+/// Returns the largest power of two below `n`, at which a tree of `n` > 1 leaves is split (RFC 9162 §2.1.1).
 fn largest_power_below(n: u64) -> u64 {
     1 << (63 - (n - 1).leading_zeros())
 }

@@ -1,4 +1,5 @@
-//! The calls that immudb has and the embedded ledger has not: refused with a sentence, so that nobody looks for a fault elsewhere.
+//! The calls of immudb that the embedded ledger does not have: the error reports that, so that a user does not look
+//! for a fault elsewhere.
 
 use super::status::Status;
 
@@ -33,7 +34,7 @@ const ADMINISTRATION: &[&str] = calls!("immudb.schema.ImmuService":
     "UpdateDatabaseV2" "GetDatabaseSettings" "GetDatabaseSettingsV2" "FlushIndex" "CompactIndex"
     "TruncateDatabase");
 
-/// Returns every such call by its full name, and its refusal.
+/// Returns each of these calls by its full name, with its error.
 pub(super) fn calls() -> impl Iterator<Item = (&'static str, Status)> {
     let groups = [
         (SQL, "no SQL"),

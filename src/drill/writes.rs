@@ -1,4 +1,5 @@
-//! The calls that write. Each becomes a transaction of the honest ledger, and is answered by its header or its proof.
+//! The calls that write. Each writes a transaction into the honest ledger, and responds with its header or its
+//! proof.
 
 use std::collections::BTreeSet;
 
@@ -12,20 +13,20 @@ use crate::ledger::KvMetadata;
 use crate::wire::method;
 use crate::wire::proto::{self, op::Operation, precondition::Precondition};
 
-/// The most entries of a transaction, as every version has it.
+/// The maximum number of entries of a transaction, the same in every version.
 const MAX_ENTRIES: usize = 1024;
 
-/// The longest key as stored, in bytes.
+/// The maximum length of a key as stored, in bytes.
 const MAX_KEY: usize = 1024;
 
-/// What a call wants to be written.
+/// The data that a call writes.
 struct Wanted {
     entries: Vec<NewEntry>,
     preconditions: Vec<proto::Precondition>,
 }
 
 impl Store {
-    /// Answers a call that writes.
+    /// Responds to a call that writes.
     pub(super) fn written(
         &mut self,
         call: &str,
@@ -84,7 +85,7 @@ impl Store {
     }
 }
 
-/// Refuses what no ledger takes, and what its preconditions forbid.
+/// Refuses entries that no ledger accepts, and writes whose preconditions do not hold.
 fn check(ledger: &Ledger, wanted: &Wanted, now: i64) -> Result<(), Status> {
     let mut keys = BTreeSet::new();
     for NewEntry { key, .. } in &wanted.entries {
@@ -191,7 +192,7 @@ fn member(ledger: &Ledger, request: &proto::ZAddRequest, now: i64) -> Result<Wan
     })
 }
 
-/// Writes of every kind at once. What refers to a key may refer to one that comes before it.
+/// Collects writes of every kind. A reference may refer to a key that comes before it.
 fn all(ledger: &Ledger, request: proto::ExecAllRequest, now: i64) -> Result<Wanted, Status> {
     if request.operations.is_empty() {
         return Err(Status::new(3, "empty set"));
@@ -266,10 +267,10 @@ fn added(
     })
 }
 
-/// Returns the transaction that a reference to `key` is bound to, 0 where it is bound to none.
+/// Returns the transaction that a reference to `key` is bound to; 0 if it is not bound.
 ///
 /// # Errors
-/// There is no such key, or it is a reference itself.
+/// The key does not exist, or is a reference itself.
 fn target(
     ledger: &Ledger,
     key: &[u8],

@@ -5,12 +5,12 @@ use std::str::FromStr;
 
 use ring::digest::{Context, SHA256, digest};
 
-/// A SHA-256 digest: always 32 bytes, so whatever holds one has passed the length check.
+/// A SHA-256 digest: always 32 bytes, so every digest has passed the length check.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest([u8; Digest::LEN]);
 
 impl Digest {
-    /// Bytes in a digest.
+    /// The number of bytes in a digest.
     pub const LEN: usize = 32;
 
     /// `H("")`: the entries' root of a transaction without entries, the Alh before transaction 1
@@ -21,24 +21,24 @@ impl Digest {
         0xb8, 0x55,
     ]);
 
-    /// The root that a header carries while there is no tree yet (`blTxId` 0, protocol.md §3).
+    /// The root in a header while there is no tree yet (`blTxId` 0, protocol.md §3).
     pub const ZERO: Digest = Digest([0; Digest::LEN]);
 
-    /// A digest from its bytes.
+    /// Creates a digest from its bytes.
     pub const fn new(bytes: [u8; Digest::LEN]) -> Digest {
         Digest(bytes)
     }
 
-    /// The 32 bytes.
+    /// Returns the 32 bytes.
     pub const fn as_bytes(&self) -> &[u8; Digest::LEN] {
         &self.0
     }
 
-    /// `H(parts[0] || parts[1] || …)`.
-    #[inline(always)] // the lengths are known where a tree's node or a chain's link is made
+    /// Returns `H(parts[0] || parts[1] || …)`.
+    #[inline(always)] // so that the lengths of a node or a link are constants
     pub fn of(parts: &[&[u8]]) -> Digest {
         count();
-        // what is short, as all that a tree and a chain are made of, costs half as much in one piece
+        // hashing one short piece costs half as much as hashing its parts; nodes and links are all short
         let mut short = [0; 128];
         let mut rest = &mut short[..];
         for part in parts {
@@ -65,17 +65,17 @@ impl Digest {
     }
 
     fn from_ring(digest: &ring::digest::Digest) -> Digest {
-        // SHA-256 has just that many
+        // a SHA-256 digest always has 32 bytes, so the default is never used
         let bytes = digest.as_ref().first_chunk();
         bytes.map_or(Digest::ZERO, |bytes| Digest(*bytes))
     }
 
-    /// A tree's leaf over `data`: `H(0x00 || data)` (RFC 9162 §2.1.1).
+    /// Returns a tree's leaf over `data`: `H(0x00 || data)` (RFC 9162 §2.1.1).
     pub fn leaf(data: &Digest) -> Digest {
         Digest::of(&[&[0], &data.0])
     }
 
-    /// A tree's inner node: `H(0x01 || left || right)` (RFC 9162 §2.1.1).
+    /// Returns a tree's inner node: `H(0x01 || left || right)` (RFC 9162 §2.1.1).
     pub fn node(left: &Digest, right: &Digest) -> Digest {
         Digest::of(&[&[1], &left.0, &right.0])
     }
@@ -86,7 +86,7 @@ thread_local! {
     static COMPUTED: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
 }
 
-/// Digests that this thread has computed, so that a test can hold them against a budget.
+/// Returns the number of digests that this thread has computed, which a test compares with a budget.
 #[cfg(any(test, feature = "fault-points"))]
 pub fn digests_computed() -> u64 {
     COMPUTED.get()
@@ -100,7 +100,7 @@ fn count() {
 #[cfg(not(any(test, feature = "fault-points")))]
 fn count() {}
 
-/// Lower-case hexadecimal, 64 characters.
+/// Prints lower-case hexadecimal, 64 characters.
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
@@ -119,7 +119,7 @@ impl From<[u8; Digest::LEN]> for Digest {
     }
 }
 
-/// Bytes of any other length than 32: the length they have.
+/// The length of bytes that are not 32.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DigestError(pub usize);
 
@@ -142,7 +142,7 @@ impl TryFrom<&[u8]> for Digest {
     }
 }
 
-/// Text that is not 64 hexadecimal digits.
+/// The error for text that is not 64 hexadecimal digits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HexError;
 
@@ -171,13 +171,13 @@ impl FromStr for Digest {
     }
 }
 
-/// What a server sent where a digest is due. Its length is judged when a step consults it, since
-/// what no step consults decides nothing (protocol.md §4).
+/// The bytes that a server sent in place of a digest. A step checks their length when it uses them, because unused
+/// fields decide nothing (protocol.md §4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Term(Result<Digest, DigestError>);
 
 impl Term {
-    /// The digest, or the length that is not one's.
+    /// Returns the digest, or the wrong length of the bytes.
     pub fn digest(&self) -> Result<Digest, DigestError> {
         self.0
     }

@@ -1,7 +1,7 @@
-//! Dual proofs: the claimed state continues the trusted one (protocol.md §4, steps 1 to 8).
+//! Dual proofs: the claimed state extends the trusted one (protocol.md §4, steps 1 to 8).
 //!
-//! [`verify`] is the only way to a [`Proven`], and a trusted state is only ever replaced by what a
-//! [`Proven`] names.
+//! Only [`verify`] creates a [`Proven`]. Without an operator's decision, only a state in a [`Proven`] replaces a
+//! trusted state.
 
 use super::digest::{Digest, Term};
 use super::header::{TxHeader, link};
@@ -10,7 +10,7 @@ use super::refusal::{At, Reason, Refusal, Step, Wanted};
 use super::state::State;
 use super::tree::{Inclusion, Tree, verify_consistency};
 
-/// The target extends the source: made by [`verify`] alone.
+/// The proof that the target extends the source; only [`verify`] creates it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Proven {
     source: State,
@@ -18,38 +18,40 @@ pub struct Proven {
 }
 
 impl Proven {
-    /// The state that was trusted.
+    /// Returns the old state, which the target extends.
     pub fn source(&self) -> State {
         self.source
     }
 
-    /// The state that continues it.
+    /// Returns the state that extends the source.
     pub fn target(&self) -> State {
         self.target
     }
 }
 
-/// Does `target` continue `source`? (protocol.md §4)
+/// Verifies that `target` extends `source` (protocol.md §4).
 ///
-/// What an accepted proof buys is said there (*Guarantee of the steps*): a transaction proven against
-/// `source` cannot be another one against `target`. Why the steps suffice for that, what each is
-/// there for and which test fails without it: docs/verification.md. In short, s trusted and t shown:
+/// An accepted proof guarantees: if a transaction up to `source` was proven against `source`, only the same
+/// transaction can be proven against `target` (*Guarantee of the steps* there). docs/verification.md explains why the
+/// steps are sufficient, the purpose of each step, and the test that fails without it. In short, s is the trusted and
+/// t the shown transaction:
 ///
-/// 1. ids: else a right proof of another pair would pass for this one.
-/// 2. hashes of both headers: else all would be proven of transactions that nobody trusts.
-/// 3. s is in t's tree: else another transaction could stand in its place there.
-/// 4. t's tree extends s's: else what s's tree held could be another history.
-/// 5. the last leaf of t's tree, and that it is s where the tree ends there: else tree and chain
-///    could be of two histories, and s be replaced at the very next step.
-/// 6. the chain from there to t: else t could be written behind another history.
-/// 7. what t's tree swallowed of the chain behind s, leaf for leaf: else two histories hide in the
-///    linear part (CVE-2022-36111).
-/// 8. the last leaf leads on to s where the tree ends before it: else what it swallowed could be of
-///    another chain than the trusted one.
+/// 1. The ids: otherwise a correct proof of another pair would be accepted for this one.
+/// 2. The hashes of both headers: otherwise the proof could be about other transactions with these ids.
+/// 3. s is in t's tree, if that tree extends beyond s: otherwise another transaction could be in its place.
+/// 4. t's tree extends s's tree: otherwise the content of s's tree could be another history.
+/// 5. The last leaf of t's tree, which is s if the tree ends there: otherwise tree and chain could be of two
+///    histories, and s could be replaced at the very next step.
+/// 6. The chain to t, from that leaf or from s, whichever is later: otherwise t could be written after another
+///    history.
+/// 7. The part of the chain between s's tree and s that t's tree took in, leaf for leaf: otherwise two histories
+///    could be in the linear part (CVE-2022-36111).
+/// 8. The last leaf leads to s, if t's tree is larger than s's and ends before s: otherwise the leaves that the
+///    tree took in could be of another chain than the trusted one.
 ///
 /// # Errors
-/// The first step that fails. [`Reason::PartsNeeded`] names what to fetch and hand in as `parts`;
-/// [`Reason::TreeShrinks`] is settled by [`excuse`](super::excuse()).
+/// The first step that fails. [`Reason::PartsNeeded`] names the parts to fetch and to pass as `parts`;
+/// [`excuse`](super::excuse()) decides about [`Reason::TreeShrinks`].
 pub fn verify(
     source: &State,
     target: &State,
@@ -70,7 +72,7 @@ pub fn verify(
     })
 }
 
-/// The pair being proven, its headers there and their ids right.
+/// The pair to prove; both headers exist, with correct ids.
 struct Pair<'a> {
     source: &'a State,
     target: &'a State,
@@ -79,15 +81,15 @@ struct Pair<'a> {
     proof: &'a DualProof,
 }
 
-/// What step 5 finds out: the last transaction in the target's tree, where there is a tree.
+/// The result of step 5: the last transaction in the target's tree; transaction 0 if there is no tree.
 struct TreeEnd {
     tx: u64,
     alh: Digest,
 }
 
 impl<'a> Pair<'a> {
-    /// Step 1: both headers there, ids the input's, `0 < source <= target`, `blTxId < id`.
-    /// Without it a proof of another pair would pass for this one.
+    /// Checks step 1: both headers exist, their ids are the input's, `0 < source <= target` and `blTxId < id`.
+    /// Without this step, a proof of another pair would be accepted for this one.
     fn new(source: &'a State, target: &'a State, proof: &'a DualProof) -> Result<Self, Refusal> {
         let at = |tx| At {
             step: Step::Ids,
@@ -140,13 +142,14 @@ impl<'a> Pair<'a> {
         tree_of(self.target_header)
     }
 
-    /// Is the source in the target's tree, or in the chain behind it?
+    /// Returns whether the target's tree extends beyond the source. Otherwise the source is the tree's last leaf, or
+    /// is in the chain after the tree.
     fn source_in_target_tree(&self) -> bool {
         self.source.tx < self.target_header.bl_tx_id()
     }
 
-    /// Step 2: the headers hash to what is trusted and what is claimed.
-    /// Without it the proof would be one of other transactions with these ids.
+    /// Verifies step 2: the headers hash to the trusted and the claimed state. Without this step, the proof could
+    /// be one of other transactions with these ids. If the source's tree is larger than the target's, no proof exists.
     fn verify_headers(&self) -> Result<(), Refusal> {
         let at = |tx| At {
             step: Step::Alh,
@@ -169,8 +172,8 @@ impl<'a> Pair<'a> {
         Ok(())
     }
 
-    /// Step 3: the trusted transaction itself is in the target's tree.
-    /// Without it the tree could hold another transaction in its place.
+    /// Verifies step 3: the trusted transaction itself is in the target's tree, if that extends beyond it. Without
+    /// this step, the tree could hold another transaction in its place.
     fn verify_inclusion(&self) -> Result<(), Refusal> {
         if !self.source_in_target_tree() {
             return Ok(());
@@ -181,8 +184,8 @@ impl<'a> Pair<'a> {
             .verify(&self.source.hash, &tree.root)
     }
 
-    /// Step 4: the target's tree extends the source's.
-    /// Without it everything the source's tree held could be another history.
+    /// Verifies step 4: the target's tree extends the source's. Without this step, the content of the source's
+    /// tree could be another history.
     fn verify_consistency(&self) -> Result<(), Refusal> {
         let source_tree = self.source_tree();
         if source_tree.size == 0 {
@@ -196,10 +199,9 @@ impl<'a> Pair<'a> {
         )
     }
 
-    /// Step 5: `targetBlTxAlh` is the last leaf of the target's tree, and the trusted hash where
-    /// that leaf is the trusted transaction.
-    /// Without the first half tree and chain could be of two histories; without the second the
-    /// trusted transaction could be replaced in the tree at the very next step.
+    /// Verifies step 5: `targetBlTxAlh` is the last leaf of the target's tree, and equals the trusted hash if that
+    /// leaf is the trusted transaction. Without the first half, tree and chain could be of two histories. Without
+    /// the second half, the trusted transaction could be replaced in the tree at the very next step.
     fn verify_last_inclusion(&self) -> Result<TreeEnd, Refusal> {
         let tree = self.target_tree();
         if tree.size == 0 {
@@ -222,9 +224,9 @@ impl<'a> Pair<'a> {
         Ok(TreeEnd { tx: tree.size, alh })
     }
 
-    /// Step 6: the chain leads from the end of the target's tree, or from the source where the
-    /// tree has not reached it, to the target.
-    /// Without it the target could be written behind another history than its tree's.
+    /// Verifies step 6: the chain leads to the target from the end of the target's tree, or from the source if the
+    /// tree does not extend beyond it. Without this step, the target could be written after another history than its
+    /// tree's.
     fn verify_linear_proof(&self, tree_end: &TreeEnd) -> Result<(), Refusal> {
         let at = self.at(Step::LinearProof);
         let (start, alh) = if self.source_in_target_tree() {
@@ -243,8 +245,8 @@ impl<'a> Pair<'a> {
         at.same("the linear proof's end", &self.target.hash, &end)
     }
 
-    /// Step 7: the part of the old chain that the new tree swallowed is in that tree, leaf for
-    /// leaf. Without it two histories hide in the linear part (CVE-2022-36111).
+    /// Verifies step 7: the part of the chain between the source's tree and the source that the target's tree took in
+    /// is in that tree, leaf for leaf. Without this step, two histories could be in the linear part (CVE-2022-36111).
     fn verify_linear_advance(&self, tree_end: &TreeEnd, parts: &Parts) -> Result<(), Refusal> {
         let start = self.source_tree().size;
         let (end, end_alh) = if self.source_in_target_tree() {
@@ -295,7 +297,8 @@ impl<'a> Pair<'a> {
         at.same("the linear advance's end", end_alh, &alh)
     }
 
-    /// For servers before 1.4: the same, from headers and inclusion proofs fetched one by one.
+    /// Verifies the linear advance for servers before 1.4, from headers and inclusion proofs that are fetched
+    /// separately.
     fn advance_from_parts(
         &self,
         start: u64,
@@ -306,7 +309,7 @@ impl<'a> Pair<'a> {
         let at = self.at(Step::LinearAdvance);
         let first = start.saturating_add(1);
         let wanted = Wanted {
-            // as far as the source, so that step 8 finds its own too
+            // up to the source, because step 8 needs the headers after the tree's end
             headers: first..=self.source.tx,
             inclusions: first..=end.saturating_sub(1),
         };
@@ -330,7 +333,8 @@ impl<'a> Pair<'a> {
         at.same("the linear advance's end", end_alh, &alh)
     }
 
-    /// The form of a proof that one transaction of the old chain is in the target's tree.
+    /// Returns the inclusion proof of one transaction of the old chain in the target's tree, with its form
+    /// checked.
     fn swallowed(&self, id: u64, terms: &[Term]) -> Result<Inclusion, Refusal> {
         let at = At {
             step: Step::LinearAdvance,
@@ -340,8 +344,9 @@ impl<'a> Pair<'a> {
         Inclusion::new(at, what, id, self.target_tree().size, terms)
     }
 
-    /// Step 8: where the new tree ends before the source, its last leaf leads on to the source.
-    /// Without it the leaves it swallowed could be of another history than the trusted chain.
+    /// Verifies step 8: if the target's tree is larger than the source's and ends before the source, its last leaf
+    /// leads to the source. Without this step, the leaves that the tree took in could be of another history than the
+    /// trusted chain.
     fn verify_onward_link(&self, tree_end: &TreeEnd, parts: &Parts) -> Result<(), Refusal> {
         let between = self.source_tree().size < tree_end.tx && tree_end.tx < self.source.tx;
         if !between {
@@ -369,7 +374,7 @@ fn tree_of(header: &TxHeader) -> Tree {
     }
 }
 
-/// Folds a linear proof's terms: the first is the starting Alh itself (step 6).
+/// Returns the Alh at the end of a linear proof's terms, of which the first is the starting Alh itself (step 6).
 fn fold_chain(at: At, start: u64, alh: &Digest, terms: &[Digest]) -> Result<Digest, Refusal> {
     let Some((first, rest)) = terms.split_first() else {
         return at.refuse(Reason::Absent("linear terms"));
@@ -382,7 +387,7 @@ fn fold_chain(at: At, start: u64, alh: &Digest, terms: &[Digest]) -> Result<Dige
     }))
 }
 
-/// The Alh of `next`, which must name `alh` as the one before it.
+/// Returns the Alh of `next`, which must name `alh` as the hash of the transaction before.
 pub(super) fn follow(step: Step, next: &TxHeader, alh: &Digest) -> Result<Digest, Refusal> {
     let at = At {
         step,

@@ -5,19 +5,19 @@ use super::header::{HeaderVersion, TxHeader};
 use super::refusal::{At, Reason, Refusal, Step};
 use super::tree::{Frontier, Inclusion};
 
-/// What an entry says of itself beside key and value (from 1.2).
+/// The metadata of an entry, in addition to key and value (from 1.2).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KvMetadata {
-    /// The key was deleted by this entry.
+    /// Whether this entry deletes the key.
     pub deleted: bool,
-    /// Unix seconds after which the value is gone.
+    /// Unix seconds after which the value has expired.
     pub expires_at: Option<i64>,
-    /// Not to be found by key.
+    /// Whether the entry cannot be found by key.
     pub non_indexable: bool,
 }
 
 impl KvMetadata {
-    /// The bytes that are hashed: each attribute present, in this order (protocol.md §3).
+    /// Returns the bytes that are hashed: each attribute that is present, in this order (protocol.md §3).
     fn serialise(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         if self.deleted {
@@ -39,21 +39,21 @@ impl KvMetadata {
 pub struct TxEntry {
     /// Key as stored: its first byte is the kind (0 key-value, 1 sorted set, 2 SQL, 3 document).
     pub key: Vec<u8>,
-    /// Absent before 1.2.
+    /// The metadata; absent before 1.2.
     pub metadata: Option<KvMetadata>,
     /// Hash of the value as stored.
     pub h_value: Digest,
-    /// The value as stored, where the server sent one. An empty one is absent on the wire.
+    /// The value as stored, if the server sent one. An empty value is absent on the wire.
     pub value: Vec<u8>,
     /// Length of the value in bytes, as the server claims it: no hash covers it (protocol.md §6).
     pub claimed_length: u64,
 }
 
 impl TxEntry {
-    /// The entry's digest, a leaf of its transaction's tree (protocol.md §3).
+    /// Returns the entry's digest, a leaf of its transaction's tree (protocol.md §3).
     ///
     /// # Errors
-    /// [`Step::Entries`]: metadata under a version 0 header, or a key past 65,535 bytes.
+    /// [`Step::Entries`] for metadata under a version 0 header, or a key of more than 65,535 bytes under version 1.
     pub fn digest(&self, header: &TxHeader) -> Result<Digest, Refusal> {
         digest(
             at(Step::Entries, header),
@@ -64,11 +64,11 @@ impl TxEntry {
         )
     }
 
-    /// The value hashes to what the ledger says (protocol.md §6). No proof of consistency sees a
-    /// value that was edited on the server's disk: this alone does.
+    /// Verifies that the value hashes to the ledger's hash (protocol.md §6). If a value was edited on the server's
+    /// disk, every consistency proof still holds; this check detects it.
     ///
     /// # Errors
-    /// [`Step::Value`] at this transaction: another hash.
+    /// [`Step::Value`] at this transaction, if the hash differs.
     pub fn verify_value(&self, header: &TxHeader) -> Result<(), Refusal> {
         let got = Digest::of(&[&self.value]);
         at(Step::Value, header).same("the value's hash", &self.h_value, &got)
@@ -82,7 +82,7 @@ fn at(step: Step, header: &TxHeader) -> At {
     }
 }
 
-/// The digest of any entry (protocol.md §3).
+/// Returns the digest of any entry (protocol.md §3).
 fn digest(
     at: At,
     version: HeaderVersion,
@@ -120,9 +120,9 @@ fn digest(
     }
 }
 
-/// The entries are those of the transaction: their number is `nentries`, the root over their
-/// digests is `eH` (protocol.md §3, *eH*; §4, *A fetched transaction*). Without it entries could be
-/// added, left out or exchanged. Values are not looked at, see [`TxEntry::verify_value`].
+/// Verifies that the entries are those of the transaction: their number is `nentries`, and the root over their
+/// digests is `eH` (protocol.md §3, *eH*; §4, *A fetched transaction*). Without this check, entries could be
+/// added, left out or exchanged. It does not check values; see [`TxEntry::verify_value`].
 ///
 /// # Errors
 /// [`Step::Entries`].
@@ -137,19 +137,18 @@ pub fn verify_entries(header: &TxHeader, entries: &[TxEntry]) -> Result<(), Refu
     at.same("the entries' root", header.eh(), &root)
 }
 
-/// An answer to `VerifiableGet` or `Get{atTx}`: a plain value, or a reference to one
-/// (protocol.md §6).
+/// A response to `VerifiableGet` or `Get{atTx}`: a plain value, or a reference to one (protocol.md §6).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GetEntry {
-    /// The transaction that the value is of.
+    /// The transaction of the value.
     pub tx: u64,
     /// Key without its kind byte.
     pub key: Vec<u8>,
     /// Value without its kind byte.
     pub value: Vec<u8>,
-    /// The entry's metadata, where it is no reference.
+    /// The entry's metadata, if it is no reference.
     pub metadata: Option<KvMetadata>,
-    /// The reference by which the value was reached.
+    /// The reference that led to the value.
     pub referenced_by: Option<Reference>,
 }
 
@@ -167,14 +166,15 @@ pub struct Reference {
 }
 
 impl GetEntry {
-    /// The transaction in which what was asked for is stored: the reference's, where there is one.
+    /// Returns the transaction that stores the requested entry: the reference's transaction if there is a
+    /// reference.
     pub fn stored_in(&self) -> u64 {
         self.referenced_by
             .as_ref()
             .map_or(self.tx, |reference| reference.tx)
     }
 
-    /// Key as stored, with its kind byte.
+    /// Returns the key as stored, with its kind byte.
     pub fn stored_key(&self) -> Vec<u8> {
         let key = match &self.referenced_by {
             Some(reference) => &reference.key,
@@ -183,7 +183,7 @@ impl GetEntry {
         [&[KEY_VALUE][..], key].concat()
     }
 
-    /// Hash of the value as stored (protocol.md §6).
+    /// Returns the hash of the value as stored (protocol.md §6).
     pub fn stored_value_hash(&self) -> Digest {
         match &self.referenced_by {
             None => Digest::of(&[&[PLAIN], &self.value]),
@@ -196,12 +196,11 @@ impl GetEntry {
         }
     }
 
-    /// The entry is one of the transaction's: its digest is in `eH` by `proof`
-    /// (protocol.md §6, *VerifiableGet*; RFC 9162 §2.1.3.2). Without it any value could be shown
-    /// for the key.
+    /// Verifies that the entry is one of the transaction's: `proof` shows that `eH` includes its digest (protocol.md
+    /// §6, *VerifiableGet*; RFC 9162 §2.1.3.2). Without this check, the server could send any value for the key.
     ///
     /// # Errors
-    /// [`Step::Answer`]: another transaction; [`Step::Entries`]: not in its tree.
+    /// [`Step::Answer`] for another transaction; [`Step::Entries`] if the proof does not show the entry in its tree.
     pub fn verify(&self, header: &TxHeader, proof: &EntryInclusion) -> Result<(), Refusal> {
         at(Step::Answer, header).id("the entry's transaction", header.id(), self.stored_in())?;
         let at = at(Step::Entries, header);
@@ -235,7 +234,7 @@ const PLAIN: u8 = 0;
 /// First byte of a reference as stored (protocol.md §2).
 const REFERENCE: u8 = 1;
 
-/// Where an entry stands in its transaction's tree.
+/// The position of an entry in its transaction's tree, with the proof of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EntryInclusion {
     /// Index of the leaf, from 0.

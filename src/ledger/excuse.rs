@@ -1,4 +1,4 @@
-//! Why an honest old server could not prove a pair (protocol.md §4: *Where source.blTxId >
+//! The reason why an honest old server could not prove a pair (protocol.md §4: *Where source.blTxId >
 //! target.blTxId*).
 
 use std::collections::BTreeMap;
@@ -8,7 +8,7 @@ use super::header::TxHeader;
 use super::refusal::{At, Reason, Refusal, Step};
 use super::state::State;
 
-/// An honest old server could not prove this pair, and showed why: made by [`excuse`] alone.
+/// The proof that an honest old server could not prove this pair; only [`excuse`] creates it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unprovable {
     /// Transactions in the source's tree.
@@ -17,16 +17,16 @@ pub struct Unprovable {
     pub target_tree: u64,
 }
 
-/// Is it true that no proof of this pair can exist? (protocol.md §4: *Where source.blTxId >
-/// target.blTxId*). `headers` are those of source to target, by id.
+/// Verifies that no proof of this pair can exist (protocol.md §4: *Where source.blTxId > target.blTxId*).
+/// `headers` are those of source to target, by id.
 ///
-/// It moves no trust: the chain says nothing of the target's tree. Without the hashes anybody's
-/// headers would do, without the chain a fork would be excused, without the larger tree every
-/// refusal to prove.
+/// The excuse changes no trusted state, because the chain proves nothing about the target's tree. Without the
+/// check of the hashes, any headers would do. Without that of the chain, a fork would be excused; without that of
+/// the larger tree, every refusal to prove would be.
 ///
 /// # Errors
-/// [`Step::Excuse`]: a chain that breaks is inconsistent; trees that do not shrink, or headers
-/// that are not there, are malformed.
+/// [`Step::Excuse`]: a header with another hash, or a chain that breaks, is inconsistent; everything else is
+/// malformed, such as absent headers, or trees that do not shrink.
 pub fn excuse(
     source: &State,
     target: &State,
@@ -36,7 +36,7 @@ pub fn excuse(
         step: Step::Excuse,
         tx,
     };
-    // as in step 1: without it a rollback, or a tree larger than the ledger, would be excused
+    // as in step 1: without this range, and that of blTxId below, a rollback or an impossible tree would be excused
     if source.tx == 0 || source.tx > target.tx {
         return at(source.tx).refuse(Reason::Range {
             what: "the source's id",
@@ -63,7 +63,7 @@ pub fn excuse(
         target_tree: target_header.bl_tx_id(),
     };
     let mut alh = source.hash;
-    // ends at the first id that no header was fetched for
+    // the range can be long, but the loop ends at the first id without a fetched header
     for id in source.tx.saturating_add(1)..=target.tx {
         let Some(header) = headers.get(&id) else {
             return at(id).refuse(Reason::Absent("header that shows the excuse"));

@@ -3,19 +3,19 @@
 use super::digest::Digest;
 use super::refusal::{At, Reason, Refusal, Step};
 
-/// Bytes that `extra` may have at most (protocol.md §3).
+/// The maximum length of `extra`, in bytes (protocol.md §3).
 pub const MAX_EXTRA: usize = 256;
 
-/// How a header, and the entries under it, are hashed.
+/// The version of a header, which decides how the header and its entries are hashed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HeaderVersion {
-    /// All servers before 1.2; later ones for old transactions.
+    /// All servers before 1.2; later servers for old transactions.
     V0,
     /// From 1.2.
     V1,
 }
 
-/// What a transaction says of itself beside its entries (version 1 alone).
+/// The metadata of a transaction, in addition to its entries (version 1 only).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TxMetadata {
     /// Values of transactions before this one were dropped; 0: none were.
@@ -24,19 +24,19 @@ pub struct TxMetadata {
     pub extra: Vec<u8>,
 }
 
-/// A transaction header as it may be hashed: made by [`TxHeader::new`] alone, which refuses what
-/// no honest server sends.
+/// A transaction header with its Alh. Only [`TxHeader::new`] creates one, and it refuses headers that cannot be
+/// hashed unambiguously.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TxHeader {
     fields: HeaderFields,
     entries: u32,
     version: HeaderVersion,
     metadata: Vec<u8>,
-    /// Computed once: it is what a header is compared by.
+    /// The header's Alh, computed once.
     alh: Digest,
 }
 
-/// The fields of a header as they come, of the wire's types (protocol.md §2).
+/// The fields of a received header, with the wire's types (protocol.md §2).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeaderFields {
     /// The transaction's id, from 1.
@@ -60,12 +60,12 @@ pub struct HeaderFields {
 }
 
 impl TxHeader {
-    /// Checks ranges and version (protocol.md §3). Without them fields that no version hashes could
-    /// be anything: two headers of one Alh.
+    /// Checks ranges and version (protocol.md §3), but not `blTxId`, which the steps check. Without these checks,
+    /// fields that a version does not hash could have any content, so two headers could have the same Alh.
     ///
     /// # Errors
-    /// [`Step::Header`]: an unknown version, metadata or more than 65,535 entries in a version 0
-    /// header, a negative number of entries, too long an `extra`.
+    /// [`Step::Header`] for an unknown version, metadata or more than 65,535 entries in a version 0 header, a
+    /// negative number of entries, or an `extra` that is too long.
     pub fn new(mut fields: HeaderFields) -> Result<TxHeader, Refusal> {
         let at = At {
             step: Step::Header,
@@ -80,7 +80,7 @@ impl TxHeader {
         let Ok(entries) = u32::try_from(fields.nentries) else {
             return range("nentries", i128::from(fields.nentries));
         };
-        // taken out, since what serialises to nothing counts as absent
+        // metadata that serialises to nothing counts as absent
         let metadata = match fields.metadata.take() {
             Some(metadata) => {
                 let bytes = metadata.serialise(at)?;
@@ -109,58 +109,58 @@ impl TxHeader {
         Ok(header)
     }
 
-    /// Returns what it was made of: with another field, it is another header's.
+    /// Returns the fields that the header was created from. They cannot be changed: with another field, it is
+    /// another header.
     pub fn fields(&self) -> &HeaderFields {
         &self.fields
     }
 
-    /// The transaction's id.
+    /// Returns the transaction's id.
     pub fn id(&self) -> u64 {
         self.fields.id
     }
 
-    /// Alh of the transaction before.
+    /// Returns the Alh of the transaction before.
     pub fn prev_alh(&self) -> &Digest {
         &self.fields.prev_alh
     }
 
-    /// When it was written, in unix seconds: the server's claim.
+    /// Returns the time at which it was written, in unix seconds: the server's claim.
     pub fn ts(&self) -> i64 {
         self.fields.ts
     }
 
-    /// Number of entries.
+    /// Returns the number of entries.
     pub fn nentries(&self) -> u32 {
         self.entries
     }
 
-    /// Root over the entries' digests.
+    /// Returns the root over the entries' digests.
     pub fn eh(&self) -> &Digest {
         &self.fields.eh
     }
 
-    /// Number of transactions in the main tree when this one was written.
+    /// Returns the number of transactions in the main tree when this transaction was written.
     pub fn bl_tx_id(&self) -> u64 {
         self.fields.bl_tx_id
     }
 
-    /// Root of that tree.
+    /// Returns the root of that tree.
     pub fn bl_root(&self) -> &Digest {
         &self.fields.bl_root
     }
 
-    /// How its entries are hashed.
+    /// Returns the version, which decides how its entries are hashed.
     pub fn version(&self) -> HeaderVersion {
         self.version
     }
 
-    /// The transaction's metadata, where it says anything.
+    /// Returns the transaction's metadata, if it has any.
     pub fn metadata(&self) -> Option<&TxMetadata> {
         self.fields.metadata.as_ref()
     }
 
-    /// The part of the Alh that is the transaction's own (protocol.md §3, *Alh*): a term of linear
-    /// proofs.
+    /// Returns the transaction's own part of the Alh (protocol.md §3, *Alh*): a term of linear proofs.
     pub fn inner(&self) -> Digest {
         let fields = &self.fields;
         let ts = fields.ts.to_be_bytes();
@@ -168,7 +168,7 @@ impl TxHeader {
         let entries = self.entries.to_be_bytes();
         let (eh, bl_root) = (fields.eh.as_bytes(), fields.bl_root.as_bytes());
         match self.version {
-            // the head of protocol.md §3: u16(0) || u16(nentries) are the same bytes as u32
+            // u32(nentries) has the same bytes as u16(0) || u16(nentries) in protocol.md §3
             HeaderVersion::V0 => Digest::of(&[&ts, &entries, eh, &bl_tx_id, bl_root]),
             HeaderVersion::V1 => {
                 // at most 9 + 3 + MAX_EXTRA bytes, see TxMetadata::serialise
@@ -187,19 +187,19 @@ impl TxHeader {
         }
     }
 
-    /// The accumulative linear hash: `H(u64(id) || prevAlh || inner)` (protocol.md §3).
+    /// Returns the accumulative linear hash: `H(u64(id) || prevAlh || inner)` (protocol.md §3).
     pub fn alh(&self) -> Digest {
         self.alh
     }
 }
 
-/// One step along the chain: the Alh of `id` from the Alh before it and its own part.
+/// Computes one step along the chain: the Alh of `id` from the Alh before it and its own part.
 pub(super) fn link(id: u64, prev_alh: &Digest, inner: &Digest) -> Digest {
     Digest::of(&[&id.to_be_bytes(), prev_alh.as_bytes(), inner.as_bytes()])
 }
 
 impl TxMetadata {
-    /// The bytes that are hashed: each attribute present, in this order (protocol.md §3).
+    /// Returns the bytes that are hashed: each attribute that is present, in this order (protocol.md §3).
     fn serialise(&self, at: At) -> Result<Vec<u8>, Refusal> {
         let mut bytes = Vec::new();
         if self.truncated_tx_id > 0 {

@@ -1,9 +1,10 @@
-//! The mathematics of an immudb ledger: what is hashed, and what a proof must show.
+//! The mathematics of an immudb ledger: its hashes, and the verification of proofs and signatures.
 //!
-//! Everything that decides *consistent or tampered* is here, pure and total: no I/O, no clock, no
-//! protobuf, and no input makes it panic, overflow, truncate or allocate beyond what its caller
-//! handed in. The order of reading is that of protocol.md: [`digest`](Digest), [header](TxHeader),
-//! [entries](verify_entries), [trees](Frontier), [dual proofs](verify), [states](ClaimedState).
+//! The code is pure and total: no I/O, no clock, no protobuf. Only the check of a configured key draws random
+//! numbers, which do not change its result. No input makes the code panic or overflow, and the memory that it
+//! allocates is proportional to the input. `audit` makes verdicts from the results. The reading order is that of
+//! protocol.md: [`digest`](Digest), [header](TxHeader), [entries](verify_entries), [trees](Frontier),
+//! [dual proofs](verify), [states](ClaimedState).
 
 #![forbid(unsafe_code)]
 #![deny(

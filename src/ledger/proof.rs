@@ -1,4 +1,4 @@
-//! Dual proofs as servers send them, and the parts that are fetched beside one (protocol.md §2, §4).
+//! Dual proofs as servers send them, and the parts that are fetched in addition (protocol.md §2, §4).
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -7,39 +7,39 @@ use super::digest::Term;
 use super::header::TxHeader;
 use super::refusal::{At, Reason, Refusal, Step, Wanted};
 
-/// A dual proof as a server sends it: terms and parts are judged when a step consults them.
+/// A dual proof as a server sends it: a step checks terms and parts when it uses them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DualProof {
     /// Header of the smaller transaction.
     pub source: Option<TxHeader>,
-    /// Header of the larger one.
+    /// Header of the larger transaction.
     pub target: Option<TxHeader>,
-    /// For step 3.
+    /// The terms for step 3.
     pub inclusion: Vec<Term>,
-    /// For step 4.
+    /// The terms for step 4.
     pub consistency: Vec<Term>,
     /// Alh of the last transaction in the target's tree, for step 5.
     pub target_bl_tx_alh: Term,
-    /// For step 5.
+    /// The terms for step 5.
     pub last_inclusion: Vec<Term>,
-    /// For step 6.
+    /// The proof for step 6.
     pub linear: Option<LinearProof>,
-    /// For step 7; servers before 1.4 send none.
+    /// The proof of step 7; servers before 1.4 send none.
     pub linear_advance: Option<LinearAdvance>,
 }
 
-/// A run of the chain of Alhs, each term the part of the next that is its own.
+/// A part of the chain of Alhs, from one transaction to another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LinearProof {
-    /// Where it starts.
+    /// The transaction at which it starts.
     pub source_tx: u64,
-    /// Where it ends.
+    /// The transaction at which it ends.
     pub target_tx: u64,
     /// The first Alh, then the inner hash of each transaction after it.
     pub terms: Vec<Term>,
 }
 
-/// The part of the old chain that the new tree swallowed, and proofs that it is in that tree.
+/// The part of the chain after the source's tree that the target's tree took in, and proofs that it is in that tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LinearAdvance {
     /// As in [`LinearProof::terms`].
@@ -48,8 +48,8 @@ pub struct LinearAdvance {
     pub inclusions: Vec<Vec<Term>>,
 }
 
-/// What the auditor fetched beside the proof, by transaction id (protocol.md §4). Nothing of it is
-/// believed: each part is checked like the proof's own.
+/// The parts that the auditor fetched in addition to the proof, by transaction id (protocol.md §4). None of them
+/// is trusted: each is checked like the proof's own parts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Parts {
     /// Headers by `TxById`.
@@ -59,9 +59,9 @@ pub struct Parts {
 }
 
 impl DualProof {
-    /// The answer's transaction is the proof's: the header of the transaction asked for is the
-    /// proof's source or target, Alh for Alh (protocol.md §2, *VerifiableTxById*). Without it
-    /// entries could be read of a transaction that the proof says nothing of.
+    /// Verifies that the proof covers the response's transaction: the header of the requested transaction is the
+    /// proof's source or target, Alh for Alh (protocol.md §2, *VerifiableTxById*). Without this check, entries
+    /// could be read from a transaction that the proof does not cover.
     ///
     /// # Errors
     /// [`Step::Answer`].
@@ -85,7 +85,8 @@ impl DualProof {
 }
 
 impl Parts {
-    /// The headers of `ids`, each there and with its own id, or what is `wanted` for it.
+    /// Returns the headers of `ids`, each with its own id; if one is absent, returns a refusal that lists the
+    /// `wanted` parts.
     pub(super) fn chain(
         &self,
         at: At,

@@ -1,16 +1,16 @@
-//! Why something is not proven: the step that failed, the transaction, and what was wrong there.
+//! The reason why a proof is refused: the step that failed, the transaction, and the fault.
 
 use std::fmt;
 use std::ops::RangeInclusive;
 
 use super::digest::{Digest, Term};
 
-/// The step that refused, each a paragraph of protocol.md.
+/// The step that refused, with its section of protocol.md.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Step {
-    /// §2, §3: a transaction header is one at all.
+    /// §2, §3: a transaction header is valid.
     Header,
-    /// §2: the answer carries what was asked for.
+    /// §2: the response contains the requested data.
     Answer,
     /// §4, step 1: ids of the proof's headers.
     Ids,
@@ -24,9 +24,9 @@ pub enum Step {
     LastInclusion,
     /// §4, step 6: the linear chain leads to the target.
     LinearProof,
-    /// §4, step 7: what the new tree swallowed of the old chain is in it (CVE-2022-36111).
+    /// §4, step 7: the part of the old chain that the new tree took in is in that tree (CVE-2022-36111).
     LinearAdvance,
-    /// §4, step 8: what the new tree swallowed leads on to the source.
+    /// §4, step 8: the part that the new tree took in leads to the source.
     OnwardLink,
     /// §4: an honest old server's excuse that it cannot prove this pair.
     Excuse,
@@ -38,41 +38,42 @@ pub enum Step {
     Signature,
 }
 
-/// What kind of refusal it is.
+/// The kind of a refusal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// No honest server sends this: nothing is said about the history.
+    /// The response is invalid or incomplete; it proves nothing about the history.
     Malformed,
-    /// Well formed, and it contradicts what is trusted: the history was rewritten.
+    /// The response has the right form, but two hashes that must be equal differ: the server shows another history,
+    /// or other data than its hashes.
     Inconsistent,
 }
 
-/// What was wrong, with the figures.
+/// The fault, with its numbers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// A part that this step consults is not there.
+    /// A part that this step needs is absent.
     Absent(&'static str),
-    /// Where a digest is due, other than 32 bytes came.
+    /// A digest has another length than 32 bytes.
     DigestLength { what: &'static str, bytes: usize },
-    /// Another number of things than the sizes determine.
+    /// Another number of items than the sizes determine.
     Count {
         what: &'static str,
         due: u64,
         got: u64,
     },
-    /// Another id than the one asked for.
+    /// Another id than the requested one.
     Id {
         what: &'static str,
         due: u64,
         got: u64,
     },
-    /// A number that cannot be.
+    /// An impossible number.
     Range { what: &'static str, value: i128 },
-    /// A header version that this program does not know: perhaps a newer server.
+    /// A header version that this program does not know; the server may be newer.
     UnknownVersion(i32),
     /// The source's tree is larger than the target's: no proof exists (see [`super::excuse()`]).
     TreeShrinks { source: u64, target: u64 },
-    /// The server sent less than the step needs; these parts settle it (see [`super::Parts`]).
+    /// The server sent less than the step needs; these parts decide it (see [`super::Parts`]).
     PartsNeeded(Wanted),
     /// Two hashes that must be equal are not.
     Differs {
@@ -82,28 +83,29 @@ pub enum Reason {
     },
 }
 
-/// Parts to be fetched where a server's answer alone does not settle a step (protocol.md §4).
+/// Parts to fetch if a server's response alone does not settle a step (protocol.md §4).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wanted {
     /// Headers, by `TxById`.
     pub headers: RangeInclusive<u64>,
-    /// Inclusion proofs of these transactions in the target's tree; empty where none is needed.
+    /// Inclusion proofs of these transactions in the target's tree; empty if none is needed.
     pub inclusions: RangeInclusive<u64>,
 }
 
-/// A step said no.
+/// The failure of a step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// The first step that failed.
     pub step: Step,
-    /// The transaction that it failed at.
+    /// The transaction at which it failed.
     pub tx: u64,
-    /// What was wrong there.
+    /// The fault.
     pub reason: Reason,
 }
 
 impl Refusal {
-    /// Whether the history contradicts itself, or the answer is none at all.
+    /// Returns the kind of the failure. The caller handles [`Reason::PartsNeeded`] and [`Reason::TreeShrinks`] first,
+    /// because honest old servers cause both.
     pub fn fault(&self) -> Fault {
         match self.reason {
             Reason::Differs { .. } => Fault::Inconsistent,
@@ -174,7 +176,7 @@ impl fmt::Display for Reason {
     }
 }
 
-/// Makes refusals of one step at one transaction; the checks below are what every step is made of.
+/// Creates refusals of one step at one transaction; every step consists of the checks below.
 #[derive(Clone, Copy)]
 pub(super) struct At {
     pub step: Step,
@@ -190,13 +192,13 @@ impl At {
         })
     }
 
-    /// The digest in a term, or a refusal that names it.
+    /// Returns the digest in a term, or a refusal that names it.
     pub fn digest(self, what: &'static str, term: &Term) -> Result<Digest, Refusal> {
         term.digest()
             .or_else(|bad| self.refuse(Reason::DigestLength { what, bytes: bad.0 }))
     }
 
-    /// All terms as digests, of which there must be exactly `due`.
+    /// Returns all terms as digests; their number must be exactly `due`.
     pub fn digests(
         self,
         what: &'static str,
@@ -204,7 +206,7 @@ impl At {
         terms: &[Term],
     ) -> Result<Vec<Digest>, Refusal> {
         self.count(what, due, terms.len())?;
-        let mut digests = Vec::with_capacity(terms.len()); // a collected Result grows step by step
+        let mut digests = Vec::with_capacity(terms.len()); // collecting into a Result would allocate several times
         for term in terms {
             digests.push(self.digest(what, term)?);
         }

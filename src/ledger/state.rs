@@ -9,12 +9,12 @@ use ring::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
 
 use super::digest::Digest;
 
-/// How far a ledger has come: its last transaction and that one's Alh.
+/// The state of a ledger: its last transaction and that transaction's Alh.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct State {
     /// Id of the last transaction; 0: none.
     pub tx: u64,
-    /// Its Alh.
+    /// The transaction's Alh.
     pub hash: Digest,
 }
 
@@ -32,19 +32,19 @@ impl fmt::Display for State {
     }
 }
 
-/// What the signature covers (protocol.md §2, *ImmutableState*; §5).
+/// The shape of a state's message, which decides what the signature covers (protocol.md §2, *ImmutableState*; §5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum StateShape {
-    /// 0.9.0 alone: transaction and hash, so the same signature fits every database.
+    /// 0.9.0 only: transaction and hash, so the same signature fits every database.
     WithoutDatabase,
-    /// Since then: the database's name too.
+    /// All later versions: also the database's name.
     WithDatabase,
 }
 
 /// A signature as a server sends it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signature {
-    /// The key it says it is signed with: proves nothing about who signed (protocol.md §5).
+    /// The key that the server sent with the signature: it does not prove who signed (protocol.md §5).
     pub public_key: Vec<u8>,
     /// ECDSA P-256 over SHA-256, ASN.1 DER.
     pub der: Vec<u8>,
@@ -53,22 +53,22 @@ pub struct Signature {
 /// A state as a server claims it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClaimedState {
-    /// Which message it came as.
+    /// The shape of its message.
     pub shape: StateShape,
-    /// The database that the server says it is of; empty in the 0.9.0 shape.
+    /// The database that the server names; empty in the 0.9.0 shape.
     pub database: Vec<u8>,
     /// Transaction and hash.
     pub state: State,
-    /// Absent where the server signs nothing.
+    /// The signature, if the server signs.
     pub signature: Option<Signature>,
 }
 
 impl ClaimedState {
-    /// Is the state signed, for `database`, by one of `keys`? (protocol.md §5) Without the name the
-    /// state of another database would pass; the key that came along is not looked at.
+    /// Verifies that one of `keys` signed the state for `database` (protocol.md §5). Without the name, the state
+    /// of another database would be accepted. The key that the server sent is not used.
     ///
     /// # Errors
-    /// What is wrong with the signature.
+    /// The fault of the signature.
     pub fn verify_signature(&self, database: &str, keys: &[PublicKey]) -> Result<(), BadSignature> {
         if self.shape == StateShape::WithDatabase && self.database != database.as_bytes() {
             return Err(BadSignature::OtherDatabase);
@@ -87,11 +87,11 @@ impl ClaimedState {
         }
     }
 
-    /// Is the state signed, for `database`, by the key that came with it? That proves no identity:
-    /// whoever can change the state can sign it anew (protocol.md §5).
+    /// Verifies that the key that the server sent signed the state for `database`. This proves no identity: anyone
+    /// who can change the state can also sign it again (protocol.md §5).
     ///
     /// # Errors
-    /// What is wrong with the signature.
+    /// The fault of the signature.
     pub fn verify_own_signature(&self, database: &str) -> Result<(), BadSignature> {
         let signature = self.signature.as_ref().ok_or(BadSignature::Absent)?;
         let key = PublicKey::from_point(&signature.public_key);
@@ -104,7 +104,7 @@ impl ClaimedState {
     }
 }
 
-/// The bytes a state's signature covers (protocol.md §5).
+/// Returns the bytes that a state's signature covers (protocol.md §5).
 pub fn signed_bytes(shape: StateShape, database: &str, state: &State) -> Vec<u8> {
     let mut bytes = Vec::new();
     if shape == StateShape::WithDatabase {
@@ -117,16 +117,16 @@ pub fn signed_bytes(shape: StateShape, database: &str, state: &State) -> Vec<u8>
     bytes
 }
 
-/// Why a state does not count as signed.
+/// The reason why a state does not count as signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BadSignature {
-    /// There is none.
+    /// The signature is absent.
     Absent,
-    /// It was made for another database.
+    /// The state names another database.
     OtherDatabase,
-    /// It does not verify with any key that the operator trusts.
+    /// The signature verifies with none of the keys that the operator trusts.
     NotByTheKey,
-    /// It does not verify with the key that came with it.
+    /// The signature does not verify with the key that came with it.
     NotByItsOwnKey,
 }
 
@@ -141,7 +141,7 @@ impl fmt::Display for BadSignature {
     }
 }
 
-/// A P-256 public key that the operator trusts: the uncompressed point (SEC 1 §2.3.3).
+/// A P-256 public key: the uncompressed point (SEC 1 §2.3.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PublicKey([u8; PublicKey::LEN]);
 
@@ -155,19 +155,20 @@ impl PublicKey {
         0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
     ];
 
-    /// A key from its uncompressed point; `None` where the bytes are none (0x04, then 64 bytes).
+    /// Creates a key from its uncompressed point; `None` if the bytes do not have its form (0x04, then 64 bytes). It
+    /// does not check whether the point is on the curve: a signature never verifies with a key that is not.
     pub fn from_point(point: &[u8]) -> Option<PublicKey> {
         let point: [u8; PublicKey::LEN] = point.try_into().ok()?;
         (point.first() == Some(&4)).then_some(PublicKey(point))
     }
 
-    /// The uncompressed point.
+    /// Returns the uncompressed point.
     pub fn point(&self) -> &[u8; PublicKey::LEN] {
         &self.0
     }
 
-    /// Returns whether the point lies on the curve (SEC 1 §2.3.4). A key for which it does not verifies nothing, as if
-    /// every signature were wrong. A key agreement checks it; with which private key does not matter.
+    /// Returns whether the point is on the curve (SEC 1 §2.3.4). A key off the curve verifies nothing, as if every
+    /// signature were wrong. A key agreement checks it; the private key can be any.
     fn is_on_curve(&self) -> bool {
         let random = SystemRandom::new();
         let peer = agreement::UnparsedPublicKey::new(&agreement::ECDH_P256, &self.0);
@@ -176,10 +177,10 @@ impl PublicKey {
             .is_ok()
     }
 
-    /// Every `PUBLIC KEY` in a PEM text (RFC 7468 §13), of which there must be one at least.
+    /// Returns every `PUBLIC KEY` in a PEM text (RFC 7468 §13); there must be at least one.
     ///
     /// # Errors
-    /// What is wrong, and in which line.
+    /// The fault, and its line.
     pub fn from_pem(text: &str) -> Result<Vec<PublicKey>, PemError> {
         let mut keys = Vec::new();
         let mut open: Option<(usize, String)> = None;
@@ -216,14 +217,14 @@ impl PublicKey {
     }
 }
 
-/// A text that holds no usable public key.
+/// The fault of a text without a usable public key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PemError {
-    /// No `PUBLIC KEY` block at all.
+    /// There is no `PUBLIC KEY` block.
     NoKey,
-    /// A block that does not end; the line it begins in.
+    /// A block that does not end; the line in which it begins.
     Unclosed(usize),
-    /// A line that does not belong there, such as another kind of block.
+    /// An unexpected line, such as another kind of block.
     Unexpected(usize),
     /// The block that begins in this line is no P-256 key.
     NotP256(usize),
@@ -247,8 +248,8 @@ pub fn encode_base64(bytes: &[u8]) -> String {
     BASE64_STANDARD.encode(bytes)
 }
 
-/// Reads standard base64 with padding (RFC 4648 §4), strictly: bits left over must be zero, so that one key has one
-/// text. `None` for anything else.
+/// Reads standard base64 with padding (RFC 4648 §4), strictly: unused bits must be zero, so that one key has one
+/// text. Returns `None` for anything else.
 pub fn decode_base64(text: &str) -> Option<Vec<u8>> {
     BASE64_STANDARD.decode(text).ok()
 }

@@ -1,7 +1,7 @@
 //! Proofs over RFC 6962-shaped trees, with the strict lengths of protocol.md §4.
 //!
-//! Leaves count from 1 here, as transactions do. An honest server always sends exactly the number
-//! of terms that the two sizes determine, so any other number is malformed before a hash is made.
+//! Leaves count from 1 here, as transactions do. A correct server always sends exactly the number of terms that
+//! the two sizes determine, so any other number is malformed before anything is hashed.
 
 use super::digest::{Digest, Term};
 use super::refusal::{At, Reason, Refusal};
@@ -15,15 +15,15 @@ pub struct Tree {
     pub root: Digest,
 }
 
-/// Which side of the running hash a term of an audit path stands on.
+/// The side of the running hash on which a term of an audit path is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Side {
     Left,
     Right,
 }
 
-/// The way from a leaf up to the root (RFC 9162 §2.1.3.2 without its hashes): yields, for each
-/// term, the side it stands on. Bounded by 64 levels.
+/// The path from a leaf up to the root (RFC 9162 §2.1.3.2 without its hashes): yields the side of each term. It
+/// has at most 64 levels.
 #[derive(Clone)]
 struct Path {
     node: u64,
@@ -31,13 +31,13 @@ struct Path {
 }
 
 impl Path {
-    /// From the leaf with index `node` (from 0) in a tree whose last leaf has index `last`.
+    /// Starts at the leaf with index `node` (from 0) in a tree whose last leaf has index `last`.
     fn new(node: u64, last: u64) -> Path {
         Path { node, last }
     }
 
-    /// From the node where a consistency proof starts: the largest complete subtree that ends the
-    /// old tree, whose last leaf has index `node` (RFC 9162 §2.1.4.2, step 3).
+    /// Starts at the first node of a consistency proof: the largest complete subtree at the end of the old tree
+    /// (RFC 9162 §2.1.4.2, step 3). `node` and `last` are the indices of the last leaves of the old and the new tree.
     fn from_old_tree(mut node: u64, mut last: u64) -> Path {
         while node & 1 == 1 {
             node >>= 1;
@@ -60,7 +60,7 @@ impl Iterator for Path {
             return None;
         }
         let side = if self.node & 1 == 1 || self.node == self.last {
-            // an odd node at a level's end moves up unchanged
+            // an odd node at the end of a level moves up unchanged
             while self.node & 1 == 0 && self.node != 0 {
                 self.node >>= 1;
                 self.last >>= 1;
@@ -75,7 +75,7 @@ impl Iterator for Path {
     }
 }
 
-/// An inclusion proof whose form is right: as many digests as position and size determine.
+/// An inclusion proof with a correct form: as many digests as position and size determine.
 pub(super) struct Inclusion {
     at: At,
     what: &'static str,
@@ -112,8 +112,8 @@ impl Inclusion {
         })
     }
 
-    /// The leaf over `data` leads to `root` (RFC 9162 §2.1.3.2). Leaf and node hashes differ in
-    /// their first byte, so no inner node passes for a transaction.
+    /// Verifies that the leaf over `data` leads to `root` (RFC 9162 §2.1.3.2). The hashed bytes of leaves and of
+    /// inner nodes differ in the first byte, so no inner node is accepted as a transaction.
     pub fn verify(self, data: &Digest, root: &Digest) -> Result<(), Refusal> {
         let leaf = Digest::leaf(data);
         let got = self
@@ -127,8 +127,8 @@ impl Inclusion {
     }
 }
 
-/// `new` extends `old` (protocol.md §4, *consistency*; RFC 9162 §2.1.4.2, but the first term is
-/// always the node to start from). `old.size <= new.size` is the caller's to see to.
+/// Verifies that `new` extends `old` (protocol.md §4, *consistency*; RFC 9162 §2.1.4.2, except that the first term
+/// is always the start node). The caller ensures `0 < old.size <= new.size`.
 pub(super) fn verify_consistency(
     at: At,
     old: &Tree,
@@ -154,8 +154,8 @@ pub(super) fn verify_consistency(
     at.same("the target's tree root", &new.root, &new_root)
 }
 
-/// Trees of one size must be one tree; servers send the root's two children, the right one first,
-/// and nothing where there is but one leaf (protocol.md §4, *consistency*, i = j).
+/// Verifies that trees of the same size are the same tree. Servers send the root's two children, the right one
+/// first, and nothing if there is only one leaf (protocol.md §4, *consistency*, i = j).
 fn verify_same_tree(at: At, old: &Tree, new: &Tree, terms: &[Term]) -> Result<(), Refusal> {
     let due = if new.size > 1 { 2 } else { 0 };
     let terms = at.digests("consistency terms", due, terms)?;
@@ -166,7 +166,7 @@ fn verify_same_tree(at: At, old: &Tree, new: &Tree, terms: &[Term]) -> Result<()
     }
 }
 
-/// Builds a root leaf by leaf, in logarithmic memory: the tree over what was pushed so far.
+/// A tree that grows leaf by leaf, in logarithmic memory.
 ///
 /// Used for the entries of a transaction (protocol.md §3, *eH*) and for the main tree.
 #[derive(Clone, Debug, Default)]
@@ -177,13 +177,12 @@ pub struct Frontier {
 }
 
 impl Frontier {
-    /// A tree without leaves.
+    /// Creates a tree without leaves.
     pub fn new() -> Frontier {
         Frontier::default()
     }
 
-    /// A frontier as [`Frontier::peaks`] gave it; `None` where the count is not the one that
-    /// `size` determines.
+    /// Restores a frontier from [`Frontier::peaks`]; `None` if `size` requires another number of peaks.
     pub fn restore(size: u64, peaks: Vec<Digest>) -> Option<Frontier> {
         (u64::from(size.count_ones()) == u64::try_from(peaks.len()).ok()?)
             .then_some(Frontier { size, peaks })
@@ -203,17 +202,17 @@ impl Frontier {
         self.size = self.size.saturating_add(1);
     }
 
-    /// Leaves pushed so far.
+    /// Returns the number of leaves.
     pub fn size(&self) -> u64 {
         self.size
     }
 
-    /// Roots of the complete subtrees, from left to right.
+    /// Returns the roots of the complete subtrees, from left to right.
     pub fn peaks(&self) -> &[Digest] {
         &self.peaks
     }
 
-    /// The root; `None` where there is no leaf.
+    /// Returns the root; `None` if there is no leaf.
     pub fn root(&self) -> Option<Digest> {
         let (last, rest) = self.peaks.split_last()?;
         Some(

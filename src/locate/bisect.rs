@@ -6,32 +6,32 @@ use std::ops::Range;
 use super::probe::Probe;
 use crate::text::Escaped;
 
-/// What asking about some of a row found.
+/// The result of a bisection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Found {
-    /// The last one that is proven to hold.
+    /// The last item that is proven to match.
     pub holds: Option<u64>,
-    /// The first one behind it that is proven not to.
+    /// The first item after it that is proven to differ.
     pub broken: Option<u64>,
-    /// Those between that were asked about in vain.
+    /// The items between them that could not be decided, each with the reason.
     pub unknown: BTreeMap<u64, Escaped>,
-    /// How many were asked about.
+    /// The number of probes.
     pub asked: u32,
-    /// Nobody could be asked any more.
+    /// Whether the server could not be asked any more.
     pub ended: bool,
 }
 
-/// How many questions a search among so many may take: `2 log2(among)`, so that about as many may go
-/// without an answer as a search takes, and one at least.
+/// Returns the maximum number of probes in a search among this many items: `2 log2(among)`, and at least one. So
+/// about as many probes may stay unanswered as the search needs.
 pub fn max_probes(among: u64) -> u32 {
     let squared = u128::from(among).saturating_mul(u128::from(among));
     squared.checked_ilog2().unwrap_or(0).max(1)
 }
 
-/// Asks about the last of `among`, then halves, and passes by what has no answer.
+/// Probes the last of `among`, then bisects, and skips items without a result.
 ///
-/// Each one is an ancestor of the next, so what holds carries all before it, and what is broken
-/// all behind it: both are proofs, so no answer left out can move what was found.
+/// Each item is an ancestor of the next. So a match proves all items before it, and a difference all items after
+/// it. A missing result cannot change what other probes proved.
 pub fn bisect(among: Range<u64>, most: u32, mut ask: impl FnMut(u64) -> Probe) -> Found {
     let mut found = Found::default();
     let mut next = among.end.checked_sub(1).filter(|last| *last >= among.start);
@@ -55,7 +55,7 @@ pub fn bisect(among: Range<u64>, most: u32, mut ask: impl FnMut(u64) -> Probe) -
 }
 
 impl Found {
-    /// What is not decided yet.
+    /// Returns the range that is not decided yet.
     fn open(&self, among: &Range<u64>) -> Range<u64> {
         let from = self.holds.map_or(among.start, |at| at.saturating_add(1));
         from..self.broken.unwrap_or(among.end)
@@ -105,7 +105,7 @@ mod tests {
         for round in 0..20_000u64 {
             let among = 1 + round % 300;
             let parted = round.wrapping_mul(31) % (among + 1);
-            let silent = round % 11; // of ten
+            let silent = round % 11; // of ten probes
             let found = bisect(0..among, max_probes(among), |at| {
                 seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
                 if (seed >> 33) % 10 < silent {

@@ -1,9 +1,9 @@
-//! Where a history was rewritten: old states held against the one that is shown now, by halving.
-//! Pure: whoever asks the server hands the answers in.
+//! The search for a rewrite: bisection compares old states with the shown one. Pure: the caller requests the
+//! proofs from the server and passes the responses.
 //!
-//! Nothing is ever said to stand, or to be rewritten, but on a proof that ends in the one state that
-//! was shown at the beginning: a server that lies or falls silent meanwhile makes the window wider.
-//! Reading order: `probe` (what counts as a proof), `bisect` (the halving), `window` (what it amounts to).
+//! Every result has a proof that ends in the one state that was shown at the beginning. A server that lies or
+//! stops responding meanwhile only makes the window wider. Reading order: `probe` (the proofs), `bisect` (the
+//! bisection), `window` (the result).
 
 #![forbid(unsafe_code)]
 

@@ -8,25 +8,25 @@ use crate::text::Escaped;
 pub enum Probe {
     /// The shown state extends it.
     Matches(ProvenAncestor),
-    /// The shown state extends another one of the same transaction.
+    /// The shown state extends another state of the same transaction.
     Differs(ProvenOther),
-    /// Nobody could say.
+    /// The server did not prove either.
     Unknown(Escaped),
-    /// Nobody could say, and nobody can be asked any more.
+    /// The server did not prove either, and cannot be asked any more.
     Aborted(Escaped),
 }
 
-/// The shown state extends an old one, or is it.
+/// The proof that the shown state extends an old one, or is the old one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProvenAncestor(());
 
-/// The shown state extends another one than the old one, of the same transaction: since it can
-/// extend one alone (protocol.md §4, *Guarantee of the steps*), the old one is not in its history.
+/// The proof that the shown state extends another state of the same transaction than the old one. A state extends
+/// only one of them (protocol.md §4, *Guarantee of the steps*), so the old one is not in its history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProvenOther(());
 
 impl Probe {
-    /// What a proof of whatever the server shows as the old state's transaction amounts to.
+    /// Returns the result of a proof of the transaction that the server shows in place of the old state.
     pub fn of_proof(old: &State, shown: &State, proven: &Proven) -> Probe {
         let source = proven.source();
         if proven.target() != *shown || source.tx != old.tx {
@@ -35,7 +35,7 @@ impl Probe {
         Probe::of_hashes(&old.hash, &source.hash)
     }
 
-    /// Two hashes of the same transaction, one of them known to be in the shown history.
+    /// Compares two hashes of the same transaction, one of which is proven to be in the shown history.
     pub fn of_hashes(old: &Digest, shown: &Digest) -> Probe {
         match old == shown {
             true => Probe::Matches(ProvenAncestor(())),
@@ -43,9 +43,9 @@ impl Probe {
         }
     }
 
-    /// The header of the old state's transaction leads on to the shown state link by link, where no
-    /// tree proof can be (protocol.md §4, *Pairs without a proof*): that another one stands in its place
-    /// is shown by it, that the same one does is not enough.
+    /// Returns the result of a chain: the header of the old state's transaction leads link by link to the shown
+    /// state, if no tree proof can exist (protocol.md §4, *Pairs without a proof*). A chain can prove that the
+    /// transaction differs, but not that it is the same.
     pub fn of_chain(old: &State, linked: &Digest) -> Probe {
         match Probe::of_hashes(&old.hash, linked) {
             Probe::Matches(_) => Probe::Unknown(Escaped::new(

@@ -1,4 +1,4 @@
-//! Between which transactions a history was rewritten, and what was lost.
+//! The transactions between which a history was rewritten, and the lost ones.
 
 use std::ops::RangeInclusive;
 
@@ -8,20 +8,20 @@ use crate::clock::Timestamp;
 use crate::ledger::{Digest, State};
 use crate::text::Escaped;
 
-/// A state that was trusted, and when it was accepted.
+/// A state that was trusted, and the time of its acceptance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
     /// Transaction and hash.
     pub state: State,
-    /// When.
+    /// The time of the acceptance.
     pub audited: Timestamp,
 }
 
 /// Stored hashes of single transactions.
 pub trait TxHashes {
-    /// Transactions kept, from the first on.
+    /// Returns the last transaction whose hash is stored.
     fn last(&self) -> u64;
-    /// One transaction's hash.
+    /// Returns one transaction's hash.
     fn alh(&mut self, tx: u64) -> Option<Digest>;
 }
 
@@ -30,52 +30,52 @@ pub trait TxHashes {
 pub struct Point {
     /// The transaction.
     pub tx: u64,
-    /// When it was audited.
+    /// The time of the audit.
     pub audited: Timestamp,
 }
 
-/// What could not be decided, and why.
+/// A transaction that could not be decided, and the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Undecided {
     /// The transaction.
     pub tx: u64,
-    /// Why not.
+    /// The reason.
     pub why: Escaped,
 }
 
-/// The oldest state remembered is refuted, and a newer one, which extends it, is proven.
+/// The oldest stored state is refuted, although a newer one, which extends it, is proven.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Contradicted {
     /// The state that is refuted.
     pub oldest: Point,
-    /// The newer one that is proven.
+    /// The newer state that is proven.
     pub proven: Point,
 }
 
-/// What of the trusted history the shown state still holds.
+/// The part of the trusted history that the shown state still contains.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Window {
-    /// The one state that everything was held against.
+    /// The shown state that everything was compared with.
     pub shown: State,
     /// The first state of the trusted line.
     pub oldest: Checkpoint,
-    /// The last one: what is trusted.
+    /// The last trusted state.
     pub newest: Checkpoint,
-    /// The last transaction that is proven to stand, with all before it.
+    /// The last transaction that is proven to be intact, with all before it.
     pub stands: Option<Point>,
-    /// The first one that is proven to be another now.
+    /// The first transaction that is proven to differ now.
     pub broken: Option<Point>,
     /// Whether the oldest state is refuted although a newer one is proven: by the server's own proofs, or because
     /// the auditor's files were damaged.
     pub contradicted: Option<Contradicted>,
-    /// What was asked about in vain between the two.
+    /// The transactions between the two that could not be decided.
     pub undecided: Vec<Undecided>,
-    /// How many states were asked about.
+    /// The number of probed states.
     pub questions: u32,
 }
 
-/// Holds a line of trusted states, each an ancestor of the next, against the shown one; `None` where
-/// the line is empty. `ask` has the shown state's history prove one old state or another in its place.
+/// Compares a line of trusted states, each an ancestor of the next, with the shown state; `None` if the line is
+/// empty. `ask` requests a proof that the shown history contains one old state, or another one in its place.
 pub fn narrow(
     line: &[Checkpoint],
     mirror: Option<&mut dyn TxHashes>,
@@ -87,7 +87,7 @@ pub fn narrow(
         true => Probe::of_hashes(&old.hash, &shown.hash),
         false => ask(&old),
     };
-    // what lies past the shown state needs no proof to be gone
+    // transactions after the shown state are missing, which needs no proof
     let reached = line.partition_point(|point| point.state.tx <= shown.tx);
     let at = |index: u64| line.get(usize::try_from(index).ok()?).map(|p| p.state);
     let among = u64::try_from(reached).unwrap_or(u64::MAX);
@@ -152,7 +152,8 @@ impl Window {
         self.questions += found.asked;
     }
 
-    /// Asks about the oldest state if a newer one was proven: a newer one commits to it, unless something is damaged.
+    /// Probes the oldest state if a newer one was proven: a newer one commits to it, unless files or proofs are
+    /// damaged.
     fn ask_about_the_oldest(&mut self, found: &Found, ask: &mut impl FnMut(State) -> Probe) {
         let newer = found.holds.is_some_and(|at| at > 0);
         if let (Some(proven), true, false) = (self.stands, newer, found.ended) {
@@ -169,39 +170,39 @@ impl Window {
         }
     }
 
-    /// Does everything that was trusted stand?
+    /// Returns whether the whole trusted history is intact.
     pub fn is_whole(&self) -> bool {
         let stands = self.stands.map_or(0, |point| point.tx);
         stands >= self.newest.state.tx && self.contradicted.is_none()
     }
 
-    /// The first transaction that is another now, where it is known exactly.
+    /// Returns the first transaction that differs now, if it is known exactly.
     pub fn first_differing(&self) -> Option<Point> {
         let next = self.stands.map_or(0, |point| point.tx) + 1;
         self.broken.filter(|broken| broken.tx == next)
     }
 
-    /// Returns whether another history is shown from the first transaction on.
+    /// Returns whether the server shows another history from the first transaction on.
     pub fn is_replaced(&self) -> bool {
         self.broken.is_some_and(|point| point.tx == 1)
     }
 
-    /// Returns whether the oldest state remembered is another already: the history was rewritten at or before it, or
-    /// replaced, which cannot be told apart.
+    /// Returns whether the oldest stored state already differs: the history was rewritten at or before it, or
+    /// replaced. These two cannot be distinguished.
     pub fn precedes_memory(&self) -> bool {
         let broken = self.broken.map(|point| point.tx);
         let of_oldest = broken.is_some_and(|tx| tx == self.oldest.state.tx);
         self.stands.is_none() && of_oldest && !self.is_replaced()
     }
 
-    /// Transactions that were trusted and are not there any more.
+    /// Returns the transactions that were trusted and no longer exist.
     pub fn lost(&self) -> Option<RangeInclusive<u64>> {
         let (last, trusted) = (self.shown.tx, self.newest.state.tx);
         (last < trusted).then(|| last + 1..=trusted)
     }
 
-    /// Transactions of which nobody knows whether they are as they were, up to the first that is not:
-    /// the rewrite, if there is one, begins among them. `None` where everything stands that is there.
+    /// Returns the transactions that are not proven to be intact, up to the first that differs: a rewrite, if
+    /// there is one, begins among them. `None` if all existing transactions are intact.
     pub fn doubtful(&self) -> Option<RangeInclusive<u64>> {
         let from = self.stands.map_or(0, |point| point.tx) + 1;
         let to = match self.broken {
@@ -220,7 +221,7 @@ mod tests {
         Digest::of(&[&history.to_be_bytes(), &tx.to_be_bytes()])
     }
 
-    /// Two histories that part after a transaction.
+    /// Returns a hash of one of two histories that part after a transaction.
     fn shown_at(parted: u64, tx: u64) -> Digest {
         hash(u64::from(tx > parted), tx)
     }

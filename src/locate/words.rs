@@ -1,4 +1,4 @@
-//! A window in words.
+//! A window as text.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ impl fmt::Display for Contradicted {
     }
 }
 
-/// In one line, as the alarm carries it.
+/// Prints one line, for the alarm.
 impl fmt::Display for Window {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.stands {

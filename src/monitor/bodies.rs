@@ -1,17 +1,17 @@
-//! Large bodies of answers: made one at a time, shared by those who ask at the same time, bounded in bytes.
+//! Large bodies of responses: made one at a time, shared by concurrent requests, limited in bytes.
 
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-/// Bytes of bodies that peers have not taken yet before no further one is made. One body of 1,000 databases has 2 MB,
-/// and the process has 64 MiB for everything.
+/// The limit of bytes of bodies that peers have not read yet; beyond it, no further body is made. One body of
+/// 1,000 databases has 2 MB, and the process has 64 MiB for everything.
 const MAX_PENDING_BYTES: usize = 8 << 20;
 /// The age up to which a body is shared between requests.
 const MAX_SHARED_AGE: Duration = Duration::from_secs(1);
-/// How old one may be for which there is no room otherwise: as long as a peer has for taking it.
+/// The maximum age of a body that is sent if there is no room for a new one: the time that a peer has to read it.
 const FRESH_ENOUGH: Duration = Duration::from_secs(20);
 
-/// What the bodies are of.
+/// The resource of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Resource {
     Metrics,
@@ -21,7 +21,7 @@ pub(super) enum Resource {
     Checkpoints,
 }
 
-/// The bodies that are on their way to peers.
+/// The bodies that are being sent to peers.
 #[derive(Debug, Default)]
 pub(super) struct Bodies(Vec<Made>);
 
@@ -33,8 +33,8 @@ struct Made {
 }
 
 impl Bodies {
-    /// Returns the body of a resource: one that is on its way to another peer just now, or a new one; `None` where
-    /// there is no room for it.
+    /// Returns the body of a resource: one that is just being sent to another peer, or a new one; `None` if there
+    /// is no room for it.
     pub fn get(
         &mut self,
         of: Resource,
@@ -65,7 +65,7 @@ impl Bodies {
         Some(body)
     }
 
-    /// Bytes that peers have not taken yet, each body once.
+    /// Returns the bytes that peers have not read yet; each body counts once.
     fn bytes(&self) -> usize {
         let bodies = self.0.iter().filter_map(|made| made.body.upgrade());
         bodies.map(|body| body.capacity()).sum()
@@ -93,7 +93,7 @@ mod tests {
         let page = bodies.get(Resource::Page, now, large).unwrap();
         assert!(!Arc::ptr_eq(&one, &page));
         drop((one, other));
-        // nobody holds it any more
+        // the body was dropped, so it is made again
         let fresh = || "fresh".to_owned();
         assert_eq!(*bodies.get(Resource::Metrics, now, fresh).unwrap(), "fresh");
     }

@@ -1,4 +1,4 @@
-//! One connection: one head in, one answer out, each within its time.
+//! One connection: one request and one response, each with a time limit.
 
 use std::io::{ErrorKind, IoSlice, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -10,22 +10,23 @@ use super::response::{Answer, REQUEST_TIMEOUT, UNAVAILABLE};
 use crate::clock::Clock;
 use crate::sys::{self, Interest, Socket};
 
-/// Time for the whole head.
+/// The time limit for a complete head.
 const HEAD: Duration = Duration::from_secs(5);
-/// Time for taking the whole answer.
+/// The time limit for reading the whole response.
 const ANSWER: Duration = Duration::from_secs(20);
-/// Time for hanging up after it, and bytes that are thrown away meanwhile.
+/// The time until the connection is closed after the response, and the number of bytes that are discarded
+/// meanwhile.
 const GOODBYE: (Duration, usize) = (Duration::from_secs(1), 256 << 10);
 
 pub(super) struct Connection {
     stream: TcpStream,
     state: State,
     until: Instant,
-    /// When the peer last did what is waited for. Bytes of a head are nothing until it is whole.
+    /// The time of the peer's last progress. Bytes of a head count only when the head is complete.
     waits_since: Instant,
 }
 
-/// How much would be lost by closing a connection, the least first; of two the same, the one that waits for longer is closed.
+/// The loss if a connection is closed, the smallest first; of two equal ones, the one that waits longer is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Loss {
     Nothing,
@@ -34,15 +35,15 @@ pub(super) enum Loss {
 }
 
 enum State {
-    /// What came of the head so far.
+    /// The part of the head that has been received.
     Head(Vec<u8>),
-    /// The head of the answer and its body, and how much of both is on its way.
+    /// The head of the response and its body, and the number of bytes of both that were sent.
     Answer(Vec<u8>, Arc<String>, usize),
-    /// Nothing is left to say; closing with bytes unread would take the answer back.
+    /// The response is complete; closing with unread bytes would discard it.
     Goodbye(usize),
 }
 
-/// What is to become of a connection.
+/// The next action for a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
     Wait,
@@ -50,7 +51,7 @@ pub(super) enum Next {
 }
 
 impl Connection {
-    /// `None` where the connection is gone already.
+    /// Creates the connection; `None` if it is already gone.
     pub fn new(stream: TcpStream) -> Option<Connection> {
         stream.set_nonblocking(true).ok()?;
         let now = Clock::system().instant();
@@ -62,8 +63,9 @@ impl Connection {
         })
     }
 
-    /// Returns a key by which connections are closed for others, the least first: those that are answered already, then those
-    /// without a whole head, then those that take nothing of their answer; among them the one that waits for longest.
+    /// Returns a key by which connections are closed for others, the smallest first: those that have their
+    /// response, then those without a complete head, then those that do not read their response. Among equal ones,
+    /// the one that waits longest is closed.
     pub fn closed_for_others(&self) -> (Loss, Instant) {
         let loss = match self.state {
             State::Goodbye(_) => Loss::Nothing,
@@ -73,7 +75,8 @@ impl Connection {
         (loss, self.waits_since)
     }
 
-    /// Closes the connection for another. A peer that is asking is told so.
+    /// Closes the connection to make room for another one. A peer that is sending a request gets an error
+    /// response.
     pub fn make_room(mut self) {
         if let State::Head(_) = self.state {
             let (head, body) = Answer::error(UNAVAILABLE).parts();
@@ -90,7 +93,7 @@ impl Connection {
         (sys::socket(&self.stream), interest)
     }
 
-    /// Goes on as far as it can without waiting.
+    /// Makes progress as far as possible without waiting.
     pub fn drive(&mut self, ready: bool, answer: impl FnOnce(&Request) -> Answer) -> Next {
         let is_late = Clock::system().instant() > self.until;
         if !ready && !is_late {
@@ -158,7 +161,7 @@ impl Connection {
     }
 }
 
-/// Whether more is to come.
+/// Whether more bytes are to come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum More {
     Later,
@@ -166,7 +169,7 @@ enum More {
     Never,
 }
 
-/// Reads what is there, as long as `take` wants more.
+/// Reads the available bytes, as long as `take` returns true.
 fn read_some(stream: &mut TcpStream, mut take: impl FnMut(&[u8]) -> bool) -> More {
     let mut buffer = [0; 4096];
     loop {

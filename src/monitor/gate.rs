@@ -1,4 +1,4 @@
-//! The gate: every connection, bounded in number and time, in one loop that nothing ends.
+//! All connections, limited in number and time, in one endless loop.
 
 use std::io::{self, ErrorKind};
 use std::net::{TcpListener, TcpStream};
@@ -10,26 +10,26 @@ use super::request::Request;
 use super::response::Answer;
 use crate::sys::{self, Interest};
 
-/// Connections at once, where the process may have enough descriptors.
+/// The maximum number of concurrent connections, if the process may have enough descriptors.
 const MAX_CONNECTIONS: u64 = 64;
-/// Accepted in one round, so that a storm of connections does not starve those that are there. As many as there may be: each may
-/// have its question answered on the way.
+/// The maximum number of connections that are accepted in one round, so that a burst of new ones does not starve
+/// the others. It equals the maximum number of connections: each may get its response in between.
 const ROUND: usize = 64;
-/// How long nothing is accepted after the descriptors ran out.
+/// The time for which no connection is accepted after the descriptors ran out.
 const PAUSE: Duration = Duration::from_millis(100);
-/// How often deadlines are looked at.
+/// The time between two checks of the deadlines.
 const TICK: Duration = Duration::from_millis(250);
 
-/// Serves for ever.
+/// Serves without end.
 pub(super) fn serve(listener: &TcpListener, mut answer: impl FnMut(&Request) -> Answer) {
-    // the audit needs descriptors more than we do
+    // leave most descriptors to the audit
     let most =
         usize::try_from((sys::descriptor_limit() / 4).clamp(2, MAX_CONNECTIONS)).unwrap_or(2);
     let mut connections: Vec<Connection> = Vec::new();
     loop {
         let mut waits = vec![(sys::socket(listener), Interest::Read)];
         waits.extend(connections.iter().map(Connection::waits));
-        // nobody there, no deadline: a process that is idle wakes no processor
+        // without connections there is no deadline, so wait without a timeout
         let tick = if connections.is_empty() {
             Duration::MAX
         } else {
@@ -64,17 +64,17 @@ fn accept(
             Ok((stream, _)) => admit(stream, connections, most, &mut answer),
             Err(error) => match error.kind() {
                 ErrorKind::WouldBlock => return Ok(()),
-                // the peer's own, as a reset before we came
+                // the client's fault, such as a reset before the connection was accepted
                 ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {}
-                _ => return Err(error), // no descriptors, no memory: ours, and it passes
+                _ => return Err(error), // the auditor's fault and temporary: no descriptors or no memory
             },
         }
     }
     Ok(())
 }
 
-/// Takes a connection in. If there are too many, another is closed for it, so that peers that say nothing or take nothing keep no
-/// probe out.
+/// Admits a connection. If there are too many, another one is closed, so that peers that send or read nothing do
+/// not block a probe.
 fn admit(
     stream: TcpStream,
     connections: &mut Vec<Connection>,
@@ -91,7 +91,7 @@ fn admit(
             connections.remove(place).make_room();
         }
     }
-    // its head is mostly there already: then it is never closed for those that are accepted in the same round
+    // a request head that arrived already is answered now, before later connections can close this one
     if connection.drive(true, answer) == Next::Wait {
         connections.push(connection);
     }

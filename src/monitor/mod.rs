@@ -1,8 +1,8 @@
 //! The HTTP thread: metrics, probes, status page. It reads the status registry and nothing else.
 //!
-//! The sockets are ours, the HTTP is tiny_http's: its types read the requests and its `Response` prints the heads of answers.
-//! Its server is not used (docs/design.md). One thread on poll(2), bounded connections, one request each, no keep-alive.
-//! GET and HEAD only. One large body is made at a time, and those who ask at the same time share it.
+//! The sockets are the program's own. tiny_http's types read the requests, and its `Response` prints the heads of
+//! responses; its server is not used (docs/design.md). One thread on poll(2), limited connections, one request each,
+//! no keep-alive. GET and HEAD only. One large body is made at a time, and concurrent requests share it.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::panic))]
@@ -56,10 +56,10 @@ impl fmt::Display for ListenError {
     }
 }
 
-/// Listens and serves in a thread of its own, until the process ends; says where.
+/// Listens and serves in a thread of its own, until the process ends; returns the address.
 ///
 /// # Errors
-/// The address is not ours, or taken.
+/// The address is not one of this machine, or is taken.
 pub fn start(
     listen: &Listen,
     registry: StatusRegistry,
@@ -81,7 +81,7 @@ pub fn start(
     Ok(address)
 }
 
-/// Listens on every address, IPv6 and IPv4; on every IPv4 address where there is no IPv6.
+/// Listens on every address, IPv6 and IPv4; on every IPv4 address if there is no IPv6.
 fn everywhere(port: u16) -> io::Result<TcpListener> {
     match sys::listen_everywhere(port) {
         Err(error) if sys::is_without_ipv6(&error) => {
@@ -91,7 +91,7 @@ fn everywhere(port: u16) -> io::Result<TcpListener> {
     }
 }
 
-/// Bytes that the system takes ahead of a slow peer, so that 64 of them fill 16 MiB and not 256.
+/// The number of bytes that the system buffers for a slow peer, so that 64 peers fill 16 MiB and not 256.
 const SEND_BUFFER: i32 = 128 << 10;
 
 fn bind(listen: &Listen) -> io::Result<TcpListener> {
@@ -122,7 +122,7 @@ mod tests {
         if address.is_ipv6() {
             TcpStream::connect((Ipv6Addr::LOCALHOST, address.port())).unwrap();
         }
-        // a port that is taken is refused, not taken on IPv4 alone
+        // a port in use is an error; it is not opened on IPv4 alone
         let taken = everywhere(address.port()).unwrap_err();
         let refused = match cfg!(windows) {
             true => io::ErrorKind::PermissionDenied,

@@ -1,5 +1,5 @@
-//! A request's head (RFC 9112 §2, §3): whole, small, without a body, or refused. Its parts are read by tiny_http's types;
-//! what those let pass beside ASCII (controls, names that are no tokens) is refused here.
+//! A request's head (RFC 9112 §2, §3): complete, small, without a body, or refused. tiny_http's types read its
+//! parts; controls and names that are no tokens, which these types accept, are refused here.
 
 use std::str::FromStr;
 
@@ -12,14 +12,14 @@ use super::response::{
 /// The length limit of a request head, in bytes.
 pub(super) const MAX_HEAD_BYTES: usize = 8 << 10;
 
-/// What is asked for.
+/// A request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Request {
-    /// GET or HEAD.
+    /// The method: GET or HEAD.
     pub method: Method,
-    /// Without the query.
+    /// The path, without the query.
     pub path: String,
-    /// Who asks reads HTML: a browser.
+    /// The reader of the response: a browser reads HTML.
     pub reader: Reader,
 }
 
@@ -29,17 +29,17 @@ pub(super) enum Reader {
     Program,
 }
 
-/// What came so far.
+/// The result of reading a head.
 pub(super) enum Head {
     Whole(Request),
     Wrong(Answer),
     Unfinished,
 }
 
-/// Reads a head, if its end is there.
+/// Reads a head, if its end has been received.
 pub(super) fn read(came: &[u8]) -> Head {
     let mut bytes = came;
-    // empty lines before it are ignored (RFC 9112 §2.2)
+    // empty lines before the request line are ignored (RFC 9112 §2.2)
     while let Some(rest) = bytes.strip_prefix(b"\r\n") {
         bytes = rest;
     }
@@ -59,7 +59,7 @@ pub(super) fn read(came: &[u8]) -> Head {
 }
 
 fn parse(head: &[u8]) -> Result<Request, StatusCode> {
-    // each byte a character, so that no byte is lost before it is judged
+    // one character per byte, so that every byte is checked
     let text: String = head.iter().copied().map(char::from).collect();
     let mut lines = text.split("\r\n");
     let (method, target, version) = request_line(lines.next().unwrap_or_default())?;
@@ -79,7 +79,7 @@ fn parse(head: &[u8]) -> Result<Request, StatusCode> {
             return Err(BAD_REQUEST);
         }
     }
-    // RFC 9112 §3.2
+    // exactly one Host header, which only HTTP/1.0 may omit (RFC 9112 §3.2)
     require(hosts == 1 || hosts == 0 && version < (1, 1))?;
     match method {
         Method::Get | Method::Head => Ok(Request {
@@ -121,14 +121,14 @@ fn request_line(line: &str) -> Result<(Method, &str, HTTPVersion), StatusCode> {
 
 fn header(line: &str) -> Result<Header, StatusCode> {
     require(!line.contains(|c: char| c.is_ascii_control() && c != '\t'))?;
-    // values may have bytes beyond ASCII (RFC 9110 §5.5): none that matters here does, and tiny_http refuses them
+    // values may have bytes beyond ASCII (RFC 9110 §5.5), which tiny_http refuses; no header that is used here has any
     let line = line.replace(|c: char| !c.is_ascii(), "?");
     let header = Header::from_str(&line).map_err(|()| BAD_REQUEST)?;
     require(is_token(header.field.as_str().as_str()))?;
     Ok(header)
 }
 
-/// RFC 9110 §5.6.2.
+/// Returns whether the text is a token (RFC 9110 §5.6.2).
 fn is_token(text: &str) -> bool {
     let is_of_token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
     !text.is_empty() && text.chars().all(is_of_token)
@@ -254,7 +254,7 @@ mod tests {
         assert_eq!(answer.parts().1.as_str(), "");
     }
 
-    /// RFC 9112 §3.2.2.
+    /// Tests RFC 9112 §3.2.2.
     #[test]
     fn a_target_in_absolute_form_is_taken_by_its_path() {
         for (target, path) in [
@@ -281,7 +281,7 @@ mod tests {
         }
     }
 
-    /// RFC 9112 §3.2.
+    /// Tests RFC 9112 §3.2.
     #[test]
     fn http_1_1_names_one_host_and_1_0_may_name_none() {
         for (version, hosts, wanted) in [
@@ -301,7 +301,7 @@ mod tests {
         }
     }
 
-    /// RFC 9112 §2.2.
+    /// Tests RFC 9112 §2.2.
     #[test]
     fn empty_lines_before_a_head_are_ignored() {
         for lines in ["\r\n", "\r\n\r\n\r\n"] {
@@ -324,7 +324,7 @@ mod tests {
             usize::try_from(self.0 >> 33).unwrap() % end
         }
 
-        /// Bytes that heads are made of, more often than others.
+        /// Returns a random byte; bytes that heads are made of are more frequent.
         fn byte(&mut self) -> u8 {
             let often = b"\r\n \t:/.?#*GETHADP10,;@[]%\0\x7f\x80\xc3\xff";
             match self.below(3) {
@@ -334,7 +334,7 @@ mod tests {
         }
     }
 
-    /// Whatever comes is answered, and what is answered by more than an error is a request as it may be.
+    /// Checks that any input gets a response, and that every input that is no error is a valid request.
     fn survives(bytes: &[u8]) {
         match read(bytes) {
             Head::Whole(Request { method, path, .. }) => {
@@ -363,7 +363,7 @@ mod tests {
             for cut in 0..head.len() {
                 survives(&head[..cut]);
                 survives(&head[cut..]);
-                // every byte in every place
+                // every byte value at every position
                 for byte in 0..=u8::MAX {
                     let mut changed = head.to_vec();
                     changed[cut] = byte;

@@ -1,4 +1,4 @@
-//! An answer (RFC 9112 §4): one, whole, and the connection is closed after it. tiny_http prints its head.
+//! A response (RFC 9112 §4): one, complete, after which the connection is closed. tiny_http prints its head.
 
 use std::io;
 use std::sync::Arc;
@@ -23,11 +23,11 @@ pub(super) const NOT_IMPLEMENTED: StatusCode = StatusCode(501);
 pub(super) const UNAVAILABLE: StatusCode = StatusCode(503);
 pub(super) const VERSION_NOT_SUPPORTED: StatusCode = StatusCode(505);
 
-/// An answer: what stands in its head, and its body.
+/// A response: its head and its body.
 pub(super) struct Answer {
-    /// Without a body, so that printing it copies none.
+    /// The response without a body, so that printing it copies none.
     response: Response<io::Empty>,
-    /// Others may be sent the same.
+    /// The body, which other responses may share.
     body: Arc<String>,
 }
 
@@ -35,18 +35,18 @@ impl Answer {
     pub fn new(status: StatusCode, kind: &str, body: Arc<String>) -> Answer {
         let length = Some(body.len());
         let response = Response::new(status, Vec::new(), io::empty(), length, None)
-            // never in chunks: the length is known
+            // not chunked, because the length is known
             .with_chunked_threshold(usize::MAX);
         Answer { response, body }
             .with("Content-Type", kind)
-            // tiny_http writes both itself otherwise: its own name, and a date that panics before 1970
+            // otherwise tiny_http adds both: its own name, and a date that panics before 1970
             .with("Server", "immuaudit")
             .with("Date", &Clock::system().now().http_date())
             .with("Cache-Control", "no-store")
             .with("X-Content-Type-Options", "nosniff")
     }
 
-    /// Returns the same answer with one header more.
+    /// Adds a header to the response.
     pub fn with(mut self, name: &str, value: &str) -> Answer {
         if let Ok(header) = Header::from_bytes(name, value) {
             self.response.add_header(header);
@@ -54,12 +54,12 @@ impl Answer {
         self
     }
 
-    /// Returns an answer with a text for people.
+    /// Creates a response with a text for people.
     pub fn text(status: StatusCode, text: &str) -> Answer {
         Answer::new(status, PLAIN, Arc::new(text.to_owned()))
     }
 
-    /// Returns an answer that says its status alone.
+    /// Creates a response with its status only.
     pub fn error(status: StatusCode) -> Answer {
         let text = format!("{} {}\n", status.0, status.default_reason_phrase());
         let answer = Answer::new(status, PLAIN, Arc::new(text));
@@ -69,7 +69,8 @@ impl Answer {
         }
     }
 
-    /// Returns the answer to the same request by HEAD: the same head, which names the body's length, without the body.
+    /// Returns the response to the same request by HEAD: the same head, which names the body's length, without the
+    /// body.
     pub fn head_only(self) -> Answer {
         Answer {
             body: Arc::default(),
@@ -82,10 +83,10 @@ impl Answer {
         self.response.status_code()
     }
 
-    /// Returns what goes over the wire: the head, and the body, which is not copied.
+    /// Returns the bytes of the head, and the body, which is not copied.
     pub fn parts(self) -> (Vec<u8>, Arc<String>) {
         let mut head = Vec::new();
-        // a Vec takes everything; an empty head would close the connection
+        // writing to a Vec cannot fail; an empty head would close the connection
         let printed = self
             .response
             .raw_print(&mut head, HTTPVersion(1, 1), &[], true, None);
@@ -96,7 +97,7 @@ impl Answer {
     }
 }
 
-/// Adds `Connection: close`, which tiny_http lets nobody set, in place of the empty line at the end.
+/// Adds `Connection: close`, which tiny_http does not allow, in place of the empty line at the end.
 fn closing(mut head: Vec<u8>) -> Vec<u8> {
     head.truncate(head.len().saturating_sub(b"\r\n".len()));
     head.extend_from_slice(b"Connection: close\r\n\r\n");

@@ -1,4 +1,4 @@
-//! Which path gets which answer.
+//! The response for each path.
 
 use std::sync::Arc;
 
@@ -13,12 +13,12 @@ use crate::report::{
     page_style, readyz, states_json, status_json, version_json,
 };
 
-/// What the path of one database's checkpoint begins with; its name follows, percent-encoded.
+/// The beginning of the path of one database's checkpoint; the name follows, percent-encoded.
 const CHECKPOINT: &str = "/checkpoints/";
-/// What is said where there are no checkpoints.
+/// The text of the response if there are no checkpoints.
 const NO_KEY: &str = "a key must sign the checkpoints: create one with immuaudit key new, and give it with --audit-signing-key\n";
 
-/// The answers to all paths, from the status registry.
+/// The responses to all paths, from the status registry.
 pub(super) struct Routes {
     registry: StatusRegistry,
     prefix: Prefix,
@@ -38,7 +38,7 @@ impl Routes {
         let answer = match (request.path.as_str(), request.reader) {
             ("/", Reader::Browser) => self.large(Resource::Page),
             ("/" | "/metrics", _) => self.large(Resource::Metrics),
-            ("/initz", _) => probe(Health::Good), // nothing is served before settings and states are loaded
+            ("/initz", _) => probe(Health::Good), // the server starts after settings and states are loaded
             ("/livez", _) => probe(livez(&self.registry.snapshot())),
             ("/readyz", _) => probe(readyz(&self.registry.snapshot())),
             ("/version", _) => Answer::new(OK, JSON, Arc::new(version_json())),
@@ -55,7 +55,7 @@ impl Routes {
         }
     }
 
-    /// The checkpoint of one database.
+    /// Returns the checkpoint of one database.
     fn checkpoint(&self, path: &str) -> Answer {
         let name = path.strip_prefix(CHECKPOINT).unwrap_or_default();
         match checkpoint_text(&self.registry.snapshot(), name) {
@@ -85,7 +85,7 @@ impl Routes {
             Resource::Checkpoints => Answer::new(OK, PLAIN, body),
             Resource::Status | Resource::States => Answer::new(OK, JSON, body),
             Resource::Page => {
-                // only our own styles may apply
+                // only the page's own style sheet is allowed
                 let policy = format!(
                     "default-src 'none'; style-src '{}'; img-src data:; base-uri 'none'; \
                      form-action 'none'; frame-ancestors 'none'",

@@ -32,7 +32,7 @@ pub(super) struct Configured {
     pub when: NotifyOn,
 }
 
-/// Returns every receiver. Of a URL no more is shown than scheme, host and port.
+/// Returns every receiver. Of a URL, only scheme, host and port are visible.
 pub(super) fn configured(settings: &NotifySettings) -> Vec<Configured> {
     let mut distinct = Distinct::default();
     let mut all = Vec::new();

@@ -26,14 +26,14 @@ pub(super) struct DeliveryWorker {
     shared: Arc<Shared>,
 }
 
-/// What the receiver's record keeps of a notification.
+/// The part of a notification that the receiver's record stores.
 #[derive(Clone, Copy)]
 pub(super) enum Noted<'a> {
-    /// Nothing: it says again what was said, or is no tampering.
+    /// Nothing: the notification repeats an earlier one, or is not about tampering.
     Nothing,
     /// The receiver is notified of these alarms.
     Alarms(&'a [Alarm]),
-    /// The receiver is given this notification; one that it has is not given again.
+    /// The id: the receiver gets this notification once.
     Id,
 }
 
@@ -43,7 +43,7 @@ pub struct PendingDeliveries {
     pub receiver: String,
     /// The number of notifications that wait for it.
     pub count: u64,
-    /// Why the last try failed; `None` if there was none.
+    /// The reason why the last try failed; `None` if there was no try.
     pub why: Option<String>,
 }
 
@@ -58,19 +58,19 @@ struct Shared {
 
 struct Waiting {
     queue: Queue,
-    /// `None` where it could not be opened: notifications are sent all the same.
+    /// The outbox; `None` if it could not be opened: notifications are sent without it.
     outbox: Option<Outbox>,
     record: Record,
     on_the_way: bool,
-    /// Whether no further try is to begin, and the thread is to end: another worker may have its place after a change of
-    /// the settings.
+    /// Whether no further try is to begin, and the thread is to end: another worker may have its place after a
+    /// change of the settings.
     is_closed: bool,
-    /// Why the last try failed.
+    /// The reason why the last try failed.
     why: Option<String>,
 }
 
 impl DeliveryWorker {
-    /// Begins to deliver what an earlier run left below `directory`, the server's.
+    /// Starts to deliver the notifications that an earlier run left below `directory`, the server's.
     pub fn start(
         directory: &Path,
         key: &ReceiverKey,
@@ -128,12 +128,12 @@ impl DeliveryWorker {
         DeliveryWorker { shared }
     }
 
-    /// Returns whether the receiver was, or is to be, notified of an alarm since it was opened.
+    /// Returns whether the receiver was, or will be, notified of an alarm since it was opened.
     pub fn knows(&self, alarm: &Alarm) -> bool {
         self.shared.lock().record.has_alarm(alarm)
     }
 
-    /// Returns whether the receiver was given the notification with this id, if it is not about an alarm.
+    /// Returns whether the receiver got, or will get, the notification with this id, if it is not about an alarm.
     pub fn has_id(&self, id: &str) -> bool {
         self.shared.lock().record.has_id(id)
     }
@@ -141,7 +141,7 @@ impl DeliveryWorker {
     /// Stores a notification and queues it for delivery. Returns whether it is on disk.
     pub fn enqueue(&self, notification: Notification, noted: Noted) -> bool {
         let shared = &self.shared;
-        // the try begins once the record is written, for it waits for this lock
+        // a try waits for this lock, so it begins after the record is written
         let mut waiting = shared.lock();
         if matches!(noted, Noted::Id) && waiting.record.has_id(&notification.id) {
             return true;
@@ -155,7 +155,7 @@ impl DeliveryWorker {
             }
             false => waiting.put(shared, notification),
         };
-        // only now: what replaces them is on disk
+        // not earlier: now the notification that replaces them is on disk
         for gone in outdated {
             waiting.drop_undelivered(&shared.receiver, &gone, 0);
         }
@@ -164,7 +164,7 @@ impl DeliveryWorker {
             Noted::Alarms(alarms) if is_safe => record.note_alarms(alarms),
             Noted::Id if is_safe => record.note_id(&id),
             Noted::Id => {
-                // else it would be given again by every cycle
+                // otherwise every cycle would enqueue it again
                 record.note_id_in_memory(&id);
                 Ok(())
             }
@@ -176,8 +176,8 @@ impl DeliveryWorker {
         is_safe
     }
 
-    /// Waits until each notification has had a try: no try begins after the receiver's time, counted from `begin`, and one
-    /// that has begun is waited for, so that its result counts.
+    /// Waits until each notification has had a try. No try begins after the receiver's time, counted from `begin`;
+    /// a try that has begun is waited for, so that its result counts.
     pub fn flush(&self, begin: Instant) {
         let until = begin + self.shared.once_flush_timeout;
         let mut waiting = self.shared.lock();
@@ -187,7 +187,7 @@ impl DeliveryWorker {
             if !waiting.on_the_way && is_over {
                 return;
             }
-            // a try has an end of its own
+            // the current try ends by its own timeout
             let time = match is_over {
                 true => MAX_IDLE_WAIT,
                 false => until.saturating_duration_since(now),
@@ -197,7 +197,7 @@ impl DeliveryWorker {
         }
     }
 
-    /// Begins no further try, waits for the end of the one that has begun, and returns what is left.
+    /// Begins no further try, waits for the end of the current one, and returns the undelivered notifications.
     pub fn close(&self) -> Option<PendingDeliveries> {
         let mut waiting = self.shared.lock();
         waiting.is_closed = true;
@@ -217,8 +217,8 @@ impl DeliveryWorker {
 
 #[cfg(feature = "fault-points")]
 impl DeliveryWorker {
-    /// Delivers by `deliver` what is due, in place of the thread, which simulated time has none of: for a test that is the
-    /// receiver itself. `deliver` is given the receiver's name and the notification's body.
+    /// Delivers the due notifications by `deliver` instead of the thread, because simulated time has no threads:
+    /// for a test that is itself the receiver. `deliver` gets the receiver's name and the notification's body.
     pub fn step(&self, deliver: &mut dyn FnMut(&str, &str) -> Result<(), DeliveryError>) {
         let shared = &self.shared;
         let now = shared.clock.instant();
@@ -243,7 +243,7 @@ impl Drop for DeliveryWorker {
 }
 
 impl Waiting {
-    /// Writes a notification down and queues it. Returns whether it is on disk.
+    /// Writes a notification to disk and queues it. Returns whether it is on disk.
     fn put(&mut self, shared: &Shared, notification: Notification) -> bool {
         let (kept, is_safe) = match &mut self.outbox {
             Some(outbox) => {
@@ -288,7 +288,8 @@ impl Waiting {
         }
     }
 
-    /// Removes a notification that left the queue undelivered. Only one that nothing replaces is an error.
+    /// Removes a notification that left the queue undelivered. It is an error only if no other notification
+    /// replaces it.
     fn drop_undelivered(&self, receiver: &ReceiverStats, gone: &Gone, tries: u32) {
         receiver.dropped(1);
         self.remove(receiver, gone.kept());
@@ -344,7 +345,7 @@ impl Shared {
                 Err(DeliveryError { why, retry_after }) => {
                     self.receiver.failed();
                     let tries = item.tries + 1;
-                    // a receiver that is down all night is told a dozen times, not 500
+                    // a receiver that is down all night causes a dozen warnings, not 500
                     let level = match tries.is_power_of_two() {
                         true => Level::Warn,
                         false => Level::Debug,
@@ -368,7 +369,7 @@ const MAX_IDLE_WAIT: Duration = Duration::from_secs(3600);
 
 fn jitter() -> f64 {
     let mut byte = [0];
-    let _ = SystemRandom::new().fill(&mut byte); // without, nobody's tries are spread
+    let _ = SystemRandom::new().fill(&mut byte); // if this fails, the retries are not spread
     f64::from(byte[0]) / 255.0
 }
 

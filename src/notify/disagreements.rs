@@ -1,4 +1,4 @@
-//! Which disagreements with peers the receivers were notified of.
+//! The disagreements with peers of which the receivers were notified.
 
 use std::collections::BTreeSet;
 
@@ -8,21 +8,21 @@ use crate::clock::Timestamp;
 /// The open disagreements of one database at its last check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Disagreements {
-    /// The peers, and when the disagreement with each was found.
+    /// The peers, and the time at which the disagreement with each was found.
     Known(BTreeSet<(String, Timestamp)>),
-    /// Those of an earlier run, which kept no names: whatever was found until then.
+    /// The disagreements of an earlier run, which stored no names: all that were found until then.
     UpTo(Timestamp),
 }
 
 impl Default for Disagreements {
-    /// None.
+    /// Returns an empty set of known disagreements.
     fn default() -> Disagreements {
         Disagreements::Known(BTreeSet::new())
     }
 }
 
 impl Disagreements {
-    /// Returns the disagreements that an outcome tells.
+    /// Returns the disagreements of an outcome.
     pub(super) fn of(outcome: &Outcome) -> Disagreements {
         let open = outcome.peers.iter().filter_map(|peer| {
             let disagreement = peer.disagreement.as_ref()?;
@@ -31,7 +31,7 @@ impl Disagreements {
         Disagreements::Known(open.collect())
     }
 
-    /// Returns whether one of them is not among those of the check before.
+    /// Returns whether a disagreement is new since the check before.
     pub(super) fn has_news(&self, before: &Disagreements) -> bool {
         let Disagreements::Known(now) = self else {
             return false;
@@ -61,7 +61,7 @@ mod tests {
         assert!(!both.has_news(&both) && !one.has_news(&both) && !none.has_news(&one));
         // closed by an operator, and found again
         assert!(known(&[("a", 7)]).has_news(&one));
-        // what an earlier run told is not told again
+        // a disagreement that an earlier run reported is not reported again
         let earlier = Disagreements::UpTo(Timestamp::from_unix(5));
         assert!(!one.has_news(&earlier) && both.has_news(&earlier));
     }

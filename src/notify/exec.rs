@@ -1,4 +1,4 @@
-//! A notification to a program: JSON on its stdin, no shell, nothing inherited, and an end to it. What it writes to its
+//! A notification to a program: JSON on its stdin, no shell, nothing inherited, and a time limit. The program's
 //! stderr goes to the log.
 
 use std::io::{Read, Write};
@@ -14,13 +14,13 @@ use crate::sys::{self, Group};
 use crate::text::Escaped;
 use log::Level;
 
-/// The time between two looks whether the program has ended.
+/// The time between two checks whether the program has ended.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
-/// The limit of the bytes of stderr that are read in one look: what a pipe holds, so that a program that writes for ever
-/// is slowed down and takes none of the auditor's time.
+/// The limit of the bytes of stderr that are read at a time: a pipe holds this many. A program that writes without
+/// end is slowed down and takes none of the auditor's time.
 const MAX_READ_BYTES: usize = 64 << 10;
-/// The limit of the last bytes of stderr that are kept: all of them fit into the log's line, because each takes up to four
-/// characters.
+/// The limit of the last bytes of stderr that are stored: all of them fit into the log's line, because each takes
+/// up to four characters.
 const MAX_STDERR_BYTES: usize = 240;
 
 pub(super) struct Exec {
@@ -52,13 +52,13 @@ impl Exec {
             .spawn()
             .map_err(|error| DeliveryError::new(error.kind()))?;
         let group = Group::of(&child).map_err(|error| {
-            // nothing of it has run; that it has ended already is as good
+            // on Windows the program is still suspended here; `kill` fails only if it has ended already
             let _ = child.kill();
             DeliveryError::new(error.kind())
         })?;
         let mut stderr = Stderr::of(&mut child);
         if let Some(mut stdin) = child.stdin.take() {
-            // less than a pipe holds, so this cannot wait; who does not read it need not
+            // a pipe's buffer is larger than the body, so this cannot block; a program need not read the body
             let _ = stdin.write_all(notification.body.as_bytes());
         }
         let ended = self.wait(&mut child, &group, &mut stderr);
@@ -85,7 +85,7 @@ impl Exec {
         }
     }
 
-    /// Its whole group ends with it.
+    /// Waits until the program ends or its time is over, and then ends its whole group.
     fn wait(
         &self,
         child: &mut Child,
@@ -119,7 +119,7 @@ impl Exec {
     }
 }
 
-/// A program's stderr: read without waiting, and kept to the last bytes.
+/// A program's stderr: read without waiting, and only the last bytes are stored.
 struct Stderr {
     pipe: Option<ChildStderr>,
     last: Vec<u8>,
@@ -135,7 +135,7 @@ impl Stderr {
         }
     }
 
-    /// Reads what is there now, up to what a pipe holds.
+    /// Reads the bytes that are available now, at most those of a full pipe.
     fn read(&mut self) {
         let mut left = MAX_READ_BYTES;
         let mut buffer = [0; 4096];
@@ -156,7 +156,7 @@ impl Stderr {
         }
     }
 
-    /// The end of what was written, escaped; `None` if nothing was.
+    /// Returns the end of the program's stderr, escaped; `None` if it wrote nothing.
     fn text(&self) -> Option<String> {
         let text = String::from_utf8_lossy(&self.last);
         let text = text.trim();
@@ -194,7 +194,7 @@ mod tests {
         let child = fs::read_to_string(&children).unwrap();
         fs::remove_dir_all(&folder).unwrap();
         assert_eq!(why, "not done within 4s");
-        // a busy machine takes its time to end it; dead it may wait for who collects it
+        // ending it can take long on a busy machine; a dead process may remain as a zombie
         let stat = format!("/proc/{}/stat", child.trim());
         let lives = || fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z "));
         for _ in 0..1_000 {

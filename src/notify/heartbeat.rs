@@ -1,4 +1,5 @@
-//! A dead man's ping: a GET after each cycle that is complete and good; that it stays away is the alarm.
+//! The heartbeat: a GET after each complete and good cycle, so that a missing request raises an alarm elsewhere
+//! (dead man's switch).
 
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -17,17 +18,17 @@ pub(super) struct Heartbeat {
     sent: u64,
 }
 
-/// One GET.
+/// The client for one GET.
 pub(super) struct Ping(Client);
 
 impl Ping {
-    /// Makes the way to the heartbeat's server, each try of which ends after `timeout`.
+    /// Creates the client for the heartbeat's server; each try ends after `timeout`.
     pub fn new(settings: &HeartbeatSettings, timeout: Duration) -> Ping {
         let HeartbeatSettings { url, roots, proxy } = settings;
         Ping(Client::new(url, roots, proxy.as_ref(), timeout))
     }
 
-    /// One try.
+    /// Tries once.
     pub fn send(&self) -> Result<(), DeliveryError> {
         match self.0.get().call() {
             Ok(answer) if answer.status().is_success() => Ok(()),
@@ -42,7 +43,7 @@ impl Ping {
 
 impl Heartbeat {
     pub fn start(ping: Ping, receiver: ReceiverStats) -> Heartbeat {
-        // one may wait: what matters is that there was a beat
+        // at most one beat waits; a second one would say the same
         let (beats, due) = sync_channel(1);
         let done = Arc::new((Mutex::new(0), Condvar::new()));
         let theirs = done.clone();
@@ -76,7 +77,7 @@ impl Heartbeat {
         self.sent += u64::from(self.beats.try_send(()).is_ok());
     }
 
-    /// Waits until each beat has had its try, but no longer than until then.
+    /// Waits until each beat has had its try, but no longer than `until`.
     pub fn flush(&self, until: Instant) {
         let mut done = self.done.0.lock().unwrap_or_else(PoisonError::into_inner);
         while *done < self.sent {

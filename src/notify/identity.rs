@@ -1,15 +1,17 @@
-//! The identity of a receiver: what its outbox and its record are filed under for years.
+//! The identity of a receiver, which names its outbox and its record for years.
 //!
-//! It is the configured name, if the receiver has one. Otherwise it is the whole URL, or the words of a program. A receiver
-//! whose token is replaced is another one then, and is notified of the open alarms once more: nothing tells a new token
-//! from a new reader, who must not inherit what another was notified of.
+//! It is the configured name, if the receiver has one. Otherwise it is the complete URL, or the words of a
+//! program. If such a receiver's token is replaced, it is another receiver, and is notified of the open alarms
+//! once more: a new token cannot be distinguished from a new reader, who must not inherit the notifications of
+//! another.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::ledger::Digest;
 
-/// Characters of a key: half of a SHA-256 in hexadecimal would be 32, and a server has a handful of receivers.
+/// The number of characters of a key. Half of a SHA-256 in hexadecimal would be 32, but a server has only a
+/// handful of receivers.
 const LENGTH: usize = 16;
 
 /// The key of a receiver: the name of its directories and files.
@@ -44,7 +46,8 @@ impl fmt::Display for ReceiverKey {
     }
 }
 
-/// Gives receivers with the same key one each: those after the first get a number. They are the same URL or program.
+/// Distinguishes receivers with the same key, which are the same URL or program: those after the first get a
+/// number.
 #[derive(Debug, Default)]
 pub(super) struct Distinct(BTreeMap<ReceiverKey, u32>);
 
@@ -79,7 +82,7 @@ mod tests {
         assert_eq!(keys.len(), urls.len() + 2);
     }
 
-    /// Outboxes of 0.1.0 are filed under the digest of the whole URL.
+    /// Tests the names of the outboxes of 0.1.0, which have the digest of the complete URL.
     #[test]
     fn a_url_keeps_the_outbox_that_it_has() {
         let url = "https://alerts.example/hook?token=1";

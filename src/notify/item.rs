@@ -5,16 +5,16 @@ use std::time::Instant;
 use super::notification::{Notification, Priority};
 use super::outbox::Kept;
 
-/// One notification that waits.
+/// One waiting notification.
 #[derive(Debug)]
 pub(super) struct Item {
     pub kept: Kept,
-    /// Failed tries, those of the notifications that this one replaced included: how long to wait goes by them.
+    /// Failed tries, including those of the notifications that this one replaced; they decide the waiting time.
     pub tries: u32,
-    /// Failed tries of this notification: giving it up goes by them.
+    /// Failed tries of this notification, which decide when it is given up.
     pub own_tries: u32,
     pub due: Instant,
-    /// Since when the receiver is due something of this topic.
+    /// The time since when the receiver has not received this topic.
     pub since: Instant,
 }
 
@@ -38,7 +38,8 @@ impl Item {
         (own.priority, &own.dedup_key) == (notification.priority, &notification.dedup_key)
     }
 
-    /// Returns whether it is about the same database, or about the same of none.
+    /// Returns whether it is about the same database; or about the same subject, if it is about no single
+    /// database.
     pub fn is_of_subject(&self, notification: &Notification) -> bool {
         let own = &self.kept.notification;
         match (own.database(), notification.database()) {
@@ -48,8 +49,8 @@ impl Item {
         }
     }
 
-    /// Takes over age, tries and waiting time from the notification that this one replaces, so that a receiver that is
-    /// down looks no younger and is asked no more often for each change.
+    /// Takes over age, tries and waiting time from the notification that this one replaces. So a receiver that is
+    /// down does not look younger, and gets no more requests for each change.
     pub fn replace(&mut self, replaced: &Item) {
         self.tries = replaced.tries;
         self.due = replaced.due;
@@ -57,10 +58,10 @@ impl Item {
     }
 }
 
-/// What leaves the queue undelivered.
+/// A notification that leaves the queue undelivered.
 #[derive(Debug)]
 pub(super) enum Gone {
-    /// A later notification of the same topic says what counts now, or an earlier one says the same.
+    /// A later notification of the same topic replaces it, or an earlier one has the same content.
     Replaced(Kept),
     /// The receiver is not notified of it.
     GivenUp(Kept),
@@ -74,7 +75,7 @@ impl Gone {
         }
     }
 
-    /// Returns whether the receiver is not notified of it, by another one either.
+    /// Returns whether the receiver is never notified of its content, not even by another notification.
     pub fn is_loss(&self) -> bool {
         matches!(self, Gone::GivenUp(_))
     }

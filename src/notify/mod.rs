@@ -1,8 +1,8 @@
 //! Notifications of tampering and of changes, with their storage and retries.
 //!
 //! `notification` creates them, `outbox` stores them on disk, and `delivery` delivers those of one receiver in a thread of its
-//! own. `identity` names the outboxes, `record` stores what a receiver was notified of, and `stranded` hands over what waits
-//! for receivers that are gone. `outage` and `reachability` fold an outage of a server into one notification. `untrusted`
+//! own. `identity` names the outboxes, `record` stores a receiver's notifications, and `stranded` hands over those of
+//! receivers that are gone. `outage` and `reachability` fold an outage of a server into one notification. `untrusted`
 //! decides when a notification about all untrusted databases is due. `unrecorded` stores changes that were sent before they are on
 //! disk as the last verdicts. `configured` has the receivers of the settings, `sink` is one of `webhook` and `exec`; `heartbeat` sends
 //! a periodic ping (dead man's switch).
@@ -40,9 +40,9 @@ use crate::trust::Alarm;
 /// The error of a failed delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeliveryError {
-    /// Why, without anything secret.
+    /// The reason, without any secret.
     pub why: String,
-    /// How long the receiver asks to be left alone.
+    /// The time for which the receiver requested no further tries.
     pub retry_after: Option<Duration>,
 }
 

@@ -1,4 +1,4 @@
-//! What is told: immuclient's members exactly (protocol.md §7), and after them ours.
+//! The content of notifications: exactly immuclient's members (protocol.md §7), followed by the program's own.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -16,27 +16,27 @@ use crate::trust::Alarm;
 /// The priority of a notification; the first is delivered first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Priority {
-    /// Never given up.
+    /// Tampering: the notification is never given up.
     Tampering,
-    /// Everything else.
+    /// All other notifications.
     Change,
 }
 
 /// One notification, without the credentials that it is sent with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notification {
-    /// The same on each try, and for each receiver.
+    /// The id: the same on each try, and for each receiver.
     pub id: String,
-    /// How much it matters.
+    /// The priority of the notification.
     pub priority: Priority,
-    /// Notifications of the same topic tell of the same again.
+    /// The topic: notifications with the same key report the same finding again.
     pub dedup_key: String,
     /// One JSON object.
     pub body: String,
 }
 
 impl Notification {
-    /// Returns the name of the database that it is about; `None`: it is about several, or none.
+    /// Returns the name of the notification's database; `None` if it is about several, or none.
     pub fn database(&self) -> Option<String> {
         self.member("db").filter(|name| !name.is_empty())
     }
@@ -51,7 +51,7 @@ impl Notification {
         body.member(name)?.text().map(str::to_owned)
     }
 
-    /// Of a database's check.
+    /// Returns the notification of a database's check.
     pub fn of(server: &str, outcome: &Outcome, now: Timestamp) -> Notification {
         let tampered = outcome.verdict.is_tampering();
         let alarm = outcome.alarm.as_ref();
@@ -129,7 +129,7 @@ impl Notification {
         }
     }
 
-    /// Returns the notification of databases that cannot be reached, or can be again.
+    /// Returns the notification of databases that cannot be reached, or can be reached again.
     pub fn of_reachability(
         server: &str,
         reachability: &Reachability,
@@ -158,7 +158,7 @@ impl Notification {
         }
     }
 
-    /// Of all databases of which nothing is trusted; if that is over, of none.
+    /// Returns the notification of all untrusted databases that fail; if none fails any more, it says so.
     pub fn of_untrusted(
         server: &str,
         untrusted: &Untrusted,
@@ -185,7 +185,7 @@ impl Notification {
         }
     }
 
-    /// One that says that it is a test.
+    /// Returns a notification that is marked as a test.
     pub fn test(server: &str, now: Timestamp) -> Notification {
         let id = fresh_id();
         let reason = "immuaudit notify --test: nothing was checked";
@@ -234,11 +234,11 @@ fn reason(outcome: &Outcome) -> String {
 /// The length limit of a signature or key, in bytes: those of P-256 have 72 and 91 (RFC 5480, RFC 3279).
 const MAX_KEY_BYTES: usize = 512;
 
-/// Hash and signature in base64, as Go writes bytes.
+/// Returns a state with its hash and signature in base64, as Go writes bytes.
 fn state(state: Option<State>, signature: Option<&Signature>) -> Option<JsonObject> {
     let base64 = |bytes: Option<&Vec<u8>>| encode_base64(bytes.map_or(&[], |bytes| bytes));
     let state = state?;
-    // what is larger is no signature, and nobody's to be filled with
+    // a larger one is no P-256 signature and would only fill the notification
     let signature = signature.filter(|signature| {
         signature.der.len() <= MAX_KEY_BYTES && signature.public_key.len() <= MAX_KEY_BYTES
     });
@@ -255,10 +255,10 @@ fn state(state: Option<State>, signature: Option<&Signature>) -> Option<JsonObje
     )
 }
 
-/// The standing of verdicts that are all well.
+/// The status of all good verdicts.
 pub const GOOD: &str = "good";
 
-/// What a change is measured by: verdicts that are all well are one.
+/// Returns the status of a verdict for the detection of changes; all good verdicts have the same status.
 pub fn standing(verdict: &str) -> &str {
     let good = [Verdict::FirstSeen, Verdict::Consistent, Verdict::Empty];
     match good.iter().any(|good| good.word() == verdict) {
@@ -271,7 +271,7 @@ fn dedup_key(database: &str, alarm: &str) -> String {
     short(Digest::of(&[database.as_bytes(), b"\0", alarm.as_bytes()]))
 }
 
-/// Returns the id of the notification that an alarm was opened: the same from each process, for each receiver.
+/// Returns the id of the notification that an alarm was opened: the same in each process, for each receiver.
 fn id_of(server: &str, alarm: &Alarm) -> String {
     let opened = alarm.opened().to_string();
     let parts = [server, "\0", alarm.id.as_str(), "\0", opened.as_str()];
@@ -282,7 +282,7 @@ fn id_of(server: &str, alarm: &Alarm) -> String {
 pub fn fresh_id() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let mut bytes = [0; 16];
-    // without random numbers the time and a count are the best there is: an id need not be secret
+    // without random numbers, the time and a counter make the id; it need not be secret
     if SystemRandom::new().fill(&mut bytes).is_err() {
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let time = u128::from(Clock::system().now().unix());

@@ -1,4 +1,4 @@
-//! Who is to be told of a check, and of what.
+//! The decision which receivers are notified of a check, and with which content.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -22,11 +22,11 @@ use crate::trust::{Alarm, OutcomeRecord};
 
 /// The deadline of the heartbeat under `--once`.
 const ONCE_HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Open alarms of one database that a receiver without a record of them is notified of one by one: what the next ones
-/// say, the list of alarms says better.
+/// The maximum number of open alarms of one database for which a receiver without a record gets one notification
+/// each. For more alarms, the list of alarms is the better report.
 const MAX_SINGLE_ALARMS: usize = 10;
 
-/// Tells the receivers of what a check found.
+/// Notifies the receivers of the results of checks.
 pub struct Notifier {
     server: String,
     clock: Clock,
@@ -34,26 +34,27 @@ pub struct Notifier {
     workers: Vec<(DeliveryWorker, NotifyOn)>,
     receivers: Vec<ReceiverStats>,
     heartbeat: Option<(Heartbeat, ReceiverStats)>,
-    /// The last check of each database of which something is trusted.
+    /// The last check of each database with a trusted state.
     last: HashMap<String, Last>,
-    /// The changes that receivers are notified of before they are on disk as the last verdicts.
+    /// The changes of which receivers are notified before they are on disk as the last verdicts.
     unrecorded: Unrecorded,
-    /// What was notified of the others.
+    /// The earlier notifications about untrusted databases.
     untrusted: Notified,
     outage: Outage,
 }
 
-/// What came of a test notification.
+/// The result of a test notification.
 pub struct Tested {
     /// The receiver.
     pub receiver: String,
-    /// `Err`: why it was not taken.
+    /// `Err`: the reason why it was not delivered.
     pub delivered: Result<(), DeliveryError>,
 }
 
 impl Notifier {
-    /// Begins to deliver what an earlier run left in the outboxes below `directory`, the server's. Notifies each receiver of
-    /// the open alarms that it has no record of, and hands over what waits for receivers that are not configured.
+    /// Starts to deliver the notifications that an earlier run left in the outboxes below `directory`, the
+    /// server's. Notifies each receiver of the open alarms that are not in its record, and hands over the
+    /// notifications of receivers that are not configured.
     pub fn start(
         server: &str,
         directory: &Path,
@@ -123,18 +124,19 @@ impl Notifier {
         }
     }
 
-    /// The receivers' counts.
+    /// Returns the receivers' counts.
     pub fn receivers(&self) -> Vec<ReceiverStats> {
         self.receivers.clone()
     }
 
-    /// The heartbeat's counts, if there is one.
+    /// Returns the heartbeat's counts, if there is a heartbeat.
     pub fn heartbeat(&self) -> Option<ReceiverStats> {
         let counts = self.heartbeat.as_ref().map(|(_, receiver)| receiver);
         counts.cloned()
     }
 
-    /// Takes a database's check. A change that all databases of the server may share waits for the end of the cycle.
+    /// Processes a database's check. A change that all databases of the server may share is held until the end of
+    /// the cycle.
     pub fn outcome(&mut self, outcome: &Outcome) {
         if self.workers.is_empty() || outcome.is_stranger {
             return;
@@ -152,7 +154,7 @@ impl Notifier {
             (opened, Some(_)) => Noted::Alarms(opened),
             (_, None) => Noted::Id,
         };
-        // a warning is news of its own
+        // tampering, opened alarms and warnings do not wait for the summary of an outage
         let has_more = !outcome.opened.is_empty() || !outcome.warnings.is_empty();
         if notification.priority == Priority::Tampering || has_more || !is_news {
             if is_news {
@@ -167,7 +169,7 @@ impl Notifier {
         }
     }
 
-    /// Writes down a change before receivers of changes are notified of it.
+    /// Writes a change to disk before receivers of changes are notified of it.
     fn record(&mut self, outcome: &Outcome) {
         if self.notifies_of_changes() {
             let change = (outcome.database.as_str(), outcome.verdict.word());
@@ -175,7 +177,7 @@ impl Notifier {
         }
     }
 
-    /// Gives a notification to the receivers that it is for; `is_news`: it is one of more than another check.
+    /// Enqueues a notification for its receivers; `is_news`: it reports more than another check.
     fn enqueue(&self, notification: &Notification, noted: Noted, is_news: bool) {
         for (worker, when) in &self.workers {
             let is_due = match when {
@@ -189,7 +191,7 @@ impl Notifier {
         }
     }
 
-    /// Gives a notification of a change to the receivers with this setting.
+    /// Enqueues a notification of a change for the receivers with this setting.
     fn give_to(&self, setting: NotifyOn, notification: &Notification) {
         let workers = self.workers.iter().filter(|(_, when)| *when == setting);
         for (worker, _) in workers {
@@ -197,7 +199,8 @@ impl Notifier {
         }
     }
 
-    /// Gives what waited for the end of the cycle. Receivers of every check have it already.
+    /// Enqueues the notifications that were held until the end of the cycle. Receivers of every check have them
+    /// already.
     fn release(&mut self, cycle: Option<&Cycle>) {
         let now = self.clock.now();
         if self.notifies_of_changes() {
@@ -222,13 +225,13 @@ impl Notifier {
         self.workers.iter().any(|(_, when)| is(*when))
     }
 
-    /// The outcomes of a cycle, before they are written down: the next process does not find the changes of verdicts any
-    /// more, so what waited for others of the same kind is put into the outboxes now.
+    /// Processes the outcomes of a cycle before they are written. The next process does not find the changes of
+    /// verdicts again, so held notifications are put into the outboxes now.
     pub fn checked(&mut self, cycle: &Cycle) {
         self.release(Some(cycle));
     }
 
-    /// A cycle's end.
+    /// Processes the end of a cycle.
     pub fn cycle(&mut self, cycle: &Cycle) {
         let good = cycle.exit() == Exit::Good;
         if let Some((heartbeat, _)) = self.heartbeat.as_mut().filter(|_| good) {
@@ -243,8 +246,8 @@ impl Notifier {
         }
     }
 
-    /// The databases of which nothing is trusted, all together. A list that did not come, or not to its end, says
-    /// nothing of them.
+    /// Notifies of all untrusted databases together. A list that is absent or incomplete proves nothing about the
+    /// databases that it lacks.
     fn untrusted(&mut self, cycle: &Cycle) {
         let untrusted = Untrusted::of(cycle);
         let is_whole = cycle.list_error.is_none() && !cycle.stopped && cycle.not_reached == 0;
@@ -257,7 +260,7 @@ impl Notifier {
         let of = |id: &str| Notification::of_untrusted(&self.server, &untrusted, id, now);
         let accusation = self.untrusted.id().filter(|_| untrusted.is_tampering());
         if let Some(id) = accusation {
-            // each receiver once, one that was added since too
+            // once for each receiver, also for one that was added later
             for (worker, _) in self.workers.iter().filter(|(worker, _)| !worker.has_id(id)) {
                 worker.enqueue(of(id), Noted::Id);
             }
@@ -266,7 +269,7 @@ impl Notifier {
         if is_again || (news.is_some() && accusation.is_none()) {
             self.enqueue(&of(&fresh_id()), Noted::Nothing, news.is_some());
         }
-        // last: after a kill it is notified of twice, and not never
+        // saved last, so that a kill leads to a second notification and not to a missing one
         if news.is_some() || fewer {
             if let Err(failure) = self.untrusted.save() {
                 log::warn!("the record of sent notifications could not be written: {failure}");
@@ -274,7 +277,7 @@ impl Notifier {
         }
     }
 
-    /// Waits for one try of whatever is due, in a program that does its work once.
+    /// Waits for one try of each due notification, in a program that does its work once.
     pub fn flush(&mut self) {
         self.release(None);
         let begin = self.clock.instant();
@@ -286,14 +289,15 @@ impl Notifier {
         }
     }
 
-    /// Begins no further try before such a program ends. Returns what waits for the next one.
+    /// Begins no further try before such a program ends. Returns the notifications that wait for the next process.
     pub fn close(&self) -> Vec<PendingDeliveries> {
         let workers = self.workers.iter();
         workers.filter_map(|(worker, _)| worker.close()).collect()
     }
 
-    /// Delivers by `deliver` what is due, in place of the workers' threads, which simulated time has none of: for a test
-    /// that is the receivers itself. `deliver` is given a receiver's name and a notification's body.
+    /// Delivers the due notifications by `deliver` instead of the workers' threads, because simulated time has no
+    /// threads: for a test that is itself the receivers. `deliver` gets a receiver's name and a notification's
+    /// body.
     #[cfg(feature = "fault-points")]
     pub fn step(&self, deliver: &mut dyn FnMut(&str, &str) -> Result<(), DeliveryError>) {
         for (worker, _) in &self.workers {
@@ -301,7 +305,7 @@ impl Notifier {
         }
     }
 
-    /// Sends a notification that says it is a test, once to each receiver, and one heartbeat.
+    /// Sends a notification that is marked as a test once to each receiver, and one heartbeat.
     pub fn test(server: &str, settings: &MonitoringSettings) -> Vec<Tested> {
         let notification = Notification::test(server, clock::now());
         let configured = configured(&settings.notify).into_iter();
@@ -316,8 +320,8 @@ impl Notifier {
         tested.chain(ping).collect()
     }
 
-    /// Returns whether the receivers are to be notified: the verdict changed, values went absent, a further peer disagrees, or
-    /// the check opened an alarm. An open alarm that is found again sends nothing.
+    /// Returns whether the receivers are to be notified: the verdict changed, values became absent, a further peer
+    /// disagrees, or the check opened an alarm. An open alarm that is found again sends nothing.
     fn is_news(&mut self, outcome: &Outcome) -> bool {
         let last = self.last.entry(outcome.database.clone());
         let last = last.or_default();
@@ -329,7 +333,7 @@ impl Notifier {
             unlisted: opened && outcome.alarm.is_none(),
             unrecorded: None,
         };
-        // an alarm that cannot be written down is opened by every check
+        // if an alarm cannot be written, every check opens it again
         let repeated = now.unlisted && last.unlisted;
         let absent = now.absent && !last.absent;
         let contradicted = now.disagreements.has_news(&last.disagreements);
@@ -340,8 +344,8 @@ impl Notifier {
     }
 }
 
-/// Notifies a receiver of the open alarms that it has no record of: one that was added, or whose address was corrected,
-/// since they were found, and all if a kill came between the alarm and its notification.
+/// Notifies a receiver of the open alarms that are not in its record: the receiver was added or its address was
+/// corrected since they were found, or a kill came between alarm and notification.
 fn catch_up(server: &str, worker: &DeliveryWorker, open: &[Alarm]) {
     let mut by_database: BTreeMap<&str, Vec<Alarm>> = BTreeMap::new();
     for alarm in open.iter().filter(|alarm| !worker.knows(alarm)) {
@@ -351,7 +355,7 @@ fn catch_up(server: &str, worker: &DeliveryWorker, open: &[Alarm]) {
     for alarms in by_database.values() {
         let each = alarms.len().min(MAX_SINGLE_ALARMS);
         for (index, alarm) in alarms.iter().take(each).enumerate() {
-            // the last one stands for the rest too
+            // the last notification covers the remaining alarms too
             let end = if index + 1 == each {
                 alarms.len()
             } else {
@@ -369,13 +373,13 @@ fn catch_up(server: &str, worker: &DeliveryWorker, open: &[Alarm]) {
 struct Last {
     /// The verdict's word.
     verdict: String,
-    /// The verdict that receivers may know in its place: an earlier process ended before it was on disk.
+    /// Another verdict that receivers may know, because an earlier process ended before it was on disk.
     unrecorded: Option<String>,
-    /// Whether values were absent for no reason that is known.
+    /// Whether values were absent without a known reason.
     absent: bool,
-    /// Which peers' words contradicted what the server showed.
+    /// The peers whose checkpoints contradicted the state that the server showed.
     disagreements: Disagreements,
-    /// Whether the check opened an alarm that could not be written down.
+    /// Whether the check opened an alarm that could not be written to disk.
     unlisted: bool,
 }
 
@@ -391,7 +395,7 @@ impl Last {
 }
 
 impl Default for Last {
-    /// Of a database that was not checked before, receivers know nothing bad.
+    /// Creates the last check of a database that was never checked: receivers know of no trouble.
     fn default() -> Last {
         Last {
             verdict: Verdict::Consistent.word().into(),

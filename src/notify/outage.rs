@@ -1,5 +1,5 @@
-//! Databases that cannot be reached, and that can be again: those of one cycle are one notification, for an outage of a
-//! server is one event, however many databases it has. Tampering is never part of it.
+//! Databases that cannot be reached, and that can be reached again. Those of one cycle are one notification,
+//! because an outage of a server is one event, however many databases it has. Tampering is never part of it.
 
 use super::notification::{GOOD, Notification, standing};
 use super::reachability::Reachability;
@@ -19,13 +19,13 @@ struct Change {
     /// The verdict's word.
     verdict: &'static str,
     why: String,
-    /// The notification of this change alone.
+    /// The notification of this change only.
     notification: Notification,
 }
 
 impl Outage {
-    /// Holds a change until the end of the cycle if others may share its cause. Returns the notification if not. `known` are
-    /// the verdicts' words that receivers may know.
+    /// Holds a change until the end of the cycle if other changes may share its cause. Otherwise returns the
+    /// notification. `known` has the words of the verdicts that receivers may know.
     pub fn hold(
         &mut self,
         known: &[&str],
@@ -33,7 +33,7 @@ impl Outage {
         notification: Notification,
     ) -> Option<Notification> {
         let away = Verdict::Unreachable;
-        // of any other verdict a receiver would not learn that it has ended
+        // "reachable again" does not say that another trouble has ended
         let was_away = known.contains(&away.word());
         let only_away = |known: &&str| *known == away.word() || standing(known) == GOOD;
         let is_back = was_away && known.iter().all(only_away);
@@ -53,13 +53,13 @@ impl Outage {
         None
     }
 
-    /// Returns what is held: each database, and its verdict's word.
+    /// Returns the held changes: each database, and its verdict's word.
     pub fn changes(&self) -> impl Iterator<Item = (&str, &str)> {
         let all = self.away.iter().chain(&self.back);
         all.map(|change| (change.database.as_str(), change.verdict))
     }
 
-    /// Returns the notifications of what was held: one for each change, and one for all if a cycle has several of a kind.
+    /// Returns the held notifications: one for each change, and one for all if a cycle has several of a kind.
     pub fn release(
         &mut self,
         server: &str,

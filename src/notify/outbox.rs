@@ -1,5 +1,5 @@
-//! One receiver's outbox: `DIR/SERVER/outbox/RECEIVER/SEQUENCE-RANK-TOPIC-ID`, a file a notification,
-//! there before the first try and gone after the last.
+//! One receiver's outbox: `DIR/SERVER/outbox/RECEIVER/SEQUENCE-RANK-TOPIC-ID`, one file for each notification,
+//! from before the first try until after the last one.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -29,13 +29,13 @@ pub(super) struct Kept {
 }
 
 impl Outbox {
-    /// The outbox, and what an earlier run left in it, the oldest first.
+    /// Opens the outbox, and returns the notifications that an earlier run left in it, the oldest first.
     pub fn open(directory: &Path) -> Result<(Outbox, Vec<Kept>), StoreError> {
         files::create_directory(directory)?;
         let mut kept = Vec::new();
         for name in files::list(directory)? {
             if name.ends_with(files::NEW) {
-                files::remove(&directory.join(&name))?; // not whole: a kill came between
+                files::remove(&directory.join(&name))?; // incomplete: the process was killed while it wrote the file
             } else if let Some(found) = read(directory, &name) {
                 kept.push(found);
             }
@@ -48,7 +48,7 @@ impl Outbox {
         Ok((outbox, kept))
     }
 
-    /// Numbers a notification and writes it down, durably.
+    /// Numbers a notification and writes it to disk, durably.
     pub fn keep(&mut self, notification: Notification) -> (Kept, Result<(), StoreError>) {
         let kept = Kept {
             sequence: self.next,
@@ -63,12 +63,12 @@ impl Outbox {
         (kept, written)
     }
 
-    /// It is delivered, given up or folded.
+    /// Removes a notification that was delivered, given up or folded.
     pub fn remove(&self, kept: &Kept) -> Result<(), StoreError> {
         files::remove_for_good(&self.path(kept))
     }
 
-    /// Removes the outbox itself; one with anything in it stays.
+    /// Removes the outbox itself; an outbox with content stays.
     pub fn remove_directory(&self) -> Result<(), StoreError> {
         match files::list(&self.directory)?.is_empty() {
             true => files::remove_directory(&self.directory),
@@ -92,8 +92,8 @@ impl Outbox {
     }
 }
 
-/// Returns how many notifications in the outboxes below a server's directory have waited since before a time. What cannot
-/// be looked at is not counted: the auditor reports it.
+/// Returns how many notifications in the outboxes below a server's directory have waited since before a time.
+/// Unreadable files are not counted: the auditor reports them.
 pub fn waiting_since(directory: &Path, before: Timestamp) -> u64 {
     let outboxes = directory.join(DIRECTORY);
     let mut count: u64 = 0;
@@ -117,7 +117,7 @@ fn is_notification(name: &str) -> bool {
     name.split('-').count() == 4 && priority.is_some_and(|priority| ranks.contains(&priority))
 }
 
-/// What is none of ours is left alone.
+/// Reads the name of a notification's file; `None` for other files, which stay unchanged.
 fn read(directory: &Path, name: &str) -> Option<Kept> {
     let mut parts = name.split('-');
     let (sequence, priority, dedup_key, id) =

@@ -1,4 +1,4 @@
-//! What one receiver is due, in which order, and how long to wait after a failure. Times are parameters.
+//! The notifications that one receiver is to get, their order, and the wait after a failure. Times are parameters.
 
 use std::time::{Duration, Instant};
 
@@ -10,24 +10,24 @@ use super::outbox::Kept;
 const RETRY_WAITS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(600));
 /// The longest wait that a receiver may request.
 const MAX_REQUESTED_WAIT: Duration = Duration::from_secs(3600);
-/// Tries before a change is given up: three days of them. By attempts, not by the clock, so
-/// that a clock that was put forward loses nothing; tampering is never given up.
+/// The maximum number of tries for a change: three days of them. Tries are counted instead of time, so that a
+/// clock that was set forward loses nothing; tampering is never given up.
 pub(super) const MAX_TRIES: u32 = 441;
-/// The number of waiting notifications, those of tampering not counted.
+/// The maximum number of waiting notifications, without those of tampering.
 const MAX_WAITING_CHANGES: usize = 1000;
 
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     items: Vec<Item>,
-    /// The receiver asked to be left alone until then, whatever there is to deliver.
+    /// The time until which the receiver requested no further tries.
     paused: Option<Instant>,
-    /// Rank and topic of the one that is under way.
+    /// Priority and topic of the notification that is being delivered.
     under_way: Option<(Priority, String)>,
 }
 
 impl Queue {
-    /// Returns whether a notification of tampering of the same topic waits already, or is under way. The first of a
-    /// finding stays.
+    /// Returns whether a notification of tampering of the same topic is waiting or being delivered. The first
+    /// notification of a finding stays.
     pub fn tells(&self, notification: &Notification) -> bool {
         let is_under_way = self
             .under_way
@@ -39,7 +39,7 @@ impl Queue {
         notification.priority == Priority::Tampering && is_told
     }
 
-    /// Adds a notification. Returns those that it replaces or displaces.
+    /// Adds a notification. Returns the notifications that it replaces or displaces.
     pub fn add(&mut self, kept: Kept, now: Instant) -> Vec<Gone> {
         let mut gone = Vec::new();
         let mut item = Item::new(kept, now);
@@ -59,8 +59,8 @@ impl Queue {
         gone
     }
 
-    /// Takes out the changes that a finding of tampering leaves behind: delivered after it, for tampering goes first, they
-    /// would say that all is well again.
+    /// Removes the changes that are outdated by a finding of tampering. Tampering is delivered first, so a change
+    /// after it would report a good state.
     pub fn take_outdated(&mut self, notification: &Notification) -> Vec<Gone> {
         if notification.priority != Priority::Tampering {
             return Vec::new();
@@ -80,7 +80,8 @@ impl Queue {
             .position(|item| item.is_about(notification))
     }
 
-    /// Takes the one that is due: tampering first, then the oldest; none while the receiver asked to be left alone.
+    /// Takes the due notification: tampering first, then the oldest; none while the receiver has requested a
+    /// pause.
     pub fn take_due(&mut self, now: Instant) -> Option<Item> {
         if self.is_paused(now) {
             return None;
@@ -99,13 +100,14 @@ impl Queue {
         Some(item)
     }
 
-    /// Notes that the one under way was delivered.
+    /// Records that the current notification was delivered.
     pub fn delivered(&mut self) {
         self.under_way = None;
     }
 
-    /// Puts one back after a failed try. `asked` is how long the receiver asks to be left alone, `luck` from 0 to 1.
-    /// Returns what leaves the queue: the notification, or one of the same topic that came meanwhile.
+    /// Puts a notification back after a failed try. `asked` is the pause that the receiver requested, `luck` a
+    /// number from 0 to 1. Returns what leaves the queue: this notification, or one of the same topic that came
+    /// meanwhile.
     pub fn put_back(
         &mut self,
         mut item: Item,
@@ -136,13 +138,13 @@ impl Queue {
         self.paused.is_some_and(|until| now < until)
     }
 
-    /// Returns when the next one is due.
+    /// Returns the time at which the next notification is due.
     pub fn next(&self) -> Option<Instant> {
         let next = self.items.iter().map(|item| item.due).min()?;
         Some(self.paused.map_or(next, |until| until.max(next)))
     }
 
-    /// Returns whether nothing is due that was not tried yet.
+    /// Returns whether every due notification was tried.
     pub fn all_tried(&self, now: Instant) -> bool {
         self.is_paused(now) || self.items.iter().all(|item| item.tries > 0)
     }
@@ -156,8 +158,8 @@ impl Queue {
     }
 }
 
-/// Twice as long after each try, and up to half of it left to luck, so that auditors of many servers
-/// do not come back all at once.
+/// Returns the wait before the next try. It doubles after each try. It is shortened at random by up to a half, so
+/// that auditors of many servers do not retry at the same time.
 fn wait(tries: u32, luck: f64) -> Duration {
     let doubled = RETRY_WAITS
         .0
@@ -291,7 +293,7 @@ mod tests {
         queue.take_due(now).unwrap();
     }
 
-    /// One try that fails.
+    /// Makes one try fail.
     fn fail(queue: &mut Queue, at: Instant, asked: Option<Duration>) -> Option<Gone> {
         let item = queue.take_due(at).unwrap();
         queue.put_back(item, asked, 0.0, at)
@@ -312,7 +314,7 @@ mod tests {
         assert_eq!((queue.oldest(), queue.next()), (Some(now), due));
         let item = queue.take_due(at).unwrap();
         assert_eq!((item.kept.sequence, item.tries), (1, 12));
-        // one that comes while the other is under way goes on in the same way
+        // a notification that replaces another during its try continues its retry schedule
         queue.add(kept(2, Priority::Change, "a"), at);
         let gone = queue.put_back(item, None, 0.0, at).unwrap();
         assert_eq!((gone.kept().sequence, gone.is_loss()), (1, false));
@@ -351,7 +353,7 @@ mod tests {
         assert!(queue.take_due(end - Duration::from_millis(1)).is_none());
         assert_eq!(queue.next(), Some(end));
         assert!(!queue.all_tried(end));
-        // then one is tried, of tampering first
+        // at that time one is tried, tampering first
         assert_eq!(queue.take_due(end).unwrap().kept.sequence, 99);
     }
 
@@ -369,7 +371,7 @@ mod tests {
         assert!(!queue.tells(&again));
     }
 
-    /// A check a minute, each notified of, and a finding on the third day.
+    /// Tests one check a minute, each with a notification, and a finding on the third day.
     #[test]
     fn a_receiver_that_is_down_for_a_week_is_tried_every_ten_minutes_and_is_due_two_notifications_then()
      {

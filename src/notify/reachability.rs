@@ -1,11 +1,11 @@
-//! What a notification says of databases that cannot be reached, and of those that can be again.
+//! The content of a notification about databases that cannot be reached, and that can be reached again.
 
 use crate::text::{counted, number};
 
-/// Databases that are named in one notification. The page and `immuaudit status` name all.
+/// The maximum number of databases in one notification. The page and `immuaudit status` list all.
 const MAX_NAMES: usize = 16;
 
-/// What a notification says of the reachability of a server's databases.
+/// The content of a notification about the reachability of a server's databases.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Reachability {
     /// The databases that cannot be reached after the cycle.
@@ -14,12 +14,12 @@ pub(super) struct Reachability {
     pub back: Vec<String>,
     /// The number of databases that were checked.
     pub of: usize,
-    /// Why the first one cannot be reached.
+    /// The reason why the first one cannot be reached.
     pub why: String,
 }
 
 impl Reachability {
-    /// Returns what is said of it in words.
+    /// Returns the text.
     pub fn text(&self) -> String {
         let mut parts = Vec::new();
         if !self.away.is_empty() {
@@ -38,7 +38,7 @@ impl Reachability {
         parts.join("; ")
     }
 
-    /// Returns the databases to name: those that cannot be reached, else those that can be again.
+    /// Returns the databases to list: those that cannot be reached, otherwise those that can be reached again.
     pub fn names(&self) -> Vec<&str> {
         let all = match self.away.is_empty() {
             true => &self.back,

@@ -1,8 +1,8 @@
-//! A receiver's record: what it was notified of, so that no later process notifies it again, and that one that has no
-//! record of an open alarm is notified. `DIR/SERVER/receivers/KEY`, a line an entry.
+//! A receiver's record of its notifications. So no later process notifies the receiver again, and a receiver
+//! without a record of an open alarm is notified. `DIR/SERVER/receivers/KEY`, one line for each entry.
 //!
-//! Of alarms it stores which opening of which one, and never a time up to which all count as known: an alarm that is opened
-//! while the clock is put back is a new one. Each start forgets those that are not open any more.
+//! For an alarm it stores the opening, and never a time up to which all count as known: an alarm that is opened
+//! while the clock is set back is a new one. Each start removes the alarms that are not open any more.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
@@ -15,21 +15,21 @@ use crate::trust::{Alarm, Limits, StoreError, file_name, files};
 
 /// The directory of all records of a server.
 pub(super) const DIRECTORY: &str = "receivers";
-/// Notifications of tampering without an alarm that are remembered: there are two an hour at most.
+/// The maximum number of remembered notifications of tampering without an alarm: there are two an hour at most.
 const MAX_IDS: usize = 64;
-/// Alarms of one database that are remembered: as many as it may have.
+/// The maximum number of remembered alarms of one database: as many as it may have.
 const MAX_ALARMS: usize = Limits::DEFAULT.files_of_a_database;
-/// Longest file that is read, in bytes: 10,000 databases with as many alarms as they may have.
+/// The longest file that is read, in bytes: 10,000 databases with as many alarms as they may have.
 const MAX_FILE: u64 = 32 << 20;
 
-/// What one receiver was notified of.
+/// The notifications that one receiver got.
 #[derive(Debug)]
 pub(super) struct Record {
     path: PathBuf,
     content: Content,
     /// Whether there was no record before this process.
     is_new: bool,
-    /// Notifications that could not be put into the outbox: this process alone knows them.
+    /// Notifications that could not be put into the outbox: only this process knows them.
     in_memory: VecDeque<String>,
 }
 
@@ -37,16 +37,16 @@ pub(super) struct Record {
 struct Content {
     /// The name for people.
     name: String,
-    /// Since when no receiver with this key is configured.
+    /// The time since when no receiver with this key is configured.
     unknown_since: Option<Timestamp>,
-    /// By database: which alarms were notified of ([`opening`]).
+    /// By database: the alarms of which the receiver was notified ([`opening`]).
     alarms: BTreeMap<String, Vec<String>>,
-    /// Notifications of tampering without an alarm: the last ones.
+    /// The last notifications of tampering without an alarm.
     ids: VecDeque<String>,
 }
 
 impl Record {
-    /// Reads the record of a receiver of the server in `directory`. A record that cannot be read is an empty one: the
+    /// Reads the record of a receiver of the server in `directory`. An unreadable record counts as empty: the
     /// receiver is notified once more.
     pub fn load(directory: &Path, key: &ReceiverKey) -> Record {
         Record::at(directory.join(DIRECTORY).join(key.to_string()))
@@ -65,7 +65,7 @@ impl Record {
         }
     }
 
-    /// Returns the name for people; empty if none was written down.
+    /// Returns the name for people; empty if none was stored.
     pub fn name(&self) -> &str {
         &self.content.name
     }
@@ -76,23 +76,23 @@ impl Record {
         known.is_some_and(|known| known.contains(&opening(alarm)))
     }
 
-    /// Returns whether the receiver was given the notification with this id, if it is not about an alarm.
+    /// Returns whether the receiver got, or will get, the notification with this id, if it is not about an alarm.
     pub fn has_id(&self, id: &str) -> bool {
         let mut known = self.content.ids.iter().chain(&self.in_memory);
         known.any(|known| known == id)
     }
 
-    /// Notes that the receiver is notified of these alarms.
+    /// Records that the receiver is notified of these alarms.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// The record cannot be written.
     pub fn note_alarms(&mut self, alarms: &[Alarm]) -> Result<(), StoreError> {
         self.change(|content| {
             for alarm in alarms {
                 let opening = opening(alarm);
                 let known = content.alarms.entry(alarm.database.clone()).or_default();
                 if !known.contains(&opening) {
-                    // a database that has as many as it may lets the last one go for a new one too
+                    // a full list drops its last alarm for the new one
                     known.truncate(MAX_ALARMS - 1);
                     known.push(opening);
                 }
@@ -100,23 +100,23 @@ impl Record {
         })
     }
 
-    /// Notes that the receiver is given a notification without an alarm.
+    /// Records that the receiver gets a notification without an alarm.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// The record cannot be written.
     pub fn note_id(&mut self, id: &str) -> Result<(), StoreError> {
         self.change(|content| add(&mut content.ids, id))
     }
 
-    /// Notes, for this process alone, that the receiver is given a notification without an alarm that is not on disk.
+    /// Records, for this process only, that the receiver gets a notification without an alarm that is not on disk.
     pub fn note_id_in_memory(&mut self, id: &str) {
         add(&mut self.in_memory, id);
     }
 
-    /// Notes the name of a configured receiver, and forgets the alarms that are not open any more.
+    /// Records the name of a configured receiver, and removes the alarms that are not open any more.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// The record cannot be written.
     pub fn begin(&mut self, name: &str, open: &OpenAlarms) -> Result<(), StoreError> {
         let name: String = name.chars().filter(|c| !c.is_control()).collect();
         let openings: BTreeSet<String> = open.alarms.iter().map(opening).collect();
@@ -132,10 +132,10 @@ impl Record {
         })
     }
 
-    /// Forgets what did not arrive: a notification with this id, and what the receiver was notified of about a database.
+    /// Removes undelivered content: a notification with this id, and the notifications about a database.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// The record cannot be written.
     pub fn forget(&mut self, id: &str, database: &str) -> Result<(), StoreError> {
         self.change(|content| {
             content.ids.retain(|known| known != id);
@@ -143,12 +143,12 @@ impl Record {
         })
     }
 
-    /// Notes that no such receiver is configured. Returns since when that is so.
+    /// Records that no such receiver is configured. Returns the time since when it has not been.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// The record cannot be written.
     pub fn is_unknown_since(&mut self, now: Timestamp) -> Result<Timestamp, StoreError> {
-        // a clock that was put back must not keep the record for longer
+        // if the clock was set back, the record is not kept for longer
         let since = self.content.unknown_since.map_or(now, |at| at.min(now));
         self.change(|content| content.unknown_since = Some(since))?;
         Ok(since)
@@ -157,12 +157,12 @@ impl Record {
     /// Removes the record.
     ///
     /// # Errors
-    /// It cannot be removed.
+    /// The record cannot be removed.
     pub fn remove(&self) -> Result<(), StoreError> {
         files::remove_for_good(&self.path)
     }
 
-    /// Changes the record, in memory too if it cannot be written.
+    /// Changes the record, also in memory if it cannot be written.
     fn change(&mut self, change: impl FnOnce(&mut Content)) -> Result<(), StoreError> {
         let before = self.content.clone();
         change(&mut self.content);
@@ -180,12 +180,12 @@ impl Record {
     }
 }
 
-/// Returns what tells one opening of an alarm from another: an alarm that was closed can open again.
+/// Returns a text that distinguishes the openings of an alarm: an alarm that was closed can open again.
 fn opening(alarm: &Alarm) -> String {
     format!("{}@{}", alarm.id, alarm.opened().unix())
 }
 
-/// Adds an id to the last ones.
+/// Adds an id to the last ids.
 fn add(ids: &mut VecDeque<String>, id: &str) {
     ids.push_back(id.to_owned());
     let surplus = ids.len().saturating_sub(MAX_IDS);
@@ -198,7 +198,7 @@ fn render(content: &Content) -> String {
         text.push_str(&format!("unknown {}\n", since.unix()));
     }
     for (database, known) in &content.alarms {
-        // a pin may name a database that no server can have
+        // a name from a pin may contain white space, although no server has such a database
         let (database, known) = (file_name::escape(database), known.join(" "));
         text.push_str(&format!("alarms {database} {known}\n"));
     }
@@ -291,25 +291,25 @@ mod tests {
         assert_eq!(next.content.ids.len(), MAX_IDS);
         assert!(next.has_id("999") && !next.has_id("1") && !next.has_id("memory"));
         assert_eq!(next.is_unknown_since(at(50)).unwrap(), at(20));
-        // configured again, and the other's alarm was closed meanwhile
+        // the receiver is configured again, and the other alarm was closed in between
         next.begin("1:http://h", &open(std::slice::from_ref(&known)))
             .unwrap();
         assert_eq!(next.content.unknown_since, None);
         assert!(next.has_alarm(&known));
         assert_eq!(next.content.alarms.len(), 1);
-        // where a list cannot be read nothing is forgotten
+        // if the list of alarms cannot be read, nothing is forgotten
         let unread = OpenAlarms::default();
         next.begin("1:http://h", &unread).unwrap();
         assert!(next.has_alarm(&known));
         next.forget("999", "db").unwrap();
         assert!(!next.has_alarm(&known) && !next.has_id("999") && next.has_id("998"));
-        // a damaged one is none
+        // a damaged record counts as a new one
         std::fs::write(&path, "receiver x\nalarms 1").unwrap();
         assert!(Record::at(path).is_new);
         std::fs::remove_dir_all(directory).unwrap();
     }
 
-    /// A notification can be lost by a kill: then the alarm must not count as known.
+    /// Tests that the alarm does not count as known, because a kill can lose its notification.
     #[test]
     fn an_alarm_that_is_opened_while_the_clock_is_back_is_a_new_one() {
         let directory = place("clock");
@@ -317,7 +317,7 @@ mod tests {
         record.note_alarms(&[alarm("db", "one", 1_000)]).unwrap();
         assert!(record.has_alarm(&alarm("db", "one", 1_000)));
         assert!(!record.has_alarm(&alarm("db", "two", 10)));
-        // the same one, opened again
+        // the same alarm, opened again
         assert!(!record.has_alarm(&alarm("db", "one", 500)));
         std::fs::remove_dir_all(directory).unwrap();
     }

@@ -22,7 +22,7 @@ impl Sink {
         }
     }
 
-    /// One try.
+    /// Tries once.
     pub fn deliver(&self, notification: &Notification) -> Result<(), DeliveryError> {
         match self {
             Sink::Webhook(webhook) => webhook.deliver(notification),

@@ -1,4 +1,4 @@
-//! Outboxes of receivers that are not configured any more: their tampering is handed over to those that are.
+//! Outboxes of receivers that are not configured any more: their tampering is handed over to the configured ones.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -17,27 +17,27 @@ use crate::report::{Event, ReceiverStats};
 use crate::text::number;
 use crate::trust::{StoreError, files};
 
-/// How long the record of a receiver that is not configured is stored. A receiver that comes back within that time is
-/// not notified again of what it has.
+/// The time for which the record of a receiver that is not configured is stored. A receiver that comes back within
+/// that time does not get its notifications again.
 const MAX_RECORD_AGE: Duration = Duration::from_secs(90 * 24 * 3600);
 
-/// What happens to the outboxes of receivers that are not configured.
+/// The handling of outboxes of receivers that are not configured.
 pub(super) struct HandOver<'a> {
     /// The directory of the server.
     pub directory: &'a Path,
     /// The receivers that are configured.
     pub known: &'a [ReceiverKey],
-    /// The same.
+    /// The workers of the configured receivers.
     pub workers: Vec<&'a DeliveryWorker>,
     /// The open alarms, of which each configured receiver has been notified.
     pub open: &'a OpenAlarms,
-    /// The clock by which records grow old.
+    /// The clock for the age of records.
     pub clock: &'a Clock,
 }
 
 impl HandOver<'_> {
-    /// Hands over tampering, drops changes, and names each receiver. Without any configured receiver everything stays
-    /// where it is. Returns those that something is left for.
+    /// Hands over tampering, drops changes, and lists each receiver. Without any configured receiver, all
+    /// notifications stay in place. Returns the receivers that still have notifications.
     pub fn run(&self) -> Vec<ReceiverStats> {
         let keys = |below: &str| files::list(&self.directory.join(below)).unwrap_or_default();
         let known: BTreeSet<String> = self.known.iter().map(ReceiverKey::to_string).collect();
@@ -101,8 +101,8 @@ impl HandOver<'_> {
         Ok(None)
     }
 
-    /// Hands over one notification of tampering. Returns whether every receiver has it, or is to get it. The receiver
-    /// that is gone does not have it: if it comes back, it is notified of the open alarm.
+    /// Hands over one notification of tampering. Returns whether every receiver has it or will get it. The removed
+    /// receiver does not have it: if it comes back, it is notified of the open alarm.
     fn hand_over(&self, kept: &Kept, record: &mut Record) -> Result<bool, StoreError> {
         let id = kept.notification.alarm();
         let mut open = self.open.alarms.iter();

@@ -1,5 +1,5 @@
-//! The changes of verdicts that are given to receivers before they are on disk as the last verdicts. If the process ends in
-//! between, the next one does not know what the receivers know, so it notifies them of its first verdict on these
+//! The changes of verdicts that receivers get before the last verdicts are on disk. If the process ends in
+//! between, the next one does not know what the receivers have. So it notifies them of its first verdict on these
 //! databases, whatever that is.
 
 use std::collections::BTreeMap;
@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use crate::trust::failpoint::FileKind;
 use crate::trust::files;
 
-/// The name of the file, beside the outbox.
+/// The name of the file, next to the outbox.
 const FILE: &str = "unrecorded";
 /// The longest file that is read, in bytes: ten thousand of the longest names.
 const MAX_FILE_BYTES: u64 = 2 << 20;
 
-/// The changes of the cycle that is under way: each database, and its verdict's word.
+/// The changes of the current cycle: each database, and its verdict's word.
 #[derive(Debug, Default)]
 pub(super) struct Unrecorded {
     path: PathBuf,
@@ -23,7 +23,7 @@ pub(super) struct Unrecorded {
 }
 
 impl Unrecorded {
-    /// Reads the changes that an earlier process left. A file that cannot be read is a warning. Its last line may be torn.
+    /// Reads the changes that an earlier process left. An unreadable file is a warning. Its last line may be torn.
     pub fn load(directory: &Path) -> Unrecorded {
         let path = directory.join(FILE);
         let read = files::read(&path, MAX_FILE_BYTES);
@@ -49,21 +49,21 @@ impl Unrecorded {
         self.changes.iter()
     }
 
-    /// Returns the word of the verdict that receivers may know of a database.
+    /// Returns the word of the verdict of a database that receivers may already have.
     pub fn verdict(&self, database: &str) -> Option<&str> {
         self.changes.get(database).map(String::as_str)
     }
 
-    /// Adds changes before they are given to anybody, in one write: each database, and its verdict's word.
+    /// Adds changes before any receiver gets them, in one write: each database, and its verdict's word.
     pub fn add<'a>(&mut self, changes: impl IntoIterator<Item = (&'a str, &'a str)>) {
         let new = |(database, verdict): &(&str, &str)| self.verdict(database) != Some(*verdict);
         let new: Vec<(&str, &str)> = changes.into_iter().filter(new).collect();
         if new.is_empty() {
             return;
         }
-        let mut lines = String::from("\n"); // an earlier process may have left a part of a line
+        let mut lines = String::from("\n"); // ends an incomplete line of an earlier process
         for (database, verdict) in &new {
-            lines.push_str(&format!("{verdict} {database}\n")); // neither has white space
+            lines.push_str(&format!("{verdict} {database}\n")); // neither contains white space
         }
         self.is_on_disk = true;
         match files::append_lines(FileKind::Receivers, &self.path, lines.as_bytes()) {
@@ -79,7 +79,7 @@ impl Unrecorded {
         }
     }
 
-    /// Forgets the changes, because the last verdicts are on disk.
+    /// Removes the changes, because the last verdicts are on disk.
     pub fn clear(&mut self) {
         if !self.is_on_disk {
             return;
@@ -115,7 +115,7 @@ mod tests {
         let whole = std::fs::read(directory.join(FILE)).unwrap();
         std::fs::write(directory.join(FILE), &whole[..whole.len() - 1]).unwrap();
         assert_eq!(changes(), ["a unreachable", "b refused"]);
-        // what is added behind a torn line is whole
+        // a line that is added after an incomplete line is complete
         Unrecorded::load(&directory).add([("c", "refused")]);
         assert_eq!(changes(), ["a consistent", "b refused", "c refused"]);
         unrecorded.clear();

@@ -1,5 +1,5 @@
-//! Notifications of databases of which nothing is trusted: one of all of them when there are any, and one when that is
-//! over, whatever a server lists.
+//! Notifications about untrusted databases: one for all of them, another one if there are more after a pause, and
+//! one when none is left. So a server cannot cause many notifications by the names that it lists.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,38 +12,39 @@ use crate::trust::StoreError;
 use crate::trust::failpoint::FileKind;
 use crate::trust::files;
 
-/// The least time between two notifications that say more of them, so that a server that lists other names every second
-/// sends no notification every second.
+/// The shortest time between two notifications that report more databases, so that a server that lists other names
+/// every second does not cause one every second.
 const MIN_REPEAT_INTERVAL: Duration = Duration::from_secs(3600);
-/// The name of the file, beside the outbox.
+/// The name of the file, next to the outbox.
 const FILE: &str = "notified";
-/// Longest file that is read: a few names of 128 bytes.
+/// The longest file that is read: a few names of 128 bytes.
 const MAX_FILE: u64 = 64 << 10;
 
-/// What there is to notify of.
+/// The news for a notification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum News {
-    /// Databases cannot be taken on trust.
+    /// Databases that cannot be trusted on first use.
     Untrusted,
-    /// All of them can be now, or are gone.
+    /// All of them can be trusted now, or are gone.
     Over,
 }
 
-/// What was notified last, in this process or in an earlier one.
+/// The last notification, in this process or in an earlier one.
 #[derive(Debug, Default)]
 pub(super) struct Notified {
     path: PathBuf,
-    /// What the last notification said; `None` once it is over.
+    /// The content of the last notification; `None` when the finding is over.
     said: Option<Said>,
-    /// When the last one was sent, and the last one of tampering.
+    /// The time of the last notification, and of the last one about tampering.
     at: Option<Timestamp>,
     tampering_at: Option<Timestamp>,
-    /// The id of the last one, if it was of tampering that is not over.
+    /// The id of the last notification, if it was about tampering that is not over.
     id: Option<String>,
 }
 
 impl Notified {
-    /// Reads what an earlier process notified. A file that cannot be read is none: its news is sent once more.
+    /// Reads the last notification of an earlier process. An unreadable file counts as none: its news is sent once
+    /// more.
     pub fn load(directory: &Path) -> Notified {
         let path = directory.join(FILE);
         let bytes = files::read(&path, MAX_FILE).ok().flatten();
@@ -53,13 +54,14 @@ impl Notified {
         Notified { path, ..parsed }
     }
 
-    /// Returns the id of the last notification, if it was of tampering that is not over: each receiver is given that
-    /// one once.
+    /// Returns the id of the last notification, if it was about tampering that is not over: each receiver gets it
+    /// once.
     pub fn id(&self) -> Option<&str> {
         self.id.as_deref()
     }
 
-    /// Returns what there is to notify of after a cycle that came to the end of the server's list.
+    /// Returns the news after a cycle, and records it as the last notification. If no database is untrusted, the cycle
+    /// must have reached the end of the server's list.
     pub fn news(&mut self, untrusted: &Untrusted, now: Timestamp) -> Option<News> {
         if untrusted.unproven == 0 {
             self.said.take()?;
@@ -75,7 +77,7 @@ impl Notified {
             None => untrusted.is_tampering(),
         };
         let last = if accuses { self.tampering_at } else { self.at };
-        // a clock that went back must not keep silent for longer
+        // if the clock was set back, notifications are not suppressed for longer
         let is_soon = last.is_some_and(|last| last <= now && now.since(last) < MIN_REPEAT_INTERVAL);
         if !is_news || is_soon {
             return None;
@@ -84,14 +86,14 @@ impl Notified {
         Some(News::Untrusted)
     }
 
-    /// Takes note of those that are left after a cycle that came to the end of the server's list. Returns whether that
-    /// is to be written down.
+    /// Lowers the counts to the databases that are left after a cycle that reached the end of the server's list.
+    /// Returns whether the file must be written.
     pub fn lower_to(&mut self, untrusted: &Untrusted) -> bool {
         let said = self.said.as_mut();
         said.is_some_and(|said| said.lower_to(untrusted))
     }
 
-    /// Takes note of a notification.
+    /// Records a notification.
     pub fn note(&mut self, untrusted: &Untrusted, now: Timestamp) {
         self.said = Some(untrusted.said());
         self.at = Some(now);
@@ -101,10 +103,10 @@ impl Notified {
         }
     }
 
-    /// Writes down what was notified, for the next process.
+    /// Writes the last notification to disk, for the next process.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// The file cannot be written.
     pub fn save(&self) -> Result<(), StoreError> {
         let unix = |at: Option<Timestamp>| at.map_or(0, Timestamp::unix);
         let mut text = format!("{} {}", unix(self.at), unix(self.tampering_at));
@@ -114,7 +116,7 @@ impl Notified {
             let worst = said.worst.code();
             text.push_str(&format!("{} {} {worst}\n", said.unproven, said.accusing));
             for name in &said.names {
-                text.push_str(&format!("{name}\n")); // no name of a database has white space
+                text.push_str(&format!("{name}\n")); // names of databases contain no white space
             }
         }
         files::replace(FileKind::Outbox, &self.path, text.as_bytes())
@@ -202,7 +204,7 @@ mod tests {
         assert_eq!(notified.news(&refused(40), at(3_599)), None);
         let news = notified.news(&refused(40), at(3_600));
         assert_eq!(news, Some(News::Untrusted));
-        // and if the clock went back
+        // also if the clock was set back
         let news = notified.news(&refused(80), at(100));
         assert_eq!(news, Some(News::Untrusted));
     }

@@ -21,7 +21,7 @@ pub(super) struct WebhookSink {
 }
 
 impl WebhookSink {
-    /// Makes the way to a webhook, each try of which ends after `timeout`.
+    /// Creates the client for a webhook; each try ends after `timeout`.
     pub fn new(webhook: &Webhook, timeout: Duration) -> WebhookSink {
         let Webhook {
             url, roots, proxy, ..
@@ -60,7 +60,7 @@ impl WebhookSink {
             }
             Auth::Header(value) => request.header("authorization", value.expose()),
         };
-        // an error's text may quote the URL, which may hold a token: only its kind is told
+        // report only the kind of the error: its text may quote the URL, which may contain a token
         let response = request
             .send(body.as_str())
             .map_err(|error| DeliveryError::new(self.client.why(&error)))?;
@@ -75,7 +75,7 @@ impl WebhookSink {
         })
     }
 
-    /// User and password are added now, and stand in no file.
+    /// Returns the body with user and password, which are added only now, so that no file contains them.
     fn body(&self, notification: &Notification) -> String {
         let login = JsonObject::new()
             .text("username", Some(&self.username))
@@ -87,7 +87,7 @@ impl WebhookSink {
     }
 }
 
-/// Standard Webhooks, *Signature scheme*.
+/// Returns the key of a signature (Standard Webhooks, *Signature scheme*).
 fn key(key: &SigningKey) -> hmac::Key {
     hmac::Key::new(hmac::HMAC_SHA256, key.expose())
 }
@@ -96,7 +96,7 @@ fn key(key: &SigningKey) -> hmac::Key {
 mod tests {
     use super::*;
 
-    /// The example of the Standard Webhooks specification.
+    /// Tests the example of the Standard Webhooks specification.
     #[test]
     fn a_signature_is_the_one_that_the_specification_shows() {
         let key = SigningKey::read("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();

@@ -1,4 +1,4 @@
-//! The thread that asks the peers, one after the other. Nobody waits for it but a run that has one cycle alone.
+//! The thread that requests the peers' checkpoints, one after the other. Only a run with one cycle waits for it.
 
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
@@ -13,26 +13,27 @@ use crate::config::{PeerSettings, Url};
 use crate::http::Client;
 use crate::ledger::encode_base64;
 
-/// Longest answer of a peer, in bytes: some 3,000 databases. What is longer is no answer.
+/// The maximum length of a peer's response, in bytes: some 3,000 databases. A longer one is refused.
 pub const MAX_ANSWER: u64 = 1 << 20;
-/// Time for one round over all peers: each has its part of it, so that none that is silent keeps the others waiting. It is
-/// what a run that has one cycle alone waits, so that such a run hears the last of several too.
+/// The time limit for one round over all peers. Each peer gets a part of it, so that a silent one does not delay
+/// the others. A run with only one cycle waits this long, so that it also gets the response of the last of several
+/// peers.
 pub const ROUND_TIMEOUT: Duration = Duration::from_secs(5);
-/// The least time for one peer: a connection over TLS to the other side of the world. More than five peers that are all
-/// silent make a round longer; each round begins with another one.
+/// The minimum time for one peer: a connection over TLS to the other side of the world. More than five silent
+/// peers make a round longer; each round begins with another peer.
 const MIN_TIME: Duration = Duration::from_secs(1);
-/// Answers that may wait to be taken in. The thread waits once there are as many.
+/// The maximum number of responses that wait to be processed. The thread waits when it is reached.
 const MAX_WAITING: usize = 8;
-/// What a peer serves its checkpoints under.
+/// The path under which a peer serves its checkpoints.
 const PATH: &str = "/checkpoints";
 
-/// Asks peers over HTTP, in a thread of its own that ends when this is dropped.
+/// Requests the peers' checkpoints over HTTP, in a thread of its own that ends when this is dropped.
 pub struct Fetcher {
     rounds: SyncSender<()>,
     answers: Receiver<Answer>,
     arrived: Vec<Answer>,
     peers: usize,
-    /// Answers that are still to come.
+    /// Responses that are still to come.
     due: usize,
     clock: Clock,
 }
@@ -46,7 +47,7 @@ impl Fetcher {
         let timeout = time_for_each(peers.len());
         let mut ways: VecDeque<Way> = peers.iter().map(|peer| Way::new(peer, timeout)).collect();
         let server = server.to_owned();
-        // one round may wait: what matters is that there is one more
+        // at most one round waits; a second one would ask for the same
         let (rounds, due) = sync_channel(1);
         let (sender, answers) = sync_channel(MAX_WAITING);
         let run = move || {
@@ -56,7 +57,7 @@ impl Fetcher {
                         return;
                     }
                 }
-                // whoever waits for a part of a round only hears another part of the peers each time
+                // the next round begins with another peer, for an auditor that waits for a part of each round only
                 if let Some(first) = ways.pop_front() {
                     ways.push_back(first);
                 }
@@ -76,7 +77,7 @@ impl Fetcher {
 
 impl Source for Fetcher {
     fn ask(&mut self) {
-        // while a round goes on, a further one would make a slow peer ever slower
+        // no second round during a round, because it would make a slow peer even slower
         if self.due == 0 && self.rounds.try_send(()).is_ok() {
             self.due = self.peers;
         }
@@ -113,7 +114,7 @@ fn time_for_each(peers: usize) -> Duration {
     (ROUND_TIMEOUT / count).max(MIN_TIME)
 }
 
-/// The way to one peer.
+/// The connection to one peer.
 struct Way {
     peer: Witness,
     client: Client,
@@ -156,7 +157,7 @@ impl Way {
         let mut answer = answer.map_err(|error| self.client.why(&error))?;
         let status = answer.status();
         if status.as_u16() != 200 {
-            // where it would lead to is nobody's to say but the operator's
+            // a redirect is refused too: only the operator decides which host is asked
             return Err(self.client.refused(status.as_u16()));
         }
         let body = answer.body_mut().with_config().limit(MAX_ANSWER);
@@ -169,7 +170,7 @@ impl Way {
     }
 }
 
-/// Returns the URL with the path of the checkpoints behind it, unless it has that already or has a query.
+/// Returns the URL with the path of the checkpoints, unless it has that path or a query already.
 fn url_of_checkpoints(url: &Url) -> Url {
     let whole = url.expose();
     let is_whole = whole.contains(['?', '#']) || whole.trim_end_matches('/').ends_with(PATH);
@@ -180,10 +181,10 @@ fn url_of_checkpoints(url: &Url) -> Url {
     }
 }
 
-/// What a test answers in the place of a peer: the bytes of its checkpoints, or why they do not come.
+/// A test's response in place of the peer: the bytes of its checkpoints, or the reason why they do not come.
 type Said = dyn FnMut(&KeyName) -> Result<Vec<u8>, String>;
 
-/// Peers in the thread of the auditor itself, for tests: each answers at once what a closure says.
+/// Peers in the thread of the auditor itself, for tests: a closure returns each response immediately.
 pub struct InProcess {
     peers: Vec<Witness>,
     server: String,
@@ -192,7 +193,7 @@ pub struct InProcess {
 }
 
 impl InProcess {
-    /// Makes peers of the server with this label.
+    /// Creates peers of the server with this label.
     pub fn new(
         peers: &[Witness],
         server: &str,

@@ -1,4 +1,4 @@
-//! What all peers said last. It is held by the main thread, which is never kept waiting for it.
+//! The last responses of all peers. The main thread holds them, and never waits for them.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -8,44 +8,44 @@ use super::word::Word;
 use crate::checkpoint::KeyName;
 use crate::clock::Timestamp;
 
-/// Where the words of peers come from.
+/// The source of the peers' checkpoints.
 pub trait Source {
-    /// Asks every peer. Answers come later; a call before they came asks no second time.
+    /// Sends a request to every peer. The responses come later; a call before that sends no second request.
     fn ask(&mut self);
 
-    /// Returns the answers that have come since the last call. It does not wait.
+    /// Returns the responses that have come since the last call, without waiting.
     fn take(&mut self) -> Vec<Answer>;
 
-    /// Waits until every peer that was asked has answered, but no longer than until then.
+    /// Waits until every peer has responded, but no longer than `until`.
     fn wait(&mut self, until: Instant);
 }
 
-/// An answer of a peer.
+/// A response of a peer.
 #[derive(Clone, Debug)]
 pub struct Answer {
-    /// Whose it is.
+    /// The peer.
     pub peer: KeyName,
-    /// What it says, or why there is none.
+    /// Its checkpoints, or the reason why there are none.
     pub heard: Result<Heard, String>,
 }
 
-/// What a peer said last.
+/// The last response of a peer.
 #[derive(Clone, Debug, Default)]
 pub struct Latest {
-    /// When it answered last.
+    /// The time of the last response.
     pub fetched: Option<Timestamp>,
-    /// Why it did not answer when it was asked last.
+    /// The reason why the peer did not respond to the last request.
     pub failure: Option<String>,
-    /// Its words, by database.
+    /// The peer's checkpoints, by database.
     pub words: BTreeMap<String, Word>,
     /// Its checkpoints of other servers.
     pub of_others: usize,
-    /// Parts of its answer that count for nothing, and why the first of them does not.
+    /// The number of refused parts of its response, and the reason for the first of them.
     pub refused: Option<(usize, String)>,
 }
 
 impl Latest {
-    /// Returns why there is no word of it on a database.
+    /// Returns the reason why the peer has no checkpoint of a database.
     pub fn why_nothing(&self) -> String {
         match (&self.failure, self.fetched, &self.refused) {
             (Some(why), ..) => why.clone(),
@@ -64,10 +64,10 @@ impl Latest {
     }
 }
 
-/// The peers, and what each of them said last.
+/// The peers, and the last response of each.
 #[derive(Default)]
 pub struct Hearing {
-    /// In the order of the settings.
+    /// The peers, in the order of the settings.
     peers: Vec<(KeyName, Latest)>,
     required: usize,
     source: Option<Box<dyn Source>>,
@@ -75,7 +75,7 @@ pub struct Hearing {
 }
 
 impl Hearing {
-    /// Makes a hearing of these peers; `required` of them must confirm each database.
+    /// Creates a hearing of these peers; `required` of them must confirm each database.
     pub fn new(peers: &[Witness], required: usize, source: Box<dyn Source>) -> Hearing {
         let latest = |peer: &Witness| (peer.name.clone(), Latest::default());
         Hearing {
@@ -86,7 +86,7 @@ impl Hearing {
         }
     }
 
-    /// Waits for the peers in each cycle, as a run that has only one must.
+    /// Waits for the peers in each cycle, as a run with only one cycle must.
     #[must_use]
     pub fn waiting(self) -> Hearing {
         Hearing {
@@ -100,7 +100,7 @@ impl Hearing {
         self.peers.is_empty()
     }
 
-    /// Returns whether a cycle is to wait for the peers.
+    /// Returns whether a cycle waits for the peers.
     pub fn waits(&self) -> bool {
         self.waits && !self.is_empty()
     }
@@ -115,26 +115,27 @@ impl Hearing {
         self.peers.iter().map(|(name, _)| name)
     }
 
-    /// Returns what each peer said last.
+    /// Returns the last response of each peer.
     pub fn all(&self) -> impl Iterator<Item = (&KeyName, &Latest)> {
         self.peers.iter().map(|(name, latest)| (name, latest))
     }
 
-    /// Asks every peer for its checkpoints.
+    /// Requests the checkpoints of every peer.
     pub fn ask(&mut self) {
         if let Some(source) = &mut self.source {
             source.ask();
         }
     }
 
-    /// Waits for the answers, but no longer than until then.
+    /// Waits for the responses, but no longer than `until`.
     pub fn wait(&mut self, until: Instant) {
         if let Some(source) = &mut self.source {
             source.wait(until);
         }
     }
 
-    /// Takes in what has come. A peer that does not answer keeps its last words, which become stale.
+    /// Processes the responses that have come. A peer that does not respond keeps its last checkpoints, which
+    /// become stale.
     pub fn take_in(&mut self, now: Timestamp) {
         let answers = self.source.as_mut().map(|source| source.take());
         for Answer { peer, heard } in answers.unwrap_or_default() {
@@ -157,7 +158,7 @@ impl Hearing {
         }
     }
 
-    /// Forgets words on databases that `keeps` does not choose.
+    /// Removes checkpoints of databases that `keeps` does not select.
     pub fn retain(&mut self, keeps: impl Fn(&str) -> bool) {
         for (_, latest) in &mut self.peers {
             latest.words.retain(|database, _| keeps(database));

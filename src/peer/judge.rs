@@ -1,4 +1,4 @@
-//! From the bytes of a peer's answer to its words. Pure: no I/O and no clock, and no input makes it panic.
+//! From the bytes of a peer's response to its checkpoints. Pure: no I/O and no clock, and no input makes it panic.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,40 +10,41 @@ use crate::checkpoint::{
 };
 use crate::clock::Timestamp;
 
-/// Longest signed note of a word, in bytes: one is kept for each database and peer, on disk too. A name of a server and of a
-/// database, the server's signature and those of two dozen auditors have room.
+/// The maximum length of a checkpoint's signed note, in bytes: one is stored for each database and peer, also on
+/// disk. It has room for the names of a server and a database, the server's signature and those of two dozen
+/// auditors.
 pub const MAX_NOTE: usize = 4 << 10;
 
-/// Who a peer is: its name and the keys by which its words are known. Any of them counts.
+/// A peer's identity: its name, and the keys that verify its checkpoints. Any of the keys counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Witness {
-    /// The name, which all its keys have.
+    /// The name, which is in all its keys.
     pub name: KeyName,
     /// Its keys.
     pub keys: Vec<VerifierKey>,
 }
 
-/// What an answer of a peer says.
+/// The content of a peer's response.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Heard {
-    /// Its words, by database.
+    /// The peer's checkpoints, by database.
     pub words: BTreeMap<String, Word>,
-    /// Checkpoints of other servers, which it may audit as well.
+    /// Checkpoints of other servers, which the peer may also audit.
     pub of_others: usize,
-    /// Parts of the answer that count for nothing.
+    /// The number of refused parts of the response.
     pub refused: usize,
-    /// Why the first of them does not.
+    /// The reason why the first of them is refused.
     pub why: Option<WordError>,
 }
 
-/// Why a part of an answer is no word of the peer.
+/// The reason why a part of a response is no checkpoint of the peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WordError {
-    /// It is no signed note.
+    /// The part is no signed note.
     Note(NoteError),
     /// Its text is no checkpoint.
     Checkpoint(CheckpointError),
-    /// It is longer than [`MAX_NOTE`].
+    /// The part is longer than [`MAX_NOTE`].
     TooLong,
     /// The peer did not confirm it.
     Confirmed(CosignatureError),
@@ -62,8 +63,8 @@ impl fmt::Display for WordError {
     }
 }
 
-/// Takes the words of `peer` on databases of `server`, by its label, out of an answer. Of several on one database the latest
-/// counts. Whoever reads the bytes bounds them.
+/// Reads the checkpoints of `peer` for databases of `server`, by its label, from a response. Of several for one
+/// database, the latest counts. The caller limits the number of bytes.
 pub fn judge(bytes: &[u8], peer: &Witness, server: &str) -> Heard {
     let mut heard = Heard::default();
     for note in read_list(bytes) {
@@ -87,7 +88,7 @@ pub fn judge(bytes: &[u8], peer: &Witness, server: &str) -> Heard {
     heard
 }
 
-/// Returns the database and the word of a note; `None` if it is of another server.
+/// Returns the database and the checkpoint of a note; `None` if it is of another server.
 fn word(
     note: Result<SignedNote, NoteError>,
     peer: &Witness,
@@ -106,7 +107,7 @@ fn word(
     let mut latest: Result<Timestamp, CosignatureError> = Err(CosignatureError::Absent);
     for confirmed in by {
         match (confirmed, latest) {
-            // a signature in the name of a key that is not its own: the whole note is to be refused
+            // a wrong signature under the name of a configured key: the whole note is refused
             (Err(CosignatureError::Wrong), _) => {
                 return Err(WordError::Confirmed(CosignatureError::Wrong));
             }

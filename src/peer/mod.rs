@@ -1,7 +1,8 @@
-//! Peers: other auditors of the same server, and what they say of its databases.
+//! Peers: other auditors of the same server, and their checkpoints of its databases.
 //!
-//! `word` is what a peer says of one database, `judge` (pure) takes it out of the bytes of an answer, `fetch` is the thread
-//! that asks, `hearing` holds the last words of all peers. Comparing them with what is trusted is the audit's.
+//! `word` is a peer's checkpoint of one database, and `judge` (pure) reads it from the bytes of a response.
+//! `fetch` is the thread that requests it, and `hearing` stores the last checkpoints of all peers. The audit
+//! compares them with the trusted history.
 
 #![forbid(unsafe_code)]
 

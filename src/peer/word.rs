@@ -1,4 +1,4 @@
-//! What a peer says of one database: a checkpoint that it confirmed.
+//! A peer's confirmation of one database: a checkpoint.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,8 +6,8 @@ use std::time::Duration;
 use crate::clock::Timestamp;
 use crate::ledger::{Signature, State};
 
-/// How far a peer's clock may be ahead of this one: machines that keep time by NTP are some milliseconds apart, and those
-/// that do not some minutes at worst.
+/// The maximum time by which a peer's clock may be ahead of this one. Machines with NTP differ by some
+/// milliseconds, and machines without it by some minutes at worst.
 pub const MAX_SKEW: Duration = Duration::from_secs(300);
 
 /// A checkpoint of a database that a peer confirmed by one of its keys.
@@ -15,27 +15,28 @@ pub const MAX_SKEW: Duration = Duration::from_secs(300);
 pub struct Word {
     /// The state.
     pub state: State,
-    /// When the peer confirmed it, by its own clock.
+    /// The time at which the peer confirmed it, by the peer's own clock.
     pub time: Timestamp,
-    /// The server's signature that the checkpoint carries. Nobody has checked it.
+    /// The server's signature in the checkpoint. It is not verified.
     pub signature: Option<Signature>,
-    /// The signed note, as it came.
+    /// The signed note, unchanged.
     pub note: Arc<str>,
 }
 
-/// How old a peer's word is. Nothing is decided by it but whether the word counts at all: a wrong clock accuses nobody.
+/// The age of a peer's checkpoint. It only decides whether the checkpoint counts: a wrong clock never causes an
+/// accusation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Age {
-    /// It counts.
+    /// The checkpoint counts.
     Fresh,
-    /// It is older than is allowed, and so may be one that was said long ago and is repeated by another.
+    /// The checkpoint is older than allowed, so it may be an old one that another party repeats.
     Stale(Duration),
-    /// It is from the future by more than [`MAX_SKEW`].
+    /// The checkpoint is from the future by more than [`MAX_SKEW`].
     Future(Duration),
 }
 
 impl Word {
-    /// Returns how old the word is at `now`, where `allowed` is the most that counts.
+    /// Returns the age of the checkpoint at `now`; `allowed` is the oldest age that counts.
     pub fn age(&self, now: Timestamp, allowed: Duration) -> Age {
         let (ahead, old) = (self.time.since(now), now.since(self.time));
         match (ahead > MAX_SKEW, old > allowed) {

@@ -1,4 +1,4 @@
-//! Ages in words.
+//! Ages as text.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! An alarm in words and as JSON, with the consequences of closing and of adopting it.
+//! An alarm as text and as JSON, with the consequences of closing and of adopting it.
 
 use std::ops::RangeInclusive;
 use std::path::Path;
@@ -16,9 +16,9 @@ pub struct AlarmReport {
     pub alarm: Alarm,
     /// Changes that adopting the alarm makes.
     pub adoption: Result<Adoption, StoreError>,
-    /// Time of a check after the alarm was last seen in which the server showed the trusted history again.
+    /// The time of a check after the last finding in which the server showed the trusted history again.
     pub shown_again: Option<Timestamp>,
-    /// The trusted state that a finding about a transaction was read against, by its evidence.
+    /// The trusted state with which a finding about a transaction was compared, from its evidence.
     pub read_against: Option<State>,
 }
 
@@ -131,7 +131,7 @@ fn standing(alarm: &Alarm) -> String {
     }
 }
 
-/// Returns how often an alarm was found, and when last.
+/// Returns how often an alarm was found, and the time of the last finding.
 pub fn seen(alarm: &Alarm) -> String {
     match alarm.times {
         1 => "seen once".into(),
@@ -140,7 +140,7 @@ pub fn seen(alarm: &Alarm) -> String {
 }
 
 impl AlarmReport {
-    /// Returns everything known of the alarm, for people.
+    /// Returns all known facts about the alarm, for people.
     pub fn text(&self) -> String {
         let alarm = &self.alarm;
         let state = |state: Option<State>| state.map_or("no state".into(), words);

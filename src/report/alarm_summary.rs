@@ -6,7 +6,7 @@ use super::alarm::close_all_command;
 use crate::text::{Escaped, counted, number};
 use crate::trust::{Alarm, Tampering};
 
-/// Kinds of tampering, the worst first: what is about the whole history before what is about one entry or one signature.
+/// Kinds of tampering, the worst first: those about the whole history before those about one entry or one signature.
 const WORST_FIRST: [Tampering; 5] = [
     Tampering::Inconsistent,
     Tampering::SplitView,
@@ -15,8 +15,8 @@ const WORST_FIRST: [Tampering; 5] = [
     Tampering::BadSignature,
 ];
 
-/// Returns the lines about all listed alarms of one database: their number, the worst kind, and the first and last time;
-/// and if several are open, the command that closes all of them. `None` if there are none.
+/// Returns the lines about all listed alarms of one database: their number, the worst kind, and the first and last
+/// time. If several are open, also the command that closes all of them. `None` if there are none.
 pub fn alarm_summary(alarms: &[Alarm]) -> Option<String> {
     let first = alarms.first()?;
     let open = alarms.iter().filter(|alarm| alarm.is_open()).count();

@@ -4,8 +4,8 @@ use crate::checkpoint::{Checkpoint, Origin, SignerKey, cosigned};
 use crate::clock::Timestamp;
 use crate::ledger::{Signature, State};
 
-/// Returns the signed checkpoint of a state that was proven at this time. The server's signature is part of it if it holds by the
-/// key that came with it: whatever else a server sends in its place is nobody's business, and could be of any length.
+/// Returns the signed checkpoint of a state that was proven at this time. It contains the server's signature only
+/// if that verifies with the key that came with it: other bytes are useless for peers, and could have any length.
 pub fn checkpoint(
     (server, database): (&str, &str),
     state: State,

@@ -1,9 +1,9 @@
-//! The checkpoints of everything that was proven: what `/checkpoints` serves.
+//! The checkpoints of all proven states: the response to `/checkpoints`.
 
 use super::status_registry::Snapshot;
 use crate::checkpoint::{Origin, print_list};
 
-/// Returns the checkpoints of all databases of which a state was proven in this run.
+/// Returns the checkpoints of all databases that were proven in this run.
 pub fn checkpoints_text(snapshot: &Snapshot) -> String {
     let rows = snapshot.databases.values();
     print_list(rows.filter_map(|row| row.checkpoint.as_deref()))

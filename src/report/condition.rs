@@ -1,36 +1,36 @@
-//! Whether all is well with one database: the one decision that the status page, `/status.json` and `immuaudit status` go
-//! by (docs/verdicts.md).
+//! The condition of one database: the one decision that the status page, `/status.json` and `immuaudit status` use
+//! (docs/verdicts.md).
 
 use crate::audit::Exit;
 use crate::text::counted_with;
 
-/// The facts about one database that decide its condition: those of the program that runs, or those in its files.
+/// The facts about one database that decide its condition: those of the running program, or those in its files.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Facts {
-    /// Whether the settings select the database; of one that they do not, only alarms count.
+    /// Whether the settings select the database; if not, only its alarms count.
     pub is_audited: bool,
     /// Whether an alarm is open, or cannot be excluded, or the last check accuses the server.
     pub is_alarming: bool,
-    /// Whether the last check proved the state, and read in time what was to be read.
+    /// Whether the last check proved the state, and read all due values in time.
     pub is_complete: bool,
-    /// Transactions that could not be read, or wait for being read again after an alarm was closed.
+    /// Transactions that could not be read, or that wait to be read again after an alarm was closed.
     pub due: u64,
-    /// New transactions that are not read yet, if all new ones are to be.
+    /// New transactions that are not read yet, if all new ones are due.
     pub behind: u64,
-    /// Transactions with absent values that nobody acknowledged.
+    /// Transactions with absent values that are not acknowledged.
     pub absent: u64,
-    /// Whether the state was signed before and is not signed now, which nobody acknowledged.
+    /// Whether the state was signed before and is not signed now, and that is not acknowledged.
     pub is_unsigned: bool,
 }
 
 /// The condition of one database; the later the worse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Condition {
-    /// Everything is proven and was read.
+    /// Everything is proven and read.
     Good,
-    /// The state is proven, and something about the database is not as it should be.
+    /// The state is proven, but something else about the database needs attention.
     Attention,
-    /// Not proven, or not read, in time.
+    /// The state was not proven, or not read, in time.
     Unproven,
     /// An alarm is open.
     Tampered,

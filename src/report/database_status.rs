@@ -20,51 +20,52 @@ pub struct DatabaseStatus {
     pub is_audited: bool,
     /// The last verdict; `None` before the first check.
     pub verdict: Option<Verdict>,
-    /// Since when it is that; unknown of a run before this one.
+    /// The time since when the verdict is the same; unknown for a run before this one.
     pub since: Option<Timestamp>,
-    /// Why.
+    /// The reason for the verdict.
     pub why: String,
-    /// The last check.
+    /// The time of the last check.
     pub checked: Option<Timestamp>,
     /// The moment at which the last check of this run ended, or the row was made: times of `checked` are whole seconds.
     pub(super) moment: Instant,
-    /// The last check whose proof held.
+    /// The time of the last check that proved the state.
     pub proven: Option<Timestamp>,
-    /// What is trusted.
+    /// The trusted state.
     pub trusted: Option<State>,
-    /// What the trusted state was signed with, where that is known.
+    /// The signature of the trusted state, if it is known.
     pub signature: Option<Signature>,
-    /// What the server showed last.
+    /// The state that the server showed last.
     pub shown: Option<State>,
-    /// What was trusted before the last check.
+    /// The state that was trusted before the last check.
     pub previous: Option<State>,
     /// Alarms that wait for the operator.
     pub open_alarms: usize,
-    /// The last of them.
+    /// The last open alarm.
     pub alarm: Option<String>,
     /// Whether an open alarm is known to be about the history, or another than a value.
     pub alarms_of_history: bool,
     /// Whether an open alarm is known to be about a stored value.
     pub alarms_of_values: bool,
-    /// Not proven in time: in the last check, or by the moment of the snapshot.
+    /// Whether the database was not proven in time: in the last check, or by the moment of the snapshot.
     pub overdue: bool,
-    /// When the last check in this run ended whose proof held; of a database that none was proven, when it got its row.
+    /// The end of the last check in this run that proved the state; if none did, the time at which the row was
+    /// made.
     pub(super) unproven_since: Instant,
-    /// Values not read in time.
+    /// Whether values were not read in time.
     pub values_overdue: bool,
-    /// What the peers say of it.
+    /// The reports of the peers about it.
     pub peers: Arc<[PeerReport]>,
-    /// Peers not compared, or too few that confirmed, in time.
+    /// Whether peers were not compared in time, or too few confirmed.
     pub peers_overdue: bool,
-    /// The state was signed before and is not now.
+    /// Whether the state was signed before and is not signed now.
     pub signature_dropped: bool,
-    /// Transactions proven to be part of the ledger, in this run.
+    /// Transactions that were proven to be part of the ledger, in this run.
     pub transactions: u64,
-    /// Proofs that held, in this run.
+    /// The number of proofs that were accepted, in this run.
     pub proofs: u64,
     /// The signed checkpoint of the last state that was proven in this run, if this auditor has a key.
     pub checkpoint: Option<Arc<str>>,
-    /// How much of its values was read.
+    /// The progress of reading its values.
     pub values: Values,
     /// The last 24 hours.
     pub timeline: Timeline,
@@ -120,7 +121,7 @@ impl DatabaseStatus {
         self.peers = outcome.peers.clone().into();
         self.peers_overdue = outcome.peers_overdue.is_some();
         if is_unsigned(outcome) || outcome.is_proven() {
-            // a check that saw no state says nothing about its signature
+            // a check without a state does not show whether states are signed
             self.signature_dropped = is_unsigned(outcome);
         }
         if let Some(alarm) = &outcome.alarm {
@@ -149,7 +150,7 @@ impl DatabaseStatus {
             .note(now, self.open_alarms > 0, outcome.verdict);
     }
 
-    /// Notes the kind of an open alarm.
+    /// Records the kind of an open alarm.
     pub(super) fn note_kind(&mut self, kind: Tampering) {
         match kind {
             Tampering::BadValue => self.alarms_of_values = true,
@@ -157,14 +158,14 @@ impl DatabaseStatus {
         }
     }
 
-    /// Returns the time since the last check in this run whose proof held. One that was not checked in this run is not
-    /// audited, or waits for the end of the first cycle.
+    /// Returns the time since the last check in this run that proved the state. A database that was not checked in
+    /// this run is not audited, or waits for the end of the first cycle.
     pub(super) fn unproven_for(&self, clock: &Clock) -> Option<Duration> {
         let checked = self.verdict.is_some();
         checked.then(|| clock.since(self.unproven_since))
     }
 
-    /// Marks the database as overdue although the last check was in time: no proof held for this long since.
+    /// Marks the database as overdue although the last check was in time: it was not proven for this long.
     pub(super) fn mark_overdue(&mut self, time: Duration) {
         self.overdue = true;
         let between = if self.why.is_empty() { "" } else { "; " };
@@ -172,7 +173,7 @@ impl DatabaseStatus {
             .push_str(&format!("{between}{}", Overdue::Unproven(time)));
     }
 
-    /// Is something to be done about it at once?
+    /// Returns whether the database needs immediate action.
     pub fn is_alarming(&self) -> bool {
         self.open_alarms > 0 || self.verdict.is_some_and(Verdict::is_tampering)
     }
@@ -194,12 +195,13 @@ impl DatabaseStatus {
         self.overdue || self.values_overdue || self.peers_overdue
     }
 
-    /// Returns whether a peer's word contradicts what the server shows here, and an operator has not closed that.
+    /// Returns whether a peer's checkpoint contradicts the state that the server shows here, and an operator has
+    /// not closed that.
     pub fn is_contradicted(&self) -> bool {
         self.peers.iter().any(|peer| peer.disagreement.is_some())
     }
 
-    /// Was the last check's proof complete?
+    /// Returns whether the last check's proof was complete.
     pub fn is_proven(&self) -> bool {
         self.verdict.is_some_and(Verdict::is_proven)
     }

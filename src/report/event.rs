@@ -7,7 +7,7 @@ use log::{Level, Record};
 
 use super::json::JsonObject;
 
-/// An event on its way to the log.
+/// An event for the log.
 #[derive(Debug)]
 pub struct Event {
     level: Level,
@@ -22,7 +22,7 @@ enum Fact {
 }
 
 impl Event {
-    /// What happened.
+    /// Creates an event with its level and its message.
     pub fn new(level: Level, message: impl ToString) -> Event {
         Event {
             level,
@@ -31,14 +31,14 @@ impl Event {
         }
     }
 
-    /// A fact in words.
+    /// Adds a fact in words.
     #[must_use]
     pub fn text(mut self, key: &'static str, value: impl ToString) -> Event {
         self.facts.push((key, Fact::Text(value.to_string())));
         self
     }
 
-    /// A fact in words, where there is one.
+    /// Adds a fact in words, if there is one.
     #[must_use]
     pub fn text_opt(self, key: &'static str, value: Option<impl ToString>) -> Event {
         match value {
@@ -47,14 +47,14 @@ impl Event {
         }
     }
 
-    /// A fact in figures.
+    /// Adds a fact in figures.
     #[must_use]
     pub fn number(mut self, key: &'static str, value: u64) -> Event {
         self.facts.push((key, Fact::Number(value)));
         self
     }
 
-    /// To the log.
+    /// Writes the event to the log.
     pub fn log(&self) {
         if self.level <= log::max_level() {
             let facts = self.facts.as_slice();
@@ -79,14 +79,14 @@ impl ToValue for Fact {
     }
 }
 
-/// A record as text, in one line.
+/// Returns a record as one line of text.
 pub(super) fn text(record: &Record<'_>) -> String {
     let mut line = Line(record.args().to_string());
-    let _ = record.key_values().visit(&mut line); // ours never refuses
+    let _ = record.key_values().visit(&mut line); // this visitor returns no error
     line.0
 }
 
-/// A record's facts as members behind those of an object.
+/// Adds a record's facts to an object as members.
 pub(super) fn members(object: JsonObject, record: &Record<'_>) -> JsonObject {
     let mut members = Members(object);
     let _ = record.key_values().visit(&mut members);

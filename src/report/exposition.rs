@@ -1,18 +1,18 @@
-//! Prometheus' text format, written through one builder: a family has its HELP, TYPE and samples
-//! together, and no label can break out of its quotes (Prometheus, *Exposition formats*).
+//! Prometheus' text format, written through one builder: a family has its HELP, TYPE and samples together, and no
+//! label can end its quotes (Prometheus, *Exposition formats*).
 //!
-//! Labels are escaped once and written many times: of 1,000 databases there are 26,000 samples.
+//! Labels are escaped once and written many times: 1,000 databases have 26,000 samples.
 
 use std::fmt::{Display, Write};
 
 use crate::histogram::Histogram;
 
-/// What a family's samples mean.
+/// The meaning of a family's samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Type {
-    /// Goes up alone.
+    /// A value that only goes up.
     Counter,
-    /// Goes up and down.
+    /// A value that goes up and down.
     Gauge,
     /// Buckets, sum and count.
     Histogram,
@@ -23,7 +23,7 @@ pub enum Type {
 pub struct Labels(String);
 
 impl Labels {
-    /// Names, which are ours, and values, which may be anybody's.
+    /// Creates labels. The names are the program's own; the values may come from anywhere.
     pub fn new(labels: &[(&str, &str)]) -> Labels {
         let mut text = Labels::default();
         for (name, value) in labels {
@@ -32,7 +32,7 @@ impl Labels {
         text
     }
 
-    /// One more.
+    /// Adds one label.
     #[must_use]
     pub fn and(mut self, name: &str, value: &str) -> Labels {
         if !self.0.is_empty() {
@@ -46,23 +46,23 @@ impl Labels {
     }
 }
 
-/// The text being written.
+/// The text that is being written.
 #[derive(Debug, Default)]
 pub struct Exposition(String);
 
-/// One family being written.
+/// One family that is being written.
 pub struct Family<'a> {
     text: &'a mut String,
     name: &'static str,
 }
 
 impl Exposition {
-    /// With room for so many bytes.
+    /// Creates an exposition with room for this many bytes.
     pub fn with_capacity(bytes: usize) -> Exposition {
         Exposition(String::with_capacity(bytes))
     }
 
-    /// Begins a family; its samples follow before the next one begins.
+    /// Begins a family; its samples follow before the next family.
     pub fn family(&mut self, name: &'static str, kind: Type, help: &str) -> Family<'_> {
         let kind = match kind {
             Type::Counter => "counter",
@@ -79,24 +79,24 @@ impl Exposition {
         }
     }
 
-    /// The whole text.
+    /// Returns the whole text.
     pub fn end(self) -> String {
         self.0
     }
 }
 
 impl Family<'_> {
-    /// One sample.
+    /// Writes one sample.
     pub fn sample(&mut self, labels: &Labels, value: impl Display) {
         self.line("", labels, None, value);
     }
 
-    /// One sample with a label more, whose value is a word of ours.
+    /// Writes one sample with one more label, whose value is one of the program's own words.
     pub fn sample_of(&mut self, labels: &Labels, more: (&str, &'static str), value: impl Display) {
         self.line("", labels, Some(more), value);
     }
 
-    /// A histogram's samples.
+    /// Writes a histogram's samples.
     pub fn histogram(&mut self, labels: &Labels, histogram: &Histogram) {
         for (bound, count) in histogram.buckets() {
             self.line("_bucket", labels, Some(("le", &bound.to_string())), count);

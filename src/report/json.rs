@@ -1,11 +1,11 @@
-//! One JSON object a line (RFC 8259), written member by member.
+//! One JSON object on each line (RFC 8259), written member by member.
 
 use std::fmt::{Display, Write};
 
 use super::alarm::{adopt_command, close_command};
 use crate::audit::{CycleError, Outcome, PeerReport, UntrustedDatabases, Verdict};
 
-/// An object being written; its members stand in the order in which they are added.
+/// A JSON object that is being written; its members are in the order in which they are added.
 #[derive(Debug)]
 pub struct JsonObject(String);
 
@@ -16,12 +16,12 @@ impl Default for JsonObject {
 }
 
 impl JsonObject {
-    /// An object without members.
+    /// Creates an object without members.
     pub fn new() -> JsonObject {
         JsonObject("{".into())
     }
 
-    /// A string; `None` is null.
+    /// Adds a string; `None` is null.
     #[must_use]
     pub fn text(mut self, name: &str, value: Option<&str>) -> JsonObject {
         self.name(name);
@@ -32,13 +32,13 @@ impl JsonObject {
         self
     }
 
-    /// Adds a value as the string that shows it; `None` is null.
+    /// Adds a value as its printed string; `None` is null.
     #[must_use]
     pub fn shown(self, name: &str, value: Option<impl Display>) -> JsonObject {
         self.text(name, value.map(|value| value.to_string()).as_deref())
     }
 
-    /// A number, or whatever stands for itself; `None` is null.
+    /// Adds a number; `None` is null.
     #[must_use]
     pub fn number(mut self, name: &str, value: Option<u64>) -> JsonObject {
         self.name(name);
@@ -50,7 +50,7 @@ impl JsonObject {
         self
     }
 
-    /// A part of 1.
+    /// Adds a number with four decimals, for a share of 1.
     #[must_use]
     pub fn share(mut self, name: &str, value: f64) -> JsonObject {
         self.name(name);
@@ -58,7 +58,7 @@ impl JsonObject {
         self
     }
 
-    /// A list of strings.
+    /// Adds a list of strings.
     #[must_use]
     pub fn texts(mut self, name: &str, values: &[&str]) -> JsonObject {
         self.name(name);
@@ -73,7 +73,7 @@ impl JsonObject {
         self
     }
 
-    /// An object; `None` is null.
+    /// Adds an object; `None` is null.
     #[must_use]
     pub fn object(mut self, name: &str, value: Option<JsonObject>) -> JsonObject {
         self.name(name);
@@ -84,7 +84,7 @@ impl JsonObject {
         self
     }
 
-    /// A list of objects.
+    /// Adds a list of objects.
     #[must_use]
     pub fn objects(mut self, name: &str, values: impl Iterator<Item = JsonObject>) -> JsonObject {
         self.name(name);
@@ -99,7 +99,7 @@ impl JsonObject {
         self
     }
 
-    /// True or false.
+    /// Adds true or false.
     #[must_use]
     pub fn flag(mut self, name: &str, value: bool) -> JsonObject {
         self.name(name);
@@ -107,7 +107,7 @@ impl JsonObject {
         self
     }
 
-    /// The object's text.
+    /// Returns the object's text.
     pub fn end(mut self) -> String {
         self.0.push('}');
         self.0
@@ -122,7 +122,7 @@ impl JsonObject {
     }
 }
 
-/// RFC 8259 §7; everything beyond printable ASCII is escaped too.
+/// Writes a string as in RFC 8259 §7; everything beyond printable ASCII is also escaped.
 fn push_string(to: &mut String, text: &str) {
     to.push('"');
     for c in text.chars() {
@@ -139,7 +139,7 @@ fn push_string(to: &mut String, text: &str) {
     to.push('"');
 }
 
-/// The object for one database, as `--json` prints it.
+/// Returns the object for one database, as `--json` prints it.
 pub fn outcome_json(server: &str, outcome: &Outcome) -> String {
     let shown = outcome.shown.as_ref();
     let previous = outcome.previous.as_ref();
@@ -172,7 +172,7 @@ pub fn outcome_json(server: &str, outcome: &Outcome) -> String {
         .end()
 }
 
-/// The object for a peer and a database.
+/// Returns the object for a peer and a database.
 pub fn peer_json(peer: &PeerReport) -> JsonObject {
     let disagreement = peer.disagreement.as_ref().map(|_| peer.to_string());
     JsonObject::new()
@@ -187,7 +187,7 @@ pub fn peer_json(peer: &PeerReport) -> JsonObject {
         .text("disagreement", disagreement.as_deref())
 }
 
-/// The object for what concerns no one database: `database` is null.
+/// Returns the object for an error that concerns no single database: `database` is null.
 pub fn cycle_error_json(server: &str, trouble: &CycleError) -> String {
     JsonObject::new()
         .text("server", Some(server))
@@ -198,7 +198,7 @@ pub fn cycle_error_json(server: &str, trouble: &CycleError) -> String {
         .end()
 }
 
-/// The object for databases of which nothing is trusted that have no object each: `database` is null.
+/// Returns the object for untrusted databases that have no object of their own: `database` is null.
 pub fn untrusted_json(server: &str, untrusted: &UntrustedDatabases) -> String {
     JsonObject::new()
         .text("server", Some(server))

@@ -7,7 +7,7 @@ use crate::audit::Verdict;
 use crate::clock::Timestamp;
 use crate::ledger::State;
 
-/// Whose gauges those who come from elsewhere know.
+/// The prefix of the gauges, for users of another auditor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Prefix {
     /// `immuclient_audit_`
@@ -16,7 +16,7 @@ pub enum Prefix {
     Immugw,
 }
 
-/// Names without their prefixes, and what they say.
+/// Names without their prefixes, and their descriptions.
 const LEGACY: [(&str, &str, &str); 4] = [
     (
         "immuclient_audit_result_per_server",
@@ -40,9 +40,9 @@ const LEGACY: [(&str, &str, &str); 4] = [
     ),
 ];
 
-/// Of several databases the worst decides, so that none is hidden by the one checked after it; among equally bad ones the one that was
-/// checked last. One in which there is nothing to check decides only where nothing else was checked: `defaultdb` stays empty in
-/// most installations that have databases of their own.
+/// Writes the metrics of the immudb tools. Of several databases the worst decides, so that a later check does not
+/// hide it; among equally bad ones the last checked. An empty database decides only if nothing else was checked:
+/// `defaultdb` stays empty in most installations that have databases of their own.
 pub fn legacy(text: &mut Exposition, snapshot: &Snapshot, prefix: Prefix) {
     let whole = &snapshot.server;
     let rows = snapshot
@@ -56,7 +56,7 @@ pub fn legacy(text: &mut Exposition, snapshot: &Snapshot, prefix: Prefix) {
         previous: row.previous,
         checked: row.checked,
     });
-    // databases that are trusted have transactions to tell of, so they come first among equals
+    // `max_by_key` takes the last of equals: a trusted database, because it has transactions to report
     let decides = untrusted(whole).into_iter().chain(decides);
     let decides = decides.max_by_key(|deciding| deciding.badness);
     let (Some(id), Some(deciding)) = (&whole.identity, decides) else {
@@ -101,7 +101,7 @@ fn write_legacy(text: &mut Exposition, prefix: Prefix, labels: &Labels, values: 
     }
 }
 
-/// The database whose check the gauges tell of.
+/// The database whose check the gauges show.
 struct Deciding {
     badness: Badness,
     shown: Option<State>,
@@ -109,7 +109,7 @@ struct Deciding {
     checked: Option<Timestamp>,
 }
 
-/// Returns the worst of the databases of which nothing is trusted, if there are any.
+/// Returns the worst of the untrusted databases, if there are any.
 fn untrusted(whole: &ServerStatus) -> Option<Deciding> {
     let badness = match whole.untrusted.worst? {
         Verdict::Tampered(_) => Badness::Tampered,
@@ -124,10 +124,10 @@ fn untrusted(whole: &ServerStatus) -> Option<Deciding> {
     })
 }
 
-/// The later, the worse.
+/// The badness of a database; the later, the worse.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Badness {
-    /// First seen or empty: nothing could be held against anything yet.
+    /// First seen or empty: there was no state to compare with yet.
     New,
     /// Consistent.
     Good,
@@ -158,7 +158,7 @@ mod tests {
     use crate::server::Calls;
     use crate::trust::Tampering;
 
-    /// A server of which these databases were checked one after the other, a millisecond apart.
+    /// Returns a server whose databases were checked one after the other, a millisecond apart.
     fn checked(rows: &[(&str, Verdict, u64)]) -> Snapshot {
         let clock = Clock::system();
         let (start, at) = (clock.instant(), Timestamp::from_unix(1_000_000));
@@ -202,7 +202,7 @@ mod tests {
         row
     }
 
-    /// Result, current and previous root.
+    /// Returns the result, the current and the previous root.
     fn gauges(snapshot: &Snapshot) -> Vec<String> {
         let mut text = Exposition::default();
         legacy(&mut text, snapshot, Prefix::Immuclient);
@@ -222,7 +222,7 @@ mod tests {
         for rows in [[empty, shop], [shop, empty]] {
             assert_eq!(gauges(&checked(&rows)), ["1", "7", "6"]);
         }
-        // nor do empty ones of which nothing was ever trusted
+        // nor do empty databases without a trusted state
         let mut snapshot = checked(&[shop]);
         snapshot.server.untrusted = Untrusted {
             worst: Some(Verdict::Empty),
@@ -240,7 +240,7 @@ mod tests {
         assert_eq!(gauges(&checked(&[away, good, last])), ["-2", "4", "3"]);
         let worst = ("d", TAMPERED, 3);
         assert_eq!(gauges(&checked(&[worst, away, good])), ["0", "3", "2"]);
-        // of several that are equally bad too
+        // also among equally bad ones, the last checked decides
         let other = ("a", TAMPERED, 2);
         assert_eq!(gauges(&checked(&[worst, other, good])), ["0", "2", "1"]);
     }

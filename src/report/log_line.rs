@@ -1,4 +1,4 @@
-//! What is logged of checks, sweeps and cycles: one event a line, quiet where nothing happens.
+//! The log of checks, sweeps and cycles: one line for each event, and none if nothing happens.
 
 use log::Level;
 
@@ -8,10 +8,10 @@ use super::untrusted::Untrusted;
 use crate::audit::{Cycle, CycleError, DetectionProbability, Outcome, Verdict};
 use crate::trust::{SweepSummary, ValueProgress};
 
-/// How loudly a verdict is told.
+/// Returns the log level of an outcome.
 fn level(outcome: &Outcome) -> Level {
     match outcome.verdict {
-        // all of them are one line of the cycle
+        // the cycle logs all untrusted databases in one line
         verdict if outcome.is_stranger && !verdict.is_tampering() => Level::Debug,
         _ if outcome.unwritten.is_some() => Level::Error,
         Verdict::Tampered(_) | Verdict::LocalFailure | Verdict::Malformed => Level::Error,
@@ -22,17 +22,17 @@ fn level(outcome: &Outcome) -> Level {
     }
 }
 
-/// What is to be done at once about tampering; the page says more.
+/// The immediate next step after tampering; the page has more.
 const NEXT_STEP: &str = "do not change the server or its data, copy the evidence file to another place, find out who changed the history, then close the alarm";
 
-/// What is worth telling of the auditor's own files.
+/// Logs a warning about the auditor's own files.
 pub fn log_warning(server: &str, warning: impl ToString) {
     Event::new(Level::Warn, warning)
         .text("server", server)
         .log();
 }
 
-/// What is worth telling of a database beside its verdict.
+/// Logs the warnings about a database that its check added to the verdict.
 pub fn log_warnings(server: &str, outcome: &Outcome) {
     for warning in &outcome.warnings {
         Event::new(Level::Warn, warning)
@@ -42,7 +42,7 @@ pub fn log_warnings(server: &str, outcome: &Outcome) {
     }
 }
 
-/// What a database's check ended in, and what else is worth telling of it.
+/// Logs the outcome of a database's check, and its warnings.
 pub fn log_outcome(server: &str, outcome: &Outcome) {
     log_warnings(server, outcome);
     let mut event = Event::new(level(outcome), message_of(outcome))
@@ -97,7 +97,7 @@ fn message_of(outcome: &Outcome) -> &'static str {
     }
 }
 
-/// A sweep that ended.
+/// Logs a sweep that ended.
 pub fn log_swept(server: &str, database: &str, swept: &SweepSummary) {
     Event::new(Level::Info, "sweep finished")
         .text("server", server)
@@ -110,7 +110,7 @@ pub fn log_swept(server: &str, database: &str, swept: &SweepSummary) {
         .log();
 }
 
-/// How much of a database's values was read, and what that is worth.
+/// Logs how much of a database's values was read, and the probability of detection.
 pub fn log_values(
     level: Level,
     server: &str,
@@ -133,7 +133,7 @@ pub fn log_values(
         .log();
 }
 
-/// The databases of which nothing is trusted, all together.
+/// Logs the untrusted databases, all together.
 pub fn log_untrusted(server: &str, untrusted: &Untrusted) {
     let level = match untrusted.worst {
         Some(Verdict::Tampered(_) | Verdict::LocalFailure) => Level::Error,
@@ -152,7 +152,7 @@ pub fn log_untrusted(server: &str, untrusted: &Untrusted) {
         .log();
 }
 
-/// A cycle that took longer than the interval: databases are checked less often than they are to be.
+/// Logs a cycle that took longer than the interval: databases are checked less often than configured.
 pub fn log_slow_cycle(server: &str, cycle: &Cycle) {
     let millis = |time: std::time::Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     let text = "a cycle takes longer than --audit-interval: increase --audit-interval, or reduce --audit-sample";
@@ -163,7 +163,7 @@ pub fn log_slow_cycle(server: &str, cycle: &Cycle) {
         .log();
 }
 
-/// One line a cycle.
+/// Logs one line for a cycle.
 pub fn log_cycle(server: &str, cycle: &Cycle) {
     let troubles = cycle.errors();
     for trouble in troubles.filter(|trouble| !matches!(trouble, CycleError::Untrusted(_))) {

@@ -1,4 +1,5 @@
-//! The log on stderr: one line an event, UTC time first; under systemd's journal its priority instead.
+//! The log on stderr: one line for each event, with the UTC time first; under systemd's journal its priority
+//! instead.
 
 use std::io::Write;
 
@@ -11,7 +12,7 @@ use crate::clock;
 use crate::config::LogFormat;
 use crate::sys;
 
-/// Libraries that log whole URLs below the level `info`, which hold tokens.
+/// Libraries that log complete URLs below the level `info`; the URLs contain tokens.
 const HTTP: [&str; 2] = ["ureq", "ureq_proto"];
 
 /// Starts logging to stderr; a stderr that is closed is no reason to stop auditing.
@@ -24,7 +25,7 @@ pub fn start_logging(level: LevelFilter, format: LogFormat) {
     }
     builder.format(move |line, record| {
         let level = record.level();
-        // env_logger itself writes to nowhere else: what cannot be written is lost, not fatal
+        // a line that cannot be written is lost, because env_logger ignores the error
         match format {
             LogFormat::Json => writeln!(line, "{}", json(record)),
             LogFormat::Text if journal => {
@@ -33,7 +34,7 @@ pub fn start_logging(level: LevelFilter, format: LogFormat) {
             LogFormat::Text => writeln!(line, "{} {level:5} {}", clock::now(), text(record)),
         }
     });
-    // a second start, in tests, changes nothing
+    // it fails if a logger is installed already, as in tests
     let _ = builder.try_init();
 }
 
@@ -46,7 +47,7 @@ fn json(record: &Record<'_>) -> String {
     members(object, record).end()
 }
 
-/// sd-daemon(3): syslog's numbers.
+/// Returns the syslog number of a level (sd-daemon(3)).
 fn priority(level: Level) -> u8 {
     match level {
         Level::Error => 3,

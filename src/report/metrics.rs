@@ -12,11 +12,11 @@ use super::status_registry::Snapshot;
 use crate::audit::Verdict;
 use crate::config::{REVISION, VERSION, build_time};
 
-/// What the text takes, about: in any case, and for each database.
+/// The approximate size of the text in bytes: in any case, and for each database.
 const FIXED: usize = 16 << 10;
 const A_DATABASE: usize = 2400;
 
-/// Everything that Prometheus is told.
+/// Returns all metrics for Prometheus.
 pub fn metrics(snapshot: &Snapshot, prefix: Prefix) -> String {
     let mut text = Exposition::with_capacity(FIXED + A_DATABASE * snapshot.databases.len());
     legacy(&mut text, snapshot, prefix);
@@ -57,7 +57,7 @@ fn databases(text: &mut Exposition, snapshot: &Snapshot) {
     for (labels, row) in &rows {
         family.sample(labels, row.values.share(row.trusted));
     }
-    // a series for each reason that there is, so that a thousand databases stay below two megabytes
+    // only reasons that occur have a series, so that a thousand databases stay below 2 MB
     let mut family = text.family(
         "immuaudit_values_unavailable",
         Type::Gauge,
@@ -347,8 +347,8 @@ fn build(text: &mut Exposition, snapshot: &Snapshot) {
     .sample(&Labels::new(&[("sha256", &snapshot.instance.config)]), 1);
 }
 
-/// The longest that a loop in good health goes without progress: it sleeps for an interval, and
-/// waits for a call.
+/// Returns the longest time that a healthy loop makes no progress: it sleeps for an interval, and waits for a
+/// call.
 pub fn max_stall(snapshot: &Snapshot) -> Duration {
     let about = &snapshot.instance;
     about.interval.max(Duration::from_secs(60)) + 2 * about.call_timeout + Duration::from_secs(30)

@@ -1,4 +1,4 @@
-//! Whether all is well: the condition of all databases, of the auditor and of the notifications together.
+//! The overall condition: of all databases, of the auditor and of the notifications together.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,20 +9,20 @@ use super::receiver_stats::ReceiverStatsSnapshot;
 use super::status_registry::Snapshot;
 use crate::text::counted;
 
-/// Age of a notification from which on it counts as undelivered: longer than a first try that times out and the
-/// second one take, so that a notification on its way is none.
+/// The age from which on a notification counts as undelivered. It is longer than a first try that times out and a
+/// second try, so a notification in delivery does not count.
 pub const MAX_DELIVERY_DELAY: Duration = Duration::from_secs(60);
 
 /// The condition of everything; the later the worse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Overall {
-    /// Everything is proven and was read, and everybody was notified.
+    /// Everything is proven and read, and all notifications were delivered.
     Good,
-    /// Nothing was checked yet.
+    /// No database was checked yet.
     Starting,
-    /// Every state is proven, and something is not as it should be.
+    /// Every state is proven, but something else needs attention.
     Attention,
-    /// Something could not be proven or read.
+    /// A state could not be proven, or a value could not be read.
     Unproven,
     /// The audit makes no progress.
     Stalled,
@@ -90,8 +90,8 @@ pub fn overall(snapshot: &Snapshot) -> Overall {
     }
 }
 
-/// Returns one line about everything: the headline, how many databases are in which condition, and when the last cycle
-/// ended.
+/// Returns one line about everything: the headline, the number of databases in each condition, and the end of the last
+/// cycle.
 pub fn status_line(snapshot: &Snapshot) -> String {
     let mut counts: BTreeMap<Condition, u64> = BTreeMap::new();
     for row in snapshot.databases.values() {

@@ -5,7 +5,7 @@ use super::status_registry::Snapshot;
 use crate::audit::{PeerReport, Standing};
 use crate::clock::Timestamp;
 
-/// The metrics of peers, if there are any.
+/// Writes the metrics of peers, if there are any.
 pub(super) fn metrics(text: &mut Exposition, snapshot: &Snapshot) {
     if snapshot.peers.is_empty() {
         return;

@@ -1,4 +1,4 @@
-//! What people and programs are shown of peers: lines of the page and of `status`, and the log when a peer falls silent.
+//! The reports about peers: lines of the page and of `status`, and the log when a peer stops responding.
 
 use log::Level;
 
@@ -10,18 +10,18 @@ use crate::clock::Timestamp;
 use crate::text::Escaped;
 use crate::trust::PeerRecord;
 
-/// When a peer answered last, and why it did not since.
+/// The time of a peer's last response, and the reason why it has not responded since.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerFetched {
-    /// Its name.
+    /// The peer's name.
     pub peer: String,
-    /// When it answered last; `None`: not in this run.
+    /// The time of its last response; `None`: none in this run.
     pub fetched: Option<Timestamp>,
-    /// Why it did not answer when it was asked last.
+    /// The reason why the peer did not respond to the last request.
     pub failure: Option<String>,
 }
 
-/// The object for a peer and a database, as the files tell it.
+/// Returns the object for a peer and a database, from the stored record.
 pub fn peer_record_json(record: &PeerRecord) -> JsonObject {
     let agreed = record.agreed;
     let disagreement = record.disagreement.as_ref();
@@ -41,7 +41,7 @@ pub fn peer_line(peer: &PeerReport, now: Timestamp) -> String {
         let (tx, age) = (agreed.state.tx, ago(now.since(agreed.time)));
         format!("; agreed at transaction {tx}, {age}")
     });
-    // foreign words in it are escaped already
+    // the peer's text in it is escaped already
     let why = peer.why.as_ref().map(|why| format!(" ({why})"));
     format!(
         "peer {name}: {}{}{}",
@@ -51,7 +51,7 @@ pub fn peer_line(peer: &PeerReport, now: Timestamp) -> String {
     )
 }
 
-/// The same as the files tell it.
+/// Returns the line for a peer and a database, from the stored record.
 pub fn peer_record_line(record: &PeerRecord, now: Timestamp) -> String {
     let name = Escaped::new(&record.peer);
     let agreed = match &record.agreed {
@@ -78,7 +78,7 @@ pub fn peer_record_line(record: &PeerRecord, now: Timestamp) -> String {
     )
 }
 
-/// Logs a peer that does not answer any more, or does again.
+/// Logs a peer that does not respond any more, or responds again.
 pub fn log_peer(server: &str, peer: &PeerFetched) {
     let (level, text) = match &peer.failure {
         Some(_) => (Level::Warn, "a peer does not answer"),

@@ -1,4 +1,4 @@
-//! One line a database for people, as `--once` prints it.
+//! One line for each database for people, as `--once` prints it.
 
 use std::io::{self, Write};
 
@@ -6,26 +6,26 @@ use super::alarm::alarm_lines;
 use crate::audit::{Outcome, Verdict};
 use crate::text::counted;
 
-/// A line to stdout; one that is closed is no reason to stop auditing.
+/// Prints a line to stdout; a closed stdout is no reason to stop auditing.
 pub fn print(text: &str) {
     let _ = try_print(text);
 }
 
-/// The same, where the text is what the command is for.
+/// Prints a line to stdout, for a command whose purpose is this text.
 ///
 /// # Errors
-/// Nobody takes it, or the disk that it goes to is full.
+/// Stdout is closed, or its disk is full.
 pub fn try_print(text: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     writeln!(stdout, "{text}").and_then(|()| stdout.flush())
 }
 
-/// What is wrong, to stderr; where nobody takes that, the exit code still tells.
+/// Prints an error to stderr; if stderr is closed, the exit code still reports it.
 pub fn print_error(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
-/// What is said of a database in one line.
+/// Returns the text about a database's outcome: one line, and further lines for alarms.
 pub fn outcome_line(outcome: &Outcome) -> String {
     let mut line = format!("{}: {}", outcome.database, outcome.verdict);
     if let Some(state) = outcome.of_state {

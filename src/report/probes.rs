@@ -9,17 +9,17 @@ use super::status_registry::{InstanceInfo, Snapshot};
 use crate::clock;
 use crate::ledger::encode_base64;
 
-/// What a probe is told.
+/// The result of a probe.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Health {
-    /// All is well.
+    /// The probe succeeds.
     Good,
-    /// And why it is not.
+    /// The probe fails, for this reason.
     Bad(String),
 }
 
 impl Health {
-    /// `{"immudb":"OK"}`, or what is wrong in its place.
+    /// Returns `{"immudb":"OK"}`, or the fault instead of `OK`.
     pub fn json(&self) -> String {
         let text = match self {
             Health::Good => "OK",
@@ -29,7 +29,7 @@ impl Health {
     }
 }
 
-/// Has the loop made progress within its time, whatever the server does?
+/// Returns whether the loop has made progress within its time, whatever the server does.
 pub fn livez(snapshot: &Snapshot) -> Health {
     if snapshot.stalled <= max_stall(snapshot) {
         Health::Good
@@ -41,7 +41,7 @@ pub fn livez(snapshot: &Snapshot) -> Health {
     }
 }
 
-/// Is the first cycle done?
+/// Returns whether the first cycle has ended.
 pub fn readyz(snapshot: &Snapshot) -> Health {
     match snapshot.server.cycles {
         0 => Health::Bad("the first cycle has not ended yet".into()),
@@ -49,7 +49,7 @@ pub fn readyz(snapshot: &Snapshot) -> Health {
     }
 }
 
-/// What runs.
+/// Returns the version and the build of the program.
 pub fn version_json() -> String {
     let built = crate::config::build_time().map_or(String::new(), |time| time.to_string());
     JsonObject::new()
@@ -63,7 +63,7 @@ pub fn version_json() -> String {
         .end()
 }
 
-/// Everything that the status page says.
+/// Returns the content of the status page as JSON.
 pub fn status_json(snapshot: &Snapshot) -> String {
     let (about, whole) = (&snapshot.instance, &snapshot.server);
     JsonObject::new()
@@ -140,7 +140,7 @@ fn database(row: &DatabaseStatus, about: &InstanceInfo) -> JsonObject {
         .shown("detection_probability_24h", chance)
 }
 
-/// What is trusted now, for other auditors to compare with what they were shown.
+/// Returns the trusted states, which other auditors compare with the states that they were shown.
 pub fn states_json(snapshot: &Snapshot) -> String {
     let states = snapshot.databases.values().filter_map(|row| {
         let state = row.trusted?;
@@ -188,7 +188,7 @@ mod tests {
         assert_eq!(livez(&snapshot), Health::Good);
         let not_ready = "the first cycle has not ended yet".to_owned();
         assert_eq!(readyz(&snapshot), Health::Bad(not_ready));
-        // an interval, two calls, and half a minute
+        // the limit is an interval, two call timeouts and half a minute
         snapshot.stalled = Duration::from_secs(350);
         assert_eq!(livez(&snapshot), Health::Good);
         snapshot.stalled = Duration::from_secs(351);

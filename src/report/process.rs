@@ -1,4 +1,4 @@
-//! What Prometheus' clients say of their process; what the system does not say is left out.
+//! The process metrics of Prometheus' clients; values that the system does not report are left out.
 
 use super::exposition::{Exposition, Labels, Type};
 use crate::clock::Timestamp;

@@ -1,4 +1,4 @@
-//! How far something long is: a bar where a terminal shows it, else a plain line now and then.
+//! The progress of a long operation: a bar on a terminal, otherwise a plain line now and then.
 
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use crate::clock::Clock;
 const REDRAW_INTERVAL: Duration = Duration::from_millis(200);
 /// The time between two plain progress lines.
 const LINE_INTERVAL: Duration = Duration::from_secs(10);
-/// Characters between the bar's ends.
+/// The number of characters between the bar's ends.
 const WIDTH: u64 = 30;
 
 /// The progress of reading one database.
@@ -24,7 +24,7 @@ pub struct Bar {
 }
 
 impl Bar {
-    /// A bar that is to show how `name` gets on.
+    /// Creates a bar that shows the progress of `name`.
     pub fn new(name: &str) -> Bar {
         Bar {
             name: name.into(),
@@ -35,7 +35,7 @@ impl Bar {
         }
     }
 
-    /// `at` of `of` is done.
+    /// Shows that `at` of `of` is done.
     pub fn show(&mut self, at: u64, of: u64) {
         let from = *self.from.get_or_insert(at);
         let often = if self.terminal {
@@ -62,7 +62,7 @@ impl Bar {
         }
     }
 
-    /// Makes room for other lines.
+    /// Clears the bar for other lines.
     pub fn clear(&self) {
         if self.terminal {
             draw("");
@@ -70,7 +70,7 @@ impl Bar {
     }
 }
 
-/// Over what stands in the line.
+/// Draws over the content of the current line.
 fn draw(text: &str) {
     let mut stdout = io::stdout().lock();
     let _ = write!(stdout, "\r\x1b[K{text}").and_then(|()| stdout.flush());

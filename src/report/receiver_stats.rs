@@ -24,17 +24,17 @@ struct Tally {
 /// The counts of one receiver at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReceiverStatsSnapshot {
-    /// Which receiver, without what may be secret in its URL.
+    /// The receiver, without the secret parts of its URL.
     pub receiver: String,
-    /// Not delivered yet.
+    /// Notifications that are not delivered yet.
     pub pending: u64,
-    /// Delivered.
+    /// Delivered notifications.
     pub sent: u64,
-    /// Tries that failed.
+    /// Failed tries.
     pub failed: u64,
-    /// Given up or folded.
+    /// Notifications that were given up or folded.
     pub dropped: u64,
-    /// Age of the oldest that is not delivered yet.
+    /// The age of the oldest notification that is not delivered yet.
     pub oldest: Duration,
 }
 
@@ -52,7 +52,7 @@ impl ReceiverStats {
         &self.name
     }
 
-    /// Records the notifications that wait.
+    /// Records the waiting notifications.
     pub fn waiting(&self, pending: usize, oldest: Option<Instant>) {
         self.change(|tally| {
             tally.pending = pending as u64;

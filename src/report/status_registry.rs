@@ -24,7 +24,7 @@ const CYCLES: &[f64] = &[
     0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0,
 ];
 
-/// Words for checks that came to no verdict on the ledger.
+/// Words for checks without a verdict on the ledger.
 pub const ERRORS: [&str; 5] = [
     "malformed",
     "refused",
@@ -38,44 +38,44 @@ pub const ERRORS: [&str; 5] = [
 pub struct InstanceInfo {
     /// The server's configured name.
     pub server: String,
-    /// Where it is, as `host:port`.
+    /// The server's address, as `host:port`.
     pub address: String,
     /// Time from one cycle to the next.
     pub interval: Duration,
-    /// Which values are read.
+    /// The settings for the reading of values.
     pub values: config::Values,
     /// Deadline of each call.
     pub call_timeout: Duration,
     /// SHA-256 of the effective settings.
     pub config: String,
-    /// When the program began.
+    /// The start of the program.
     pub started: Timestamp,
 }
 
 /// The status of the server as a whole.
 #[derive(Clone, Debug)]
 pub struct ServerStatus {
-    /// The identity that the first trusted state came with: one series, whatever the server sends.
+    /// The identity of the first trusted state: one series, whatever the server sends.
     pub identity: Option<String>,
-    /// Cycles ended.
+    /// The number of cycles that ended.
     pub cycles: u64,
-    /// Cycles that took longer than an interval.
+    /// The number of cycles that took longer than an interval.
     pub overruns: u64,
-    /// The last cycle's end.
+    /// The end of the last cycle.
     pub ended: Option<Timestamp>,
     /// The last cycle in which everything was proven.
     pub complete: Option<Timestamp>,
-    /// How the last cycle ended.
+    /// The result of the last cycle.
     pub exit: Option<Exit>,
-    /// What stands above every database: no list, no files.
+    /// A fault that concerns all databases: no list, no files.
     pub trouble: Option<String>,
-    /// Entries of `--audit-databases` that selected nothing in the last cycle.
+    /// Entries of `--audit-databases` that selected no database in the last cycle.
     pub selects_nothing: usize,
     /// Whether everything was proven and read in time in the last cycle.
     pub last_complete: bool,
-    /// How long cycles took.
+    /// The durations of cycles.
     pub durations: Histogram,
-    /// The databases of which nothing is trusted, all together.
+    /// The untrusted databases, all together.
     pub untrusted: Untrusted,
     /// Checks without a verdict on the ledger, by kind.
     pub errors: BTreeMap<&'static str, u64>,
@@ -84,21 +84,21 @@ pub struct ServerStatus {
 /// The status of everything at one moment.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
-    /// What changes with the settings alone.
+    /// The facts that only change with the settings.
     pub instance: Arc<InstanceInfo>,
-    /// Each database of which something is or was trusted, or that has alarms.
+    /// Each database that has or had a trusted state, or has alarms.
     pub databases: BTreeMap<Arc<str>, Arc<DatabaseStatus>>,
     /// The server as a whole.
     pub server: ServerStatus,
     /// Calls to the server.
     pub calls: Counted,
-    /// Notifications, receiver by receiver.
+    /// The notifications of each receiver.
     pub notifications: Vec<ReceiverStatsSnapshot>,
     /// Heartbeats, if there are any.
     pub heartbeat: Option<ReceiverStatsSnapshot>,
-    /// When each peer answered last.
+    /// The time of each peer's last response.
     pub peers: Vec<PeerFetched>,
-    /// Since when the loop has made no progress.
+    /// The time for which the loop has made no progress.
     pub stalled: Duration,
 }
 
@@ -155,7 +155,7 @@ impl StatusRegistry {
         }))
     }
 
-    /// Takes over what other settings say.
+    /// Takes over the facts of new settings.
     pub fn change_settings(&self, about: InstanceInfo) {
         *lock(&self.0.instance) = Arc::new(about);
     }
@@ -185,14 +185,14 @@ impl StatusRegistry {
         written.databases.insert(database.into(), Arc::new(row));
     }
 
-    /// Notes that the settings do not select a database that an earlier run left.
+    /// Records that the settings do not select a database that an earlier run left.
     pub fn note_unselected(&self, database: &str) {
         if let Some(row) = self.written().databases.get_mut(database) {
             Arc::make_mut(row).is_audited = false;
         }
     }
 
-    /// The kind of an open alarm that an earlier run left.
+    /// Restores the kind of an open alarm that an earlier run left.
     pub fn restore_alarm(&self, database: &str, kind: Tampering) {
         if let Some(row) = self.written().databases.get_mut(database) {
             Arc::make_mut(row).note_kind(kind);
@@ -204,7 +204,7 @@ impl StatusRegistry {
         *lock(&self.0.notifications) = receivers;
     }
 
-    /// Takes over when each peer answered last.
+    /// Takes over the time of each peer's last response.
     pub fn publish_peers(&self, peers: Vec<PeerFetched>) {
         self.written().peers = peers;
     }
@@ -243,7 +243,7 @@ impl StatusRegistry {
             row.checkpoint = signer.zip(proven).map(|(key, state)| {
                 let about = self.about();
                 let names = (about.server.as_str(), outcome.database.as_str());
-                // it held at the latest when the check began: values are read after it
+                // the time at which the check began, because values are read after the state was verified
                 let seconds = i64::try_from(outcome.duration.as_secs()).unwrap_or(i64::MAX);
                 let at = now.plus(seconds.saturating_neg());
                 checkpoint(names, state, outcome.signature.as_ref(), &key, at).into()
@@ -257,14 +257,14 @@ impl StatusRegistry {
             .insert(outcome.database.as_str().into(), Arc::new(row));
     }
 
-    /// How far an earlier run read a database's values.
+    /// Restores how far an earlier run read a database's values.
     pub fn restore_values(&self, progress: &ValueProgress, acknowledged: &Acknowledged) {
         self.values(&progress.database, |_| {
             Values::remembered(progress, acknowledged)
         });
     }
 
-    /// How far a database's values were read, and what an operator acknowledged of them.
+    /// Publishes how far a database's values were read, and which of them an operator acknowledged.
     pub fn publish_values(&self, progress: &ValueProgress, acknowledged: &Acknowledged) {
         self.values(&progress.database, |before| {
             before.after(progress, acknowledged)
@@ -279,8 +279,8 @@ impl StatusRegistry {
         }
     }
 
-    /// A cycle's end, and who the server says it is. Rows of databases that neither the server nor the files know any more
-    /// are removed.
+    /// Publishes the end of a cycle, and the server's identity. Removes rows of databases that neither the server
+    /// nor the files know any more.
     pub fn publish_cycle(&self, cycle: &Cycle, identity: Option<&str>) {
         let now = self.0.calls.clock().now();
         let mut written = self.written();
@@ -359,6 +359,6 @@ impl StatusRegistry {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // what is behind it is whole after each line, whoever panicked
+    // the data is valid after each statement, so another thread's panic does not damage it
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -7,17 +7,17 @@ use crate::clock::Timestamp;
 
 /// Seconds of one slot.
 const SLOT: u64 = 15 * 60;
-/// Slots of a day.
+/// The number of slots of a day.
 pub const SLOTS: u64 = 96;
 
-/// What a slot looks like; the later one is worse.
+/// The colour of a slot; a later one is worse.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Shade {
-    /// Proven.
+    /// The state was proven.
     Good,
-    /// Not proven, and not accused.
+    /// The state was not proven, but there is no accusation.
     Unclear,
-    /// Tampered, or an alarm is open.
+    /// Tampering was found, or an alarm is open.
     Bad,
 }
 
@@ -26,7 +26,7 @@ pub enum Shade {
 pub struct Timeline(VecDeque<(u64, Shade)>);
 
 impl Timeline {
-    /// Notes a check.
+    /// Records a check.
     pub fn note(&mut self, now: Timestamp, alarmed: bool, verdict: Verdict) {
         let shade = if alarmed || verdict.is_tampering() {
             Shade::Bad
@@ -45,7 +45,8 @@ impl Timeline {
         }
     }
 
-    /// Each slot of the 24 hours up to `now` that had a check: how many slots after their begin.
+    /// Returns the slots with a check in the 24 hours up to `now`, each with its distance in slots from the begin of
+    /// these 24 hours.
     pub fn day(&self, now: Timestamp) -> impl Iterator<Item = (u64, Shade)> + '_ {
         let first = (now.unix() / SLOT + 1).saturating_sub(SLOTS);
         let shown = move |(slot, shade): &(u64, Shade)| {

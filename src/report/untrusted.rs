@@ -1,37 +1,37 @@
-//! The databases of which nothing is trusted, as those who watch and are notified are shown them: all together.
+//! The report about untrusted databases, all together, for people and notifications.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::audit::{Cycle, Exit, MAX_REPORTED_UNTRUSTED, Verdict};
 use crate::text::number;
 
-/// The databases of the last cycle of which nothing is trusted.
+/// The untrusted databases of the last cycle.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Untrusted {
-    /// How many have each verdict, by its word.
+    /// The number of databases with each verdict, by its word.
     pub by_verdict: BTreeMap<&'static str, u64>,
-    /// How many had no turn.
+    /// The number of databases that were not reached.
     pub not_reached: u64,
-    /// How many could not be taken on trust: all but the empty ones.
+    /// The number that cannot be trusted on first use: all except the empty ones.
     pub unproven: u64,
-    /// How many accuse the server.
+    /// The number that show tampering.
     pub accusing: u64,
     /// The worst verdict, if there is any.
     pub worst: Option<Verdict>,
-    /// What is said of all of them; empty if there are none.
+    /// The text about all of them; empty if there are none.
     pub text: String,
-    /// The first ones that could not be taken on trust.
+    /// The first ones that cannot be trusted on first use.
     pub names: BTreeSet<String>,
 }
 
-/// What was said last of databases of which nothing is trusted, as far as it decides whether there is news.
+/// The last report about untrusted databases, as far as it decides whether there is news.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Said {
-    /// How many could not be taken on trust.
+    /// The number that could not be trusted on first use.
     pub unproven: u64,
-    /// How many of them accused the server.
+    /// The number of them that showed tampering.
     pub accusing: u64,
-    /// What the worst of them amounted to.
+    /// The exit code of the worst of them.
     pub worst: Exit,
     /// Their names, if they are few.
     pub names: BTreeSet<String>,
@@ -44,8 +44,8 @@ impl Default for Said {
 }
 
 impl Said {
-    /// Takes note that there are no more than these any more, so that others are news when they come. Returns whether
-    /// that changes anything.
+    /// Lowers the numbers to these, so that other databases are news when they come. Returns whether that changes
+    /// anything.
     pub fn lower_to(&mut self, untrusted: &Untrusted) -> bool {
         let before = self.clone();
         self.unproven = self.unproven.min(untrusted.unproven);
@@ -58,18 +58,18 @@ impl Said {
     }
 }
 
-/// Returns whether each of so many is named.
+/// Returns whether each of this many is named.
 fn are_few(count: u64) -> bool {
     count <= MAX_REPORTED_UNTRUSTED as u64
 }
 
-/// Returns whether so many are twice as many as before.
+/// Returns whether the number is at least twice the one before.
 fn are_twice(count: u64, before: u64) -> bool {
     count / 2 >= before.max(1)
 }
 
 impl Untrusted {
-    /// Returns what a cycle found.
+    /// Returns the untrusted databases of a cycle.
     pub fn of(cycle: &Cycle) -> Untrusted {
         let untrusted = &cycle.untrusted;
         let by_verdict = untrusted.by_verdict();
@@ -95,17 +95,17 @@ impl Untrusted {
         }
     }
 
-    /// Returns whether one of them accuses the server.
+    /// Returns whether one of them shows tampering.
     pub fn is_tampering(&self) -> bool {
         self.accusing > 0
     }
 
-    /// Returns what the worst of them amounts to.
+    /// Returns the exit code of the worst of them.
     fn exit(&self) -> Exit {
         self.worst.map_or(Exit::Good, Verdict::exit)
     }
 
-    /// Returns what is remembered once this is said.
+    /// Returns the report that is remembered once it is sent.
     pub fn said(&self) -> Said {
         Said {
             unproven: self.unproven,
@@ -115,8 +115,8 @@ impl Untrusted {
         }
     }
 
-    /// Returns whether this has more to say than what was said: a worse verdict, more accusations, another name among few,
-    /// or twice as many.
+    /// Returns whether this is more than the last report: a worse verdict, more accusations, another name among
+    /// few, or twice as many.
     pub fn is_more_than(&self, said: &Said) -> bool {
         let are_more = match are_few(self.unproven) && are_few(said.unproven) {
             true => !self.names.is_subset(&said.names),
@@ -125,7 +125,7 @@ impl Untrusted {
         are_more || self.exit() > said.worst || self.accuses_more_than(said)
     }
 
-    /// Returns whether more of them accuse the server than was said: one more among few, or twice as many.
+    /// Returns whether more of them show tampering than in the last report: one more among few, or twice as many.
     pub fn accuses_more_than(&self, said: &Said) -> bool {
         match are_few(self.accusing) {
             true => self.accusing > said.accusing,
@@ -156,7 +156,7 @@ mod tests {
         assert!(!said.lower_to(&left));
         assert!(!left.is_more_than(&said));
         assert!(untrusted(2, &["n03", "x"]).is_more_than(&said));
-        // and of thousands
+        // the same with thousands of databases
         let mut said = untrusted(9_000, &names[..16]).said();
         said.lower_to(&untrusted(20, &names[..16]));
         assert!(!untrusted(39, &names[..16]).is_more_than(&said));
@@ -200,7 +200,7 @@ mod tests {
             assert!(accused.is_more_than(&local.said()));
             assert!(!accused.is_more_than(&accused.said()));
             assert!(accusing(2, &of).is_more_than(&accused.said()));
-            // once it is over, the next one is news
+            // after an accusation has ended, the next one is news
             let mut said = accused.said();
             said.lower_to(&refused);
             assert!(accused.is_more_than(&said));

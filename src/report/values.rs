@@ -1,4 +1,4 @@
-//! How much of a database's values was read, as those who watch are shown it.
+//! The progress of reading a database's values, for reports.
 
 use std::time::Duration;
 
@@ -9,33 +9,33 @@ use crate::ledger::State;
 use crate::ranges::Ranges;
 use crate::trust::{Acknowledged, SweepSummary, Unavailable, ValueProgress};
 
-/// What was read of a database's values.
+/// The progress of reading a database's values.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Values {
-    /// Which history was read; `None`: none yet.
+    /// The begin of the history that was read; `None` if none was.
     pub since: Option<Timestamp>,
     /// Transactions read, some of them more than once.
     pub read: u64,
-    /// Different ones that were read for certain: by a sweep, or in one cycle.
+    /// The number of different transactions that were read for certain: by a sweep, or in one cycle.
     pub covered: u64,
     /// Transactions that could not be read and stay due.
     pub due: u64,
-    /// All new transactions up to this one were read; `None` if no newer one waits to be.
+    /// All new transactions up to this one were read; `None` if no newer one waits.
     pub new_to: Option<u64>,
-    /// Transactions with values that the server does not have, for no reason that is known.
+    /// Transactions with values that the server does not have, without a known reason.
     pub absent: u64,
-    /// Those that an operator acknowledged.
+    /// The number of them that an operator acknowledged.
     pub acknowledged: u64,
     /// Values that cannot be read any more.
     pub unavailable: Unavailable,
     /// The last sweep that ended.
     pub swept: Option<SweepSummary>,
-    /// The one under way: when it began, and the last transaction that it passed.
+    /// The current sweep: its begin, and the last transaction that it passed.
     pub sweeping: Option<(Timestamp, u64)>,
 }
 
 impl Values {
-    /// What an earlier run left.
+    /// Returns the values that an earlier run left.
     pub fn remembered(progress: &ValueProgress, acknowledged: &Acknowledged) -> Values {
         let left = Values {
             since: Some(progress.since),
@@ -45,7 +45,7 @@ impl Values {
         left.after(progress, acknowledged)
     }
 
-    /// What is known once `progress` was made.
+    /// Returns the values after this progress.
     pub fn after(self, progress: &ValueProgress, acknowledged: &Acknowledged) -> Values {
         let same = self.since == Some(progress.since);
         let before = if same { self } else { Values::default() };
@@ -64,14 +64,14 @@ impl Values {
         }
     }
 
-    /// Returns how many new transactions are not read yet, when all new ones are to be.
+    /// Returns how many new transactions are not read yet, if all new ones are due.
     pub fn behind(&self, trusted: Option<State>) -> u64 {
         let trusted = trusted.map_or(0, |state| state.tx);
         self.new_to.map_or(0, |read| trusted.saturating_sub(read))
     }
 
-    /// Returns the chance that an edit of one random value among the first `of` transactions is found within a day, if
-    /// `planned` is read in each `interval`.
+    /// Returns the probability that an edit of one random value among the first `of` transactions is found within
+    /// a day, if `planned` is read in each `interval`.
     pub fn chance(
         &self,
         planned: &config::Values,
@@ -87,7 +87,7 @@ impl Values {
         detection_probability_per_day(planned, interval, of, readings, now)
     }
 
-    /// At least so much of the ledger was read, from 0 to 1.
+    /// Returns the share of the ledger that was read for certain, from 0 to 1.
     pub fn share(&self, trusted: Option<State>) -> f64 {
         match trusted {
             Some(state) if state.tx > 0 => (self.covered as f64 / state.tx as f64).min(1.0),
@@ -99,7 +99,8 @@ impl Values {
 /// The number of ranges of transactions in one line of text.
 const MAX_LISTED_RANGES: usize = 8;
 
-/// Returns the ranges of a set of transactions, for people. Of many it has the first ones, the last one and the counts.
+/// Returns the ranges of a set of transactions, for people. If there are many, it has the first ones, the last one
+/// and the counts.
 pub fn few_ranges<T: Copy + PartialEq>(ranges: &Ranges<T>) -> String {
     let mut words = ranges.words();
     if ranges.len() <= MAX_LISTED_RANGES {
@@ -118,11 +119,12 @@ pub fn few_ranges<T: Copy + PartialEq>(ranges: &Ranges<T>) -> String {
     text
 }
 
-/// Samples of different cycles may be of the same transactions, so they are not added up.
+/// Returns how many different transactions were read for certain. Samples of different cycles can contain the same
+/// transactions, so they are not added up.
 fn covered(before: &Values, progress: &ValueProgress) -> u64 {
     let at_once = match before.due {
         0 => progress.read.saturating_sub(before.read),
-        _ => 0, // what was due may have been read twice
+        _ => 0, // transactions that were due may have been read twice
     };
     let swept = progress.swept.map_or(0, |swept| swept.read);
     let sweeping = progress.sweep.as_ref().map_or(0, |sweep| sweep.read);
@@ -169,7 +171,7 @@ mod tests {
         for cycle in 1..=5 {
             progress.read = 32 * cycle;
             values = values.after(&progress, &Acknowledged::default());
-            assert_eq!(values.share(of(64)), 0.5); // and not more with every sample
+            assert_eq!(values.share(of(64)), 0.5); // repeated samples do not raise it
         }
         progress.read += 64;
         values = values.after(&progress, &Acknowledged::default());
@@ -183,10 +185,10 @@ mod tests {
         });
         values = values.after(&progress, &Acknowledged::default());
         assert_eq!((values.share(of(128)), values.share(None)), (0.75, 0.0));
-        // what an earlier run read is no single cycle's
+        // the count of an earlier run does not count as one cycle's
         let remembered = Values::remembered(&progress, &Acknowledged::default());
         assert_eq!((remembered.read, remembered.share(of(128))), (224, 0.75));
-        // another history was not read yet
+        // nothing of another history was read yet
         let values = values.after(&ValueProgress::new("db", at(9)), &Acknowledged::default());
         assert_eq!((values.read, values.share(of(128))), (0, 0.0));
     }

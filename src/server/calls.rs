@@ -1,4 +1,4 @@
-//! How many calls were made, how they ended and how long they took, for whoever watches.
+//! The number, the results and the durations of calls, for metrics.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,13 +9,13 @@ use crate::clock::Clock;
 use crate::histogram::Histogram;
 use crate::wire::method;
 
-/// Upper bounds in seconds: a local server answers within the first, a deadline is the last.
+/// Upper bounds in seconds: a local server responds within the first, and the last is a deadline.
 const BOUNDS: &[f64] = &[
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
 ];
 
-/// Calls that every audit makes sooner or later: they are counted from the start, so that the first
-/// failure of one is an increase.
+/// Calls that every audit makes sooner or later. They are counted from the start, so that the first failure of one
+/// is an increase.
 const KNOWN: [&str; 7] = [
     method::LOGIN,
     method::DATABASE_LIST,
@@ -33,19 +33,19 @@ pub struct Calls {
     clock: Clock,
 }
 
-/// What was counted so far.
+/// The counts until now.
 #[derive(Clone, Debug)]
 pub struct Counted {
     /// Durations by the call's name.
     pub durations: BTreeMap<&'static str, Histogram>,
     /// Calls that failed, by the call's name.
     pub failures: BTreeMap<&'static str, u64>,
-    /// When the last call ended; at first, when counting began.
+    /// The end of the last call; at first, the start of counting.
     pub last: Instant,
 }
 
 impl Calls {
-    /// Counts from now on, by `clock`.
+    /// Starts to count now, by `clock`.
     pub fn new(clock: Clock) -> Calls {
         let known = || KNOWN.iter().map(|name| method::short(name));
         let empty = |name| (name, Histogram::new(BOUNDS));
@@ -60,14 +60,14 @@ impl Calls {
         }
     }
 
-    /// The clock that the calls are timed by.
+    /// Returns the clock that measures the calls.
     pub fn clock(&self) -> &Clock {
         &self.clock
     }
 }
 
 impl Counted {
-    /// All calls.
+    /// Returns the number of all calls.
     pub fn total(&self) -> u64 {
         self.durations.values().map(Histogram::count).sum()
     }
@@ -93,7 +93,7 @@ impl Calls {
         counted.last = end;
     }
 
-    /// What was counted so far.
+    /// Returns the counts until now.
     pub fn counted(&self) -> Counted {
         let counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
         counted.clone()

@@ -1,4 +1,4 @@
-//! The connection: plaintext or TLS, and bounded against what a hostile peer can do to it.
+//! The connection: plaintext or TLS, with limits against a hostile server.
 
 use std::ffi::CString;
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use super::endpoint::{Endpoint, Security, Tls};
 use super::transport::{Connection, Transport};
 use crate::sys::{self, words};
 
-/// No CA bundle where systems keep theirs.
+/// The system has no CA bundle at the usual paths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SystemRootsError;
 
@@ -48,7 +48,7 @@ impl Transport for GrpcTransport {
 }
 
 impl GrpcTransport {
-    /// Reads the system's CAs where they are needed.
+    /// Creates a transport, and reads the system's CAs if they are needed.
     pub fn new(endpoint: Endpoint) -> Result<GrpcTransport, SystemRootsError> {
         let system_roots = match &endpoint.security {
             Security::Tls(Tls { roots: None, .. }) => system_roots().ok_or(SystemRootsError)?,
@@ -61,7 +61,7 @@ impl GrpcTransport {
         })
     }
 
-    /// Reads the system's CAs again, if they are used; without any the old ones stay.
+    /// Reads the system's CAs again, if they are used; if there are none, the old ones stay.
     fn read_system_roots(&mut self) {
         if let Security::Tls(Tls { roots: None, .. }) = &self.endpoint.security {
             if let Some(roots) = system_roots() {
@@ -70,29 +70,29 @@ impl GrpcTransport {
         }
     }
 
-    /// A channel; it connects at its first call.
+    /// Returns a channel; it connects at its first call.
     fn channel(&mut self) -> Channel {
         let mut builder = ChannelBuilder::new(self.core.environment())
             .max_receive_message_len(self.endpoint.max_answer)
-            // the limit alone is looked at when the whole answer is there: without a bound on what
-            // is buffered, 200 MB of it would be
+            // the receive limit is checked when the whole response has arrived: without this quota,
+            // 200 MB of it would be buffered
             .set_resource_quota(self.quota())
             .initial_reconnect_backoff(Duration::from_millis(200))
             .max_reconnect_backoff(Duration::from_secs(2))
-            // a black hole fails within this, not within 20 s
+            // an attempt to connect without any reply fails after 3 s instead of 20 s
             .raw_cfg_int(c"grpc.min_reconnect_backoff_ms".into(), 3000)
-            // identity alone: what is inflated is not held against the receive limit
+            // no compression, because the receive limit does not cover the decompressed size
             .raw_cfg_int(
                 CString::from(c"grpc.compression_enabled_algorithms_bitset"),
                 1,
             )
-            // nothing is inflated, not even while the headers that refuse it are still on their way
+            // never decompress, not even before the server has received the headers that refuse compression
             .raw_cfg_int(CString::from(c"grpc.per_message_decompression"), 0)
-            // else what a server may send unasked grows from 64 KiB on, with each fast answer
+            // otherwise the window for unrequested data grows from 64 KiB with each fast response
             .raw_cfg_int(CString::from(c"grpc.http2.bdp_probe"), 0)
             .enable_http_proxy(false)
             .enable_retry(false)
-            // else a new channel takes over a stalled connection
+            // otherwise a new channel takes over a stalled connection
             .use_local_subchannel_pool(true)
             .primary_user_agent(concat!("immuaudit/", env!("CARGO_PKG_VERSION")));
         if let Security::Tls(tls) = &self.endpoint.security {
@@ -104,7 +104,7 @@ impl GrpcTransport {
         builder.connect(&self.endpoint.authority())
     }
 
-    /// Room for two of the largest answers, and for what HTTP/2 needs beside.
+    /// Returns the memory quota: two of the largest responses, and the buffers of HTTP/2.
     fn quota(&self) -> ResourceQuota {
         let answer = usize::try_from(self.endpoint.max_answer).unwrap_or(usize::MAX);
         let bytes = answer.saturating_mul(2).saturating_add(4 << 20);
@@ -125,7 +125,7 @@ impl GrpcTransport {
     }
 }
 
-/// The CA certificates that this system trusts, PEM; `None` where it keeps none.
+/// Returns the CA certificates that this system trusts, as PEM; `None` if it has none.
 pub fn system_roots() -> Option<Vec<u8>> {
     let given = env::var_os("SSL_CERT_FILE").map(PathBuf::from);
     let usual = sys::ROOT_FILES.iter().map(PathBuf::from);

@@ -1,8 +1,8 @@
-//! What a status means for an audit (protocol.md §1, *Errors*). Servers use the codes loosely: nearly
-//! everything comes as Unknown, and the message decides.
+//! The meaning of a status for an audit (protocol.md §1, *Errors*). Servers use the codes loosely: nearly all
+//! errors come as Unknown, and the message decides.
 //!
-//! A message is compared from its beginning, never searched: behind the beginning may stand a name or a
-//! key that somebody chose, and the words of one error may occur within those of another.
+//! A message is compared from its beginning, never searched: after the beginning there may be a name or a key that a
+//! user chose, and one error's message may contain another's.
 
 use std::time::Duration;
 
@@ -11,13 +11,13 @@ use grpcio::RpcStatusCode;
 use super::error_kind::ServerErrorKind;
 use crate::wire::method;
 
-/// The beginning of gRPC core's message about an answer over the receive limit of this client.
+/// The beginning of gRPC core's message about a response over the receive limit of this client.
 pub(super) const OVER_OUR_LIMIT: &str = "Received message larger than max (";
 
-/// gRPC core's message when answers fill the memory that this client allows it (see channel.rs).
+/// gRPC core's message when responses fill the memory that this client allows (see channel.rs).
 const OVER_OUR_QUOTA: &str = "Buffers full";
 
-/// What a server answers to a token or a session that it does not accept (any more).
+/// A server's errors for a token or a session that it does not accept, or no longer accepts.
 const NOT_LOGGED_IN: [&str; 8] = [
     "not logged in",
     "please login",
@@ -29,7 +29,7 @@ const NOT_LOGGED_IN: [&str; 8] = [
     "no sessionID provided",
 ];
 
-/// What a server answers without the code of a missing permission.
+/// A server's errors for a missing permission that have another code.
 const FORBIDDEN: [&str; 5] = [
     "permission denied",
     "you do not have permission",
@@ -38,24 +38,24 @@ const FORBIDDEN: [&str; 5] = [
     "loggedin user does not have permissions",
 ];
 
-/// What a server answers that does too much already: the next cycle tries again.
+/// A server's errors when it is overloaded: the next cycle tries again.
 const OVERLOADED: [&str; 2] = [
     "max concurrency limit exceeded",
     "max active transactions limit exceeded",
 ];
 
-/// Returns what a status means that `call` (without its path) was answered with.
+/// Returns the kind of the status with which the server responded to `call` (without its path).
 pub(super) fn classify(call: &str, code: i32, message: &str, timeout: Duration) -> ServerErrorKind {
     let message = unwrapped(message);
     match RpcStatusCode::from(code) {
-        // said by this client, which takes no compressed answer (see channel.rs)
+        // this client's own error, because it accepts no compressed response (see channel.rs)
         RpcStatusCode::UNIMPLEMENTED if message.contains("Compression algorithm") => {
             ServerErrorKind::Compressed
         }
         RpcStatusCode::DEADLINE_EXCEEDED => ServerErrorKind::Deadline(timeout),
         RpcStatusCode::UNAVAILABLE | RpcStatusCode::CANCELLED => ServerErrorKind::Unreachable,
         RpcStatusCode::UNIMPLEMENTED => ServerErrorKind::Unimplemented,
-        // the limits of others are no reason to raise ours
+        // only this client's own limit: a proxy's rate limit has the same code
         RpcStatusCode::RESOURCE_EXHAUSTED
             if message.starts_with(OVER_OUR_LIMIT) || message == OVER_OUR_QUOTA =>
         {
@@ -67,7 +67,7 @@ pub(super) fn classify(call: &str, code: i32, message: &str, timeout: Duration) 
     }
 }
 
-/// Removes what a Go server or proxy writes before the message of an error that it passes on.
+/// Removes the text that a Go server or proxy writes before the message of an error that it forwards.
 fn unwrapped(mut message: &str) -> &str {
     while let Some((_, rest)) = message
         .strip_prefix("rpc error: code = ")
@@ -114,18 +114,18 @@ fn by_message(call: &str, code: RpcStatusCode, message: &str) -> ServerErrorKind
     }
 }
 
-/// Returns what a message says of damage, `None` if it says nothing of it.
+/// Returns the damage that a message reports; `None` if it reports none.
 fn damage(call: &str, message: &str) -> Option<ServerErrorKind> {
     let begins = |text: &str| begins(message, text);
     let detail = message.strip_prefix("tx data is corrupted: ");
     Some(
         if self::begins(detail.unwrap_or(message), "binary linking mismatch") {
-            ServerErrorKind::CannotProve // an excuse, which accuses only when it is checked
+            ServerErrorKind::CannotProve // an excuse, which is verified before it counts
         } else if begins("tx data is corrupted: ALH mismatch") {
             ServerErrorKind::Corrupted
         } else if begins("tx data is corrupted") {
             match call == method::short(method::VERIFIABLE_TX_BY_ID) {
-                true => ServerErrorKind::MaybeCorrupted, // only a proof can be excused
+                true => ServerErrorKind::MaybeCorrupted, // an excuse exists only for a proof
                 false => ServerErrorKind::Corrupted,
             }
         } else if message
@@ -140,13 +140,13 @@ fn damage(call: &str, message: &str) -> Option<ServerErrorKind> {
     )
 }
 
-/// Returns whether a message is `text`, or begins with it and goes on with other words.
+/// Returns whether a message is `text`, or begins with it and continues with another word.
 fn begins(message: &str, text: &str) -> bool {
     let ends = |rest: &str| rest.is_empty() || rest.starts_with([':', ',', ' ']);
     message.strip_prefix(text).is_some_and(ends)
 }
 
-/// Returns whether a message says that a part of the database, or the whole, is closed.
+/// Returns whether a message reports that the database, or a part of it, is closed.
 fn is_closed(message: &str) -> bool {
     let part = message.strip_suffix("already closed");
     let is_word = |part: &str| part.bytes().all(|byte| byte.is_ascii_lowercase());
@@ -161,7 +161,7 @@ mod tests {
         classify(call, code, message, Duration::from_secs(1))
     }
 
-    /// The kind that is right for a recorded message.
+    /// Returns the expected kind of a recorded message.
     fn recorded(call: &str, message: &str) -> ServerErrorKind {
         match message {
             "invalid user name or password" => ServerErrorKind::BadLogin,

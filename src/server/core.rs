@@ -1,5 +1,5 @@
-//! gRPC's core: begun for the first connection, and ended where none is needed for a while. As long as it runs its
-//! threads wake two or three times a second, and nothing that its callers can set keeps them from that.
+//! gRPC's core: started for the first connection, and ended if none is needed for a while. While it runs, its
+//! threads wake up two or three times a second, and no setting prevents that.
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
@@ -11,10 +11,11 @@ use crate::sys;
 
 /// The longest wait for the end of gRPC's thread. It mostly ends within a millisecond, and within a second if a timer of gRPC is pending.
 const MAX_SHUTDOWN_WAIT: Duration = Duration::from_secs(2);
-/// Threads that may be left by earlier runs of the core. With as many the core goes on running.
+/// The maximum number of threads that earlier runs of the core may leave. Once it is reached, the core keeps
+/// running.
 const MAX_LEFT_THREADS: usize = 4;
 
-/// gRPC's core as far as the connections to one server need it.
+/// The part of gRPC's core that the connections to one server need.
 #[derive(Default)]
 pub(super) struct Core {
     running: Option<Running>,
@@ -24,18 +25,18 @@ pub(super) struct Core {
 
 struct Running {
     environment: Arc<Environment>,
-    /// Receives something when the thread has ended.
+    /// Receives a message when the thread has ended.
     ended: Receiver<()>,
 }
 
 impl Core {
-    /// Returns what a connection needs; begins the core where it does not run.
+    /// Returns the environment of connections; starts the core if it does not run.
     pub fn environment(&mut self) -> Arc<Environment> {
         let running = self.running.get_or_insert_with(Running::begin);
         running.environment.clone()
     }
 
-    /// Ends the core, after every connection was dropped. A core whose thread stays is ended later.
+    /// Ends the core, after every connection was dropped. If its thread stays, the core is ended later.
     pub fn end(&mut self) {
         self.left.retain(|ended| {
             let has_ended = ended.try_recv().is_ok();
@@ -50,10 +51,10 @@ impl Core {
         let Some(Running { environment, ended }) = self.running.take() else {
             return;
         };
-        drop(environment); // its queue is shut down, so its thread ends
+        drop(environment); // this shuts down its queue, so its thread ends
         match ended.recv_timeout(MAX_SHUTDOWN_WAIT) {
             Ok(()) => sys::end_grpc(),
-            Err(_) => self.left.push(ended), // the queue is in use: to end the core now would abort the process
+            Err(_) => self.left.push(ended), // the queue is in use, and ending the core now would abort the process
         }
     }
 }
@@ -62,10 +63,10 @@ impl Running {
     fn begin() -> Running {
         let (sender, ended) = mpsc::channel();
         let environment = EnvBuilder::new()
-            .cq_count(1) // one call is waited for at a time
+            .cq_count(1) // one queue is enough, because the program waits for one call at a time
             .name_prefix("grpc-poll")
             .before_stop(move || {
-                let _ = sender.send(()); // who waits may have gone
+                let _ = sender.send(()); // the receiver may have been dropped
             })
             .build();
         Running {

@@ -1,5 +1,5 @@
-//! Logging in, opening databases, and doing either again. A login or a credential is kept until a new one
-//! takes its place: a renewal that fails discards nothing (protocol.md §1, *Authentication*).
+//! Logging in, opening databases, and repeating both. A login or a credential stays until a new one replaces it: a
+//! renewal that fails discards nothing (protocol.md §1, *Authentication*).
 
 use super::error_kind::ServerErrorKind;
 use super::server_error::ServerError;
@@ -36,8 +36,7 @@ impl Server {
         Ok(Some(credential.unwrap_or(Credential::None)))
     }
 
-    /// Returns the credential of a call within a database, and opens the database before if that was
-    /// not done yet.
+    /// Returns the credential of a call within a database, and opens the database first if that was not done yet.
     pub(super) fn credential_for(&mut self, database: &str) -> Result<Credential, ServerError> {
         match self.session.known(database) {
             Some(credential) => Ok(credential),
@@ -93,7 +92,7 @@ impl Server {
         self.renew_login()
     }
 
-    /// Records what came of opening a database.
+    /// Records the result of opening a database.
     pub(super) fn record_opening(
         &mut self,
         database: &str,
@@ -127,7 +126,7 @@ impl Server {
         self.make_login()
     }
 
-    /// Makes a new login, and returns whether it was made: not if the login was renewed a moment ago. The
+    /// Makes a new login, and returns whether it was made: it is not if the login was renewed a moment ago. The
     /// old login stays in use until the new one succeeds.
     ///
     /// # Errors
@@ -137,7 +136,7 @@ impl Server {
             return Ok(false);
         }
         self.make_login()?;
-        self.prefetched.forget(); // calls that were begun with the old credentials
+        self.prefetched.forget(); // the prefetched calls were sent with the old credentials
         self.session.renewed_login(self.clock.instant());
         Ok(true)
     }
@@ -179,8 +178,7 @@ impl Server {
         token.map(Credential::Token)
     }
 
-    /// Opens a session, which is a login as well: one that fails as such is not made again for the next
-    /// database.
+    /// Opens a session, which is also a login: if the login fails, it is not repeated for the next database.
     fn open_session(&mut self, database: &str) -> Result<Credential, ServerError> {
         self.session.may_renew_login(self.clock.instant())?;
         self.read_password();
@@ -200,8 +198,8 @@ impl Server {
     }
 }
 
-/// Returns whether a call failed without an answer, in a way that says nothing about the next call: no
-/// connection, or a time that was cut short.
+/// Returns whether a call failed without a response, in a way that says nothing about the next call: no
+/// connection, or a shortened time.
 fn is_silence(failure: &ServerError) -> bool {
     matches!(
         failure.kind,

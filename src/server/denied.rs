@@ -1,4 +1,4 @@
-//! Databases that the server forbids the user to open, by a token of a new login. A further login will
+//! Databases that the server forbids the user to open, even with the token of a new login. A further login will
 //! hardly help there, so it is made after growing pauses. Opening itself is tried in every cycle.
 
 use std::collections::HashMap;
@@ -18,16 +18,16 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 pub(super) struct Denied(HashMap<String, Denial>);
 
 struct Denial {
-    /// The server's words. Other words may have another cause, such as a token that ended.
+    /// The server's message. Another message may have another cause, such as a token that ended.
     message: Escaped,
-    /// When a login is next made for this database.
+    /// The time at which the next login is due for this database.
     due: Instant,
     pause: Duration,
 }
 
 impl Denied {
-    /// Returns whether a database is refused as it was by the token of a new login, and no further login
-    /// is due for it.
+    /// Returns whether a database is refused as it was with the token of a new login, and no further login is due
+    /// for it.
     pub fn holds(&self, database: &str, failure: &ServerError, now: Instant) -> bool {
         let same = |denial: &Denial| now < denial.due && denial.message == failure.message;
         failure.kind == ServerErrorKind::Forbidden && self.0.get(database).is_some_and(same)
@@ -42,8 +42,8 @@ impl Denied {
         }
     }
 
-    /// Records that a database is refused by the token of a new login. Only a missing permission is
-    /// recorded: if the server does not know the token, a login is the only help.
+    /// Records that a database is refused with the token of a new login. Only a missing permission is
+    /// recorded: if the server does not know the token, only a new login helps.
     pub fn add(&mut self, database: &str, failure: &ServerError, now: Instant) {
         if failure.kind != ServerErrorKind::Forbidden {
             self.0.remove(database);
@@ -69,7 +69,7 @@ impl Denied {
         self.0.remove(database);
     }
 
-    /// Forgets the databases that `keeps` does not name.
+    /// Forgets the databases that `keeps` does not select.
     pub fn keep(&mut self, keeps: impl Fn(&str) -> bool) {
         self.0.retain(|name, _| keeps(name));
     }
@@ -99,7 +99,7 @@ mod tests {
             assert!(!denied.holds("db", &failure, due), "{pause}");
             now = due;
             denied.try_login("db", &failure, now);
-            denied.add("db", &failure, now); // refused again, by the token of the new login
+            denied.add("db", &failure, now); // refused again, with the token of the new login
         }
         denied.remove("db");
         assert!(!denied.holds("db", &failure, now));

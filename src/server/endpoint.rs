@@ -1,8 +1,8 @@
-//! Where a server is, and how the connection to it is secured.
+//! The address of a server, and the security of the connection.
 
 use crate::config::Secret;
 
-/// Where the server is, and how to speak to it.
+/// The server's address, and the security of the connection.
 #[derive(Clone, Debug)]
 pub struct Endpoint {
     /// Host name or address.
@@ -11,42 +11,42 @@ pub struct Endpoint {
     pub port: u16,
     /// Plaintext or TLS.
     pub security: Security,
-    /// Largest answer taken, in bytes.
+    /// The maximum length of a response, in bytes.
     pub max_answer: i32,
 }
 
-/// How the connection is secured.
+/// The security of the connection.
 #[derive(Clone, Debug)]
 pub enum Security {
-    /// Not at all.
+    /// No security.
     Plaintext,
     /// TLS.
     Tls(Tls),
 }
 
-/// What TLS needs. All of it is PEM that was checked to be: a bad one shows in gRPC only as "empty
-/// address list" at the first call, and a NUL byte in one ends the process.
+/// The files for TLS, as checked PEM. With bad PEM, gRPC only reports "empty address list" at the first call, and
+/// a NUL byte in it ends the process.
 #[derive(Clone, Debug, Default)]
 pub struct Tls {
-    /// CA certificates that the server's must lead to; absent: the system's.
+    /// CA certificates for the server's certificate; absent: the system's.
     pub roots: Option<String>,
-    /// What this client shows, for mutual TLS.
+    /// The client's certificate, for mutual TLS.
     pub client: Option<ClientCertificate>,
-    /// The name in the server's certificate, where it is not its address.
+    /// The name in the server's certificate, if it differs from its address.
     pub server_name: Option<String>,
 }
 
-/// Who we are under mutual TLS.
+/// The client's identity for mutual TLS.
 #[derive(Clone, Debug)]
 pub struct ClientCertificate {
-    /// Our certificate, and those it leads to.
+    /// The client's certificate, and its chain.
     pub certificate: String,
-    /// Our private key.
+    /// The client's private key.
     pub key: Secret,
 }
 
 impl Endpoint {
-    /// A server of this machine, in plaintext, with answers of up to 4 MiB.
+    /// Returns a server on this machine, in plaintext, with responses of up to 4 MiB.
     pub fn on_loopback(port: u16) -> Endpoint {
         Endpoint {
             address: "127.0.0.1".into(),
@@ -56,7 +56,7 @@ impl Endpoint {
         }
     }
 
-    /// `address:port`, an IPv6 address in brackets.
+    /// Returns `address:port`, with an IPv6 address in brackets.
     pub fn authority(&self) -> String {
         if self.address.contains(':') && !self.address.starts_with('[') {
             format!("[{}]:{}", self.address, self.port)

@@ -1,4 +1,4 @@
-//! What a failed call means for an audit (protocol.md §1, *Errors*).
+//! The meaning of a failed call for an audit (protocol.md §1, *Errors*).
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use crate::wire::Malformed;
 /// The meaning of a failed call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ServerErrorKind {
-    /// The program is asked to end.
+    /// A stop of the program was requested.
     Stopped,
     /// No connection, or it broke.
     Unreachable,
-    /// No answer within the deadline.
+    /// No response within the deadline.
     Deadline(Duration),
-    /// No answer within the time that was left for it, which was less than its deadline, or no time was left at all.
+    /// No response within the remaining time, which was less than the deadline, or no time was left at all.
     CutShort,
     /// Wrong user or password.
     BadLogin,
@@ -21,7 +21,7 @@ pub enum ServerErrorKind {
     NoAuthentication,
     /// No permission.
     Forbidden,
-    /// The server forgot the token, or there is none.
+    /// The server no longer has the token, or there is none.
     NotLoggedIn,
     /// No such database.
     NoSuchDatabase,
@@ -29,31 +29,31 @@ pub enum ServerErrorKind {
     Unloaded,
     /// The call does not exist in this version.
     Unimplemented,
-    /// The trusted transaction is past the server's last one: it says itself that it was rolled back.
+    /// The trusted transaction is after the server's last one: the server itself reports a rollback.
     IllegalState,
     /// No such transaction.
     TxNotFound,
     /// No such key, or not in that transaction.
     KeyNotFound,
-    /// More transactions asked for than the server gives in a call.
+    /// More transactions were requested than the server returns in a call.
     LimitExceeded,
-    /// The server says that what it stores is damaged.
+    /// The server reports that its data is damaged.
     Corrupted,
     /// The server does not have the value, as a replica of a truncated server.
     ValueAbsent,
-    /// The server says that it cannot prove this pair: an excuse to be checked (protocol.md §4).
+    /// The server reports that it cannot prove this pair: an excuse to verify (protocol.md §4).
     CannotProve,
-    /// Before 1.2 the same words for that excuse and for an edited log: the headers tell.
+    /// Before 1.2, the message of that excuse and of an edited log are the same: the headers decide.
     MaybeCorrupted,
-    /// The answer is larger than this client takes.
+    /// The response is larger than this client accepts.
     TooLarge,
     /// The server, or a proxy before it, accepts no more calls for now.
     RateLimited,
-    /// The answer is none that an honest server sends.
+    /// The response is invalid: no correct server sends it.
     Malformed(Box<Malformed>),
-    /// The answer is compressed, which nobody asked for.
+    /// The response is compressed, although that was not requested.
     Compressed,
-    /// The answer has no message, or several.
+    /// The response has no message, or several.
     NotOneMessage,
     /// Any other status.
     Other(i32),

@@ -1,5 +1,5 @@
-//! One call from its request to its answer: over a new connection where the old one is gone, and over
-//! another one where that fails immediately.
+//! One call from its request to its response: over a new connection if the old one is gone, and over another one
+//! if that fails immediately.
 
 use std::time::{Duration, Instant};
 
@@ -11,19 +11,18 @@ use super::tls_hint;
 use super::transport::{Answer, Call, Credential};
 use crate::wire::method;
 
-/// The pauses before a connection that failed is tried again: short enough for a second, and long enough
-/// for a socket that is just being bound.
+/// The pauses before a connection that failed is tried again: together less than a second, and long enough for a
+/// server that is just binding its socket.
 const RETRY_PAUSES: [Duration; 2] = [Duration::from_millis(100), Duration::from_millis(400)];
 /// A connection that takes longer to fail is not tried again: an outage must not last twice as long.
 const MAX_RETRIED_FAILURE_TIME: Duration = Duration::from_secs(1);
-/// The pause after which a connection may be tried again within one cycle: an outage is not waited for
-/// at each of a thousand databases.
+/// The pause after which a connection may be tried again within one cycle. Without it, an outage would cause a
+/// wait for each of a thousand databases.
 const RECONNECT_PAUSE: Duration = Duration::from_secs(30);
 
 impl Server {
-    /// Makes a call, and makes it again if the connection that carried calls before turns out to be gone
-    /// (a server that was restarted meanwhile is reachable), or if a connection fails immediately. Every
-    /// call of this program only reads.
+    /// Makes a call. Repeats it if a connection that carried calls before turns out to be gone (the server may have
+    /// been restarted), or if a connection fails immediately. Every call of this program only reads.
     pub(super) fn send(
         &mut self,
         name: &'static str,
@@ -46,12 +45,12 @@ impl Server {
             {
                 break;
             }
-            // asked last, because it is granted once for a while
+            // the last condition, because a permission is granted only once for a while
             permitted = permitted || self.may_reconnect(self.clock.instant());
             if !permitted {
                 break;
             }
-            self.clock.sleep(pause, &self.stop); // if a stop is requested, the exchange says so
+            self.clock.sleep(pause, &self.stop); // after a stop, the next exchange returns `Stopped`
             begin = self.clock.instant();
             answer = self.exchange(name, request, credential);
         }
@@ -68,9 +67,9 @@ impl Server {
         may
     }
 
-    /// One exchange; after a deadline or a broken connection the next call gets a new connection,
-    /// since a stalled one stays "ready" for ever. A deadline that was cut short shows less: only a second one in
-    /// a row costs the connection.
+    /// Makes one call. After a deadline or a broken connection the next call gets a new connection, because a
+    /// stalled one stays "ready" forever. A shortened deadline proves less: only a second one in a row closes the
+    /// connection.
     fn exchange(
         &mut self,
         name: &'static str,
@@ -78,7 +77,7 @@ impl Server {
         credential: &Credential,
     ) -> Result<Answer, ServerError> {
         if self.stop.requested() {
-            // what came already is not worked off first
+            // responses that have arrived already are not processed first
             return Err(ServerError::new(
                 method::short(name),
                 ServerErrorKind::Stopped,

@@ -1,7 +1,7 @@
-//! One call over gRPC: started, then waited for, within its deadline and no longer than the program runs.
+//! One call over gRPC: started, then waited for, until its deadline or until a stop is requested.
 //!
-//! Every unary call goes through the streaming entry point, which puts the same bytes on the wire:
-//! the unary one panics where a server ends the call well but sends no message.
+//! Every unary call goes through the streaming entry point, which puts the same bytes on the wire: the unary one
+//! panics if a server ends the call successfully but sends no message.
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -39,7 +39,7 @@ impl Connection for Client {
     }
 }
 
-/// A call on its way, whose answer stays with gRPC's core.
+/// A started call, whose response stays with gRPC's core.
 struct Pending {
     call: &'static str,
     timeout: Duration,
@@ -48,14 +48,14 @@ struct Pending {
 }
 
 impl Pending {
-    /// Lets the answer come: a message is only taken off the network once somebody asks for it. It
-    /// is gRPC's thread that asks, so that nobody is woken for each part of an answer.
+    /// Starts to receive the response: a message is only read from the network when it is requested. gRPC's thread
+    /// requests it, so that no other thread wakes up for each part of a response.
     fn receive(self) -> Receiving {
         let (sender, received) = mpsc::sync_channel(1);
         let (reception, abort) = abortable(receive(self.receiver));
         self.client.spawn(async move {
             if let Ok(answer) = reception.await {
-                // who waited may have gone
+                // the waiting side may have been dropped
                 let _ = sender.send(answer);
             }
         });
@@ -85,7 +85,7 @@ impl PendingCall for Pending {
 /// The longest time after a call's deadline at which gRPC reports its end.
 const MAX_DEADLINE_DELAY: Duration = Duration::from_secs(5);
 
-/// A call whose answer is being taken up.
+/// A call whose response is being received.
 struct Receiving {
     call: &'static str,
     timeout: Duration,
@@ -94,8 +94,8 @@ struct Receiving {
 }
 
 impl Receiving {
-    /// Waits for the answer, unless the program is asked to end before. gRPC sees to the deadline; nothing
-    /// is waited for much longer, whatever becomes of its thread.
+    /// Waits for the response, unless a stop is requested before. gRPC enforces the deadline; the wait is not much
+    /// longer, whatever happens to gRPC's thread.
     fn wait(self, stop: &Stop) -> Result<Answer, ServerError> {
         let (call, timeout) = (self.call, self.timeout);
         match self.wait_for(timeout + MAX_DEADLINE_DELAY, stop) {
@@ -106,7 +106,7 @@ impl Receiving {
 
     fn wait_for(self, time: Duration, stop: &Stop) -> Waited {
         let failed = |kind| Err(ServerError::new(self.call, kind));
-        let clock = Clock::system(); // that of the network
+        let clock = Clock::system(); // the network needs real time, not a simulated clock
         let end = clock.instant() + time;
         Waited::Ended(loop {
             if stop.requested() {
@@ -147,12 +147,12 @@ impl Drop for Receiving {
     }
 }
 
-/// Exactly one message; `None` as error where there is none or a second one.
+/// Exactly one message; `None` as the error if there is none or a second one.
 type Received = Result<Answer, Option<grpcio::Error>>;
 
-/// Bytes of an answer from which on the memory that it passed through is given back at once. gRPC's parts of an
-/// answer are small blocks of the heap, which would be kept: as much again as the answer. Smaller answers are too
-/// frequent.
+/// The size of a response, in bytes, from which on its memory is returned to the system immediately. gRPC's parts
+/// of a response are small blocks of the heap, which would stay allocated: as much again as the response. Smaller
+/// responses are too frequent.
 const MIN_TRIMMED_BYTES: usize = 4 << 20;
 
 async fn receive(mut receiver: ClientSStreamReceiver<Vec<u8>>) -> Received {
@@ -160,7 +160,7 @@ async fn receive(mut receiver: ClientSStreamReceiver<Vec<u8>>) -> Received {
     if bytes.len() > MIN_TRIMMED_BYTES {
         sys::trim_memory();
     }
-    // only now: after a call that failed, the headers may never come
+    // not earlier, because the headers of a failed call may never arrive
     let headers = receiver.headers().await.map_err(Some)?;
     let uuid = headers
         .iter()
@@ -190,7 +190,7 @@ fn headers(credential: &Credential) -> grpcio::Result<grpcio::Metadata> {
     Ok(headers.build())
 }
 
-/// Returns what an error of gRPC means for a call with this deadline.
+/// Returns the failure for an error of gRPC, in a call with this deadline.
 fn failure(call: &'static str, error: &grpcio::Error, timeout: Duration) -> ServerError {
     match error {
         grpcio::Error::RpcFailure(status) | grpcio::Error::RpcFinished(Some(status)) => {

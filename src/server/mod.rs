@@ -1,5 +1,5 @@
-//! One immudb server as the auditor sees it: the connection, the login, and a handful of calls,
-//! each with a deadline and its errors sorted (protocol.md §1).
+//! One immudb server for the auditor: the connection, the login, and a handful of calls, each with a deadline and
+//! classified errors (protocol.md §1).
 
 #![forbid(unsafe_code)]
 
@@ -50,17 +50,17 @@ use tls_hint::Spoken;
 /// The database of a server without authentication, and the first of any other.
 pub const DEFAULT_DATABASE: &str = "defaultdb";
 
-/// One server, its connection and its tokens kept from cycle to cycle.
+/// One server, with its connection and its tokens, which last from cycle to cycle.
 pub struct Server {
-    /// First, so that its calls are cancelled while there is a connection.
+    /// The prefetched calls; the first field, so that they are cancelled while there is a connection.
     prefetched: PrefetchQueue,
     connection: Option<Box<dyn Connection>>,
     transport: Box<dyn Transport>,
-    /// The connection has brought an answer.
+    /// Whether the connection has brought a response.
     carried: bool,
-    /// The last call over the connection ran into a deadline that was cut short.
+    /// Whether the last call over the connection ran into a shortened deadline.
     stalled: bool,
-    /// When a connection that failed was last tried again in this cycle.
+    /// The time at which a failed connection was last tried again in this cycle.
     reconnected: Option<Instant>,
     session: Session,
     timeout: Duration,
@@ -68,43 +68,43 @@ pub struct Server {
     clock: Clock,
     transcript: Transcript,
     identity: Option<Escaped>,
-    /// No call lasts past this, whatever its own deadline.
+    /// The end of all calls, whatever their own deadlines.
     until: Option<Instant>,
     calls: Calls,
     progress: Option<Box<dyn Fn()>>,
     renewal: Renewal,
     spoken: Spoken,
-    /// Bytes of the largest answer that is taken; 0: there is no limit.
+    /// The maximum length of a response, in bytes; 0: there is no limit.
     largest_answer: u64,
 }
 
-/// The time that no call lasts past, as it was before another one was set.
+/// The end of all calls that applied before another end was set.
 #[derive(Debug)]
 pub struct Limit(Option<Instant>);
 
-/// A scan's answer, not decoded yet.
+/// The response to a scan, not decoded yet.
 pub struct Scanned(Answer);
 
 impl Scanned {
-    /// Bytes that it has.
+    /// Returns the number of bytes.
     pub fn size(&self) -> u64 {
         u64::try_from(self.0.bytes.len()).unwrap_or(u64::MAX)
     }
 
-    /// The transactions in order, each by itself.
+    /// Returns the transactions in order, each decoded separately.
     ///
     /// # Errors
-    /// [`ServerErrorKind::Malformed`]: it is no list of transactions.
+    /// [`ServerErrorKind::Malformed`] if the response is no list of transactions.
     pub fn decode(self) -> Result<Vec<Result<Tx, Malformed>>, ServerError> {
         self.0.decode(method::TX_SCAN, wire::tx_list)
     }
 }
 
 impl Server {
-    /// A server that is reached by gRPC; nothing is sent before the first call.
+    /// Creates a server that is reached by gRPC; nothing is sent before the first call.
     ///
     /// # Errors
-    /// TLS by the system's CAs, of which there are none.
+    /// TLS needs the system's CAs, and there are none.
     pub fn new(
         endpoint: Endpoint,
         login: Login,
@@ -125,7 +125,7 @@ impl Server {
         })
     }
 
-    /// A server that is reached in another way.
+    /// Creates a server that is reached over another transport.
     pub fn over(
         transport: Box<dyn Transport>,
         login: Login,
@@ -155,8 +155,8 @@ impl Server {
         }
     }
 
-    /// Takes over how another server is reached, who logs in and the deadline; counts, clock and whom progress is told to
-    /// stay. The next call opens a connection and logs in.
+    /// Takes over another server's transport, login and deadline; counts, clock and progress callback stay. The
+    /// next call opens a connection and logs in.
     pub fn take_setup_of(&mut self, other: Server) {
         self.disconnect();
         self.transport.end();
@@ -168,12 +168,12 @@ impl Server {
         self.largest_answer = other.largest_answer;
     }
 
-    /// Returns the bytes of the largest answer that is taken (`--max-recv-msg-size`).
+    /// Returns the maximum length of a response, in bytes (`--max-recv-msg-size`).
     pub fn largest_answer(&self) -> u64 {
         self.largest_answer
     }
 
-    /// Calls `progress` after each exchange, whatever came of it.
+    /// Calls `progress` after each exchange, whatever its result.
     #[must_use]
     pub fn on_progress(self, progress: impl Fn() + 'static) -> Server {
         Server {
@@ -182,7 +182,7 @@ impl Server {
         }
     }
 
-    /// Takes the time from `clock` in place of the system's.
+    /// Uses `clock` instead of the system's.
     #[must_use]
     pub fn with_clock(self, clock: Clock) -> Server {
         Server {
@@ -192,7 +192,7 @@ impl Server {
         }
     }
 
-    /// The clock that deadlines and pauses go by.
+    /// Returns the clock for deadlines and pauses.
     pub fn clock(&self) -> &Clock {
         &self.clock
     }
@@ -205,15 +205,15 @@ impl Server {
         self
     }
 
-    /// From here on every credential may be renewed once more.
+    /// Begins a cycle, in which every credential may be renewed once more.
     pub fn begin_cycle(&mut self) {
         self.session.begin_cycle();
         self.reconnected = None;
         self.prefetched.forget();
     }
 
-    /// From here on no call lasts past `until`, nor past a limit that was set before. Returns that one, for
-    /// [`Server::restore`]. A call that this cuts short, or that is not made at all, says nothing about the server
+    /// Limits all further calls to end by `until`, or by an earlier limit. Returns the earlier limit, for
+    /// [`Server::restore`]. If the limit shortens or prevents a call, that says nothing about the server
     /// ([`ServerErrorKind::CutShort`]).
     #[must_use]
     pub fn limit(&mut self, until: Instant) -> Limit {
@@ -222,7 +222,7 @@ impl Server {
         Limit(before)
     }
 
-    /// Sets the limit that there was before.
+    /// Restores an earlier limit.
     pub fn restore(&mut self, before: Limit) {
         self.until = before.0;
     }
@@ -232,42 +232,42 @@ impl Server {
         !self.timeout_now().is_zero()
     }
 
-    /// Forgets the tokens of databases that `keeps` does not name.
+    /// Forgets the tokens of databases that `keeps` does not select.
     pub fn keep_credentials(&mut self, keeps: impl Fn(&str) -> bool) {
         self.session.keep(keeps);
     }
 
-    /// Forgets what was said so far, so that a finding's evidence is about one database alone.
+    /// Clears the transcript, so that a finding's evidence is about one database only.
     pub fn begin_transcript(&mut self) {
         self.transcript.begin();
     }
 
-    /// The same for a database that is not listed: the list is what shows it.
+    /// Begins a transcript with the list of databases, for a database that is not listed: the list proves that.
     pub fn begin_transcript_with_list(&mut self) {
         self.transcript.begin();
         self.transcript.add_list();
     }
 
-    /// What was asked and answered since [`Server::begin_transcript`].
+    /// Returns the requests and responses since [`Server::begin_transcript`].
     pub fn transcript(&self) -> &Transcript {
         &self.transcript
     }
 
-    /// Who the server last said it is: a claim.
+    /// Returns the identity that the server last sent: a claim.
     pub fn identity(&self) -> Option<&Escaped> {
         self.identity.as_ref()
     }
 
-    /// The count of calls, kept up to date.
+    /// Returns the counter of calls, which stays up to date.
     pub fn calls(&self) -> Calls {
         self.calls.clone()
     }
 
-    /// Names of the databases that this user may see, as they came.
+    /// Returns the names of the databases that this user may see, unchanged.
     pub fn databases(&mut self) -> Result<Names, ServerError> {
         let list = self.call_as_user(method::DATABASE_LIST, wire::empty(), wire::database_list);
         match list {
-            // without authentication there may be the default database and no list
+            // a server without authentication may have the default database and refuse the list
             Err(failure) if self.session.is_off() => match failure.kind {
                 ServerErrorKind::NotLoggedIn
                 | ServerErrorKind::NoAuthentication
@@ -282,18 +282,18 @@ impl Server {
         }
     }
 
-    /// Opens a database anew, whether it is listed or not: does it exist for this user?
+    /// Opens a database again, whether it is listed or not, to find out whether it exists for this user.
     pub fn open(&mut self, database: &str) -> Result<(), ServerError> {
         self.prefetched.forget();
         self.open_again(database).map(drop)
     }
 
-    /// The state that the server claims for a database.
+    /// Returns the state that the server claims for a database.
     pub fn state(&mut self, database: &str) -> Result<ClaimedState, ServerError> {
         self.call(database, method::CURRENT_STATE, wire::empty(), wire::state)
     }
 
-    /// A transaction with its dual proof.
+    /// Returns a transaction with its dual proof.
     pub fn verifiable_tx(
         &mut self,
         database: &str,
@@ -310,14 +310,14 @@ impl Server {
         )
     }
 
-    /// A transaction.
+    /// Returns a transaction.
     pub fn tx(&mut self, database: &str, tx: u64, entries: Entries) -> Result<Tx, ServerError> {
         let request = wire::tx_by_id(tx, entries);
         self.call(database, method::TX_BY_ID, request, wire::tx)
     }
 
-    /// Up to `limit` transactions from `initial` on, in order: the answer as it came, so that more
-    /// can be asked for before it is decoded.
+    /// Returns up to `limit` transactions from `initial` on, in order. The response is not decoded yet, so that
+    /// the next one can be requested first.
     pub fn tx_scan(
         &mut self,
         database: &str,
@@ -330,7 +330,7 @@ impl Server {
         Ok(Scanned(answer))
     }
 
-    /// The value that a key (without its kind byte) got in one transaction.
+    /// Returns the value that a key (without its kind byte) got in one transaction.
     pub fn get(&mut self, database: &str, key: &[u8], at_tx: u64) -> Result<GetEntry, ServerError> {
         self.call(
             database,
@@ -351,8 +351,8 @@ impl Server {
         answer.decode(name, decode)
     }
 
-    /// Makes a call within a database. A credential that is refused is renewed, and the call made
-    /// again: only a refusal of the renewed one is returned.
+    /// Makes a call within a database. If its credential is refused and may be renewed now, it is renewed and the call
+    /// is repeated once.
     fn ask(
         &mut self,
         database: &str,
@@ -363,7 +363,7 @@ impl Server {
         let answer = self.send(name, &request, &credential);
         let now = self.clock.instant();
         if self.session.is_refused(&answer) && self.session.may_renew(database, now) {
-            self.prefetched.forget(); // calls that were begun with the old credential
+            self.prefetched.forget(); // the prefetched calls were sent with the old credential
             let credential = self.renew_credential_for(database)?;
             return self.send(name, &request, &credential);
         }

@@ -1,4 +1,4 @@
-//! Prefetching: the calls that are begun ahead, and the databases that are opened for them together.
+//! Prefetching: calls that are started early, and databases that are opened for them concurrently.
 
 use std::time::{Duration, Instant};
 
@@ -10,22 +10,22 @@ use crate::ledger::State;
 use crate::stop::POLL_INTERVAL;
 use crate::wire::{self, Entries, method};
 
-/// The number of bytes that are kept of an answer that is only peeked at.
+/// The number of bytes that are stored of a peeked response.
 const MAX_PEEKED_BYTES: usize = 4096;
 
-/// What is known of a state that was begun to be asked for.
+/// The result of a peek at a prefetched state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Peeked {
-    /// The state that the answer claims.
+    /// The state that the response claims.
     State(State),
-    /// The answer has not come yet.
+    /// The response has not come yet.
     NotYet,
-    /// The call was not begun, or failed, or its answer claims no state.
+    /// The call was not started, or failed, or its response claims no state.
     Nothing,
 }
 
 impl Server {
-    /// Begins to ask for the list, so that it is on its way while other calls are begun.
+    /// Prefetches the list of databases, so that other calls can be started meanwhile.
     pub fn prefetch_list(&mut self) {
         if let Some(user) = self.session.token() {
             let list = method::DATABASE_LIST;
@@ -33,17 +33,17 @@ impl Server {
         }
     }
 
-    /// Begins to ask for the state of the database that comes first in a cycle.
+    /// Prefetches the state of the first database of a cycle.
     pub fn prefetch_state(&mut self, first: &str) {
-        // without a token nothing would tell an answer from before the database was opened anew
+        // without a token, a response from before the database was opened again could not be recognised
         if self.session.token().is_some() {
             let state = method::CURRENT_STATE;
             self.prefetch_in(first, state, wire::empty(), Reception::Meanwhile);
         }
     }
 
-    /// Begins to open those of these databases that are not open yet, and to ask for the states of
-    /// all of them; waits until they are open, and no longer than `until`.
+    /// Opens those of these databases that are not open yet, and prefetches the states of all of them. Waits until
+    /// they are open, but no longer than `until`.
     pub fn prefetch_states<'a>(
         &mut self,
         databases: impl Iterator<Item = &'a str> + Clone,
@@ -64,8 +64,8 @@ impl Server {
         }
     }
 
-    /// The state that was begun to be asked for, as it will be taken: a hint at what to ask next.
-    /// Nothing is waited for past `until`.
+    /// Returns the prefetched state without taking it, as a hint for the next prefetch. Waits until `until` at
+    /// most.
     pub fn peek_state(&mut self, database: &str, until: Instant) -> Peeked {
         let credential = self.session.known(database);
         let begun = credential.and_then(|of| self.prefetched.take_any(method::CURRENT_STATE, &of));
@@ -81,18 +81,19 @@ impl Server {
                     Err(_) => Peeked::Nothing,
                 }
             }
-            Some(_) => return Peeked::Nothing, // asked again, alone
+            Some(_) => return Peeked::Nothing, // the check repeats this call by itself
         };
         self.prefetched.put_back(begun);
         peeked
     }
 
-    /// Returns how long an answer is waited for until then: a glance at least, for what has come already.
+    /// Returns how long to wait for a response until then: at least one poll, for a response that has come
+    /// already.
     fn left(&self, until: Instant) -> Duration {
         self.clock.until(until).max(POLL_INTERVAL)
     }
 
-    /// Begins to ask for a proof that [`Server::verifiable_tx`] is expected to be asked for.
+    /// Prefetches a proof that a later call of [`Server::verifiable_tx`] is expected to need.
     pub fn prefetch_verifiable_tx(
         &mut self,
         database: &str,
@@ -109,14 +110,14 @@ impl Server {
         );
     }
 
-    /// Begins to ask for a transaction that [`Server::tx`] is expected to be asked for.
+    /// Prefetches a transaction that a later call of [`Server::tx`] is expected to need.
     pub fn prefetch_tx(&mut self, database: &str, tx: u64, entries: Entries) {
         let request = wire::tx_by_id(tx, entries);
         self.prefetch_in(database, method::TX_BY_ID, request, Reception::Later);
     }
 
-    /// Begins a scan that [`Server::tx_scan`] is expected to ask for, and the proof of where it ends.
-    /// A scan is large enough to be taken off the network while this thread does something else.
+    /// Prefetches a scan that a later call of [`Server::tx_scan`] is expected to need, and the proof of its last
+    /// transaction. A scan is large, so it is received while this thread does other work.
     pub fn prefetch_tx_scan(
         &mut self,
         database: &str,
@@ -145,7 +146,7 @@ impl Server {
         }
     }
 
-    /// One that cannot be begun now is made, and fails, when it is waited for.
+    /// Starts a call. A call that cannot be started now is made when its response is needed, and fails then.
     fn prefetch(
         &mut self,
         name: &'static str,
@@ -189,7 +190,7 @@ impl Server {
         }
     }
 
-    /// Opens databases with concurrent calls, and returns what came of each.
+    /// Opens databases with concurrent calls, and returns the result of each.
     fn open_concurrently<'a>(
         &mut self,
         databases: &[&'a str],
@@ -213,7 +214,7 @@ impl Server {
         for (database, pending) in opening {
             let begin = self.clock.instant();
             let Waited::Ended(answer) = pending.wait_for(self.left(until), &self.stop) else {
-                continue; // it is opened when it is needed, and keeps no other waiting
+                continue; // opened later, when it is needed, so that it does not delay the others
             };
             let name = method::USE_DATABASE;
             self.calls.count(name, begin, &answer);

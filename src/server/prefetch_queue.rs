@@ -1,6 +1,6 @@
-//! Calls that are started before their answers are needed, so that a distant server works on several at
-//! once while this one thread takes the answers in order. A call that was not prefetched is made when it is needed, and an
-//! unused one is cancelled.
+//! Calls that are started before their responses are needed, so that a distant server handles several concurrently
+//! while this one thread takes the responses in order. A call that was not prefetched is made when it is needed,
+//! and an unused one is cancelled.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use super::transport::{Answer, Credential, PendingCall, Waited};
 use crate::stop::Stop;
 use crate::wire::method;
 
-/// The age up to which a prefetched answer is used: an older one may describe an outdated state.
+/// The age up to which a prefetched response is used: an older one may describe an outdated state.
 const MAX_CALL_AGE: Duration = Duration::from_secs(5);
 
 /// A prefetched call, with its request.
@@ -22,13 +22,13 @@ pub(super) struct PrefetchedCall {
     progress: CallProgress,
 }
 
-/// When an answer is taken off the network.
+/// The time at which a response is received from the network.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reception {
-    /// As it comes.
+    /// As soon as it comes.
     Meanwhile,
-    /// Once it is waited for: until then it costs no more than what HTTP/2 lets a server send
-    /// unasked, 64 KiB.
+    /// When it is waited for: until then it costs no more than the 64 KiB that HTTP/2 lets a server send
+    /// unrequested.
     Later,
 }
 
@@ -38,7 +38,7 @@ enum CallProgress {
 }
 
 impl CallProgress {
-    /// Waits for the answer for so long at most.
+    /// Waits for the response, at most for this time.
     fn wait_for(self, time: Duration, stop: &Stop) -> CallProgress {
         match self {
             CallProgress::Pending(pending, reception) => match pending.wait_for(time, stop) {
@@ -51,7 +51,7 @@ impl CallProgress {
 }
 
 impl PrefetchedCall {
-    /// Waits for the answer for so long at most.
+    /// Waits for the response, at most for this time.
     pub fn wait_for(self, time: Duration, stop: &Stop) -> PrefetchedCall {
         PrefetchedCall {
             progress: self.progress.wait_for(time, stop),
@@ -59,7 +59,7 @@ impl PrefetchedCall {
         }
     }
 
-    /// Returns what came of the call, if anything did.
+    /// Returns the result of the call, if it has ended.
     pub fn ended(&self) -> Option<&Result<Answer, ServerError>> {
         match &self.progress {
             CallProgress::Pending(..) => None,
@@ -79,8 +79,8 @@ pub(super) struct TakenCall {
 }
 
 impl TakenCall {
-    /// Waits for the answer for so long at most; then it is cut short. `None` where the call has to be made again: it may
-    /// have run into its deadline because nobody took the answer off the network.
+    /// Waits for the response at most for this time, and then cuts the call short. `None` if the call must be
+    /// repeated: its deadline may have passed because its response was not received.
     pub fn wait(
         self,
         call: &'static str,
@@ -103,18 +103,19 @@ impl TakenCall {
 }
 
 impl PrefetchQueue {
-    /// Cancels all of them.
+    /// Cancels all calls.
     pub fn forget(&mut self) {
         self.0.clear();
     }
 
-    /// Cancels those that were begun with any other credential than these.
+    /// Cancels the calls with other credentials than these.
     pub fn keep(&mut self, credentials: &[Credential]) {
         self.0.retain(|call| credentials.contains(&call.credential));
     }
 
-    /// Takes the call of just this, unless it was begun too long before `now`. A scan of another run
-    /// cancels all that was begun there.
+    /// Takes the call of this name with exactly this request and credential. A call that was started too long before
+    /// `now` is cancelled instead. A scan that was not prefetched cancels all calls with its credential, because they
+    /// were started for another run of transactions.
     pub fn take(
         &mut self,
         name: &'static str,
@@ -137,12 +138,12 @@ impl PrefetchQueue {
         })
     }
 
-    /// Returns whether a call of this name was begun with this credential, whatever it asks for.
+    /// Returns whether a call of this name was started with this credential, whatever its request.
     pub fn has(&self, name: &'static str, credential: &Credential) -> bool {
         self.position(name, credential).is_some()
     }
 
-    /// Takes a call of this name that was begun with this credential, whatever it asks for.
+    /// Takes a call of this name that was started with this credential, whatever its request.
     pub fn take_any(
         &mut self,
         name: &'static str,
@@ -152,7 +153,7 @@ impl PrefetchQueue {
         Some(self.0.swap_remove(at))
     }
 
-    /// Puts back a call that was looked at.
+    /// Puts back a call after a peek.
     pub fn put_back(&mut self, call: PrefetchedCall) {
         self.0.push(call);
     }
@@ -162,7 +163,7 @@ impl PrefetchQueue {
         self.0.iter().position(is_it)
     }
 
-    /// Remembers a call that is on its way since `now`.
+    /// Stores a call that was started at `now`.
     pub fn push(
         &mut self,
         name: &'static str,

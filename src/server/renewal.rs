@@ -7,13 +7,13 @@ use super::error_kind::ServerErrorKind;
 use super::transport::Connection;
 use crate::config::Secret;
 
-/// Reads something from its files again, or says what is wrong with them.
+/// Reads a value from its files again, or returns the fault.
 type Reader<T> = Box<dyn Fn() -> Result<T, String>>;
 
 /// Logs a warning.
 type Warn = Box<dyn Fn(&str)>;
 
-/// Something that is read again, and the fault of the last reading.
+/// A value that is read again, and the fault of the last reading.
 struct Source<T> {
     read: Option<Reader<T>>,
     fault: Option<String>,
@@ -29,8 +29,8 @@ impl<T> Default for Source<T> {
 }
 
 impl<T> Source<T> {
-    /// Reads again, if there is something to read. Warns of a fault, once for as long as it stays the same; `kept` is in
-    /// use then.
+    /// Reads again, if there is something to read. Warns of a fault, once as long as it stays the same; the
+    /// warning names `kept`, which stays in use.
     fn read(&mut self, kept: &str, warn: Option<&Warn>) -> Option<T> {
         let (value, fault) = match self.read.as_ref()?() {
             Ok(value) => (Some(value), None),

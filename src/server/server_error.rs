@@ -14,16 +14,16 @@ use crate::wire::{Malformed, method};
 pub struct ServerError {
     /// The call, such as `CurrentState`.
     pub call: &'static str,
-    /// What it means.
+    /// The kind of the failure.
     pub kind: ServerErrorKind,
-    /// What the server said, escaped and cut.
+    /// The server's message, escaped and cut.
     pub message: Escaped,
-    /// Why an old password or old certificates were used, if they may be the cause.
+    /// The reason why an old password or old certificates were used, if they may be the cause.
     pub note: Option<String>,
 }
 
 impl ServerError {
-    /// A failure without any words of the server.
+    /// Creates a failure without a message.
     pub fn new(call: &'static str, kind: ServerErrorKind) -> ServerError {
         ServerError {
             call,
@@ -33,18 +33,18 @@ impl ServerError {
         }
     }
 
-    /// An answer that came and cannot be read.
+    /// Creates the failure for a response that cannot be decoded.
     pub fn malformed(call: &'static str, malformed: Malformed) -> ServerError {
         ServerError::new(call, ServerErrorKind::Malformed(Box::new(malformed)))
     }
 
-    /// Returns the bytes of an answer that was too large for this client.
+    /// Returns the size of a response that was too large for this client, in bytes.
     pub fn size_needed(&self) -> Option<u64> {
         let sizes = self.message.as_str().strip_prefix(OVER_OUR_LIMIT)?;
         sizes.split(' ').next()?.parse().ok()
     }
 
-    /// Returns what it means that a call with this deadline ended with a status of gRPC.
+    /// Returns the failure for a call with this deadline that ended with a status of gRPC.
     pub fn of_status(
         call: &'static str,
         code: i32,
@@ -55,7 +55,7 @@ impl ServerError {
         ServerError::with_message(call, kind, message)
     }
 
-    /// A failure with the words of whoever noticed it.
+    /// Creates a failure with the message of the server or of the transport.
     pub(super) fn with_message(
         call: &'static str,
         kind: ServerErrorKind,
@@ -75,7 +75,7 @@ impl fmt::Display for ServerError {
         write!(f, "{}: ", self.call)?;
         match &self.kind {
             ServerErrorKind::Stopped => f.write_str("asked to stop"),
-            // another call may be answered all the same
+            // other calls may still be answered
             ServerErrorKind::Unreachable if is_about_transactions(self.call) => {
                 f.write_str("no response: the call ended with the status unavailable")
             }
@@ -102,7 +102,7 @@ impl fmt::Display for ServerError {
                 f.write_str("the server reports that the data of a transaction is corrupt")
             }
             ServerErrorKind::CannotProve => f.write_str("the server responds that it cannot prove this pair of states"),
-            // a state is some hundred bytes, and so is what a login answers
+            // correct responses to these calls have a few hundred bytes
             ServerErrorKind::TooLarge if is_small(self.call) => f.write_str(
                 "the response is larger than --max-recv-msg-size, and no immudb server sends so large a response to this call: do not raise the limit; check which program answers at this address",
             ),
@@ -132,7 +132,8 @@ impl fmt::Display for ServerError {
     }
 }
 
-/// Returns whether a call asks for single transactions or values, so that its failure says nothing of the server.
+/// Returns whether a call requests single transactions or values, so that its failure says nothing about the
+/// server.
 fn is_about_transactions(call: &str) -> bool {
     let calls = [
         method::VERIFIABLE_TX_BY_ID,
@@ -144,7 +145,7 @@ fn is_about_transactions(call: &str) -> bool {
     calls.into_iter().any(|name| method::short(name) == call)
 }
 
-/// Returns whether no immudb has a large answer to a call: one of a state, or of a login.
+/// Returns whether no immudb has a large response to a call: one for a state, or for a login.
 fn is_small(call: &str) -> bool {
     let small = [
         method::CURRENT_STATE,

@@ -1,5 +1,5 @@
-//! The login and a credential for each database, as they are now, and when each may be renewed
-//! (protocol.md §1, *Authentication*).
+//! The login and a credential for each database, and the times at which each may be renewed (protocol.md §1,
+//! *Authentication*).
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -10,32 +10,32 @@ use super::server_error::ServerError;
 use super::transport::Credential;
 use crate::config::{Login, Secret};
 
-/// How this server lets callers in.
+/// The server's kind of login.
 pub(super) enum Mode {
-    /// Not asked yet.
+    /// Not known yet.
     Unknown,
     /// By `Login`, with this token.
     Token(String),
-    /// By `OpenSession` alone, one session a database.
+    /// By `OpenSession` only, one session for each database.
     Sessions,
-    /// Everybody: authentication is switched off.
+    /// No login: authentication is switched off.
     Off,
 }
 
-/// The pause after which a credential may be renewed again within one cycle: shorter than any
-/// lifetime of a token (a minute at least), so that long work goes on, and long enough that a server
-/// which refuses every new credential, or every login, gets few logins.
+/// The pause after which a credential may be renewed again within one cycle. It is shorter than any lifetime of a
+/// token (a minute at least), so that long work continues. It is long enough that a server that refuses every new
+/// credential, or every login, gets few logins.
 const RENEWAL_PAUSE: Duration = Duration::from_secs(30);
 
 pub(super) struct Session {
     pub(super) login: Login,
     pub(super) mode: Mode,
     databases: HashMap<String, Credential>,
-    /// When the credential of each database was renewed in this cycle.
+    /// The time at which the credential of each database was renewed in this cycle.
     renewed: HashMap<String, Instant>,
-    /// When the login was renewed in this cycle.
+    /// The time at which the login was renewed in this cycle.
     renewed_login: Option<Instant>,
-    /// When a login failed in this cycle, and why.
+    /// The time at which a login failed in this cycle, and the reason.
     failed_login: Option<(Instant, ServerError)>,
     pub(super) denied: Denied,
     renewal_pause: Duration,
@@ -98,15 +98,15 @@ impl Session {
         matches!(self.mode, Mode::Sessions)
     }
 
-    /// Forgets the databases that `keeps` does not name.
+    /// Forgets the databases that `keeps` does not select.
     pub fn keep(&mut self, keeps: impl Fn(&str) -> bool) {
         self.databases.retain(|name, _| keeps(name));
         self.denied.keep(keeps);
     }
 
-    /// Returns whether the server refuses the credential of a call. A token whose lifetime is over is
-    /// refused in the words and with the status of a missing permission. So the words do not count,
-    /// and a refusal is final only after the credential was renewed.
+    /// Returns whether the server refuses the credential of a call. Servers report a token whose lifetime is over
+    /// with the message and the status of a missing permission. So the message does not count, and a refusal is
+    /// final only after the credential was renewed.
     pub fn is_refused<T>(&self, answer: &Result<T, ServerError>) -> bool {
         match answer.as_ref().err().map(|failure| &failure.kind) {
             Some(
@@ -120,19 +120,19 @@ impl Session {
         }
     }
 
-    /// Returns whether the credential of a database may be renewed: once in a cycle, and again after a
-    /// pause, so that a server that refuses all of them cannot keep us busy.
+    /// Returns whether the credential of a database may be renewed: once in a cycle, and again after a pause, so
+    /// that a server that refuses all of them cannot keep the auditor busy.
     pub fn may_renew(&self, database: &str, now: Instant) -> bool {
         has_paused(self.renewed.get(database), now, self.renewal_pause)
     }
 
-    /// Records that a new credential was asked for a database, and that an answer came.
+    /// Records that a new credential was requested for a database, and that a response came.
     pub fn renewed(&mut self, database: &str, now: Instant) {
         self.renewed.insert(database.into(), now);
     }
 
-    /// Returns whether the login may be renewed: as often as the credential of a database. A login that
-    /// failed is not made again as soon, because servers lock out whoever makes many.
+    /// Returns whether the login may be renewed: as often as the credential of a database. A failed login is not
+    /// repeated within the pause, because servers lock out clients with many failed logins.
     ///
     /// # Errors
     /// A login failed within the pause; the failure.
@@ -160,8 +160,8 @@ impl Session {
         self.failed_login = Some((now, failure.clone()));
     }
 
-    /// Forgets the credential of every database: each was given after the login that ended, and ends
-    /// soon after it.
+    /// Forgets the credential of every database: each was issued after the login that ended, and ends soon after
+    /// it.
     pub fn forget_databases(&mut self) {
         self.databases.clear();
     }

@@ -1,32 +1,32 @@
-//! Which setting of TLS may be the cause of a connection that fails: gRPC's own words name none.
+//! The TLS settings that may be the cause of a failed connection: gRPC's own messages name none.
 
 use super::error_kind::ServerErrorKind;
 use super::server_error::ServerError;
 
-/// How the server is spoken to.
+/// The security of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Spoken {
-    /// As the bytes are.
+    /// Plaintext.
     Plain,
-    /// TLS, and a certificate of ours only where there is one.
+    /// TLS, with a certificate of the client if there is one.
     Tls,
     /// Not over a network.
     Neither,
 }
 
-/// What OpenSSL and BoringSSL say of an answer that is no TLS.
+/// The message of OpenSSL and BoringSSL for a response that is no TLS.
 const NO_TLS: [&str; 2] = ["wrong version number", "WRONG_VERSION_NUMBER"];
-/// What they say of a server that wants a certificate of the client.
+/// Their messages for a server that requires a certificate of the client.
 const WANTS_CERTIFICATE: [&str; 4] = [
     "certificate required",
     "CERTIFICATE_REQUIRED",
     "alert bad certificate",
     "BAD_CERTIFICATE",
 ];
-/// What gRPC says where a server ends a new connection, as one does that was spoken to without TLS.
+/// gRPC's messages for a new connection that the server ends, as a TLS server does if the client uses no TLS.
 const ENDED: [&str; 3] = ["Socket closed", "Connection reset", "empty address list"];
 
-/// Returns the possible cause of a failure over a connection that carried no answer yet.
+/// Returns the possible cause of a failure over a connection that has brought no response yet.
 pub(super) fn hint(failure: &ServerError, spoken: Spoken) -> Option<String> {
     if failure.kind != ServerErrorKind::Unreachable {
         return None;

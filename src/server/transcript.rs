@@ -1,5 +1,5 @@
 //! Recorded exchanges: requests and replies as they were sent and received, the raw material of evidence. Logins
-//! are not recorded.
+//! and tokens are not recorded.
 
 use std::sync::Arc;
 
@@ -7,12 +7,13 @@ use super::server_error::ServerError;
 use super::transport::Answer;
 use crate::wire::{self, method};
 
-/// Bytes of a request or a reply at most; a longer one is shortened. Evidence keeps no more of one.
+/// The maximum length of a request or a reply, in bytes; a longer one is shortened. Evidence stores no more of
+/// one.
 pub const MAX_REPLY: usize = 1 << 20;
-/// Bytes of all exchanges before the last one at most. Evidence keeps no more of a finding.
+/// The maximum length of all exchanges before the last one, in bytes. Evidence stores no more of a finding.
 pub const MAX_TRANSCRIPT: usize = 2 << 20;
-/// Bytes that an exchange takes beside its request and its reply, in four blocks of the heap, so that a hundred
-/// thousand short exchanges do not take more than a few long ones.
+/// The bytes that an exchange takes in addition to its request and its reply, in four blocks of the heap. They are
+/// counted so that a hundred thousand short exchanges do not take more than a few long ones.
 const EXCHANGE_OVERHEAD: usize = 256;
 
 /// One call and its reply, as received.
@@ -48,8 +49,8 @@ impl Exchange {
         size.saturating_add(EXCHANGE_OVERHEAD)
     }
 
-    /// Returns the exchange with a reply of at most so many bytes: without the values in it if the whole would be
-    /// too long, cut if that is too long as well.
+    /// Returns the exchange with a reply of at most this many bytes: without its values if the complete reply is
+    /// longer, and cut if it is still too long.
     #[must_use]
     pub fn shortened_to(mut self, most: usize) -> Exchange {
         let Ok(bytes) = &self.reply else { return self };
@@ -79,7 +80,7 @@ impl Exchange {
         self
     }
 
-    /// Returns the exchange as the transcript keeps it.
+    /// Returns the exchange as the transcript stores it.
     fn captured(mut self) -> Exchange {
         let length = self.request.len();
         self = self.shortened_to(MAX_REPLY);
@@ -98,14 +99,14 @@ pub struct Transcript {
     first: Vec<Exchange>,
     size: usize,
     last: Option<Exchange>,
-    /// The last list of databases, which shows that a database is not listed.
+    /// The last list of databases, which proves that a database is not listed.
     list: Option<Exchange>,
     /// The number of exchanges that were left out between the first ones and the last one.
     pub omitted: u64,
 }
 
 impl Transcript {
-    /// Returns the exchanges that are kept, in order.
+    /// Returns the stored exchanges, in order.
     pub fn exchanges(&self) -> impl Iterator<Item = &Exchange> {
         self.first.iter().chain(&self.last)
     }
@@ -117,13 +118,13 @@ impl Transcript {
         answer: &Result<Answer, ServerError>,
     ) {
         if [method::LOGIN, method::OPEN_SESSION].contains(&name) {
-            return; // passwords
+            return; // their requests contain passwords
         }
         let exchange = Exchange {
             call: method::short(name),
             request: request.to_vec(),
             reply: match answer {
-                Ok(_) if name == method::USE_DATABASE => Ok(Arc::default()), // a token
+                Ok(_) if name == method::USE_DATABASE => Ok(Arc::default()), // the response is a token
                 Ok(answer) => Ok(answer.bytes.clone()),
                 Err(failure) => Err(text(failure)),
             },
@@ -137,7 +138,7 @@ impl Transcript {
         self.push(exchange);
     }
 
-    /// Begins a new transcript; the last list of databases is kept.
+    /// Begins a new transcript; the last list of databases stays.
     pub(super) fn begin(&mut self) {
         let list = self.list.take();
         *self = Transcript {
@@ -146,7 +147,7 @@ impl Transcript {
         };
     }
 
-    /// Makes the last list of databases a part of the transcript.
+    /// Adds the last list of databases to the transcript.
     pub(super) fn add_list(&mut self) {
         if let Some(list) = self.list.clone() {
             self.push(list);
@@ -207,7 +208,7 @@ mod tests {
             }
             let held = held(&transcript);
             assert!(held <= MAX_TRANSCRIPT + 1024, "{held}");
-            // the list of them, and what each of them has beside: request, reply, count of references
+            // the list, and the other allocations of each exchange: request, reply, reference count
             let list = transcript.first.capacity() * size_of::<Exchange>();
             let beside = transcript.exchanges().map(|exchange| {
                 let reply = match &exchange.reply {

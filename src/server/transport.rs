@@ -1,5 +1,5 @@
-//! How calls reach a server: by gRPC, or within the process, where a test decides what the network does. Credentials,
-//! retries, deadlines, prefetching and counting are the same for each.
+//! The transport of calls to a server: gRPC, or within the process, with a network that a test simulates.
+//! Credentials, retries, deadlines, prefetching and counting are the same for each.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,11 +12,11 @@ use crate::wire::{Malformed, method};
 
 /// Opens connections to one server.
 pub trait Transport {
-    /// Opens a connection, with these certificates and key from here on if there are any. A connection that
-    /// cannot be made fails at its first call.
+    /// Opens a connection, from now on with these certificates and key if there are any. A connection that cannot
+    /// be made fails at its first call.
     fn connect(&mut self, tls: Option<Tls>) -> Box<dyn Connection>;
 
-    /// Ends what runs for connections, after each of them was dropped; the next one begins it anew.
+    /// Ends the threads of connections, after each connection was dropped; the next connection starts them again.
     fn end(&mut self) {}
 }
 
@@ -25,55 +25,55 @@ pub trait Connection {
     /// Starts a call.
     ///
     /// # Errors
-    /// The call cannot be made at all, such as with a credential that no header holds.
+    /// The call cannot be made at all, such as with a credential that no header can contain.
     fn start(&self, call: &Call<'_>) -> Result<Box<dyn PendingCall>, ServerError>;
 }
 
-/// A call on its way; to drop it cancels it.
+/// A started call; dropping it cancels it.
 pub trait PendingCall {
-    /// Lets the answer come while nobody waits for it.
+    /// Starts to receive the response before it is waited for.
     #[must_use]
     fn receive(self: Box<Self>) -> Box<dyn PendingCall>;
 
-    /// Waits for the answer for so long at most, and otherwise as [`PendingCall::wait`] does.
+    /// Waits for the response at most for this time, and otherwise as [`PendingCall::wait`] does.
     fn wait_for(self: Box<Self>, time: Duration, stop: &Stop) -> Waited;
 
-    /// Waits for the answer, until the deadline of the call or until a stop is requested.
+    /// Waits for the response, until the deadline of the call or until a stop is requested.
     ///
     /// # Errors
-    /// Every other end of the call.
+    /// The call ended in another way.
     fn wait(self: Box<Self>, stop: &Stop) -> Result<Answer, ServerError>;
 }
 
-/// What came of waiting for a while.
+/// The result of a wait.
 pub enum Waited {
     /// The call has ended.
     Ended(Result<Answer, ServerError>),
-    /// It has not ended yet.
+    /// The call has not ended yet.
     Pending(Box<dyn PendingCall>),
 }
 
-/// A call to be started.
+/// A call to start.
 #[derive(Clone, Copy, Debug)]
 pub struct Call<'a> {
-    /// Its name with its path.
+    /// The call's name, with its path.
     pub name: &'static str,
     /// The bytes of its request.
     pub request: &'a Vec<u8>,
-    /// Who makes it.
+    /// The credential of the caller.
     pub credential: &'a Credential,
     /// Its deadline, from its start.
     pub timeout: Duration,
 }
 
 impl Call<'_> {
-    /// Its name without its path.
+    /// Returns the call's name without its path.
     pub fn short_name(&self) -> &'static str {
         method::short(self.name)
     }
 }
 
-/// The caller's proof to the server of who it is.
+/// The caller's proof of identity to the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Credential {
     /// None is needed, or there is none yet.
@@ -84,17 +84,17 @@ pub enum Credential {
     Session(String),
 }
 
-/// An answer as it came.
+/// A response, not decoded.
 #[derive(Clone, Debug)]
 pub struct Answer {
-    /// The message's bytes, which the transcript keeps as well.
+    /// The message's bytes, which the transcript also stores.
     pub bytes: Arc<Vec<u8>>,
-    /// The `immudb-uuid` header: the server's claim who it is, cut and escaped.
+    /// The `immudb-uuid` header: the identity that the server claims, cut and escaped.
     pub uuid: Option<Escaped>,
 }
 
 impl Answer {
-    /// What it says, of the call `name` with its path.
+    /// Decodes the response to the call `name`, which is given with its path.
     pub(super) fn decode<T>(
         &self,
         name: &'static str,

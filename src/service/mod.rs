@@ -1,7 +1,7 @@
 //! The auditor as a service: of systemd, or of Windows.
 //!
-//! With systemd, what is to be done is a `Plan` first, made from `Facts` without touching anything, so that `--dry-run` prints
-//! the very steps that would be taken.
+//! With systemd, a `Plan` of all steps is made first, from `Facts`, without changing anything. So `--dry-run`
+//! prints exactly the steps that would be performed.
 
 #![forbid(unsafe_code)]
 

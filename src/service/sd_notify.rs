@@ -1,4 +1,4 @@
-//! Telling systemd how the service is doing (sd_notify(3)): one datagram a message.
+//! Reports to systemd about the service (sd_notify(3)): one datagram for each message.
 
 use std::cell::Cell;
 use std::env;
@@ -12,8 +12,8 @@ use crate::sys::{NotifySocket, notify_address};
 /// The shortest time in which the loop must show progress.
 pub(super) const LEAST_WATCHDOG: Duration = Duration::from_secs(120);
 
-/// The time in which the loop shows progress: between two signs of it lies one call at most, and
-/// what it takes to check its answer and to write it down.
+/// Returns the time within which the loop reports progress: between two reports there is at most one call, its
+/// check and the writing of its result.
 pub(super) fn watchdog(call_timeout: Duration) -> Duration {
     let two_calls = call_timeout.saturating_mul(2);
     two_calls
@@ -21,18 +21,18 @@ pub(super) fn watchdog(call_timeout: Duration) -> Duration {
         .max(LEAST_WATCHDOG)
 }
 
-/// Where systemd listens; nowhere, where nobody asked to be told.
+/// The connection to systemd's socket; none if no service manager requested reports.
 #[derive(Debug, Default)]
 pub struct SdNotify {
     to: Option<NotifySocket>,
-    /// How often a sign of progress is sent at most; `None`: nobody watches.
+    /// The shortest time between two reports of progress; `None` if there is no watchdog.
     every: Option<Duration>,
     last: Cell<Option<Instant>>,
 }
 
 impl SdNotify {
-    /// For whoever started this process, if they asked for it: `$NOTIFY_SOCKET`, `$WATCHDOG_USEC`,
-    /// `$WATCHDOG_PID`.
+    /// Creates the notifier from the environment, if the process that started this one set it: `$NOTIFY_SOCKET`,
+    /// `$WATCHDOG_USEC`, `$WATCHDOG_PID`.
     pub fn from_environment() -> SdNotify {
         let Some(path) = notify_address() else {
             return SdNotify::default();
@@ -46,11 +46,11 @@ impl SdNotify {
         })
     }
 
-    /// Tells a socket of this path (`@name`: an abstract one), which wants a sign of progress each
-    /// time so long has passed.
+    /// Reports to the socket with this path (`@name`: an abstract one), which expects progress within each
+    /// `watchdog` time.
     ///
     /// # Errors
-    /// No such address can be, or the system refuses a socket.
+    /// No such address can exist, or the system refuses a socket.
     pub fn to(path: &OsStr, watchdog: Option<Duration>) -> io::Result<SdNotify> {
         Ok(SdNotify {
             to: Some(NotifySocket::to(path)?),
@@ -59,8 +59,8 @@ impl SdNotify {
         })
     }
 
-    /// The service has started. Where a call may take longer than the unit's watchdog allows, a
-    /// longer one is asked for.
+    /// Reports that the service has started. If a call may take longer than the unit's watchdog allows, requests a
+    /// longer watchdog time.
     pub fn ready(&self, call_timeout: Duration) {
         let mut message = "READY=1".to_owned();
         let needed = watchdog(call_timeout);
@@ -70,7 +70,7 @@ impl SdNotify {
         self.send(&message);
     }
 
-    /// The service gets on: a call has ended, or it waits for the next cycle as it should.
+    /// Reports progress: a call has ended, or the service waits for the next cycle as intended.
     pub fn progress(&self) {
         let Some(every) = self.every else {
             return;
@@ -85,24 +85,24 @@ impl SdNotify {
         }
     }
 
-    /// How long a wait may last without [`progress`](SdNotify::progress).
+    /// Returns how long a wait may last without [`progress`](SdNotify::progress).
     pub fn patience(&self) -> Duration {
         self.every.unwrap_or(Duration::MAX)
     }
 
-    /// Tells one line about how it is going, for `systemctl status`; it is only made where somebody asked to be told.
+    /// Reports a status line for `systemctl status`; the line is only made if reports were requested.
     pub fn status(&self, line: impl FnOnce() -> String) {
         if self.to.is_some() {
             self.send(&format!("STATUS={}", line().replace('\n', " ")));
         }
     }
 
-    /// The service ends.
+    /// Reports that the service ends.
     pub fn stopping(&self) {
         self.send("STOPPING=1");
     }
 
-    /// A message that does not arrive changes nothing about the audit.
+    /// Sends a message. A message that does not arrive changes nothing about the audit.
     fn send(&self, message: &str) {
         if let Some(to) = &self.to {
             if let Err(error) = to.send(message) {
@@ -134,11 +134,11 @@ mod tests {
         let notifier = SdNotify::to(OsStr::new(&path), Some(minutes(2))).unwrap();
         notifier.ready(Duration::from_secs(10));
         assert_eq!(said(&listener), "READY=1");
-        // a watchdog shorter than a call would bark at an honest wait
+        // a watchdog shorter than a call would end a process that waits for a response
         notifier.ready(minutes(10));
         assert_eq!(said(&listener), "READY=1\nWATCHDOG_USEC=1260000000");
         notifier.progress();
-        notifier.progress(); // too soon to be worth another
+        notifier.progress(); // too soon after the last one, so nothing is sent
         notifier.status(|| "All is well\nindeed".to_owned());
         notifier.stopping();
         assert_eq!(said(&listener), "WATCHDOG=1");

@@ -1,7 +1,7 @@
-//! The system calls that the standard library has no words for, and what differs between systems: one interface, and a
-//! file for each system behind it.
+//! The system calls that the standard library does not have, and the differences between systems: one interface,
+//! and a file for each system behind it.
 //!
-//! The only unsafe code of the project: each call is a plain C function on values that are ours.
+//! The only unsafe code of the project: each call is a plain C function on values of the program.
 
 #![deny(clippy::undocumented_unsafe_blocks)]
 
@@ -19,52 +19,52 @@ pub use unix::*;
 #[cfg(windows)]
 pub use windows::*;
 
-/// How a file is locked.
+/// The kind of a file lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lock {
-    /// Many may hold it at once.
+    /// Many processes may hold it at the same time.
     Shared,
-    /// One alone.
+    /// Only one process may hold it.
     Exclusive,
 }
 
-/// What came of asking for a lock.
+/// The result of a lock request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Locked {
-    /// It is held until the file is closed, by the end of the process at the latest.
+    /// The lock is held until the file is closed, at the latest by the end of the process.
     Held,
-    /// Somebody else holds it.
+    /// Another process holds it.
     ByAnother,
 }
 
-/// What somebody outside asks this process for.
+/// A request to this process from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asked {
     /// The end of the program.
     Stop,
-    /// That the settings be read again.
+    /// That the settings are read again.
     Reload,
 }
 
-/// What a socket is waited for.
+/// The event that a wait on a socket is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interest {
-    /// Something to read, or a connection to accept.
+    /// Data to read, or a connection to accept.
     Read,
     /// Room to write.
     Write,
 }
 
-/// Which file is opened to be written.
+/// The file that is opened for writing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Creation {
-    /// A new one; one that is there already is refused.
+    /// A new file; an existing one is refused.
     New,
-    /// The one that is there, or a new one.
+    /// The existing file, or a new one.
     IfAbsent,
 }
 
-/// What tells a file from another one in its place, and from itself before it was last written.
+/// The identity of a file and of its content: it changes if the file is replaced or written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
     device: u64,
@@ -81,24 +81,24 @@ impl Stamp {
     }
 }
 
-/// Whose a file or directory is, and what others may do with it.
+/// The owner of a file or directory, and the rights of others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holding {
     /// The owner.
     pub owner: User,
-    /// What others may do.
+    /// The rights of others.
     pub open: Open,
     /// The numbers of owner and group, on systems that have numbers.
     pub ids: Option<(u32, u32)>,
 }
 
-/// What this process has used so far; `None` where the system does not say.
+/// The resource usage of this process; `None` if the system does not report it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Usage {
-    /// The time that processors worked for it.
+    /// The processor time that it has used.
     pub processor: Option<Duration>,
-    /// Bytes of memory that it has in use.
+    /// The bytes of memory that it uses.
     pub resident: Option<u64>,
-    /// Descriptors or handles that it has open.
+    /// The number of its open descriptors or handles.
     pub descriptors: Option<u64>,
 }

@@ -1,4 +1,4 @@
-//! Unix, and Linux above all.
+//! Unix, above all Linux.
 
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -23,8 +23,8 @@ pub use roots::*;
 pub use supervisor::*;
 pub use users::*;
 
-/// Asks for the advisory lock of an open file, without waiting (`flock(2)`). The kernel drops it with
-/// the process, so a lock that a dead process left is no obstacle.
+/// Requests the advisory lock of an open file, without waiting (`flock(2)`). The kernel removes it with the
+/// process, so the lock of a dead process is no obstacle.
 ///
 /// # Errors
 /// The file system has no locks, or too many are held.
@@ -48,8 +48,8 @@ pub fn try_lock(file: &File, lock: Lock) -> io::Result<Locked> {
     }
 }
 
-/// Keeps this process's memory, passwords included, out of core files and away from debuggers of the same
-/// user. `/proc/self/mem` is closed to it from then on.
+/// Keeps this process's memory, including passwords, out of core files and away from debuggers of the same user.
+/// `/proc/self/mem` is closed to it from then on.
 pub fn forbid_core_dumps() {
     let none = libc::rlimit {
         rlim_cur: 0,
@@ -64,8 +64,8 @@ pub fn forbid_core_dumps() {
     }
 }
 
-/// Has what large answers took given back once it is free: the C library would keep it, in an arena
-/// for each thread, as soon as a large piece was freed once (mallopt(3)).
+/// Makes the allocator return the memory of large responses when it is free. Otherwise the C library keeps it, in
+/// an arena for each thread, after a large piece was freed once (mallopt(3)).
 pub fn give_memory_back() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     // SAFETY: numbers, to an allocator that takes them at any time; a refusal changes nothing.
@@ -76,7 +76,7 @@ pub fn give_memory_back() {
     }
 }
 
-/// Has everything given back that is free now, between what is in use too (malloc_trim(3)).
+/// Returns all free memory to the system, also between pieces that are in use (malloc_trim(3)).
 pub fn trim_memory() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     // SAFETY: takes a number, and moves nothing that is in use.
@@ -85,8 +85,8 @@ pub fn trim_memory() {
     }
 }
 
-/// Ends the process at once, with what was printed written out. Nothing else is left to do: what counts is on disk, and the
-/// destructors that `exit(3)` runs would take gRPC apart under its own threads.
+/// Ends the process immediately, after flushing its output. Nothing else is left to do: the results are on disk,
+/// and the destructors that `exit(3)` runs would destroy gRPC under its own threads.
 pub fn end(code: u8) -> ! {
     // nobody can be told that it fails
     let _ = io::stdout().flush();
@@ -94,7 +94,7 @@ pub fn end(code: u8) -> ! {
     unsafe { libc::_exit(libc::c_int::from(code)) }
 }
 
-/// Ends this process at once, as `kill -9` does: nothing is flushed and nothing cleaned up.
+/// Ends this process immediately, as `kill -9` does: nothing is flushed or cleaned up.
 #[cfg(feature = "fault-points")]
 pub fn kill_self() -> ! {
     // SAFETY: signals this process alone; no memory is handed over.
@@ -102,7 +102,7 @@ pub fn kill_self() -> ! {
     std::process::abort() // not reached: the signal cannot be caught
 }
 
-/// The signals that ask for one of these.
+/// Returns the signals for one of these requests.
 fn signals(asked: &[Asked]) -> libc::sigset_t {
     // SAFETY: sigset_t is plain data, which sigemptyset initialises before anything reads it.
     unsafe {
@@ -122,7 +122,8 @@ fn numbers(asked: &Asked) -> &'static [libc::c_int] {
     }
 }
 
-/// Blocks the signals that ask for these in this thread and those it starts later, for [`take_signal`] to take up.
+/// Blocks the signals for these requests in this thread and those that it starts later; [`take_signal`] takes
+/// them.
 pub fn block_signals(asked: &[Asked]) {
     let set = signals(asked);
     // SAFETY: set is initialised, and the old mask is not asked for; the default disposition is no
@@ -136,7 +137,7 @@ pub fn block_signals(asked: &[Asked]) {
     }
 }
 
-/// Waits up to `time` for a signal that asks for one of these; `None`: none has come.
+/// Waits up to `time` for a signal for one of these requests; `None` if none has come.
 pub fn take_signal(asked: &[Asked], time: Duration) -> Option<Asked> {
     let set = signals(asked);
     let timeout = libc::timespec {
@@ -151,8 +152,8 @@ pub fn take_signal(asked: &[Asked], time: Duration) -> Option<Asked> {
         .copied()
 }
 
-/// Keeps gRPC from writing to stderr on its own, unless the operator asks for it. To be called
-/// before any thread is started.
+/// Keeps gRPC from writing to stderr on its own, unless the operator requests it. Call it before any thread is
+/// started.
 pub fn silence_grpc() {
     // SAFETY: no other thread reads the environment yet; both strings end in NUL.
     unsafe {
@@ -160,16 +161,16 @@ pub fn silence_grpc() {
     }
 }
 
-/// A socket that is waited for.
+/// A socket for a wait.
 pub type Socket<'a> = BorrowedFd<'a>;
 
-/// Returns a socket as it is waited for.
+/// Returns a socket for a wait.
 pub fn socket<S: AsFd>(socket: &S) -> Socket<'_> {
     socket.as_fd()
 }
 
-/// Waits up to `time` until one of the descriptors is ready, has failed or was hung up (`poll(2)`);
-/// tells of each, in order, whether it is.
+/// Waits up to `time` until one of the descriptors is ready, has failed or was hung up (`poll(2)`). Returns for
+/// each, in order, whether it is.
 pub fn wait_ready(descriptors: &[(Socket<'_>, Interest)], time: Duration) -> Vec<bool> {
     let poll = |(descriptor, interest): &(Socket<'_>, Interest)| libc::pollfd {
         fd: descriptor.as_raw_fd(),
@@ -188,9 +189,9 @@ pub fn wait_ready(descriptors: &[(Socket<'_>, Interest)], time: Duration) -> Vec
     polls.iter().map(|poll| poll.revents != 0).collect()
 }
 
-/// Limits the bytes that the system takes ahead of a slow peer on each connection that a listener accepts (`SO_SNDBUF`,
-/// socket(7); the system doubles the number). They count as this process's own under a memory limit. A refusal leaves
-/// the system's choice, up to 4 MB.
+/// Limits the bytes that the system buffers for a slow peer on each connection that a listener accepts
+/// (`SO_SNDBUF`, socket(7); the system doubles the number). They count as this process's own under a memory limit.
+/// If the system refuses, its own choice stays, up to 4 MB.
 pub fn limit_send_buffer(listener: &TcpListener, bytes: libc::c_int) {
     let size = libc::socklen_t::try_from(size_of::<libc::c_int>()).unwrap_or_default();
     // SAFETY: the option's value is a number of that size, which outlives the call; the descriptor is open.
@@ -205,7 +206,8 @@ pub fn limit_send_buffer(listener: &TcpListener, bytes: libc::c_int) {
     }
 }
 
-/// Returns whether a socket failed because there is no IPv6 here: not in the kernel, or switched off on every device.
+/// Returns whether a socket failed because there is no IPv6 here: it is not in the kernel, or switched off on
+/// every device.
 pub fn is_without_ipv6(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::AddrNotAvailable
         || [libc::EAFNOSUPPORT, libc::EPROTONOSUPPORT]
@@ -213,8 +215,8 @@ pub fn is_without_ipv6(error: &io::Error) -> bool {
             .contains(&error.raw_os_error())
 }
 
-/// Listens on a port of every IPv6 address, and of every IPv4 address with it, whatever the system's default is (`IPV6_V6ONLY`,
-/// ipv6(7)). The standard library can only listen by that default.
+/// Listens on a port of every IPv6 address and every IPv4 address, whatever the system's default is
+/// (`IPV6_V6ONLY`, ipv6(7)). The standard library can only listen by that default.
 ///
 /// # Errors
 /// There is no IPv6 here, or the port is taken.
@@ -262,10 +264,10 @@ pub fn listen_everywhere(port: u16) -> io::Result<TcpListener> {
     Ok(TcpListener::from(socket))
 }
 
-/// Connections that wait to be accepted, at most: what the standard library asks for.
+/// The maximum number of connections that wait to be accepted: the standard library's value.
 const BACKLOG: libc::c_int = 128;
 
-/// How many descriptors this process may have open.
+/// Returns how many descriptors this process may have open.
 #[allow(clippy::useless_conversion)] // rlim_t has 32 bits on 32-bit machines
 pub fn descriptor_limit() -> u64 {
     // SAFETY: rlimit is plain data, which getrlimit fills in or leaves as it is.

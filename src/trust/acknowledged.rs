@@ -19,24 +19,25 @@ use crate::sys::Lock;
 
 const WHAT: &str =
     "immuaudit: facts that an operator acknowledged for one database with `immuaudit acknowledge`.";
-/// Longest file that is read, in bytes; a file has a thousand ranges at most.
+/// The longest file that is read, in bytes; a file has a thousand ranges at most.
 const MAX_BYTES: u64 = 256 << 10;
-/// Longest name of a user that is stored, in characters.
+/// The longest name of a user that is stored, in characters.
 const MAX_USER: usize = 200;
 
-/// Facts that an operator acknowledged for one database.
+/// The acknowledged facts of one database.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Acknowledged {
     /// Absent values of transactions up to this one are known; 0: none are.
     pub absent_to: u64,
-    /// Transactions of these that had been read whole before and were absent then: one that joins them later is
-    /// news, whatever was acknowledged.
+    /// The absent ones of these transactions that had been read completely before. A transaction that joins them
+    /// later is news, whatever was acknowledged.
     pub dropped: Ranges,
-    /// Since when the acknowledged history is the trusted one: of another history nothing is acknowledged.
+    /// The begin of the trusted history to which the acknowledgements belong: nothing is acknowledged of another
+    /// history.
     pub since: Option<Timestamp>,
-    /// The loss of the signature after this transaction is known.
+    /// The last transaction of which the loss of the signature after it is known.
     pub unsigned_after: Option<u64>,
-    /// Disagreements of peers that were found up to this time are closed.
+    /// The time up to which disagreements of peers are closed.
     pub disagreements_to: Option<Timestamp>,
 }
 

@@ -96,8 +96,8 @@ impl Store {
         Ok(closed)
     }
 
-    /// Notes that the server showed the trusted history, in state `shown`, after the open alarms about that history were
-    /// last found. The order of the checks decides and no clock.
+    /// Records that the server showed the trusted history, in state `shown`, after the open alarms about that
+    /// history were last found. The order of the checks decides, not a clock.
     ///
     /// # Errors
     /// The list of alarms is damaged or cannot be written.
@@ -196,7 +196,7 @@ impl Store {
         }
     }
 
-    /// Returns all alarms of a database, closed ones too, in the order in which they were raised.
+    /// Returns all alarms of a database, also closed ones, in the order in which they were raised.
     ///
     /// # Errors
     /// The list is damaged, or the system refuses.
@@ -222,7 +222,7 @@ impl Store {
         files::replace(FileKind::Alarms, &self.alarms_path(database), &file)
     }
 
-    /// Changes the trusted state as an alarm's adoption demands.
+    /// Makes the changes of an alarm's adoption to the trusted state.
     fn apply(
         &self,
         hold: &Hold,

@@ -1,4 +1,4 @@
-//! A database's trusted state: read, first seen, advanced, pinned, and its identity noted.
+//! A database's trusted state: reading, first use, advance, pin, and changes of its identity.
 
 use super::history::HistoryEntry;
 use super::present::Present;
@@ -10,17 +10,17 @@ use crate::ledger::{Proven, Signature, State};
 use crate::sys::Lock;
 
 impl Store {
-    /// What is trusted of a database; `None` only where nothing was ever kept of it, or the operator
-    /// had it forgotten.
+    /// Returns the trusted state of a database; `None` only if no state was ever stored for it, or the operator
+    /// removed it.
     ///
     /// # Errors
-    /// The files are damaged or incomplete: never a first use.
+    /// The files are damaged or incomplete; this never counts as a first use.
     pub fn load(&self, database: &str) -> Result<Option<TrustedState>, StoreError> {
         let _hold = self.hold(Lock::Shared)?;
         Ok(self.present(database)?.trusted)
     }
 
-    /// Every state accepted, in order, as far as it is kept.
+    /// Returns every accepted state, in order, as far as the history still has them.
     ///
     /// # Errors
     /// As [`load`](Store::load).
@@ -30,10 +30,10 @@ impl Store {
         Ok(history.map_or_else(Vec::new, |history| history.entries))
     }
 
-    /// Trusts the first state that is seen of a database.
+    /// Trusts the first state of a database that the server shows.
     ///
     /// # Errors
-    /// Something is trusted already, or it cannot be written.
+    /// A state is already trusted, or the state cannot be written.
     pub fn first_use(
         &self,
         database: &str,
@@ -64,10 +64,10 @@ impl Store {
         Ok(trusted)
     }
 
-    /// Replaces the trusted state by one that is proven to extend it, where it is still `before`.
+    /// Replaces the trusted state by one that is proven to extend it, if it is still `before`.
     ///
     /// # Errors
-    /// It was changed meanwhile, the proof is of other states, or it cannot be written.
+    /// The trusted state was changed meanwhile, the proof is of other states, or the state cannot be written.
     pub fn advance(
         &self,
         before: &TrustedState,
@@ -100,7 +100,7 @@ impl Store {
             how: TrustOrigin::Proven,
         };
         if trusted.state == before.state {
-            // nothing new: what came with it may be, but the line in the history stands
+            // the same state: its signature may be new, but the history gets no new line
             trusted.accepted = before.accepted;
             trusted.how = before.how.clone();
             return self.rewrite_state(&hold, &present, trusted);
@@ -108,10 +108,10 @@ impl Store {
         self.accept_state(&hold, present.tail, trusted)
     }
 
-    /// Records the identity that the trusted state now comes with, where it is still `before`.
+    /// Records the identity that the server now sends with the trusted state, if that is still `before`.
     ///
     /// # Errors
-    /// It was changed meanwhile, or cannot be written.
+    /// The trusted state was changed meanwhile, or cannot be written.
     pub fn note_identity(
         &self,
         before: &TrustedState,
@@ -144,9 +144,9 @@ impl Store {
         self.rewrite_state(&hold, &present, trusted)
     }
 
-    /// Starts from a state that the operator knows. Where one is trusted already, that one is given back, for
-    /// the caller to prove the two against each other. Where the files are damaged, the last good state that they
-    /// name repairs them; the damaged ones are kept beside, as `*.damaged`.
+    /// Starts from a state that the operator knows. If a state is already trusted, returns it, so that the caller
+    /// can prove one against the other. If the files are damaged and name the pinned state as the last good one,
+    /// the pin repairs them; the damaged files stay as `*.damaged`.
     ///
     /// # Errors
     /// The files are damaged and name another state, or cannot be written.

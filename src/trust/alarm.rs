@@ -1,4 +1,4 @@
-//! `DATABASE.alarms`: open alarms, and the closed ones with who closed them when.
+//! `DATABASE.alarms`: open alarms, and the closed ones with user and time of the closing.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -34,37 +34,37 @@ const VANISHED: &str = "vanished";
 pub struct Alarm {
     /// 12 hexadecimal digits ([`Finding::id`]).
     pub id: String,
-    /// Where.
+    /// The database.
     pub database: String,
-    /// Which kind.
+    /// The kind of tampering.
     pub kind: Tampering,
-    /// More about it, cut.
+    /// The reason, cut.
     pub reason: String,
-    /// Time of the first finding. An alarm that opens again keeps it.
+    /// Time of the first finding; it stays the same when the alarm opens again.
     pub raised: Timestamp,
-    /// When it was found last.
+    /// The time of the last finding.
     pub last_seen: Timestamp,
-    /// How often it was found.
+    /// The number of findings.
     pub times: u64,
-    /// What shows it.
+    /// The evidence file.
     pub evidence: PathBuf,
-    /// Where everything of its server is kept.
+    /// The location of all files of its server.
     pub location: Location,
-    /// What was trusted.
+    /// The trusted state.
     pub trusted: Option<State>,
-    /// What was shown.
+    /// The shown state.
     pub shown: Option<State>,
-    /// The last transaction up to which the shown state is known to be of the trusted history; 0: none is known.
+    /// The last transaction up to which the shown state is known to share the trusted history; 0: none is known.
     pub shared: u64,
-    /// How many findings between the first and this one were let go for want of room.
+    /// The number of findings between the first and this one that were removed to make room.
     pub displaced: u64,
-    /// Who closed it; `None`: it is open.
+    /// The closing of the alarm; `None` if it is open.
     pub closed: Option<Closed>,
     /// Earlier closings, each followed by a finding that opened the alarm again; the last ones.
     pub past: Vec<PastClosing>,
     /// Time of the first check after the last finding in which the server showed the trusted history again.
     pub shown_again: Option<Timestamp>,
-    /// Whether the alarm was closed, and no check has read again since then what the finding is about.
+    /// Whether the alarm was closed, and no check has read the transactions of its finding again since then.
     pub awaits_reading: bool,
 }
 
@@ -96,7 +96,7 @@ impl Closed {
 }
 
 impl Alarm {
-    /// The alarm of a finding that is new.
+    /// Creates the alarm of a new finding.
     pub(crate) fn new(
         finding: &Finding,
         location: &Location,
@@ -153,7 +153,7 @@ impl Alarm {
         self.closed.is_none()
     }
 
-    /// Returns whether the finding was made by reading transactions: of one, or of so many that they have one alarm.
+    /// Returns whether the finding was made by reading transactions: one, or several that share one alarm.
     pub fn is_about_transactions(&self) -> bool {
         let is_kind = matches!(self.kind, Tampering::BadValue | Tampering::Inconsistent);
         is_kind && self.trusted.is_none()
@@ -165,7 +165,7 @@ impl Alarm {
         Some(shown.tx).filter(|tx| *tx > 0)
     }
 
-    /// Returns what is read again once the alarm is closed, in words; `None` if it is not about transactions.
+    /// Returns a text about what is read again after the alarm is closed; `None` if it is not about transactions.
     pub fn read_again(&self) -> Option<String> {
         self.is_about_transactions()
             .then(|| match self.transaction() {
@@ -174,7 +174,7 @@ impl Alarm {
             })
     }
 
-    /// Returns whether a finding of this kind names a history that contradicts the trusted one.
+    /// Returns whether a finding of this kind is about a history that contradicts the trusted one.
     pub(super) fn is_about_history(&self) -> bool {
         matches!(self.kind, Tampering::Inconsistent | Tampering::RolledBack)
     }
@@ -205,7 +205,7 @@ impl Alarm {
         Some(self.shared.saturating_add(1).min(trusted.tx)..=trusted.tx)
     }
 
-    /// Notes that `shown` extends the trusted history up to transaction `tx`, as a proof shows.
+    /// Records that a proof shows that `shown` extends the trusted history up to transaction `tx`.
     pub fn shares(&mut self, shown: Option<State>, tx: u64) {
         if shown.is_some() && shown == self.shown {
             self.shared = self.shared.max(tx);
@@ -218,7 +218,7 @@ impl Alarm {
     }
 }
 
-/// The file of these alarms, in the order in which they were raised.
+/// Returns the content of the file of these alarms, in the order in which they were raised.
 pub fn render(server: &str, database: &str, alarms: &[Alarm]) -> Vec<u8> {
     let mut writer = Writer::new(WHAT, server);
     writer.text("database", database);
@@ -256,7 +256,7 @@ pub fn render(server: &str, database: &str, alarms: &[Alarm]) -> Vec<u8> {
     writer.finish()
 }
 
-/// The alarms in a file of this server and database; `evidence` says where an alarm's evidence is.
+/// Returns the alarms in a file of this server and database; `evidence` returns the path of an alarm's evidence.
 pub fn parse(
     bytes: &[u8],
     location: &Location,

@@ -1,8 +1,8 @@
-//! `arrivals`: the databases in the order in which a first state of each was trusted, one file name a line.
+//! `arrivals`: the databases in the order in which a first state of each was trusted, one file name on each line.
 //!
-//! The order says which database is older if evidence has to make room. Neither a clock that is wrong nor an adoption
-//! nor a new first use changes it. Nothing else depends on it, so a file that cannot be written only makes a database
-//! count as the youngest.
+//! The order decides which database is older if evidence has to make room. A wrong clock, an adoption or a new
+//! first use does not change it. Nothing else depends on it, so if the file cannot be written, a database only
+//! counts as the youngest.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -17,13 +17,13 @@ use super::warning::Warning;
 use crate::clock::Timestamp;
 
 const ARRIVALS: &str = "arrivals";
-/// Longest file that is read or written, in bytes: about 100,000 databases.
+/// The longest file that is read or written, in bytes: about 100,000 databases.
 const MAX_FILE_BYTES: u64 = 16 << 20;
-/// Bytes of a history that are read to find the time of its first entry: two lines of it are shorter.
+/// The number of bytes of a history that are read to find the time of its first entry: two lines are shorter.
 const HISTORY_HEAD_BYTES: u64 = 4 << 10;
 
 impl Store {
-    /// Writes down that a first state of a database is trusted, before that state is written. A database that is
+    /// Records that a first state of a database is trusted, before that state is written. A database that is
     /// listed twice keeps its first place.
     pub(super) fn record_arrival(&self, hold: &Hold, database: &str) {
         if let Err(failure) = self.append_arrival(hold, database) {
@@ -46,7 +46,7 @@ impl Store {
                 (file.join("\n") + "\n").as_bytes(),
             );
         };
-        // behind the last whole line there may be one that a kill left half written
+        // a killed process may have left an incomplete line after the last complete one
         let whole = known.iter().rposition(|byte| *byte == b'\n');
         let length =
             u64::try_from(whole.map_or(0, |at| at.saturating_add(1))).unwrap_or(MAX_FILE_BYTES);
@@ -81,8 +81,8 @@ impl Store {
         found.ok().map(|found| found.len())
     }
 
-    /// Returns the databases in the order of the first times in their histories: those of a directory that has no file
-    /// of arrivals yet.
+    /// Returns the databases of a directory without a file of arrivals, in the order of the first times in their
+    /// histories.
     fn arrivals_by_histories(&self) -> Result<Vec<String>, StoreError> {
         let mut found = BTreeSet::new();
         for name in files::list(&self.roots)? {

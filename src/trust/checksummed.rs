@@ -13,11 +13,11 @@ use crate::ledger::{Digest, State};
 const CHECKSUM: &str = "# sha256: ";
 const FORMAT: i64 = 1;
 
-/// A file being written.
+/// A file that is being written.
 pub struct Writer(String);
 
 impl Writer {
-    /// Begins with a line that says what it is, the format, and whose it is.
+    /// Begins with a line that names the kind of file, the format and the server.
     pub fn new(what: &str, server: &str) -> Writer {
         let mut writer = Writer(format!("# {what}\nformat = {FORMAT}\n"));
         writer.text("server", server);
@@ -35,7 +35,7 @@ impl Writer {
     }
 
     pub fn number(&mut self, key: &str, value: u64) {
-        let value = i64::try_from(value).unwrap_or(i64::MAX); // TOML knows no more
+        let value = i64::try_from(value).unwrap_or(i64::MAX); // TOML's largest integer
         self.line(format_args!("{key} = {value}"));
     }
 
@@ -63,7 +63,7 @@ impl Writer {
         self.line(format_args!("\n[[{name}]]"));
     }
 
-    /// The file, with its checksum.
+    /// Returns the file with its checksum.
     pub fn finish(mut self) -> Vec<u8> {
         let checksum = Digest::of(&[self.0.as_bytes()]);
         self.line(format_args!("{CHECKSUM}{checksum}"));
@@ -75,7 +75,7 @@ impl Writer {
     }
 }
 
-/// The content of a sealed file that is whole and of this server.
+/// Returns the content of a checksummed file if it is complete and of this server.
 pub fn open(bytes: &[u8], server: &str) -> Result<Table, FileDamage> {
     let table = open_of_any_server(bytes)?;
     match text(&table, "server")? {
@@ -87,7 +87,7 @@ pub fn open(bytes: &[u8], server: &str) -> Result<Table, FileDamage> {
     }
 }
 
-/// The content of a sealed file that is whole and of this server and database.
+/// Returns the content of a checksummed file if it is complete and of this server and database.
 pub fn open_of(bytes: &[u8], server: &str, database: &str) -> Result<Table, FileDamage> {
     let table = open(bytes, server)?;
     match text(&table, "database")? {
@@ -99,7 +99,7 @@ pub fn open_of(bytes: &[u8], server: &str, database: &str) -> Result<Table, File
     }
 }
 
-/// The content of a sealed file that is whole.
+/// Returns the content of a checksummed file if it is complete.
 pub fn open_of_any_server(bytes: &[u8]) -> Result<Table, FileDamage> {
     if bytes.is_empty() {
         return Err(FileDamage::Empty);
@@ -113,7 +113,7 @@ pub fn open_of_any_server(bytes: &[u8]) -> Result<Table, FileDamage> {
             Some((content, last.strip_prefix(CHECKSUM)?))
         })
         .ok_or(FileDamage::Unfinished)?;
-    // compared as text: a digit of the other case is a change too
+    // compared as text, so that a changed case of a digit is detected too
     if Digest::of(&[content.as_bytes()]).to_string() != checksum {
         return Err(FileDamage::Checksum);
     }
@@ -176,7 +176,7 @@ pub fn state(table: &Table, key: &'static str) -> Result<Option<State>, FileDama
     parse_state(text).map(Some).ok_or(FileDamage::Value(key))
 }
 
-/// The tables of `[[key]]`; none where it is absent.
+/// Returns the tables of `[[key]]`; none if the key is absent.
 pub fn elements<'a>(table: &'a Table, key: &'static str) -> Result<Vec<&'a Table>, FileDamage> {
     match table.get(key) {
         None => Ok(Vec::new()),

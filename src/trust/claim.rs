@@ -1,4 +1,4 @@
-//! What a finding about one transaction claims, in a form that evidence can be verified against.
+//! The claim of a finding about one transaction, in a form that evidence can be verified against.
 
 use toml::Table;
 
@@ -17,7 +17,7 @@ pub struct Claim {
     pub differ: Option<Differ>,
 }
 
-/// Two hashes that should be one, as the auditor computed them.
+/// Two hashes that should be equal, as the auditor computed them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Differ {
     /// The hash that the history requires.
@@ -31,19 +31,19 @@ pub struct Differ {
 pub enum Contradiction {
     /// A value does not hash to the hash in its entry.
     Value,
-    /// The entries hash to another root than the one in the header.
+    /// The entries hash to another root than the header's.
     Entries,
     /// An entry was sent that is not among the transaction's entries.
     NoSuchEntry,
     /// The server itself reports damage.
     Reported,
-    /// Two headers were shown as the same transaction.
+    /// The server sent two headers for the same transaction.
     Header,
     /// The proof of the transaction's place is refused.
     Place,
-    /// The transaction names another hash for the transaction before than that one has.
+    /// The transaction names another hash for the transaction before than that transaction has.
     Chain,
-    /// The transaction was written over a main tree that holds other transactions than the chain.
+    /// The transaction was written over a main tree that contains other transactions than the chain.
     Tree,
 }
 
@@ -59,7 +59,7 @@ const WORDS: [(Contradiction, &str); 8] = [
 ];
 
 impl Claim {
-    /// Writes the claim's keys into the table that is being written.
+    /// Writes the claim's keys into the current table.
     pub(super) fn write(&self, writer: &mut Writer) {
         writer.number("tx", self.tx);
         let word = WORDS.iter().find(|(what, _)| *what == self.what);

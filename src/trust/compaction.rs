@@ -1,7 +1,9 @@
-//! What of a history is kept: all changes of 7 days, one an hour for 90, one a day after that.
+//! The stored part of a history. The last 1,900 lines stay. Of those before, one line stays for every 4 minutes up to
+//! an age of 7 days, for every hour up to 90 days, and for every day after that. Lines that are no plain proofs, and
+//! states that an alarm names, also stay.
 //!
-//! Age is counted along the history itself, from its last line back, and not by the clock: a step backwards or a
-//! jump of more than two days counts as none, so that a clock that jumps ages nothing.
+//! Age is counted along the history itself, from its last line back, and not by the clock. A step backwards or a
+//! jump of more than two days does not count, so a clock that jumps makes no line older.
 
 use super::alarm::Alarm;
 use super::failpoint::FileKind;
@@ -16,23 +18,23 @@ const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
 const DAY: u64 = 24 * HOUR;
 
-/// A longer step between two lines is taken for a jump of the clock, or a ledger at rest.
+/// The shortest step between two lines that counts as a jump of the clock, or a ledger at rest.
 const MIN_JUMP_SECONDS: u64 = 2 * DAY;
-/// The number of last lines that are always kept: almost 7 days at an interval of 5 minutes.
+/// The number of last lines that always stay: almost 7 days at an interval of 5 minutes.
 const MIN_KEPT_LINES: usize = 1_900;
-/// Behind those, even within 7 days, an auditor with a shorter interval keeps one line in so long.
+/// The shortest interval between lines before those, even within 7 days; an auditor may have a shorter interval.
 const MIN_LINE_INTERVAL_SECONDS: u64 = 4 * MINUTE;
 /// The number of dropped lines from which on the file is written again.
 const MIN_DROPPED_LINES: usize = 64;
 
-/// Returns whether a history that has grown to so many lines is to be read for what can go: once in as many lines as
-/// have to go, so that not every line costs a reading of them all.
+/// Returns whether a history with this many lines is to be read to find lines to drop. It returns true once for as
+/// many new lines as must be dropped, so that not every line costs a reading of all lines.
 pub(super) fn is_due(lines: usize) -> bool {
     lines > MIN_KEPT_LINES + MIN_DROPPED_LINES && lines % MIN_DROPPED_LINES == 0
 }
 
 impl Store {
-    /// Thins out the history where it has grown. That can wait, so a failure is a warning.
+    /// Thins out the history if it has grown. A failure is only a warning, because it can be done later.
     pub(super) fn compact_history(&self, database: &str) {
         let path = self.history_path(database);
         let compacted = || {
@@ -60,8 +62,8 @@ impl Store {
     }
 }
 
-/// The lines to keep, where enough can go that it is worth it. The first and the last stay, and so do those that are
-/// not plain proofs (first uses, pins, adoptions) and the states that are `named`.
+/// Returns the lines to keep; `None` if too few lines can be dropped. The first and the last line stay. Lines that
+/// are not plain proofs (first uses, pins, adoptions) and states that are `named` also stay.
 pub fn compact(entries: &[HistoryEntry], named: &[State]) -> Option<Vec<HistoryEntry>> {
     if entries.len() <= MIN_KEPT_LINES + MIN_DROPPED_LINES {
         return None;
@@ -85,7 +87,7 @@ pub fn compact(entries: &[HistoryEntry], named: &[State]) -> Option<Vec<HistoryE
     (going >= MIN_DROPPED_LINES).then(|| kept.map(|(entry, _)| entry.clone()).collect())
 }
 
-/// How far apart the lines of each one's age are kept, in seconds.
+/// Returns the interval at which lines of each line's age are kept, in seconds.
 fn spacings(entries: &[HistoryEntry]) -> Vec<u64> {
     let mut age = 0;
     let mut later = entries.last().map_or(0, |last| last.time.unix());
@@ -132,7 +134,7 @@ mod tests {
         }
     }
 
-    /// What is left after appending these times one by one.
+    /// Returns the lines that remain after these times are appended one by one.
     fn after(times: impl Iterator<Item = u64>) -> (Vec<HistoryEntry>, usize) {
         let (mut entries, mut most) = (Vec::new(), 0);
         for (tx, time) in (10_000_000..).zip(times) {

@@ -1,19 +1,19 @@
-//! Due transactions: those that could not be read and are to be read again, in the order in which they are retried.
+//! Due transactions: those that could not be read and are to be read again, in the order of the retries.
 
 use crate::clock::Timestamp;
 use crate::ranges::Ranges;
 
-/// The reason why a transaction is due.
+/// The time since when a transaction is due, and the part of it that is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Due {
-    /// Since when.
+    /// The time since when it is due.
     pub since: Timestamp,
-    /// Whether its values alone are: its header and the digests of its entries are proven.
+    /// Whether only its values are due: its header and the digests of its entries are proven.
     pub values_only: bool,
 }
 
 impl Due {
-    /// Returns how both of two transactions are due, as far as one answer covers both.
+    /// Returns the combination of two transactions that are due, for a response that covers both.
     pub(super) fn join(self, other: Due) -> Due {
         Due {
             since: self.since.min(other.since),
@@ -25,25 +25,25 @@ impl Due {
 /// A due transaction by its place in the order of retries: the oldest first, then by id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Retried {
-    /// Since when it is due.
+    /// The time since when it is due.
     pub since: Timestamp,
     /// The transaction.
     pub tx: u64,
 }
 
-/// Neighbours that are due since the same time and for the same reason.
+/// Neighbours that have been due since the same time and for the same reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DueRun {
     /// The first transaction.
     pub first: u64,
-    /// The last one.
+    /// The last transaction.
     pub last: u64,
     /// The reason.
     pub due: Due,
 }
 
 impl DueRun {
-    /// Returns the run of `due` that comes first behind this place in the order of retries, or the very first.
+    /// Returns the first run of `due` after this place in the order of retries, or the very first.
     pub fn behind(due: &Ranges<Due>, place: Option<Retried>) -> Option<DueRun> {
         let runs = due.iter().filter_map(|(first, last, due)| {
             let first = match place {
@@ -74,7 +74,7 @@ impl DueRun {
         }
     }
 
-    /// Returns the place of the first one.
+    /// Returns the place of the first transaction.
     pub fn begin(&self) -> Retried {
         self.at(self.first)
     }

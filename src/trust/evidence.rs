@@ -1,4 +1,4 @@
-//! `evidence/DATABASE/ALARM.toml`: one finding, in a file that stands alone.
+//! `evidence/DATABASE/ALARM.toml`: one finding, in a file that needs no other.
 
 use std::sync::Arc;
 
@@ -15,18 +15,18 @@ use crate::clock::Timestamp;
 
 const WHAT: &str = "immuaudit: evidence of tampering. `immuaudit evidence show FILE` explains it.";
 
-/// How much evidence is kept.
+/// The limits for evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Files of one database; the first and the last finding are always among them.
+    /// The maximum number of files of one database; this limit never removes the first or the last finding.
     pub files_of_a_database: usize,
-    /// Files of all databases of a server.
+    /// The maximum number of files of all databases of a server.
     pub files: usize,
-    /// Bytes of all databases of a server.
+    /// The maximum number of bytes of all databases of a server.
     pub bytes: u64,
-    /// Bytes of one answer; a longer one is cut, and says so.
+    /// The maximum length of one response, in bytes; a longer one is cut, and marked.
     pub answer: usize,
-    /// Bytes of all answers of a finding; what comes behind is left out, and counted.
+    /// The maximum length of all responses of a finding, in bytes; responses after it are left out, and counted.
     pub answers: usize,
 }
 
@@ -37,7 +37,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The limits that the program runs with.
+    /// The limits of the program.
     pub const DEFAULT: Limits = Limits {
         files_of_a_database: 100,
         files: 4_000,
@@ -47,7 +47,7 @@ impl Limits {
     };
 }
 
-/// A finding as its file tells it.
+/// A finding from its file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Evidence {
     /// The version that wrote it.
@@ -56,21 +56,21 @@ pub struct Evidence {
     pub server: String,
     /// The alarm's id.
     pub alarm: String,
-    /// When it was found.
+    /// The time of the finding.
     pub found: Timestamp,
-    /// The finding; its `answers` are empty, they are below.
+    /// The finding; its `answers` are empty, because they are stored below.
     pub finding: Finding,
-    /// The answers, as far as they are kept.
+    /// The stored responses.
     pub answers: Vec<Answer>,
-    /// How many answers there was no room for.
+    /// The number of responses that were left out for lack of room.
     pub left_out: u64,
 }
 
 impl Evidence {
-    /// The finding in a file, of whatever server.
+    /// Returns the finding in a file of any server.
     ///
     /// # Errors
-    /// How it is not what was written.
+    /// The difference between the file and a written one.
     pub fn parse(bytes: &[u8]) -> Result<Evidence, FileDamage> {
         let file = checksummed::open_of_any_server(bytes)?;
         let text = |key| checksummed::text(&file, key).map(String::from);
@@ -102,7 +102,7 @@ impl Evidence {
     }
 }
 
-/// The file of a finding.
+/// Returns the content of a finding's file.
 pub fn render(server: &str, finding: &Finding, now: Timestamp, limits: &Limits) -> Vec<u8> {
     let mut writer = Writer::new(WHAT, server);
     writer.text("program", concat!("immuaudit ", env!("CARGO_PKG_VERSION")));
@@ -163,8 +163,8 @@ fn answer(table: &Table) -> Result<Answer, FileDamage> {
     })
 }
 
-/// Returns as many answers as there is room for, each cut if it is too long: the last one, which shows the finding,
-/// and the first ones.
+/// Returns as many responses as there is room for, each cut if it is too long: the last one, which proves the
+/// finding, and the first ones.
 fn kept_answers(finding: &Finding, limits: &Limits) -> Vec<Answer> {
     let mut room = limits.answers;
     let mut fitting = |answer: &Answer| {

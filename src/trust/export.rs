@@ -1,4 +1,4 @@
-//! What one auditor trusts, in a file for another to hold against its own.
+//! The trusted states of one auditor, in a file for another auditor to compare with its own.
 
 use std::path::Path;
 
@@ -19,16 +19,16 @@ const WHAT: &str = "immuaudit: the trusted states, with their history. `immuaudi
 /// The longest file that is read, in bytes.
 const MAX_EXPORT_BYTES: u64 = 64 << 20;
 
-/// What another auditor trusts.
+/// The trusted states of another auditor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Export {
     /// The version that wrote it.
     pub program: String,
-    /// The server's name where it was written.
+    /// The server's name at the auditor that wrote it.
     pub server: String,
-    /// When.
+    /// The time of the export.
     pub exported: Timestamp,
-    /// Every database of which something is trusted.
+    /// Every database with a trusted state.
     pub databases: Vec<Exported>,
 }
 
@@ -37,16 +37,17 @@ pub struct Export {
 pub struct Exported {
     /// Its name.
     pub database: String,
-    /// States accepted since the unbroken line of proofs begins, in order; the last is trusted.
+    /// States that were accepted since the unbroken line of proofs begins, in order; the last one is trusted.
     pub states: Vec<State>,
     /// Transactions with values that the server did not have.
     pub absent: Ranges,
-    /// Transactions that were read whole.
+    /// Transactions that were read completely.
     pub whole: Ranges,
 }
 
 impl Store {
-    /// The states accepted since the unbroken line of proofs begins, in order; the last is trusted.
+    /// Returns the states that were accepted since the unbroken line of proofs begins, in order; the last one is
+    /// trusted.
     ///
     /// # Errors
     /// As [`load`](Store::load).
@@ -55,7 +56,7 @@ impl Store {
         Ok(line.into_iter().map(|(state, _)| state).collect())
     }
 
-    /// The same, each with the time at which it was accepted.
+    /// Returns the same states, each with the time at which it was accepted.
     ///
     /// # Errors
     /// As [`load`](Store::load).
@@ -64,7 +65,7 @@ impl Store {
         Ok(self.record(database)?.dated_line())
     }
 
-    /// The file of everything that is trusted.
+    /// Returns the content of the file of all trusted states.
     ///
     /// # Errors
     /// As [`load`](Store::load), of any database.
@@ -90,10 +91,10 @@ impl Store {
 }
 
 impl Export {
-    /// An export in a file, with the file's bytes.
+    /// Reads an export from a file, and returns it with the file's bytes.
     ///
     /// # Errors
-    /// There is no such file, or it is not what an auditor wrote.
+    /// The file does not exist, or an auditor did not write it.
     pub fn read(path: &Path) -> Result<(Export, Vec<u8>), StoreError> {
         let bytes = files::read(path, MAX_EXPORT_BYTES)?.ok_or_else(|| StoreError::NoFile {
             path: path.into(),
@@ -142,8 +143,8 @@ impl Export {
     }
 }
 
-/// What an auditor shows as `/states`, which is the newest state of each database; `None` where the
-/// bytes are no such list.
+/// Returns the newest state of each database from an auditor's `/states` response; `None` if the bytes are no such
+/// list.
 pub fn shown_states(bytes: &[u8]) -> Option<Vec<Exported>> {
     let shown = Json::parse(std::str::from_utf8(bytes).ok()?).ok()?;
     let states = shown.member("states")?.list()?.iter();

@@ -1,6 +1,7 @@
-//! Named steps of writing a file, so that a test can kill the process at each one or fill the disk.
+//! Named steps of writing a file, so that a test can kill the process, panic or simulate a full disk at each one.
 //!
-//! Only the feature `fault-points` reads the variable, asks the test and kills; without it `hit` does nothing.
+//! Only with the feature `fault-points`, `hit` reads the variables, calls the test and kills. Without the feature,
+//! it does nothing.
 
 use std::io;
 
@@ -9,48 +10,48 @@ use std::io;
 pub enum FileKind {
     /// A trusted state.
     State,
-    /// The states accepted.
+    /// The accepted states.
     History,
     /// Open and closed alarms.
     Alarms,
     /// One finding's evidence.
     Evidence,
-    /// Server identities seen.
+    /// The server identities that were seen.
     Identities,
-    /// Last verdicts.
+    /// The last verdicts.
     Outcomes,
-    /// What of the values was read.
+    /// The progress of reading the values.
     Values,
-    /// How the words of other auditors compared.
+    /// The comparison with the checkpoints of other auditors.
     Peers,
     /// Facts that an operator acknowledged.
     Acknowledged,
     /// A notification that is to be delivered.
     Outbox,
-    /// What a receiver was notified of.
+    /// The notifications that a receiver got.
     Receivers,
 }
 
 /// A step of writing a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WriteStep {
-    /// The new file is there, empty.
+    /// The new file exists, and is empty.
     Created,
     /// Half of it is written.
     HalfWritten,
-    /// All of it is.
+    /// The file is written completely.
     Written,
-    /// It is on disk, under its temporary name.
+    /// The file is on disk, under its temporary name.
     Synced,
-    /// It has the name it is read by.
+    /// The file has its final name.
     Renamed,
-    /// And that is on disk.
+    /// The new name is on disk.
     DirectorySynced,
     /// Half of a line is at the end of the history.
     HalfAppended,
-    /// All of it is.
+    /// The line is appended completely.
     Appended,
-    /// And that is on disk.
+    /// The line is on disk.
     AppendSynced,
 }
 
@@ -86,18 +87,18 @@ pub const APPENDING: [WriteStep; 3] = [
     WriteStep::AppendSynced,
 ];
 
-/// The environment variable that names the point to die at, such as `State-Synced`.
+/// The environment variable that names the point at which the process is killed, such as `State-Synced`.
 pub const VARIABLE: &str = "IMMUAUDIT_FAULT_POINT";
 
-/// The environment variable that names the point to panic at.
+/// The environment variable that names the point at which a thread panics.
 pub const PANIC_VARIABLE: &str = "IMMUAUDIT_PANIC_POINT";
 
-/// The name of a point.
+/// Returns the name of a point.
 pub fn point(kind: FileKind, step: WriteStep) -> String {
     format!("{kind:?}-{step:?}")
 }
 
-/// Every point there is.
+/// Returns the names of all points.
 pub fn points() -> Vec<String> {
     let replacing = KINDS
         .iter()
@@ -106,11 +107,11 @@ pub fn points() -> Vec<String> {
     replacing.chain(appending).collect()
 }
 
-/// What becomes of a step.
+/// The fate of a step.
 #[cfg(feature = "fault-points")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
-    /// It is done.
+    /// The step is done.
     Done,
     /// The disk is full.
     Full,
@@ -131,21 +132,24 @@ thread_local! {
     static DECIDE: std::cell::RefCell<Option<Decide>> = const { std::cell::RefCell::new(None) };
 }
 
-/// Lets `decide` say what becomes of each step of this thread from now on; `None`: each is done.
+/// Lets `decide` choose the fate of each step of this thread from now on; `None`: each step is done.
 #[cfg(feature = "fault-points")]
 pub fn decide(decide: Option<Decide>) {
-    // what is dropped may have its own part in this
+    // dropped outside of `with`, because the old closure's drop may use DECIDE again
     drop(DECIDE.with(|decides| decides.replace(decide)));
 }
 
-/// Ends what this thread does, as a kill would, for a test that catches it.
+/// Ends the work of this thread as a kill would, for a test that catches it.
 #[cfg(feature = "fault-points")]
 pub fn kill() -> ! {
     std::panic::resume_unwind(Box::new(Killed))
 }
 
+/// Does what the test's closure decides for this step: it continues, returns an error, or unwinds the thread.
+/// Without a closure, it kills the process or panics if a variable names this step.
+///
 /// # Errors
-/// The disk is full, if a test says so.
+/// The error of a full disk, if the closure decides so.
 #[cfg(feature = "fault-points")]
 #[allow(clippy::panic)] // a test asks for it
 pub(super) fn hit(kind: FileKind, step: WriteStep) -> io::Result<()> {

@@ -7,25 +7,25 @@ use crate::text::Escaped;
 /// The kind of damage in a file's content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FileDamage {
-    /// No byte in it.
+    /// The file has no bytes.
     Empty,
-    /// No checksum at its end.
+    /// The file has no checksum at its end.
     Unfinished,
-    /// The checksum is another.
+    /// The checksum does not match.
     Checksum,
-    /// The first line says another kind of file, or a later format.
+    /// The first line names another kind of file, or a later format.
     Format,
-    /// It is of another server or database.
+    /// The file is of another server or database.
     OtherName { what: &'static str, found: String },
     /// A line of the history, counted from 1.
     Line(usize),
-    /// A line of the history does not follow from the one before: lines are missing, or it was edited.
+    /// A line of the history does not follow the line before: lines are missing, or it was edited.
     Gap(usize),
-    /// A value is absent or not what belongs there.
+    /// A value is absent or invalid.
     Value(&'static str),
 }
 
-/// Files beside those of the trusted state; each has a remedy of its own.
+/// The kinds of files in addition to those of the trusted state; each has its own remedy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Record {
     /// `DATABASE.alarms`.

@@ -1,25 +1,25 @@
-//! Names from outside as names of files: no two meet, none leads anywhere else.
+//! Names from outside as file names: no two are the same, and none leads to another directory.
 
 use std::fmt::Write;
 
 use crate::ledger::Digest;
 use crate::sys;
 
-/// Longest escaped name, in bytes, that is used as it is: with its suffixes it must fit into the 255
-/// that file systems allow.
+/// The longest escaped name, in bytes, that is used unchanged: with its suffixes it must fit into the 255 that
+/// file systems allow.
 const MAX_NAME_BYTES: usize = 200;
-/// Bytes of a longer name that are kept before its hash.
+/// The number of bytes of a longer name that stay before its hash.
 const KEPT_NAME_BYTES: usize = 120;
-/// Between the two: no escape begins with a second `%`, so no shorter name has it.
+/// The text between the name and its hash: no escape begins with a second `%`, so no shorter name contains it.
 const CUT: &str = "%%";
-/// The empty name: no escape is a `%` alone.
+/// The file name of the empty name: no escape is a single `%`.
 const EMPTY: &str = "%";
 
-/// `name` as a file's name: `a-z0-9_-` stay, each other byte becomes `%` and two lower-case
-/// hexadecimal digits. Upper case is escaped too, so that names that differ in it alone stay two
-/// where the file system does not tell them apart.
+/// Returns `name` as a file name: `a-z0-9_-` stay, each other byte becomes `%` and two lower-case hexadecimal
+/// digits. Upper case is also escaped, so that names that differ only in case stay different on every file system.
 ///
-/// Where the system takes names such as `con` for devices, whatever stands behind a dot, their first letter is escaped too.
+/// If the system takes names such as `con` for devices, whatever follows after a dot, their first letter is also
+/// escaped.
 pub fn file_name(name: &str) -> String {
     file_name_where(name, sys::HAS_DEVICE_NAMES)
 }
@@ -29,7 +29,7 @@ fn file_name_where(name: &str, has_device_names: bool) -> String {
     if escaped.is_empty() {
         EMPTY.into()
     } else if escaped.len() > MAX_NAME_BYTES {
-        let kept = escaped.get(..KEPT_NAME_BYTES).unwrap_or_default(); // ASCII, so no boundary is missed
+        let kept = escaped.get(..KEPT_NAME_BYTES).unwrap_or_default(); // ASCII, so the end is a character boundary
         format!("{kept}{CUT}{}", Digest::of(&[name.as_bytes()]))
     } else if has_device_names && is_device(&escaped) {
         let (first, rest) = escaped.split_at_checked(1).unwrap_or_default();
@@ -40,7 +40,7 @@ fn file_name_where(name: &str, has_device_names: bool) -> String {
     }
 }
 
-/// The name behind a file's name; `None` where that was cut, or is not one of [`file_name`]'s.
+/// Returns the name for a file name; `None` if the file name was cut, or is not from [`file_name`].
 pub fn from_file_name(file: &str) -> Option<String> {
     from_file_name_where(file, sys::HAS_DEVICE_NAMES)
 }
@@ -53,7 +53,7 @@ fn from_file_name_where(file: &str, has_device_names: bool) -> Option<String> {
     (file_name_where(&name, has_device_names) == file).then_some(name)
 }
 
-/// Returns whether Windows takes a name for a device, as it is or with anything behind a dot.
+/// Returns whether Windows takes a name for a device, alone or with a dot and further text after it.
 fn is_device(name: &str) -> bool {
     let numbered = name
         .strip_prefix("com")
@@ -62,7 +62,7 @@ fn is_device(name: &str) -> bool {
     numbered || ["con", "prn", "aux", "nul"].contains(&name)
 }
 
-/// As [`file_name`], but for the inside of files: whole, and empty for the empty name.
+/// Escapes a name as [`file_name`] does, but for the content of files: uncut, and empty for the empty name.
 pub fn escape(name: &str) -> String {
     let mut escaped = String::with_capacity(name.len());
     for byte in name.bytes() {
@@ -74,13 +74,13 @@ pub fn escape(name: &str) -> String {
     escaped
 }
 
-/// What [`escape`] was given; `None` for what it never makes.
+/// Returns the name that [`escape`] escaped; `None` for a text that it never returns.
 pub fn unescape(escaped: &str) -> Option<String> {
     let name = String::from_utf8(bytes(escaped)?).ok()?;
     (escape(&name) == escaped).then_some(name)
 }
 
-/// The bytes that an escaped name stands for.
+/// Returns the bytes of an escaped name.
 fn bytes(escaped: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut rest = escaped;
@@ -149,7 +149,7 @@ mod tests {
         }
         assert_eq!(file_name_where("con", false), "con");
         assert_eq!(from_file_name_where("%63on", false), None);
-        // only what is written is read
+        // names that are never written are refused
         for bad in ["con", "%63om", "%63%6fn"] {
             assert_eq!(from_file_name_where(bad, true), None, "{bad}");
         }

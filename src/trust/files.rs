@@ -1,4 +1,5 @@
-//! Reading and replacing files so that a kill or a full disk leaves the old or the new, never half.
+//! Reading, replacing and extending files. After a kill or a full disk, a replaced file has the old or the new
+//! content, never a part of it; an extended file may have an incomplete end.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
@@ -8,17 +9,17 @@ use super::failpoint::{self, FileKind, WriteStep};
 use super::store_error::StoreError;
 use crate::sys::{self, Creation, Lock, Stamp};
 
-/// Ending of a file that is being written.
+/// The ending of a file that is being written.
 pub const NEW: &str = ".new";
 
-/// `path` with something behind its name.
+/// Returns `path` with a suffix after its name.
 pub fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
 }
 
-/// The directory, for its owner alone, with its parents; one that is there stays as it is.
+/// Creates the directory with its parents, accessible for its owner only; an existing directory stays unchanged.
 pub fn create_directory(path: &Path) -> Result<(), StoreError> {
     if !exists(path)? {
         if let Some(parent) = path.parent().filter(|parent| *parent != Path::new("")) {
@@ -36,7 +37,7 @@ pub fn create_directory(path: &Path) -> Result<(), StoreError> {
     check_directory(path)
 }
 
-/// A link would lead the auditor's files to another place.
+/// Refuses a path that is no directory: a link would lead the auditor's files to another place.
 pub fn check_directory(path: &Path) -> Result<(), StoreError> {
     let found = fs::symlink_metadata(path)
         .map_err(|error| StoreError::system("open directory", path, &error))?;
@@ -51,16 +52,16 @@ pub fn check_directory(path: &Path) -> Result<(), StoreError> {
 
 #[cfg(test)]
 thread_local! {
-    /// Bytes of files that this thread has read, so that a test can hold them against a budget.
+    /// The number of bytes of files that this thread has read, which a test compares with a budget.
     pub static BYTES_READ: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
-/// A file's content, `None` where there is no file.
+/// Returns a file's content; `None` if there is no file.
 pub fn read(path: &Path, most: u64) -> Result<Option<Vec<u8>>, StoreError> {
     let Some((file, length)) = open_measured(path, OpenOptions::new().read(true))? else {
         return Ok(None);
     };
-    // in one go: a file is seldom longer than it says
+    // allocated once, because a file seldom grows after its length was read
     let mut bytes = Vec::with_capacity(usize::try_from(length.min(most)).unwrap_or(0) + 1);
     file.take(most.saturating_add(1))
         .read_to_end(&mut bytes)
@@ -76,18 +77,18 @@ pub fn read(path: &Path, most: u64) -> Result<Option<Vec<u8>>, StoreError> {
     Ok(Some(bytes))
 }
 
-/// Gives a plain file a stamp that it loses when anything is written to it, and returns it; `None` where the system
-/// refuses.
+/// Gives a plain file a stamp that changes when anything is written to the file, and returns it; `None` if the
+/// system refuses.
 pub fn give_stamp(path: &Path) -> Option<Stamp> {
     let file = open(path, sys::with_times(&mut OpenOptions::new())).ok()??;
     let modified = file.metadata().ok()?.modified().ok()?;
-    // the system's own times move a few milliseconds at once: this is none of them
+    // the system's times advance by milliseconds, so it never sets a time one step earlier
     let between = modified.checked_sub(sys::TIME_STEP)?;
     file.set_modified(between).ok()?;
     sys::stamp_of(&file).ok()
 }
 
-/// Is anything there, of whatever kind?
+/// Returns whether the path exists, whatever its kind.
 pub fn exists(path: &Path) -> Result<bool, StoreError> {
     match fs::symlink_metadata(path) {
         Ok(_) => Ok(true),
@@ -96,13 +97,13 @@ pub fn exists(path: &Path) -> Result<bool, StoreError> {
     }
 }
 
-/// Puts `bytes` in the place of the file, at once and durably.
+/// Replaces the file's content by `bytes`, atomically and durably.
 pub fn replace(kind: FileKind, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     prepare(kind, path, bytes)?;
     publish(kind, path)
 }
 
-/// First half of [`replace`]: all of it is on disk, under a temporary name.
+/// Performs the first half of [`replace`]: writes all bytes to disk, under a temporary name.
 pub fn prepare(kind: FileKind, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let new = with_suffix(path, NEW);
     remove(&new)?;
@@ -117,14 +118,14 @@ pub fn prepare(kind: FileKind, path: &Path, bytes: &[u8]) -> Result<(), StoreErr
         file.sync_all()
     };
     if let Err(error) = write() {
-        drop(remove(&new)); // the failure that counts is the first one
+        drop(remove(&new)); // the first error is the one to return
         return Err(StoreError::system("write", &new, &error));
     }
     sync_directory_of(&new)?;
     step(kind, WriteStep::Synced, &new)
 }
 
-/// Second half of [`replace`]: what was prepared gets its name.
+/// Performs the second half of [`replace`]: gives the prepared file its name.
 pub fn publish(kind: FileKind, path: &Path) -> Result<(), StoreError> {
     let new = with_suffix(path, NEW);
     if let Err(error) = sys::replace(&new, path) {
@@ -135,7 +136,7 @@ pub fn publish(kind: FileKind, path: &Path) -> Result<(), StoreError> {
     step(kind, WriteStep::DirectorySynced, path)
 }
 
-/// Writes `line` at `offset`, where the good part of the file ends, and cuts off what was behind it.
+/// Writes `line` at `offset`, the end of the valid part of the file, and cuts off the bytes after it.
 pub fn append(path: &Path, offset: u64, line: &[u8]) -> Result<(), StoreError> {
     match open(path, OpenOptions::new().write(true))? {
         Some(file) => write_behind(FileKind::History, path, file, offset, line),
@@ -146,7 +147,8 @@ pub fn append(path: &Path, offset: u64, line: &[u8]) -> Result<(), StoreError> {
     }
 }
 
-/// Adds `lines` to the end of a file, durably, and makes the file if there is none. A kill may leave a part of them.
+/// Adds `lines` to the end of a file, durably, and creates the file if there is none. A kill may leave a part of
+/// them.
 pub fn append_lines(kind: FileKind, path: &Path, lines: &[u8]) -> Result<(), StoreError> {
     let mut file = open_private(path, Creation::IfAbsent)?;
     let end = file
@@ -159,7 +161,7 @@ pub fn append_lines(kind: FileKind, path: &Path, lines: &[u8]) -> Result<(), Sto
     }
 }
 
-/// Writes `bytes` at `end`, where the good part of a file ends, durably, and cuts off what was behind it.
+/// Writes `bytes` at `end`, the end of the valid part of a file, durably, and cuts off the bytes after them.
 fn write_behind(
     kind: FileKind,
     path: &Path,
@@ -178,18 +180,18 @@ fn write_behind(
         file.sync_all()
     };
     if let Err(error) = write() {
-        drop(file.set_len(end)); // else a torn line, which the next one is written over
+        drop(file.set_len(end)); // if this fails, an incomplete line stays until the next line overwrites it
         return Err(StoreError::system("append to", path, &error));
     }
     step(kind, WriteStep::AppendSynced, path)
 }
 
-/// A step after which nothing is written any more: what can fail there is the syncing.
+/// Passes a failpoint after the last write, so the only possible failure is one of syncing.
 fn step(kind: FileKind, step: WriteStep, path: &Path) -> Result<(), StoreError> {
     failpoint::hit(kind, step).map_err(|error| StoreError::system("sync", path, &error))
 }
 
-/// Removes a file; one that is not there is removed already.
+/// Removes a file; a file that does not exist counts as removed.
 pub fn remove(path: &Path) -> Result<(), StoreError> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => {
@@ -211,7 +213,7 @@ pub fn remove_directory(path: &Path) -> Result<(), StoreError> {
     sync_directory_of(path)
 }
 
-/// Moves a damaged file out of the way, where it can be looked at.
+/// Renames a damaged file, so that it can be examined.
 pub fn set_aside(path: &Path) -> Result<(), StoreError> {
     let aside = with_suffix(path, ".damaged");
     match sys::replace(path, &aside) {
@@ -222,8 +224,8 @@ pub fn set_aside(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// Names of the entries of a directory, sorted; none where there is no directory. Names that are not UTF-8
-/// are not ours.
+/// Returns the names of the entries of a directory, sorted; none if there is no directory. Names that are not UTF-8
+/// are not the auditor's, and are left out.
 pub fn list(path: &Path) -> Result<Vec<String>, StoreError> {
     let failed = |error: &io::Error| StoreError::system("list", path, error);
     let entries = match fs::read_dir(path) {
@@ -239,7 +241,8 @@ pub fn list(path: &Path) -> Result<Vec<String>, StoreError> {
     Ok(names)
 }
 
-/// A file to lock, made where there is none. To share it reading is enough, on a read-only disk too.
+/// Opens a file to lock, and creates it if it does not exist. Read access is enough for a shared lock, so a
+/// read-only disk is too.
 pub fn open_lock(path: &Path, lock: Lock) -> Result<File, StoreError> {
     if lock == Lock::Shared {
         if let Some(file) = open(path, OpenOptions::new().read(true))? {
@@ -249,7 +252,7 @@ pub fn open_lock(path: &Path, lock: Lock) -> Result<File, StoreError> {
     open_private(path, Creation::IfAbsent)
 }
 
-/// Opens a plain file to be read and written; one that is made is for its owner alone.
+/// Opens a plain file for reading and writing; a new file is accessible for its owner only.
 pub fn open_private(path: &Path, creation: Creation) -> Result<File, StoreError> {
     let opened = measured(path, sys::open_private(path, creation))?;
     opened
@@ -257,12 +260,12 @@ pub fn open_private(path: &Path, creation: Creation) -> Result<File, StoreError>
         .ok_or_else(|| StoreError::system("open", path, &ErrorKind::NotFound.into()))
 }
 
-/// Opens a plain file, and neither follows a link nor waits for the other end of a pipe.
+/// Opens a plain file without following a link, and without waiting for the other end of a pipe.
 pub fn open(path: &Path, options: &mut OpenOptions) -> Result<Option<File>, StoreError> {
     Ok(open_measured(path, options)?.map(|(file, _)| file))
 }
 
-/// The same, with how many bytes it has.
+/// Opens a file, and returns it with its size in bytes.
 fn open_measured(
     path: &Path,
     options: &mut OpenOptions,
@@ -270,7 +273,7 @@ fn open_measured(
     measured(path, sys::plainly(options).open(path))
 }
 
-/// A file that was opened, if it is a plain one, with how many bytes it has.
+/// Returns an opened file with its size in bytes, if it is a plain file.
 fn measured(path: &Path, opened: io::Result<File>) -> Result<Option<(File, u64)>, StoreError> {
     let file = match opened {
         Ok(file) => file,

@@ -1,4 +1,4 @@
-//! Tampering as the audit found it, on its way into evidence and an alarm.
+//! Tampering that the audit found, for evidence and an alarm.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,18 +10,18 @@ use super::text::cut;
 use super::trusted_state::TrustedState;
 use crate::ledger::{Digest, State};
 
-/// The kinds of tampering (the verdicts of the design that accuse).
+/// The kinds of tampering: the verdicts that accuse the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Tampering {
-    /// What is shown does not continue what is trusted.
+    /// The shown state does not extend the trusted one.
     Inconsistent,
-    /// Less is shown than before: older, emptied, vanished, hidden.
+    /// The server shows less than before: older, emptied, vanished, hidden.
     RolledBack,
-    /// Not signed as configured.
+    /// The state is not signed as configured.
     BadSignature,
-    /// A stored entry is not what the ledger's hash says.
+    /// A stored entry does not match the ledger's hash.
     BadValue,
-    /// Two places were shown two histories.
+    /// Two auditors were shown two histories.
     SplitView,
 }
 
@@ -33,20 +33,20 @@ const WORDS: [(Tampering, &str); 5] = [
     (Tampering::SplitView, "split-view"),
 ];
 
-/// The words of 0.1.0 that have changed since. Its files have them, and so has every finding's id.
+/// The words of 0.1.0 that have changed since. Its files contain them, and so does every finding's id.
 const FORMER_WORDS: [(Tampering, &str); 2] = [
     (Tampering::BadSignature, "signature"),
     (Tampering::BadValue, "value"),
 ];
 
-/// Returns the verdict's word for one that a file of this version or of 0.1.0 holds.
+/// Returns the current word for a verdict's word in a file of this version or of 0.1.0.
 pub(super) fn current_word(word: &str) -> &str {
     let former = FORMER_WORDS.iter().find(|(_, former)| *former == word);
     former.map_or(word, |(kind, _)| kind.word())
 }
 
 impl Tampering {
-    /// The word that it is told by.
+    /// Returns the word that is printed for it.
     pub fn word(self) -> &'static str {
         let word = WORDS.iter().find(|(kind, _)| *kind == self);
         word.map_or("", |(_, word)| word)
@@ -65,7 +65,7 @@ impl fmt::Display for Tampering {
     }
 }
 
-/// A word for no kind of tampering.
+/// The error for a word that is no kind of tampering.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TamperingError;
 
@@ -88,37 +88,37 @@ impl FromStr for Tampering {
     }
 }
 
-/// One finding: what was trusted, what was shown, and every answer that shows it.
+/// One finding: the trusted state, the shown state, and every response that proves it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// Where.
+    /// The database.
     pub database: String,
-    /// Which kind.
+    /// The kind of tampering.
     pub kind: Tampering,
-    /// More about it in free words: emptied, vanished, the refusal's text.
+    /// Details as text: emptied, vanished, the refusal's text.
     pub reason: String,
     /// The trusted state; `None` on first use.
     pub trusted: Option<TrustedState>,
     /// The claim about one transaction in the history of the trusted state; `None` for a finding about the state.
     pub claim: Option<Claim>,
-    /// The state that the server claims; `None` where it claims none: the database has vanished.
+    /// The state that the server claims; `None` if it claims none because the database has vanished.
     pub shown: Option<State>,
-    /// The `immudb-uuid` it came with.
+    /// The `immudb-uuid` that the shown state came with.
     pub uuid: Option<String>,
-    /// Is that another one than the trusted state's?
+    /// Whether the identity differs from the trusted state's.
     pub identity_changed: bool,
-    /// What was asked and answered, in order.
+    /// The requests and responses, in order.
     pub answers: Vec<Answer>,
 }
 
-/// A call and its raw answer.
+/// A call and its raw response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// The method's name.
     pub call: String,
     /// The request, as sent.
     pub request: Vec<u8>,
-    /// The reply, as received, or the error that came instead. Findings of one answer share its bytes.
+    /// The reply, as received, or the error in its place. Findings of one response share its bytes.
     pub reply: Result<Arc<Vec<u8>>, String>,
     /// The part of the reply that was left out.
     pub shortened: Option<Shortened>,
@@ -127,31 +127,31 @@ pub struct Answer {
 /// The way in which a reply was shortened, and its original length in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shortened {
-    /// The end is missing.
+    /// The end of the reply is missing.
     Cut(u64),
-    /// The values are missing, everything else is there.
+    /// The values in the reply are missing, everything else is present.
     WithoutValues(u64),
 }
 
 impl Shortened {
-    /// Returns the mark of a reply of so many bytes whose end is missing.
+    /// Returns the mark of a reply of this many bytes whose end is missing.
     pub fn cut(length: usize) -> Shortened {
         Shortened::Cut(u64::try_from(length).unwrap_or(u64::MAX))
     }
 
-    /// Returns the mark of a reply of so many bytes that was kept without its values.
+    /// Returns the mark of a reply of this many bytes that was stored without its values.
     pub fn without_values(length: usize) -> Shortened {
         Shortened::WithoutValues(u64::try_from(length).unwrap_or(u64::MAX))
     }
 }
 
 impl Answer {
-    /// What a signed checkpoint of another auditor is called among the answers.
+    /// The name of another auditor's signed checkpoint among the responses.
     pub const CHECKPOINT: &'static str = "checkpoint of another auditor";
-    /// Bytes that an answer takes in evidence in addition to its request and reply, about.
+    /// The approximate number of bytes that a response takes in evidence in addition to its request and reply.
     pub const OVERHEAD: usize = 200;
 
-    /// Returns the bytes that the answer takes of the room for the answers of a finding
+    /// Returns the bytes that the response uses of the limit for the responses of a finding
     /// ([`Limits::answers`](super::Limits)).
     pub fn size(&self) -> usize {
         let reply = match &self.reply {
@@ -162,7 +162,7 @@ impl Answer {
         size.saturating_add(Answer::OVERHEAD)
     }
 
-    /// Returns the answer with request and reply cut to so many bytes each.
+    /// Returns the response with request and reply cut to this many bytes each.
     #[must_use]
     pub fn cut(mut self, most: usize) -> Answer {
         let whole = match &self.reply {
@@ -181,7 +181,7 @@ impl Answer {
             Ok(bytes) => Ok(bytes),
             Err(error) => Err(cut(&error, most / 12)), // a character takes up to 10 bytes as text
         };
-        // what is cut is of no use as an excerpt
+        // a cut response is no longer a valid excerpt
         self.shortened = Some(Shortened::cut(whole));
         self
     }
@@ -194,8 +194,8 @@ const MAX_REASON_CHARS: usize = 1_000;
 pub(crate) const HIDDEN: &str = "hidden";
 
 impl Finding {
-    /// Returns the trusted state that the state shown contradicts; `None` for a finding about one transaction,
-    /// which stays the same finding while the trusted state grows, and whose acceptance adopts no state.
+    /// Returns the trusted state that the shown state contradicts. `None` for a finding about one transaction: it stays
+    /// the same finding while the trusted state grows, and its alarm has no state to adopt.
     pub(super) fn contradicted(&self) -> Option<&TrustedState> {
         match self.claim {
             Some(_) => None,
@@ -204,9 +204,9 @@ impl Finding {
     }
 
     /// Returns the id of the finding: 12 hexadecimal digits, the same for the same database, kind, contradicted
-    /// and shown state and class of reason. The class leaves out all from the first colon or digit on, so that
-    /// a server cannot make many findings of one by varying a detail. A hidden database whose history stands grows on,
-    /// and stays one finding: its states are left out.
+    /// and shown state and class of reason. The class ends before the first colon or digit, so that a server
+    /// cannot make many findings of one by varying a detail. A hidden database with an intact history grows, and
+    /// stays one finding: its states are left out.
     pub fn id(&self) -> String {
         let class = self
             .reason
@@ -231,7 +231,7 @@ impl Finding {
         hash.get(..12).unwrap_or_default().into()
     }
 
-    /// The reason, as long as it is kept.
+    /// Returns the reason, cut to the length that is stored.
     pub(super) fn kept_reason(&self) -> String {
         cut(&self.reason, MAX_REASON_CHARS)
     }

@@ -1,8 +1,9 @@
-//! `DATABASE.history`: every state accepted, in order, one line each.
+//! `DATABASE.history`: every accepted state, in order, one line each.
 //!
-//! Each line ends with the first 8 digits of the SHA-256 of all sums before it and itself, so that no
-//! line can be changed, left out or moved. Only the last one can be torn: by a kill while it is appended. A last line
-//! that is complete and does not follow from the one before is not torn: lines before it are missing.
+//! Each line ends with its sum: the first 8 digits of the SHA-256 of the sum of the line before and its own content.
+//! So a damaged, missing or moved line is detected. The sums have no key: they do not stop a user who can write the
+//! file. Only the last line can be torn: by a kill while it is appended. A last line that is complete and does not
+//! follow from the one before is not torn: lines before it are missing.
 
 use super::file_damage::FileDamage;
 use super::file_name::{escape, unescape};
@@ -16,44 +17,44 @@ pub const MAX_HISTORY_BYTES: u64 = 16 * 1024 * 1024;
 /// A line of the history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HistoryEntry {
-    /// When.
+    /// The time of the change.
     pub time: Timestamp,
-    /// What happened to the state.
+    /// The change of the state.
     pub change: Change,
     /// The state.
     pub state: State,
-    /// The message it came as, where known.
+    /// The shape of its message, if it is known.
     pub shape: Option<StateShape>,
     /// The identity it came with, cut.
     pub uuid: Option<String>,
 }
 
-/// What happened to a state.
+/// A change of the trusted state.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Change {
-    /// It became the trusted one.
+    /// The state became the trusted one.
     Accepted(TrustOrigin),
-    /// It is trusted no more, by the operator who adopted this alarm: the next sight is a first one.
+    /// The operator adopted this alarm, and no state is trusted any more: the next check is a first use.
     Forgotten { alarm: String },
-    /// It is trusted no more, by the operator's word alone: the next sight is a first one.
+    /// The operator removed the trusted state: the next check is a first use.
     Dropped,
 }
 
-/// A history as it was read.
+/// A history that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct History {
-    /// In order.
+    /// The entries, in order.
     pub entries: Vec<HistoryEntry>,
     /// Bytes up to the end of the last good line.
     pub length: u64,
-    /// Is there something behind it, that was being appended?
+    /// Whether an incomplete line follows, which was being appended.
     pub torn: bool,
     /// The last line's sum, which covers all lines.
     pub(super) sum: String,
 }
 
 impl HistoryEntry {
-    /// The line for a state that became the trusted one.
+    /// Returns the history line for a state that became the trusted one.
     pub fn of(trusted: &TrustedState) -> HistoryEntry {
         HistoryEntry {
             time: trusted.accepted,
@@ -64,19 +65,19 @@ impl HistoryEntry {
         }
     }
 
-    /// Is this the line that was written for `trusted`? Its identity may have changed since.
+    /// Returns whether this line was written for `trusted`. The identity may have changed since then.
     pub fn is_of(&self, trusted: &TrustedState) -> bool {
         self.time == trusted.accepted
             && self.state == trusted.state
             && self.change == Change::Accepted(trusted.how.clone())
     }
 
-    /// Does an unbroken line of proofs begin here?
+    /// Returns whether an unbroken line of proofs begins here.
     pub fn is_a_beginning(&self) -> bool {
         self.change != Change::Accepted(TrustOrigin::Proven)
     }
 
-    /// Returns the line of the entry behind `before`, whose sum is `sum_before`, and its own sum.
+    /// Returns the line of the entry after `before`, whose sum is `sum_before`, and its own sum.
     pub(super) fn line(&self, sum_before: &str, before: Option<&HistoryEntry>) -> (String, String) {
         let content = self.content(before);
         let sum = sum(sum_before, &content);
@@ -85,7 +86,7 @@ impl HistoryEntry {
 
     fn content(&self, before: Option<&HistoryEntry>) -> String {
         let mut content = format!("{} {} {}", self.time, self.change, self.state);
-        // what stays the same is not said again: a year of lines has to stay small
+        // unchanged facts are left out, so that the lines of a year stay small
         if self.shape != before.and_then(|before| before.shape) {
             content.push_str(" shape=");
             content.push_str(self.shape.map_or("unknown", shape_word));
@@ -150,14 +151,14 @@ impl Change {
 }
 
 impl History {
-    /// The history in a file of this server and database.
+    /// Returns the history in a file of this server and database.
     pub fn parse(bytes: &[u8], server: &str, database: &str) -> Result<History, FileDamage> {
         if bytes.is_empty() {
             return Err(FileDamage::Empty);
         }
         let mut history = History::begin(server, database);
         let mut lines = bytes.split_inclusive(|byte| *byte == b'\n');
-        // the first line and the one after it came into being at once, so neither can be torn
+        // the first two lines were written together, so neither can be incomplete
         match lines.next() {
             Some(line) if line == history.header(server, database).as_bytes() => {}
             Some(line) => return Err(other_header(line)),
@@ -184,7 +185,7 @@ impl History {
         Ok(history)
     }
 
-    /// The file of these entries.
+    /// Returns the content of the file of these entries.
     pub fn render(server: &str, database: &str, entries: &[HistoryEntry]) -> Vec<u8> {
         let History { mut sum, .. } = History::begin(server, database);
         let mut file = format!("{} {sum}\n", header_content(server, database));
@@ -222,8 +223,8 @@ impl History {
     }
 }
 
-/// Returns whether a line has everything that an appended line has, whatever its sum should be: no kill leaves such a
-/// line half written.
+/// Returns whether a line has all parts of an appended line, whatever its sum: no kill leaves such a line
+/// incomplete.
 fn is_complete(line: &[u8]) -> bool {
     let complete = || {
         let line = std::str::from_utf8(line).ok()?.strip_suffix('\n')?;
@@ -234,7 +235,7 @@ fn is_complete(line: &[u8]) -> bool {
     complete().is_some()
 }
 
-/// Digits of a line's sum.
+/// The number of digits of a line's sum.
 const SUM: usize = 8;
 
 const HEADER: &str = "immuaudit-history 1";
@@ -247,7 +248,7 @@ fn header_content(server: &str, database: &str) -> String {
     )
 }
 
-/// The database in the first line of a history, where that line is whole.
+/// Returns the database in the first line of a history, if that line is complete.
 pub fn database_of(bytes: &[u8]) -> Option<String> {
     let line = bytes.split(|byte| *byte == b'\n').next()?;
     let (content, found) = std::str::from_utf8(line).ok()?.rsplit_once(' ')?;
@@ -343,7 +344,7 @@ mod tests {
             let lines = starts.iter().filter(|start| **start <= length).count();
             match read {
                 Ok(history) => {
-                    let kept = lines.saturating_sub(2); // the header, and the torn or not begun one
+                    let kept = lines.saturating_sub(2); // without the header and the incomplete or absent last line
                     assert_eq!(history.entries, all[..kept], "{length}");
                     assert_eq!(history.torn, !starts.contains(&length), "{length}");
                 }
@@ -379,7 +380,7 @@ mod tests {
                 .collect();
             let read = History::parse(lines.as_bytes(), "s", "d");
             let last = left_out == entries().len();
-            assert_eq!(read.is_ok(), last, "{left_out}"); // a history cut at its end is whole
+            assert_eq!(read.is_ok(), last, "{left_out}"); // a history that lacks its last line is still valid
             if (2..entries().len()).contains(&left_out) {
                 assert_eq!(read, Err(FileDamage::Gap(left_out + 1)), "{left_out}");
             }

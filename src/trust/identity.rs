@@ -1,7 +1,7 @@
-//! `identities`: the server's address, and every `immudb-uuid` seen under this server's name, so that a first use of a
-//! server that is known under another name can be told, or refused.
+//! `identities`: the server's address, and every `immudb-uuid` seen under this server's name. It detects a first
+//! use of a server that is known under another name, so that it can be reported or refused.
 //!
-//! Nothing that is trusted rests on it: a damaged one is a warning.
+//! No trusted state depends on it: a damaged file is a warning.
 
 use std::path::Path;
 
@@ -22,7 +22,7 @@ const WHAT: &str = "immuaudit: the identities that this server has sent.";
 const FILE: &str = "identities";
 /// The longest file that is read, in bytes.
 const MAX_FILE_BYTES: u64 = 1 << 20;
-/// The number of identities that are stored, the last ones: a server may send another one with every answer.
+/// The number of identities that are stored, the last ones: a server may send another one with every response.
 const MAX_IDENTITIES: usize = 100;
 
 /// An identity that is known under another server's name.
@@ -30,7 +30,7 @@ const MAX_IDENTITIES: usize = 100;
 pub struct KnownElsewhere {
     /// That server's configured name.
     pub server: String,
-    /// When it was first seen there.
+    /// The time at which it was first seen there.
     pub since: Timestamp,
 }
 
@@ -40,27 +40,27 @@ struct Identity {
     since: Timestamp,
 }
 
-/// What a file of identities says.
+/// The content of a file of identities.
 struct Known {
     /// The server's label.
     server: String,
-    /// The address by which it was last audited; versions before 0.2 recorded none.
+    /// The address at which it was last audited; versions before 0.2 recorded none.
     address: Option<String>,
     identities: Vec<Identity>,
 }
 
 impl Store {
-    /// Holds a label that nothing is kept under against the others of the directory: was the same address audited under
-    /// one of them? Its states would not count then.
+    /// Checks that the address of a label without stored data was not audited under another label of the
+    /// directory: that label's states would not count then.
     ///
     /// # Errors
-    /// It was.
+    /// The address was audited under another label.
     pub fn check_label(location: &Location, address: &str) -> Result<(), StoreError> {
         if files::exists(&location.dir.join(file_name(&location.server)))? {
             return Ok(());
         }
         for name in files::list(&location.dir)? {
-            // another server's damaged file is for that one's auditor to tell
+            // the auditor of another server reports that server's damaged file
             let Ok(Some(known)) = read(&location.dir.join(name).join(FILE)) else {
                 continue;
             };
@@ -76,10 +76,10 @@ impl Store {
         Ok(())
     }
 
-    /// Records the address that the server is audited by. Where that cannot be written, it is a warning.
+    /// Records the address at which the server is audited. If it cannot be written, that is a warning.
     ///
     /// # Errors
-    /// Another command has been changing something here for too long.
+    /// Another command has been changing files of this directory for too long.
     pub fn record_address(&self, address: &str) -> Result<(), StoreError> {
         let hold = self.hold(Lock::Exclusive)?;
         let mut known = self.known();
@@ -90,7 +90,7 @@ impl Store {
         Ok(())
     }
 
-    /// Returns what is recorded of this server, nothing if the file is missing, damaged or another one's.
+    /// Returns the record of this server; empty if the file is missing, damaged or another server's.
     fn known(&self) -> Known {
         let server = self.server().to_owned();
         match read(&self.home.join(FILE)) {
@@ -103,7 +103,7 @@ impl Store {
         }
     }
 
-    /// Other servers of the same directory that have shown this identity.
+    /// Returns the other servers of the same directory that have sent this identity.
     ///
     /// # Errors
     /// The system refuses to list the directory.
@@ -112,7 +112,7 @@ impl Store {
         let mut known = Vec::new();
         for name in files::list(&self.location.dir)? {
             let path = self.location.dir.join(name).join(FILE);
-            // another server's damaged file is for that one's auditor to tell
+            // the auditor of another server reports that server's damaged file
             let Ok(Some(Known {
                 server, identities, ..
             })) = read(&path)
@@ -130,7 +130,7 @@ impl Store {
         Ok(known)
     }
 
-    /// Records that the server shows this identity. That can wait, so a failure is a warning.
+    /// Records that the server sends this identity. A failure is only a warning, because it can be done later.
     pub(super) fn record_identity(&self, hold: &Hold, uuid: Option<&str>, now: Timestamp) {
         let Some(uuid) = uuid.map(String::from) else {
             return;
@@ -146,7 +146,7 @@ impl Store {
         self.write_identities(hold, &known);
     }
 
-    /// Makes the file that tells the directory's true name, where there is none.
+    /// Creates the file with the directory's true name, if there is none.
     pub(super) fn register(&self, hold: &Hold) -> Result<(), StoreError> {
         let path = self.home.join(FILE);
         match read(&path) {
@@ -184,7 +184,7 @@ impl Store {
     }
 }
 
-/// What a file of identities says.
+/// Reads a file of identities.
 fn read(path: &Path) -> Result<Option<Known>, StoreError> {
     let Some(bytes) = files::read(path, MAX_FILE_BYTES)? else {
         return Ok(None);

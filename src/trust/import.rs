@@ -11,14 +11,14 @@ use crate::sys::Lock;
 /// The reason why another auditor's state may be trusted.
 #[derive(Clone, Copy, Debug)]
 pub enum ImportBasis<'a> {
-    /// The server shows this very state.
+    /// The server shows exactly this state.
     Shown(State),
-    /// The server shows one that is proven to extend it.
+    /// The server shows a state that is proven to extend it.
     Extended(&'a Proven),
 }
 
 impl ImportBasis<'_> {
-    /// The state that it is a ground for.
+    /// Returns the state that this basis is for.
     fn state(self) -> State {
         match self {
             ImportBasis::Shown(state) => state,
@@ -28,10 +28,10 @@ impl ImportBasis<'_> {
 }
 
 impl Store {
-    /// Trusts a state of another auditor's, of a database of which nothing is trusted yet.
+    /// Trusts a state of another auditor, for a database without a trusted state.
     ///
     /// # Errors
-    /// Something is trusted already, the ground is another state's, or it cannot be written.
+    /// A state is already trusted, the basis is another state's, or the state cannot be written.
     pub fn import(
         &self,
         database: &str,
@@ -49,8 +49,8 @@ impl Store {
         self.first_use(database, imported, TrustOrigin::Imported, now)
     }
 
-    /// Trusts nothing of a database any more; its history, alarms and evidence stay. `None` where
-    /// nothing was trusted.
+    /// Stops trusting any state of a database; its history, alarms and evidence stay. `None` if no state was
+    /// trusted.
     ///
     /// # Errors
     /// The files are damaged, or cannot be written.

@@ -1,4 +1,4 @@
-//! Repair of a damaged database: the newest state that a whole file still names, and the pin of that state.
+//! Repair of a damaged database: the newest state that a complete file still names, and the pin of that state.
 
 use super::alarm::Alarm;
 use super::files;
@@ -11,7 +11,7 @@ use crate::clock::Timestamp;
 use crate::ledger::State;
 
 impl Store {
-    /// Moves damaged files out of the way, where `pinned` is the last good state that they name.
+    /// Renames damaged files, if `pinned` is the last good state that they name.
     pub(super) fn set_aside(
         &self,
         _hold: &Hold,
@@ -47,7 +47,7 @@ impl Store {
         })
     }
 
-    /// Returns the newest state that any whole file names as trusted. Advising an older one would lower trust.
+    /// Returns the newest state that any complete file names as trusted. An older one would lower trust.
     pub(super) fn last_good(
         &self,
         database: &str,
@@ -57,7 +57,7 @@ impl Store {
         let of_state =
             |read: &Read<TrustedState>| read.as_ref().ok()?.as_ref().map(Named::by_state);
         let of_history = history.as_ref().ok().and_then(Option::as_ref);
-        // an alarm that cannot be read names nothing
+        // alarms that cannot be read name no state
         let alarms = self.alarms(database).unwrap_or_default();
         let named = [of_history.and_then(Named::by_history), of_state(state)];
         let named = named.into_iter().flatten();
@@ -66,13 +66,13 @@ impl Store {
     }
 }
 
-/// A state that a whole file names as trusted.
+/// A state that a complete file names as trusted.
 #[derive(Clone, Copy)]
 struct Named {
     state: State,
-    /// When the file says so.
+    /// The time in that file.
     time: Timestamp,
-    /// When the unbroken line of proofs that ends in the state begins, if the file tells.
+    /// The begin of the unbroken line of proofs that ends in the state, if the file contains it.
     since: Option<Timestamp>,
 }
 
@@ -105,8 +105,8 @@ impl Named {
         })
     }
 
-    /// Returns the newer of two: the one whose line of proofs begins after the other was named, because it was adopted
-    /// or pinned since; else the one with more transactions, because trust only grows along a line.
+    /// Returns the newer of two: the state whose line of proofs begins after the other was named, because it was
+    /// adopted or pinned since; otherwise the state with more transactions, because trust only grows along a line.
     fn newer(self, other: Named) -> Named {
         let replaces =
             |this: Named, that: Named| this.since.is_some_and(|since| since >= that.time);

@@ -1,6 +1,6 @@
-//! `located/DATABASE/ALARM.toml`: where it was tampered, one file for the evidence of the same name.
+//! `located/DATABASE/ALARM.toml`: the place of the tampering, one file for the evidence of the same name.
 //!
-//! A file of its own: evidence is written before anybody looks for more, and never touched again.
+//! It is a file of its own, because evidence is written before any search, and never changed again.
 
 use std::path::{Path, PathBuf};
 
@@ -24,27 +24,27 @@ const MAX_FILE_BYTES: u64 = 1 << 20;
 /// The length limit of a stored report, in characters.
 const MAX_REPORT_CHARS: usize = 100_000;
 
-/// What is kept of a search.
+/// The stored result of a search.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LocatedRecord {
-    /// When it was made.
+    /// The time of the search.
     pub located: Timestamp,
-    /// The state that everything was held against; `None` where none was shown.
+    /// The shown state that everything was compared with; `None` if none was shown.
     pub shown: Option<State>,
-    /// The last transaction that is proven to stand.
+    /// The last transaction that is proven to be intact.
     pub stands: Option<u64>,
-    /// The first one that is proven to be another.
+    /// The first transaction that is proven to differ.
     pub broken: Option<u64>,
     /// The report, for people.
     pub report: String,
 }
 
 impl Store {
-    /// Keeps what was found for an alarm, in the place of an earlier search. An alarm whose evidence is not
-    /// kept has none, so there are no more of these than of those.
+    /// Stores the result of a search for an alarm, in place of an earlier one. An alarm without stored evidence
+    /// gets no result, so there are never more results than evidence files.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// The file cannot be written.
     pub fn save_located(
         &self,
         database: &str,
@@ -74,10 +74,10 @@ impl Store {
 }
 
 impl LocatedRecord {
-    /// What was found for the alarm whose evidence this file is; `None` where nobody looked.
+    /// Returns the result of `locate` for the alarm with this evidence file; `None` if `locate` has not run.
     ///
     /// # Errors
-    /// The file is not what an auditor wrote.
+    /// An auditor did not write the file.
     pub fn beside(evidence: &Path) -> Result<Option<LocatedRecord>, StoreError> {
         let Some(path) = path_for(evidence) else {
             return Ok(None);
@@ -94,13 +94,13 @@ impl LocatedRecord {
         read.map(Some).map_err(damaged)
     }
 
-    /// Removes what was found for an alarm that is let go.
+    /// Removes the result for an alarm that is removed.
     pub(super) fn remove_beside(evidence: &Path) -> Result<(), StoreError> {
         path_for(evidence).map_or(Ok(()), |path| files::remove(&path))
     }
 }
 
-/// The file for this evidence, where that lies in its place.
+/// Returns the path of the result for this evidence, if the evidence is in its usual place.
 fn path_for(evidence: &Path) -> Option<PathBuf> {
     let of_database = evidence.parent()?;
     let all = of_database.parent()?;

@@ -1,4 +1,4 @@
-//! How a directory of the auditor is told from anybody else's.
+//! The mark that distinguishes a directory of the auditor from others.
 
 use std::fs::OpenOptions;
 use std::io::Read;
@@ -8,10 +8,10 @@ use super::files;
 use super::store::{AUDITOR_LOCK, HOLDER};
 use crate::sys::{self, Lock, Locked};
 
-/// What a directory is to the auditor.
+/// The kind of a directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mark {
-    /// Nothing: it was made by somebody else.
+    /// The directory is not the auditor's.
     NotOurs,
     /// The directory of a server.
     Ours,
@@ -19,7 +19,7 @@ pub enum Mark {
     InUse,
 }
 
-/// Returns what a directory is. The mark is the lock that every auditor makes first.
+/// Returns the kind of a directory. The mark is the lock, which every auditor creates first.
 pub fn mark(directory: &Path) -> Mark {
     if files::check_directory(directory).is_err() {
         return Mark::NotOurs;

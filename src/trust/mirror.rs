@@ -1,11 +1,10 @@
-//! `DATABASE.mirror`: the hash of every single transaction, so that a rewrite can be told from what
-//! was there before to the very transaction, offline too.
+//! `DATABASE.mirror`: the hash of every transaction, so that `locate` finds the first rewritten transaction
+//! exactly, also offline.
 //!
-//! A line that says whose it is, then blocks of 1,024 hashes, 32 bytes each. A block begins with two
-//! seals (a number of hashes, and the SHA-256 over the first line's, the block's number and so many
-//! hashes). Hashes are appended and synced before the seal that is not in use is written over, so a
-//! kill leaves what was there; what no seal covers is cut off. A block whose seals do not hold counts
-//! as absent, and is filled again.
+//! A line with the server and the database, then blocks of 1,024 hashes, 32 bytes each. A block begins with two
+//! seals (a number of hashes, and the SHA-256 over the first line's, the block's number and this many hashes).
+//! Hashes are appended and synced before the unused seal is overwritten, so a kill leaves the earlier content;
+//! bytes that no seal covers are cut off. A block without a valid seal counts as absent, and is filled again.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind};
@@ -20,14 +19,14 @@ use crate::ledger::Digest;
 use crate::sys::{self, Creation};
 
 const HEADER: &str = "immuaudit-mirror 1";
-/// Longest first line: names are escaped, and a server's or database's has no bounds.
+/// The longest first line: names are escaped, and a server's or database's name has no limit.
 const MAX_LINE_BYTES: usize = 64 << 10;
-/// Hashes in a block.
+/// The number of hashes in a block.
 const BLOCK: u32 = 1_024;
-/// Bytes of a seal: how many hashes it covers, and the SHA-256.
+/// The length of a seal in bytes: the number of hashes that it covers, and the SHA-256.
 const SEAL: u64 = 4 + DIGEST;
 const DIGEST: u64 = Digest::LEN as u64;
-/// Bytes before a block's hashes.
+/// The number of bytes before a block's hashes.
 const SEALS: u64 = 2 * SEAL;
 const STRIDE: u64 = SEALS + DIGEST * BLOCK as u64;
 
@@ -39,63 +38,63 @@ pub struct Mirror {
     server: String,
     database: String,
     since: Timestamp,
-    /// Over the first line.
+    /// The hash over the first line.
     line: Digest,
-    /// Where the blocks begin.
+    /// The position of the first block.
     start: u64,
-    /// Of each block, what is good.
+    /// The valid part of each block.
     blocks: Vec<Good>,
 }
 
-/// What of a block is good: so many hashes, by this seal.
+/// The valid part of a block: this many hashes, by this seal.
 #[derive(Clone, Copy, Debug, Default)]
 struct Good {
     hashes: u32,
     seal: u64,
 }
 
-/// What came of adding hashes.
+/// The result of adding hashes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extended {
-    /// There is room for more.
+    /// There is room for more hashes.
     Room,
-    /// There is none.
+    /// There is no room.
     Full,
 }
 
 impl Mirror {
-    /// Any mirror, such as another auditor's, to be read.
+    /// Opens any mirror for reading, such as another auditor's.
     ///
     /// # Errors
-    /// There is no such file, or it is none of ours.
+    /// The file does not exist, or is no mirror.
     pub fn read(path: &Path) -> Result<Mirror, StoreError> {
         Mirror::open(path, OpenOptions::new().read(true))
     }
 
-    /// The server's name where it was written.
+    /// Returns the server's name under which the mirror was written.
     pub fn server(&self) -> &str {
         &self.server
     }
 
-    /// The database that it is of.
+    /// Returns the mirror's database.
     pub fn database(&self) -> &str {
         &self.database
     }
 
-    /// Where the line of what is trusted begins that it is of.
+    /// Returns the begin of the trusted line that the mirror belongs to.
     pub fn since(&self) -> Timestamp {
         self.since
     }
 
-    /// The first transaction that is not there.
+    /// Returns the first transaction that is absent.
     pub fn next(&self) -> u64 {
         let full = |good: &&Good| good.hashes == BLOCK;
         let before = u64::try_from(self.blocks.iter().take_while(full).count()).unwrap_or(u64::MAX);
         first_of(before).saturating_add(u64::from(self.block(before).hashes))
     }
 
-    /// Adds the hashes of `first` and those behind it, as far as they are the next ones that are missing, and
-    /// as far as the file need not grow by more than `room` bytes.
+    /// Adds the hashes of `first` and the following transactions, as far as they are the next missing ones. The
+    /// file grows by at most `room` bytes.
     ///
     /// # Errors
     /// The system refuses.
@@ -134,7 +133,8 @@ impl Mirror {
         }
     }
 
-    /// The last transaction whose hash is there, though some before may be absent; 0: none is.
+    /// Returns the last transaction whose hash is stored, although some before it may be absent; 0: none is
+    /// stored.
     pub fn last(&self) -> u64 {
         let Some(last) = self.blocks.len().checked_sub(1) else {
             return 0;
@@ -143,7 +143,8 @@ impl Mirror {
         (first_of(last) - 1).saturating_add(u64::from(self.block(last).hashes))
     }
 
-    /// A transaction's hash, where it is there: read anew each time, and its block's seal checked.
+    /// Returns a transaction's hash, if it is stored. Each call reads it from disk again and checks its block's
+    /// seal.
     pub fn alh(&self, tx: u64) -> Option<Digest> {
         let (number, offset) = place(Some(tx).filter(|tx| *tx > 0)?);
         let good = self.block(number);
@@ -198,7 +199,7 @@ impl Mirror {
         );
         let line = format!("{content} {}\n", Digest::of(&[content.as_bytes()]));
         let failed = |error: &io::Error| StoreError::system("write", path, error);
-        // half a line is none of ours when it is opened next, and moved away
+        // an incomplete line is not recognised at the next start, which moves the file away
         let file = files::open_private(path, Creation::New)?;
         sys::write_all_at(&file, line.as_bytes(), 0)
             .and_then(|()| file.sync_all())
@@ -240,7 +241,7 @@ impl Mirror {
         self.server == server && self.database == database && self.since == since
     }
 
-    /// Reads every block, and takes of it what a seal covers.
+    /// Reads every block, and uses the part that a seal covers.
     fn verify(&mut self) -> io::Result<()> {
         let mut block = vec![0; usize::try_from(STRIDE).unwrap_or(0)];
         for number in 0.. {
@@ -259,7 +260,7 @@ impl Mirror {
         Ok(())
     }
 
-    /// How many hashes of a block this seal covers; `None`: it does not hold.
+    /// Returns how many hashes of a block this seal covers; `None` if the seal is not valid.
     fn covered(&self, number: u64, block: &[u8], seal: u64) -> Option<u32> {
         let bytes = block.get(usize::try_from(seal * SEAL).ok()?..)?;
         let (count, rest) = bytes.split_first_chunk::<4>()?;
@@ -304,12 +305,12 @@ impl Mirror {
     }
 }
 
-/// The first transaction of a block.
+/// Returns the first transaction of a block.
 fn first_of(block: u64) -> u64 {
     block.saturating_mul(u64::from(BLOCK)).saturating_add(1)
 }
 
-/// A transaction's block, and its place in it.
+/// Returns a transaction's block, and its place in the block.
 fn place(tx: u64) -> (u64, u32) {
     let (index, block) = (tx.saturating_sub(1), u64::from(BLOCK));
     (index / block, u32::try_from(index % block).unwrap_or(0))
@@ -329,7 +330,7 @@ fn read_up_to(file: &File, bytes: &mut [u8], from: u64) -> io::Result<usize> {
     Ok(read)
 }
 
-/// The first line without its checksum, and where it ends.
+/// Returns the first line without its checksum, and the position after the line.
 fn first_line(head: &[u8]) -> Option<(&str, usize)> {
     let end = head.iter().position(|byte| *byte == b'\n')?;
     let line = std::str::from_utf8(head.get(..end)?).ok()?;

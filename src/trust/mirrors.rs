@@ -1,4 +1,4 @@
-//! The mirrors of a server's databases: which one is to be read or added to, and what all take.
+//! The mirrors of a server's databases: opening one to read or append, and the size of all.
 
 use std::fs::{self, OpenOptions};
 use std::path::PathBuf;
@@ -11,16 +11,16 @@ use super::store_error::StoreError;
 use super::warning::Warning;
 use crate::clock::Timestamp;
 
-/// Ending of a mirror's file.
+/// The ending of a mirror's file.
 const MIRROR: &str = ".mirror";
-/// Ending of the one that was kept before what is trusted began anew.
+/// The ending of the earlier mirror, from before the trusted line began again.
 const BEFORE: &str = ".before";
 
 impl Store {
-    /// The mirror of a database whose trusted line begins at `since`, to be read; `None` where there is none.
+    /// Opens the mirror of a database whose trusted line begins at `since`, for reading; `None` if there is none.
     ///
     /// # Errors
-    /// The system refuses, or the file is none of ours.
+    /// The system refuses, or the file is no mirror.
     pub fn mirror(&self, database: &str, since: Timestamp) -> Result<Option<Mirror>, StoreError> {
         let path = self.mirror_path(database);
         if !files::exists(&path)? {
@@ -32,8 +32,8 @@ impl Store {
             .then_some(mirror))
     }
 
-    /// The mirror of a database whose trusted line begins at `since`, to be added to. One of an earlier
-    /// line is kept beside it, a damaged one is moved away, and what no seal covers is cut off.
+    /// Opens the mirror of a database whose trusted line begins at `since`, for appending. The mirror of an
+    /// earlier line is renamed, a damaged one is moved away, and bytes that no seal covers are cut off.
     ///
     /// # Errors
     /// The system refuses.
@@ -60,7 +60,7 @@ impl Store {
         Mirror::create(&path, self.server(), database, since)
     }
 
-    /// Bytes that all mirrors of the server take together.
+    /// Returns the number of bytes of all mirrors of the server.
     ///
     /// # Errors
     /// The system refuses.

@@ -1,28 +1,28 @@
-//! What the auditor believes, in plain files: trusted states, their history, open alarms, evidence.
+//! The auditor's memory, in plain files: trusted states, their history, open alarms, evidence.
 //!
-//! Whatever happens to the machine, a trusted state is neither lost nor made up: each write is
-//! complete or has not happened, each file carries a checksum, and what is damaged is a
-//! [`StoreError`] and never a first use. One directory a configured server:
+//! A kill, a crash or a full disk neither loses a trusted state nor makes one up: each write is complete or has not
+//! happened. Each file except the locks and `arrivals` has a checksum, and a damaged trusted state is a [`StoreError`]
+//! and never a first use. Each configured server has one directory, in which `notify` stores its files too:
 //!
 //! ```text
-//! DIR/SERVER/auditor.lock           held by the auditor as long as it runs
-//!            write.lock             held for the moment of a change
-//!            DATABASE.state         what is trusted (under --roots-filepath, where that is given)
-//!            DATABASE.history       every state accepted, a line each (beside it)
-//!            DATABASE.alarms        open alarms, and who closed the others when
-//!            DATABASE.acknowledged  what an operator acknowledged: absent values, a lost signature
+//! DIR/SERVER/auditor.lock           locked by the auditor while it runs
+//!            write.lock             locked during a change
+//!            DATABASE.state         the trusted state (under --roots-filepath, if that is given)
+//!            DATABASE.history       every accepted state, one line each (in the directory of DATABASE.state)
+//!            DATABASE.alarms        open alarms, and closed ones with user and time
+//!            DATABASE.acknowledged  acknowledged facts: absent values, a lost signature, disagreements of peers
 //!            DATABASE.mirror        the hash of every transaction, under --audit-keep-hashes
-//!            evidence/DATABASE/ALARM.toml   what shows it, a file each finding
-//!            located/DATABASE/ALARM.toml    where it was tampered
-//!            disagreements/DATABASE/PEER.toml   what a peer's word alone contradicts
+//!            evidence/DATABASE/ALARM.toml   the evidence, one file for each finding
+//!            located/DATABASE/ALARM.toml    the place of the tampering
+//!            disagreements/DATABASE/PEER.toml   the evidence of a disagreement with a peer
 //!            arrivals               the databases, in the order of their first trusted states
 //!            identities             every immudb-uuid seen
 //!            outcomes               the last verdicts
-//!            peers                  how the words of other auditors compared
-//!            values                 how far the values were read, and what of them stays due
+//!            peers                  the comparison with the checkpoints of other auditors
+//!            values                 the progress of reading values, and the due transactions
 //! ```
 //!
-//! `SERVER` and `DATABASE` are escaped (`name`), times come from the caller, and nothing here knows the network.
+//! `SERVER` and `DATABASE` are escaped (`file_name`), times come from the caller, and no code here uses the network.
 
 #![forbid(unsafe_code)]
 

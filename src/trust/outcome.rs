@@ -1,6 +1,6 @@
-//! `outcomes`: the last verdicts, so that `immuaudit status` and *overdue* live through a restart.
+//! `outcomes`: the last verdicts, so that `immuaudit status` and *overdue* survive a restart.
 //!
-//! Nothing that is trusted rests on it: a damaged one is a warning.
+//! No trusted state depends on it: a damaged file is a warning.
 
 use toml::Table;
 
@@ -23,26 +23,26 @@ const FILE: &str = "outcomes";
 const MAX_FILE_BYTES: u64 = 16 << 20;
 /// The length limit of a stored reason, in characters.
 const MAX_REASON_CHARS: usize = 200;
-/// Longest trouble of a cycle that is kept, in characters.
+/// The maximum length of a stored fault of a cycle, in characters.
 const MAX_TROUBLE: usize = 500;
 
-/// Troubles of a cycle that are kept, at most; each unmatched entry of `--audit-databases` is one.
+/// The maximum number of stored faults of a cycle; each unmatched entry of `--audit-databases` is one.
 const MAX_TROUBLES: usize = 100;
 
-/// How the last check of a database ended.
+/// The result of the last check of a database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutcomeRecord {
-    /// Which.
+    /// The database.
     pub database: String,
     /// The verdict's word.
     pub verdict: String,
-    /// More about it, cut.
+    /// The reason, cut.
     pub reason: String,
-    /// When it was checked.
+    /// The time of the check.
     pub checked: Timestamp,
-    /// When it was last proven, or first seen.
+    /// The time at which it was last proven, or first seen.
     pub proven: Option<Timestamp>,
-    /// When its state last changed.
+    /// The time at which its state last changed.
     pub grown: Option<Timestamp>,
     /// The last transaction that was trusted.
     pub trusted_tx: Option<u64>,
@@ -52,20 +52,20 @@ pub struct OutcomeRecord {
     pub listed: bool,
     /// Whether everything was proven and read in time.
     pub complete: bool,
-    /// Whether values were absent for no reason that is known.
+    /// Whether values were absent without a known reason.
     pub absent: bool,
-    /// Whether a peer's word contradicted what the server showed.
+    /// Whether a peer's checkpoint contradicted the state that the server showed.
     pub contradicted: bool,
     /// Whether the check ran into a deadline.
     pub slow: bool,
-    /// Whether it was the last database without a trusted state that had its turn.
+    /// Whether it was the last untrusted database that was checked.
     pub last_untrusted: bool,
 }
 
 impl OutcomeRecord {
-    /// Returns whether a state was ever trusted, whatever the last check came to.
+    /// Returns whether a state was ever trusted, whatever the last verdict is.
     pub fn was_trusted(&self) -> bool {
-        // 0.1.0 wrote the verdict alone
+        // version 0.1.0 wrote the verdict only
         self.trusted_tx.is_some() || self.is_well()
     }
 
@@ -74,8 +74,7 @@ impl OutcomeRecord {
         ["first-seen", "consistent"].contains(&self.verdict.as_str())
     }
 
-    /// Takes times that lie in the future for now: a clock that jumped ahead and was put right must
-    /// not keep anything young for ever.
+    /// Replaces times in the future by now, because a clock that was ahead must not keep a record young forever.
     pub fn clamp_to(&mut self, now: Timestamp) {
         self.checked = self.checked.min(now);
         for time in [&mut self.proven, &mut self.grown].into_iter().flatten() {
@@ -84,8 +83,9 @@ impl OutcomeRecord {
     }
 }
 
-/// Returns when a trusted state was proven last: by the last check that proved this very state, else when it was accepted. A
-/// state that an operator pinned or adopted is not proven by that, and none is if the last check came to another verdict.
+/// Returns the time at which a trusted state was last proven: by the last check that proved this very state,
+/// otherwise when it was accepted. A pin or an adoption is no proof, and a last check with another verdict is
+/// none.
 pub fn last_proven(trusted: &TrustedState, checked: Option<&OutcomeRecord>) -> Option<Timestamp> {
     let by_check = checked.filter(|of| of.proven_state == Some(trusted.state));
     if let Some(at) = by_check.and_then(|of| of.proven) {
@@ -104,10 +104,10 @@ pub fn last_proven(trusted: &TrustedState, checked: Option<&OutcomeRecord>) -> O
 pub type Outcomes = Vec<OutcomeRecord>;
 
 impl Store {
-    /// Writes the last verdicts, and what went wrong beside any one database in the last cycle.
+    /// Writes the last verdicts, and the faults of the last cycle that concern no single database.
     ///
     /// # Errors
-    /// They cannot be written.
+    /// The file cannot be written.
     pub fn save_outcomes<'a>(
         &self,
         outcomes: impl IntoIterator<Item = &'a OutcomeRecord>,
@@ -150,11 +150,11 @@ impl Store {
         files::replace(FileKind::Outcomes, &self.home.join(FILE), &writer.finish())
     }
 
-    /// Checks whether a database of which nothing is trusted, though it was proven before, was given up on purpose
-    /// (its history records that) or lost.
+    /// Checks whether a database without a trusted state, which was proven before, was given up on purpose (its
+    /// history records that) or lost.
     ///
     /// # Errors
-    /// It is lost.
+    /// The trusted state is lost.
     pub fn nothing_lost(&self, database: &str) -> Result<(), StoreError> {
         if !self.history(database)?.is_empty() {
             return Ok(());
@@ -166,7 +166,7 @@ impl Store {
         })
     }
 
-    /// Returns what went wrong beside any one database in the last cycle; nothing if the file is damaged, of which
+    /// Returns the faults of the last cycle that concern no single database; none if the file is damaged, of which
     /// [`Store::load_outcomes`] warns.
     pub fn load_troubles(&self) -> Vec<String> {
         let reason = |table: &Table| checksummed::text(table, "reason").ok().map(String::from);
@@ -175,7 +175,7 @@ impl Store {
         troubles.unwrap_or_default()
     }
 
-    /// The last verdicts; none, and a warning, where the file is damaged.
+    /// Returns the last verdicts; none, and a warning, if the file is damaged.
     pub fn load_outcomes(&self) -> Outcomes {
         let path = self.home.join(FILE);
         let outcomes = self.elements(&path, MAX_FILE_BYTES, "outcome", outcome);

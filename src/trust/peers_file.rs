@@ -1,5 +1,5 @@
-//! `peers`: how each peer's word on each database compared, so that a job under cron knows it too. Nothing that is trusted
-//! rests on it: a damaged one is a warning.
+//! `peers`: the comparison with each peer's checkpoint of each database, so that a cron job also has it. No
+//! trusted state depends on it: a damaged file is a warning.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,32 +21,33 @@ use crate::sys::Lock;
 
 const WHAT: &str = "immuaudit: the results of comparisons with other auditors.";
 const FILE: &str = "peers";
-/// The directory of the evidence of disagreements, one file for each peer and database.
+/// The directory of the evidence of disagreements, with one file for each peer and database.
 const DISAGREEMENTS: &str = "disagreements";
-/// Longest file that is read, in bytes: 10,000 databases of several peers.
+/// The longest file that is read, in bytes: 10,000 databases of several peers.
 const MAX_BYTES: u64 = 32 << 20;
 
-/// Where a state in which both agree was found.
+/// The word for an agreement that was found in the history.
 const HISTORY: &str = "history";
 
-/// What is remembered of a peer and a database.
+/// The stored facts about a peer and a database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerRecord {
     /// The database.
     pub database: String,
     /// The peer's name.
     pub peer: String,
-    /// Since when its word on the database is waited for.
+    /// The time since when a checkpoint of the database is expected.
     pub since: Timestamp,
     /// The last state in which both agree.
     pub agreed: Option<Agreed>,
-    /// Since when it has not confirmed this transaction.
+    /// The transaction that the peer has not confirmed, and the time since when.
     pub behind: Option<Behind>,
-    /// Its oldest word that could not be compared yet.
+    /// The peer's oldest checkpoint that could not be compared yet.
     pub waiting: Option<Waiting>,
-    /// Its first word that contradicts what the server shows here, if nothing but that word speaks against the server.
+    /// The peer's first checkpoint that contradicts the state that the server shows here, if there is no other
+    /// proof against the server.
     pub disagreement: Option<Disagreement>,
-    /// What is known of the beginning of the history, where that is in the future.
+    /// The begin of the history, if it is in the future.
     pub begins: Option<Begins>,
 }
 
@@ -55,7 +56,7 @@ pub struct PeerRecord {
 pub struct Begins {
     /// The date of its beginning.
     pub dated: Timestamp,
-    /// By when it had begun.
+    /// The time by which it had begun.
     pub by: Timestamp,
 }
 
@@ -64,10 +65,10 @@ pub struct Begins {
 pub struct Agreed {
     /// The state.
     pub state: State,
-    /// When the peer confirmed it last.
+    /// The time at which the peer last confirmed it.
     pub time: Timestamp,
-    /// Whether the history that is trusted here had come to it: what was only proven to continue that may be no part of it
-    /// later.
+    /// Whether the history that is trusted here had reached it: a state that was only proven to extend it may not
+    /// be a part of it later.
     pub in_history: bool,
 }
 
@@ -76,41 +77,41 @@ pub struct Agreed {
 pub struct Behind {
     /// The transaction.
     pub tx: u64,
-    /// Since when it is waited for.
+    /// The time since when a confirmation is expected.
     pub since: Timestamp,
 }
 
-/// A word that could not be compared yet.
+/// A checkpoint that could not be compared yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waiting {
     /// The signed note.
     pub note: Arc<str>,
-    /// When the peer confirmed it.
+    /// The time at which the peer confirmed it.
     pub time: Timestamp,
-    /// When it was tried first.
+    /// The time of the first try.
     pub since: Timestamp,
 }
 
-/// A peer's word that contradicts what the server shows here.
+/// A peer's checkpoint that contradicts the state that the server shows here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Disagreement {
     /// The peer's state.
     pub theirs: State,
-    /// What the same transaction is in the history that is trusted here.
+    /// The same transaction in the history that is trusted here.
     pub here: State,
-    /// What was trusted here when it was found.
+    /// The trusted state when the disagreement was found.
     pub trusted: State,
-    /// When it was found first.
+    /// The time at which it was first found.
     pub found: Timestamp,
-    /// The peer's signed note, as it came.
+    /// The peer's signed note, unchanged.
     pub note: Arc<str>,
 }
 
 impl Store {
-    /// Writes down how the words of all peers compared.
+    /// Writes the comparison with the checkpoints of all peers.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// The file cannot be written.
     pub fn save_peers<'a>(
         &self,
         records: impl IntoIterator<Item = &'a PeerRecord>,
@@ -123,10 +124,10 @@ impl Store {
         files::replace(FileKind::Peers, &self.home.join(FILE), &writer.finish())
     }
 
-    /// Writes the evidence of a disagreement with a peer, in the place of an older one. It opens no alarm.
+    /// Writes the evidence of a disagreement with a peer, in place of an older one. It opens no alarm.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// The file cannot be written.
     pub fn keep_disagreement(
         &self,
         finding: &Finding,
@@ -142,13 +143,14 @@ impl Store {
         files::replace(FileKind::Evidence, &path, &file)
     }
 
-    /// Returns where the evidence of a disagreement with a peer is.
+    /// Returns the path of the evidence of a disagreement with a peer.
     pub fn disagreement_path(&self, database: &str, peer: &str) -> PathBuf {
         let directory = self.home.join(DISAGREEMENTS).join(file_name(database));
         directory.join(file_name(peer) + ".toml")
     }
 
-    /// Returns how the words of all peers compared; nothing, and a warning, if the file is damaged. It changes no file.
+    /// Returns the comparison with the checkpoints of all peers; none, and a warning, if the file is damaged. It
+    /// changes no file.
     pub fn load_peers(&self, now: Timestamp) -> Vec<PeerRecord> {
         let path = self.home.join(FILE);
         self.peer_records(&path, now).unwrap_or_else(|| {
@@ -157,8 +159,8 @@ impl Store {
         })
     }
 
-    /// Returns the same for the auditor, which is going to write the file anew: a damaged one is kept beside it, since the words
-    /// of disagreements may still be seen in it.
+    /// Returns the same for the auditor, which will write a new file. A damaged file is renamed, because the texts
+    /// of disagreements may still be readable in it.
     pub fn take_up_peers(&self, now: Timestamp) -> Vec<PeerRecord> {
         let path = self.home.join(FILE);
         self.peer_records(&path, now).unwrap_or_else(|| {
@@ -212,8 +214,8 @@ fn write(writer: &mut Writer, record: &PeerRecord) {
     }
 }
 
-/// Times in the future are taken for now: a clock that jumped ahead and was put right must not keep anything young for
-/// ever.
+/// Reads one record. A time in the future is replaced by now, because a clock that was ahead must not keep a record
+/// young forever.
 fn parse(table: &Table, now: Timestamp) -> Option<PeerRecord> {
     let has = |key: &str| table.contains_key(key);
     let text = |key| checksummed::text(table, key).ok();
@@ -227,7 +229,7 @@ fn parse(table: &Table, now: Timestamp) -> Option<PeerRecord> {
             true => Some(Agreed {
                 state: state("agreed")?,
                 time: time("agreed_at")?,
-                // a file of an earlier version does not tell: it is asked again
+                // absent in files of an earlier version: the peer is asked again
                 in_history: text("agreed_in") == Some(HISTORY),
             }),
             false => None,
@@ -259,7 +261,7 @@ fn parse(table: &Table, now: Timestamp) -> Option<PeerRecord> {
         },
         begins: match has("begins_dated") {
             true => Some(Begins {
-                dated: checksummed::time(table, "begins_dated").ok()?, // it tells the history, and stays
+                dated: checksummed::time(table, "begins_dated").ok()?, // not limited to now: it identifies the history
                 by: time("begins_by")?,
             }),
             false => None,

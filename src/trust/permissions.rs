@@ -1,5 +1,5 @@
-//! Ownership and permissions of the files. Root's commands go on as the owner of the auditor's directory: what they write
-//! must be readable to that user, and nothing that its names lead to is touched with root's rights.
+//! Ownership and permissions of the files. Root's commands continue as the owner of the auditor's directory: that
+//! user must be able to read what they write, and no file that its names lead to is changed with root's rights.
 
 use std::fs;
 use std::path::Path;
@@ -13,8 +13,8 @@ use crate::sys::{self, Holding, User};
 /// A user and a group, by number.
 type UserAndGroup = (u32, u32);
 
-/// Goes on for good as the owner of these directories, if this is root: of each directory that does not exist yet, or
-/// is root's, the owner of the directory that it is in.
+/// Continues for good as the owner of these directories, if this is root. For a directory that does not exist yet,
+/// or is root's, that is the owner of its parent directory.
 ///
 /// # Errors
 /// Two users own them, a user's link leads to another user's directory, or the system refuses.
@@ -44,7 +44,7 @@ pub fn act_as_owner<'a>(directories: impl Iterator<Item = &'a Path>) -> Result<(
     }
 }
 
-/// Returns the owner of a server's directory who is not root; `None`: it is root's, and would be.
+/// Returns the owner of a server's directory if it is not root; `None` if the directory is root's, or would be.
 fn owner(directory: &Path) -> Result<Option<UserAndGroup>, StoreError> {
     if let Ok(found) = fs::symlink_metadata(directory) {
         let owner = sys::ids(&found);
@@ -52,7 +52,7 @@ fn owner(directory: &Path) -> Result<Option<UserAndGroup>, StoreError> {
             return Ok(Some(owner));
         }
     }
-    // an earlier version left root's directories in that of a user
+    // an earlier version left root's directories within a user's directory
     let mut above = directory.ancestors().skip(1);
     let above = above.find(|path| fs::symlink_metadata(path).is_ok());
     let above = match above {
@@ -72,10 +72,10 @@ fn owner(directory: &Path) -> Result<Option<UserAndGroup>, StoreError> {
     Ok((owner.0 != 0).then_some(owner))
 }
 
-/// What is loose about a file or directory of ours: which of the `rights` it gives, and its owner.
+/// Returns warnings about a file or directory of the auditor: which of the `rights` it grants, and its owner.
 pub fn warnings(path: &Path, rights: u32) -> Vec<Warning> {
     let Ok(Holding { owner, open, ids }) = sys::holding(path) else {
-        return Vec::new(); // whoever opens it says what is wrong
+        return Vec::new(); // opening the file reports the error
     };
     let by_kubelet = match ids {
         Some((owner, group)) if volume::is_in_pod() => {

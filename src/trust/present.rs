@@ -1,7 +1,7 @@
-//! What is trusted of a database now, for a check: the history is not read again if it is as it was left.
+//! The present trusted state of a database, for a check: an unchanged history is not read again.
 //!
-//! The end of a history is remembered with the file's stamp. A file that anything else wrote since has another stamp,
-//! and is read whole again. So a check costs the same however many lines there are.
+//! The end of a history is remembered with the file's stamp. If another process has written the file since, it has
+//! another stamp, and is read completely again. So a check costs the same however many lines there are.
 
 use std::path::Path;
 use std::time::Duration;
@@ -18,20 +18,20 @@ use super::trusted_state::TrustedState;
 use crate::ledger::Digest;
 use crate::sys::{self, Stamp};
 
-/// Time after which a history is read whole although its stamp is the same: damage that leaves no stamp, such as a bad
-/// block, is found after this time at the latest.
+/// The time after which a history is read completely although its stamp is the same. Damage that leaves no stamp,
+/// such as a bad block, is found after this time at the latest.
 const FULL_READ_INTERVAL: Duration = Duration::from_secs(3600);
 
-/// What is trusted, and the end of its history.
+/// The trusted state, and the end of its history.
 pub(super) struct Present {
-    /// What is trusted.
+    /// The trusted state.
     pub trusted: Option<TrustedState>,
     /// The end of the history, if there is one.
     pub tail: Option<Tail>,
 }
 
 impl Present {
-    /// Returns what a record says.
+    /// Returns the trusted state and the end of the history of a record.
     pub fn of(record: Record) -> Present {
         Present {
             tail: record.tail(),
@@ -41,7 +41,8 @@ impl Present {
 }
 
 impl Store {
-    /// Returns what the files say. The history is only read whole if its end is not known, or not known any more.
+    /// Returns the content of the files. The history is only read completely if its end is not known, or no longer
+    /// known.
     pub(super) fn present(&self, database: &str) -> Result<Present, StoreError> {
         match self.remembered(database) {
             Some(present) => Ok(present),
@@ -49,7 +50,7 @@ impl Store {
         }
     }
 
-    /// Returns what the files say once each of them says it for itself.
+    /// Returns the content of the files, after it has made each file agree with it.
     pub(super) fn settled_present(
         &self,
         hold: &Hold,
@@ -61,7 +62,7 @@ impl Store {
         }
     }
 
-    /// Writes down what came anew with the state that is trusted already.
+    /// Writes new facts about a state that is already trusted.
     pub(super) fn rewrite_state(
         &self,
         _hold: &Hold,
@@ -79,7 +80,7 @@ impl Store {
         Ok(trusted)
     }
 
-    /// What the files say, where that is still `before`.
+    /// Returns the content of the files, if their trusted state is still `before`.
     pub(super) fn unchanged(
         &self,
         hold: &Hold,
@@ -94,8 +95,8 @@ impl Store {
         }
     }
 
-    /// Forgets what is remembered of databases that `keeps` does not name, so that names that are gone take no other's
-    /// place.
+    /// Forgets the remembered content of databases that `keeps` does not select, so that removed names do not use
+    /// the place of others.
     pub fn keep_remembered(&self, keeps: impl Fn(&str) -> bool) {
         self.tails.keep(keeps);
     }
@@ -114,7 +115,7 @@ impl Store {
         self.tails.put(database, remembered);
     }
 
-    /// Returns what the files say if the history is as it was left, and nothing is half done.
+    /// Returns the content of the files if the history is unchanged, and no change is incomplete.
     fn remembered(&self, database: &str) -> Option<Present> {
         let Remembered {
             stamp,
@@ -137,7 +138,7 @@ impl Store {
         })
     }
 
-    /// Reads a state file, and parses it if its bytes are not those that were parsed last.
+    /// Reads a state file, and parses it if its bytes differ from the last parsed ones.
     fn read_known_state(
         &self,
         path: &Path,
@@ -158,13 +159,13 @@ impl Store {
         Some(trusted)
     }
 
-    /// Reads a history whole, and remembers its end if it is whole and says the same as the state file.
+    /// Reads a history completely, and remembers its end if it is complete and agrees with the state file.
     fn read_whole(
         &self,
         database: &str,
         read: impl FnOnce(&Store) -> Result<Record, StoreError>,
     ) -> Result<Present, StoreError> {
-        // before it is read: what is written meanwhile changes the stamp
+        // taken before reading, so that a write in between changes the stamp
         let stamp = self.stamp(database);
         let record = read(self)?;
         let is_torn = record.history.as_ref().is_some_and(|history| history.torn);
@@ -181,7 +182,8 @@ impl Store {
         Ok(present)
     }
 
-    /// Gives the history a stamp of its own; `None` where this is not the auditor, which alone comes back to it.
+    /// Gives the history a stamp of its own; `None` if this is not the auditor, because only the auditor reads it
+    /// again.
     fn stamp(&self, database: &str) -> Option<Stamp> {
         match self.is_auditor() {
             true => files::give_stamp(&self.history_path(database)),
@@ -226,7 +228,7 @@ mod tests {
         }
     }
 
-    /// A store whose trusted state is the last of so many.
+    /// A store whose trusted state is the last of this many.
     struct Aged {
         store: Store,
         dir: PathBuf,
@@ -257,7 +259,7 @@ mod tests {
             }
         }
 
-        /// What an auditor does to a database that grew.
+        /// Accepts a new state as an auditor does for a database that has grown.
         fn check(&mut self) {
             let before = self.store.load("db").unwrap().unwrap();
             assert_eq!(before, trusted(self.last));
@@ -268,7 +270,7 @@ mod tests {
             self.store.accept_state(&hold, present.tail, next).unwrap();
         }
 
-        /// Returns the digests and the bytes read that a check takes, on average over so many.
+        /// Returns the average number of digests and of read bytes of a check, over this many checks.
         fn cost(&mut self, checks: u64) -> (u64, u64) {
             let read = || u64::try_from(BYTES_READ.get()).unwrap();
             let (digests, bytes) = (digests_computed(), read());
@@ -299,7 +301,7 @@ mod tests {
     fn a_check_costs_the_same_however_long_the_history_is() {
         for (states, checks, readings) in [(10, 16, 0), (1_700, 16, 0), (5_000, 64, 3)] {
             let mut aged = Aged::new("cost", states);
-            aged.check(); // reads it whole
+            aged.check(); // reads the complete history
             let (digests, bytes) = aged.cost(checks);
             // a line is 120 bytes; a long history is read to thin it, written, and read again
             let (all, every) = (states * readings, 64);
@@ -321,7 +323,7 @@ mod tests {
             let mut changed = whole.clone();
             let at = whole.len() / 2;
             changed[at] ^= 1;
-            // at once, the same file, as long as it was
+            // immediately, in the same file, with the same length
             std::fs::write(&path, changed).unwrap();
             let read = aged.store.load("db");
             assert!(matches!(read, Err(StoreError::Damaged { .. })), "{read:?}");

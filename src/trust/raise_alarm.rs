@@ -18,13 +18,13 @@ use crate::sys::Lock;
 
 /// The longest evidence file that is read, in bytes: two hexadecimal digits for each byte of evidence, and the other fields.
 const MAX_EVIDENCE_BYTES: u64 = 16 << 20;
-/// Room that is left to evidence without its answers, when there is none for the answers.
+/// The bytes that are reserved for evidence without its responses, when there is no room for the responses.
 const RESERVED_BYTES: u64 = 4 << 20;
 
-/// The evidence in a file, wherever it lies.
+/// Reads evidence from a file at any path.
 ///
 /// # Errors
-/// There is no such file, or it is not what an auditor wrote.
+/// The file does not exist, or an auditor did not write it.
 pub fn read_evidence(path: &Path) -> Result<Evidence, StoreError> {
     let bytes = files::read(path, MAX_EVIDENCE_BYTES)?.ok_or_else(|| StoreError::NoFile {
         path: path.into(),
@@ -44,10 +44,10 @@ pub struct Raised {
     pub alarm: Alarm,
     /// Whether the alarm is on the list of alarms, where an operator can close it.
     pub is_listed: bool,
-    /// Whether the finding opened the alarm: the alarm is new, or was closed. An alarm that could not be written down is
-    /// new each time.
+    /// Whether the finding opened the alarm: the alarm is new, or was closed. An alarm that could not be written
+    /// to disk is new each time.
     pub opened: bool,
-    /// Why list or evidence could not be written. The alarm counts nevertheless.
+    /// The reason why list or evidence could not be written. The alarm counts nevertheless.
     pub unwritten: Option<StoreError>,
 }
 
@@ -64,8 +64,8 @@ impl Store {
         }
     }
 
-    /// Writes evidence of a finding and opens its alarm. The same finding again only counts up; a closed alarm whose
-    /// finding is made again is open again.
+    /// Writes evidence of a finding and opens its alarm. The same finding again only increases the count; a closed
+    /// alarm whose finding is made again is open again.
     pub fn record_finding(&self, finding: &Finding, now: Timestamp) -> Raised {
         let path = self.evidence_path(&finding.database, &finding.id());
         let mut raised = Raised {
@@ -85,7 +85,7 @@ impl Store {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let hold = self.hold(Lock::Exclusive)?;
-        // a damaged list of alarms must not keep the evidence from being written
+        // a damaged list of alarms must not prevent the evidence from being written
         let known = self.alarms(&finding.database);
         let mut alarms = known.as_ref().cloned().unwrap_or_default();
         let kept = files::exists(&raised.alarm.evidence)?;
@@ -95,7 +95,7 @@ impl Store {
         }
         if let Some(before) = alarms.iter_mut().find(|before| before.id == alarm.id) {
             if !before.is_open() && self.left_behind(finding) {
-                // adopted while the check that made the finding again was under way
+                // the trusted state was given up while this check repeated the finding
                 (raised.alarm, raised.is_listed, raised.opened) = (before.clone(), true, false);
                 return Ok(());
             }
@@ -106,7 +106,7 @@ impl Store {
             alarm.past.clone_from(&before.past);
             before.clone_from(alarm);
         } else {
-            // if the list is damaged, the evidence tells whether the finding was made before
+            // if the list is damaged, existing evidence shows that the finding was made before
             raised.opened = known.is_ok() || !kept;
             alarm.displaced = self.make_room(&hold, &mut alarms);
             alarms.push(alarm.clone());
@@ -132,7 +132,7 @@ impl Store {
         record.is_ok_and(|record| !record.has_proven(then))
     }
 
-    /// Returns the transaction of the shown state if that state is of the trusted history, else 0.
+    /// Returns the transaction of the shown state if that state is part of the trusted history, else 0.
     fn shared(&self, finding: &Finding) -> u64 {
         match (finding.shown, self.record(&finding.database)) {
             (Some(shown), Ok(record)) if record.has_proven(shown) => shown.tx,
@@ -140,10 +140,10 @@ impl Store {
         }
     }
 
-    /// The open alarms of a database, or of all, in the order in which they were raised.
+    /// Returns the open alarms of a database, or of all databases, in the order in which they were raised.
     ///
     /// # Errors
-    /// The list of one is damaged, or the system refuses.
+    /// A database's list is damaged, or the system refuses.
     pub fn open_alarms(&self, database: Option<&str>) -> Result<Vec<Alarm>, StoreError> {
         let databases = match database {
             Some(database) => vec![database.to_string()],
@@ -158,12 +158,13 @@ impl Store {
         Ok(open)
     }
 
-    /// All alarms of a database, closed ones too: those on the list, and those whose evidence alone is there.
+    /// Returns all alarms of a database, also closed ones: those on the list, and those of which only the evidence
+    /// exists.
     pub(super) fn alarms(&self, database: &str) -> Result<Vec<Alarm>, StoreError> {
         let mut alarms = self.recorded_alarms(database)?;
         let adoptable = |alarm: &&mut Alarm| alarm.is_open() && alarm.can_be_adopted();
         for alarm in alarms.iter_mut().filter(adoptable) {
-            // a damaged result of a search is reported by those who print it
+            // a damaged result of a search is reported where it is printed
             if let Ok(Some(located)) = LocatedRecord::beside(&alarm.evidence) {
                 alarm.shares(located.shown, located.stands.unwrap_or(0));
             }
@@ -171,7 +172,7 @@ impl Store {
         Ok(alarms)
     }
 
-    /// Returns the same alarms without what a search found out about the open ones since.
+    /// Returns the same alarms without later results of searches for the open ones.
     pub(super) fn recorded_alarms(&self, database: &str) -> Result<Vec<Alarm>, StoreError> {
         let path = self.alarms_path(database);
         let damaged = |damage| StoreError::DamagedRecord {
@@ -207,8 +208,8 @@ impl Store {
         Ok(alarms)
     }
 
-    /// Lets go of a finding between the first and the last where a database has as many as it may, closed ones first.
-    /// Gives back how many have gone in the place of the new one.
+    /// Removes a finding between the first and the last if a database has as many as it may, closed ones first.
+    /// Returns how many were removed for the new one.
     fn make_room(&self, _hold: &Hold, alarms: &mut Vec<Alarm>) -> u64 {
         let mut displaced = 0u64;
         while alarms.len() >= self.limits.files_of_a_database.max(2) {
@@ -221,13 +222,13 @@ impl Store {
                 displaced = displaced.saturating_add(1);
             }
             drop(LocatedRecord::remove_beside(&gone.evidence));
-            drop(files::remove(&gone.evidence)); // what cannot be removed is an open alarm again
+            drop(files::remove(&gone.evidence)); // evidence that cannot be removed counts as an open alarm again
         }
         displaced
     }
 
-    /// Writes the evidence of a finding. Other evidence makes room for that of a new one, if need be; the evidence of
-    /// a finding that is known already is written again if there is free room.
+    /// Writes the evidence of a finding. For a new finding, other evidence is removed to make room, if need be.
+    /// The evidence of a known finding is written again if there is free room.
     fn write_evidence(
         &self,
         _hold: &Hold,

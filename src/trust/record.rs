@@ -1,7 +1,8 @@
-//! State file and history of one database together: what they say, and how both are changed as one.
+//! State file and history of one database together: their combined content, and how both are changed as one.
 //!
-//! Four steps make a change: the new state on disk under a temporary name, its line in the history, the new
-//! state under its own name, and that on disk. Killed before the second, it has not happened; after it, it has.
+//! A change has four steps: the new state on disk under a temporary name, its line in the history, the new state
+//! under its own name, and that on disk. A kill before the second step undoes the change; after it, the change is
+//! complete.
 
 use std::path::Path;
 
@@ -20,26 +21,26 @@ use super::warning::Warning;
 use crate::clock::Timestamp;
 use crate::ledger::State;
 
-/// What the files of a database say together.
+/// The combined content of a database's files.
 #[derive(Debug)]
 pub(super) struct Record {
-    /// What is trusted.
+    /// The trusted state.
     pub trusted: Option<TrustedState>,
-    /// How it came about.
+    /// The history of the state.
     pub history: Option<History>,
     pub(super) unsettled: Option<Unsettled>,
 }
 
-/// What is left to be done so that each file says it for itself.
+/// The remaining change that makes each file agree with the record.
 #[derive(Debug)]
 pub(super) enum Unsettled {
-    /// The state that was being written counts: its line is in the history.
+    /// The state that was being written is valid: its line is in the history.
     Publish,
     /// The history is ahead of the state file.
     Rewrite,
-    /// The history's last line is torn, and was the trusted state's.
+    /// The history's last line is torn, and belonged to the trusted state.
     Append,
-    /// The state file is of a state that is forgotten.
+    /// The state file belongs to a state that was removed.
     Remove,
 }
 
@@ -73,7 +74,7 @@ impl Record {
 }
 
 impl Store {
-    /// What the files say together, as they are.
+    /// Returns the combined content of the files, as they are.
     pub(super) fn record(&self, database: &str) -> Result<Record, StoreError> {
         let (state_path, history_path) = (self.state_path(database), self.history_path(database));
         let state = self.read_state(&state_path, database);
@@ -104,7 +105,7 @@ impl Store {
             }
         };
         let Some(last) = history.entries.last() else {
-            return Err(missing(state_path, history_path)); // History::parse lets none without entries pass
+            return Err(missing(state_path, history_path)); // unreachable: History::parse refuses a history without entries
         };
         let known = |trusted: Option<TrustedState>, unsettled| {
             Ok(Record {
@@ -135,7 +136,7 @@ impl Store {
                 } else {
                     let mut ahead = from_history(database, &history.entries);
                     if let Some(ahead) = &mut ahead {
-                        ahead.last_signed = trusted.last_signed; // the history does not keep it
+                        ahead.last_signed = trusted.last_signed; // the history does not contain it
                     }
                     known(ahead, Some(Unsettled::Rewrite))
                 }
@@ -151,7 +152,7 @@ impl Store {
         }
     }
 
-    /// What the files say together, once each says it for itself.
+    /// Returns the combined content of the files, after it has made each file agree with it.
     pub(super) fn settled(&self, hold: &Hold, database: &str) -> Result<Record, StoreError> {
         let mut record = self.record(database)?;
         let path = self.state_path(database);
@@ -187,7 +188,7 @@ impl Store {
         Ok(record)
     }
 
-    /// Makes `trusted` the trusted state: the four steps.
+    /// Makes `trusted` the trusted state, in four steps.
     pub(super) fn accept_state(
         &self,
         hold: &Hold,
@@ -209,7 +210,7 @@ impl Store {
         Ok(trusted)
     }
 
-    /// Trusts nothing of a database any more, on the operator's word.
+    /// Stops trusting any state of a database, because the operator decided so.
     pub(super) fn forget(
         &self,
         hold: &Hold,
@@ -229,14 +230,14 @@ impl Store {
         files::remove_for_good(&self.state_path(&trusted.database))
     }
 
-    /// Returns the last signed transaction that a whole state file names.
+    /// Returns the last signed transaction in the state file, if the file is complete.
     pub(super) fn last_signed(&self, database: &str) -> Option<u64> {
         let state = self.read_state(&self.state_path(database), database);
         state.ok().flatten().and_then(|trusted| trusted.last_signed)
     }
 
-    /// Writes an entry behind the end of the history, and returns the end that it has then. A history that begins with
-    /// the entry is read whole before its end is known.
+    /// Writes an entry after the end of the history, and returns the new end. If the history begins with the
+    /// entry, its end is known only after it was read completely.
     fn append(
         &self,
         hold: &Hold,
@@ -260,7 +261,8 @@ impl Store {
         }
     }
 
-    /// No state file and no history: then an alarm that names a trusted state shows that there was one.
+    /// Returns an empty record if there is no state file and no history. An alarm that names a trusted state
+    /// proves that there was one, so the result is an error then.
     fn nothing(&self, database: &str) -> Result<Record, StoreError> {
         self.alarms(database)?;
         let trusted = self.last_good(database, &Ok(None), &Ok(None));
@@ -317,12 +319,12 @@ fn read<T>(
 
 pub(super) type Read<T> = Result<Option<T>, StoreError>;
 
-/// May `trusted` be what the torn line behind `last` said?
+/// Returns whether `trusted` can be the state of the torn line after `last`.
 fn may_follow(trusted: &TrustedState, last: &HistoryEntry) -> bool {
     trusted.how != TrustOrigin::Proven || trusted.state.tx > last.state.tx
 }
 
-/// The trusted state as the history tells it, without the signature, which it does not keep.
+/// Returns the trusted state from the history, without the signature, which the history does not contain.
 fn from_history(database: &str, entries: &[HistoryEntry]) -> Option<TrustedState> {
     let last = entries.last()?;
     let Change::Accepted(how) = &last.change else {

@@ -1,16 +1,16 @@
-//! What an operator does about a database whose files are damaged.
+//! The operator's recovery of a database whose files are damaged.
 
 use std::fmt;
 
 use crate::ledger::State;
 use crate::text::shell_value;
 
-/// What helps to recover: the database, and the last state known to have been accepted.
+/// The facts for a recovery: the database, and the last state that is known to have been accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recovery {
-    /// Its name.
+    /// The database's name.
     pub database: String,
-    /// The last good state, where a file still names one.
+    /// The last good state, if a file still names one.
     pub last_good: Option<State>,
 }
 

@@ -1,4 +1,5 @@
-//! Closed alarms about transactions: a closing hides nothing until what the finding is about was read again.
+//! Closed alarms about transactions: a closing hides nothing until the transactions of the finding were read
+//! again.
 
 use super::alarm::Alarm;
 use super::store::Store;
@@ -12,14 +13,14 @@ impl Store {
     /// The list of alarms is damaged, or the system refuses.
     pub fn alarms_awaiting_reading(&self, database: &str) -> Result<Vec<Alarm>, StoreError> {
         let _hold = self.hold(Lock::Shared)?;
-        // what a search found out counts for open alarms alone
+        // results of searches are not read, because they concern open alarms only
         let mut alarms = self.recorded_alarms(database)?;
         alarms.retain(|alarm| alarm.awaits_reading);
         Ok(alarms)
     }
 
-    /// Records that what these alarms are about was read again since they were closed. An alarm that was closed once
-    /// more meanwhile still awaits a reading.
+    /// Records that the transactions of these alarms were read again since the alarms were closed. An alarm that
+    /// was closed again meanwhile still awaits a reading.
     ///
     /// # Errors
     /// The list of alarms is damaged or cannot be written: then the alarms await another reading.

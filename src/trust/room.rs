@@ -3,10 +3,10 @@
 //! A server can list as many databases as it likes, and let each of them vanish. So that this does not use up the room
 //! for the evidence of a real one, evidence is displaced, in this order:
 //!
-//! 1. evidence between the first and the last finding of a database, from the database with the most evidence, closed
-//!    alarms first; an older database keeps half of the room, and all of it if nothing was ever trusted of the younger;
-//! 2. evidence of a younger database, from the youngest. The order in which first states were trusted decides
-//!    ([`arrivals`](super::arrivals)), and no clock; a database of which nothing was ever trusted is the youngest.
+//! 1. Evidence between the first and the last finding of a database, from the database with the most evidence, closed
+//!    alarms first. An older database keeps half of the room, and all of it if the younger never had a trusted state.
+//! 2. Evidence of a younger database, from the youngest. The order in which first states were trusted decides
+//!    ([`arrivals`](super::arrivals)), not a clock; a database that never had a trusted state is the youngest.
 //!
 //! An alarm whose evidence was displaced stays as it is: open until an operator closes it.
 
@@ -53,7 +53,7 @@ pub(super) enum Shortage {
 }
 
 impl Room {
-    /// Returns what a file of so many bytes is too much of.
+    /// Returns the limit that one more file with this content would exceed; `None` if there is room.
     pub(super) fn shortage(&self, file: &[u8], files: usize, bytes: u64) -> Option<Shortage> {
         if self.count >= files {
             return Some(Shortage::Files);
@@ -77,7 +77,7 @@ impl Room {
         place_in(&self.places, directory)
     }
 
-    /// Returns the databases, from the one with the most evidence on.
+    /// Returns the databases, the one with the most evidence first.
     fn by_amount(&self, shortage: Shortage) -> Vec<(&String, &Kept)> {
         let amount = |kept: &Kept| match shortage {
             Shortage::Files => u64::try_from(kept.files.len()).unwrap_or(u64::MAX),
@@ -140,7 +140,7 @@ impl Store {
     }
 
     /// Returns a file between the first and the last of a database. A database that is older than the one in
-    /// `directory` keeps half of the room, or all of it if nothing was ever trusted of the younger.
+    /// `directory` keeps half of the room, or all of it if the younger never had a trusted state.
     fn between(
         &self,
         room: &Room,
@@ -154,7 +154,7 @@ impl Store {
             if is_older && (place == NEVER_TRUSTED || !self.is_more_than_half(kept, shortage)) {
                 return None;
             }
-            // the finding that room is made for is the last one of its own database
+            // the new finding counts as the last one of its database
             let own = usize::from(database == directory);
             if kept.files.len().saturating_add(own) < 3 {
                 return None;
@@ -217,7 +217,7 @@ impl Store {
 
     /// Remembers that there was no room at all.
     pub(super) fn remember_full(&self, room: &Room) {
-        // a finding that is made again displaces nothing, so it tells nothing of whether there is room
+        // absent for a repeated finding, which displaces nothing and so does not show whether there is room
         if let Some(youngest) = room.exhausted {
             self.room_memory().refused = Some((self.clock.instant(), youngest));
         }

@@ -1,4 +1,4 @@
-//! What is remembered between findings of the room for evidence.
+//! Facts about the room for evidence that are remembered between findings.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -7,7 +7,7 @@ use std::time::Instant;
 /// The place of a database in the order of arrival.
 pub(super) type Place = u64;
 
-/// The place of a database of which nothing was ever trusted.
+/// The place of a database of which no state was ever trusted.
 pub(super) const NEVER_TRUSTED: Place = Place::MAX;
 
 /// The place of each database, by directory name.

@@ -13,14 +13,14 @@ pub const MAX_STATE_FILE_BYTES: u64 = 256 * 1024;
 
 const WHAT: &str = "immuaudit: the trusted state of one database. The last line is a checksum.";
 
-/// The file of a trusted state.
+/// Returns the content of a trusted state's file.
 pub fn render(server: &str, trusted: &TrustedState) -> Vec<u8> {
     let mut writer = Writer::new(WHAT, server);
     write(&mut writer, trusted);
     writer.finish()
 }
 
-/// The trusted state in a file of this server and database.
+/// Returns the trusted state in a file of this server and database.
 pub fn parse(bytes: &[u8], server: &str, database: &str) -> Result<TrustedState, FileDamage> {
     let trusted = read(&checksummed::open(bytes, server)?)?;
     if trusted.database == database {
@@ -32,7 +32,7 @@ pub fn parse(bytes: &[u8], server: &str, database: &str) -> Result<TrustedState,
     })
 }
 
-/// The keys of a trusted state, into the table that is being written.
+/// Writes the keys of a trusted state into the current table.
 pub fn write(writer: &mut Writer, trusted: &TrustedState) {
     writer.text("database", &trusted.database);
     writer.text("state", &trusted.state.to_string());
@@ -48,7 +48,7 @@ pub fn write(writer: &mut Writer, trusted: &TrustedState) {
     writer.optional_number("last_signed", trusted.last_signed);
 }
 
-/// The trusted state in a table.
+/// Returns the trusted state in a table.
 pub fn read(table: &Table) -> Result<TrustedState, FileDamage> {
     let shape = match checksummed::optional(table, "shape")? {
         Some(word) => Some(parse_shape(word).ok_or(FileDamage::Value("shape"))?),
@@ -66,7 +66,7 @@ pub fn read(table: &Table) -> Result<TrustedState, FileDamage> {
     };
     let state = checksummed::state(table, "state")?.ok_or(FileDamage::Value("state"))?;
     let last_signed = match table.get("last_signed") {
-        // a file from before this key was added
+        // a file of a version without this key
         None => TrustedState::signed_at(signature.as_ref(), state.tx, None),
         Some(_) => Some(checksummed::number(table, "last_signed")?),
     };

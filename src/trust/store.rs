@@ -1,4 +1,4 @@
-//! One configured server's directory: opening it, the locks on it, and what is known there.
+//! One configured server's directory: opening it, its locks, and its databases.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -24,12 +24,12 @@ use crate::clock::{Clock, Timestamp};
 use crate::sys::{self, Lock, Locked};
 
 pub(super) const AUDITOR_LOCK: &str = "auditor.lock";
-/// Begins the line about the process that holds an auditor's lock.
+/// The begin of the line about the process that holds an auditor's lock.
 pub(super) const HOLDER: &str = "process ";
 const WRITE_LOCK: &str = "write.lock";
-/// The number of servers in the error about one that has no files.
+/// The maximum number of servers in the error about a server without files.
 const MAX_LISTED_SERVERS: usize = 5;
-/// Rights of a mode that nobody but the owner may have, in the directory and above it.
+/// Rights of a mode that only the owner may have, in the directory and above it.
 const OTHERS: u32 = 0o077;
 const OTHERS_WRITE: u32 = 0o022;
 /// The number and the time of the waits for another command's change.
@@ -46,20 +46,20 @@ pub struct Store {
     warnings: Mutex<BTreeSet<Warning>>,
     /// Facts about the room for evidence that are remembered.
     pub(super) room_memory: room_memory::Memory,
-    /// The ends of histories that were read whole.
+    /// The ends of histories that were read completely.
     pub(super) tails: Tails,
-    /// The locks that keep other auditors out; none beside an auditor.
+    /// The locks that keep other auditors out; none if another process is the auditor.
     auditor: Vec<File>,
 }
 
-/// The right to change something, until it is dropped.
+/// The right to change files, until it is dropped.
 #[must_use]
 pub(super) struct Hold(#[allow(dead_code)] Vec<File>);
 
 impl Store {
-    /// Opens the directory for an auditor, and makes it where there is none. No other auditor can open it while
-    /// this lives; what a killed one left half done is finished or cleared away. Root goes on as the user that the
-    /// directory belongs to.
+    /// Opens the directory for an auditor, and creates it if there is none. No other auditor can open it while
+    /// this value lives. Incomplete changes of a killed auditor are finished or removed. Root continues as the
+    /// user that the directory belongs to.
     ///
     /// # Errors
     /// Another auditor has it, or the system refuses.
@@ -79,8 +79,8 @@ impl Store {
         Ok(store)
     }
 
-    /// Opens the directory beside an auditor that may be at work: to read, or to close an alarm. Root goes on as
-    /// the user that the directory belongs to.
+    /// Opens the directory while an auditor may be running: to read, or to close an alarm. Root continues as the
+    /// user that the directory belongs to.
     ///
     /// # Errors
     /// There is no such directory, or the system refuses.
@@ -101,7 +101,7 @@ impl Store {
         Ok(store)
     }
 
-    /// Goes on as the user that the directory belongs to, or would, if this is root.
+    /// Continues as the user that the directory belongs to, or would, if this is root.
     ///
     /// # Errors
     /// The directories belong to two users, or the system refuses.
@@ -109,7 +109,7 @@ impl Store {
         permissions::act_as_owner(Store::at(location).directories())
     }
 
-    /// Returns the first servers that have files in a directory, for whoever mistook the name or gave none.
+    /// Returns the first servers that have files in a directory, for an operator who gave a wrong name or none.
     pub fn known_servers(location: &Location) -> Vec<String> {
         let names = files::list(&location.dir).unwrap_or_default();
         let of_a_server = |name: &&String| files::check_directory(&location.dir.join(name)).is_ok();
@@ -120,26 +120,26 @@ impl Store {
             .collect()
     }
 
-    /// Takes the time from `clock` in place of the system's.
+    /// Uses `clock` instead of the system's.
     #[must_use]
     pub fn with_clock(mut self, clock: Clock) -> Store {
         self.clock = clock;
         self
     }
 
-    /// The clock that the files' times are from.
+    /// Returns the clock for the times in the files.
     pub fn clock(&self) -> &Clock {
         &self.clock
     }
 
-    /// Keeps another amount of evidence than the default one.
+    /// Uses other limits for evidence than the default ones.
     #[must_use]
     pub fn with_limits(mut self, limits: Limits) -> Store {
         self.limits = limits;
         self
     }
 
-    /// What is not as it should be since the last call, though it stops nothing.
+    /// Returns the warnings since the last call: faults that prevent nothing.
     pub fn warnings(&mut self) -> Vec<Warning> {
         let warnings = self
             .warnings
@@ -148,7 +148,7 @@ impl Store {
         std::mem::take(warnings).into_iter().collect()
     }
 
-    /// The server's configured name.
+    /// Returns the server's configured name.
     pub fn server(&self) -> &str {
         &self.location.server
     }
@@ -158,12 +158,12 @@ impl Store {
         !self.auditor.is_empty()
     }
 
-    /// The server's directory.
+    /// Returns the server's directory.
     pub fn directory(&self) -> &Path {
         &self.home
     }
 
-    /// Every database of which anything is kept, sorted.
+    /// Returns every database that has stored data, sorted.
     ///
     /// # Errors
     /// The system refuses.
@@ -171,7 +171,7 @@ impl Store {
         let mut databases = BTreeSet::new();
         for directory in self.directories() {
             if !files::exists(directory)? {
-                // it was there when it was opened: its databases are not gone with it
+                // it existed when the store was opened, so its databases are unknown, not absent
                 let error = std::io::ErrorKind::NotFound.into();
                 return Err(StoreError::system("list", directory, &error));
             }
@@ -210,7 +210,7 @@ impl Store {
     }
 
     pub(super) fn evidence_path(&self, database: &str, alarm: &str) -> PathBuf {
-        let name = file_name(alarm) + ".toml"; // an id is plain, but may come from the command line
+        let name = file_name(alarm) + ".toml"; // ids are plain, but this one may come from the command line
         self.evidence_directory(database).join(name)
     }
 
@@ -219,7 +219,7 @@ impl Store {
         warnings.insert(warning);
     }
 
-    /// Waits for whoever is changing something, then keeps them out.
+    /// Waits until no other process is changing files, then prevents changes by other processes.
     pub(super) fn hold(&self, lock: Lock) -> Result<Hold, StoreError> {
         let mut held = Vec::new();
         for directory in self.directories() {
@@ -258,8 +258,8 @@ impl Store {
         }
     }
 
-    /// Returns what `parse` makes of each table `[[key]]` of a file that no trusted state depends on; nothing if there
-    /// is no file, `None` if it is damaged.
+    /// Returns the results of `parse` for each table `[[key]]` of a file that no trusted state depends on; none if
+    /// there is no file, `None` if it is damaged.
     pub(super) fn elements<T>(
         &self,
         path: &Path,
@@ -275,7 +275,8 @@ impl Store {
         elements.into_iter().map(parse).collect()
     }
 
-    /// One or two, each once, always in the same order, so that no two commands wait for each other.
+    /// Returns one or two directories, each once, always in the same order, so that no two commands wait for each
+    /// other.
     fn directories(&self) -> impl Iterator<Item = &Path> {
         let other = (self.roots != self.home).then_some(self.roots.as_path());
         [Some(self.home.as_path()), other].into_iter().flatten()
@@ -306,7 +307,7 @@ impl Store {
                 file.seek(SeekFrom::Start(0))?;
                 writeln!(file, "{HOLDER}{} since {now}", std::process::id())
             };
-            drop(write(&mut file)); // the lock is held, its holder unnamed: a full disk is told elsewhere
+            drop(write(&mut file)); // the lock is held without its holder's name; a full disk is reported elsewhere
             held.push(file);
         }
         Ok(held)
@@ -321,7 +322,7 @@ impl Store {
                     self.warn(warning);
                 }
             }
-            // whoever may write above may put another directory into the place of this one
+            // a user who can write to the directory above could replace this one
             let above = directory.parent().unwrap_or(directory);
             for warning in permissions::warnings(above, OTHERS_WRITE) {
                 self.warn(warning);
@@ -330,10 +331,10 @@ impl Store {
         Ok(())
     }
 
-    /// Finishes or removes what a kill left half written.
+    /// Finishes or removes the incomplete writes of a killed process.
     fn clear_away(&self, hold: &Hold) -> Result<(), StoreError> {
         for database in self.databases()? {
-            // a damaged database is told when it is loaded, and stops no other
+            // a damaged database is reported when it is loaded, and does not affect the others
             drop(self.settled(hold, &database));
         }
         let evidence = self.home.join(EVIDENCE);
@@ -344,21 +345,21 @@ impl Store {
         }
         for directory in directories {
             for name in files::list(&directory)? {
-                // a state that is not settled yet may still be needed to recover its database
+                // an incomplete write of a state may be needed to recover its database
                 let written = name.strip_suffix(files::NEW);
                 let needed = |name: &str| {
                     let stem = name.strip_suffix(STATE);
                     stem.is_some_and(|stem| directory.join(stem.to_owned() + HISTORY).exists())
                 };
                 if written.is_some_and(|name| !needed(name)) {
-                    drop(files::remove(&directory.join(&name))); // tried again when it is in the way
+                    drop(files::remove(&directory.join(&name))); // if this fails, the next write of the file removes it
                 }
             }
         }
         Ok(())
     }
 
-    /// The name behind a file's, which a long one's files tell themselves.
+    /// Returns the database's name for a file name; if the name was cut, reads it from the files.
     pub(super) fn true_name(&self, stem: &str) -> Option<String> {
         if let Some(name) = from_file_name(stem) {
             return Some(name);

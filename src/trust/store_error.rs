@@ -10,39 +10,40 @@ use super::finding::Tampering;
 use super::recovery::Recovery;
 use crate::ledger::State;
 
-/// The auditor's own files, disk or lock: it stops one database's audit, and says nothing about the server.
+/// A fault of the auditor's own files, disk or lock: it stops one database's audit, and says nothing about the
+/// server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreError {
-    /// The system refused: what was being done, where, and its word.
+    /// The system refused: the action, the path, and the system's error.
     System {
         doing: &'static str,
         path: PathBuf,
         kind: io::ErrorKind,
         error: String,
     },
-    /// A server is to be audited under a new label, and its address was audited under another one.
+    /// A server is to be audited under a new label, but its address was audited under another one.
     OtherLabel {
         label: String,
         known: String,
         address: String,
         directory: PathBuf,
     },
-    /// Two directories of one auditor belong to two users, and root can only go on as one.
+    /// Two directories of one auditor belong to two users, and root can only continue as one.
     TwoOwners {
         directories: [PathBuf; 2],
         users: [u32; 2],
     },
-    /// A link, directory or device stands where a plain file is due, or a link where a directory is.
+    /// A link, directory or device is in the place of a plain file, or a link in the place of a directory.
     NotAFile { path: PathBuf, found: &'static str },
-    /// Too long to be one of ours.
+    /// The file is longer than any file of the auditor.
     TooLong { path: PathBuf, most: u64 },
-    /// The content is not what was written.
+    /// The content differs from what the auditor wrote.
     Damaged {
         path: PathBuf,
         damage: FileDamage,
         recovery: Box<Recovery>,
     },
-    /// The content of another file of an auditor is not what was written.
+    /// The content of another file of an auditor differs from what the auditor wrote.
     DamagedRecord {
         path: PathBuf,
         damage: FileDamage,
@@ -50,44 +51,44 @@ pub enum StoreError {
     },
     /// A file that the operator named does not exist.
     NoFile { path: PathBuf, record: Record },
-    /// Nothing is left of a database that was audited before.
+    /// No file is left of a database that was audited before.
     Lost {
         database: String,
         directory: PathBuf,
         outcomes: PathBuf,
     },
-    /// A file is gone that belongs to one that is there.
+    /// A file is missing that belongs to an existing one.
     Missing {
         path: PathBuf,
         beside: PathBuf,
         recovery: Box<Recovery>,
     },
-    /// State file and history are both whole and tell different things.
+    /// State file and history are both complete and contradict each other.
     Disagree {
         state: PathBuf,
         history: PathBuf,
         recovery: Box<Recovery>,
     },
-    /// Another auditor is at work in this directory.
+    /// Another auditor is running in this directory.
     Locked {
         server: String,
         directory: PathBuf,
         holder: String,
     },
-    /// Another command has been changing something here for too long.
+    /// Another command has been changing files here for too long.
     Busy { directory: PathBuf },
-    /// Nothing was ever kept of this server.
+    /// No data was ever stored for this server.
     NoDirectory {
         server: String,
         directory: PathBuf,
-        /// Servers that something is known of there.
+        /// Servers that have files there.
         known: Vec<String>,
     },
     /// Another command, such as `immuaudit alarm adopt`, changed the trusted state meanwhile.
     Changed { database: String },
-    /// A first use of what is trusted already.
+    /// A first use of a database that already has a trusted state.
     AlreadyTrusted { database: String },
-    /// The proof is not from the trusted state to the one to be trusted.
+    /// The proof does not lead from the trusted state to the new one.
     NotProven {
         database: String,
         trusted: State,
@@ -125,7 +126,7 @@ pub enum StoreError {
     },
     /// No signed state of a database is known, so the loss of its signature cannot be acknowledged.
     NeverSigned { database: String },
-    /// The evidence takes all the room it may.
+    /// The evidence has reached its limit.
     EvidenceFull { directory: PathBuf, most: u64 },
 }
 
@@ -145,7 +146,7 @@ impl StoreError {
         !matches!(self, StoreError::System { .. } | StoreError::Busy { .. })
     }
 
-    /// Is something there that cannot be relied on? Then a pin of the last good state repairs it.
+    /// Returns whether the files cannot be relied on, so that a pin of the last good state repairs them.
     pub(super) fn repairable(&self) -> bool {
         matches!(
             self,

@@ -1,5 +1,5 @@
-//! The end of a history that was read whole: what a change needs of it. And the trusted state of a file that was read
-//! before.
+//! The end of a history that was read completely: the part of it that a change needs. Also the trusted state of a
+//! file that was read before.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -10,8 +10,8 @@ use super::trusted_state::TrustedState;
 use crate::ledger::Digest;
 use crate::sys::Stamp;
 
-/// Databases whose histories' ends and trusted states are remembered at most: about a kilobyte each. Those of more databases are read
-/// whole at every check.
+/// The maximum number of databases whose ends of histories and trusted states are remembered: about a kilobyte
+/// each. For further databases, the files are read completely at every check.
 const MAX_REMEMBERED: usize = 4_000;
 
 /// The end of a history.
@@ -36,7 +36,7 @@ pub(super) struct Tails(Mutex<BTreeMap<String, Remembered>>);
 pub(super) struct Remembered {
     pub stamp: Stamp,
     pub tail: Tail,
-    /// When the file was last read whole.
+    /// The time at which the file was last read completely.
     pub read: Instant,
     /// The state file that was read last.
     pub state: Option<Parsed>,
@@ -60,7 +60,7 @@ impl Tail {
         })
     }
 
-    /// Returns the line for one more entry, and the end of the history with it.
+    /// Returns the line for one more entry, and the end of the history after it.
     pub fn next(&self, entry: &HistoryEntry) -> (Vec<u8>, Tail) {
         let (line, sum) = entry.line(&self.sum, Some(&self.last));
         let length = u64::try_from(line.len()).unwrap_or(u64::MAX);
@@ -81,7 +81,7 @@ impl Tails {
         tails.get(database).cloned()
     }
 
-    /// Remembers the trusted state of a state file beside the end of its history, if that is remembered.
+    /// Remembers the trusted state of a state file together with the end of its history, if that is remembered.
     pub fn put_state(&self, database: &str, state: Parsed) {
         let mut tails = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(remembered) = tails.get_mut(database) {
@@ -89,7 +89,7 @@ impl Tails {
         }
     }
 
-    /// Forgets the databases that `keeps` does not name.
+    /// Forgets the databases that `keeps` does not select.
     pub fn keep(&self, keeps: impl Fn(&str) -> bool) {
         let mut tails = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         tails.retain(|name, _| keeps(name));

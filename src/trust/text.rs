@@ -1,8 +1,8 @@
-//! Bytes and words as the files hold them.
+//! The encoding of bytes and words in the files.
 
 use std::fmt::Write;
 
-/// Lower-case hexadecimal.
+/// Returns the bytes in lower-case hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len().saturating_mul(2));
     for byte in bytes {
@@ -13,7 +13,7 @@ pub fn hex(bytes: &[u8]) -> String {
     text
 }
 
-/// What [`hex`] was given.
+/// Returns the bytes that [`hex`] encoded.
 pub fn unhex(text: &str) -> Option<Vec<u8>> {
     if text.len() % 2 != 0 {
         return None;
@@ -32,8 +32,8 @@ pub fn unhex(text: &str) -> Option<Vec<u8>> {
         .collect()
 }
 
-/// A TOML basic string in plain ASCII, so that nothing in it can forge a line or turn the reading
-/// direction round (TOML 1.0, *String*).
+/// Returns a TOML basic string in plain ASCII, so that no part of it can forge a line or reverse the reading
+/// direction (TOML 1.0, *String*).
 pub fn quoted(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len().saturating_add(2));
     quoted.push('"');
@@ -48,7 +48,7 @@ pub fn quoted(text: &str) -> String {
     quoted
 }
 
-/// At most `most` characters of a text, and a sign where that is not all.
+/// Returns at most `most` characters of a text, with a mark if that is not all.
 pub fn cut(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
         None => text.into(),

@@ -7,46 +7,46 @@ use super::text::cut;
 use crate::clock::Timestamp;
 use crate::ledger::{Digest, Signature, State, StateShape};
 
-/// The state that whatever the server shows next must extend.
+/// The trusted state, which the next shown state must extend.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrustedState {
     /// The database's true name.
     pub database: String,
     /// Transaction and hash; never an empty ledger's.
     pub state: State,
-    /// Which message it came as; unknown of a state that was pinned or adopted.
+    /// The shape of its message; unknown for a state that was pinned or adopted.
     pub shape: Option<StateShape>,
-    /// The signature it came with. Whether that holds was for its acceptor to check.
+    /// The signature that it came with; the caller verified it, if the settings require signatures.
     pub signature: Option<Signature>,
-    /// The last transaction whose state was signed, kept when later states come unsigned.
+    /// The last transaction whose state was signed; it stays when later states come unsigned.
     pub last_signed: Option<u64>,
     /// The `immudb-uuid` last seen with it, as the server sent it, cut.
     pub uuid: Option<String>,
-    /// When the unbroken line of proofs begins: the first use, pin or adoption.
+    /// The begin of the unbroken line of proofs: the first use, pin or adoption.
     pub since: Timestamp,
-    /// When this very state was accepted.
+    /// The time at which this state was accepted.
     pub accepted: Timestamp,
-    /// On what grounds.
+    /// The origin of the trust.
     pub how: TrustOrigin,
 }
 
 /// The grounds on which a state was accepted.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum TrustOrigin {
-    /// Nothing was trusted before: taken on trust.
+    /// First use: no state was trusted before.
     FirstSeen,
-    /// Proven to extend the one before.
+    /// The state is proven to extend the one before.
     Proven,
     /// Given by the operator.
     Pinned,
-    /// Carried over from another auditor's files, and extended by what the server shows.
+    /// Imported from another auditor's files, and extended by the state that the server shows.
     Imported,
     /// Adopted by the operator from this alarm's evidence.
     Adopted { alarm: String },
 }
 
 impl TrustedState {
-    /// Returns the last signed transaction once `signature` is known for transaction `tx`.
+    /// Returns the last signed transaction after `signature` is known for transaction `tx`.
     pub(super) fn signed_at(
         signature: Option<&Signature>,
         tx: u64,
@@ -56,23 +56,24 @@ impl TrustedState {
     }
 }
 
-/// A state that was just received, its proof and signature verified by the caller.
+/// A state that was just received; the caller has verified its proof, and its signature if the settings require one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObservedState {
     /// Transaction and hash.
     pub state: State,
-    /// Which message it came as.
+    /// The shape of its message.
     pub shape: StateShape,
-    /// What it is signed with.
+    /// Its signature.
     pub signature: Option<Signature>,
-    /// The `immudb-uuid` it came with.
+    /// The `immudb-uuid` that it came with.
     pub uuid: Option<String>,
 }
 
-/// Longest `immudb-uuid` that is kept, in characters; immudb's own have 20.
+/// The maximum length of a stored `immudb-uuid`, in characters; immudb's own have 20.
 const IDENTITY: usize = 64;
 
-/// An identity as it is kept: what a server sends has no bounds, our files do.
+/// Returns an identity as it is stored: a server can send an identity of any length, but the auditor's files have
+/// limits.
 pub fn kept_identity(uuid: Option<&str>) -> Option<String> {
     uuid.map(|uuid| cut(uuid, IDENTITY))
 }
@@ -89,7 +90,7 @@ impl fmt::Display for TrustOrigin {
     }
 }
 
-/// Text that is no [`TrustOrigin`].
+/// The error for text that is no [`TrustOrigin`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TrustOriginError;
 
@@ -120,7 +121,7 @@ impl FromStr for TrustOrigin {
     }
 }
 
-/// A state in the form `TX:HASH` that [`State`] is shown in, and no other.
+/// Returns the state of a text in the form `TX:HASH`, which [`State`] is printed in; no other form is accepted.
 pub fn parse_state(text: &str) -> Option<State> {
     let (tx, hash) = text.split_once(':')?;
     let state = State {
@@ -130,7 +131,7 @@ pub fn parse_state(text: &str) -> Option<State> {
     (state.to_string() == text).then_some(state)
 }
 
-/// The word for a shape.
+/// Returns the word for a shape.
 pub fn shape_word(shape: StateShape) -> &'static str {
     match shape {
         StateShape::WithDatabase => "with-database",
@@ -138,7 +139,7 @@ pub fn shape_word(shape: StateShape) -> &'static str {
     }
 }
 
-/// The shape of a word.
+/// Returns the shape of a word.
 pub fn parse_shape(word: &str) -> Option<StateShape> {
     [StateShape::WithDatabase, StateShape::WithoutDatabase]
         .into_iter()

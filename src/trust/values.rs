@@ -8,91 +8,92 @@ use crate::clock::Timestamp;
 use crate::ledger::Digest;
 use crate::ranges::Ranges;
 
-/// Ranges of due transactions at most, of a database: 16 KiB in memory. Past it neighbours are joined,
-/// so that a transaction is read once too often rather than forgotten.
+/// The maximum number of ranges of due transactions of a database: 16 KiB in memory. Beyond it neighbours are
+/// joined, so that a transaction is read once too often rather than forgotten.
 const MAX_DUE_RANGES: usize = 1_000;
-/// Ranges of transactions with absent values at most, of a database. Past it neighbours are joined.
+/// The maximum number of ranges of transactions with absent values of a database. Beyond it neighbours are joined.
 const MAX_ABSENT_RANGES: usize = 1_000;
-/// Ranges of broken transactions at most, of a database. Past it neighbours are joined, which are read in vain once an
-/// alarm is closed.
+/// The maximum number of ranges of broken transactions of a database. Beyond it neighbours are joined, so some are
+/// read needlessly after an alarm is closed.
 const MAX_BROKEN_RANGES: usize = 1_000;
-/// Ranges of transactions read whole at most, of a database. Past it the shortest are forgotten.
+/// The maximum number of ranges of completely read transactions of a database. Beyond it the shortest are
+/// forgotten.
 const MAX_WHOLE_RANGES: usize = 64;
-/// Ranges of headers looked through at most, of a database. Past it the oldest are looked through again.
+/// The maximum number of ranges of searched headers of a database. Beyond it the oldest are searched again.
 const MAX_SEARCHED: usize = 8;
 
 /// The progress of reading one database's values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ValueProgress {
-    /// Which database.
+    /// The database.
     pub database: String,
-    /// Since when its history is the same one: what is below belongs to that history.
+    /// The begin of its history: the facts below belong to that history.
     pub since: Timestamp,
     /// All transactions that were new up to this one were read.
     pub new_to: Option<u64>,
-    /// Since when newer ones wait to be read.
+    /// The time since when newer transactions wait to be read.
     pub behind_since: Option<Timestamp>,
-    /// Since when there was not time for the whole sample of a cycle.
+    /// The time since when cycles had no time for their complete sample.
     pub cut_since: Option<Timestamp>,
     /// The transaction at which the next reading of all transactions of a cycle begins; 0: at the first.
     pub read_from: u64,
     /// Transactions read, some of them more than once.
     pub read: u64,
-    /// Transactions to be read again because they could not be read.
+    /// Transactions to read again because they could not be read.
     pub due: Ranges<Due>,
-    /// The due transaction that was retried last: those behind it in the order of age come first.
+    /// The due transaction that was retried last: those after it in the order of age come first.
     pub retried: Option<Retried>,
-    /// When the round of retries began. Those that are due since later wait for the next one, or the oldest would never
-    /// be retried again where more and more become due.
+    /// The begin of the round of retries. Transactions that became due later wait for the next round; otherwise
+    /// the oldest would never be retried again if more and more become due.
     pub round_began: Option<Timestamp>,
-    /// Transactions with values that the server says it does not have, without a reason that the ledger
-    /// shows (protocol.md §6).
+    /// Transactions with values that the server says it does not have, without a reason in the ledger (protocol.md
+    /// §6).
     pub absent: Ranges,
-    /// Transactions of these that had been read whole before.
+    /// Transactions of these that had been read completely before.
     pub dropped: Ranges,
-    /// Transactions in which something was found broken when they were read last.
+    /// Transactions that were found broken when they were last read.
     pub broken: Ranges,
-    /// Transactions that were read whole in a run, by a sweep or as new ones.
+    /// Transactions that were read completely in a run, by a sweep or as new ones.
     pub whole: Ranges,
-    /// Values of these that nobody can read any more.
+    /// Values of these that cannot be read any more.
     pub unavailable: Unavailable,
     /// Values before this transaction were dropped, as a proven header records; 0: none.
     pub truncated_before: u64,
-    /// Headers that were looked through for such a record, the newest first.
+    /// Headers that were searched for such a record, the newest first.
     pub searched: Vec<Searched>,
-    /// The sweep that is under way.
+    /// The current sweep.
     pub sweep: Option<SweepInProgress>,
-    /// The last one that ended.
+    /// The last sweep that ended.
     pub swept: Option<SweepSummary>,
-    /// When a run first asked for a paced sweep of this history.
+    /// The time at which a run first requested a paced sweep of this history.
     pub sweep_asked: Option<Timestamp>,
 }
 
 /// A sweep that has not ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SweepInProgress {
-    /// On whose behalf.
+    /// The trigger of the sweep.
     pub begun: SweepTrigger,
-    /// When it began.
+    /// The time of its begin.
     pub began: Timestamp,
     /// The last transaction that was passed.
     pub at: u64,
-    /// Its hash, where that is proven.
+    /// Its hash, if it is proven.
     pub hash: Option<Digest>,
-    /// Transactions read whole; the others stay due.
+    /// Completely read transactions; the others stay due.
     pub read: u64,
-    /// Values of these that nobody can read any more.
+    /// Values of these that cannot be read any more.
     pub unavailable: Unavailable,
-    /// The main tree over what was passed, as a frontier's peaks.
+    /// The main tree over the passed transactions, as a frontier's peaks.
     pub peaks: Vec<Digest>,
 }
 
-/// A run of proven headers that were looked through for a truncation.
+/// A run of proven headers that were searched for a truncation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Searched {
     /// The first transaction of the run.
     pub from: u64,
-    /// The last one.
+    /// The last transaction.
     pub to: u64,
     /// Hash of the transaction before the first, as its header names it.
     pub before: Digest,
@@ -110,19 +111,19 @@ pub enum SweepTrigger {
 /// A sweep that has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SweepSummary {
-    /// When it began.
+    /// The time of its begin.
     pub began: Timestamp,
-    /// When it ended.
+    /// The time of its end.
     pub ended: Timestamp,
-    /// Transactions read whole.
+    /// Completely read transactions.
     pub read: u64,
-    /// Values of these that nobody can read any more.
+    /// Values of these that cannot be read any more.
     pub unavailable: Unavailable,
-    /// Transactions that there were.
+    /// The number of transactions at its end.
     pub of: u64,
 }
 
-/// Values that nobody can read any more, each with the proof for it, or on a server too old.
+/// Values that cannot be read any more, each with the proof for it, or on a server too old.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Unavailable {
     /// A proven header records that values before a later transaction were dropped.
@@ -136,7 +137,7 @@ pub struct Unavailable {
 }
 
 impl Unavailable {
-    /// Values in all.
+    /// Returns the number of all values.
     pub fn total(&self) -> u64 {
         self.by_kind().iter().map(|(count, ..)| count).sum()
     }
@@ -149,7 +150,7 @@ impl Unavailable {
         self.unreadable += other.unreadable;
     }
 
-    /// The counts, each with its name in a file and with what people call it.
+    /// Returns the counts, each with its name in a file and its name for people.
     pub fn by_kind(&self) -> [(u64, &'static str, &'static str); 4] {
         [
             (self.truncated, "truncated", "dropped by a truncation"),
@@ -168,7 +169,7 @@ impl Unavailable {
     }
 }
 
-/// Such as `200 dropped by a truncation, 3 expired`; `none`.
+/// Prints the counts, such as `200 dropped by a truncation, 3 expired`; `none`.
 impl fmt::Display for Unavailable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut separator = "";
@@ -186,7 +187,7 @@ impl fmt::Display for Unavailable {
 }
 
 impl ValueProgress {
-    /// Nothing was read yet.
+    /// Creates the progress of a history of which nothing was read yet.
     pub fn new(database: &str, since: Timestamp) -> ValueProgress {
         ValueProgress {
             database: database.into(),
@@ -212,19 +213,19 @@ impl ValueProgress {
         }
     }
 
-    /// Since when the transaction that has been due longest is due.
+    /// Returns the time since when the longest due transaction is due.
     pub fn due_since(&self) -> Option<Timestamp> {
         self.due.iter().map(|(_, _, due)| due.since).min()
     }
 
-    /// Returns the due transactions that come first behind this place in the order of retries, or the very first.
+    /// Returns the first due transactions after this place in the order of retries, or the very first.
     pub fn due_behind(&self, place: Option<Retried>) -> Option<DueRun> {
         DueRun::behind(&self.due, place)
     }
 
     /// Returns the transactions with absent values that nothing explains, and those of them that had been read
-    /// whole before. An operator explains those up to a transaction, except for one that was read whole and is absent
-    /// only since then.
+    /// completely before. An acknowledgement explains transactions up to its limit, except for one that was read
+    /// completely and has only been absent since then.
     pub fn unexplained(&self, acknowledged: &Acknowledged) -> (Ranges, Ranges) {
         let (mut absent, mut dropped) = (self.absent.clone(), self.dropped.clone());
         if acknowledged.since == Some(self.since) {
@@ -237,8 +238,7 @@ impl ValueProgress {
         (absent, dropped)
     }
 
-    /// Takes times that lie in the future for now: a clock that jumped ahead and was put right must
-    /// not keep anything young for ever.
+    /// Replaces times in the future by now, because a clock that was ahead must not keep a record young forever.
     pub fn clamp_to(&mut self, now: Timestamp) {
         if self.due.iter().any(|(_, _, due)| due.since > now) {
             self.due.retag(|due| Due {
@@ -264,7 +264,7 @@ impl ValueProgress {
         }
     }
 
-    /// Makes transactions due. One that is due already keeps its time.
+    /// Makes transactions due. A transaction that is already due keeps its time.
     pub fn make_due(&mut self, transactions: &Ranges, now: Timestamp) {
         for (first, last, ()) in transactions.iter() {
             let (since, values_only) = (now, false);
@@ -273,8 +273,8 @@ impl ValueProgress {
         self.due.join_closest(MAX_DUE_RANGES, Due::join);
     }
 
-    /// Notes which of the transactions that were `tried` could not be read, of `values_only` no more than the
-    /// values. One that was due before and still is keeps its time.
+    /// Records which of the transactions that were `tried` could not be read; of those in `values_only`, only the
+    /// values could not. A transaction that was due before and still is keeps its time.
     pub fn note_due(
         &mut self,
         tried: &Ranges,
@@ -298,7 +298,7 @@ impl ValueProgress {
         self.due.join_closest(MAX_DUE_RANGES, Due::join);
     }
 
-    /// Notes transactions whose values the server does not have.
+    /// Records transactions whose values the server does not have.
     pub fn note_absent(&mut self, absent: &Ranges) {
         self.absent.extend(absent);
         self.dropped.extend(&self.whole.common(absent));
@@ -306,14 +306,14 @@ impl ValueProgress {
         self.dropped.join_closest(MAX_ABSENT_RANGES, |(), ()| ());
     }
 
-    /// Notes which transactions were found broken; those of the others that were `read` are broken no more.
+    /// Records the transactions that were found broken; others that were `read` are no longer broken.
     pub fn note_broken(&mut self, read: &Ranges, broken: &Ranges) {
         self.broken.subtract(read);
         self.broken.extend(broken);
         self.broken.join_closest(MAX_BROKEN_RANGES, |(), ()| ());
     }
 
-    /// Notes transactions that were read whole; a `run` of neighbours is remembered as such.
+    /// Records transactions that were read completely; a `run` of neighbours is stored as such.
     pub fn note_whole(&mut self, whole: &Ranges, run: bool) {
         self.absent.subtract(whole);
         self.dropped.subtract(whole);
@@ -323,8 +323,9 @@ impl ValueProgress {
         self.whole.keep_longest(MAX_WHOLE_RANGES);
     }
 
-    /// Notes that a proven header records a truncation of values before this transaction. Values that it covers are
-    /// due no more, and absent for a reason. A transaction of which more than the values is due stays due.
+    /// Records that a proven header contains a truncation of values before this transaction. Values that it covers
+    /// are no longer due, and absent for a known reason. A transaction that is due for more than its values stays
+    /// due.
     pub fn note_truncation(&mut self, before: u64) {
         if before <= self.truncated_before {
             return;
@@ -345,7 +346,7 @@ impl ValueProgress {
         }
     }
 
-    /// Names no more than so many ranges in each list.
+    /// Limits each list to this many ranges.
     pub fn bound(&mut self, most: usize) {
         self.due.join_closest(most, Due::join);
         self.absent.join_closest(most, |(), ()| ());
@@ -354,7 +355,7 @@ impl ValueProgress {
         self.whole.keep_longest(most);
     }
 
-    /// Notes which headers were looked through, the newest first.
+    /// Records the headers that were searched, the newest first.
     pub fn note_searched(&mut self, mut searched: Vec<Searched>) {
         searched.truncate(MAX_SEARCHED);
         self.searched = searched;

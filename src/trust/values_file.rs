@@ -1,4 +1,4 @@
-//! `values`: how far each database's values were read, so that a sweep lives through a restart.
+//! `values`: the progress of reading each database's values, so that a sweep survives a restart.
 //!
 //! No trusted state depends on it: if it is damaged, the reading starts again.
 
@@ -23,14 +23,14 @@ const PACED: &str = "paced";
 const FILE: &str = "values";
 /// The longest file that is read, in bytes.
 const MAX_FILE_BYTES: u64 = 64 << 20;
-/// Ranges of all databases in each list of the file: 40 bytes each at most, five lists.
+/// The maximum number of ranges of all databases in each list of the file: 40 bytes each at most, five lists.
 const MAX_RANGES: usize = 200_000;
 
 impl Store {
-    /// Keeps how far the values were read.
+    /// Writes the progress of reading the values.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// The file cannot be written.
     pub fn save_progress<'a>(
         &self,
         progress: impl IntoIterator<Item = &'a ValueProgress>,
@@ -144,7 +144,8 @@ fn parse_unavailable(table: &toml::Table, prefix: &str) -> Option<Unavailable> {
     })
 }
 
-/// `5-9@TIME 12@TIMEv`, times in unix seconds; `v` where the values alone are due.
+/// Returns the due transactions as `5-9@TIME 12@TIMEv`, with times in unix seconds; `v` if only the values are
+/// due.
 fn due_words(due: &Ranges<Due>) -> String {
     let words = due.iter().map(|(first, last, due)| {
         let values_only = if due.values_only { "v" } else { "" };
@@ -157,7 +158,7 @@ fn due_words(due: &Ranges<Due>) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// Files of 0.1.0 hold no time: such a transaction is due from now on.
+/// Reads the due transactions. Files of 0.1.0 contain no time, so their transactions are due from now on.
 fn parse_due<'a>(words: impl Iterator<Item = &'a str>, now: Timestamp) -> Option<Ranges<Due>> {
     let mut due = Ranges::new();
     for word in words {
@@ -207,7 +208,7 @@ fn parse(table: &toml::Table, now: Timestamp) -> Option<ValueProgress> {
         cut_since: some_time("cut_since")?,
         read_from: some_number("read_from")?.unwrap_or(0),
         due: parse_due(words("due")?, now)?,
-        // older files hold a transaction without its age: the oldest is retried first
+        // older files contain no age: then the retries begin with the oldest again
         retried: match (some_number("retried")?, some_time("retried_since")?) {
             (Some(tx), Some(since)) => Some(Retried { since, tx }),
             _ => None,
@@ -244,7 +245,7 @@ fn parse(table: &toml::Table, now: Timestamp) -> Option<ValueProgress> {
             }),
             false => None,
         },
-        // files of 0.1.0 hold no time: a sweep is asked for from the next check on
+        // files of 0.1.0 contain no time: the next check sets it
         sweep_asked: some_time("sweep_asked")?,
         swept: match has("swept_ended") {
             true => Some(SweepSummary {

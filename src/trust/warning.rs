@@ -1,16 +1,16 @@
-//! Conditions of the auditor's files that are reported and stop nothing.
+//! Faults of the auditor's files that are reported, and that do not stop the audit.
 
 use std::fmt;
 use std::path::PathBuf;
 
 use crate::sys::{Open, User, words};
 
-/// A condition that is reported and stops nothing.
+/// A fault of the auditor's files that does not stop the audit.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Warning {
     /// Others may read or write it.
     Loose { path: PathBuf, open: Open },
-    /// It belongs to another user.
+    /// The file belongs to another user.
     Owner {
         path: PathBuf,
         owner: User,
@@ -18,17 +18,17 @@ pub enum Warning {
     },
     /// The last line of a history was incomplete and is left out; no accepted state is lost.
     TornHistory { path: PathBuf },
-    /// A name too long for a file name, whose files no longer tell it.
+    /// The name was too long for a file name, and its files no longer contain it.
     Nameless { path: PathBuf },
-    /// A history could not be made smaller; it goes on growing.
+    /// A history could not be made smaller; it keeps growing.
     NotThinned { path: PathBuf },
-    /// Something without bearing on what is trusted could not be written.
+    /// A file that no trusted state depends on could not be written.
     NotWritten { path: PathBuf, error: String },
     /// A file that no trusted state depends on is damaged, and started again.
     BegunAnew { path: PathBuf },
-    /// Such a file, which is kept with `.damaged` behind its name.
+    /// A file that no trusted state depends on was damaged; it stays with `.damaged` after its name.
     SetAside { path: PathBuf },
-    /// The acknowledged facts of a database could not be read, so none counts.
+    /// The acknowledged facts of a database could not be read, so none count.
     NotAcknowledged { failure: String },
 }
 

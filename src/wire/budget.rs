@@ -1,24 +1,24 @@
-//! Bounds what reading an answer may cost, before it is spent.
+//! A limit for the cost of decoding a response, checked before the memory is used.
 //!
-//! Two bytes on the wire can become an object of hundreds in memory, so a 4 MB answer could take a
-//! gigabyte. What is made of an answer is counted here first.
+//! Two bytes on the wire can become an object of hundreds of bytes in memory, so a 4 MB response could take
+//! hundreds of megabytes. The memory for a response is counted here first.
 
 use super::malformed::Malformed;
 
-/// The memory that every answer may take, in bytes.
+/// The memory that every response may take, in bytes.
 const MIN_BUDGET_BYTES: usize = 1 << 20;
-/// What any byte of it may grow to: the shortest entries that honest servers send, of 40 bytes
-/// each, grow to 2.7 times that.
+/// The memory that each byte of a response may take in addition, in bytes. The shortest entries of correct servers,
+/// of 40 bytes each, take 2.7 times that in memory.
 const GROWTH: usize = 3;
 
-/// What is left to be spent on one answer.
+/// The memory that decoding one response may still take.
 pub(super) struct Budget {
     message: &'static str,
     left: usize,
 }
 
 impl Budget {
-    /// For an answer of this kind and length: 1 MiB, and three times its length.
+    /// Creates the budget for a response of this kind and length: 1 MiB, and three times its length.
     pub fn new(message: &'static str, length: usize) -> Budget {
         Budget {
             message,
@@ -28,10 +28,10 @@ impl Budget {
         }
     }
 
-    /// For so many bytes held.
+    /// Spends this many bytes.
     ///
     /// # Errors
-    /// More than is left.
+    /// More than the budget has left.
     pub fn spend(&mut self, bytes: usize) -> Result<(), Malformed> {
         match self.left.checked_sub(bytes) {
             Some(left) => {
@@ -44,19 +44,19 @@ impl Budget {
         }
     }
 
-    /// Room for exactly so many `T`, so that it is never moved to a larger place.
+    /// Returns a list with room for exactly this many `T`, so that it is never moved to a larger place.
     ///
     /// # Errors
-    /// More than is left.
+    /// More than the budget has left.
     pub fn list<T>(&mut self, length: usize) -> Result<Vec<T>, Malformed> {
         self.spend(length.saturating_mul(size_of::<T>()))?;
         Ok(Vec::with_capacity(length))
     }
 
-    /// A copy.
+    /// Returns a copy of the bytes.
     ///
     /// # Errors
-    /// More than is left.
+    /// More than the budget has left.
     pub fn copy(&mut self, bytes: &[u8]) -> Result<Vec<u8>, Malformed> {
         self.spend(bytes.len())?;
         Ok(bytes.to_vec())

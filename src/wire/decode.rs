@@ -1,4 +1,4 @@
-//! Answers from bytes to [`ledger`](crate::ledger) types (protocol.md §2).
+//! Responses from bytes to [`ledger`](crate::ledger) types (protocol.md §2).
 
 use super::budget::Budget;
 use super::malformed::Malformed;
@@ -19,10 +19,10 @@ pub struct Tx {
     pub entries: Vec<TxEntry>,
 }
 
-/// A transaction with a dual proof beside it.
+/// A transaction with its dual proof.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifiableTx {
-    /// The transaction asked for: its presence is the asker's to see to.
+    /// The requested transaction; the caller checks that it is present.
     pub tx: Option<Tx>,
     /// The proof.
     pub proof: DualProof,
@@ -37,34 +37,35 @@ pub struct VerifiableEntry {
     pub proof: DualProof,
     /// The transaction's header.
     pub header: TxHeader,
-    /// The entry in its transaction.
+    /// The proof that the entry is in its transaction.
     pub inclusion: EntryInclusion,
 }
 
-/// An answer's bytes as a message, and what may be spent on it.
+/// Returns a response's bytes as a message, and its budget.
 fn open<'a>(name: &'static str, bytes: &'a [u8]) -> Result<(Message<'a>, Budget), Malformed> {
     Ok((Message::new(name, bytes)?, Budget::new(name, bytes.len())))
 }
 
-/// `LoginResponse`: the token.
+/// Decodes `LoginResponse`, and returns the token.
 pub fn login_token(bytes: &[u8]) -> Result<String, Malformed> {
     token(bytes)
 }
 
-/// `UseDatabaseReply`: the token.
+/// Decodes `UseDatabaseReply`, and returns the token.
 pub fn use_database_token(bytes: &[u8]) -> Result<String, Malformed> {
     token(bytes)
 }
 
-/// `OpenSessionResponse`: the session's id.
+/// Decodes `OpenSessionResponse`, and returns the session's id.
 pub fn session_id(bytes: &[u8]) -> Result<String, Malformed> {
     token(bytes)
 }
 
-/// Bytes that a token or a session's id may have: it is kept, one for each database.
+/// The maximum length of a token or a session's id, in bytes: one is stored for each database.
 const MAX_TOKEN: usize = 8192;
 
-/// Field 1 of all three. What no header can carry would be kept, and fail every call that comes after.
+/// Returns field 1 of all three messages. A token that no header can carry is refused, because it would be stored
+/// and would fail every later call.
 fn token(bytes: &[u8]) -> Result<String, Malformed> {
     let token = Message::new("login", bytes)?.text(1)?;
     let wrong = |what, value| Malformed::Field {
@@ -82,10 +83,10 @@ fn token(bytes: &[u8]) -> Result<String, Malformed> {
     }
 }
 
-/// `DatabaseListResponse`: names as they came, which may be no text at all.
+/// Decodes `DatabaseListResponse`, and returns the names unchanged; they need not be UTF-8.
 pub fn database_list(bytes: &[u8]) -> Result<Names, Malformed> {
     let (reply, mut budget) = open("DatabaseListResponse", bytes)?;
-    let room = reply.each(1).map(<[u8]>::len).sum(); // a little more than the names have
+    let room = reply.each(1).map(<[u8]>::len).sum(); // slightly more than the names need
     let mut names = Names::with_room(budget.list(reply.times(1))?, budget.list(room)?);
     for database in reply.each(1) {
         names.push(Message::new("Database", database)?.bytes(1));
@@ -93,7 +94,7 @@ pub fn database_list(bytes: &[u8]) -> Result<Names, Malformed> {
     Ok(names)
 }
 
-/// `ImmutableState` in either of its shapes (protocol.md §2).
+/// Decodes `ImmutableState` in either of its shapes (protocol.md §2). Transaction 0 must have the hash of nothing.
 pub fn state(bytes: &[u8]) -> Result<ClaimedState, Malformed> {
     let shape = state_shape(bytes);
     let (name, tx, hash, signature) = match shape {
@@ -132,8 +133,8 @@ pub fn state(bytes: &[u8]) -> Result<ClaimedState, Malformed> {
     Ok(claimed)
 }
 
-/// Longest public key and signature of a state, in bytes. ECDSA P-256 has 65 and some 72 (protocol.md §5); what is longer
-/// would only fill the files of who keeps it.
+/// The maximum length of a public key and of a signature of a state, in bytes. Those of ECDSA P-256 have 65 and
+/// about 72 (protocol.md §5). Longer ones would only fill the files that store them.
 const MAX_SIGNATURE: usize = 512;
 
 fn bounded<'a>(bytes: &'a [u8], what: &'static str) -> Result<&'a [u8], Malformed> {
@@ -151,7 +152,8 @@ fn bounded<'a>(bytes: &'a [u8], what: &'static str) -> Result<&'a [u8], Malforme
     })
 }
 
-/// The newer shape if field 1 or 2 is there or field 3 is length-delimited (protocol.md §2).
+/// Returns the newer shape if field 1 or 2 exists or field 3 is length-delimited, else the older one (protocol.md
+/// §2).
 fn state_shape(mut bytes: &[u8]) -> StateShape {
     while let Some(field) = next_field(&mut bytes) {
         match (field.number, field.value) {
@@ -162,7 +164,7 @@ fn state_shape(mut bytes: &[u8]) -> StateShape {
     StateShape::WithoutDatabase
 }
 
-/// `VerifiableTx`.
+/// Decodes `VerifiableTx`.
 pub fn verifiable_tx(bytes: &[u8]) -> Result<VerifiableTx, Malformed> {
     let (reply, mut budget) = open("VerifiableTx", bytes)?;
     from_verifiable_tx(&reply, &mut budget)
@@ -184,21 +186,22 @@ fn from_verifiable_tx(reply: &Message, budget: &mut Budget) -> Result<Verifiable
     Ok(VerifiableTx { tx, proof })
 }
 
-/// A header that was read before: most answers hold one twice, and the same bytes are the same
-/// header, so that it need not be hashed again.
+/// A header that was read before: most responses contain one twice. The same bytes are the same header, so it need
+/// not be hashed again.
 #[derive(Clone, Copy)]
 struct Seen<'a> {
     bytes: &'a [u8],
     header: &'a TxHeader,
 }
 
-/// `Tx`.
+/// Decodes `Tx`.
 pub fn tx(bytes: &[u8]) -> Result<Tx, Malformed> {
     let (reply, mut budget) = open("Tx", bytes)?;
     from_tx(&reply, &mut budget)
 }
 
-/// `TxList`: each transaction by itself, so that one with a malformed field hides no other.
+/// Decodes `TxList`, each transaction separately, so that one with a malformed field hides no other. Any other
+/// fault makes the complete list malformed.
 pub fn tx_list(bytes: &[u8]) -> Result<Vec<Result<Tx, Malformed>>, Malformed> {
     let (reply, mut budget) = open("TxList", bytes)?;
     let mut txs = budget.list(reply.times(1))?;
@@ -227,12 +230,12 @@ fn from_tx_entry(entry: &Message, budget: &mut Budget) -> Result<TxEntry, Malfor
         metadata: kv_metadata(entry, 4)?,
         key: budget.copy(entry.bytes(1))?,
         value: budget.copy(entry.bytes(5))?,
-        // before 1.2 the length stands where the metadata came to be later (protocol.md §2)
+        // before 1.2 the length is in field 4, which later became the metadata (protocol.md §2)
         claimed_length: entry.number(3).max(entry.number(4)),
     })
 }
 
-/// `KVMetadata`. In an entry before 1.2 the same field is a number, the value's length.
+/// Decodes `KVMetadata`. In an entry before 1.2 the same field is a number, the value's length.
 fn kv_metadata(of: &Message, field: usize) -> Result<Option<KvMetadata>, Malformed> {
     let Some(metadata) = of.part(field, "KVMetadata")? else {
         return Ok(None);
@@ -266,7 +269,7 @@ fn from_header(header: &Message, budget: &mut Budget) -> Result<TxHeader, Malfor
     })?)
 }
 
-/// A header within a proof.
+/// Decodes a header within a proof.
 fn header_part(
     of: &Message,
     field: usize,
@@ -331,7 +334,7 @@ fn terms(of: &Message, field: usize, budget: &mut Budget) -> Result<Vec<Term>, M
     Ok(terms)
 }
 
-/// `Entry`, as `Get` answers it.
+/// Decodes `Entry`, the response to `Get`.
 pub fn get_entry(bytes: &[u8]) -> Result<GetEntry, Malformed> {
     let (reply, mut budget) = open("Entry", bytes)?;
     from_entry(&reply, &mut budget)
@@ -355,7 +358,7 @@ fn from_entry(entry: &Message, budget: &mut Budget) -> Result<GetEntry, Malforme
     })
 }
 
-/// `VerifiableEntry`.
+/// Decodes `VerifiableEntry`.
 pub fn verifiable_entry(bytes: &[u8]) -> Result<VerifiableEntry, Malformed> {
     let (reply, mut budget) = open("VerifiableEntry", bytes)?;
     let absent = |field| Malformed::absent("VerifiableEntry", field);

@@ -5,16 +5,16 @@ use protobuf::{Message, MessageField};
 use super::proto;
 
 fn bytes(message: &impl Message) -> Vec<u8> {
-    // only a message past 2 GiB or without a required field cannot be written: ours are neither
+    // writing fails only above 2 GiB or if a required field is absent, and neither is possible here
     message.write_to_bytes().unwrap_or_default()
 }
 
-/// The empty request.
+/// Returns the empty request.
 pub fn empty() -> Vec<u8> {
     Vec::new()
 }
 
-/// `Login`.
+/// Encodes `Login`.
 pub fn login(user: &str, password: &str) -> Vec<u8> {
     bytes(&proto::LoginRequest {
         user: user.into(),
@@ -23,7 +23,7 @@ pub fn login(user: &str, password: &str) -> Vec<u8> {
     })
 }
 
-/// `OpenSession`.
+/// Encodes `OpenSession`.
 pub fn open_session(user: &str, password: &str, database: &str) -> Vec<u8> {
     bytes(&proto::OpenSessionRequest {
         username: user.into(),
@@ -33,7 +33,7 @@ pub fn open_session(user: &str, password: &str, database: &str) -> Vec<u8> {
     })
 }
 
-/// `UseDatabase`.
+/// Encodes `UseDatabase`.
 pub fn database(name: &str) -> Vec<u8> {
     bytes(&proto::Database {
         database_name: name.into(),
@@ -41,14 +41,14 @@ pub fn database(name: &str) -> Vec<u8> {
     })
 }
 
-/// Which of a transaction's entries are asked for.
+/// The requested entries of a transaction. Servers before 1.2 ignore the request and send all digests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Entries {
-    /// None: header and proof alone.
+    /// None: only header and proof.
     Excluded,
-    /// All, digests only.
+    /// All entries, only their digests.
     Digests,
-    /// All with their values as stored (from 1.2; see protocol.md §6 for what is left out).
+    /// All entries with their values as stored (from 1.2; see protocol.md §6 for the exceptions).
     Raw,
 }
 
@@ -77,18 +77,18 @@ impl Entries {
     }
 }
 
-/// `VerifiableTxById`: transaction `tx`, proven against `prove_since`.
+/// Encodes `VerifiableTxById`: transaction `tx`, proven against `prove_since`.
 pub fn verifiable_tx_by_id(tx: u64, prove_since: u64, entries: Entries) -> Vec<u8> {
     bytes(&proto::VerifiableTxRequest {
         tx,
         prove_since_tx: prove_since,
         entries_spec: entries.spec(),
-        keep_references_unresolved: true, // no waiting for the server's index
+        keep_references_unresolved: true, // the server does not wait for its index
         ..Default::default()
     })
 }
 
-/// `TxById`.
+/// Encodes `TxById`.
 pub fn tx_by_id(tx: u64, entries: Entries) -> Vec<u8> {
     bytes(&proto::TxRequest {
         tx,
@@ -98,7 +98,7 @@ pub fn tx_by_id(tx: u64, entries: Entries) -> Vec<u8> {
     })
 }
 
-/// `TxScan`: up to `limit` transactions from `initial` on.
+/// Encodes `TxScan`: up to `limit` transactions from `initial` on.
 pub fn tx_scan(initial: u64, limit: u32, entries: Entries) -> Vec<u8> {
     bytes(&proto::TxScanRequest {
         initial_tx: initial,
@@ -116,12 +116,12 @@ fn key_request(key: &[u8], at_tx: u64) -> proto::KeyRequest {
     }
 }
 
-/// `Get`: the value that `key` (without its kind byte) got in transaction `at_tx`; 0: the latest.
+/// Encodes `Get`: the value that `key` (without its kind byte) got in transaction `at_tx`; 0: the latest.
 pub fn get(key: &[u8], at_tx: u64) -> Vec<u8> {
     bytes(&key_request(key, at_tx))
 }
 
-/// `VerifiableGet`: as [`get`], proven against `prove_since`.
+/// Encodes `VerifiableGet`: as [`get`], proven against `prove_since`.
 pub fn verifiable_get(key: &[u8], at_tx: u64, prove_since: u64) -> Vec<u8> {
     bytes(&proto::VerifiableGetRequest {
         key_request: MessageField::some(key_request(key, at_tx)),

@@ -1,4 +1,4 @@
-//! Excerpts of answers that are too long for evidence: the same message without the values in it.
+//! Excerpts of responses that are too long for evidence: the same message without its values.
 
 use protobuf::CodedOutputStream;
 
@@ -6,11 +6,12 @@ use super::message::{Value, next_field};
 
 /// Field numbers from a `Tx` to the value of an entry: `entries`, `value`.
 const FROM_TX: &[u64] = &[2, 5];
-/// The same from a message whose field 1 is a `Tx` (`VerifiableTx`), or many (`TxList`).
+/// The same fields of a message whose field 1 is a `Tx` (`VerifiableTx`), or many (`TxList`).
 const FROM_FIELD_1: &[u64] = &[1, 2, 5];
 
-/// Returns an answer to `call` (a method's name without its service) without the values in it, all else byte for
-/// byte; `None` for a call whose answers hold no values in entries, or bytes that are no message.
+/// Returns a response to `call` (a method's name without its service) without the values of its entries. All other
+/// fields stay byte for byte; only the lengths of the messages around the values change. `None` for other calls than
+/// these three, or for bytes that are no message.
 pub fn without_values(call: &str, answer: &[u8]) -> Option<Vec<u8>> {
     let path = match call {
         "TxById" => FROM_TX,
@@ -34,7 +35,7 @@ fn without(message: &[u8], path: &[u64]) -> Option<Vec<u8>> {
             Value::Bytes(part) if field.number == *number => {
                 let part = without(part, deeper)?;
                 let length = u64::try_from(part.len()).ok()?;
-                stream.write_raw_varint64(number << 3 | 2).ok()?; // length-delimited
+                stream.write_raw_varint64(number << 3 | 2).ok()?; // wire type 2, length-delimited
                 stream.write_raw_varint64(length).ok()?;
                 stream.write_raw_bytes(&part).ok()?;
             }

@@ -1,34 +1,34 @@
-//! Why an answer is none that an honest server sends.
+//! The reason why a response is invalid.
 
 use std::fmt;
 
 use crate::ledger::{Reason, Refusal};
 
-/// An answer that cannot be read as what it should be.
+/// A response that cannot be decoded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Malformed {
     /// The bytes are no protobuf message of this kind.
     NotProtobuf {
-        /// The message that was due.
+        /// The expected message.
         message: &'static str,
     },
-    /// A part that there is one of comes twice.
+    /// A part that may come once comes twice.
     Twice {
-        /// The message that the part is of.
+        /// The message of the part.
         message: &'static str,
         /// The part.
         part: &'static str,
     },
-    /// The message would take more memory than an answer of its length may.
+    /// The message would take more memory than a response of its length may.
     OverBudget {
-        /// The message that was due.
+        /// The expected message.
         message: &'static str,
     },
-    /// A field is not there, or of a wrong length or range.
+    /// A field is absent, or has a wrong length or range.
     Field {
-        /// The message that the field is of.
+        /// The message of the field.
         message: &'static str,
-        /// What is wrong.
+        /// The fault.
         reason: Reason,
     },
     /// A part was refused by the ledger's own rules.
@@ -43,7 +43,7 @@ impl Malformed {
         }
     }
 
-    /// Can the message be read, but for what one field of it says?
+    /// Returns whether the message is readable except for the content of one field.
     pub(super) fn is_of_a_field(&self) -> bool {
         matches!(self, Malformed::Field { .. } | Malformed::Refused(_))
     }

@@ -1,29 +1,30 @@
-//! Protobuf's wire format, read where it lies: a message is taken apart without a copy, and fields
-//! that nobody asks for cost nothing.
+//! Protobuf's wire format, read in place: a message is read without a copy, and unused fields cost nothing.
 
 use super::malformed::Malformed;
 use crate::ledger::{Digest, Reason};
 
-/// Field numbers that messages of ours go up to, and one.
+/// The highest field number of the program's messages, plus one.
 const MAX_FIELDS: usize = 10;
 
-/// A message whose fields are known to be whole. Of a field that comes several times the last one
-/// counts, as protobuf has it; a sub-message that comes twice is refused instead of being merged.
+/// A message whose fields are complete. If a field comes several times, the last one counts, as in protobuf; a
+/// sub-message that comes twice is refused instead of merged.
 #[derive(Clone, Copy)]
 pub(super) struct Message<'a> {
     pub name: &'static str,
     all: &'a [u8],
-    /// By field number, the last varint; 0 where there was none, as protobuf 3 has it.
+    /// By field number, the last varint; 0 if there was none, as in protobuf 3.
     numbers: [u64; MAX_FIELDS],
     /// By field number, the last length-delimited value.
     parts: [Option<&'a [u8]>; MAX_FIELDS],
-    /// By field number, how many of them there are.
+    /// By field number, the number of its values.
     times: [usize; MAX_FIELDS],
 }
 
 impl<'a> Message<'a> {
+    /// Reads the fields of a message.
+    ///
     /// # Errors
-    /// Bytes that are no protobuf message.
+    /// The bytes are no protobuf message.
     pub fn new(name: &'static str, bytes: &'a [u8]) -> Result<Message<'a>, Malformed> {
         let mut message = Message {
             name,
@@ -62,38 +63,38 @@ impl<'a> Message<'a> {
         Malformed::NotProtobuf { message: self.name }
     }
 
-    /// A field of type `uint64`.
+    /// Returns a field of type `uint64`.
     pub fn number(&self, field: usize) -> u64 {
         self.numbers.get(field).copied().unwrap_or(0)
     }
 
-    /// A field of type `int64`.
+    /// Returns a field of type `int64`.
     pub fn signed(&self, field: usize) -> i64 {
         i64::from_ne_bytes(self.number(field).to_ne_bytes())
     }
 
-    /// A field of type `int32`.
+    /// Returns a field of type `int32`.
     ///
     /// # Errors
-    /// A number that is none.
+    /// The number is out of range.
     pub fn signed_32(&self, field: usize) -> Result<i32, Malformed> {
         i32::try_from(self.signed(field)).map_err(|_| self.no_protobuf())
     }
 
-    /// A field of type `bool`.
+    /// Returns a field of type `bool`.
     pub fn flag(&self, field: usize) -> bool {
         self.number(field) != 0
     }
 
-    /// A field of type `bytes`; empty where there is none.
+    /// Returns a field of type `bytes`; empty if the field is absent.
     pub fn bytes(&self, field: usize) -> &'a [u8] {
         self.parts.get(field).copied().flatten().unwrap_or_default()
     }
 
-    /// The same as a digest, called `what` if it is none.
+    /// Returns a field of type `bytes` as a digest, which the error calls `what`.
     ///
     /// # Errors
-    /// Another length than a digest's.
+    /// The length is not a digest's.
     pub fn digest(&self, field: usize, what: &'static str) -> Result<Digest, Malformed> {
         Digest::try_from(self.bytes(field)).map_err(|bad| Malformed::Field {
             message: self.name,
@@ -101,18 +102,18 @@ impl<'a> Message<'a> {
         })
     }
 
-    /// A field of type `string`.
+    /// Returns a field of type `string`.
     ///
     /// # Errors
-    /// Bytes that are no UTF-8.
+    /// The bytes are no UTF-8.
     pub fn text(&self, field: usize) -> Result<&'a str, Malformed> {
         std::str::from_utf8(self.bytes(field)).map_err(|_| self.no_protobuf())
     }
 
-    /// A sub-message.
+    /// Returns a sub-message.
     ///
     /// # Errors
-    /// Twice the same, or bytes that are no message.
+    /// The field exists twice, or its bytes are no message.
     pub fn part(&self, field: usize, name: &'static str) -> Result<Option<Message<'a>>, Malformed> {
         if self.times(field) > 1 {
             return Err(Malformed::Twice {
@@ -124,12 +125,12 @@ impl<'a> Message<'a> {
         bytes.map(|bytes| Message::new(name, bytes)).transpose()
     }
 
-    /// How often a repeated field of type `bytes` or of sub-messages is there.
+    /// Returns how often a repeated field of type `bytes` or of sub-messages exists.
     pub fn times(&self, field: usize) -> usize {
         self.times.get(field).copied().unwrap_or(0)
     }
 
-    /// Each of them, in order.
+    /// Returns each of these fields, in order.
     pub fn each(&self, field: usize) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let mut rest = self.all;
         let fields = std::iter::from_fn(move || next_field(&mut rest));
@@ -137,7 +138,7 @@ impl<'a> Message<'a> {
             Value::Bytes(bytes) if usize::try_from(found.number) == Ok(field) => Some(bytes),
             _ => None,
         });
-        each.take(self.times(field)) // nothing is looked for behind the last
+        each.take(self.times(field)) // the fields after the last one are not read
     }
 }
 
@@ -150,11 +151,11 @@ pub(super) struct Field<'a> {
 pub(super) enum Value<'a> {
     Number(u64),
     Bytes(&'a [u8]),
-    /// 4 or 8 bytes, of which no message of ours has any.
+    /// 4 or 8 bytes; no message of the program has such a field.
     Fixed,
 }
 
-/// Takes the next field off the front; `None` where it is none, groups included.
+/// Takes the next field from the front; `None` if the bytes are no field, also for groups.
 pub(super) fn next_field<'a>(rest: &mut &'a [u8]) -> Option<Field<'a>> {
     let tag = varint(rest)?;
     let number = tag >> 3;
@@ -189,7 +190,7 @@ fn varint(rest: &mut &[u8]) -> Option<u64> {
         let (byte, after) = rest.split_first()?;
         *rest = after;
         if shift == 63 && *byte > 1 {
-            return None; // past 64 bits
+            return None; // more than 64 bits
         }
         value |= u64::from(byte & 0x7f) << shift;
         if byte & 0x80 == 0 {

@@ -1,9 +1,9 @@
-//! Names of the calls (protocol.md §1). Client and embedded server carry raw bytes: decoding is
-//! this module's neighbour's work, and an answer can be kept as evidence just as it came.
+//! Names of the calls (protocol.md §1). Client and embedded server send raw bytes: `decode` decodes them, and
+//! evidence can store a response exactly as it came.
 
 use grpcio::{Marshaller, MessageReader, Method, MethodType};
 
-/// A call by its full name, of requests and answers as bytes.
+/// Returns a call by its full name, with requests and responses as bytes.
 pub const fn unary(name: &'static str) -> Method<Vec<u8>, Vec<u8>> {
     const RAW: Marshaller<Vec<u8>> = Marshaller { ser, de };
     Method {
@@ -19,7 +19,7 @@ pub fn short(name: &'static str) -> &'static str {
     name.rsplit('/').next().unwrap_or(name)
 }
 
-// the signatures are grpcio's
+// grpcio prescribes the signatures
 #[allow(clippy::ptr_arg)]
 fn ser(bytes: &Vec<u8>, buffer: &mut grpcio::GrpcSlice) -> grpcio::Result<()> {
     *buffer = bytes.clone().into();

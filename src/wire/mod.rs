@@ -1,5 +1,5 @@
-//! What travels: requests as bytes, and the one place where a server's bytes become
-//! [`ledger`](crate::ledger) types, every length, id and version checked (protocol.md §2).
+//! Requests as bytes, and the one place where a server's bytes become [`ledger`](crate::ledger) types (protocol.md
+//! §2). It checks the format and limits the memory; the steps of `ledger` check ids, hashes and the terms of proofs.
 
 #![forbid(unsafe_code)]
 #![deny(clippy::as_conversions)]

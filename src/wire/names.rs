@@ -1,15 +1,15 @@
-//! A list of names in one piece: hundreds of thousands of them take little more than their bytes.
+//! A list of names in one piece: each name takes its bytes and the size of one number, and no allocation of its own.
 
-/// Names of databases, as they came: they may be no text at all.
+/// Names of databases, unchanged: they need not be UTF-8.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Names {
     bytes: Vec<u8>,
-    /// Where each name ends in `bytes`.
+    /// The end of each name in `bytes`.
     ends: Vec<usize>,
 }
 
 impl Names {
-    /// Each name, in order.
+    /// Returns each name, in order.
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
         let begins = std::iter::once(0).chain(self.ends.iter().copied());
         let ends = self.ends.iter().copied();
@@ -18,7 +18,7 @@ impl Names {
             .map(|(begin, end)| self.bytes.get(begin..end).unwrap_or_default())
     }
 
-    /// Room for exactly so many names of so many bytes together.
+    /// Creates an empty list in these two empty vectors, whose capacity the caller has chosen.
     pub(super) fn with_room(ends: Vec<usize>, bytes: Vec<u8>) -> Names {
         Names { bytes, ends }
     }

@@ -1,4 +1,4 @@
-//! What the server shows in the place of another auditor's state: proven against the trusted one, or not.
+//! The transaction that the server has in place of another auditor's state, with its proof against the trusted state.
 
 use crate::audit::check::proof::{self, ExtensionResult, Membership};
 use crate::audit::verdict::{Reason, Verdict};
@@ -7,12 +7,12 @@ use crate::server::Server;
 use crate::trust::Tampering;
 use crate::wire::Entries;
 
-/// What the server shows as the transaction of another auditor's state.
+/// The result of requesting the transaction of another auditor's state.
 #[derive(Debug)]
 pub enum Beside {
-    /// It has this hash, and is proven to be in the history of the trusted state, or to continue it.
+    /// The server's transaction has this hash, and is proven to be in the history of the trusted state or to extend it.
     Proven(Digest),
-    /// It is the other auditor's state, and the proof between it and the trusted one is refused as one of two histories.
+    /// The server's transaction is the other auditor's state, and the proof between this state and the trusted one fails.
     Contradicts(Reason),
     /// Nothing is proven.
     Unknown(Reason),
@@ -20,8 +20,8 @@ pub enum Beside {
     Stopped,
 }
 
-/// Asks for the transaction of `theirs` with the proof between it and `ours`, whichever is smaller: one call, but for the
-/// parts that old servers leave out of the proof. `theirs` is of another transaction than `ours`.
+/// Requests the transaction of `theirs` with the proof between it and `ours`, the smaller one first. Makes one call,
+/// except for the parts that old servers leave out of the proof. `theirs` is of another transaction than `ours`.
 pub fn beside(
     server: &mut Server,
     database: &str,
@@ -39,7 +39,7 @@ pub fn beside(
         Err(Membership::Proven(_)) => return Beside::Unknown(Reason::NoTransaction),
     };
     match proof {
-        // no tree proof can exist, but to show that every header between the two was chained
+        // no tree proof can exist, but the excuse has verified the chain of all headers between the two
         ExtensionResult::Extends(_) | ExtensionResult::NotExtended(_, Reason::Unprovable(_)) => {
             Beside::Proven(shown)
         }

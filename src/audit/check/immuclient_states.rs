@@ -9,8 +9,8 @@ use crate::ledger::{ClaimedState, State, StateShape, decode_base64};
 use crate::text::Escaped;
 use crate::wire::{self, Malformed};
 
-/// The name of such a file, in a folder named after the server's identity; a client library's
-/// ends in `-IDENTITY`.
+/// The name of a state file, in a folder named after the server's identity. The name of a client library's file
+/// ends with `-IDENTITY`.
 const NAME: &str = ".state";
 /// The longest file that is read, in bytes.
 const MAX_FILE_BYTES: u64 = 16 << 20;
@@ -20,11 +20,11 @@ const MAX_DEPTH: usize = 4;
 /// One file of trusted states.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StateFile {
-    /// Where it is.
+    /// The path of the file.
     pub path: PathBuf,
-    /// The identity of the server that it is of, as far as its name says.
+    /// The identity of the server in the file's name, if there is one.
     pub identity: Option<String>,
-    /// What was trusted; databases without transactions are left out.
+    /// The trusted states, without databases that have no transactions.
     pub states: Vec<ImportedState>,
 }
 
@@ -33,30 +33,30 @@ pub struct StateFile {
 pub struct ImportedState {
     /// The database.
     pub database: String,
-    /// Its state, as the server sent it then.
+    /// The state, as the server sent it to the other auditor.
     pub claimed: ClaimedState,
 }
 
 /// The error of reading state files.
 #[derive(Debug)]
 pub enum StateFileError {
-    /// The system refuses.
+    /// The system refuses access.
     Unreadable {
-        /// File or folder.
+        /// The file or folder.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         fault: String,
     },
-    /// A line that is no trusted state.
+    /// A line is not a trusted state.
     Line {
         /// The file.
         path: PathBuf,
         /// The line, from 1.
         line: usize,
-        /// What is wrong with it.
+        /// The error of this line.
         fault: StateLineError,
     },
-    /// No such file in the folder.
+    /// The folder has no state file.
     Nothing {
         /// The folder.
         path: PathBuf,
@@ -66,9 +66,9 @@ pub enum StateFileError {
 /// The error of one line of a state file.
 #[derive(Debug)]
 pub enum StateLineError {
-    /// It is not `NAME:BASE64`.
+    /// The line is not `NAME:BASE64`.
     Form,
-    /// The message in it.
+    /// The message in the line is malformed.
     Message(Malformed),
     /// The message is of another database.
     OtherDatabase(Escaped),
@@ -107,10 +107,10 @@ impl fmt::Display for StateFileError {
     }
 }
 
-/// The trusted states in a file, or in every `.state` file in a folder and below it.
+/// Reads the trusted states from a file, or from every `.state` file in a folder and its subfolders.
 ///
 /// # Errors
-/// A file that cannot be read whole, or none at all: half of it is not to be taken for all.
+/// A file cannot be read completely, or there is none. A part of the states must not be taken for all of them.
 pub fn read_states(path: &Path) -> Result<Vec<StateFile>, StateFileError> {
     let metadata = fs::metadata(path).map_err(|error| unreadable(path, &error))?;
     if !metadata.is_dir() {
@@ -128,7 +128,7 @@ pub fn read_states(path: &Path) -> Result<Vec<StateFile>, StateFileError> {
         }
         let entries = match fs::read_dir(&folder) {
             Ok(entries) => entries,
-            // a temporary directory is full of other people's
+            // a temporary directory contains folders of other users
             Err(error) if depth > 0 && error.kind() == std::io::ErrorKind::PermissionDenied => {
                 continue;
             }
@@ -177,7 +177,7 @@ fn read_file(path: &Path) -> Result<StateFile, StateFileError> {
     let mut states = Vec::new();
     for (line, text) in (1..).zip(text.lines().map(str::trim)) {
         if text.is_empty() {
-            continue; // immuclient's files begin with such a line
+            continue; // immuclient's files begin with an empty line
         }
         let carried = parse(text).map_err(|fault| StateFileError::Line {
             path: path.to_owned(),
@@ -230,7 +230,7 @@ fn unreadable(path: &Path, error: &std::io::Error) -> StateFileError {
 mod tests {
     use super::*;
 
-    /// As a real immuclient 1.11.1 wrote it, of a server of its own.
+    /// A file that immuclient 1.11.1 wrote.
     const REAL: &str = "defaultdb:CglkZWZhdWx0ZGIQFBogqcXnGLlgwYzDsBxQeEYrEr/x69Q/Ci5uk8FrNzVkZiEoFDIgqcXnGLlgwYzDsBxQeEYrEr/x69Q/Ci5uk8FrNzVkZiE=";
 
     #[test]

@@ -1,5 +1,5 @@
-//! Taking over what another auditor trusted: only where the running server proves that its history
-//! still holds it, and never in place of what is trusted already.
+//! Importing another auditor's trusted states. A state is imported only if the running server proves that the state
+//! is in its history. An imported state never replaces a trusted state.
 
 use crate::audit::auditor::Auditor;
 use crate::audit::check::immuclient_states::ImportedState;
@@ -12,54 +12,54 @@ use crate::config::Signatures;
 use crate::ledger::{ClaimedState, State};
 use crate::trust::{ImportBasis, ObservedState, StoreError, Tampering, TrustedState};
 
-/// What came of one imported state.
+/// The result of importing one state.
 #[derive(Debug)]
 pub enum Import {
-    /// It is trusted now.
+    /// The imported state is now trusted.
     Taken(TrustedState),
-    /// It is what is trusted already.
+    /// The imported state is already trusted.
     Known,
-    /// It is proven to be an ancestor of what is trusted, which stays.
+    /// The imported state is proven to be an ancestor of the trusted state, which stays.
     Ancestor {
-        /// What is trusted.
+        /// The trusted state.
         trusted: State,
     },
-    /// It is proven to extend what is trusted, which stays: the next audit goes there itself.
+    /// The imported state is proven to extend the trusted state, which stays. The next audit reaches the newer state.
     Descendant {
-        /// What is trusted.
+        /// The trusted state.
         trusted: State,
     },
-    /// The server did not prove it.
+    /// The server did not prove the imported state.
     Refused {
-        /// What that amounts to.
+        /// The verdict of the missing proof.
         verdict: Verdict,
-        /// Why.
+        /// The reason.
         reason: Reason,
     },
-    /// The server does not hold it, and an alarm was asked for.
+    /// The server's history does not have the imported state, and an alarm was requested.
     Raised(Box<Outcome>),
 }
 
-/// What becomes of a state that the server contradicts.
+/// The reaction to a state that the server contradicts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnRefusal {
-    /// It is told: a wrong folder is likelier than a crime.
+    /// Reports the state: a wrong folder is the more likely cause.
     Tell,
-    /// It becomes an alarm, with its evidence.
+    /// Raises an alarm with evidence.
     Alarm,
 }
 
 impl Auditor {
-    /// The identity that the server answers with; `None` where it does not answer, or has none.
+    /// Returns the identity that the server sends; `None` if the server does not respond or has no identity.
     pub fn identity_now(&mut self) -> Option<String> {
         self.server.begin_cycle();
-        // whatever comes of it: a server that lists nothing may still answer for its databases
+        // ignore failures: a server that lists nothing may still open its databases
         drop(self.server.databases());
         self.server.identity().map(ToString::to_string)
     }
 
-    /// Holds an imported state against the running server, and against what is trusted; `None`
-    /// where the program is asked to end.
+    /// Compares an imported state with the running server and with the trusted state; `None` if the program is asked
+    /// to end.
     pub fn import(&mut self, carried: &ImportedState, on_refusal: OnRefusal) -> Option<Import> {
         let database = carried.database.as_str();
         self.server.begin_cycle();
@@ -88,7 +88,7 @@ impl Auditor {
         })
     }
 
-    /// Nothing is trusted yet: does the server show this state, or extend it?
+    /// Imports a state of an untrusted database if the server's state is equal to it or extends it.
     fn take(&mut self, carried: &ImportedState) -> Option<Import> {
         let (database, imported) = (carried.database.as_str(), carried.claimed.state);
         let params = self.params();
@@ -107,7 +107,7 @@ impl Auditor {
             CheckResult::Refused {
                 verdict, reason, ..
             } => return Some(refused(imported, verdict, reason)),
-            // both come only of a check against nothing
+            // only checks without a trusted state return these
             CheckResult::Empty | CheckResult::First(_) => {
                 return Some(refused(imported, Verdict::Malformed, Reason::NoTransaction));
             }
@@ -118,7 +118,7 @@ impl Auditor {
         })
     }
 
-    /// Something is trusted: does the server prove that the two are of one history?
+    /// Checks whether the server proves that the imported and the trusted state are of one history.
     fn relate(&mut self, database: &str, imported: State, trusted: State) -> Option<Import> {
         let inconsistent = Verdict::Tampered(Tampering::Inconsistent);
         if imported == trusted {
@@ -140,7 +140,7 @@ impl Auditor {
             ExtensionResult::Extends(_) if is_ancestor => Import::Ancestor { trusted },
             ExtensionResult::Extends(_) => Import::Descendant { trusted },
             ExtensionResult::NotExtended(verdict, why) => refused(imported, verdict, why),
-            // it has gone back, behind one of the two
+            // the server now has fewer transactions than one of the two states
             ExtensionResult::ServerBehind => refused(
                 imported,
                 Verdict::Tampered(Tampering::RolledBack),
@@ -150,7 +150,7 @@ impl Auditor {
         })
     }
 
-    /// The imported state as it is kept: its signature only where it counts.
+    /// Returns the imported state in its stored form, with its signature only if the signature counts.
     fn carried(&self, database: &str, claimed: &ClaimedState) -> ObservedState {
         let counts = match &self.policy.signatures {
             Signatures::By(keys) => claimed.verify_signature(database, keys).is_ok(),

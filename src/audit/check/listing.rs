@@ -1,18 +1,18 @@
-//! Which databases a cycle checks: what the server lists, what is trusted, and what was selected.
+//! The databases that a cycle checks: listed, trusted and selected ones.
 
 use std::collections::BTreeSet;
 
 use crate::text::Escaped;
 use crate::wire::Names;
 
-/// Databases known and taken from one list at most: a server that lists more is not believed, and
-/// one that lists others each time fills no disk.
+/// The limit of known and new databases together. So a server cannot fill the disk with a long list, or with new names
+/// in every list.
 pub const MAX_DATABASES: usize = 10_000;
 
-/// Bytes that a database's name has at most.
+/// The longest name of a database, in bytes.
 const MAX_NAME: usize = 128;
 
-/// A list of names, sorted out.
+/// The server's list, divided by what a cycle does with each name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Listing {
     /// Selected databases in the server's order, each once.
@@ -25,16 +25,16 @@ pub struct Listing {
     pub skipped_databases: usize,
 }
 
-/// Names that no database can have: counted, the first one shown.
+/// Names that no database can have: their number and the first of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Impossible {
-    /// How many.
+    /// The number of these names.
     pub count: usize,
     /// The first of them.
     pub first: Escaped,
 }
 
-/// Sorts a server's list by what is known and selected.
+/// Selects the databases of a server's list that a cycle checks, and counts impossible and skipped names.
 pub fn sort(names: &Names, known: &BTreeSet<String>, selects: impl Fn(&str) -> bool) -> Listing {
     let mut seen = BTreeSet::new();
     let mut listing = Listing::default();
@@ -69,7 +69,7 @@ pub fn sort(names: &Names, known: &BTreeSet<String>, selects: impl Fn(&str) -> b
     listing
 }
 
-/// Printable ASCII without spaces, of some length: more than any server allows.
+/// Returns the name if a database can have it: printable ASCII without spaces and not too long. Servers allow less.
 pub(in crate::audit) fn possible(name: &[u8]) -> Option<&str> {
     let possible = (1..=MAX_NAME).contains(&name.len()) && name.iter().all(u8::is_ascii_graphic);
     std::str::from_utf8(name).ok().filter(|_| possible)
@@ -120,7 +120,7 @@ mod tests {
         list.push("trusted".into());
         let list: Names = list.iter().map(String::as_bytes).collect();
         let listing = sort(&list, &strings(&["trusted"]), |_| true);
-        assert_eq!(listing.skipped_databases, 8); // the trusted one has its place, wherever it stands
+        assert_eq!(listing.skipped_databases, 8); // the trusted database is audited at any position of the list
         assert!(listing.listed.contains(&"trusted".to_owned()));
     }
 }

@@ -1,6 +1,6 @@
-//! The state that a server shows, held against the trusted one. Reading order: `listing` (which databases), `state` (what
-//! takes no proof), `proof` (the proof and its parts), `beside` (what stands in the place of another auditor's state), `pin` (pinned states), `immuclient_states` and `import` (states that
-//! another auditor trusted).
+//! Checking a server's state against the trusted state. Reading order: `listing` (the databases), `state` (the checks
+//! without a proof), `proof` (the proof and its parts), `beside` (another auditor's state), `pin` (pinned states),
+//! `immuclient_states` and `import` (another auditor's trusted states).
 
 pub(super) mod beside;
 pub(super) mod immuclient_states;

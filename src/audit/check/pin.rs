@@ -1,4 +1,4 @@
-//! States that the operator pins: each held against what the server shows until it is proven.
+//! States that the operator pins. Each is compared with the server's state until the pin is proven.
 
 use std::cmp::Ordering;
 
@@ -12,9 +12,8 @@ use crate::ledger::State;
 use crate::trust::{Tampering, TrustOrigin, TrustedState};
 
 impl Auditor {
-    /// Adds the pins to what the check of a database concluded: the worse of the two counts. Only
-    /// a state that is proven itself is a state to hold a pin against; `None` where the program is
-    /// asked to end.
+    /// Adds the pins to the result of a database's check; the worst result counts. A pin is only compared with a state
+    /// that is proven. Returns `None` if the program is asked to end.
     pub(in crate::audit) fn with_pins(
         &mut self,
         database: &str,
@@ -41,9 +40,9 @@ impl Auditor {
         Some(conclusion)
     }
 
-    /// A server that has never shown the pinned state has not gone back behind it: a replica may lag. One that never
-    /// catches up becomes overdue. A pin in the place of damaged files is no such pin, and an empty database no
-    /// replica that lags.
+    /// Replaces `rolled-back` by `unprovable` if the server has never shown the pinned state, because a replica may
+    /// lag. A replica that never catches up becomes overdue. A pin that replaced damaged files is not such a pin, and
+    /// an empty database is not a replica that lags.
     pub(in crate::audit) fn excuse_lag_behind_a_pin(
         &self,
         database: &str,
@@ -76,7 +75,7 @@ impl Auditor {
         }
     }
 
-    /// Pins of a database that are not proven in this run yet.
+    /// Returns the pins of a database that are not proven in this run yet.
     fn pins_to_hold(&self, database: &str) -> Vec<(usize, Pin)> {
         let record = self.databases.get(database);
         let held = |index: &usize| record.is_some_and(|record| record.pins_held.contains(index));
@@ -85,7 +84,7 @@ impl Auditor {
             .collect()
     }
 
-    /// The pinned state must be one that the shown one extends.
+    /// Checks that the server's state extends the pinned state.
     fn hold_pin(&mut self, pin: &Pin, shown: State) -> Option<Result<(), (Verdict, Reason)>> {
         let contradicts = |why| {
             let reason = Reason::PinContradicts {
@@ -100,7 +99,7 @@ impl Auditor {
         match shown.tx.cmp(&pin.state.tx) {
             Ordering::Equal => return Some(contradicts(Reason::OtherHash { tx: shown.tx })),
             Ordering::Less => {
-                // a replica may lag behind; one that never catches up becomes overdue
+                // a replica may lag behind; one that never reaches the pin becomes overdue
                 let reason = Reason::PinAhead {
                     pin: pin.state,
                     shown: shown.tx,
@@ -117,7 +116,7 @@ impl Auditor {
                 contradicts(why)
             }
             ExtensionResult::NotExtended(verdict, why) => Err((verdict, why)),
-            // it showed a newer state just now
+            // the server sent a newer state just now
             ExtensionResult::ServerBehind => Err((Verdict::Malformed, Reason::UnbackedHash)),
             ExtensionResult::Stopped => return None,
         })

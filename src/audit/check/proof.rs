@@ -1,5 +1,5 @@
-//! Getting a pair of states proven: the dual proof, the parts that old servers leave out, and the
-//! excuses that count only with their own proof (protocol.md §4).
+//! Verifies that one state extends another, by the dual proof and the parts that old servers leave out. An excuse
+//! counts only with its own proof (protocol.md §4).
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -13,11 +13,11 @@ use crate::wire::{Entries, Tx, VerifiableTx};
 /// The result of checking whether one state extends another.
 #[derive(Debug)]
 pub enum ExtensionResult {
-    /// The newer extends the older.
+    /// The newer state extends the older one.
     Extends(Proven),
-    /// It does not, or nobody knows.
+    /// The newer state does not extend the older one, or this is not known.
     NotExtended(Verdict, Reason),
-    /// The server says that it has not come as far.
+    /// The server reports that it has not reached the state.
     ServerBehind,
     /// The program is asked to end.
     Stopped,
@@ -44,10 +44,10 @@ impl ExtensionResult {
     }
 }
 
-/// Terms of an audit path at most: no tree has more levels. Parts are kept until all are there.
+/// The limit of terms in an audit path, because no tree has more levels. Parts are collected until they are complete.
 const MAX_PATH: u64 = 64;
 
-/// Does `target` extend `source` (of a smaller id)? Fetches one proof, and up to `range` of what
+/// Checks whether `target` extends `source` (of a smaller id). Fetches one proof, and up to `range` of the parts that
 /// the server's version leaves out of it.
 pub fn extend(
     server: &mut Server,
@@ -70,18 +70,18 @@ pub fn extend(
 /// The result of proving that a transaction is in a history.
 #[derive(Debug)]
 pub enum Membership {
-    /// In the history of the trusted state, which proves its header; its entries are not looked at.
+    /// The transaction is in the history of the trusted state, which proves its header. The entries are not checked.
     Proven(Tx),
     /// The call itself failed.
     Failed(ServerError),
-    /// Its place is not proven.
+    /// The place of the transaction is not proven.
     Unproven(Verdict, Reason),
     /// The program is asked to end.
     Stopped,
 }
 
-/// Is what the server shows as transaction `tx` the one in the history of `trusted` (of no smaller
-/// id)? (protocol.md §6 end: §4, source `tx`, target `trusted`)
+/// Checks that transaction `tx` of the server is in the history of `trusted`, whose id is not smaller (protocol.md §6
+/// end: §4, source `tx`, target `trusted`).
 pub fn prove_membership(
     server: &mut Server,
     database: &str,
@@ -96,7 +96,7 @@ pub fn prove_membership(
     };
     match proof {
         ExtensionResult::Extends(_) => Membership::Proven(shown),
-        // no tree proof can exist, but to show that every header up to the trusted one was chained
+        // no tree proof can exist, but the excuse has verified the chain of all headers up to the trusted state
         ExtensionResult::NotExtended(_, Reason::Unprovable(_)) => Membership::Proven(shown),
         ExtensionResult::NotExtended(verdict, reason) => Membership::Unproven(verdict, reason),
         ExtensionResult::ServerBehind => {
@@ -109,10 +109,9 @@ pub fn prove_membership(
 /// The result of checking whether an old state is an ancestor of the shown one.
 #[derive(Debug)]
 pub enum AncestorCheck {
-    /// The shown state extends this one: the old one, or another of the same transaction.
+    /// The shown state extends this one: the old state, or another state of the same transaction.
     Proven(Proven),
-    /// No tree proof can exist; every header from the transaction of this hash on is chained up to
-    /// the shown state.
+    /// No tree proof can exist. Every header from the transaction with this hash up to the shown state is chained.
     Chained(Digest),
     /// Nothing is proven.
     Unknown(Reason),
@@ -120,8 +119,8 @@ pub enum AncestorCheck {
     Stopped,
 }
 
-/// What does the history of `shown` hold in the place of `old` (of a smaller id)? One call, but for
-/// the parts that old servers leave out of the proof.
+/// Checks the transaction that the history of `shown` has at the id of `old`, which is smaller. Makes one call,
+/// except for the parts that old servers leave out of the proof.
 pub fn check_ancestor(
     server: &mut Server,
     database: &str,
@@ -145,7 +144,7 @@ pub fn check_ancestor(
     }
 }
 
-/// What the server shows as transaction `tx`, and how that stands to `trusted`, of which it is an ancestor or a descendant.
+/// Returns the server's transaction `tx` and the result of its proof against `trusted`, an ancestor or a descendant.
 pub(super) fn request_membership(
     server: &mut Server,
     database: &str,
@@ -188,10 +187,10 @@ pub(super) fn request_membership(
     Ok((shown, proof.unwrap_or_else(|ended| ended)))
 }
 
-/// What comes beside a transaction to show its place.
+/// The proof that is sent with a transaction.
 enum Answered {
     Proof(Box<VerifiableTx>),
-    /// The server says that it cannot prove this pair.
+    /// The server reports that it cannot prove this pair.
     Excuse(ServerError),
 }
 
@@ -220,7 +219,7 @@ fn ask(
     match server.verifiable_tx(database, tx, trusted.tx, entries) {
         Ok(mut answer) => match answer.tx.take() {
             Some(shown) if shown.header.id() == tx => {
-                // its header is looked at again, its entries need not be there twice
+                // only the header is needed again, so the entries are moved instead of copied
                 answer.tx = Some(Tx {
                     header: shown.header.clone(),
                     entries: Vec::new(),
@@ -250,7 +249,7 @@ struct Pair<'a> {
     database: &'a str,
     source: &'a State,
     target: &'a State,
-    /// The transaction that the answer is to carry: the source or the target.
+    /// The transaction that the response must have: the source or the target.
     asked: u64,
     range: u64,
 }
@@ -270,7 +269,7 @@ impl Pair<'_> {
         self.settle(answer)
     }
 
-    /// What an answer amounts to, once the parts that it lacks are there.
+    /// Verifies a response, after it has requested the parts that the response lacks.
     fn settle(&mut self, answer: VerifiableTx) -> Result<ExtensionResult, ExtensionResult> {
         match self.verify(&answer, &Parts::default()) {
             Ok(proven) => Ok(ExtensionResult::Extends(proven)),
@@ -297,7 +296,7 @@ impl Pair<'_> {
         Ok(proven)
     }
 
-    /// A call that brought no proof: is it an excuse, and a true one?
+    /// Returns the result of a call without a proof; an excuse counts only if it is true.
     fn without_proof(&mut self, failure: ServerError) -> Result<ExtensionResult, ExtensionResult> {
         match failure.kind {
             ServerErrorKind::CannotProve | ServerErrorKind::MaybeCorrupted => {
@@ -310,11 +309,11 @@ impl Pair<'_> {
         }
     }
 
-    /// No proof of this pair can exist: that is so only if the headers show it. An old server
-    /// words it like a damaged log: where no excuse is shown, that is what it says of itself.
+    /// Verifies from the headers that no proof of this pair can exist. An old server reports this like a damaged log.
+    /// If the headers show no excuse, the server itself reports a damaged log.
     fn excuse(&mut self, said: Option<ServerError>) -> Result<ExtensionResult, ExtensionResult> {
         if let Err(reason) = self.in_range(&(self.source.tx..=self.target.tx)) {
-            // trees shrink by tens: an excuse that cannot be looked at is none
+            // without the headers there is no excuse; those of an honest server fit, because its trees shrink by tens
             return Err(ExtensionResult::NotExtended(Verdict::Malformed, reason));
         }
         let headers = self.headers(self.source.tx..=self.target.tx)?;
@@ -369,7 +368,7 @@ impl Pair<'_> {
             .map_err(ExtensionResult::of_refusal)
     }
 
-    /// Headers of a run of transactions, one call each, within the limit.
+    /// Returns the headers of a run of transactions, one call each, within the limit.
     fn headers(
         &mut self,
         ids: RangeInclusive<u64>,
@@ -380,7 +379,7 @@ impl Pair<'_> {
         for id in ids {
             match self.server.tx(self.database, id, Entries::Excluded) {
                 Ok(tx) => headers.insert(id, tx.header),
-                // it is older than what the server itself claims
+                // the transaction is older than the state that the server claims
                 Err(failure) if failure.kind == ServerErrorKind::TxNotFound => {
                     return Err(ExtensionResult::NotExtended(
                         Verdict::Malformed,

@@ -1,4 +1,4 @@
-//! One database's check: what the server shows against what is trusted.
+//! One database's check: the server's state against the trusted state.
 
 use std::cmp::Ordering;
 
@@ -14,7 +14,7 @@ use crate::wire::Entries;
 /// The operator's requirements for every state.
 #[derive(Clone, Debug)]
 pub struct CheckParams {
-    /// What must have signed it.
+    /// The required signatures.
     pub signatures: Signatures,
     /// The most transactions fetched one by one for a single proof.
     pub max_fetch: u64,
@@ -25,20 +25,20 @@ pub struct CheckParams {
 /// The result of a check, before it is applied.
 #[derive(Debug)]
 pub enum CheckResult {
-    /// No transactions, and nothing is trusted.
+    /// The database has no transactions and no trusted state.
     Empty,
-    /// Nothing is trusted yet, and the state holds together.
+    /// The database has no trusted state yet, and its first state is consistent.
     First(ClaimedState),
     /// The state is the trusted one.
     Same(ClaimedState),
     /// The state extends the trusted one.
     Extended(ClaimedState, Proven),
-    /// Anything else.
+    /// The state was not accepted, for this reason.
     Refused {
         verdict: Verdict,
         reason: Reason,
         shown: Option<State>,
-        /// What the state shown came with, as it came.
+        /// The signature of the shown state, unchanged.
         signature: Option<Signature>,
     },
     /// The program is asked to end.
@@ -60,8 +60,8 @@ impl CheckResult {
     }
 }
 
-/// Asks the server for its state of `database` and holds it against `trusted`. A 0.9.0 that is asked
-/// by several at once mixes up what it answers: it is accused of what it shows twice in a row.
+/// Requests the server's state of `database` and compares it with `trusted`. immudb 0.9.0 mixes up the responses to
+/// concurrent clients. Its contradictions therefore count only if it shows them twice in a row.
 pub fn check(
     server: &mut Server,
     database: &str,
@@ -111,7 +111,7 @@ fn ask(
     }
 }
 
-/// What needs no proof to be seen: the same transaction with another hash, or fewer of them.
+/// Returns the tampering that needs no proof: another hash for the same transaction, or fewer transactions.
 fn contradiction(trusted: &State, shown: &State) -> Option<(Tampering, Reason)> {
     match shown.tx.cmp(&trusted.tx) {
         Ordering::Equal if shown.hash != trusted.hash => {
@@ -123,8 +123,8 @@ fn contradiction(trusted: &State, shown: &State) -> Option<(Tampering, Reason)> 
     }
 }
 
-/// Is the state one for this database, in the shape that is due, and signed where that is due?
-/// (protocol.md §2, §5)
+/// Checks that the state is for this database, has the required shape, and is signed if a signature is required
+/// (protocol.md §2, §5).
 pub(in crate::audit) fn check_claim(
     claimed: &ClaimedState,
     database: &str,
@@ -140,7 +140,7 @@ pub(in crate::audit) fn check_claim(
         (verdict, Reason::Signature(bad))
     })?;
     if claimed.shape == StateShape::WithoutDatabase {
-        // its signature fits every database, so a newer server must not fall back to it
+        // this signature is valid for every database, so a newer server must not return to it
         return match params.shape {
             Some(StateShape::WithDatabase) => Err((Verdict::Malformed, Reason::OlderShape)),
             _ => Ok(()),
@@ -153,8 +153,7 @@ pub(in crate::audit) fn check_claim(
     Ok(())
 }
 
-/// Nothing is trusted yet: the state is taken only if the transaction that it names is there and
-/// hashes to it.
+/// Accepts the first state of a database only if the server sends the state's transaction and the hashes are equal.
 fn first_use(server: &mut Server, database: &str, claimed: ClaimedState) -> CheckResult {
     let shown = claimed.state;
     if shown == State::EMPTY {
@@ -176,8 +175,8 @@ fn first_use(server: &mut Server, database: &str, claimed: ClaimedState) -> Chec
     }
 }
 
-/// The server says that it has not come as far as the state it just claimed, or as the trusted
-/// one: only a state tells whether it went back or contradicts itself.
+/// Requests the state again, after the server reported that it has not reached the claimed or the trusted state. Only
+/// a state shows whether the server went back or contradicts itself.
 fn check_rollback(
     server: &mut Server,
     database: &str,

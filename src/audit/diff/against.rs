@@ -1,5 +1,5 @@
-//! A database held against another one that should be the same: a replica, a restored backup, or the
-//! mirror that another auditor made.
+//! Comparing a database with another one that should be the same: a replica, a restored backup, or another auditor's
+//! mirror.
 
 use crate::audit::auditor::Auditor;
 use crate::audit::diff::differences::Differences;
@@ -12,32 +12,32 @@ use crate::server::{Server, ServerError, ServerErrorKind};
 use crate::text::Escaped;
 use crate::trust::{Mirror, StoreError};
 
-/// How a mirror differs from what it was held against.
+/// The differences between a mirror and another history.
 #[derive(Debug)]
 pub struct MirrorDifferences {
-    /// What it was held against.
+    /// The history that the mirror was compared with.
     pub against: DiffTarget,
-    /// Transactions that could be compared.
+    /// The number of transactions that could be compared.
     pub compared: u64,
-    /// What was found, by transaction.
+    /// The differences, by transaction.
     pub found: Found,
 }
 
 /// The history that another auditor's mirror is compared with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DiffTarget {
-    /// The mirror kept here: nobody is asked.
+    /// This auditor's mirror, so no server is needed.
     OwnMirror,
-    /// What the server shows, by its proofs.
+    /// The history of the server's state, by its proofs.
     Server(State),
 }
 
 /// The error of a comparison that was not possible.
 #[derive(Debug)]
 pub enum DiffError {
-    /// The second server, or the first.
+    /// A call to the first or the second server failed.
     Failure(ServerError),
-    /// The file.
+    /// The file of the mirror cannot be read.
     Local(StoreError),
     /// The mirror is of another database.
     OtherDatabase(Escaped),
@@ -55,12 +55,11 @@ impl std::fmt::Display for DiffError {
     }
 }
 
-/// The number of probes of two files, which cost nothing.
+/// The limit of probes if two files are compared, which needs no calls.
 const MAX_OFFLINE_PROBES: u32 = 100_000;
 
 impl Auditor {
-    /// Holds what this server shows of a database against a second one; `None` where the program is asked
-    /// to end.
+    /// Compares this server's history of a database with a second server's; `None` if the program is asked to end.
     pub fn against_server(
         &mut self,
         database: &str,
@@ -114,7 +113,7 @@ impl Auditor {
             compared: found.holds.unwrap_or(0),
             unproven: None,
         };
-        // of nothing there is nothing to compare
+        // an empty common history has nothing to compare
         if common > 0 && found.holds != Some(common) {
             let last = common.min(differences.same.saturating_add(self.policy.max_fetch));
             let mut pairs = Vec::new();
@@ -131,8 +130,8 @@ impl Auditor {
         Some(Ok(differences))
     }
 
-    /// Holds another auditor's mirror against the one kept here, or where none is against what the server
-    /// shows; `None` where the program is asked to end.
+    /// Compares another auditor's mirror with the local mirror, or with the server's history if there is no local
+    /// mirror. Returns `None` if the program is asked to end.
     pub fn against_mirror(
         &mut self,
         database: &str,

@@ -1,4 +1,4 @@
-//! Two auditors, two truths: what another one trusts, held against what is trusted here.
+//! Comparing another auditor's trusted states with the local trusted states.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,18 +12,18 @@ use crate::ledger::State;
 use crate::ranges::Ranges;
 use crate::trust::{Alarm, Answer, Exported, Finding, StoreError, Tampering, TrustedState};
 
-/// What another auditor trusts, and how that came here.
+/// The trusted states of another auditor, and their source.
 #[derive(Clone, Debug)]
 pub struct Theirs {
-    /// Its databases.
+    /// The databases with their states.
     pub databases: Vec<Exported>,
-    /// What `raw` is, for the evidence.
+    /// The kind of source of `raw`, for the evidence.
     pub came_as: &'static str,
-    /// The bytes.
+    /// The states as they came, byte for byte.
     pub raw: Vec<u8>,
 }
 
-/// What comparing one database came to.
+/// The result of comparing one database.
 #[derive(Debug)]
 pub struct Comparison {
     /// The database.
@@ -32,12 +32,12 @@ pub struct Comparison {
     pub result: Compared,
     /// Transactions with values that the server does not have for this auditor, and had for the other.
     pub absent_here: Ranges,
-    /// The reverse.
+    /// Transactions with values that the server had for this auditor, and not for the other.
     pub absent_there: Ranges,
 }
 
 impl Comparison {
-    /// The exit code for this database alone.
+    /// Returns the exit code for this database alone.
     pub fn exit(&self) -> Exit {
         let same = self.absent_here.is_empty() && self.absent_there.is_empty();
         let values = if same { Exit::Good } else { Exit::Incomplete };
@@ -45,50 +45,51 @@ impl Comparison {
     }
 }
 
-/// How two auditors' truths lie to each other.
-#[allow(clippy::large_enum_variant)] // one at a time, and soon told
+/// The relation between the trusted states of two auditors.
+#[allow(clippy::large_enum_variant)] // one value exists at a time, and not for long
 #[derive(Debug)]
 pub enum Compared {
     /// The newest state of one auditor is also the other's, or the server proves the two against each other.
     Agree(State),
-    /// Both auditors trust this state, and the other one has gone on since. The server here has not come as far.
+    /// Both auditors trust this state, and the other's history has grown since. The local server has not reached the
+    /// newer state.
     Ahead {
         /// The newest state that both trust, or that the server proves.
         agreed: State,
         /// The other auditor's newest state.
         theirs: State,
     },
-    /// The server here has not come as far as the two states to compare, and no older state settles it.
+    /// The local server has not reached the two states to compare, and no older state decides.
     NotYet {
         /// The last transaction that the server shows.
         shown: u64,
         /// The other auditor's newest state.
         theirs: State,
     },
-    /// They were shown two histories.
+    /// The server showed the two auditors different histories.
     SplitView {
-        /// Why.
+        /// The reason.
         reason: Reason,
-        /// What the other one trusts.
+        /// The other auditor's trusted state.
         theirs: State,
         /// The alarm, or why it could not be written.
         alarm: Result<Alarm, StoreError>,
-        /// From which states on the histories differ.
+        /// The states between which the histories fork.
         parting: Parting,
     },
-    /// Nobody could say.
+    /// No proof was possible.
     NotProven(Verdict, Reason),
-    /// Nothing is trusted of it here.
+    /// The database has no local trusted state.
     NotHere,
-    /// The auditor's own files.
+    /// The auditor's own files cannot be read or written.
     Local(StoreError),
 }
 
-/// The server's answer about two auditors' states.
+/// The server's response about two auditors' states.
 enum Held {
-    /// One extends the other.
+    /// One state extends the other.
     Agree,
-    /// Neither extends the other.
+    /// Neither state extends the other.
     Split(Reason),
     /// No proof, for this reason.
     Unproven(Verdict, Reason),
@@ -99,7 +100,7 @@ enum Held {
 }
 
 impl Compared {
-    /// The exit code for this database alone.
+    /// Returns the exit code for this database alone.
     pub fn exit(&self) -> Exit {
         match self {
             Compared::Agree(_) | Compared::Ahead { .. } | Compared::NotHere => Exit::Good,
@@ -111,8 +112,8 @@ impl Compared {
 }
 
 impl Auditor {
-    /// Holds one of another auditor's databases against what is trusted here. `None` where the program
-    /// is asked to end.
+    /// Compares one of another auditor's databases with the local trusted state. Returns `None` if the program is
+    /// asked to end.
     pub fn compare(&mut self, one: &Exported, theirs: &Theirs) -> Option<Comparison> {
         let database = one.database.clone();
         let until = self.now() + self.overdue_after();
@@ -190,8 +191,8 @@ impl Auditor {
         }
     }
 
-    /// Compares older states of the other auditor, if the server has not come as far as the newest ones. Nothing that
-    /// the server says contradicts anything then; states of the same transaction need no server.
+    /// Compares older states of the other auditor, if the server has not reached the newest ones. Then no response of
+    /// the server is a contradiction; states of the same transaction need no server.
     fn behind(
         &mut self,
         trusted: &TrustedState,
@@ -205,7 +206,7 @@ impl Auditor {
         let shared = older
             .clone()
             .find(|state| ours.get(&state.tx) == Some(*state));
-        // one older than the trusted state, which the server can prove to be an ancestor of it
+        // a state older than the trusted state, which the server can prove to be its ancestor
         let ancestor = older.copied().find(|state| state.tx < trusted.state.tx);
         let ancestor = ancestor.filter(|state| shared.is_none_or(|shared| state.tx > shared.tx));
         let mut agreed = shared.copied();
@@ -234,7 +235,7 @@ impl Auditor {
         })
     }
 
-    /// Asks the server to prove the newer of two states against the older.
+    /// Requests a proof between two states, the newer against the older.
     fn hold_pair(&mut self, database: &str, theirs: State, ours: State) -> Held {
         let (source, target) = match theirs.tx < ours.tx {
             true => (theirs, ours),
@@ -252,7 +253,8 @@ impl Auditor {
         }
     }
 
-    /// The server says that it has not come as far as `target`: its state tells whether that is so.
+    /// Requests the state after the server reported that it has not reached `target`, because the state shows whether
+    /// this is true.
     fn how_far(&mut self, database: &str, target: State) -> Held {
         match self.server.state(database) {
             Ok(claimed) if claimed.state.tx < target.tx => Held::Behind(claimed.state.tx),

@@ -4,69 +4,69 @@ use crate::ledger::State;
 use crate::locate::Window;
 use crate::text::Escaped;
 
-/// How a second server's history differs.
+/// The differences between the first and the second server's history.
 #[derive(Debug)]
 pub struct Differences {
-    /// What the first server shows.
+    /// The first server's state.
     pub ours: State,
-    /// What the second one shows.
+    /// The second server's state.
     pub theirs: State,
-    /// What of the trusted history the second one holds; `None` where nothing is trusted.
+    /// The part of the trusted history that the second server has; `None` if there is no trusted state.
     pub holds: Option<Window>,
-    /// The last transaction that is proven to be the same on both.
+    /// The last transaction that is proven to be the same on both servers.
     pub same: u64,
-    /// The first one that is proven not to be.
+    /// The first transaction that is proven to differ.
     pub first: Option<u64>,
     /// Transactions whose entries differ, the first [`MAX_LISTED_TXS`] of them.
     pub differing: Vec<Differing>,
-    /// Further ones.
+    /// The number of further transactions whose entries differ.
     pub more: u64,
-    /// Transactions of the same entries that only follow on others.
+    /// The number of transactions with the same entries that differ only because an earlier transaction differs.
     pub rechained: u64,
-    /// Transactions in which nothing but entries differ that stand in another one there.
+    /// The number of transactions that differ only in entries that the other history has in another transaction.
     pub moved: u64,
-    /// The last transaction whose entries were held against each other.
+    /// The last transaction whose entries were compared.
     pub compared: u64,
-    /// Why what is listed is not proven, where it is not.
+    /// The reason why the list is not proven, if it is not.
     pub unproven: Option<Escaped>,
 }
 
 /// A transaction whose entries differ.
 #[derive(Debug)]
 pub struct Differing {
-    /// Its id.
+    /// The id.
     pub tx: u64,
-    /// When the first server claims that it was written, in unix seconds.
+    /// The time of writing that the first server claims, in unix seconds.
     pub ours: i64,
-    /// When the second one does.
+    /// The time of writing that the second server claims.
     pub theirs: i64,
-    /// Keys that differ, the first [`MAX_LISTED_KEYS`] of them; none where it is their order alone.
+    /// Keys that differ, the first [`MAX_LISTED_KEYS`] of them; none if only their order differs.
     pub changes: Vec<Change>,
-    /// Further ones.
+    /// The number of further keys.
     pub more: usize,
 }
 
 /// The kind of difference of a key on the first server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyChange {
-    /// It is not there on the second.
+    /// Only the first server has the key.
     Added,
-    /// It is there on the second alone.
+    /// Only the second server has the key.
     Removed,
-    /// It has another value, or other metadata.
+    /// The value or the metadata of the key differs.
     Changed,
 }
 
 /// A key that differs.
 #[derive(Debug)]
 pub struct Change {
-    /// How.
+    /// The kind of the difference.
     pub how: KeyChange,
-    /// The key, without its kind byte where it is a plain one.
+    /// The key, without its kind byte if it is a plain key.
     pub key: Escaped,
-    /// What the second server has, where it was asked for and came.
+    /// The second server's value, if it was requested and received.
     pub theirs: Option<Escaped>,
-    /// What the first one has.
+    /// The first server's value.
     pub ours: Option<Escaped>,
 }
 

@@ -1,4 +1,4 @@
-//! Compares the histories of two servers, each up to the state that it proves.
+//! Compares the histories of two servers, each up to the state that the server proves.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +17,7 @@ use crate::wire::{Entries, Tx};
 /// The number of transactions that one scan asks for.
 const TXS_PER_SCAN: u32 = 100;
 
-/// What ends the reading of two servers.
+/// The reasons to end the reading of two servers.
 pub(in crate::audit) enum Ended {
     Stopped,
     Unproven(Escaped),
@@ -38,13 +38,13 @@ impl Ended {
     }
 }
 
-/// Two servers that should show the same.
+/// Two servers that should have the same history.
 pub(in crate::audit) struct HistoryPair<'a> {
     pub(super) ours: ServerHistory<'a>,
     pub(super) theirs: ServerHistory<'a>,
 }
 
-/// One of two servers, and the state that everything it shows has to lead to.
+/// One of two servers, and the state to which all of its responses must lead.
 pub(in crate::audit) struct ServerHistory<'a> {
     server: &'a mut Server,
     database: &'a str,
@@ -53,7 +53,7 @@ pub(in crate::audit) struct ServerHistory<'a> {
 }
 
 impl HistoryPair<'_> {
-    /// Is it the same transaction on both?
+    /// Returns whether the transaction is the same in both histories.
     pub(in crate::audit) fn same(&mut self, tx: u64) -> Option<Probe> {
         let unknown = |ended| match ended {
             Ended::Stopped => None,
@@ -69,8 +69,8 @@ impl HistoryPair<'_> {
         }
     }
 
-    /// Reads both from the last transaction that is the same up to `last`: each has to chain from
-    /// there to what its server's state proves.
+    /// Reads both histories from their last common transaction up to `last`. Each must chain from there to the hash
+    /// that its server's state proves.
     pub(in crate::audit) fn compare(
         &mut self,
         differences: &mut Differences,
@@ -116,8 +116,8 @@ impl HistoryPair<'_> {
         }
     }
 
-    /// Reads the transactions that the longer side has beyond the shorter, since an entry may have moved there. They
-    /// have to chain from the end of the shorter side to what the longer side's state proves.
+    /// Reads the transactions that only the longer history has, because an entry may have moved there. They must
+    /// chain from the end of the shorter history to the hash that the longer one's state proves.
     pub(in crate::audit) fn read_on(
         &mut self,
         differences: &Differences,
@@ -133,7 +133,7 @@ impl HistoryPair<'_> {
             .max(theirs)
             .min(differences.compared.saturating_add(most));
         if differences.compared < ours.min(theirs) {
-            return Ok(()); // the end is too far away to be read
+            return Ok(()); // the end of the shorter history is beyond the limit
         }
         let mut next = ours.min(theirs) + 1;
         let mut before = side.hash_at(next - 1)?;
@@ -170,7 +170,7 @@ impl HistoryPair<'_> {
         }
     }
 
-    /// What of the pairs is told: entries that stand in another transaction there only moved.
+    /// Adds the changes of the pairs to the differences, except entries that only moved to another transaction.
     pub(in crate::audit) fn tell(
         &mut self,
         differences: &mut Differences,
@@ -225,10 +225,10 @@ impl HistoryPair<'_> {
     }
 }
 
-/// The total bytes of different entries that are kept in one walk.
+/// The total bytes of different entries that one walk holds in memory.
 const MAX_KEPT_BYTES: usize = 8 << 20;
 
-/// What is left of the room once this transaction is kept too.
+/// Returns the memory that is left when this transaction is also stored.
 fn spend(room: usize, tx: &Tx) -> Result<usize, Ended> {
     let entries = tx.entries.iter();
     let taken: usize = entries
@@ -238,13 +238,13 @@ fn spend(room: usize, tx: &Tx) -> Result<usize, Ended> {
         .ok_or_else(|| Ended::unproven("there are more differences than the memory limit allows"))
 }
 
-/// Transactions of the same id whose entries differ; one alone where the other side ends before.
+/// Transactions of the same id whose entries differ; only one if the other history ends before it.
 pub(in crate::audit) struct Pair {
     ours: Option<Tx>,
     theirs: Option<Tx>,
 }
 
-/// An entry, wherever it stands.
+/// An entry, in whichever transaction it is.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Entry<'a>(&'a [u8], Digest);
 
@@ -277,7 +277,7 @@ impl<'a> ServerHistory<'a> {
         }
     }
 
-    /// The hash of a transaction in the history of what is shown.
+    /// Returns the hash of a transaction in the history of the server's state.
     fn hash_at(&mut self, tx: u64) -> Result<Digest, Ended> {
         if tx == self.shown.tx {
             return Ok(self.shown.hash);
@@ -299,7 +299,7 @@ impl<'a> ServerHistory<'a> {
         }
     }
 
-    /// Up to so many transactions with their entries' digests.
+    /// Reads up to `most` transactions with the digests of their entries.
     fn read(&mut self, first: u64, most: u32) -> Result<Vec<Tx>, Ended> {
         let mut most = most;
         while most > 1 {
@@ -311,7 +311,7 @@ impl<'a> ServerHistory<'a> {
                 Ok(list) => return Ok(list.into_iter().map_while(Result::ok).collect()),
                 Err(failure) => match failure.kind {
                     ServerErrorKind::LimitExceeded | ServerErrorKind::TooLarge => most /= 2,
-                    ServerErrorKind::Unimplemented => most = 1, // 0.9.0
+                    ServerErrorKind::Unimplemented => most = 1, // immudb 0.9.0
                     _ => return Err(failure.into()),
                 },
             }
@@ -320,12 +320,13 @@ impl<'a> ServerHistory<'a> {
         Ok(vec![tx])
     }
 
-    /// The values of a transaction by key, as far as they come and are the ledger's.
+    /// Returns the values of a transaction by key, except values that the server does not send or that do not match
+    /// their hash.
     fn values(&mut self, of: &Tx) -> Result<BTreeMap<Vec<u8>, Escaped>, Ended> {
         let tx = match self.server.tx(self.database, of.header.id(), Entries::Raw) {
             Ok(tx) => tx,
             Err(failure) if failure.kind == ServerErrorKind::Stopped => return Err(Ended::Stopped),
-            Err(_) => return Ok(BTreeMap::new()), // the keys are told all the same
+            Err(_) => return Ok(BTreeMap::new()), // the keys are reported without values
         };
         let sent = tx.entries.into_iter().filter(|entry| {
             let same = |due: &&TxEntry| due.key == entry.key && due.h_value == entry.h_value;
@@ -338,7 +339,7 @@ impl<'a> ServerHistory<'a> {
     }
 }
 
-/// The hash of a transaction that follows on the one before, its entries being its own.
+/// Returns the hash of a transaction that follows the one before it and whose entries match its header.
 fn follows(tx: &Tx, id: u64, before: Digest) -> Result<Digest, Ended> {
     if tx.header.id() != id || *tx.header.prev_alh() != before {
         return Err(Ended::unproven(&format!(

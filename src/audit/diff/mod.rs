@@ -1,6 +1,6 @@
-//! Two histories of one database held side by side. Reading order: `against` (a second server, or a mirror), `history_pair` (two
-//! servers read in step), `differences` (what is found), `compare` (another auditor's trusted states), `parting` (from
-//! which of them on they differ).
+//! Comparing two histories of one database. Reading order: `against` (a second server, or a mirror), `history_pair`
+//! (two servers read in step), `differences` (the results), `compare` (another auditor's trusted states), `parting`
+//! (the transaction at which they begin to differ).
 
 pub(super) mod against;
 pub(super) mod compare;

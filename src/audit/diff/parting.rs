@@ -1,5 +1,5 @@
-//! Where two histories of one ledger part: the states that another auditor accepted are held against what this server proves, by
-//! halving.
+//! Bisects where two histories of one ledger fork. Another auditor's accepted states are compared with this server's
+//! proofs.
 
 use std::collections::BTreeMap;
 
@@ -9,20 +9,21 @@ use crate::ledger::State;
 use crate::locate::{Probe, bisect, max_probes};
 use crate::text::Escaped;
 
-/// The states of another auditor between which two histories part.
+/// The states of another auditor between which two histories fork.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Parting {
-    /// The last one that belongs to this auditor's history, too; `None` if none is proven to.
+    /// The last state that is proven to belong to this auditor's history, too; `None` if there is none.
     pub same: Option<State>,
-    /// The first one that does not.
+    /// The first state that does not belong to this auditor's history.
     pub other: State,
-    /// States between the two about which the server proved nothing.
+    /// The number of states between the two about which the server proved nothing.
     pub unknown: usize,
 }
 
 impl Auditor {
-    /// Narrows down where a history parts from the one of `trusted`, to which `other` does not belong. A state of the own
-    /// history answers for itself; for any other transaction the server proves which state its history had there.
+    /// Bisects where a history forks from the one of `trusted`, to which `other` does not belong. A stored state of
+    /// the local history needs no call; for any other transaction the server proves the state that its history has
+    /// there.
     pub(super) fn parting(
         &mut self,
         database: &str,
@@ -54,7 +55,7 @@ impl Auditor {
             if let Some(ours) = ours.get(&state.tx) {
                 return Probe::of_hashes(&state.hash, &ours.hash);
             }
-            // who is asked to end asks no further
+            // `None` means that the program is asked to end
             answer(server, database, &state, &trusted, range)
                 .unwrap_or_else(|| Probe::Aborted(Escaped::default()))
         });

@@ -1,4 +1,4 @@
-//! The words of all peers on one database, against the state that was proven just now.
+//! Compares the checkpoints of all peers for one database with the state that was proven just now.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,12 +19,12 @@ use crate::ledger::{Digest, State, StateShape};
 use crate::peer::{Age, Word};
 use crate::trust::{PeerRecord, Waiting};
 
-/// The transactions and hashes of the history that is trusted here; read when it is needed first.
+/// The transactions and hashes of the local trusted history, read when they are first needed.
 pub(super) type Line = Option<Result<BTreeMap<u64, Digest>, String>>;
 
 impl Auditor {
-    /// Adds what the peers say to what the check of a database concluded. Only a state that was proven just now is held
-    /// against theirs. `None` where the program is asked to end.
+    /// Adds the peers' checkpoints to the result of a database's check. Only a state that was proven just now is
+    /// compared with theirs. Returns `None` if the program is asked to end.
     pub(in crate::audit) fn with_peers(
         &mut self,
         database: &str,
@@ -38,7 +38,7 @@ impl Auditor {
             _ => return Some(conclusion),
         };
         let trusted = self.store.load(database).ok().flatten();
-        // the file may not be readable now: the next check tells why
+        // if the file cannot be read now, the next check reports why
         let Some(trusted) = trusted.filter(|trusted| trusted.state == proven) else {
             return Some(conclusion);
         };
@@ -77,13 +77,13 @@ impl Auditor {
         Some(conclusion)
     }
 
-    /// Takes in what the peers have answered by now. At its end the cycle forgets words on databases that are not known.
+    /// Takes over the responses of the peers so far. The cycle forgets checkpoints of unknown databases at its end.
     pub(in crate::audit) fn hear(&mut self) {
         let now = self.wall_time();
         self.peers.take_in(now);
     }
 
-    /// Returns what is told of the peers of a database, and what of it is overdue.
+    /// Returns the reports on the peers of a database, and the overdue comparison, if there is one.
     pub(in crate::audit) fn told_of_peers(
         &self,
         database: &str,
@@ -102,7 +102,7 @@ impl Auditor {
             .map(|(peer, relation)| PeerReport::of(peer, relation))
             .collect();
         if reports.is_empty() {
-            return (reports, None); // nothing is trusted of it yet
+            return (reports, None); // the database has no trusted state yet
         }
         let allowed = late_after(self.policy.interval);
         let (required, ages) = (self.peers.required(), self.wall_ages());
@@ -110,8 +110,8 @@ impl Auditor {
         (reports, late)
     }
 
-    /// Compares the words of one peer: the one that waits, then the last one. Returns what shows that the server showed two
-    /// histories; `None` around it where the program is asked to end.
+    /// Compares the checkpoints of one peer: the waiting one, then the last one. Returns the proof or claim that the
+    /// server showed two histories; the outer `None` if the program is asked to end.
     fn compare_words(
         &mut self,
         relation: &mut Relation,
@@ -128,7 +128,7 @@ impl Auditor {
         };
         self.drop_closed(relation);
         let mut split = None;
-        // one that the server has not come to yet is not asked for: the last word of the peer is
+        // a checkpoint that the server has not reached yet keeps waiting; the peer's last checkpoint is compared
         let waiting = relation.record.waiting.as_ref().and_then(waiting_word);
         if let Some(waiting) = waiting {
             if waiting.state.tx <= ours.state.tx {
@@ -143,7 +143,7 @@ impl Auditor {
         }
         let told = self.signed_after_all(relation, ours, line)?;
         split = split.or(told);
-        // one that contradicts nothing keeps no other from waiting
+        // a waiting checkpoint from before the trusted history contradicts nothing, so another may take its place
         let waiting = &mut relation.record.waiting;
         waiting.take_if(|waiting| waiting.time <= ours.since);
         let allowed = late_after(self.policy.interval);
@@ -179,7 +179,7 @@ impl Auditor {
         Some(split.or(told))
     }
 
-    /// Forgets the disagreement that an operator closed, and the word that waits if the operator did so while it waited.
+    /// Forgets the disagreement that an operator closed, and a waiting checkpoint if it was waiting at that time.
     fn drop_closed(&self, relation: &mut Relation) {
         let PeerRecord {
             database,
@@ -196,9 +196,8 @@ impl Auditor {
         waiting.take_if(|of| is_closed(of.since));
     }
 
-    /// Finds out what the history here has in the place of a peer's state. The server is only asked if neither what is
-    /// remembered nor the history on disk tells, or for the sake of evidence: a contradiction that becomes an alarm is to
-    /// be proven by the file that is kept of it.
+    /// Finds the local history's transaction at the id of a peer's state. Asks the server only if the memory and the
+    /// stored history do not decide, or to get evidence: an alarm's file must prove the contradiction.
     pub(super) fn find(
         &mut self,
         relation: &mut Relation,
@@ -226,7 +225,7 @@ impl Auditor {
         Some(found)
     }
 
-    /// Looks for a state among those that were trusted last, then in the history on disk; `None` if neither has its
+    /// Searches the recently trusted states for a state, then the history on disk; `None` if neither has its
     /// transaction.
     fn in_history(
         &self,
@@ -260,8 +259,8 @@ impl Auditor {
         }
     }
 
-    /// Asks the server. A 0.9.0 that is asked by several at once mixes up what it answers: it counts what it shows twice in
-    /// a row.
+    /// Asks the server. immudb 0.9.0 mixes up the responses to concurrent clients, so its response counts only if it
+    /// comes twice in a row.
     fn ask_beside(&mut self, database: &str, theirs: State, ours: Ours) -> Option<Found> {
         let range = self.policy.max_fetch;
         let mixes_up = self.shape == Some(StateShape::WithoutDatabase);
@@ -282,7 +281,7 @@ impl Auditor {
         }
     }
 
-    /// Draws the consequence of what was found.
+    /// Applies a result to the relation.
     pub(super) fn apply(
         &self,
         relation: &mut Relation,
@@ -305,7 +304,7 @@ impl Auditor {
                 relation.why = None;
                 Some(Told::Shown(word.clone(), reason))
             }
-            // what was trusted before an operator gave it up is another history for a good reason
+            // an operator gave up the older history, so a difference is expected
             Found::Other(..) if word.time <= ours.since => {
                 relation.standing = Standing::Pending;
                 let why = "its checkpoint is older than the trusted history here";
@@ -332,7 +331,7 @@ impl Auditor {
         }
     }
 
-    /// Returns whether what contradicts a word is to be proven by a file: it becomes an alarm, or is new.
+    /// Returns whether a contradiction needs a proof in a file, because it becomes an alarm or is new.
     fn is_to_be_shown(&self, relation: &Relation, word: &Word, ours: Ours) -> bool {
         word.time > ours.since
             && relation.is_given_up(word.state, ours.since) != Some(true)
@@ -350,12 +349,12 @@ impl Auditor {
     }
 }
 
-/// Returns the word that waits to be compared.
+/// Returns the checkpoint of a stored note that waits to be compared.
 fn waiting_word(waiting: &Waiting) -> Option<Word> {
     word_of(&waiting.note, waiting.time)
 }
 
-/// Returns the word of a note that is kept, said by that time.
+/// Reads the checkpoint of a stored note, which was made by `time`.
 pub(super) fn word_of(note: &Arc<str>, time: Timestamp) -> Option<Word> {
     let signed = SignedNote::read(note.as_bytes()).ok()?;
     let checkpoint = Checkpoint::read(signed.text()).ok()?;

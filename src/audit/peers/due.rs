@@ -1,4 +1,4 @@
-//! What of the comparisons with peers is overdue.
+//! The overdue comparisons with peers.
 
 use std::time::Duration;
 
@@ -6,8 +6,8 @@ use super::relation::Relation;
 use crate::audit::outcome::Overdue;
 use crate::audit::overdue::WallAges;
 
-/// Returns what of the comparisons of a database is overdue: a word that could not be compared for longer than `allowed`, or
-/// fewer than `required` peers that confirmed what is trusted within that time.
+/// Returns the overdue comparison of a database, if there is one. A checkpoint could not be compared for longer than
+/// `allowed`, or fewer than `required` peers confirmed the trusted state within that time.
 pub(super) fn overdue<'a>(
     relations: impl Iterator<Item = &'a Relation> + Clone,
     required: usize,
@@ -26,7 +26,7 @@ pub(super) fn overdue<'a>(
         let agreed = record.agreed.map(|agreed| agreed.time);
         let last = ages.of(agreed.map_or(record.since, |time| time.max(record.since)));
         let behind = record.behind.map(|behind| ages.of(behind.since));
-        // one that confirms an old state over and over confirms nothing of what came since
+        // a peer that repeats an old state does not confirm newer transactions
         last.max(behind.unwrap_or_default())
     });
     let mut times: Vec<Duration> = unconfirmed.collect();

@@ -1,5 +1,5 @@
-//! Another auditor's checkpoint that came in a file, against what is trusted here: the same rules as for a peer, but that it
-//! may be of any age.
+//! Compares another auditor's checkpoint from a file with the trusted state. The rules are those for a peer, except
+//! that the checkpoint may be of any age.
 
 use super::relation::{Found, Ours, Relation};
 use super::report::PeerReport;
@@ -12,21 +12,21 @@ use crate::ledger::State;
 use crate::peer::Word;
 use crate::trust::{Alarm, StoreError, TrustedState, last_proven};
 
-/// What comparing a checkpoint of a file came to.
+/// The result of comparing a checkpoint from a file.
 #[derive(Debug)]
 pub struct WordCompared {
-    /// How it stands to what is trusted here.
+    /// The relation of the checkpoint to the trusted state.
     pub report: PeerReport,
-    /// What is trusted here.
+    /// The trusted state.
     pub trusted: State,
-    /// What shows that the server showed two histories, and the alarm.
+    /// The proof that the server showed two histories, and the alarm.
     pub split: Option<(Reason, Option<Alarm>)>,
 }
 
 impl Auditor {
-    /// Holds a checkpoint against what is trusted of its database. The server is only asked if the files do not tell; where
-    /// it cannot be reached, the checkpoint is pending. `None` around it where the program is asked to end, and within if
-    /// nothing is trusted of the database.
+    /// Compares a checkpoint with the trusted state of its database. The server is asked only if the files do not
+    /// decide; if it is unreachable, the checkpoint is pending. The outer `None` means that the program is asked to
+    /// end, the inner one that the database has no trusted state.
     ///
     /// # Errors
     /// The auditor's own files cannot be read.
@@ -47,7 +47,7 @@ impl Auditor {
             state: trusted.state,
             since: trusted.since,
         };
-        // by it the server is asked twice where it mixes up answers
+        // a server that mixes up responses is asked twice, which depends on this field
         self.shape = trusted.shape.or(self.shape);
         let mut new = Relation::new(database, peer.as_str(), self.wall_time());
         new.theirs = Some(word.state);
@@ -59,7 +59,7 @@ impl Auditor {
                 found = match auditor.prove_now(database, ours.state)? {
                     Err(why) => Found::Unclear(why),
                     Ok(()) => {
-                        // what becomes evidence is asked for by itself
+                        // evidence contains only the responses to this comparison
                         auditor.server.begin_transcript();
                         relation = new;
                         auditor.find(&mut relation, word, ours, &mut None)?
@@ -76,15 +76,16 @@ impl Auditor {
         })))
     }
 
-    /// Returns whether the server has proven the trusted state, as far as the files tell.
+    /// Returns whether the server has proven the trusted state, according to the files.
     fn was_proven(&self, database: &str, trusted: &TrustedState) -> bool {
         let outcomes = self.store.load_outcomes();
         let checked = outcomes.iter().find(|of| of.database == database);
         last_proven(trusted, checked).is_some()
     }
 
-    /// Asks the server to prove a trusted state that it never proved: what an operator gave speaks against nobody before
-    /// that. It moves no trust. `Err` tells why it does not; `None`: the program is asked to end.
+    /// Asks the server to prove a trusted state that it never proved. A state that only an operator gave is no
+    /// evidence before that. No trusted state changes. `Err` is the reason why there is no proof; `None` means that
+    /// the program is asked to end.
     fn prove_now(&mut self, database: &str, ours: State) -> Option<Result<(), String>> {
         let params = self.params();
         let finding = state::check(&mut self.server, database, Some(ours), &params);

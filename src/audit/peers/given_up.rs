@@ -1,4 +1,4 @@
-//! States of a history that an operator gave up: the peer that still confirms them shows nothing new.
+//! States of a history that an operator gave up. A peer that still confirms them is no evidence against the server.
 
 use super::relation::Relation;
 use crate::audit::auditor::Auditor;
@@ -7,8 +7,8 @@ use crate::ledger::State;
 use crate::trust::HistoryEntry;
 
 impl Auditor {
-    /// Returns whether a state was trusted here before the present history began, at `since`. Where that cannot be read, it
-    /// may have been.
+    /// Returns whether a state was trusted before the present history began, at `since`. If that cannot be read, the
+    /// state may have been trusted.
     pub(super) fn is_given_up(
         &self,
         relation: &mut Relation,
@@ -19,7 +19,7 @@ impl Auditor {
             return is_given_up;
         }
         let Ok(entries) = self.store.history(&relation.record.database) else {
-            return true; // the next check of the database tells why
+            return true; // the next check of the database reports why
         };
         let begin = entries.iter().rposition(HistoryEntry::is_a_beginning);
         let mut before = entries.iter().take(begin.unwrap_or(0));

@@ -1,4 +1,5 @@
-//! Words that confirm nothing any more, and can still contradict: old ones, and those of a disagreement that is kept.
+//! Checkpoints that no longer confirm anything and can still contradict: old ones, and those of a stored
+//! disagreement.
 
 use super::compare::{Line, word_of};
 use super::relation::{Found, Ours, Relation, Standing};
@@ -7,9 +8,9 @@ use crate::audit::auditor::Auditor;
 use crate::peer::Word;
 
 impl Auditor {
-    /// Looks whether a word contradicts what is trusted here that is too old, or from too far ahead, to confirm anything. The
-    /// consequence is drawn once: whoever repeats the word brings nothing back that an operator has closed. `None` where the
-    /// program is asked to end.
+    /// Checks whether a checkpoint that is too old, or too far ahead, to confirm anything contradicts the trusted
+    /// state. It has a consequence only once: a repeated checkpoint does not reopen anything that an operator has
+    /// closed. Returns `None` if the program is asked to end.
     pub(super) fn compare_late(
         &mut self,
         relation: &mut Relation,
@@ -39,8 +40,8 @@ impl Auditor {
         Some(told)
     }
 
-    /// Holds a disagreement that is kept against the keys of the settings, which may be others than when it was found: what the
-    /// server signed is a split. `None` where the program is asked to end.
+    /// Checks a stored disagreement against the keys of the settings, which may have changed since it was found. If
+    /// the server signed the peer's state, it is a split view. Returns `None` if the program is asked to end.
     pub(super) fn signed_after_all(
         &mut self,
         relation: &mut Relation,
@@ -48,7 +49,7 @@ impl Auditor {
         line: &mut Line,
     ) -> Option<Option<Told>> {
         let kept = relation.record.disagreement.as_ref();
-        // it was said before it was found
+        // the checkpoint was signed before the disagreement was found
         let word = kept.and_then(|kept| word_of(&kept.note, kept.found));
         let is_due = |word: &Word| word.state.tx <= ours.state.tx && word.time > ours.since;
         let word = word.filter(|word| is_due(word) && self.is_signed_by_the_server(word));
@@ -66,7 +67,7 @@ impl Auditor {
         Some(told)
     }
 
-    /// Returns whether an operator closed what a word alone says after it was said.
+    /// Returns whether an operator closed the finding of this checkpoint alone after the checkpoint was made.
     fn is_closed_by_now(&self, relation: &Relation, word: &Word) -> bool {
         let acknowledged = self.acknowledged(&relation.record.database);
         let closed_to = acknowledged.disagreements_to;

@@ -1,12 +1,12 @@
-//! Comparing what other auditors were shown with what is trusted here (docs/checkpoints.md).
+//! Comparing other auditors' checkpoints with the trusted states (docs/checkpoints.md).
 //!
-//! A peer's word makes this auditor look; it accuses nobody. An accusation rests on the server's signature by a key of the
-//! settings, or on the server's own answer. Trusted states are untouched by all of it. Reading order: `relation` (what is
-//! remembered of a peer and a database), `compare` (one word against the trusted state), `recent` (the states trusted last), `given_up`
-//! (what was trusted before the present history), `late` (words
-//! that confirm nothing any more), `split` (evidence and alarm),
-//! `report` (what is told), `due` (what is overdue), `persist` (what is kept on disk), `file`
-//! (checkpoints that came in a file).
+//! A peer's checkpoint makes this auditor check; it proves nothing against the server. An alarm needs the server's
+//! signature by a key of the settings, or the server's own response. A checkpoint never changes a trusted state.
+//!
+//! Reading order: `relation` (the memory of a peer and a database), `compare` (one checkpoint against the trusted
+//! state), `recent` (the states trusted last), `given_up` (the states trusted before the present history), `late`
+//! (checkpoints that no longer confirm anything), `split` (evidence and alarm), `report` (the reports), `due` (overdue
+//! comparisons), `persist` (the records on disk), `file` (checkpoints from a file).
 
 mod compare;
 mod due;

@@ -1,4 +1,4 @@
-//! What is kept on disk of the peers: when they agreed last, which words wait, and who disagrees.
+//! The records of peers on disk: their last agreement, waiting checkpoints and disagreements.
 
 use std::time::Duration;
 
@@ -22,8 +22,8 @@ impl Auditor {
         self
     }
 
-    /// Compares with other peers from now on. What is remembered of those that stay is kept, and of the others what only an
-    /// operator closes: an open disagreement.
+    /// Compares with other peers from now on. Keeps the records of the peers that stay, and the open disagreements of
+    /// the others, which only an operator closes.
     pub fn change_peers(&mut self, peers: Hearing) {
         let was_empty = self.peers.is_empty();
         self.peers = peers;
@@ -48,12 +48,12 @@ impl Auditor {
         }
     }
 
-    /// What each peer said last.
+    /// Returns the latest response of each peer.
     pub fn peers(&self) -> &Hearing {
         &self.peers
     }
 
-    /// Writes down how the words of peers compared, if it changed or the times on disk are old.
+    /// Stores the results of comparing with peers, if they changed or the times on disk are old.
     pub(in crate::audit) fn save_peers(&mut self, cycle: &Cycle) {
         if self.peers.is_empty() {
             return;
@@ -73,7 +73,7 @@ impl Auditor {
                 facts.add(record.disagreement.as_ref().map(|of| of.found));
             }
         }
-        // a run that ends writes always; times are only needed to tell what is overdue after three intervals
+        // the last cycle always writes; otherwise times may be old, because overdue is three intervals
         let rarely = match cycle.stopped {
             true => Duration::ZERO,
             false => self.policy.interval,
@@ -87,10 +87,10 @@ impl Auditor {
         }
     }
 
-    /// Writes down how the words of peers compared. Returns whether it is written.
+    /// Stores the results of comparing with peers. Returns whether they are stored.
     pub(super) fn write_peers(&self) -> bool {
         if self.peers.is_empty() {
-            return false; // what stands there is none of this run's
+            return false; // the stored file is not of this run
         }
         let databases = self.databases.iter();
         let relations = databases.flat_map(|(_, database)| database.peers.values());
@@ -120,7 +120,7 @@ impl Auditor {
     }
 }
 
-/// Returns whether a record outlives a change of peers to these, and tells of one that does not.
+/// Returns whether a record is kept after a change to these peers, and logs a record that is not.
 fn is_kept(names: &[KeyName], name: &KeyName, record: &PeerRecord) -> bool {
     let is_kept = names.contains(name) || record.disagreement.is_some();
     if !is_kept {

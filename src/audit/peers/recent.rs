@@ -1,11 +1,12 @@
-//! The states of the present history that were trusted last: a peer is a cycle or two behind, and the history on disk is long.
+//! The states of the present history that were trusted last. They are in memory because a peer is usually one or two
+//! cycles late, and the history on disk is long.
 
 use std::collections::VecDeque;
 
 use super::relation::Ours;
 use crate::ledger::Digest;
 
-/// States that are remembered, at most: those of the intervals after which a word is old, and as many again.
+/// The limit of states: one for each interval until a checkpoint is too old, and some more.
 const MAX_STATES: usize = 8;
 
 /// The last trusted states of a database, each of the same history.

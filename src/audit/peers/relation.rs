@@ -1,4 +1,4 @@
-//! What is remembered of a peer and a database, and how that changes. Pure: no I/O and no clock.
+//! The memory of a peer and a database, and its changes, without I/O or clock.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -9,29 +9,29 @@ use crate::ledger::{Digest, State};
 use crate::peer::Word;
 use crate::trust::{Agreed, Begins, Behind, Disagreement, PeerRecord, Waiting};
 
-/// What the words of peers are held against.
+/// The trusted state with which the checkpoints of peers are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Ours {
     /// The trusted state, proven in this check.
     pub state: State,
-    /// Since when its history is trusted without a break.
+    /// The time since which its history is trusted without a break.
     pub since: Timestamp,
 }
 
-/// How a peer's last word on a database stands to what is trusted here.
+/// The relation of a peer's last checkpoint of a database to the local trusted state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Standing {
-    /// Both trust the same state.
+    /// Both auditors trust the same state.
     Agrees,
-    /// Its state is in the history that is trusted here.
+    /// The peer's state is in the local trusted history.
     Behind,
-    /// The server proves that its state continues the one trusted here.
+    /// The server proves that the peer's state extends the local trusted state.
     Ahead,
-    /// It could not be compared yet.
+    /// The peer's state could not be compared yet.
     Pending,
-    /// It says nothing that counts.
+    /// The peer has no checkpoint that counts.
     Silent,
-    /// It contradicts what the server shows here, and nothing but its word speaks against the server.
+    /// The peer's state contradicts the local server, but only the checkpoint is evidence against the server.
     Disagrees,
     /// The server showed two histories.
     Split,
@@ -49,7 +49,7 @@ impl Standing {
         Standing::Split,
     ];
 
-    /// Returns the word that it is told by.
+    /// Returns the word of this standing in reports.
     pub fn word(self) -> &'static str {
         match self {
             Standing::Agrees => "agrees",
@@ -63,58 +63,58 @@ impl Standing {
     }
 }
 
-/// What the history here has in the place of a peer's state.
+/// The local history's content at the id of a peer's state.
 #[derive(Debug)]
 pub(super) enum Found {
     /// The same state.
     Same,
-    /// Another hash, and whether an answer of this check proves it.
+    /// Another hash, and whether a response in this check proves this hash.
     Other(Digest, ByAnswer),
-    /// The server showed the peer's state here too, and it contradicts the trusted one.
+    /// The server also showed the peer's state to this auditor, and it contradicts the trusted state.
     Contradiction(Reason),
-    /// Nothing that counts, for this reason.
+    /// The comparison was not possible, for this reason.
     Unclear(String),
 }
 
-/// Whether an answer of the server in this check proves what the history here has.
+/// Whether a response of the server in this check proves the content of the local history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ByAnswer {
     Yes,
     No,
 }
 
-/// A comparison that need not be made again.
+/// A comparison with a final result.
 #[derive(Clone, Copy, Debug)]
 struct Settled {
     theirs: State,
     ours: State,
-    /// Since when the history of `ours` is trusted: of another one nothing is settled.
+    /// The time since which the history of `ours` is trusted. The result is not valid for another history.
     since: Timestamp,
-    /// The other hash, if the peer's is not the one here.
+    /// The local hash, if the peer's hash differs.
     other: Option<Digest>,
 }
 
-/// What is remembered of a peer and a database.
+/// The memory of a peer and a database.
 #[derive(Clone, Debug)]
 pub(in crate::audit) struct Relation {
-    /// What is kept on disk.
+    /// The record on disk.
     pub record: PeerRecord,
     pub standing: Standing,
-    /// Why it is silent or could not be compared.
+    /// The reason why the peer is silent or its checkpoint could not be compared.
     pub why: Option<String>,
-    /// The peer's state that was looked at last.
+    /// The peer's state that was compared last.
     pub theirs: Option<State>,
     settled: Option<Settled>,
-    /// The state whose contradiction was drawn the consequence of, whether it bore a signature, and since when the history
-    /// was trusted that it was compared with.
+    /// The state whose contradiction already had its consequence, whether it had a signature, and the time since
+    /// which the compared history was trusted.
     pub(super) compared: Option<(State, bool, Timestamp)>,
-    /// Whether a state is of a history that was given up here, and since when the present one is trusted. The history on disk
-    /// tells, which is long: a peer that disagrees repeats its state in every check.
+    /// A state, the time since which the present history is trusted, and whether the state is of a history that was
+    /// given up. The history on disk has this fact, but is long, and a peer may repeat its state in every check.
     given_up: Option<(State, Timestamp, bool)>,
 }
 
 impl Relation {
-    /// Begins to wait for a peer's word on a database.
+    /// Begins to wait for a peer's checkpoint of a database.
     pub fn new(database: &str, peer: &str, now: Timestamp) -> Relation {
         Relation::remembered(PeerRecord {
             database: database.to_owned(),
@@ -128,7 +128,7 @@ impl Relation {
         })
     }
 
-    /// Goes on with what an earlier run left.
+    /// Restores a relation from an earlier run.
     pub fn remembered(record: PeerRecord) -> Relation {
         Relation {
             standing: match record.disagreement {
@@ -144,8 +144,8 @@ impl Relation {
         }
     }
 
-    /// Returns since when a history is trusted that begins at `since` by its date. Where that is in the future, it is the
-    /// time at which that was noticed: it had begun by then.
+    /// Returns the time since which a history is trusted whose date is `since`. If the date is in the future, returns
+    /// the time at which this was noticed: the history had begun by then.
     pub(super) fn began(&mut self, since: Timestamp, now: Timestamp) -> Timestamp {
         if since <= now {
             self.record.begins = None;
@@ -157,12 +157,12 @@ impl Relation {
         by
     }
 
-    /// Records whether a state is of a history that was given up here.
+    /// Records whether a state is of a history that was given up.
     pub(super) fn note_given_up(&mut self, theirs: State, since: Timestamp, is_given_up: bool) {
         self.given_up = Some((theirs, since, is_given_up));
     }
 
-    /// Returns whether a state is of a history that was given up here; `None` if that was not looked up since the present
+    /// Returns whether a state is of a history that was given up; `None` if this was not read since the present
     /// history began.
     pub(super) fn is_given_up(&self, theirs: State, since: Timestamp) -> Option<bool> {
         let noted = self.given_up;
@@ -170,8 +170,8 @@ impl Relation {
         noted.map(|(_, _, is_given_up)| is_given_up)
     }
 
-    /// Returns what is known of a state without asking anybody. A state that was found in the history of an earlier
-    /// trusted state is in that of a later one.
+    /// Returns the known result for a state, without a call. A state that was found in the history of an earlier
+    /// trusted state is also in that of a later one.
     pub(super) fn known(&self, theirs: State, ours: State, since: Timestamp) -> Option<Found> {
         if theirs.tx == ours.tx {
             return Some(match theirs.hash == ours.hash {
@@ -193,7 +193,7 @@ impl Relation {
         })
     }
 
-    /// Records what was found, so that it is not asked for again.
+    /// Records a result, so that it is not requested again.
     pub(super) fn settle(&mut self, theirs: State, ours: State, since: Timestamp, found: &Found) {
         let other = match found {
             Found::Same => None,
@@ -208,11 +208,11 @@ impl Relation {
         });
     }
 
-    /// Records that a word agrees. The time is the peer's, and none from the future.
+    /// Records that a checkpoint agrees. Its time is the peer's, but never in the future.
     pub(super) fn agree(&mut self, word: &Word, ours: State, now: Timestamp) {
         let time = word.time.min(now);
         let before = self.record.agreed;
-        // words may be compared in another order than they were said
+        // checkpoints may be compared in another order than that of their times
         if before.is_none_or(|before| (before.time, before.state.tx) <= (time, word.state.tx)) {
             self.record.agreed = Some(Agreed {
                 state: word.state,
@@ -236,8 +236,8 @@ impl Relation {
         self.why = None;
     }
 
-    /// Takes times in the future for now, as is done with those on disk: they are of a clock that was ahead, and would keep
-    /// everything young, and open, until it is that late.
+    /// Replaces times in the future by the present time. They are from a clock that was ahead, and until then nothing
+    /// would become overdue or be closed.
     pub(super) fn put_right(&mut self, now: Timestamp) {
         let PeerRecord {
             since,
@@ -263,7 +263,7 @@ impl Relation {
         }
     }
 
-    /// Records that a word could not be compared. The oldest such word is kept until it can be.
+    /// Records that a checkpoint could not be compared. The oldest such checkpoint is stored until it can be.
     pub(super) fn wait(&mut self, word: &Word, why: String, now: Timestamp) {
         self.standing = Standing::Pending;
         self.why = Some(why);
@@ -274,13 +274,13 @@ impl Relation {
         });
     }
 
-    /// Records that the peer says nothing that counts.
+    /// Records that the peer has no checkpoint that counts.
     pub(super) fn fall_silent(&mut self, why: String) {
         self.standing = Standing::Silent;
         self.why = Some(why);
     }
 
-    /// Records that a word contradicts what the server shows here. The first one is kept.
+    /// Records that a checkpoint contradicts the local server. The first one is stored.
     pub(super) fn disagree(&mut self, word: &Word, here: Digest, ours: State, now: Timestamp) {
         self.standing = Standing::Disagrees;
         self.why = None;
@@ -331,7 +331,7 @@ mod tests {
         };
         assert!(is_same(&relation, 50) && is_same(&relation, 100));
         assert!(!is_same(&relation, 101), "trust began anew since");
-        // a state that was ahead then may have been another one's
+        // a state that was ahead may belong to another history
         relation.record.agreed = Some(agreed(false));
         assert!(!is_same(&relation, 50));
     }

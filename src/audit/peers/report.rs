@@ -1,4 +1,4 @@
-//! What is told of a peer and a database.
+//! The report on a peer and a database.
 
 use std::fmt;
 
@@ -9,22 +9,22 @@ use crate::ledger::State;
 use crate::text::Escaped;
 use crate::trust::{Agreed, Disagreement};
 
-/// What is told of a peer and a database.
+/// The report on a peer and a database.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeerReport {
     /// The peer.
     pub peer: KeyName,
-    /// How its last word stands to what is trusted here.
+    /// The relation of its last checkpoint to the trusted state.
     pub standing: Standing,
-    /// Why it is silent or could not be compared.
+    /// The reason why the peer is silent or its checkpoint could not be compared.
     pub why: Option<String>,
-    /// Its state.
+    /// The peer's state.
     pub theirs: Option<State>,
-    /// The last state in which both agree, and when the peer confirmed it.
+    /// The last state on which both agree, and the time at which the peer confirmed it.
     pub agreed: Option<Agreed>,
-    /// Since when a word waits to be compared.
+    /// The time since which a checkpoint waits to be compared.
     pub waiting: Option<Timestamp>,
-    /// Its word that contradicts what the server shows here, until an operator closes it.
+    /// Its checkpoint that contradicts the local server, until an operator closes the disagreement.
     pub disagreement: Option<Disagreement>,
 }
 

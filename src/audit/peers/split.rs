@@ -1,4 +1,4 @@
-//! The server showed two histories: what shows it becomes evidence and an alarm before it is told.
+//! Split views: evidence and an alarm are stored before a split view is reported.
 
 use std::sync::Arc;
 
@@ -13,29 +13,29 @@ use crate::peer::Word;
 use crate::text::Escaped;
 use crate::trust::{Alarm, Answer, Finding, Raised, Tampering, TrustedState};
 
-/// What contradicts what is trusted here.
+/// The contradiction to the trusted state.
 pub(super) enum Told {
-    /// The server's signature is on the peer's state, and this transaction has this hash here.
+    /// The peer's state has the server's signature, and the local history has this hash for the transaction.
     Signed(Word, Digest, ByAnswer),
-    /// The server showed the peer's state here too.
+    /// The server also showed the peer's state to this auditor.
     Shown(Word, Reason),
-    /// The peer's word alone, found for the first time.
+    /// The peer's checkpoint alone contradicts the trusted state; this was found for the first time.
     Said(Word, Digest, ByAnswer),
 }
 
-/// A split on its way to an outcome.
+/// A split view, before its outcome is reported.
 pub(in crate::audit) struct Split {
     pub reason: Reason,
     pub alarms: Alarms,
 }
 
-/// What the evidence of a disagreement says.
+/// The reason in the evidence of a disagreement.
 const REASON_SAID: &str =
     "disagreement: only the other auditor's checkpoint contradicts the server";
 
 impl Auditor {
-    /// Writes down that the server showed two histories, or that a peer says so. An open alarm of the same peer that shows as
-    /// much is enough: its evidence stays, and a history that goes on on both sides opens no further one. So a database has
+    /// Stores that the server showed two histories, or that a peer claims it. An open alarm of the same peer with as
+    /// strong a proof is enough: its evidence stays, and growing histories open no further alarm. So a database has
     /// two open alarms of a peer at most.
     pub(super) fn tell_of_peer(
         &self,
@@ -53,7 +53,7 @@ impl Auditor {
             Told::Shown(word, why) => (word, trusted.clone(), SplitBy::Answer(Box::new(why))),
             Told::Said(word, here, by) => {
                 let against = self.against(database, trusted, word.state.tx, here, by);
-                // first: a kill after it was told must not forget it
+                // write first: a killed program must not forget a reported claim
                 self.write_peers();
                 let answers = capture::answers(self.server.transcript());
                 let of = (word.state, &*word.note);
@@ -99,8 +99,8 @@ impl Auditor {
         })
     }
 
-    /// Writes the evidence of open disagreements that has no file: it could not be written when they were found. The
-    /// answers of then are gone; the state that the history here has in the place of the peer's speaks for itself.
+    /// Writes the missing evidence files of open disagreements, which could not be written when they were found. The
+    /// responses of that time are gone; the local state at the id of the peer's state is evidence on its own.
     pub(super) fn write_missing_evidence(&self) {
         let databases = self.databases.iter();
         for (database, relation) in
@@ -119,7 +119,7 @@ impl Auditor {
             let Some(trusted) = trusted else { continue };
             let against = TrustedState {
                 state: disagreement.here,
-                signature: None, // the history does not keep it
+                signature: None, // the history does not store it
                 ..trusted
             };
             let of = (disagreement.theirs, &*disagreement.note);
@@ -134,8 +134,8 @@ impl Auditor {
         }
     }
 
-    /// Returns the state that the file is to hold the peer's against. Without an answer that proves what the history here
-    /// has, it is the state of the same transaction that was accepted here: the two exclude each other without a proof.
+    /// Returns the state that the file contrasts with the peer's. Without a response that proves the local hash, it
+    /// is the accepted state of the same transaction: the two contradict each other without a proof.
     fn against(
         &self,
         database: &str,
@@ -152,7 +152,7 @@ impl Auditor {
         match line.contains(&state) {
             true => TrustedState {
                 state,
-                signature: None, // the history does not keep it
+                signature: None, // the history does not store it
                 ..trusted.clone()
             },
             false => trusted.clone(),
@@ -187,8 +187,8 @@ impl Auditor {
     }
 }
 
-/// Returns whether an open alarm shows as much as a split: it is of the same peer, or of the same state, and its evidence
-/// is as strong. A pin, or a peer whose state the server did not sign, opens weaker ones.
+/// Returns whether an open alarm covers a split view: it is of the same peer or the same state, and its evidence is
+/// as strong. A pin, or a peer's state without the server's signature, opens a weaker alarm.
 fn is_enough(alarm: &Alarm, peer: &KeyName, reason: &Reason) -> bool {
     let Reason::SplitView { theirs, by, .. } = reason else {
         return false;

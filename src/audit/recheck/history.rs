@@ -1,4 +1,4 @@
-//! A state against the trusted one.
+//! Verifies claims about a state: another history, fewer transactions, a hidden database.
 
 use protobuf::Message;
 
@@ -8,7 +8,7 @@ use crate::trust::Tampering;
 use crate::wire::{self, VerifiableTx, proto};
 
 impl Case<'_> {
-    /// Returns the state that the finding is about, as the server's answer has it.
+    /// Returns the state of the finding from the server's response.
     pub(super) fn claimed(&self) -> Result<ClaimedState, NotReproduced> {
         let shown = self.evidence.finding.shown;
         let mut unreadable = None;
@@ -28,7 +28,7 @@ impl Case<'_> {
     pub(super) fn shows_another_history(&self) -> Result<EvidenceClaim, NotReproduced> {
         let trusted = self.trusted()?.state;
         let shown = match self.evidence.finding.kind {
-            // another auditor's word stands for the server's answer
+            // the state that another auditor signed replaces the server's response
             Tampering::SplitView => self.evidence.finding.shown,
             _ => Some(self.claimed()?.state),
         };
@@ -47,7 +47,7 @@ impl Case<'_> {
             .map(EvidenceClaim::RefusedProof)
     }
 
-    /// Returns the refusal of the recorded proof of this pair, verified with the parts that were fetched for it.
+    /// Returns the refusal of the recorded proof of this pair, verified with the recorded parts of the proof.
     fn refused(&self, source: &State, target: &State) -> Result<Refusal, NotReproduced> {
         let parts = self.parts(target.tx);
         let mut proof = None;
@@ -92,7 +92,7 @@ impl Case<'_> {
         } else {
             NotReproduced::Absent("list without the database")
         };
-        // a hidden database may show as much as ever
+        // a hidden database may have as many transactions as before
         let name = self.evidence.finding.database.as_bytes();
         for (_, reply) in self.replies("DatabaseList") {
             let names = wire::database_list(reply).map_err(NotReproduced::Unreadable)?;
@@ -116,7 +116,7 @@ impl Case<'_> {
     }
 }
 
-/// Verifies a recorded proof of a pair as it was verified when it came; `asked` is the transaction that it came with.
+/// Verifies a recorded proof of a pair again; `asked` is the transaction that came with it.
 pub(super) fn verify(
     source: &State,
     target: &State,

@@ -1,7 +1,8 @@
-//! Evidence verified offline: does its claim follow from the recorded answers, and whom does that convince?
+//! Offline verification of evidence: whether its claim follows from the recorded responses, and for whom it is a
+//! proof.
 //!
-//! Reading order: this file (what there is to say), `history` (a state against the trusted one), `read` (what the
-//! answers prove of single transactions), `split` (the checkpoint of another auditor), `transaction` (claims about one transaction), `words`.
+//! Reading order: this file (the results), `history` (a state against the trusted one), `read` (proofs of single
+//! transactions), `split` (the checkpoint of another auditor), `transaction` (claims about one transaction), `words`.
 
 mod history;
 mod read;
@@ -18,18 +19,18 @@ use crate::wire::{self, proto};
 /// The result of verifying evidence.
 #[derive(Debug)]
 pub enum Rechecked {
-    /// The answers show the claim.
+    /// The responses prove the claim.
     Shown {
-        /// The finding that they show.
+        /// The claim that the responses prove.
         what: EvidenceClaim,
-        /// Whom that convinces.
+        /// The people whom the evidence convinces.
         bearing: EvidenceStrength,
     },
-    /// They do not, or not they alone.
+    /// The responses alone do not prove the claim.
     NotReproduced(NotReproduced),
 }
 
-/// The claim that the answers of a finding support.
+/// The claim that the responses of a finding support.
 #[derive(Debug)]
 pub enum EvidenceClaim {
     /// The same transaction with two hashes.
@@ -51,9 +52,9 @@ pub enum EvidenceClaim {
     OwnWord(String),
     /// A state that is not signed as configured.
     BadSignature(BadSignature),
-    /// A transaction of the trusted history whose entries or values are not the ones that its header commits to.
+    /// A transaction of the trusted history with entries or values other than those in its header.
     Contents(Claim),
-    /// A transaction that is proven to have one hash, and was shown with another.
+    /// A transaction that is proven to have one hash and was shown with another.
     OtherHeader { tx: u64, due: Digest, got: Digest },
     /// A transaction of the trusted history that names another hash for the one before than that one is proven to have.
     BrokenChain { tx: u64, due: Digest, got: Digest },
@@ -66,34 +67,35 @@ pub enum EvidenceClaim {
 /// The people whom the evidence convinces.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EvidenceStrength {
-    /// Anybody with the server's public key: two states that it signed exclude each other.
+    /// Anybody with the server's public key: two states that the server signed exclude each other.
     Proof,
-    /// Anybody with the server's public key: a state that it signed commits to two histories.
+    /// Anybody with the server's public key: a state that the server signed commits to two histories.
     TwoHistoriesInOne,
-    /// Both states are signed by the server's key, so it did show both; which came first, and what it sent
-    /// with them, is the auditor's record.
+    /// Both states are signed by the server's key, so the server showed both. Their order, and the server's other
+    /// responses, are the auditor's record.
     SignedStates,
-    /// Anybody with the server's public key and people who trust this auditor: what another one was shown bears the
-    /// server's signature, and what was shown here is this auditor's record.
+    /// Anybody who has the server's public key and trusts this auditor: the other auditor's state has the server's
+    /// signature, and the local state is this auditor's record.
     SignedElsewhere,
-    /// Only people who trust this auditor and the one that signed the checkpoint: nothing shows that the server showed it.
+    /// Only people who trust this auditor and the signer of the checkpoint: no response proves that the server showed
+    /// the state.
     Witnesses,
     /// Only people who trust this auditor.
     AuditorsWord,
 }
 
-/// The reason why the recorded answers alone do not show the claim.
+/// The reason why the recorded responses alone do not prove the claim.
 #[derive(Debug)]
 pub enum NotReproduced {
-    /// An answer that would show it is not in the file.
+    /// A response that would prove it is not in the file.
     Absent(&'static str),
-    /// The answer is there, and shows nothing wrong.
+    /// The response is there, and shows no corruption.
     Holds,
-    /// The answer is there and cannot be read.
+    /// The response is there and cannot be read.
     Unreadable(wire::Malformed),
     /// A signature cannot be checked without the key.
     NoKey,
-    /// The finding counts further findings, which have no answers of their own.
+    /// The finding counts further findings, which have no responses of their own.
     Count,
 }
 
@@ -133,12 +135,12 @@ impl Case<'_> {
             Tampering::Inconsistent => self.shows_another_history(),
             Tampering::RolledBack => self.shows_less(),
             Tampering::BadSignature => self.shows_a_bad_signature(),
-            // a state is only read; the server reported that it cannot
+            // only a state is read; the server itself reports that it cannot read it
             Tampering::BadValue => self.own_word(),
         }
     }
 
-    /// Returns the answers whose end is not cut off.
+    /// Returns the responses that are not cut.
     fn answers(&self) -> impl Iterator<Item = &Answer> {
         let whole = self.evidence.answers.iter();
         whole.filter(|answer| !matches!(answer.shortened, Some(Shortened::Cut(_))))
@@ -170,7 +172,7 @@ impl Case<'_> {
         trusted.ok_or(NotReproduced::Absent("trusted state"))
     }
 
-    /// Returns what was fetched so that a proof up to `target` can be verified: headers, and inclusion proofs.
+    /// Returns the recorded parts that a proof up to `target` needs: headers and inclusion proofs.
     fn parts(&self, target: u64) -> Parts {
         let mut parts = Parts::default();
         for (request, reply) in self.replies("VerifiableTxById") {

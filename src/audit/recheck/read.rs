@@ -1,4 +1,4 @@
-//! Proofs of single transactions in recorded answers, against the trusted state.
+//! Proofs of single transactions in recorded responses, against the trusted state.
 
 use std::collections::BTreeMap;
 
@@ -10,25 +10,26 @@ use crate::ledger::{self, Digest, Fault, Parts, Refusal, State, TxHeader};
 use crate::trust::Shortened;
 use crate::wire::{self, Tx, proto};
 
-/// Transactions as they were shown, and what is proven of them.
+/// The transactions in the recorded responses, with the results of their proofs.
 pub(super) struct Read {
-    /// By id, every transaction in every answer.
+    /// Every transaction in every response, by id.
     shown: BTreeMap<u64, Vec<ShownTx>>,
-    /// By id, hashes that the history of the trusted state holds in its place: one, unless it contradicts itself.
+    /// The hashes that the trusted history has for a transaction, by id. There is one, unless the history contradicts
+    /// itself.
     proven: BTreeMap<u64, Vec<Digest>>,
-    /// By id, the refusal of a proof of its place.
+    /// The failed proofs of a transaction's place, by id.
     refused: BTreeMap<u64, Refusal>,
 }
 
-/// A transaction as one answer showed it.
+/// A transaction as one response showed it.
 pub(super) struct ShownTx {
     pub(super) tx: Tx,
-    /// Whether the values were left out of the recorded answer.
+    /// Whether the recorded response has no values.
     pub(super) without_values: bool,
 }
 
 impl Case<'_> {
-    /// Reads the recorded answers, and proves what they prove against the trusted state.
+    /// Reads the recorded responses, and verifies their proofs against the trusted state.
     pub(super) fn read(&self) -> Result<Read, NotReproduced> {
         let trusted = self.trusted()?.state;
         let mut read = Read {
@@ -72,12 +73,12 @@ impl Case<'_> {
 }
 
 impl Read {
-    /// Returns every showing of a transaction.
+    /// Returns a transaction as every response showed it.
     pub(super) fn shown(&self, tx: u64) -> &[ShownTx] {
         self.shown.get(&tx).map_or(&[], Vec::as_slice)
     }
 
-    /// Returns the hashes that are proven in a transaction's place.
+    /// Returns the hashes that are proven for a transaction.
     pub(super) fn proven(&self, tx: u64) -> &[Digest] {
         self.proven.get(&tx).map_or(&[], Vec::as_slice)
     }
@@ -88,12 +89,12 @@ impl Read {
         headers.filter(move |header| self.proven(tx).contains(&header.alh()))
     }
 
-    /// Returns the refusal of a proof of a transaction's place.
+    /// Returns the refusal of the proof of a transaction.
     pub(super) fn refused(&self, tx: u64) -> Option<&Refusal> {
         self.refused.get(&tx)
     }
 
-    /// Takes a proof of a transaction's place, if it is one against the trusted state.
+    /// Adds the proof of a transaction, if it is one against the trusted state.
     fn placed(
         &mut self,
         request: &[u8],
@@ -117,7 +118,7 @@ impl Read {
         self.take(source, verified);
     }
 
-    /// Takes an error in place of a proof: an old server cannot prove some pairs, and shows that by the headers.
+    /// Adds the excuse of an old server, which cannot prove some pairs and shows this by the headers.
     fn excused(&mut self, request: &[u8], trusted: &State, parts: &Parts) {
         let asked = proto::VerifiableTxRequest::parse_from_bytes(request).ok();
         let asked = asked.filter(|asked| asked.prove_since_tx == trusted.tx);

@@ -1,4 +1,4 @@
-//! The checkpoint of another auditor against the trusted state: two histories?
+//! Verifying another auditor's checkpoint as evidence of two histories.
 
 use protobuf::Message;
 
@@ -10,7 +10,7 @@ use crate::trust::Answer;
 use crate::wire::{self, VerifiableTx, proto};
 
 impl Case<'_> {
-    /// Returns the checkpoint in the file of the state from the server elsewhere; `None` if another word stands for it.
+    /// Returns the recorded checkpoint of the finding's state; `None` if the file has none.
     pub(super) fn checkpoint(&self) -> Option<Checkpoint> {
         let finding = &self.evidence.finding;
         let notes = self.replies(Answer::CHECKPOINT);
@@ -26,7 +26,7 @@ impl Case<'_> {
         })
     }
 
-    /// Shows that what another auditor was shown is not what the history of the trusted state has.
+    /// Checks whether another auditor's state contradicts the history of the trusted state.
     pub(super) fn shows_a_split(&self, theirs: State) -> Result<EvidenceClaim, NotReproduced> {
         let trusted = self.trusted()?.state;
         if theirs.tx == trusted.tx {
@@ -61,7 +61,7 @@ impl Case<'_> {
         }
     }
 
-    /// Returns the recorded answer to the question what the server has in the place of another auditor's state.
+    /// Returns the recorded response for the transaction of another auditor's state.
     fn proof_beside(&self, theirs: State, trusted: State) -> Result<VerifiableTx, NotReproduced> {
         let mut found = Err(NotReproduced::Absent("proof between the two states"));
         for (request, reply) in self.replies("VerifiableTxById") {
@@ -76,7 +76,7 @@ impl Case<'_> {
         found
     }
 
-    /// Says whom a checkpoint that contradicts the trusted state convinces.
+    /// Returns for whom a checkpoint that contradicts the trusted state is a proof.
     pub(super) fn bearing_of(
         &self,
         checkpoint: &Checkpoint,

@@ -9,7 +9,7 @@ use crate::ledger::{Digest, KEY_VALUE, verify_entries};
 use crate::trust::{Claim, Contradiction, Differ};
 use crate::wire::{self, Tx, proto};
 
-/// The missing answer, if the transaction is not proven.
+/// The missing response, if the transaction is not proven.
 const NO_PLACE: NotReproduced =
     NotReproduced::Absent("proof that the transaction is part of the trusted history");
 
@@ -28,7 +28,7 @@ impl Case<'_> {
         }
     }
 
-    /// Entries and values are judged by the code that judged them when they came.
+    /// Verifies entries and values with the same code as in the audit.
     fn shows_contents(&self, read: &Read, claim: &Claim) -> Result<EvidenceClaim, NotReproduced> {
         let mut not_shown = NO_PLACE;
         let is_claimed = |broken: &CorruptEntry| broken.claim() == *claim;
@@ -74,7 +74,7 @@ impl Case<'_> {
         Err(not_shown)
     }
 
-    /// Returns what is broken in a transaction that came without some of its entries.
+    /// Returns the corrupt entries of a transaction that came without some of its entries.
     fn completed(&self, alh: &Digest, digests: &[&Tx], sent: &Tx) -> Vec<CorruptEntry> {
         let now = i64::try_from(self.evidence.found.unix()).unwrap_or(i64::MAX);
         let completed = digests
@@ -103,7 +103,8 @@ impl Case<'_> {
     }
 }
 
-/// The proof of a transaction's place is refused, or it was shown in the trusted transaction's place.
+/// Checks whether the proof of a transaction is refused, or another transaction than the proven one was shown for its
+/// id.
 fn refused_place(read: &Read, tx: u64) -> Result<EvidenceClaim, NotReproduced> {
     if let Some(refusal) = read.refused(tx) {
         return Ok(EvidenceClaim::RefusedProof(refusal.clone()));
@@ -133,7 +134,7 @@ fn other_header(read: &Read, tx: u64, differ: &Differ) -> Result<EvidenceClaim, 
     }
 }
 
-/// Two transactions that follow on each other, both proven, of which the second names another hash for the first.
+/// Checks for two proven consecutive transactions of which the second names another hash for the first.
 fn broken_chain(
     read: &Read,
     claim: &Claim,
@@ -157,7 +158,7 @@ fn broken_chain(
     }
 }
 
-/// The main tree behind a transaction: evidence cannot hold the chain that its root was computed from.
+/// Checks the main tree of a transaction. Evidence cannot hold the chain from which the tree's root was computed.
 fn other_tree(read: &Read, claim: &Claim, differ: &Differ) -> Result<EvidenceClaim, NotReproduced> {
     let tx = claim.tx;
     if let Some(refusal) = read.refused(tx) {

@@ -1,4 +1,4 @@
-//! The result of a verification in words.
+//! Formats the result of a verification.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ fn part_of_history(tx: u64) -> String {
     format!("transaction {tx} is proven to be part of the trusted history")
 }
 
-/// A claim's particulars in words.
+/// Formats the details of a claim.
 struct Found<'a>(&'a Claim);
 
 impl fmt::Display for Found<'_> {

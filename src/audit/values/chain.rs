@@ -1,5 +1,5 @@
-//! Reading the transactions that a scan brought: each is held against the one behind it, and read alone if something
-//! about it is wrong.
+//! Reads the transactions of a scan. Each transaction is compared with the next one. If it does not match, or an entry
+//! or a value is wrong, it is read alone.
 
 use super::contents::{Contents, Source};
 use super::finding::{CorruptEntry, Corruption, UnreadReason};
@@ -9,27 +9,27 @@ use crate::ledger::{Digest, TxHeader};
 use crate::trust::{Answer, Unavailable};
 use crate::wire::Tx;
 
-/// What a scan asks for of each entry.
+/// The data that a scan requests of each entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Values {
-    /// Its value.
+    /// The value.
     Sent,
-    /// Its digest alone: the values were dropped.
+    /// Only its digest, because the values were dropped.
     Dropped,
 }
 
-/// The headers of a run, from its first transaction on; `None` where one is not proven.
+/// The headers of a run, from its first transaction; `None` if one is not proven.
 pub type Headers = Vec<Option<TxHeader>>;
 
 impl Reader<'_> {
-    /// Reads the transactions of a run whose last one is proven: first each is held against the one behind it, from
-    /// the last one down, then they are read in order, as many as there is time for and at least one.
+    /// Reads the transactions of a run whose last one is proven. First each is compared with the one after it,
+    /// beginning with the last. Then they are read in order, as many as there is time for and at least one.
     pub(super) fn chain(
         &mut self,
         mut run: Vec<Tx>,
         values: Values,
     ) -> Result<Headers, ReadInterrupted> {
-        let mut scanned = None; // what the scan was, copied only where it may be needed
+        let mut scanned = None; // the responses to the scan, copied only if they may be needed
         let Some(first) = run.first().map(|tx| tx.header.id()) else {
             return Ok(Vec::new());
         };
@@ -58,7 +58,7 @@ impl Reader<'_> {
             };
             match read {
                 Ok(header) => headers.push(header),
-                Err(ReadInterrupted::Late) if !headers.is_empty() => break, // these are read
+                Err(ReadInterrupted::Late) if !headers.is_empty() => break, // the headers read before are returned
                 Err(interrupted) => {
                     self.record_all_shown(left.map(named), &mut scanned);
                     return Err(interrupted);
@@ -69,8 +69,8 @@ impl Reader<'_> {
         Ok(headers)
     }
 
-    /// Records what a scan shows to be broken in transactions that there is no time to read alone: the next scan may
-    /// not show it.
+    /// Records the corruption that a scan shows in transactions for which there is no time to read them alone. The
+    /// next scan may not show it.
     fn record_all_shown(
         &mut self,
         left: impl Iterator<Item = (u64, Linked)>,
@@ -81,7 +81,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Records what a scan shows to be broken in one transaction, which stays due.
+    /// Records the corruption that a scan shows in one transaction, which stays due.
     fn record_shown(&mut self, id: u64, linked: Linked, scanned: &mut Option<Vec<Answer>>) {
         let Linked::ToRead(judged) = linked else {
             return;
@@ -110,9 +110,9 @@ impl Reader<'_> {
         self.report.add_unread(id, UnreadReason::Slow);
     }
 
-    /// Holds each transaction of a run against the one behind it, from the proven last one down, and judges it. One
-    /// that is not of the chain is read alone; the entries of one that is faultless are freed. Returns what came of
-    /// each in this order; `None`: there was no time for all of them.
+    /// Compares each transaction of a run with the one after it, from the proven last one down, and verifies it. A
+    /// transaction outside the chain is read alone; the entries of a faultless one are freed. Returns the results in
+    /// this order; `None` if there was no time for all of them.
     fn link(
         &mut self,
         run: &mut [Tx],
@@ -126,7 +126,7 @@ impl Reader<'_> {
             true => Some(self.trusted.hash),
             false => Some(last.alh()),
         };
-        // the hash of the transaction behind, where that one is proven
+        // the hash of the next transaction, if that one is proven
         let mut behind = None;
         let mut linked: Vec<Linked> = Vec::with_capacity(run.len());
         let ids = || (0..=last_id).rev();
@@ -179,8 +179,8 @@ impl Reader<'_> {
         Ok(Some(linked))
     }
 
-    /// Reads a transaction alone that a scan shows with the hash `got`. The transaction behind it names the hash `due`;
-    /// that transaction's own hash stands beside, if it is proven.
+    /// Reads a transaction alone that a scan shows with the hash `got`. The next transaction names the hash `due`,
+    /// which comes with that transaction's own hash if it is proven.
     fn read_unlinked(
         &mut self,
         id: u64,
@@ -188,16 +188,16 @@ impl Reader<'_> {
         due: Option<(Digest, Option<Digest>)>,
         scanned: &mut Option<Vec<Answer>>,
     ) -> Result<Linked, ReadInterrupted> {
-        // before another call takes their place
+        // copied before another call replaces them
         let mut answers = scanned.get_or_insert_with(|| self.answers()).clone();
         let before = self.report.findings();
         let alone = self.read_one(id).map(TxReadResult::header);
         let proven = alone.as_ref().ok().and_then(Option::as_ref);
         let found = proven.is_none() && self.report.findings() > before;
         if let (Some((due, behind)), false) = (due, found) {
-            // not shown alone, what the scan showed stays shown
+            // if the transaction read alone shows no corruption, that of the scan is still reported
             let broken = match proven.map(TxHeader::alh) {
-                // the link is the next transaction's: the walk of a sweep finds the same
+                // the wrong link belongs to the next transaction, as in the walk of a sweep
                 Some(alh) if alh != due => CorruptEntry {
                     tx: id.saturating_add(1),
                     alh: behind,
@@ -207,7 +207,7 @@ impl Reader<'_> {
                 _ => CorruptEntry::other_header(id, due, got),
             };
             self.found_by(broken, |reader| {
-                answers.splice(0..0, reader.answers()); // short, and of the transaction alone
+                answers.splice(0..0, reader.answers()); // few, and about this transaction only
                 answers
             });
         }
@@ -222,8 +222,8 @@ impl Reader<'_> {
         self.end(header, read).map(TxReadResult::header)
     }
 
-    /// Reads a transaction of a scan whose header is proven, and that is not faultless. What is broken is read once
-    /// more alone, since then the answers that show it are short.
+    /// Reads a transaction of a scan whose header is proven and that is not faultless. A corrupt transaction is also
+    /// read alone, because those responses are shorter evidence.
     fn read_scanned(
         &mut self,
         tx: Tx,
@@ -253,8 +253,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Reads a transaction of a scan alone. If that finds nothing, what the scan showed to be broken is recorded, with
-    /// the answers that showed it.
+    /// Reads a transaction of a scan alone. If this finds nothing, the corruption that the scan showed is recorded,
+    /// with the responses that showed it.
     fn read_again(
         &mut self,
         header: TxHeader,
@@ -270,13 +270,13 @@ impl Reader<'_> {
     }
 }
 
-/// What came of a transaction of a scan that was held against the one behind it.
+/// The result of comparing a transaction of a scan with the one after it.
 enum Linked {
-    /// It is not of the chain, and was read alone; its header if that is proven.
+    /// The transaction does not chain and was read alone; the header, if it is proven.
     Alone(Option<Box<TxHeader>>),
-    /// Nothing is wrong with it.
+    /// The transaction and its values match the ledger.
     Faultless,
-    /// Its header is proven; the rest is to be read.
+    /// The header is proven; the rest must be read.
     ToRead(Box<Judged>),
 }
 

@@ -1,5 +1,5 @@
-//! What is read of a database in a cycle, once its state is proven: what stayed due, what is new
-//! where that was asked for, and a sample of everything.
+//! Reads values of a database in a cycle, after its state is proven: due transactions, new ones if that is
+//! configured, and a sample of all.
 
 use std::time::Instant;
 
@@ -17,13 +17,14 @@ use crate::random::Random;
 use crate::ranges::Ranges;
 use crate::trust::{Store, TrustedState, ValueProgress};
 
-/// The number of sampled windows whose scans are requested concurrently, as many as for a sweep, so that a distant server is not waited for again for each.
+/// The number of sampled windows whose scans are requested concurrently, as many as for a sweep. So the delay of a
+/// distant server does not add up.
 const MAX_CONCURRENT_SCANS: usize = 2;
 
 impl Auditor {
-    /// Reads what is to be read of a database in this cycle. `trusted` was proven just now, `before`
-    /// is what was trusted until then, and the line of proofs is unbroken `since`. Nothing is begun after
-    /// `until`. `None` where the program is asked to end.
+    /// Reads the values of a database in this cycle. `trusted` was proven just now, `before` was trusted until then,
+    /// and the line of proofs is unbroken `since`. Nothing begins after `until`. Returns `None` if the program is
+    /// asked to end.
     pub(in crate::audit) fn read_values(
         &mut self,
         database: &str,
@@ -50,13 +51,13 @@ impl Auditor {
         self.settle_closed(database, closed, &progress);
         self.databases.of(database).progress = Some(Box::new(progress));
         match done {
-            // what was found is reported all the same
+            // findings are reported even if the program is asked to end
             Err(ReadInterrupted::Stopped) if report.broken.is_empty() => None,
             Ok(()) | Err(_) => Some(report),
         }
     }
 
-    /// How far a database was read; anew where it has another history since.
+    /// Returns the progress of a database's value check; the check starts again if the history is another one.
     pub(in crate::audit) fn progress_of(
         &mut self,
         database: &str,
@@ -130,12 +131,12 @@ pub(super) struct Reading<'a> {
     pub progress: &'a mut ValueProgress,
     /// Transactions that were tried in this reading.
     tried: Ranges,
-    /// Those of them that were read in runs that a sweep or new transactions make: they are remembered as read whole, as those
-    /// of a sample are not, which would be thousands of short runs.
+    /// The tried transactions that were read in runs, by a sweep or as new ones. They are stored as completely read.
+    /// Transactions of a sample are not, because they would be thousands of short runs.
     run: Ranges,
-    /// Transactions of the sample that there was no time for.
+    /// The number of transactions of the sample for which there was no time.
     cut: u64,
-    /// What the sample is drawn by.
+    /// The random numbers for the sample.
     random: Random,
 }
 
@@ -159,7 +160,7 @@ impl Reading<'_> {
         if sample >= last {
             return self.read_all(unread);
         }
-        // without randomness nothing can be drawn: better the same every time than nothing
+        // without randomness, a fixed sample is better than none
         let drawn = sample_windows(&self.random, sample, last).unwrap_or_else(|| vec![(1, sample)]);
         let drawn: Vec<(u64, u64)> = drawn
             .into_iter()
@@ -178,8 +179,8 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// Reads a window of the sample. Once no scan brings its transactions together, the rest is read one by one: of so few
-    /// transactions, further scans would cost more than they spare.
+    /// Reads a window of the sample. After a scan that brings only one transaction, the rest is read one by one, because
+    /// further scans of so few transactions save no time.
     fn try_window(&mut self, first: u64, last: u64) -> Result<(), ReadInterrupted> {
         let mut at = first;
         let mut together = true;
@@ -195,7 +196,7 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// Reads all transactions up to `last`, from the one on at which the time was over in the last cycle.
+    /// Reads all transactions up to `last`, beginning where the last cycle ran out of time.
     fn read_all(&mut self, last: u64) -> Result<(), ReadInterrupted> {
         let from = self.progress.read_from.clamp(1, last.max(1));
         self.cut = last;
@@ -209,7 +210,7 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// Reads one transaction; returns how many are due then, one or none.
+    /// Reads one transaction; returns the number of due transactions, 0 or 1.
     pub(super) fn try_one(&mut self, tx: u64) -> Result<u64, ReadInterrupted> {
         if !self.reader.in_time() {
             return Err(ReadInterrupted::Late);
@@ -219,8 +220,8 @@ impl Reading<'_> {
         Ok(u64::from(self.reader.report.due.contains(tx)))
     }
 
-    /// Reads neighbours from `first` on, as many as one scan brings and at least one. Returns the last one, and how
-    /// many of them are due then.
+    /// Reads neighbours from `first`, as many as one scan returns and at least one. Returns the last one and the
+    /// number of due ones among them.
     pub(super) fn try_batch(
         &mut self,
         first: u64,
@@ -234,7 +235,7 @@ impl Reading<'_> {
         Ok((span.last().unwrap_or(first), due))
     }
 
-    /// Reads neighbours from `first` on, as many as one scan brings and at least one; returns how many.
+    /// Reads neighbours from `first`, as many as one scan returns and at least one. Returns their number.
     fn try_neighbours(&mut self, first: u64, last: u64) -> Result<u64, ReadInterrupted> {
         if !self.reader.in_time() {
             return Err(ReadInterrupted::Late);
@@ -245,19 +246,19 @@ impl Reading<'_> {
         Ok(read)
     }
 
-    /// Reads everything from `first` to `last`; returns which transaction was the last one read.
+    /// Reads everything from `first` to `last`. Returns the last transaction that was read.
     fn read_run(&mut self, first: u64, last: u64) -> (u64, Result<(), ReadInterrupted>) {
         let mut at = first.saturating_sub(1);
         while at < last {
             match self.try_batch(at + 1, last) {
                 Ok((end, _)) => at = end,
-                Err(interrupted) => return (at, Err(interrupted)), // the next cycle goes on
+                Err(interrupted) => return (at, Err(interrupted)), // the next cycle continues
             }
         }
         (at, Ok(()))
     }
 
-    /// Takes what was read, and what was not, into the progress.
+    /// Adds the results of the reading to the progress.
     fn end(self, new: NewValues) -> Report {
         let Reading {
             mut reader,
@@ -297,8 +298,8 @@ impl Reading<'_> {
     }
 }
 
-/// Takes what was read, and what was not, into the progress. Of the transactions that were `tried` those that did
-/// not come are due; those of `run` were neighbours.
+/// Adds the results of a reading to the progress. The `tried` transactions that did not come are due. The ones in
+/// `run` were read in runs.
 pub(super) fn note(
     progress: &mut ValueProgress,
     report: &Report,

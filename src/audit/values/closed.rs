@@ -1,15 +1,16 @@
-//! Closed alarms about transactions: what was found is read again, whatever else is read, so that a closing hides no
-//! edit that is still there.
+//! Closed alarms about transactions. Their transactions are always read again, so that closing an alarm does not hide
+//! an edit that is still there.
 
 use crate::audit::auditor::Auditor;
 use crate::ranges::Ranges;
 use crate::trust::{Alarm, ValueProgress};
 
-/// Transactions before that of a finding that are read with it, and one behind it: the first is read alone and the rest by
-/// a scan, so that a broken link to a neighbour, or what a scan alone shows, is found again too.
+/// The number of transactions before a finding that are read again with it, in addition to one after it. The first
+/// is read alone and the rest by a scan. So a broken link to a neighbour is found again, and also corruption that
+/// only a scan shows.
 const TXS_BEFORE: u64 = 2;
 
-/// A closed alarm that awaits a reading, and the transactions that are to be read again for it.
+/// A closed alarm that awaits a reading, and the transactions that must be read again for it.
 pub(super) struct ClosedAlarm {
     alarm: Alarm,
     transactions: Ranges,
@@ -29,7 +30,7 @@ impl Auditor {
     }
 
     /// Makes due the transactions of a database up to `last` that closed alarms are about, and returns these alarms.
-    /// What is due already keeps its time.
+    /// A transaction that is already due keeps its time.
     pub(super) fn make_closed_due(
         &self,
         database: &str,
@@ -40,9 +41,9 @@ impl Auditor {
         let closed = alarms.map(|alarm| {
             let mut transactions = match alarm.transaction() {
                 Some(tx) => around(tx),
-                None => progress.broken.clone(), // more than were recorded one by one
+                None => progress.broken.clone(), // a finding without transaction: more than were recorded separately
             };
-            transactions.remove_after(last); // of a history that was given up
+            transactions.remove_after(last); // the later ones belong to a history that was given up
             ClosedAlarm {
                 alarm,
                 transactions,
@@ -55,8 +56,8 @@ impl Auditor {
         closed
     }
 
-    /// Records which of these alarms a reading settled: none of their transactions is due any more. A finding that was
-    /// made again has opened its alarm.
+    /// Records which of these alarms a reading settled: none of their transactions is due any more. A repeated
+    /// finding has opened its alarm again.
     pub(super) fn settle_closed(
         &self,
         database: &str,

@@ -1,4 +1,4 @@
-//! The judged contents of one transaction, and what is left to ask for.
+//! The verified contents of one transaction, and the values that are still missing.
 
 use super::finding::{CorruptEntry, Corruption, Entry, UnreadReason};
 use super::judge::{Completed, Judged, complete};
@@ -7,25 +7,25 @@ use crate::ledger::{Digest, TxEntry, TxHeader};
 use crate::server::{ServerError, ServerErrorKind};
 use crate::wire::Tx;
 
-/// The judgement of a transaction's entries and of the values that came.
+/// The verified entries of a transaction, and the values that came.
 pub(super) struct Contents {
     pub completed: Completed,
     /// The entries whose values did not come, with their index.
     pub missing: Vec<(usize, TxEntry)>,
 }
 
-/// How a transaction came whose values are read.
+/// The call that brought a transaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Source {
-    /// By itself: findings are recorded.
+    /// A call for this transaction alone: findings are recorded.
     Alone,
-    /// With others by a scan: a value that is broken ends the reading, since read alone the answers that show it are
-    /// short.
+    /// A scan. A corrupt value ends the reading of the transaction, because the responses to reading it alone are shorter
+    /// evidence.
     Scan,
 }
 
 impl Contents {
-    /// Keeps the entries whose values did not come, and frees the values that did.
+    /// Collects the entries whose values did not come, and frees the values that came.
     pub fn new(mut completed: Completed, entries: Vec<TxEntry>) -> Contents {
         let mut missing = std::mem::take(&mut completed.missing)
             .into_iter()
@@ -39,7 +39,7 @@ impl Contents {
         }
     }
 
-    /// Judges the entries `raw` by all entries of the transaction without values.
+    /// Verifies the entries `raw` by all entries of the transaction without values.
     pub fn complete(
         alh: &Digest,
         digests: Tx,
@@ -51,7 +51,7 @@ impl Contents {
     }
 }
 
-/// Returns the end of a reading whose digests are not the ledger's, or did not come whole.
+/// Returns the end of a reading whose digests do not match the ledger or are incomplete.
 pub(super) fn unfit(judged: Judged) -> Ended {
     match judged {
         Judged::Broken(broken) => Ended::Broken(broken),
@@ -60,7 +60,7 @@ pub(super) fn unfit(judged: Judged) -> Ended {
     }
 }
 
-/// Returns the end of a reading by a call that failed about one transaction: the server itself reports corruption, or
+/// Returns the end of a reading after a failed call about one transaction: the server itself reports corruption, or
 /// the transaction stays due.
 pub(super) fn reported(header: &TxHeader, entry: Option<Entry>, failure: ServerError) -> Ended {
     match failure.kind {

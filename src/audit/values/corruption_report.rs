@@ -14,13 +14,14 @@ use crate::trust::ValueProgress;
 /// All corrupt transactions of a history, by kind of corruption.
 #[derive(Debug, Default)]
 pub struct CorruptionReport {
-    /// What broke in words, and each transaction of which it did.
+    /// The kinds of corruption in words, with the transactions of each.
     pub groups: BTreeMap<&'static str, Vec<CorruptTx>>,
-    /// Broken ones past the first [`MAX_LISTED_TXS`].
+    /// The number of corrupt transactions past the first [`MAX_LISTED_TXS`].
     pub more: u64,
-    /// Transactions passed.
+    /// The number of transactions that were passed.
+    /// The number of transactions that could not be read.
     pub passed: u64,
-    /// Of so many.
+    /// The number of transactions in the range.
     pub of: u64,
     /// Transactions that could not be read.
     pub unread: u64,
@@ -31,11 +32,11 @@ pub struct CorruptionReport {
 /// A corrupt transaction.
 #[derive(Debug)]
 pub struct CorruptTx {
-    /// Its id.
+    /// The id.
     pub tx: u64,
-    /// When it was written, in unix seconds: what its proven header says, which is the server's claim.
+    /// The time of writing in unix seconds, from its proven header; it is the server's claim.
     pub ts: Option<i64>,
-    /// More about it, its server's parts escaped.
+    /// A description; text from the server is escaped.
     pub said: String,
 }
 
@@ -45,8 +46,8 @@ const MAX_LISTED_TXS: u64 = 10_000;
 const MAX_READ_TIME: Duration = Duration::from_secs(24 * 3600);
 
 impl Auditor {
-    /// Reads the history up to a trusted state for everything that is broken in it; `None` where the
-    /// program is asked to end. Nothing is written down: the alarms stand.
+    /// Reads the history up to a trusted state and collects all corruption in it; `None` if the program is asked to
+    /// end. Stores nothing, because the alarms exist already.
     pub fn find_corruption(
         &mut self,
         database: &str,
@@ -81,7 +82,7 @@ impl Auditor {
                 };
                 found.take(report, |tx| header(tx).map(|header| header.ts()));
             } else {
-                // more than a report keeps: one by one
+                // more than one report holds, so read each transaction alone
                 for tx in next..next.saturating_add(count) {
                     let ts = match reader.read_one(tx) {
                         Ok(TxReadResult::Verified(header) | TxReadResult::HeaderOnly(header)) => {
@@ -105,7 +106,7 @@ impl Auditor {
 }
 
 impl CorruptionReport {
-    /// Broken transactions in all.
+    /// Returns the total number of corrupt transactions.
     pub fn total(&self) -> u64 {
         let named: usize = self.groups.values().map(Vec::len).sum();
         u64::try_from(named)

@@ -12,17 +12,17 @@ use crate::trust::{SweepSummary, ValueProgress};
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub struct DetectionProbability(pub f64);
 
-/// What earlier readings of a database's values count for the chance.
+/// The earlier readings of a database's values that the probability depends on.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Readings {
     /// The last sweep that ended.
     pub swept: Option<SweepSummary>,
-    /// Transactions that do not come, or come without their values.
+    /// The number of transactions that cannot be read, or not with all values.
     pub unread: u64,
 }
 
 impl Readings {
-    /// Returns what the progress of reading a database counts; nothing if there is none.
+    /// Returns the readings of a database's progress; none if there is no progress.
     pub fn of(progress: Option<&ValueProgress>) -> Readings {
         progress.map_or_else(Readings::default, |progress| Readings {
             swept: progress.swept,
@@ -33,8 +33,8 @@ impl Readings {
 
 const DAY: f64 = 86_400.0;
 
-/// Returns the chance that an edit of one random value among `transactions` is found within a day of
-/// running, by the sample of each `interval` and by the sweep, given the earlier readings.
+/// Returns the probability that an edit of one random value among `transactions` is detected within a day. It
+/// includes the sample of each `interval`, the sweep, and the earlier readings.
 pub fn detection_probability_per_day(
     values: &Values,
     interval: Duration,
@@ -45,7 +45,7 @@ pub fn detection_probability_per_day(
     if transactions == 0 {
         return DetectionProbability(0.0);
     }
-    #[allow(clippy::cast_precision_loss)] // a figure for people
+    #[allow(clippy::cast_precision_loss)] // the result is for display only
     let part = |count: u64| (count as f64 / transactions as f64).min(1.0);
     let drawn = part(values.sample);
     let cycles = DAY / interval.as_secs_f64().max(0.001);
@@ -58,12 +58,12 @@ pub fn detection_probability_per_day(
         (DAY / period.as_secs_f64().max(0.001)).min(1.0)
     });
     let found = 1.0 - unseen_by_samples * (1.0 - swept);
-    // an edit is not found in a transaction that does not come, or that comes without its values
+    // no edit is detected in a transaction that cannot be read, or not with its values
     DetectionProbability(found * (1.0 - part(readings.unread)))
 }
 
-/// Returns the time that a paced sweep takes by the last one that ended; `None` if that is too long ago for any to
-/// count.
+/// Returns the expected time of a paced sweep, which is that of the last completed one. Returns `None` if that one
+/// ended too long ago to count.
 fn sweep_takes(
     swept: &SweepSummary,
     sweep: Duration,
@@ -74,7 +74,7 @@ fn sweep_takes(
     recent.then(|| sweep.max(swept.ended.since(swept.began)))
 }
 
-/// As a percentage that never promises more than there is.
+/// Formats a percentage that is never higher than the probability.
 impl fmt::Display for DetectionProbability {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let percent = self.0 * 100.0;
@@ -102,7 +102,7 @@ mod tests {
         Timestamp::from_unix(1_000_000 + seconds)
     }
 
-    /// A sweep took so many seconds, and ended at that time.
+    /// Returns the progress after a sweep that took `took` seconds and ended at `ended`.
     fn swept(ended: u64, took: u64) -> ValueProgress {
         let mut progress = ValueProgress::new("db", at(0));
         progress.swept = Some(SweepSummary {
@@ -138,9 +138,9 @@ mod tests {
         let fresh = swept(day, day);
         assert_eq!(chance_at(day, &fresh, 3 * day), "100%");
         assert_eq!(chance_at(day, &fresh, 3 * day + 1), "0.0%");
-        // one that takes longer than it should counts as what it is
+        // a sweep that is slower than its period counts with its real duration
         assert_eq!(chance_at(day, &swept(4 * day, 4 * day), 4 * day), "25.0%");
-        // a sweep of a second under cron counts from run to run
+        // a sweep that took one second under cron counts with the time between two runs
         assert_eq!(chance_at(1, &swept(day, 0), day + 900), "100%");
         assert_eq!(chance_at(1, &swept(day, 0), day + 901), "0.0%");
     }

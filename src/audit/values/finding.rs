@@ -1,4 +1,4 @@
-//! What reading transactions finds: what is broken, what cannot be read any more, what stays due.
+//! The findings of reading transactions: corruption, values that cannot be read any more, and due transactions.
 
 use std::fmt;
 
@@ -14,25 +14,25 @@ use crate::trust::{Claim, Contradiction, Differ, Tampering};
 pub struct CorruptEntry {
     /// The transaction.
     pub tx: u64,
-    /// Its hash, where that is proven.
+    /// The hash, if it is proven.
     pub alh: Option<Digest>,
-    /// The entry, where it is known which.
+    /// The entry, if it is known.
     pub entry: Option<Entry>,
-    /// What is wrong with it.
+    /// The kind of corruption.
     pub what: Corruption,
 }
 
 /// An entry of a transaction, for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Counts from 1; `None`: it has no place among the transaction's.
+    /// The position among the transaction's entries, from 1; `None` if the entry is not one of them.
     pub position: Option<u64>,
-    /// As stored, escaped and cut.
+    /// The stored key, escaped and cut.
     pub key: Escaped,
 }
 
 impl Entry {
-    /// The entry with this index, from 0.
+    /// Creates the entry with this index, counted from 0.
     pub(super) fn new(index: usize, key: &[u8]) -> Entry {
         Entry {
             position: u64::try_from(index).ok().map(|index| index + 1),
@@ -44,26 +44,26 @@ impl Entry {
 /// The kind of corruption of a transaction or entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Corruption {
-    /// A value does not hash to what its entry says.
+    /// A value does not match the hash in its entry.
     Value { due: Digest, got: Digest },
     /// An entry's key, metadata, value's hash or place was changed: the entries hash to another root.
     Entries { due: Digest, got: Digest },
     /// An entry with its value is not among the transaction's entries.
     NoSuchEntry,
-    /// The server itself says that what it stores is damaged.
+    /// The server itself reports that its data is damaged.
     Reported(ServerError),
-    /// What is read as the transaction is another one than the proven.
+    /// The transaction that was read is another one than the proven one.
     Header { due: Digest, got: Digest },
-    /// The server proves the transaction's place, and the proof does not hold.
+    /// The server sends a proof for the transaction, and the proof is invalid.
     Place(Escaped),
     /// The transaction does not follow on the one before.
     Chain { due: Digest, got: Digest },
-    /// The main tree that the transaction was written over holds another history than the chain.
+    /// The main tree in the transaction's header has another history than the chain.
     Tree { due: Digest, got: Digest },
 }
 
 impl Corruption {
-    /// The kind of tampering: what contradicts the history as such is no mere value.
+    /// Returns the kind of tampering: `inconsistent` if the history itself is contradicted, else `bad-value`.
     pub fn tampering(&self) -> Tampering {
         match self {
             Corruption::Value { .. }
@@ -79,7 +79,7 @@ impl Corruption {
 }
 
 impl Corruption {
-    /// In words, without the particulars.
+    /// Describes the corruption without details.
     pub fn words(&self) -> &'static str {
         match self {
             Corruption::Value { .. } => "a value differs",
@@ -121,7 +121,7 @@ impl Corruption {
 }
 
 impl CorruptEntry {
-    /// Returns the finding that a transaction is read with the hash `got`, though the hash `due` is proven.
+    /// Returns the finding that a transaction was read with the hash `got`, although the hash `due` is proven.
     pub(super) fn other_header(tx: u64, due: Digest, got: Digest) -> CorruptEntry {
         CorruptEntry {
             tx,
@@ -140,8 +140,8 @@ impl CorruptEntry {
         }
     }
 
-    /// The transaction's state, which the finding is known by: its hash is zero where it is not
-    /// proven, since each transaction is a finding of its own.
+    /// Returns the state of the transaction, which identifies the finding. Its hash is zero if it is not proven,
+    /// because each transaction is a finding of its own.
     pub fn state(&self) -> State {
         State {
             tx: self.tx,
@@ -174,44 +174,44 @@ impl fmt::Display for CorruptEntry {
     }
 }
 
-/// A transaction that could not be read whole, without a proof that it need not be: it stays due.
+/// A transaction that could not be read completely, without a proof that this is legitimate: it stays due.
 #[derive(Clone, Debug)]
 pub struct Unread {
     /// The transaction.
     pub tx: u64,
-    /// Why not.
+    /// The reason.
     pub why: UnreadReason,
 }
 
 /// The reason why a transaction could not be read.
 #[derive(Clone, Debug)]
 pub enum UnreadReason {
-    /// The server leaves it, or a value of it, out.
+    /// The server omits the transaction, or one of its values.
     Withheld,
-    /// The server refuses it.
+    /// The server refuses the transaction.
     Refused(ServerError),
     /// The server refuses its values; its header and the digests of its entries are proven.
     ValuesRefused(ServerError),
-    /// It does not come, though the server answers otherwise.
+    /// The server does not send the transaction, although it responds to other calls.
     Silent(ServerError),
     /// The server refuses its values, or does not have them (`None`). A header that records a truncation may explain
     /// that and is still being searched for.
     Searching(Option<ServerError>),
-    /// It is larger than `--max-recv-msg-size`.
+    /// The response is larger than `--max-recv-msg-size`.
     TooLarge {
-        /// Bytes that the answer has, where that is known.
+        /// The size of the response in bytes, if it is known.
         bytes: Option<u64>,
     },
-    /// The answer is none that an honest server sends.
+    /// The response is invalid.
     Malformed(Escaped),
-    /// The scan that it was to come in has holes, starts elsewhere or ends early.
+    /// The scan for the transaction has gaps, starts elsewhere or ends early.
     Scan,
-    /// The proof of its place took too long to fetch.
+    /// There was no time to read the transaction or its proof.
     Slow,
 }
 
 impl UnreadReason {
-    /// The verdict that it amounts to when nothing is broken.
+    /// Returns the verdict that the reason causes when nothing is corrupt.
     pub fn verdict(&self) -> Verdict {
         match self {
             UnreadReason::Malformed(_) | UnreadReason::Scan => Verdict::Malformed,
@@ -225,12 +225,12 @@ impl UnreadReason {
         }
     }
 
-    /// Returns whether the transaction itself is still to be read.
+    /// Returns whether the transaction itself must still be read.
     pub fn is_due(&self) -> bool {
         !matches!(self, UnreadReason::Scan)
     }
 
-    /// Returns whether no more than values of it are to be read.
+    /// Returns whether only values of it must be read.
     pub fn is_of_values_only(&self) -> bool {
         matches!(
             self,
@@ -238,7 +238,7 @@ impl UnreadReason {
         )
     }
 
-    /// Sorts a call that failed about one transaction.
+    /// Returns the reason for a failed call about one transaction.
     pub(super) fn of_failure(failure: ServerError) -> UnreadReason {
         match failure.kind {
             ServerErrorKind::TooLarge => UnreadReason::TooLarge {
@@ -259,7 +259,7 @@ impl UnreadReason {
         }
     }
 
-    /// Returns the reason for an answer that accuses a 0.9.0, and that a second answer does not confirm.
+    /// Returns the reason for a response that accuses immudb 0.9.0 and that a second response does not confirm.
     pub(super) fn not_shown_again() -> UnreadReason {
         UnreadReason::malformed(&"one response contradicts the ledger, but the next one does not")
     }

@@ -1,5 +1,5 @@
-//! Judging a transaction that was read, once its hash is proven: header, entries, values
-//! (protocol.md §3 and §6). Pure: no I/O, and the time comes from the caller.
+//! Verifies a transaction whose hash is proven: header, entries, values (protocol.md §3 and §6). There is no I/O, and
+//! the time comes from the caller.
 
 use super::finding::{CorruptEntry, Corruption, Entry, UnreadReason};
 use crate::ledger::{Digest, Fault, GetEntry, Reason, TxEntry, TxHeader, verify_entries};
@@ -7,21 +7,21 @@ use crate::text::Escaped;
 use crate::trust::Unavailable;
 use crate::wire::Tx;
 
-/// What a transaction with its values amounts to.
+/// The result of verifying a transaction with its values.
 #[derive(Debug)]
 pub enum Judged {
-    /// Every entry is the ledger's, and so is every value but these.
+    /// All entries match the ledger, and so do all values except the listed ones.
     Whole(Completed),
-    /// Fewer entries than the header counts: their digests settle it.
+    /// There are fewer entries than in the header, so the digests must be requested.
     Incomplete,
-    /// Something about the transaction as such is broken.
+    /// The transaction itself is corrupt.
     Broken(CorruptEntry),
-    /// The answer is none that an honest server sends.
+    /// The response is invalid.
     Malformed(UnreadReason),
 }
 
 impl Judged {
-    /// Returns whether all entries and all values are there, and are the ledger's.
+    /// Returns whether all entries and values came and match the ledger.
     pub fn is_faultless(&self) -> bool {
         matches!(
             self,
@@ -30,7 +30,7 @@ impl Judged {
     }
 }
 
-/// Holds a transaction with raw values against its proven hash.
+/// Verifies a transaction with raw values against its proven hash.
 pub fn judge(alh: &Digest, tx: &Tx) -> Judged {
     let header = &tx.header;
     if let Err(judged) = same_header(alh, header) {
@@ -50,22 +50,22 @@ pub fn judge(alh: &Digest, tx: &Tx) -> Judged {
     Judged::Whole(completed)
 }
 
-/// The values of a transaction that did not come or differ, once all its entries are known to be the ledger's.
+/// The missing and the corrupt values of a transaction whose entries all match the ledger.
 #[derive(Debug, Default)]
 pub struct Completed {
-    /// Entries (index from 0) whose value did not come, for no reason that the ledger shows.
+    /// The entries (index from 0) without their values, if the ledger shows no reason for this.
     pub missing: Vec<usize>,
-    /// Values of which the server says that it has none.
+    /// The number of values that the server says it does not have.
     pub absent: u64,
-    /// Values and entries that are others than the ledger's, the first of them.
+    /// The first values and entries that do not match the ledger.
     pub broken: Vec<CorruptEntry>,
-    /// The number of those past these.
+    /// The number of further ones.
     pub more_broken: u64,
-    /// Values that need not come.
+    /// The values that the server need not send.
     pub unavailable: Unavailable,
 }
 
-/// Broken values of one transaction that are named; a reading does not record more findings.
+/// The number of corrupt values of one transaction that are named; a reading does not record more findings.
 const MAX_BROKEN: usize = 16;
 
 impl Completed {
@@ -87,8 +87,8 @@ impl Completed {
     }
 }
 
-/// Holds `digests`, all entries of the proven transaction without values, against its hash, and
-/// the entries of `raw` against them. `now` is in unix seconds.
+/// Verifies `digests`, all entries of the proven transaction without values, against its hash. Then verifies the
+/// entries of `raw` against `digests`. `now` is in unix seconds.
 pub fn complete(
     alh: &Digest,
     digests: &Tx,
@@ -117,7 +117,7 @@ pub fn complete(
             }
         }
     }
-    // what is left over follows on none of the ledger's entries
+    // the remaining entries match no entry of the ledger
     for raw in sent {
         completed.add_broken(CorruptEntry {
             tx: header.id(),
@@ -132,8 +132,8 @@ pub fn complete(
     Ok(completed)
 }
 
-/// Judges a value that was asked for by its key (`Get`, protocol.md §6): `entry`, of this index from 0, is the
-/// ledger's. Returns what is broken.
+/// Verifies a value that was requested by its key (`Get`, protocol.md §6). `entry`, with this index from 0, is the
+/// ledger's. Returns the corruption, if there is any.
 pub fn judge_by_key(
     header: &TxHeader,
     index: usize,
@@ -155,9 +155,9 @@ pub fn judge_by_key(
     })
 }
 
-/// Kind byte of document entries (protocol.md §2): their values never come.
+/// The kind byte of document entries (protocol.md §2), whose values are never sent.
 const DOCUMENT: u8 = 3;
-/// Seconds that a server's clock may be ahead of ours.
+/// The time that a server's clock may be ahead of this one, in seconds.
 const CLOCKS_APART: i64 = 60;
 
 fn has_expired(entry: &TxEntry, now: i64) -> bool {
@@ -169,10 +169,10 @@ fn has_expired(entry: &TxEntry, now: i64) -> bool {
 
 enum Value {
     Held,
-    /// Not sent: an empty value is absent on the wire, so this one is not the entry's.
+    /// The value was not sent. On the wire it is like an empty value, whose hash differs from that of the entry.
     Missing,
-    /// Not sent, and its length is said to be zero: a server that was given the transaction without its
-    /// values, such as a replica of a truncated one, has none (protocol.md §6).
+    /// The value was not sent, and the server gives its length as zero. A server that got the transaction without
+    /// values has none, such as a replica of a truncated one (protocol.md §6).
     Absent,
     Broken(CorruptEntry),
 }
@@ -219,7 +219,7 @@ fn same_entries(alh: &Digest, tx: &Tx) -> Result<(), Judged> {
         (Fault::Inconsistent, Reason::Differs { due, got, .. }) => Judged::Broken(CorruptEntry {
             tx: tx.header.id(),
             alh: Some(*alh),
-            // the root tells of all entries together; of one alone it tells which
+            // the root covers all entries together, so only a single entry can be named
             entry: match tx.entries.as_slice() {
                 [entry] => Some(Entry::new(0, &entry.key)),
                 _ => None,

@@ -1,5 +1,5 @@
-//! Values that did not come with their transaction: asked for by key, as servers before 1.2 have it,
-//! or gone for a reason that the ledger itself shows (protocol.md §6).
+//! Values that did not come with their transaction. They are requested by key, as servers before 1.2 require, or the
+//! ledger itself shows why they are gone (protocol.md §6).
 
 use super::contents::{Contents, Source, reported, unfit};
 use super::finding::{Entry, UnreadReason};
@@ -11,7 +11,7 @@ use crate::ledger::{Digest, HeaderVersion, KEY_VALUE, StateShape, TxEntry, TxHea
 use crate::server::{ServerError, ServerErrorKind};
 use crate::trust::Unavailable;
 
-/// A value that was asked for by key and is not broken.
+/// The result of requesting a value by key, if the value is not corrupt.
 enum ByKey {
     Held,
     /// The server's version has no call for it.
@@ -19,8 +19,8 @@ enum ByKey {
 }
 
 impl Reader<'_> {
-    /// Finishes reading a transaction once its entries and the values that came are judged: records what is broken,
-    /// and reads the values that did not come. Returns the values that cannot be read any more.
+    /// Completes the reading of a transaction whose entries and received values are verified. Records corruption, and
+    /// reads the values that did not come. Returns the values that cannot be read any more.
     pub(super) fn read_contents(
         &mut self,
         header: &TxHeader,
@@ -64,8 +64,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Asks for values by key, from the entry on to which an earlier reading came. If the time ends before the last
-    /// one, the transaction is due, and a later reading goes on.
+    /// Requests values by key, from the entry that an earlier reading reached. If the time ends before the last one,
+    /// the transaction is due, and a later reading continues.
     fn values_by_key(
         &mut self,
         header: &TxHeader,
@@ -94,7 +94,7 @@ impl Reader<'_> {
                 Err(ended) => {
                     self.partials.keep(partial);
                     return Err(match ended {
-                        // cut short by our own haste
+                        // this auditor's own deadline interrupted the call
                         Ended::Interrupted(ReadInterrupted::Late) => {
                             Ended::Unread(UnreadReason::Slow)
                         }
@@ -107,7 +107,7 @@ impl Reader<'_> {
         Ok(partial)
     }
 
-    /// Asks for a value by key; of a 0.9.0 a second time if the first answer accuses it.
+    /// Requests a value by key. If the response accuses immudb 0.9.0, the value is requested again.
     fn value_by_key(
         &mut self,
         header: &TxHeader,
@@ -125,8 +125,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Servers before 1.2 send a value by its key alone; a newer one that left it out is given the
-    /// same chance (protocol.md §6).
+    /// Requests a value by its key, because servers before 1.2 send it only so. A newer server that omitted it gets
+    /// the same chance (protocol.md §6).
     fn ask_for_value(
         &mut self,
         header: &TxHeader,
@@ -151,7 +151,7 @@ impl Reader<'_> {
             }
         };
         if got.stored_in() != header.id() {
-            // 0.9.0 alone does not know of atTx and answers the latest
+            // only immudb 0.9.0 ignores atTx and sends the latest value
             return match self.shape == Some(StateShape::WithoutDatabase) {
                 true => Ok(ByKey::Unreadable),
                 false => Err(Ended::Unread(UnreadReason::Withheld)),
@@ -163,8 +163,8 @@ impl Reader<'_> {
         }
     }
 
-    /// A proven transaction whose values the server refuses to send: its digests count all the
-    /// same, and the refusal counts only with its proof.
+    /// Verifies a proven transaction whose values the server refuses to send. Its digests are verified like any
+    /// other's; the refusal counts only with the proof.
     pub(super) fn without_values(
         &mut self,
         header: &TxHeader,
@@ -201,7 +201,7 @@ impl Reader<'_> {
             Recorded::No => return Err(Ended::Unread(UnreadReason::ValuesRefused(refused))),
             Recorded::Unknown => return Err(Ended::Unread(UnreadReason::Searching(Some(refused)))),
         }
-        // the server's word against itself; which entry is it?
+        // the server itself reports corruption; find the entry
         let mut named = false;
         for (index, entry) in digests
             .entries

@@ -1,11 +1,13 @@
-//! Reading values: by sample, as they are new, and all of them in a sweep (protocol.md §6).
+//! Reading values: a sample, new ones, and all of them in a sweep (protocol.md §6).
 //!
-//! A consistency proof does not see a value that was edited on the server's disk: only reading it
-//! does. Reading order: `check` and `retry` (what is read of a database in a cycle), `reader` and `one` (one
-//! transaction), `contents`, `missing` and `partial` (values that did not come with it), `run`, `scan` and `chain` (many
-//! by one call), `closed` (what closed alarms are about), `judge` (what they must be), `sweep` and `walk` (all of them, chain and tree), `pace` (when a sweep goes
-//! on), `truncation` and `retention` (values that were dropped), `finding` and `report` (what they may turn out to be),
-//! `record` (evidence and alarms).
+//! A consistency proof does not show that a value was edited on the server's disk; only reading the value does.
+//!
+//! Reading order: `check`, `retry` and `sample` (the reading of a database in a cycle), `reader` and `one` (one
+//! transaction), `judge` (verification), `contents`, `missing` and `partial` (values that did not come with the
+//! transaction), `run`, `scan` and `chain` (many transactions by one call), `closed` (transactions of closed alarms),
+//! `sweep` and `walk` (all transactions, chain and tree), `pace` (the pace of a sweep), `truncation` and `retention`
+//! (values that were dropped), `finding` and `report` (the results), `record` (evidence and alarms),
+//! `corruption_report` and `detection_probability` (for the operator).
 
 mod chain;
 mod check;

@@ -1,5 +1,5 @@
-//! Reading one transaction whole: its place in the history, its entries, its values, and whatever
-//! calls a server's version takes for that (protocol.md §6).
+//! Reads one transaction completely: its place in the history, its entries and its values, by the calls that the
+//! server's version requires (protocol.md §6).
 
 use super::contents::{Contents, Source, reported};
 use super::finding::{CorruptEntry, Corruption, UnreadReason};
@@ -9,18 +9,19 @@ use crate::ledger::TxHeader;
 use crate::server::{ServerError, ServerErrorKind};
 use crate::wire::{Entries, Tx};
 
-/// A transaction as its answers show it.
+/// A transaction as its responses show it.
 enum Shown {
     /// Entries and values were judged; the header is proven.
     Judged(TxHeader, Contents),
     /// The server refuses the values; the header is proven.
     Refused(TxHeader, ServerError),
-    /// The reading ended before the values. The header stands beside if it is proven.
+    /// The reading ended before the values, with the header if it is proven.
     Ended(Option<TxHeader>, Ended),
 }
 
 impl Reader<'_> {
-    /// Reads one transaction. Findings are recorded immediately; of a 0.9.0 once a second answer shows one too.
+    /// Reads one transaction. Findings are recorded immediately, but those of immudb 0.9.0 only if a second response
+    /// shows one, too.
     pub fn read_one(&mut self, tx: u64) -> Result<TxReadResult, ReadInterrupted> {
         let mut shown = self.ask_for(tx);
         if self.mixes_up_answers() && shown.accuses() {
@@ -39,7 +40,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Asks for a transaction once.
+    /// Requests a transaction once.
     fn ask_for(&mut self, tx: u64) -> Shown {
         self.server.begin_transcript();
         let refused = match self.prove_membership(tx, Entries::Raw) {
@@ -54,7 +55,7 @@ impl Reader<'_> {
             Ok(Err(failure)) => failure,
             Err(ended) => return Shown::Ended(None, ended),
         };
-        // is it the values, or the transaction?
+        // without values, to find out whether only the values are refused
         match self.prove_membership(tx, Entries::Excluded) {
             Ok(Ok(shown)) => {
                 self.truncation.note(&shown.header);
@@ -78,7 +79,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Asks a second time for a transaction that accused the server; what the second answer shows counts.
+    /// Requests a transaction that accused the server again; the second response counts.
     fn ask_again(&mut self, tx: u64) -> Shown {
         let again = self.ask_for(tx);
         if again.accuses() {
@@ -97,7 +98,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Judges a transaction that came with values, of a header that is proven.
+    /// Verifies a transaction with values whose header is proven.
     pub(super) fn judge(&mut self, shown: Tx) -> Result<Contents, Ended> {
         let alh = shown.header.alh();
         match judge(&alh, &shown) {
@@ -111,7 +112,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Asks for all entries of a transaction, without values.
+    /// Requests all entries of a transaction, without values.
     pub(super) fn digests(&mut self, header: &TxHeader) -> Result<Tx, Ended> {
         let tx = header.id();
         match self.server.tx(self.database, tx, Entries::Digests) {
@@ -128,7 +129,7 @@ impl Reader<'_> {
 }
 
 impl Shown {
-    /// Returns whether the answers accuse the server.
+    /// Returns whether the responses accuse the server.
     fn accuses(&self) -> bool {
         match self {
             Shown::Judged(_, contents) => !contents.completed.broken.is_empty(),

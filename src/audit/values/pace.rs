@@ -1,4 +1,4 @@
-//! Paced sweeps: one database after the other goes on where it is behind its pace, between two cycles.
+//! Paced sweeps: between two cycles, the sweeps that are behind their pace continue, one database after the other.
 
 use std::time::{Duration, Instant};
 
@@ -11,8 +11,8 @@ use crate::trust::{SweepInProgress, SweepTrigger};
 const MAX_CHECK_DELAY: Duration = Duration::from_millis(800);
 
 impl Auditor {
-    /// Goes on with one database's sweep where it is behind its pace, `--audit-sweep` for the whole
-    /// history; `next` is when the next cycle begins.
+    /// Continues one database's sweep if it is behind its pace, which is `--audit-sweep` for the whole history.
+    /// `next` is the begin of the next cycle.
     pub fn sweep_at_pace(&mut self, next: Instant) -> Slice {
         let idle = Slice {
             database: String::new(),
@@ -34,7 +34,7 @@ impl Auditor {
             });
             match slice.status {
                 SweepStatus::NotDue => {}
-                // it waits for the next cycle, the others do not
+                // this database waits for the next cycle, the others continue
                 SweepStatus::ServerUnavailable(_) => self.databases.of(&database).not_now = true,
                 _ => {}
             }
@@ -47,8 +47,8 @@ impl Auditor {
         slice
     }
 
-    /// Returns whether a database's sweep is not behind its pace, by what was read since the last cycle. What is trusted
-    /// is replaced in a cycle; an operator's change between two of them is seen in the next one.
+    /// Returns whether a database's sweep keeps its pace, according to the reading since the last cycle. The trusted
+    /// state is replaced in a cycle; an operator's change between two cycles is noticed in the next one.
     fn is_at_pace(&mut self, database: &str, period: Duration, ages: WallAges) -> bool {
         let record = self.databases.of(database);
         let (Some((of, since)), Some(progress)) = (record.sweepable, &mut record.progress) else {
@@ -62,8 +62,8 @@ impl Auditor {
         progress.since == since && paced(&pace, progress.sweep.clone(), period, ages).is_none()
     }
 
-    /// The databases that a paced sweep may go on with, the one after the last first, so that a slow one keeps
-    /// no other waiting.
+    /// Returns the databases that a paced sweep may continue, beginning after the last one, so that a slow database
+    /// does not delay the others.
     fn sweepable(&self) -> Vec<String> {
         let mut names = self
             .databases
@@ -75,7 +75,7 @@ impl Auditor {
         names
     }
 
-    /// Is there nothing that is done between two cycles, neither a paced sweep nor a mirror?
+    /// Returns whether there is no work between two cycles, because there is neither a paced sweep nor a mirror.
     pub fn waits_for_the_next_cycle(&self) -> bool {
         let to_mirror = || {
             self.databases
@@ -86,7 +86,7 @@ impl Auditor {
     }
 }
 
-/// The sweep to go on with and how far, where one is behind its pace.
+/// Returns the sweep to continue and the transaction to reach, if the sweep is behind its pace.
 fn paced(
     progress: &Paced,
     sweep: Option<SweepInProgress>,
@@ -96,7 +96,7 @@ fn paced(
     let now = ages.now;
     let sweep = match (sweep, progress.swept) {
         (Some(sweep), _) => sweep,
-        // a clock that was set back must not put it off for ever
+        // a clock that was set back must not delay the sweep for ever
         (None, Some(swept)) if swept.began <= now && ages.of(swept.began) < period => return None,
         (None, _) => begin(SweepTrigger::Scheduled, now),
     };
@@ -106,7 +106,7 @@ fn paced(
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss
-    )] // from 0 to `of`
+    )] // between 0 and `of`
     let goal = (progress.of as f64 * part).ceil() as u64;
     (goal > sweep.at).then_some((sweep, goal))
 }

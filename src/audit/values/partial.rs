@@ -1,34 +1,34 @@
-//! Transactions whose values are asked for by key and for which the time ended: the reading goes on at the entry that
-//! it came to.
+//! Partly read transactions: their values are requested by key, and there was no time for all. The next reading
+//! continues at the entry that the last one reached.
 
 use super::finding::UnreadReason;
 use crate::ledger::{Digest, TxHeader};
 use crate::trust::Unavailable;
 
-/// Transactions of a database that are remembered as read in part: each is tried again in its turn, so that few are
-/// enough. When there are more, the first ones are read to their end first, and the others begin anew until then.
+/// The number of partly read transactions that are remembered of a database. Each is retried in turn, so a few are
+/// enough. If there are more, the first ones are completed first, and the others begin again until then.
 const MAX_PARTIAL: usize = 16;
 
-/// How far the values of one transaction were read by key.
+/// The progress of reading the values of one transaction by key.
 #[derive(Clone, Debug)]
 pub(super) struct Partial {
     tx: u64,
-    /// Hash of the proven header: the entries of another one are read from the first on.
+    /// The hash of the proven header. If another header is proven later, the reading begins with the first entry.
     alh: Digest,
-    /// The entry to go on with, counted from 0.
+    /// The next entry to read, counted from 0.
     pub next: usize,
     /// Values that cannot be read any more.
     pub unavailable: Unavailable,
     /// Values that the server does not have.
     pub absent: u64,
-    /// Whether a value was found to be broken. Its finding is recorded.
+    /// Whether a corrupt value was found, which is already recorded.
     pub broken: bool,
-    /// Why a value did not come.
+    /// The reason why a value did not come.
     pub withheld: Option<UnreadReason>,
 }
 
 impl Partial {
-    /// Returns the beginning of a transaction.
+    /// Creates the progress of a transaction of which nothing is read.
     fn new(tx: u64, alh: Digest) -> Partial {
         Partial {
             tx,
@@ -47,7 +47,7 @@ impl Partial {
 pub struct Partials(Vec<Partial>);
 
 impl Partials {
-    /// Takes what is remembered of a transaction, or its beginning.
+    /// Takes the remembered progress of a transaction, or a new one.
     pub(super) fn take(&mut self, header: &TxHeader) -> Partial {
         self.take_of(header.id(), header.alh())
     }
@@ -59,14 +59,14 @@ impl Partials {
         known.unwrap_or_else(|| Partial::new(tx, alh))
     }
 
-    /// Remembers how far a transaction was read, if there is room.
+    /// Remembers the progress of a transaction, if there is room.
     pub(super) fn keep(&mut self, partial: Partial) {
         if self.0.len() < MAX_PARTIAL && partial.next > 0 {
             self.0.push(partial);
         }
     }
 
-    /// Forgets the transactions that are not to be read again.
+    /// Forgets the transactions that are no longer due.
     pub(super) fn retain(&mut self, is_due: impl Fn(u64) -> bool) {
         self.0.retain(|partial| is_due(partial.tx));
     }

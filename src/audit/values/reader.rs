@@ -1,4 +1,4 @@
-//! The reader of one database's transactions: its state during a reading, and what ends one.
+//! The reader of one database's transactions: its state during a reading, and the end of a reading.
 
 use std::time::{Duration, Instant};
 
@@ -19,36 +19,36 @@ use crate::wire::{Entries, Tx};
 
 /// Reads transactions of one database that are in the history of one trusted state.
 pub struct Reader<'a> {
-    /// Who is asked.
+    /// The server that is read.
     pub server: &'a mut Server,
-    /// Of which database.
+    /// The database.
     pub database: &'a str,
-    /// What everything is proven against.
+    /// The state against which everything is proven.
     pub trusted: State,
-    /// The shape that the server's states have: 0.9.0 alone has its own.
+    /// The shape of the server's states, by which immudb 0.9.0 is known.
     pub shape: Option<StateShape>,
-    /// What the server's scans allow.
+    /// The sizes that the server's scans allow.
     pub scan: &'a mut Scan,
     /// The last truncation that a proven header records.
     pub truncation: Truncation,
-    /// Calls that the search for one took.
+    /// The number of calls of the search for a truncation.
     pub searches: u32,
-    /// Whether the reading comes back to the transaction at which its time was over: then it need not
-    /// decide on what is not known yet.
+    /// Whether the reading returns to the transaction at which its time was over. If so, it need not decide yet about
+    /// unknown facts.
     pub comes_back: bool,
-    /// When the server last answered for its state while a transaction did not come.
+    /// The time of the server's last response for the state. It is requested while a transaction does not come.
     pub answered: Option<Instant>,
     /// The most transactions that are fetched one by one for a single proof.
     pub range: u64,
-    /// Nothing is begun after this.
+    /// The end of the time: nothing begins after it.
     pub until: Instant,
-    /// Whether scans are asked for before they are needed.
+    /// Whether scans are requested before they are needed.
     pub prefetch: Prefetch,
-    /// The transactions whose values were read in part.
+    /// The transactions whose values were partly read.
     pub partials: &'a mut Partials,
-    /// Where findings are recorded; `None`: they are reported alone.
+    /// The recorder of findings; `None` if they are only reported.
     pub recorder: Option<Recorder<'a>>,
-    /// What was found so far.
+    /// The findings so far.
     pub report: Report,
 }
 
@@ -57,7 +57,7 @@ pub struct Reader<'a> {
 pub enum ReadInterrupted {
     /// The program is asked to end.
     Stopped,
-    /// The server cannot be asked now: the report says why.
+    /// The server is unavailable now; the report has the reason.
     ServerUnavailable,
     /// The time is over.
     Late,
@@ -66,16 +66,16 @@ pub enum ReadInterrupted {
 /// The result of reading one transaction.
 #[derive(Debug)]
 pub enum TxReadResult {
-    /// It is read; the header is proven.
+    /// The transaction is read, and its header is proven.
     Verified(TxHeader),
-    /// Its header is proven, the rest is broken or stays due.
+    /// The header is proven; the rest is corrupt or stays due.
     HeaderOnly(TxHeader),
-    /// Nothing about it is proven.
+    /// Nothing about the transaction is proven.
     Unproven,
 }
 
 impl TxReadResult {
-    /// The proven header.
+    /// Returns the proven header.
     pub fn header(self) -> Option<TxHeader> {
         match self {
             TxReadResult::Verified(header) | TxReadResult::HeaderOnly(header) => Some(header),
@@ -84,15 +84,15 @@ impl TxReadResult {
     }
 }
 
-/// What ends the reading of one transaction: the whole reading's end, or a finding.
+/// The end of reading one transaction: the end of the whole reading, or a finding.
 pub(super) enum Ended {
     Interrupted(ReadInterrupted),
     /// A finding that is not recorded yet.
     Broken(CorruptEntry),
-    /// Findings that are.
+    /// Findings that are already recorded.
     Recorded,
     Unread(UnreadReason),
-    /// So many values are ones that the server does not have.
+    /// The number of values that the server does not have.
     Absent(u64),
 }
 
@@ -103,8 +103,8 @@ impl From<ReadInterrupted> for Ended {
 }
 
 impl Reader<'_> {
-    /// Begins to ask for windows of transactions, each with its first and its last one; not of a 0.9.0, which mixes up
-    /// what it answers to several calls at once.
+    /// Sends the calls for windows of transactions, each with its first and its last one. Sends none to immudb 0.9.0,
+    /// which mixes up the responses to concurrent calls.
     pub fn look_ahead(&mut self, windows: &[(u64, u64)]) {
         if self.shape != Some(StateShape::WithDatabase) {
             return;
@@ -124,7 +124,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Begins to ask for a scan, and for the proof of where it ends.
+    /// Sends the call for a scan, and for the proof of its end.
     pub(super) fn begin_span(&mut self, span: Span) {
         self.scan.ahead.push_back(span);
         let (database, end) = (self.database, span.next().saturating_sub(1));
@@ -133,8 +133,8 @@ impl Reader<'_> {
             .prefetch_tx_scan(database, span.first, span.limit, proof);
     }
 
-    /// Returns whether the server is a 0.9.0, which mixes up what it answers to several clients: it is accused of
-    /// nothing that a second answer does not show.
+    /// Returns whether the server is immudb 0.9.0, which mixes up the responses to concurrent clients. It is only
+    /// accused if a second response shows the same.
     pub(super) fn mixes_up_answers(&self) -> bool {
         self.shape == Some(StateShape::WithoutDatabase)
     }
@@ -170,12 +170,12 @@ impl Reader<'_> {
         Ok(header.map_or(TxReadResult::Unproven, TxReadResult::HeaderOnly))
     }
 
-    /// Records a finding with the answers since the transcript began.
+    /// Records a finding with the responses since the transcript began.
     pub(super) fn found(&mut self, broken: CorruptEntry) {
         self.found_by(broken, |reader| reader.answers());
     }
 
-    /// Records a finding with the answers that show it. One that is known already, or one of a flood, is counted alone.
+    /// Records a finding with the responses that show it. A known finding, or one past the limit, is only counted.
     pub(super) fn found_by(
         &mut self,
         broken: CorruptEntry,
@@ -192,7 +192,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Ends the reading: records that there were more findings than are recorded one by one.
+    /// Ends the reading: records the number of findings that were not recorded one by one.
     pub(super) fn finish(&mut self) {
         self.report.note_largest(self.server.largest_answer());
         let Some(Verdict::Tampered(kind)) = self.report.verdict() else {
@@ -209,7 +209,7 @@ impl Reader<'_> {
         self.server.identity().map(Escaped::to_string)
     }
 
-    /// Returns the answers since the transcript began, as long as evidence keeps them.
+    /// Returns the responses since the transcript began, each as long as evidence can hold it.
     pub(super) fn answers(&self) -> Vec<Answer> {
         capture::answers(self.server.transcript())
     }
@@ -219,13 +219,13 @@ impl Reader<'_> {
         i64::try_from(self.server.clock().now().unix()).unwrap_or(i64::MAX)
     }
 
-    /// Is there time left?
+    /// Returns whether there is time left.
     pub fn in_time(&self) -> bool {
         self.server.clock().instant() < self.until
     }
 
-    /// Proves a transaction's place in the trusted history. What the server refuses comes back, what ends the
-    /// reading or accuses is an end.
+    /// Proves a transaction's place in the trusted history. Returns a refusal of the server; anything that ends the
+    /// reading or accuses the server is an error.
     pub(super) fn prove_membership(
         &mut self,
         tx: u64,
@@ -235,7 +235,7 @@ impl Reader<'_> {
         self.prove_membership_in(tx, &trusted, entries)
     }
 
-    /// The same in the history that ends with `state`.
+    /// Proves a transaction's place in the history that ends with `state`, like [`Self::prove_membership`].
     pub(super) fn prove_membership_in(
         &mut self,
         tx: u64,
@@ -262,7 +262,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Returns a failure that concerns what was asked; one that concerns the server ends the reading.
+    /// Returns a failure that concerns the request. A failure that concerns the server ends the reading.
     pub(super) fn still_there(
         &mut self,
         failure: ServerError,
@@ -289,8 +289,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Returns whether the server answers for the database's state: one that does is not away, whatever it
-    /// does not answer.
+    /// Returns whether the server responds for the database's state. Such a server is not unavailable, even if other
+    /// responses are missing.
     fn server_answers(&mut self) -> Result<bool, ReadInterrupted> {
         if self
             .answered
@@ -311,5 +311,5 @@ impl Reader<'_> {
     }
 }
 
-/// The time for which an answer for the state counts as a sign that the server can be reached.
+/// The time for which a response for the state counts as a sign that the server can be reached.
 const ANSWER_HOLDS: Duration = Duration::from_secs(1);

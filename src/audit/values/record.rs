@@ -1,5 +1,5 @@
-//! Recording findings: each one is evidence and alarm as soon as it is made, so that no kill loses it, and so that
-//! no more than one is held in memory.
+//! Records findings. Each becomes evidence and an alarm immediately, so that a killed process loses none, and memory
+//! holds only one.
 
 use super::finding::CorruptEntry;
 use crate::trust::{
@@ -17,8 +17,8 @@ pub struct Recorder<'a> {
 }
 
 impl Recorder<'_> {
-    /// Writes evidence and alarm of a broken transaction. The finding is known by the transaction alone, so that making
-    /// it again in another cycle is no new finding. `uuid` is the identity that the server claims.
+    /// Stores evidence and alarm of a corrupt transaction. The transaction alone identifies the finding, so the same
+    /// finding in another cycle is not new. `uuid` is the identity that the server claims.
     pub(super) fn record(
         &self,
         broken: &CorruptEntry,
@@ -66,15 +66,15 @@ pub struct Alarms {
     reported: Option<(Rank, Alarm)>,
     /// The alarms that the check opened: one for each finding that is recorded, and one for the rest.
     pub opened: Vec<Alarm>,
-    /// Why one of the alarms, or its evidence, could not be written.
+    /// The reason why one of the alarms, or its evidence, could not be written.
     pub unwritten: Option<StoreError>,
 }
 
-/// The order in which alarms are reported: those that the check opened first, then by transaction.
+/// The order of alarms in reports: first the ones that the check opened, then by transaction.
 type Rank = (bool, u64);
 
 impl Alarms {
-    /// Returns the alarm of a finding about the state.
+    /// Creates the alarms of a check with one finding, which is about the state.
     pub(in crate::audit) fn of(raised: Raised) -> Alarms {
         let mut alarms = Alarms::default();
         alarms.add(raised, 0);
@@ -87,12 +87,12 @@ impl Alarms {
             self.opened.push(raised.alarm.clone());
         }
         self.unwritten = self.unwritten.take().or(raised.unwritten);
-        // an alarm that is not listed can be neither closed nor adopted
+        // an operator can neither close nor adopt an alarm that is not listed
         if !raised.is_listed {
             return;
         }
         let rank = (!raised.opened, tx);
-        // where a database has as many alarms as it may, a new one takes the place of the last, which may be the reported one
+        // at the limit of alarms, a new one replaces the last, which may be the reported one
         let displaces = raised.opened && raised.alarm.displaced > 0;
         match &self.reported {
             Some((reported, _)) if *reported <= rank && !displaces => {}
@@ -100,14 +100,14 @@ impl Alarms {
         }
     }
 
-    /// Adds the alarms of another finding, which are reported behind these.
+    /// Adds the alarms of another finding, which are reported after these.
     pub(in crate::audit) fn join(&mut self, other: Alarms) {
         self.opened.extend(other.opened);
         self.unwritten = self.unwritten.take().or(other.unwritten);
         self.reported = self.reported.take().or(other.reported);
     }
 
-    /// Returns the alarm that is reported: one that the check opened, if there is one, of the first transaction.
+    /// Returns the alarm to report: an alarm that the check opened, if there is one, of the first transaction.
     pub fn reported(&self) -> Option<&Alarm> {
         self.reported.as_ref().map(|(_, alarm)| alarm)
     }

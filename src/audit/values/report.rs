@@ -1,4 +1,4 @@
-//! What reading some transactions found, all of it together.
+//! The results of reading some transactions.
 
 use std::fmt;
 
@@ -10,45 +10,45 @@ use crate::ranges::Ranges;
 use crate::server::ServerError;
 use crate::trust::Unavailable;
 
-/// Findings that one reading records, each with an alarm of its own; the rest is counted in one more alarm.
+/// The number of findings that one reading records, each with its own alarm. One more alarm counts the rest.
 const MAX_FINDINGS: usize = 16;
-/// The number of transactions that are listed as still due, in one reading.
+/// The number of due transactions that one reading lists.
 const MAX_LISTED_DUE: usize = 3;
 
 /// The number of unread transactions that are stored one by one, in one reading; the rest is counted.
 const MAX_LISTED_UNREAD: usize = 16;
 
-/// Bytes of the largest value that an immudb takes by default.
+/// The size of the largest value that immudb accepts by default, in bytes.
 const LARGEST_VALUE: u64 = 32 << 20;
 
-/// What reading some transactions found.
+/// The results of reading some transactions.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
-    /// Transactions read whole, how often.
+    /// The number of times that transactions were read completely.
     pub read: u64,
-    /// The same transactions, each once.
+    /// The transactions that were read completely.
     pub whole: Ranges,
-    /// Findings, the first `MAX_FINDINGS` of them.
+    /// The first `MAX_FINDINGS` findings.
     pub broken: Vec<CorruptEntry>,
-    /// Findings past these.
+    /// The number of further findings.
     pub more_broken: u64,
     /// The transactions of all findings.
     pub found_in: Ranges,
-    /// The number of times that one of these was found again.
+    /// The number of repeated findings.
     pub found_again: u64,
     /// The alarms of the findings.
     pub alarms: Alarms,
-    /// Transactions that could not be read, the first of them and why.
+    /// The first transactions that could not be read, with the reasons.
     pub unread: Vec<Unread>,
-    /// Bytes of the largest answer that was too large, so far as any said.
+    /// The size of the largest response that was too large, in bytes, if an error has it.
     pub largest: Option<u64>,
-    /// Whether one that is not among these is malformed.
+    /// Whether an unread transaction that is not listed is malformed.
     pub more_malformed: bool,
-    /// All of them that are to be read again.
+    /// The unread transactions that must be read again.
     pub due: Ranges,
-    /// Those of which no more than values are.
+    /// The due transactions of which only values are missing.
     pub due_values: Ranges,
-    /// Those of the due transactions that there was no time for.
+    /// The due transactions for which there was no time.
     slow: Ranges,
     /// Transactions with values that the server does not have (protocol.md §6).
     pub absent: Ranges,
@@ -56,31 +56,31 @@ pub struct Report {
     pub unavailable: Unavailable,
     /// The call that ended the reading before its time.
     pub halted: Option<ServerError>,
-    /// What has not been read at the end, this time's and what earlier times left.
+    /// The transactions that are unread at the end, from this reading and earlier ones.
     pub left: Left,
 }
 
-/// What of a database waits to be read.
+/// The transactions of a database that wait to be read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Left {
-    /// Transactions that could not be read.
+    /// The number of transactions that could not be read.
     pub due: u64,
-    /// Since when the oldest of them.
+    /// The time since which the oldest of them is due.
     pub due_since: Option<Timestamp>,
-    /// Transactions of this cycle's sample that there was no time for.
+    /// The number of transactions of this cycle's sample for which there was no time.
     pub cut: u64,
-    /// New transactions that were not reached yet, when all new ones are to be read.
+    /// The number of new transactions that are not read yet, if all new ones are due.
     pub behind: u64,
-    /// Since when there are any.
+    /// The time since which there are such transactions.
     pub behind_since: Option<Timestamp>,
 }
 
 impl Report {
-    /// The verdict that it amounts to, if any.
+    /// Returns the verdict that the report causes, if any.
     pub fn verdict(&self) -> Option<Verdict> {
         let kinds = self.broken.iter().map(|broken| broken.what.tampering());
         if let Some(kind) = kinds.min() {
-            return Some(Verdict::Tampered(kind)); // inconsistent before value
+            return Some(Verdict::Tampered(kind)); // inconsistent before bad-value
         }
         let malformed = |unread: &Unread| unread.why.verdict() == Verdict::Malformed;
         if self.more_malformed || self.unread.iter().any(malformed) {
@@ -90,12 +90,12 @@ impl Report {
         unread.then_some(Verdict::Unread)
     }
 
-    /// Returns how many findings were made, those that were found again included.
+    /// Returns the number of findings, including repeated ones.
     pub(super) fn findings(&self) -> u64 {
         self.broken.len() as u64 + self.more_broken + self.found_again
     }
 
-    /// Counts a transaction that was read; it was read whole if nothing of it was `unavailable`.
+    /// Counts a read transaction. The transaction was read completely if nothing of it was `unavailable`.
     pub(super) fn read(&mut self, tx: u64, unavailable: Unavailable) {
         self.read += 1;
         if unavailable.total() == 0 {
@@ -103,7 +103,7 @@ impl Report {
         }
     }
 
-    /// Adds a transaction that could not be read; the reason that says most of it stays.
+    /// Adds a transaction that could not be read. A new reason replaces the stored one if the transaction is due.
     pub(super) fn add_unread(&mut self, tx: u64, why: UnreadReason) {
         if let UnreadReason::TooLarge { bytes } = why {
             self.largest = self.largest.max(bytes);
@@ -128,7 +128,7 @@ impl Report {
         }
     }
 
-    /// Takes out the transactions that there was no time for, which makes the others decide the verdict.
+    /// Removes the transactions for which there was no time, so that the others decide the verdict.
     pub(super) fn take_slow(&mut self) -> Ranges {
         let slow = std::mem::take(&mut self.slow);
         self.due.subtract(&slow);
@@ -136,7 +136,7 @@ impl Report {
         slow
     }
 
-    /// Leaves out values that a truncation before this transaction explains, found meanwhile.
+    /// Removes values that a truncation before this transaction explains, which was found in the meantime.
     pub(super) fn explain(&mut self, before: u64) {
         let Some(last) = before.checked_sub(1) else {
             return;
@@ -150,8 +150,8 @@ impl Report {
             .retain(|unread| unread.tx > last || !unread.why.is_of_values_only());
     }
 
-    /// Sets the bytes of every transaction that was too large to those that hold each of them. An answer that is more
-    /// than twice as large as `most` says no size.
+    /// Sets the size of every transaction that was too large to the size of the responses for it. A response that is
+    /// more than twice as large as `most` says nothing about the size.
     pub(super) fn note_largest(&mut self, most: u64) {
         let says_none =
             |unread: &Unread| matches!(unread.why, UnreadReason::TooLarge { bytes: None });
@@ -166,14 +166,14 @@ impl Report {
         }
     }
 
-    /// In the order of the ledger.
+    /// Sorts the report in the order of the ledger.
     pub(super) fn sorted(mut self) -> Report {
         self.broken.sort_by_key(|broken| broken.tx);
         self.unread.sort_by_key(|unread| unread.tx);
         self
     }
 
-    /// Adds a finding. Returns whether it is to be recorded: it is not known yet, and not one of a flood.
+    /// Adds a finding. Returns whether it must be recorded: it is new, and within the limit.
     pub(super) fn add_finding(&mut self, broken: &CorruptEntry) -> bool {
         self.found_in.insert(broken.tx, broken.tx, ());
         if self.knows(broken) {
@@ -188,14 +188,14 @@ impl Report {
         true
     }
 
-    /// Returns whether the same fault of the same transaction was found before: a scan finds a broken link, and so
-    /// does the walk of a sweep.
+    /// Returns whether the same corruption of the same transaction was already found. A scan finds a broken link, and
+    /// so does the walk of a sweep.
     fn knows(&self, broken: &CorruptEntry) -> bool {
         self.broken.contains(broken)
     }
 }
 
-/// The verdict's reason: every finding, a flood summed up.
+/// Formats the reason of the verdict: the listed findings, and the number of the others.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut separator = "";

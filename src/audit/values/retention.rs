@@ -1,4 +1,4 @@
-//! The search for a header that records a truncation: headers alone, from the trusted state back.
+//! Searches for a header that records a truncation. It reads only headers, from the trusted state back.
 
 use std::collections::BTreeMap;
 
@@ -16,25 +16,25 @@ pub(super) enum Recorded {
     Unknown,
 }
 
-/// How long to search before something is decided.
+/// The length of a search before a decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Search {
-    /// As long as the reading may take; one that comes back comes back for the rest of it.
+    /// The search may take as long as the reading. The next reading continues it.
     Whole,
-    /// For [`MAX_CALLS_SHORT`]: what accuses does not wait longer.
+    /// The search ends after [`MAX_CALLS_SHORT`] calls, because a finding waits for it.
     Short,
 }
 
 /// The number of headers that one call asks for.
 const HEADERS_PER_CALL: u32 = 1_000;
-/// Calls that one reading spends on the search at most: so many thousand headers.
+/// The limit of calls that one reading spends on the search, each for a thousand headers.
 const MAX_CALLS: u32 = 1_000;
-/// The same when what accuses waits for it.
+/// The limit of calls if a finding waits for the search.
 const MAX_CALLS_SHORT: u32 = 64;
 
 impl Reader<'_> {
-    /// Searches the headers behind transaction `tx` for one that records that its values were dropped, as
-    /// long as there is time.
+    /// Searches the headers after transaction `tx` for one that records that its values were dropped, as long as
+    /// there is time.
     pub(super) fn is_truncated(&mut self, tx: u64, search: Search) -> Result<Recorded, Ended> {
         let whole = search == Search::Whole && self.comes_back;
         let most = match search {
@@ -62,8 +62,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Looks through the headers of one call, up to `last` of this hash and down to behind `below`;
-    /// returns whether the server showed any that chain.
+    /// Searches the headers of one call, from `last` with this hash down to the one after `below`. Returns whether
+    /// the server showed any headers that chain.
     fn search(&mut self, last: u64, hash: Digest, below: u64) -> Result<bool, Ended> {
         let most = u64::from(self.scan.most().min(HEADERS_PER_CALL));
         let first = last
@@ -79,7 +79,7 @@ impl Reader<'_> {
             Ok(list) => list,
             Err(failure) if failure.kind == ServerErrorKind::LimitExceeded && limit > 1 => {
                 self.scan.limit_exceeded(limit);
-                return Ok(true); // with fewer the next time
+                return Ok(true); // the next scan is smaller
             }
             Err(failure) => {
                 self.still_there(failure)?;
@@ -99,7 +99,7 @@ impl Reader<'_> {
                     due = *header.prev_alh();
                     from = Some(id);
                 }
-                _ => break, // a header that does not chain proves nothing
+                _ => break, // a header outside the chain proves nothing
             }
         }
         if let Some(from) = from {

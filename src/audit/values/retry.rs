@@ -6,17 +6,17 @@ use super::reader::ReadInterrupted;
 use crate::audit::budget::MAX_CALL_OVERRUN;
 use crate::trust::{DueRun, Retried};
 
-/// Due transactions of a cycle that may stay due although they were retried: as many as a sample has by default.
-/// Retries that succeed are bounded by the time alone.
+/// The number of retries in a cycle that may fail, as many as a sample has by default. Successful retries are only
+/// limited by the time.
 const MAX_FAILED: u64 = 32;
-/// The part of a reading's time that retries may take, so that one that stays silent leaves time for what is new and
-/// for the sample.
+/// The part of a reading's time that retries may take, so that a silent transaction leaves time for new ones and for
+/// the sample.
 const TIME_SHARE: u32 = 2;
 
 impl Reading<'_> {
-    /// Retries due transactions, from the one on behind the last that was retried.
+    /// Retries due transactions, beginning after the last one that was retried.
     pub(super) fn retry(&mut self, last: u64) -> Result<(), ReadInterrupted> {
-        self.progress.due.remove_after(last); // of a history that was given up
+        self.progress.due.remove_after(last); // these belong to a history that was given up
         let until = self.reader.until;
         let clock = self.reader.server.clock();
         let end = clock.instant() + clock.until(until) / TIME_SHARE;
@@ -26,7 +26,7 @@ impl Reading<'_> {
         self.reader.server.restore(before);
         self.reader.until = until;
         match retried {
-            Err(ReadInterrupted::Late) => Ok(()), // the next cycle goes on
+            Err(ReadInterrupted::Late) => Ok(()), // the next cycle continues
             retried => retried,
         }
     }
@@ -41,7 +41,7 @@ impl Reading<'_> {
         if failed >= MAX_FAILED {
             return Ok(());
         }
-        // from the oldest on, up to where this reading began, and then those that became due since
+        // from the oldest up to the place where this reading began, then those that became due since
         self.progress.round_began = Some(now);
         if let Some(before) = before {
             self.retry_behind(None, &mut failed, |run| run.up_to(before))?;
@@ -53,8 +53,8 @@ impl Reading<'_> {
         self.retry_behind(Some(end_of_round), &mut failed, Some)
     }
 
-    /// Retries due transactions behind a place in the order of retries, as far as `part` gives any of a run, until too
-    /// many have failed.
+    /// Retries due transactions after a place in the order of retries, if `part` returns any of a run, until too many
+    /// have failed.
     fn retry_behind(
         &mut self,
         mut place: Option<Retried>,
@@ -71,11 +71,11 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// Retries a run of neighbours: one by one, and by scans once one was read. Returns how many are still due, about
-    /// `most` at most.
+    /// Retries a run of neighbours: one by one, and by scans once one was read. Returns the number that is still due,
+    /// at most about `most`.
     fn retry_run(&mut self, run: DueRun, most: u64) -> Result<u64, ReadInterrupted> {
         let (mut next, mut failed, mut succeeded) = (run.first, 0, false);
-        // what a truncation that was found meanwhile explains is due no more
+        // values before the truncation, which may have been found meanwhile, are no longer due
         if run.due.values_only {
             next = next.max(self.reader.truncation.before);
         }
@@ -83,7 +83,7 @@ impl Reading<'_> {
             if !self.reader.in_time() {
                 return Err(ReadInterrupted::Late);
             }
-            self.progress.retried = Some(run.at(next)); // whatever comes of it, the others have their turn
+            self.progress.retried = Some(run.at(next)); // set first: a failure does not block the others
             let (end, due) = match succeeded {
                 true => self.try_batch(next, run.last)?,
                 false => self.try_one(next).map(|due| (next, due))?,

@@ -1,5 +1,5 @@
-//! Reading a run of transactions by scans: one call brings many, one proof covers them all, since
-//! each `prevAlh` is the Alh before it (protocol.md §6, end).
+//! Reads a run of transactions by scans. One call brings many transactions and one proof covers them all, because each
+//! `prevAlh` is the Alh of the transaction before (protocol.md §6, end).
 
 use super::chain::{Headers, Values};
 use super::finding::UnreadReason;
@@ -8,15 +8,15 @@ use super::scan::{Prefetch, SCAN_GROWTH, Span};
 use crate::server::{Scanned, ServerError};
 use crate::wire::{Entries, Malformed, Tx};
 
-/// Transactions whose values are taken for dropped together once the server refuses them together: a
-/// truncation drops whole files, so values that are left lie behind those that are not.
+/// The number of transactions that are assumed to be dropped together once the server refuses their values together.
+/// A truncation drops whole files, so the remaining values come after the dropped ones.
 const MIN_DROPPED_RUN: u32 = 32;
-/// The number of scans that are requested while one is judged, so that the server always has one to answer.
+/// The number of scans that are requested while one is verified, so that the server always has one to work on.
 const MAX_PREFETCHED_SCANS: usize = 2;
 
 impl Reader<'_> {
-    /// Reads `first`..=`last` (of which the trusted state's is the largest possible), as many as one
-    /// scan brings and at least one.
+    /// Reads from `first` up to `last`, which is at most the trusted transaction: as many as one scan returns, and at
+    /// least one.
     pub fn read_batch(&mut self, first: u64, last: u64) -> Result<Headers, ReadInterrupted> {
         loop {
             let span = self.scan.span(first, last);
@@ -33,13 +33,13 @@ impl Reader<'_> {
                 Err(failure) => {
                     let before = self.scan.limit;
                     self.scan.shrink(&failure.kind, limit);
-                    self.still_there(failure)?; // its transaction is found by halving
+                    self.still_there(failure)?; // smaller scans find the transaction that failed
                     if !self.in_time() {
                         return Err(ReadInterrupted::Late);
                     }
                     if limit <= MIN_DROPPED_RUN && self.truncation.covers(span.next() - 1) {
                         if let Some(list) = self.dropped(span)? {
-                            // the size was right, and more may be
+                            // the size was right, so larger scans may succeed
                             let more = before.saturating_mul(SCAN_GROWTH).min(MIN_DROPPED_RUN);
                             self.scan.limit = more.max(before);
                             return self.take(first, limit, list, Values::Dropped);
@@ -70,12 +70,12 @@ impl Reader<'_> {
             Ok(list) => Ok(Some(list)),
             Err(failure) => {
                 self.still_there(failure)?;
-                Ok(None) // one by one, then
+                Ok(None) // read them one by one
             }
         }
     }
 
-    /// One scan; the next ones are asked for before this one is decoded.
+    /// Makes one scan. The next scans are requested before this one is decoded.
     fn scan(&mut self, span: Span, last: u64) -> Result<Vec<Result<Tx, Malformed>>, ServerError> {
         let scanned = self
             .server
@@ -87,8 +87,8 @@ impl Reader<'_> {
         scanned.decode()
     }
 
-    /// Lets the server work on what comes behind `span`, and on the proofs of where that ends,
-    /// while `span` is judged.
+    /// Requests the scans after `span`, and the proofs of their ends, so that the server works while `span` is
+    /// verified.
     fn ask_ahead(&mut self, span: Span, last: u64) {
         while self.scan.ahead.len() < MAX_PREFETCHED_SCANS {
             let behind = self.scan.ahead.back().copied().unwrap_or(span);
@@ -97,7 +97,7 @@ impl Reader<'_> {
             }
             let next = self.scan.fresh(behind.next(), last);
             if next.limit <= 1 {
-                return; // that one is no scan
+                return; // a scan of one transaction is useless
             }
             self.begin_span(next);
         }
@@ -107,7 +107,7 @@ impl Reader<'_> {
         self.read_one(tx).map(|done| vec![done.header()])
     }
 
-    /// What a scan brought, in order and without holes; what is missing behind is read alone.
+    /// Takes the transactions of a scan, in order and without gaps; after a gap, the next transaction is read alone.
     fn take(
         &mut self,
         first: u64,
@@ -121,9 +121,9 @@ impl Reader<'_> {
             tx.as_ref().is_ok_and(|tx| tx.header.id() == *id)
         };
         let fit = due.zip(&list).take_while(is_due).count();
-        // reading it alone tells what is wrong with it
+        // the transaction is read alone, which reports the error
         let malformed = matches!(list.get(fit), Some(Err(_)));
-        // in the list's own memory
+        // reuses the list's memory
         let mut run: Vec<Tx> = list.into_iter().take(fit).map_while(Result::ok).collect();
         let next = first.saturating_add(len(&run));
         let whole = brought == run.len() && run.len() as u64 == u64::from(limit);
@@ -135,7 +135,7 @@ impl Reader<'_> {
         }
         let mut headers = self.chain(run, values)?;
         if !whole {
-            // a hole is no reason to believe that there is nothing
+            // a missing transaction in a scan may still exist
             let tx = first.saturating_add(headers.len() as u64);
             if tx == next {
                 headers.extend(self.read_alone(tx)?);
@@ -144,13 +144,13 @@ impl Reader<'_> {
         Ok(headers)
     }
 
-    /// Shortens a run to where its last transaction is proven; is anything left?
+    /// Shortens a run to its last proven transaction; returns whether anything is left.
     fn end_of(&mut self, run: &mut Vec<Tx>) -> Result<bool, ReadInterrupted> {
         let mut tries = 0;
         while let Some(last) = run.last() {
             let (id, alh) = (last.header.id(), last.header.alh());
             if id == self.trusted.tx {
-                return Ok(true); // held against the trusted hash by the chain
+                return Ok(true); // the chain compares it with the trusted hash
             }
             if tries > 0 && !self.in_time() {
                 return Err(ReadInterrupted::Late);
@@ -158,8 +158,8 @@ impl Reader<'_> {
             match self.prove_membership(id, Entries::Excluded) {
                 Ok(Ok(proven)) if proven.header.alh() == alh => return Ok(true),
                 Err(Ended::Interrupted(interrupted)) => return Err(interrupted),
-                // another place, an old server's pair that nothing proves, or no answer: an end
-                // nearby does as well, and the reading of this one tells what it is
+                // not proven: another hash, a pair that an old server cannot prove, or no response. Another end
+                // nearby is as good, and reading this transaction later reports the cause
                 _ => {
                     tries += 1;
                     let shorter = if tries < 3 {

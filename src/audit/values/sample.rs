@@ -1,16 +1,16 @@
-//! Samples the transactions of a cycle: windows of neighbours, by random numbers that the server cannot predict.
+//! Draws the sample of a cycle: windows of consecutive transactions, by random numbers that the server cannot predict.
 
 use std::collections::BTreeSet;
 
 use crate::random::Random;
 
-/// Transactions of a window at most. Each window is one scan and one proof, whatever its length, so longer windows cost fewer
-/// calls. But of edits that lie together more are in the same window, so that they are found less often: docs/values.md.
+/// The length of a window in transactions. Each window takes one scan and one proof, so longer windows take fewer
+/// calls. But they find neighbouring edits less often, because more of these are in one window: docs/values.md.
 const MAX_WINDOW_TXS: u64 = 8;
 
-/// Draws `count` different transactions of 1..=`last`, each as likely as any other, in windows of [`MAX_WINDOW_TXS`] neighbours or one
-/// fewer; all of them if there are no more. Returns the first and the last one of each window, in order. `None` if the system
-/// has no randomness to give.
+/// Draws `count` different transactions of 1..=`last`, all with the same probability, or all transactions if there
+/// are no more. They are in windows of [`MAX_WINDOW_TXS`] neighbours or one fewer. Returns the first and the last one
+/// of each window, in order. `None` if the system has no randomness.
 pub fn sample_windows(random: &Random, count: u64, last: u64) -> Option<Vec<(u64, u64)>> {
     let windows = count.div_ceil(MAX_WINDOW_TXS);
     if windows == 0 || last == 0 {
@@ -19,8 +19,8 @@ pub fn sample_windows(random: &Random, count: u64, last: u64) -> Option<Vec<(u64
     let Some(left_out) = last.checked_sub(count).filter(|left_out| *left_out > 0) else {
         return Some(vec![(1, last)]);
     };
-    // Windows and what is left out between them, on a circle of all transactions: each arrangement is as likely as any other,
-    // and it is turned by a drawn number, so each transaction is in a window with the same chance.
+    // Place the windows and the gaps between them on a circle of all transactions. Every arrangement is equally likely, and
+    // the circle is turned by a random number, so every transaction has the same chance to be in a window.
     let mut borders =
         sample(random, windows - 1, left_out.saturating_add(windows - 1))?.into_iter();
     let mut first = random.below(last)? + 1;
@@ -41,7 +41,7 @@ pub fn sample_windows(random: &Random, count: u64, last: u64) -> Option<Vec<(u64
     Some(sampled)
 }
 
-/// Returns the transaction so many further on, from the last one on to the first one again. `by` is at most `last`.
+/// Returns the transaction `by` places after `tx`; the first one follows the last one. `by` is at most `last`.
 fn turned(tx: u64, by: u64, last: u64) -> u64 {
     match tx.checked_sub(last.saturating_sub(by)) {
         Some(further) if further > 0 => further,
@@ -49,13 +49,13 @@ fn turned(tx: u64, by: u64, last: u64) -> u64 {
     }
 }
 
-/// Draws `count` different numbers of 1..=`last`, each set of them as likely as any other; all of them if there are no
-/// more. `None` if the system has no randomness to give.
+/// Draws `count` different numbers of 1..=`last`, each set of them with the same probability; all of them if there
+/// are no more. `None` if the system has no randomness.
 fn sample(random: &Random, count: u64, last: u64) -> Option<BTreeSet<u64>> {
     if count >= last {
         return Some((1..=last).collect());
     }
-    // Floyd's: a set of `count` in as many draws
+    // Floyd's algorithm: a set of `count` numbers in `count` draws
     let mut sampled = BTreeSet::new();
     for top in (last - count + 1)..=last {
         let number = random.below(top)? + 1;
@@ -70,7 +70,7 @@ fn sample(random: &Random, count: u64, last: u64) -> Option<BTreeSet<u64>> {
 mod tests {
     use super::*;
 
-    /// The transactions of a draw; each is there once.
+    /// Draws a sample and checks that it has each transaction only once.
     fn sampled(random: &Random, count: u64, last: u64) -> Vec<u64> {
         let windows = sample_windows(random, count, last).unwrap();
         let sampled: Vec<u64> = windows
@@ -96,7 +96,7 @@ mod tests {
                     times[usize::try_from(tx - 1).unwrap()] += 1;
                 }
             }
-            // five standard deviations around what is due
+            // five standard deviations around the expected count
             let (due, probability) = (rounds * count / last, count as f64 / last as f64);
             let off = 5.0 * (rounds as f64 * probability * (1.0 - probability)).sqrt();
             for (index, times) in times.iter().enumerate() {
@@ -116,7 +116,7 @@ mod tests {
         let mut distances = BTreeSet::new();
         for _ in 0..200 {
             let windows = sample_windows(&random, 32, 1_000_000).unwrap();
-            assert!((4..=5).contains(&windows.len()), "{windows:?}"); // one more if one goes on at 1
+            assert!((4..=5).contains(&windows.len()), "{windows:?}"); // one window more if one continues at 1
             assert!(
                 windows
                     .iter()

@@ -1,30 +1,30 @@
-//! How many transactions a scan asks for: as many as the server gives and an answer of some size holds.
+//! The size of a scan: as many transactions as the server returns and as fit into a response of the intended size.
 
 use std::collections::VecDeque;
 
 use crate::server::ServerErrorKind;
 
-/// How many transactions a scan asks for, as the server and the answers' size allow.
+/// The size of a scan, as the server and the size of responses allow.
 #[derive(Clone, Debug)]
 pub struct Scan {
     pub(super) limit: u32,
-    /// More than this the server does not give.
+    /// The most transactions that the server returns.
     most: u32,
-    /// Scans that must go well before more is asked for.
+    /// The number of successful scans before more is requested.
     scans_before_growth: u32,
     well: u32,
-    /// 0.9.0 has no such call.
+    /// Whether the server has no such call, as immudb 0.9.0.
     pub(super) none: bool,
-    /// Scans that were asked for and not waited for yet, one behind the other.
+    /// The prefetched scans that are not used yet, in order.
     pub(super) ahead: VecDeque<Span>,
 }
 
 /// Whether the next scan is requested before it is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Prefetch {
-    /// It is, since everything is to be read.
+    /// The next scan is prefetched, because everything must be read.
     On,
-    /// It is not: what is asked for may be all.
+    /// The next scan is not prefetched, because this scan may be the last one.
     Off,
 }
 
@@ -36,7 +36,7 @@ pub(super) struct Span {
 }
 
 impl Span {
-    /// The transaction behind it.
+    /// Returns the transaction after the span.
     pub fn next(self) -> u64 {
         self.first.saturating_add(u64::from(self.limit))
     }
@@ -57,16 +57,17 @@ impl Default for Scan {
 
 /// The number of transactions of the first scan: few enough to fit although their values are large.
 const FIRST_SCAN_TXS: u32 = 64;
-/// The intended size of an answer in bytes: decoded it takes several times as much.
+/// The intended size of a response in bytes; its decoded form takes several times as much.
 const TARGET_ANSWER_BYTES: u64 = 1 << 20;
-/// The number of transactions of a scan that every server returns (protocol.md §1). Newer servers return more, but no sooner.
+/// The number of transactions of a scan that every server returns (protocol.md §1). Newer servers return more, but not
+/// faster.
 const MAX_SCAN_TXS: u32 = 1_000;
-/// The number of successful scans after a failed one before the size grows again, so that not every second scan fails.
+/// The number of successful scans after a failed one before the size grows, so that not every second scan fails.
 const SCANS_BEFORE_GROWTH: u32 = 16;
-/// The factor by which scans grow while they succeed: after one, the size of the answers alone decides.
+/// The factor by which scans grow while they succeed: after one, only the size of the responses decides.
 pub(super) const SCAN_GROWTH: u32 = 16;
 impl Scan {
-    /// Asks for more once scans go well, and for as many as make an answer of [`TARGET_ANSWER_BYTES`].
+    /// Requests more after successful scans, and as many as fit into a response of [`TARGET_ANSWER_BYTES`].
     pub(super) fn grow(&mut self, asked: u32, bytes: u64) {
         self.well += 1;
         let fit = u64::from(asked).saturating_mul(TARGET_ANSWER_BYTES) / bytes.max(1);
@@ -75,10 +76,10 @@ impl Scan {
             self.limit = self.limit.saturating_mul(SCAN_GROWTH).min(self.most);
             self.well = 0;
         }
-        self.limit = self.limit.min(fit.max(2)); // one alone is no scan
+        self.limit = self.limit.min(fit.max(2)); // a scan of one transaction is useless
     }
 
-    /// Asks for half as many; nothing is left to halve where it was one.
+    /// Halves the scan, down to one transaction.
     pub(super) fn shrink(&mut self, kind: &ServerErrorKind, asked: u32) {
         self.limit = (asked / 2).max(1);
         self.well = 0;
@@ -92,7 +93,7 @@ impl Scan {
         }
     }
 
-    /// Asks for fewer once there was not time to read all that came: the rest comes again.
+    /// Requests fewer if there was no time to read all of a response, because the rest is sent again.
     pub(super) fn had_time_for(&mut self, read: usize) {
         let most = u32::try_from(read).unwrap_or(u32::MAX).saturating_mul(2);
         self.limit = self.limit.min(most.max(2));
@@ -104,18 +105,18 @@ impl Scan {
         self.none || self.limit <= 1
     }
 
-    /// Transactions that the server gives in one call at most.
+    /// Returns the number of transactions that the server returns in one call at most.
     pub(super) fn most(&self) -> u32 {
         self.most
     }
 
-    /// The server gives fewer than this.
+    /// Lowers the limit, because the server returns fewer transactions than `asked`.
     pub(super) fn limit_exceeded(&mut self, asked: u32) {
         self.most = (asked / 2).max(1);
         self.limit = self.limit.min(self.most);
     }
 
-    /// The scan to make from `first` on, up to `last`: the one that was asked for ahead, if any.
+    /// Returns the scan to make from `first`, up to `last`: the prefetched scan, if there is one.
     pub(super) fn span(&mut self, first: u64, last: u64) -> Span {
         match self.ahead.pop_front() {
             Some(span) if span.first == first => span,

@@ -1,5 +1,5 @@
-//! A full sweep: every transaction read, from the first to the trusted one, in slices between which
-//! anything else may happen, the end of the program included.
+//! A full sweep, which reads every transaction from the first to the trusted one. It is divided into slices, after
+//! each of which the program may check databases or end.
 
 use std::time::Duration;
 
@@ -24,27 +24,27 @@ use crate::trust::{
 };
 use crate::wire::Entries;
 
-/// What came of a slice.
+/// The result of a slice.
 #[derive(Debug)]
 pub struct Slice {
-    /// Of which database; none where there was nothing to do.
+    /// The database; empty if there was nothing to do.
     pub database: String,
-    /// How far the sweep is.
+    /// The status of the sweep.
     pub status: SweepStatus,
-    /// What it found, if anything: already written down.
+    /// The findings, if there are any, which are already stored.
     pub outcome: Option<Outcome>,
 }
 
 /// The status of a sweep after a slice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SweepStatus {
-    /// Nothing is to be done, or not yet.
+    /// No sweep is due yet.
     NotDue,
-    /// This transaction of so many was passed.
+    /// The last transaction that was passed, and the number of all.
     InProgress { at: u64, of: u64 },
-    /// All was passed.
+    /// All transactions were passed.
     Completed(SweepSummary),
-    /// The server cannot be asked now.
+    /// The server is unavailable now.
     ServerUnavailable(ServerError),
     /// The program is asked to end.
     Stopped,
@@ -62,18 +62,18 @@ pub(super) struct Paced {
 const SLICE_TIME: Duration = Duration::from_millis(400);
 
 impl Auditor {
-    /// Databases whose state was proven in the last cycle: those that can be swept.
+    /// Returns the databases whose state was proven in the last cycle, which can be swept.
     pub fn readable(&self) -> Vec<String> {
         self.databases.names(|database| database.readable)
     }
 
-    /// How far a database's values were read.
+    /// Returns the progress of a database's value check.
     pub fn values_read(&self, database: &str) -> Option<&ValueProgress> {
         self.databases.progress(database)
     }
 
-    /// Goes on with the sweep that the operator asked for; one that the audit had begun for itself
-    /// is begun anew, since everything is to be read now.
+    /// Continues the sweep that the operator requested. A sweep that the audit itself had begun starts again, because
+    /// everything must be read now.
     pub fn sweep(&mut self, database: &str) -> Slice {
         let (until, now) = (self.now() + self.overdue_after(), self.wall_time());
         self.within(until, |auditor| {
@@ -95,7 +95,7 @@ impl Auditor {
             outcome: None,
         };
         let Ok(Some(trusted)) = self.store.load(database) else {
-            return status(SweepStatus::NotDue); // the next cycle tells what is wrong with it
+            return status(SweepStatus::NotDue); // the next cycle reports the failure
         };
         self.databases.of(database).sweepable = Some((trusted.state.tx, trusted.since));
         let mut progress = self.progress_of(database, trusted.since);
@@ -113,7 +113,7 @@ impl Auditor {
         let mut reader = self.reader(database, trusted.state, Some(&trusted), until, &progress);
         reader.comes_back = true;
         if let Some(stuck) = stuck {
-            // nothing of it came in all these slices: it is due, and the sweep goes on behind it
+            // no slice could read this transaction: it becomes due, and the sweep continues after it
             reader.report.add_unread(stuck, UnreadReason::Slow);
         }
         if sweep.begun == SweepTrigger::Scheduled {
@@ -124,17 +124,17 @@ impl Auditor {
         self.note_slice(database, from, sweep.at, done == Err(ReadInterrupted::Late));
         report = report.sorted();
         report.explain(truncation.before);
-        // no verdict on the ledger: the next check tells what is wrong with the server
+        // not a verdict on the ledger: the next check reports the server's failure
         let away = report.halted.take();
-        // the next cycle reads what the time of a slice was too short for, and its verdict tells what comes of it: a
-        // verdict now would be another one after every slice and every cycle
+        // the next cycle reads the transactions that had no time in this slice, and reports a verdict on them: a verdict
+        // here would change after every slice and every cycle
         let later = match sweep.begun {
             SweepTrigger::Scheduled => report.take_slow(),
             SweepTrigger::Manual => Ranges::new(),
         };
         let failed = report.due.clone();
         report.due.extend(&later);
-        // what was passed is due no more, but for what could not be read
+        // passed transactions are no longer due, except those that could not be read
         let mut passed = Ranges::new();
         passed.insert(from.saturating_add(1), sweep.at, ());
         note(
@@ -164,7 +164,7 @@ impl Auditor {
         }
         let swept = progress.swept;
         self.databases.of(database).progress = Some(Box::new(progress));
-        // alarms first: what is passed is not read again
+        // alarms before progress, because passed transactions are not read again
         let outcome = self.tell_of_sweep(database, &trusted, report);
         let now = self.now();
         let since = |saved| now.saturating_duration_since(saved);
@@ -204,7 +204,7 @@ impl Auditor {
         }
     }
 
-    /// Counts the slices whose time was over at the same transaction.
+    /// Counts consecutive slices that ran out of time at the same transaction.
     fn note_slice(&mut self, database: &str, from: u64, at: u64, late: bool) {
         let record = self.databases.of(database);
         if !late || at != from {
@@ -212,7 +212,7 @@ impl Auditor {
             return;
         }
         if !record.scan.is_of_one() {
-            return; // a shorter scan may do
+            return; // a smaller scan may succeed
         }
         let before = record.late_slices.filter(|(before, _)| *before == at);
         let slices = before.map_or(0, |(_, slices)| slices);
@@ -237,7 +237,7 @@ impl Auditor {
     }
 }
 
-/// The time between two writes of the progress of a sweep: as much is read again after a kill.
+/// The time between two writes of the progress of a sweep. A killed sweep repeats at most this time.
 const SAVE_INTERVAL: Duration = Duration::from_secs(2);
 
 /// The number of slices of a sweep that may run out of time at a transaction that is read alone.
@@ -257,7 +257,7 @@ pub(super) fn begin(begun: SweepTrigger, now: Timestamp) -> SweepInProgress {
     }
 }
 
-/// Reads on until the goal is reached or the time is over.
+/// Continues the reading until the goal is reached or the time is over.
 fn read(
     mut reader: Reader<'_>,
     sweep: &mut SweepInProgress,
@@ -272,7 +272,7 @@ fn read(
         walk.skip();
     }
     while walk.at() < goal {
-        // a whole scan costs hardly more than a short one
+        // a full scan costs hardly more than a short one
         let headers = match reader.read_batch(walk.at() + 1, last) {
             Ok(headers) => headers,
             Err(interrupted) => {
@@ -302,8 +302,8 @@ fn read(
     (reader.report, done, reader.truncation)
 }
 
-/// Asks once more for the proofs of the transactions that contradict each other, so that evidence holds them; the
-/// answers that brought the headers follow.
+/// Requests again the proofs of the transactions that contradict each other, as evidence. The responses with the
+/// headers follow.
 fn answers_that_show(reader: &mut Reader<'_>, tx: u64, what: &Corruption) -> Vec<Answer> {
     let brought = reader.answers();
     reader.server.begin_transcript();
@@ -312,7 +312,7 @@ fn answers_that_show(reader: &mut Reader<'_>, tx: u64, what: &Corruption) -> Vec
         _ => tx,
     };
     for tx in before..=tx {
-        // an answer that proves nothing is evidence as well
+        // a response that proves nothing is evidence too
         let (database, trusted) = (reader.database, reader.trusted);
         let range = reader.range;
         drop(proof::prove_membership(
@@ -329,9 +329,10 @@ fn answers_that_show(reader: &mut Reader<'_>, tx: u64, what: &Corruption) -> Vec
     answers
 }
 
-/// Passes one transaction. A tree that the walk does not know any more is held against the chain by a proof from the
-/// transaction that it ends with: what that one's own tree lacks of it is the chain behind it (steps 5 and 7), and that tree
-/// was passed before. Its tree is the smaller one always, so no server has an excuse not to prove it.
+/// Passes one transaction. A tree that the walk no longer knows is compared with the chain by a proof from the
+/// transaction with which the tree ends. Whatever that transaction's own tree lacks is in the chain after it (steps 5
+/// and 7), and that tree was passed before. Its tree is always the smaller one, so no server has an excuse not to
+/// prove it.
 fn pass(
     reader: &mut Reader<'_>,
     walk: &mut Walk,
@@ -370,7 +371,7 @@ fn pass(
                 }
                 Err(Ended::Interrupted(interrupted)) => {
                     if interrupted != ReadInterrupted::Stopped {
-                        // it is passed, so it is looked at again by itself
+                        // the walk has passed the transaction, so it is due alone
                         reader.report.add_unread(header.id(), UnreadReason::Slow);
                     }
                     Err(interrupted)

@@ -1,23 +1,22 @@
-//! Values that a retention dropped: believed only of a proven header that records it
-//! (protocol.md §6).
+//! Values that a retention dropped: only a proven header that records this is accepted (protocol.md §6).
 //!
-//! The header may lie millions of transactions behind the values that it explains. So it is searched for on
-//! its own, from the trusted state back, headers alone, and the search goes on where it ended.
+//! The header may be millions of transactions after the values that it explains. It is therefore searched for
+//! separately, from the trusted state back and in headers alone. The search continues where it ended.
 
 use crate::ledger::{Digest, State, TxHeader};
 use crate::trust::{Searched, ValueProgress};
 
-/// The furthest truncation that a proven header records, and the headers that were looked through for it.
+/// The furthest truncation that a proven header records, and the headers that were searched for it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Truncation {
-    /// Values of transactions before this one were dropped; 0: of none.
+    /// The first transaction whose values were not dropped; 0 if no truncation is known.
     pub before: u64,
     /// Runs of headers, each chained to a trusted state, the newest first.
     searched: Vec<Searched>,
 }
 
 impl Truncation {
-    /// Returns what earlier readings learnt.
+    /// Returns the truncation that earlier readings found.
     pub fn of(progress: &ValueProgress) -> Truncation {
         Truncation {
             before: progress.truncated_before,
@@ -25,13 +24,13 @@ impl Truncation {
         }
     }
 
-    /// Writes down what was learnt.
+    /// Stores the truncation in the progress.
     pub fn note_in(self, progress: &mut ValueProgress) {
         progress.note_truncation(self.before);
         progress.note_searched(self.searched);
     }
 
-    /// Takes note of a header: a proven one. It can only tell of values before its own.
+    /// Records a proven header. It can only concern values before its own.
     pub(super) fn note(&mut self, header: &TxHeader) {
         let before = header
             .metadata()
@@ -44,8 +43,8 @@ impl Truncation {
         tx < self.before
     }
 
-    /// Returns the last transaction behind `down_to` whose header was not looked at, with its hash, and
-    /// where the run below it ends.
+    /// Returns the last transaction after `down_to` whose header was not searched, with its hash and the end of the
+    /// run below it.
     pub(super) fn next(&self, trusted: &State, down_to: u64) -> Option<(u64, Digest, u64)> {
         let (mut at, mut hash, mut below) = (trusted.tx, trusted.hash, 0);
         for run in &self.searched {
@@ -59,11 +58,11 @@ impl Truncation {
         (at > down_to).then_some((at, hash, below.max(down_to)))
     }
 
-    /// Notes that the headers of `from..=to` were looked through.
+    /// Records that the headers of `from..=to` were searched.
     pub(super) fn passed(&mut self, from: u64, to: u64, before: Digest) {
         self.searched.push(Searched { from, to, before });
         self.searched.sort_by_key(|run| std::cmp::Reverse(run.to));
-        // a run that reaches the one below it is one with it
+        // joins adjacent runs
         let mut joined: Vec<Searched> = Vec::with_capacity(self.searched.len());
         for run in self.searched.drain(..) {
             match joined.last_mut() {
@@ -98,7 +97,7 @@ mod tests {
         );
         truncation.passed(60, 100, hash(59));
         assert_eq!(truncation.next(&trusted(100), 10), Some((59, hash(59), 10)));
-        // the ledger has grown: the new ones, and no further than where the old run begins
+        // the ledger has grown: search the new transactions, down to the begin of the old run
         assert_eq!(
             truncation.next(&trusted(130), 10),
             Some((130, hash(130), 100))

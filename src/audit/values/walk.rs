@@ -1,33 +1,33 @@
-//! The walk of a sweep: chain and main tree rebuilt as the headers pass, in logarithmic memory, so
-//! that no transaction stands in the one and not in the other (protocol.md §3, *The main tree*).
+//! The walk of a sweep. It rebuilds chain and main tree from the headers, in logarithmic memory. So it finds a
+//! transaction that is in only one of them (protocol.md §3, *The main tree*).
 
 use std::collections::VecDeque;
 
 use super::finding::Corruption;
 use crate::ledger::{Digest, Frontier, TxHeader};
 
-/// Roots of the last trees that are remembered, for headers that were written over an older one.
+/// The number of roots of the last trees that are remembered, for headers that name the root of an older tree.
 const MAX_REMEMBERED_ROOTS: usize = 1_024;
 
-/// Where a walk from the first transaction on has come to.
+/// The position of a walk that begins at the first transaction.
 #[derive(Clone, Debug)]
 pub struct Walk {
     at: u64,
     hash: Option<Digest>,
-    /// `None` once a transaction's hash could not be learnt.
+    /// The main tree; `None` after a transaction whose hash is not known.
     tree: Option<Frontier>,
-    /// Roots of the trees of up to `at` transactions, the largest one last.
+    /// The roots of the last trees, the newest one last.
     roots: VecDeque<Digest>,
 }
 
-/// How a header goes with what was passed.
+/// The relation of a header to the passed transactions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// It follows, and its tree is the chain's.
+    /// The transaction chains, and its tree matches the chain.
     Follows,
-    /// It follows; its tree is one whose root is not known any more.
+    /// The transaction chains, and the root of its tree is no longer known.
     TreeUnknown,
-    /// It contradicts what was passed.
+    /// The transaction contradicts the passed transactions.
     Broken(Corruption),
 }
 
@@ -38,11 +38,11 @@ impl Default for Walk {
 }
 
 impl Walk {
-    /// A walk that has passed transaction `at`, of this hash, with the main tree's peaks.
+    /// Restores a walk that has passed transaction `at` with this hash, from the peaks of the main tree.
     pub fn restore(at: u64, hash: Option<Digest>, peaks: Vec<Digest>) -> Walk {
         let size = match hash {
             Some(_) => at,
-            None => at.saturating_sub(1), // what is not known is not in the tree yet
+            None => at.saturating_sub(1), // a transaction without a known hash is not in the tree yet
         };
         let tree = Frontier::restore(size, peaks);
         let root = tree.as_ref().and_then(Frontier::root);
@@ -54,17 +54,17 @@ impl Walk {
         }
     }
 
-    /// The last transaction that was passed.
+    /// Returns the last transaction that was passed.
     pub fn at(&self) -> u64 {
         self.at
     }
 
-    /// Its hash, where it is known.
+    /// Returns the hash of the last transaction, if it is known.
     pub fn hash(&self) -> Option<Digest> {
         self.hash
     }
 
-    /// The main tree over what was passed.
+    /// Returns the peaks of the main tree over the passed transactions.
     pub fn peaks(&self) -> Vec<Digest> {
         let tree = self.tree.as_ref();
         tree.map_or_else(Vec::new, |tree| tree.peaks().to_vec())
@@ -78,7 +78,7 @@ impl Walk {
         step
     }
 
-    /// Passes the next transaction, of which nothing is known.
+    /// Passes the next transaction, about which nothing is known.
     pub fn skip(&mut self) {
         if self.hash.is_none() && self.at > 0 {
             self.tree = None;
@@ -87,7 +87,7 @@ impl Walk {
         self.at = self.at.saturating_add(1);
     }
 
-    /// The hash of the last transaction, which the one behind it tells.
+    /// Sets the hash of the last transaction, which the next transaction names.
     fn learn(&mut self, hash: Digest) {
         if self.hash.is_none() {
             self.hash = Some(hash);
@@ -105,7 +105,7 @@ impl Walk {
         let Some(tree) = &mut self.tree else { return };
         tree.push(alh);
         if tree.size() != self.at {
-            self.tree = None; // a transaction before was never learnt
+            self.tree = None; // the hash of an earlier transaction is not known
             return;
         }
         self.roots.extend(tree.root());
@@ -128,7 +128,7 @@ impl Walk {
                 due: Digest::ZERO,
                 got,
             }),
-            // a tree holds only what was written before
+            // a tree holds only earlier transactions
             size if size > self.at => Step::Broken(Corruption::Tree {
                 due: self.root_of(self.at).unwrap_or(Digest::ZERO),
                 got,

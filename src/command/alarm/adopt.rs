@@ -1,4 +1,4 @@
-//! `alarm adopt`: trusts the state that an alarm's evidence names, once the operator knows what is given up.
+//! `alarm adopt`: trusts the state in an alarm's evidence, after the operator has read which states are given up.
 
 use super::report;
 use crate::audit::Exit;
@@ -25,7 +25,7 @@ pub fn run(
     );
     if changes && report.alarm.is_open() {
         match json {
-            true => print_error(&report.preview()), // stdout is for the result alone
+            true => print_error(&report.preview()), // stdout has the result only
             false => print(&report.preview()),
         }
         if consent == AdoptConsent::Ask {

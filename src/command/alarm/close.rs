@@ -1,4 +1,4 @@
-//! `alarm close`: closes alarms and keeps the trusted state.
+//! `alarm close`: closes alarms and leaves the trusted state unchanged.
 
 use super::report;
 use crate::audit::Exit;
@@ -40,7 +40,7 @@ pub fn run(
     Ok(Exit::Good)
 }
 
-/// Closes each alarm once every ID is known to be right.
+/// Closes the alarms, but none of them if an ID is unknown.
 fn by_id(
     store: &Store,
     ids: &[String],

@@ -1,4 +1,4 @@
-//! `alarm list`: the open alarms, or all: a summary of each database that has several, and the single ones.
+//! `alarm list`: the open alarms, or all of them. A database with several alarms also has a summary.
 
 use super::{readable, report};
 use crate::audit::Exit;
@@ -8,10 +8,11 @@ use crate::report::{alarm_line, alarm_lines, alarm_summary, print};
 use crate::text::shell_word;
 use crate::trust::{Alarm, Store};
 
-/// Single alarms of a database that a list of all databases has beside the summary: one cause often raises many.
+/// The number of alarms of a database that a list of all databases shows after the summary. One cause often raises
+/// many.
 const MAX_LISTED_ALARMS: usize = 3;
 
-/// Prints the alarms of a database or of all; the exit code tells whether one is open.
+/// Prints the alarms of a database or of all. The exit code shows whether an alarm is open.
 pub fn run(
     settings: &Settings,
     store: &Store,

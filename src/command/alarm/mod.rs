@@ -25,7 +25,7 @@ pub fn run(settings: &Settings, task: &AlarmTask) -> Result<Exit, CommandError> 
 }
 
 /// Returns all alarms of a database. Reports a list that cannot be read, and raises the exit code: a damaged list may
-/// have an open alarm on it, as in every check. The other databases' alarms are listed all the same.
+/// have an open alarm, as in every check. The other databases' alarms are still listed.
 pub(super) fn readable(store: &Store, database: &str, exit: &mut Exit) -> Vec<Alarm> {
     store.all_alarms(database).unwrap_or_else(|failure| {
         print_error(&format!("immuaudit: {failure}"));

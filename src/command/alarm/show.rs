@@ -1,4 +1,4 @@
-//! `alarm show`: everything known of one alarm.
+//! `alarm show`: all facts about one alarm.
 
 use super::report;
 use crate::audit::Exit;
@@ -8,7 +8,7 @@ use crate::ledger::State;
 use crate::report::print;
 use crate::trust::{Alarm, Store, read_evidence};
 
-/// Prints one alarm; the exit code tells whether it is open.
+/// Prints one alarm. The exit code shows whether it is open.
 pub fn run(settings: &Settings, store: &Store, alarm: &str) -> Result<Exit, CommandError> {
     let mut report = report(store, store.alarm(alarm)?);
     report.read_against = read_against(&report.alarm);
@@ -23,8 +23,8 @@ pub fn run(settings: &Settings, store: &Store, alarm: &str) -> Result<Exit, Comm
     })
 }
 
-/// Returns the trusted state that a transaction was read against; an alarm about one has it in its evidence alone, since
-/// it stays the same alarm while the trusted state grows.
+/// Returns the trusted state against which a transaction was read. An alarm about a transaction has it only in its
+/// evidence, because the alarm stays the same while the trusted state grows.
 fn read_against(alarm: &Alarm) -> Option<State> {
     let evidence = alarm.is_about_transactions().then_some(&alarm.evidence)?;
     let finding = read_evidence(evidence).ok()?.finding;

@@ -1,4 +1,4 @@
-//! `states export`: what is trusted, for another auditor to compare.
+//! `states export`: writes the trusted states, so that another auditor can compare them.
 
 use std::io::ErrorKind;
 
@@ -9,7 +9,7 @@ use crate::config::Settings;
 use crate::report::{print_error, try_print};
 use crate::trust::Store;
 
-/// Writes what is trusted to stdout.
+/// Writes the trusted states to stdout.
 pub fn run(settings: &Settings) -> Result<Exit, CommandError> {
     let store = Store::open_beside(&setup::location(settings))?;
     let file = store.export(clock::now())?;

@@ -1,4 +1,4 @@
-//! `states forget`: the operator takes trust back.
+//! `states forget`: removes the trusted state of a database. The next state is trusted on first use.
 
 use crate::audit::Exit;
 use crate::clock;
@@ -8,7 +8,7 @@ use crate::report::{JsonObject, print, print_error};
 use crate::text::shell_value;
 use crate::trust::Store;
 
-/// Trusts nothing of a database any more; works while the auditor runs.
+/// Forgets the trusted state of a database; works while the auditor runs.
 pub fn run(settings: &Settings, database: &str) -> Result<Exit, CommandError> {
     let store = Store::open_beside(&setup::location(settings))?;
     let json = settings.report.format == Format::Json;

@@ -1,4 +1,4 @@
-//! `states import`: takes over what immuclient, immugw or a client library trusted.
+//! `states import`: imports the trusted states of immuclient, immugw or a client library.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use crate::report::{JsonObject, alarm_lines, log_warning, print};
 use crate::stop::Stop;
 use crate::text::Escaped;
 
-/// Shows what is in the files, and takes each state that the running server proves to extend.
+/// Prints the states in the files, and imports each state that the running server's history extends.
 pub fn run(settings: &Settings, path: &Path, alarm: bool) -> Result<Exit, CommandError> {
     let stop = Stop::on_signals(); // before gRPC starts its threads
     let files = read_states(path)?;
@@ -45,7 +45,7 @@ pub fn run(settings: &Settings, path: &Path, alarm: bool) -> Result<Exit, Comman
             continue;
         }
         let Some(import) = auditor.import(carried, on_refusal) else {
-            return Ok(exit.max(Exit::Incomplete)); // asked to end
+            return Ok(exit.max(Exit::Incomplete)); // the program is asked to end
         };
         exit = exit.max(exit_of(&import));
         tell(settings, carried, &told(&import));
@@ -71,8 +71,8 @@ fn show(file: &StateFile) {
     }
 }
 
-/// Where the folder holds files of several servers, those named after the one that answers; all of
-/// them where none is: an identity decides nothing, the proofs do.
+/// Selects the files of the server that responds, if the folder has files of several servers. Returns all files if
+/// none has its identity, because the proofs decide, not an identity.
 fn of_this_server(files: Vec<StateFile>, identity: Option<&str>, text: bool) -> Vec<StateFile> {
     let is_its = |file: &StateFile| identity.is_some() && file.identity.as_deref() == identity;
     if !files.iter().any(is_its) {
@@ -88,7 +88,7 @@ fn of_this_server(files: Vec<StateFile>, identity: Option<&str>, text: bool) -> 
     its
 }
 
-/// The newest state of a database first: it is taken, the older ones are its ancestors.
+/// Returns the states of each database, the newest first: that one is imported, and the older ones are its ancestors.
 fn newest_first(files: &[StateFile]) -> Vec<&ImportedState> {
     let mut states: Vec<&ImportedState> = files.iter().flat_map(|file| &file.states).collect();
     states.sort_by(|a, b| {
@@ -106,7 +106,7 @@ fn exit_of(import: &Import) -> Exit {
     }
 }
 
-/// What is said of one state: a word for programs, a reason for people.
+/// The report on one state: a word for programs and a reason for people.
 struct Told {
     word: &'static str,
     why: String,

@@ -1,4 +1,4 @@
-//! `states list`: every trusted state, a line each.
+//! `states list`: prints a line for each trusted state.
 
 use crate::audit::Exit;
 use crate::command::setup::{self, CommandError};
@@ -6,7 +6,7 @@ use crate::config::{Format, Settings};
 use crate::report::{JsonObject, log_warning, print, print_error};
 use crate::trust::{Store, TrustedState};
 
-/// Shows what is trusted; databases of which nothing is are left out.
+/// Prints the trusted states; databases without one are left out.
 pub fn run(settings: &Settings) -> Result<Exit, CommandError> {
     let mut store = Store::open_beside(&setup::location(settings))?;
     let (mut exit, mut nothing) = (Exit::Good, true);
@@ -35,7 +35,7 @@ pub fn run(settings: &Settings) -> Result<Exit, CommandError> {
     Ok(exit)
 }
 
-/// `DATABASE TX:HASH accepted TIME (HOW), since TIME`
+/// Formats a line: `DATABASE TX:HASH trusted TIME (HOW), unbroken since TIME`
 fn text(trusted: &TrustedState) -> String {
     format!(
         "{} {} trusted {} ({}), unbroken since {}",

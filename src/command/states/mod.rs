@@ -1,4 +1,4 @@
-//! `states`: what is trusted, shown and changed by the operator.
+//! `states`: lists, exports, imports and removes trusted states.
 
 mod export;
 mod forget;
@@ -9,7 +9,7 @@ use super::setup::CommandError;
 use crate::audit::Exit;
 use crate::config::{Settings, StatesTask};
 
-/// Does what was asked for.
+/// Runs one subcommand.
 pub fn run(settings: &Settings, task: StatesTask) -> Result<Exit, CommandError> {
     match task {
         StatesTask::Export => export::run(settings),

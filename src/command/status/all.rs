@@ -1,7 +1,7 @@
 //! `status --all`: every auditor on this host, the worst first.
 //!
-//! Each is asked by a process of its own, which goes on as the owner of that auditor's files: nothing that one of them
-//! wrote is read with the rights of another, or with root's.
+//! Each status comes from a process of its own, which continues as the owner of that auditor's files. No file of one
+//! auditor is read with the rights of another, or with root's.
 
 use std::env;
 use std::path::Path;
@@ -13,13 +13,13 @@ use crate::config::{AllInstances, Format, Settings};
 use crate::report::{JsonObject, print, print_error};
 use crate::trust::Store;
 
-/// What one auditor's `status` said.
+/// The output of one auditor's `status`.
 struct Said {
     /// The instance; `None`: the service without one.
     instance: Option<String>,
     exit: Exit,
     text: String,
-    /// What went wrong.
+    /// The errors.
     errors: String,
 }
 
@@ -28,7 +28,7 @@ pub fn run(settings: &Settings, all: &AllInstances) -> Result<Exit, CommandError
     let program = env::current_exe()
         .map_err(|error| CommandError::Service(format!("this program: {error}")))?;
     let mut said = Vec::new();
-    // where it never ran there is no auditor without an instance
+    // without files, no auditor without an instance ever ran
     if !Store::known_servers(&setup::location(settings)).is_empty() {
         said.push(ask(&program, settings, all, None));
     }
@@ -82,7 +82,7 @@ fn ask(program: &Path, settings: &Settings, all: &AllInstances, instance: Option
             let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim_end().to_owned();
             Said {
                 instance,
-                // one that was killed said nothing that counts
+                // a killed program has no exit code
                 exit: code.and_then(Exit::of_code).unwrap_or(Exit::Local),
                 text: text(&output.stdout),
                 errors: text(&output.stderr),

@@ -1,4 +1,4 @@
-//! The object for one database, as `--json` prints it.
+//! The JSON object of one database.
 
 use super::{Known, object};
 use crate::config::Settings;

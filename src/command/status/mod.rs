@@ -1,4 +1,4 @@
-//! `status`: what is trusted, since when, and the last verdicts, from the files alone.
+//! `status`: prints the trusted states with their dates, and the last verdicts. It reads only files.
 
 mod all;
 mod json;
@@ -24,8 +24,8 @@ use crate::trust::{
     ValueProgress,
 };
 
-/// Prints the condition of everything, then every known database. The exit code is 0 only if all is well: the last check
-/// of each was complete and recent, nothing is absent, and no alarm is open.
+/// Prints the overall condition, then every known database. The exit code is 0 only if the last check of each database
+/// is complete and recent, without absent values and open alarms.
 pub fn run(settings: &Settings) -> Result<Exit, CommandError> {
     let mut store = Store::open_beside(&setup::location(settings))?;
     let outcomes = store.load_outcomes();
@@ -95,7 +95,7 @@ pub fn run(settings: &Settings) -> Result<Exit, CommandError> {
     Ok(worst)
 }
 
-/// Begins an object; that of an instance names it.
+/// Begins a JSON object; the object of an instance has its name.
 fn object(settings: &Settings) -> JsonObject {
     match &settings.instance {
         Some(instance) => JsonObject::new().text("instance", Some(instance.name())),
@@ -103,7 +103,7 @@ fn object(settings: &Settings) -> JsonObject {
     }
 }
 
-/// Returns the condition of everything in one line, with the time of the last check that an auditor recorded.
+/// Returns the overall condition in one line, with the time of the last recorded check.
 fn headline(settings: &Settings, known: &[Known], of_the_rest: Condition) -> String {
     let server = &settings.server.name;
     if known.is_empty() {
@@ -125,25 +125,25 @@ fn headline(settings: &Settings, known: &[Known], of_the_rest: Condition) -> Str
     }
 }
 
-/// How old the recorded times can be while an auditor runs: it writes them every ten seconds, in whole seconds, and
-/// after a cycle that may take as long.
+/// The age that recorded times may have while an auditor runs. The auditor writes them every ten seconds, in whole
+/// seconds, and after a cycle that may also take ten seconds.
 const WRITTEN_LATE: Duration = Duration::from_secs(30);
 
 struct Known<'a> {
     database: String,
     trusted: Result<Option<TrustedState>, StoreError>,
     alarms: Result<Vec<Alarm>, StoreError>,
-    /// Closed alarms of which no check has read the transactions again yet.
+    /// The closed alarms whose transactions were not read again yet.
     closed: Vec<Alarm>,
     last: Option<&'a OutcomeRecord>,
     acknowledged: Result<Acknowledged, StoreError>,
     values: Option<&'a ValueProgress>,
-    /// How the words of peers compared.
+    /// The results of comparing the checkpoints of peers.
     peers: Vec<&'a PeerRecord>,
 }
 
 impl Known<'_> {
-    /// Returns the trusted state, if there is one that can be read.
+    /// Returns the trusted state, if it exists and can be read.
     fn trusted(&self) -> Option<&TrustedState> {
         self.trusted.as_ref().ok()?.as_ref()
     }
@@ -166,7 +166,7 @@ impl Known<'_> {
         let reread = u64::try_from(self.closed.len()).unwrap_or(u64::MAX);
         Facts {
             is_audited: self.is_audited(settings),
-            // an alarm that cannot be read is not thereby closed
+            // an alarm that cannot be read may be open
             is_alarming: !self.alarms.as_ref().is_ok_and(Vec::is_empty),
             is_complete: self.is_complete() && self.overdue(settings).is_none(),
             due: due.saturating_add(reread),
@@ -178,8 +178,8 @@ impl Known<'_> {
         }
     }
 
-    /// Returns whether the last check proved the state and read what was to be read. An open alarm reports tampering;
-    /// after it is closed, the next check has to prove the state.
+    /// Returns whether the last check proved the state and read everything that was due. An open alarm reports
+    /// tampering; after it is closed, the next check must prove the state.
     fn is_complete(&self) -> bool {
         self.trusted.is_ok()
             && self.last.is_some_and(|last| {
@@ -189,7 +189,7 @@ impl Known<'_> {
             })
     }
 
-    /// Returns whether the state was signed before and is not signed now, which nobody acknowledged.
+    /// Returns whether the state was signed before and is not signed now, without an acknowledgement.
     fn is_unsigned(&self) -> bool {
         let Some(trusted) = self.trusted().filter(|trusted| trusted.signature.is_none()) else {
             return false;
@@ -204,15 +204,15 @@ impl Known<'_> {
         setup::is_audited(settings, &self.database)
     }
 
-    /// Returns whether an operator adopted another state after the last check, which therefore decides nothing any more.
+    /// Returns whether an operator adopted another state after the last check, whose verdict is therefore out of date.
     fn is_adopted_since(&self, last: &OutcomeRecord) -> bool {
         self.trusted().is_some_and(|trusted| {
             matches!(trusted.how, TrustOrigin::Adopted { .. }) && trusted.accepted >= last.checked
         })
     }
 
-    /// Returns how long the database has not been proven if that is too long by now, although no program may be running
-    /// that would notice. A database of which nothing was ever trusted has nothing that would have to be proven again.
+    /// Returns the time without a proof if it is too long, even if no auditor runs that would notice this. A database
+    /// that was never trusted cannot be overdue.
     fn overdue(&self, settings: &Settings) -> Option<Overdue> {
         let last = self
             .last
@@ -223,7 +223,7 @@ impl Known<'_> {
         (self.is_audited(settings) && age > allowed).then_some(Overdue::Unproven(age))
     }
 
-    /// Transactions with absent values that nobody acknowledged, and those of them that had been read whole.
+    /// Returns the transactions with unacknowledged absent values, and those of them that had been read completely.
     fn unexplained(&self, values: &ValueProgress) -> (Ranges, Ranges) {
         match &self.acknowledged {
             Ok(acknowledged) => values.unexplained(acknowledged),
@@ -231,7 +231,7 @@ impl Known<'_> {
         }
     }
 
-    /// New transactions that are not read yet, when all new ones are to be.
+    /// Returns the number of new transactions that are not read yet, if all new ones are due.
     fn behind(&self) -> Option<u64> {
         let of = self.trusted()?.state.tx;
         let values = self.values?;

@@ -1,4 +1,4 @@
-//! The lines about one database.
+//! The lines about one database, for people.
 
 use super::Known;
 use crate::clock;
@@ -86,7 +86,7 @@ impl Known<'_> {
         tampering && no_alarm && !self.is_adopted_since(last)
     }
 
-    /// Returns a line if the last check is missing, or too long ago.
+    /// Returns a line if no check is recorded, or if the last one is too old.
     fn age_in_words(&self, settings: &Settings) -> Option<String> {
         if !self.is_audited(settings) {
             return Some("  not audited: --audit-databases does not select it".into());
@@ -103,7 +103,7 @@ impl Known<'_> {
         ))
     }
 
-    /// What of the values was read, and what that is worth.
+    /// Describes how much of the values was read, and the probability of detection.
     fn values_in_words(&self, settings: &Settings) -> Vec<String> {
         let Some(trusted) = self.trusted() else {
             return Vec::new();

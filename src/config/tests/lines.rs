@@ -1,4 +1,4 @@
-//! Random command lines: some are made from what they are to mean, some from fragments.
+//! Tests with random command lines: some are created from their meaning, some from fragments.
 
 use super::super::command;
 use super::super::compat_mode::CompatMode;
@@ -50,16 +50,16 @@ impl Random {
     }
 }
 
-/// A command line, and what it means.
+/// A command line, and its meaning.
 #[derive(Default)]
 struct Meant {
     compat_mode: CompatMode,
     arguments: Vec<String>,
     words: Vec<String>,
-    /// In the order in which each setting was given last.
+    /// The given settings, in the order in which each was given last.
     given: Vec<(&'static Setting, Vec<String>)>,
     secrets: Vec<String>,
-    /// How each problem begins.
+    /// The begin of each problem.
     problems: Vec<String>,
 }
 
@@ -98,7 +98,7 @@ impl Meant {
         self.words.push(word.to_owned());
     }
 
-    /// A flag that names no setting, or is a switch with letters behind it.
+    /// Adds a flag that names no setting, or that is a switch with letters after it.
     fn unknown(&mut self, flag: &str) {
         self.arguments.push(format!("{flag}=hunter2"));
         self.problems.push(format!("unknown option \"{flag}\""));
@@ -120,7 +120,7 @@ impl Meant {
             0 | 1 if switch => return self.give(setting, "true", vec![long]),
             2 if switch => return self.give(setting, "false", vec![short, "false".to_owned()]),
             3 | 4 if !switch => vec![short, value.to_owned()],
-            // in what follows a letter, a "=" stands between the two
+            // directly after a letter, a leading "=" would not belong to the value
             5 if letter.is_some() && !switch && !value.is_empty() && !value.starts_with('=') => {
                 vec![format!("{short}{value}")]
             }
@@ -149,7 +149,7 @@ impl Meant {
         }
         texts.push(value.to_owned());
         self.given.push((setting, texts));
-        // none of the values is a URL, so it may be a token from its first byte on
+        // no value is a URL, so all of it may be a token
         let is_token = setting.kind.is_url() && !value.is_empty();
         if setting.kind.is_secret() || is_token {
             self.secrets.push(value.to_owned());

@@ -1,4 +1,4 @@
-//! The reference of all settings, docs/settings.md, is made from the table.
+//! Tests that the reference of all settings, docs/settings.md, matches the table.
 
 use std::path::Path;
 use std::{env, fs};
@@ -25,7 +25,7 @@ Each setting is a flag, a variable and a key of a settings file: `--audit-interv
 This page is made from the program's own table: `DRAW=1 cargo test --release --lib the_settings_page` writes it anew.
 ";
 
-/// The page.
+/// Returns the page.
 fn page() -> String {
     let mut page = HEAD.to_owned();
     for section in Section::ALL {
@@ -61,7 +61,7 @@ fn table(page: &mut String, of: impl Fn(&Setting) -> bool) {
     }
 }
 
-/// A row; the note stands behind the meaning.
+/// Adds a row, with the note after the meaning.
 fn row(page: &mut String, term: &str, meaning: &str, note: &str) {
     let cell = |text: &str| text.replace('|', "\\|");
     let note = match note {

@@ -1,4 +1,4 @@
-//! The headline: the condition of everything in a title and one or two sentences.
+//! The headline: the overall condition in a title and one or two sentences.
 
 use crate::report::condition::Condition;
 use crate::report::database_status::DatabaseStatus;

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::clock::Timestamp;
 use crate::report::ago::ago;
 
-/// Text between tags or in quotes.
+/// Returns text escaped for use between tags or in quotes.
 pub fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {

@@ -1,4 +1,4 @@
-//! The status page: one document without scripts, that loads nothing and says the worst first.
+//! The status page: one document without scripts, which loads nothing and shows the worst first.
 
 mod headline;
 mod html;
@@ -19,7 +19,7 @@ const RELOAD_SECONDS: u32 = 30;
 
 const STYLE: &str = include_str!("page.css");
 
-/// The status page of this moment.
+/// Returns the status page of this moment.
 pub fn page(snapshot: &Snapshot) -> String {
     let now = clock::now();
     let mut html = String::new();
@@ -50,7 +50,7 @@ pub fn page(snapshot: &Snapshot) -> String {
         if rows().any(|row| row.alarms_of_values) {
             html.push_str(VALUE_ALARM);
         }
-        // an alarm of an earlier run may be of any kind
+        // the kind of an alarm of an earlier run is not known
         if rows().any(|row| row.alarms_of_history || !row.alarms_of_values) || rows().count() == 0 {
             html.push_str(ALARM);
         }
@@ -69,13 +69,13 @@ pub fn page(snapshot: &Snapshot) -> String {
     html
 }
 
-/// Returns what alone may style the page, as a CSP source.
+/// Returns the only allowed source of the page's style, as a CSP source.
 pub fn page_style() -> String {
     let hash = digest::digest(&digest::SHA256, STYLE.as_bytes());
     format!("sha256-{}", encode_base64(hash.as_ref()))
 }
 
-/// What an alarm means, and the next step.
+/// The meaning of an alarm, and the next step.
 const ALARM: &str = "<section class=\"alarm\"><h2>What this means, and what to do</h2>\n\
     <p>The server's history contradicts its earlier history: committed transactions were changed, removed or hidden. Network problems or load cannot cause this.</p>\n<ol>\
     <li>Do not change the server or its data, and restore nothing over them.</li>\
@@ -84,7 +84,7 @@ const ALARM: &str = "<section class=\"alarm\"><h2>What this means, and what to d
     <li>Find out who changed the server: an operator who restored an old backup, a replica that was promoted too early, or an intruder. Data that was read since the last proof is in doubt.</li>\
     <li>When the change is explained, use one of the two commands that <code>immuaudit alarm list</code> names: <code>alarm close</code> closes an alarm and keeps the trusted state; <code>alarm adopt</code> trusts the state that the server showed instead. Until then the alarm stays on this page.</li></ol></section>\n";
 
-/// What an alarm about a value means, and the next step.
+/// The meaning of an alarm about a value, and the next step.
 const VALUE_ALARM: &str = "<section class=\"alarm\"><h2>A stored value differs from the written value</h2>\n\
     <p>The history of the ledger is proven, but a stored value or entry does not match its committed hash: it was changed on the server, or the server's disk is damaged.</p>\n<ol>\
     <li>Do not change the server or its data, and restore nothing over them.</li>\

@@ -11,7 +11,7 @@ use crate::report::status_registry::{InstanceInfo, Snapshot};
 use crate::report::timeline::{SLOTS, Shade};
 use crate::text::counted;
 
-/// Columns of the table.
+/// The columns of the table.
 const COLUMNS: [&str; 8] = [
     "Database",
     "Verdict",
@@ -23,7 +23,7 @@ const COLUMNS: [&str; 8] = [
     "24 hours",
 ];
 
-/// What the columns mean whose heads do not say it.
+/// The meaning of the columns that need an explanation.
 const LEGEND: &str = "<p class=\"dim\">Values read: at least this share of the transactions was read with values. Edit found: the probability that an edit of one random value is detected within a day. 24 hours: each quarter of an hour has the colour of its worst check.</p>\n";
 
 /// Appends the table, the worst database first; then the databases without a trusted state in one line.
@@ -40,7 +40,7 @@ pub fn table(html: &mut String, snapshot: &Snapshot, now: Timestamp) {
     }
     html.push_str("</tr></thead><tbody>\n");
     let mut rows: Vec<&DatabaseStatus> = snapshot.databases.values().map(|row| &**row).collect();
-    rows.sort_by_key(|row| std::cmp::Reverse(row.facts().condition())); // stable: else by name
+    rows.sort_by_key(|row| std::cmp::Reverse(row.facts().condition())); // stable, so equal ones stay sorted by name
     let accuses = untrusted.is_tampering();
     if accuses {
         untrusted_rows(html, snapshot);
@@ -120,7 +120,7 @@ fn row(html: &mut String, row: &DatabaseStatus, about: &InstanceInfo, now: Times
     }
 }
 
-/// Returns the reason of the verdict and what else is to be said of a database, with a line for each peer, escaped.
+/// Returns the reason of the verdict and other facts about a database, with a line for each peer, escaped.
 fn note(row: &DatabaseStatus, now: Timestamp) -> String {
     let mut parts = vec![row.why.clone()];
     parts.extend(row.facts().attention());
@@ -138,10 +138,10 @@ fn note(row: &DatabaseStatus, now: Timestamp) -> String {
     lines.join("<br>")
 }
 
-/// Returns how much of the ledger's values was read, and when all of them were.
+/// Returns the share of the ledger's values that was read, and the time at which all of them were.
 fn values(row: &DatabaseStatus, now: Timestamp) -> String {
     let values = &row.values;
-    let percent = (values.share(row.trusted) * 100.0).floor(); // no more than there is
+    let percent = (values.share(row.trusted) * 100.0).floor(); // rounded down, so that 100% means all
     let mut text = match (percent < 1.0, values.covered) {
         (_, 0) => "none yet".to_owned(),
         (true, _) => "under 1%".to_owned(),
@@ -166,7 +166,7 @@ fn values(row: &DatabaseStatus, now: Timestamp) -> String {
     text
 }
 
-/// Appends a day of quarters of an hour as a picture, and the same in words.
+/// Appends a day of quarters of an hour as a picture, and as text.
 fn picture(html: &mut String, row: &DatabaseStatus, now: Timestamp) {
     let slots: Vec<(u64, Shade)> = row.timeline.day(now).collect();
     let quarters = |shade| slots.iter().filter(|(_, found)| *found == shade).count();

@@ -1,4 +1,4 @@
-//! What a database was held against, and what differs.
+//! The other side of a comparison, and the differences.
 
 use super::{Compared, unix};
 use crate::audit::{DiffTarget, Differences, Differing, KeyChange, MirrorDifferences};

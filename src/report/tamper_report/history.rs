@@ -1,4 +1,4 @@
-//! What of a history stands, what does not, since when, and how that is known.
+//! The intact and the rewritten parts of a history, their time, and the proof.
 
 use crate::audit::{CorruptionReport, Listed, Located, ServerView};
 use crate::locate::{Undecided, Window};
@@ -48,7 +48,7 @@ pub(super) fn lines(lines: &mut Vec<String>, located: &Located, values: Option<&
     }
 }
 
-/// In a word, and in words.
+/// Returns the finding as one word, and as a text.
 pub(super) fn happened(
     present: &ServerView,
     values: Option<&CorruptionReport>,

@@ -9,7 +9,7 @@ use crate::locate::Window;
 use crate::report::json::JsonObject;
 use crate::text::Escaped;
 
-/// The report as one JSON object.
+/// Returns the report as one JSON object.
 pub fn tamper_report_json(server: &str, found: &TamperReport) -> String {
     let located = found.located.as_ref();
     let window = located.and_then(|located| match &located.present {
@@ -91,7 +91,7 @@ pub fn tamper_report_json(server: &str, found: &TamperReport) -> String {
         .end()
 }
 
-/// Returns what the search looked at: the headers and states alone, or the values as well.
+/// Returns what the search covered: only the headers and states, or also the values.
 fn looked_at(values: Option<&CorruptionReport>) -> &'static str {
     match values {
         None => "headers and states",

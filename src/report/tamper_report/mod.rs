@@ -1,4 +1,4 @@
-//! The report of where a history was tampered with, as text and as JSON.
+//! The report about tampering in a history, as text and as JSON.
 
 mod compared;
 mod history;
@@ -17,35 +17,35 @@ pub use json::tamper_report_json;
 pub struct TamperReport {
     /// The database.
     pub database: String,
-    /// What of its history stands; `None` where nobody was asked.
+    /// The result for its history; `None` if the server was not asked.
     pub located: Option<Located>,
-    /// What of its values is broken, where that was looked for.
+    /// The corrupt values, if values were searched.
     pub values: Option<CorruptionReport>,
-    /// What it was held against.
+    /// The result of a comparison.
     pub compared: Option<Compared>,
 }
 
-/// What a database was held against, and what came of it.
+/// The other side of a comparison, and its result.
 #[derive(Debug)]
 pub enum Compared {
     /// A second server.
     Server {
         /// Its address.
         of: String,
-        /// What differs.
+        /// The differences.
         compared: Result<Box<Differences>, DiffError>,
     },
     /// A mirror.
     Mirror {
         /// Its file.
         of: String,
-        /// What differs.
+        /// The differences.
         compared: Result<MirrorDifferences, DiffError>,
     },
 }
 
 impl TamperReport {
-    /// How the program should end.
+    /// Returns the exit code of the program.
     pub fn exit(&self) -> Exit {
         let located = self.located.as_ref().map_or(Exit::Good, Located::exit);
         let values = match &self.values {
@@ -85,7 +85,7 @@ impl TamperReport {
     }
 }
 
-/// The report for people.
+/// Returns the report as text.
 pub fn tamper_report_text(server: &str, found: &TamperReport) -> String {
     let mut lines = vec![format!(
         "{} of server {server}",

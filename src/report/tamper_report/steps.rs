@@ -1,4 +1,4 @@
-//! What to do next, once it is known what happened.
+//! The next steps after a finding.
 
 use super::TamperReport;
 use crate::audit::{Located, Lost, ServerView};

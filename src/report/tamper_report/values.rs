@@ -1,4 +1,4 @@
-//! Broken transactions, grouped by what broke.
+//! Corrupt transactions, grouped by their fault.
 
 use super::unix;
 use crate::audit::{CorruptTx, CorruptionReport};

@@ -1,12 +1,12 @@
-//! Users and groups of this machine, wherever they are kept.
+//! Users and groups of this machine, wherever they are stored.
 //!
-//! The files are read first and `getent` is asked then: a static program cannot load the modules that the system's C
+//! The files are read first, then `getent` is run: a static program cannot load the modules that the system's C
 //! library has for LDAP and the like, and must not try.
 
 use std::fs;
 use std::process::{Command, Stdio};
 
-/// Asks what nsswitch.conf(5) names.
+/// The program that queries the databases in nsswitch.conf(5).
 const GETENT: &str = "/usr/bin/getent";
 
 /// A user.
@@ -16,7 +16,7 @@ pub struct Account {
     pub user: u32,
     /// The number of the user's group.
     pub group: u32,
-    /// What the user is said to be for (GECOS).
+    /// The description of the user (GECOS).
     pub comment: String,
 }
 

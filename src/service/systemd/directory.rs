@@ -1,7 +1,7 @@
-//! Directories that are reached without following a link, and changed by their descriptors: root changes nothing that
-//! a user put in the place of what the operator named.
+//! Directories that are opened without following a link, and changed by their descriptors: root changes nothing
+//! that a user put in the place of the directory that the operator named.
 //!
-//! `/proc/self/fd/N/NAME` is `NAME` in the open directory `N`, wherever that was moved to meanwhile (proc(5)).
+//! `/proc/self/fd/N/NAME` is `NAME` in the open directory `N`, even if that was moved meanwhile (proc(5)).
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -14,9 +14,9 @@ use crate::trust::{Mark, mark};
 
 /// A file that is being written.
 const NEW: &str = ".immuaudit-new";
-/// What a file system of its own has at its top.
+/// The directory at the top of a separate file system.
 const LOST_AND_FOUND: &str = "lost+found";
-/// Directories within each other that are handed over: a server's, its evidence, a database's.
+/// The maximum depth of directories that are handed over: a server's, its evidence, a database's.
 const MAX_DEPTH: u32 = 8;
 
 /// An open directory.
@@ -25,10 +25,10 @@ pub(super) struct Directory {
     path: PathBuf,
 }
 
-/// What stands where states are to be kept.
+/// The kind of a directory for states.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// Nothing.
+    /// There is nothing.
     Absent,
     /// A directory of this user.
     OfUser(u32),
@@ -36,7 +36,7 @@ pub enum Place {
     Ours,
     /// Anything else.
     Foreign,
-    /// It cannot be looked at, or a link stands there or above: why.
+    /// The path cannot be examined, or it or a directory above it is a link: the reason.
     Unknown(String),
 }
 
@@ -49,7 +49,7 @@ impl Directory {
         walk(path, None)
     }
 
-    /// Opens a directory, and makes it, for its owner alone, with those above it where they are missing.
+    /// Opens a directory, and creates it for its owner only, with missing directories above it.
     ///
     /// # Errors
     /// As [`Directory::open`].
@@ -71,7 +71,7 @@ impl Directory {
         }
     }
 
-    /// What is in the directory under a name.
+    /// Returns the path of a name in the directory.
     pub fn at(&self, name: &Path) -> PathBuf {
         Path::new("/proc/self/fd")
             .join(self.file.as_raw_fd().to_string())
@@ -81,7 +81,7 @@ impl Directory {
     /// Opens a plain file that has no second name.
     ///
     /// # Errors
-    /// It is something else, or the system refuses.
+    /// The path is something else, or the system refuses.
     pub fn file(&self, name: &Path) -> io::Result<File> {
         let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
         let file = OpenOptions::new()
@@ -96,7 +96,8 @@ impl Directory {
         Err(io::Error::new(ErrorKind::InvalidInput, fault))
     }
 
-    /// Writes a file beside, then renames: a reader sees the old file or the new one. One that is there keeps its owner.
+    /// Writes a new file and renames it: a reader sees the old file or the new one. An existing file keeps its
+    /// owner.
     ///
     /// # Errors
     /// The system refuses.
@@ -128,11 +129,11 @@ impl Directory {
         fs::rename(&new, self.at(name))
     }
 
-    /// Gives the directory to a user alone: a new one, one of that user, or one with nothing in it but the auditor's
-    /// own files, which go with it.
+    /// Gives the directory to a user only: a new directory, one of that user, or one with only the auditor's own
+    /// files, which get the same owner.
     ///
     /// # Errors
-    /// It is somebody else's, or the system refuses.
+    /// The directory belongs to another user, or the system refuses.
     pub fn hand_over(&self, account: &Account) -> io::Result<()> {
         match self.place() {
             Place::OfUser(user) if user == account.user => {}
@@ -165,8 +166,8 @@ impl Directory {
         })
     }
 
-    /// Removes the directories of servers, and this one with them if nothing else is in it and it had some, or is the
-    /// service's.
+    /// Removes the directories of servers. Also removes this directory if nothing else is in it, and it had some
+    /// or is the service's.
     ///
     /// # Errors
     /// An auditor has one of them open, and nothing is removed; or the system refuses.
@@ -191,13 +192,13 @@ impl Directory {
             let (above, name) = Directory::of(&self.path, false)?;
             match fs::remove_dir(above.at(&name)) {
                 Err(error) if error.kind() != ErrorKind::DirectoryNotEmpty => return Err(error),
-                _ => {} // lost+found is the file system's
+                _ => {} // not empty: lost+found belongs to the file system
             }
         }
         Ok(())
     }
 
-    /// Returns the names of what is in the directory.
+    /// Returns the names of the entries of the directory.
     fn names(&self) -> io::Result<Vec<PathBuf>> {
         let entries = fs::read_dir(self.at(Path::new("")))?;
         let mut names = entries
@@ -226,7 +227,7 @@ impl Directory {
 }
 
 impl Place {
-    /// Looks at a path.
+    /// Returns the kind of a path.
     pub fn of(path: &Path) -> Place {
         match Directory::open(path) {
             Ok(directory) => directory.place(),
@@ -236,7 +237,7 @@ impl Place {
     }
 }
 
-/// A removal; what is gone is removed already.
+/// Returns the result of a removal; a file that does not exist counts as removed.
 pub(super) fn unless_gone(removed: io::Result<()>) -> io::Result<()> {
     match removed {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
@@ -244,7 +245,7 @@ pub(super) fn unless_gone(removed: io::Result<()>) -> io::Result<()> {
     }
 }
 
-/// `makes` is the mode of the directory, where it is to be made.
+/// Opens a directory without following links; `makes` is the mode of a directory that is to be created.
 fn walk(path: &Path, makes: Option<u32>) -> io::Result<Directory> {
     let mut components = path.components().peekable();
     if components.next() != Some(Component::RootDir) {

@@ -1,4 +1,4 @@
-//! One of several auditors on this host: where its files are, and what is there already.
+//! One of several auditors on this host: its paths, and its existing files.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,29 +10,29 @@ use super::facts::read;
 use super::unit::USER;
 use crate::config::{INSTANCES, Instance};
 
-/// The template's unit file, written here unless the system's package brings the same.
+/// The template's unit file, which is written here unless the system's package contains it.
 pub(super) const TEMPLATE: &str = "/etc/systemd/system/immuaudit@.service";
-/// That of the Debian package.
+/// The template's unit file from the Debian package.
 const PACKAGED: &str = "/usr/lib/systemd/system/immuaudit@.service";
-/// The first port that an instance is given.
+/// The first port for an instance.
 const FIRST_PORT: u16 = 10477;
 
-/// What is there already of an instance, and of others.
+/// The existing files and users of an instance, and of others.
 #[derive(Clone, Debug, Default)]
 pub struct InstanceFacts {
     /// The user of the instance's name.
     pub user: Option<Account>,
-    /// Is there a group of that name?
+    /// Whether there is a group of that name.
     pub group: bool,
     /// The template's text, as `install` wrote it.
     pub template: Option<String>,
-    /// The template's text, as a package brought it.
+    /// The template's text, from a package.
     pub packaged: Option<String>,
     /// The text of the drop-in.
     pub drop_in: Option<String>,
-    /// What Prometheus reads.
+    /// The instance's file for Prometheus.
     pub target: Option<String>,
-    /// Is there a password file of the instance's name?
+    /// Whether there is a password file of the instance's name.
     pub password: bool,
     /// Ports of other instances.
     pub taken: BTreeSet<u16>,
@@ -40,7 +40,7 @@ pub struct InstanceFacts {
     pub others: usize,
 }
 
-/// Where the files of an instance are.
+/// The paths of the files of an instance.
 pub(super) struct Paths {
     pub unit: String,
     pub user: String,
@@ -74,16 +74,16 @@ pub fn states_of(instance: &Instance) -> PathBuf {
     Path::new("/var/lib").join(INSTANCES).join(instance.name())
 }
 
-/// The name of an instance's unit.
+/// Returns the name of an instance's unit.
 pub fn unit_of(instance: &Instance) -> String {
     format!("immuaudit@{instance}.service")
 }
 
 impl InstanceFacts {
-    /// Looks.
+    /// Reads the facts.
     ///
     /// # Errors
-    /// A file that is there cannot be read.
+    /// An existing file cannot be read.
     pub fn look(instance: &Instance, config: &Path) -> Result<InstanceFacts, String> {
         let paths = Paths::of(instance, config);
         let mut facts = InstanceFacts {
@@ -110,7 +110,7 @@ impl InstanceFacts {
         Ok(facts)
     }
 
-    /// The port that nobody else has.
+    /// Returns a port that no other instance has.
     pub(super) fn free_port(&self) -> u16 {
         let mut ports = FIRST_PORT..u16::MAX;
         let free = ports.find(|port| !self.taken.contains(port));
@@ -118,15 +118,15 @@ impl InstanceFacts {
     }
 }
 
-/// The port that an instance's settings file gives it.
+/// Returns the port in an instance's settings file.
 fn port_in(settings: &str) -> Option<u16> {
     let table: toml::Table = settings.parse().ok()?;
     let port = table.get("audit-monitoring-port")?.as_integer()?;
     u16::try_from(port).ok()
 }
 
-/// What tells Prometheus where the instance is (`file_sd_configs`); nothing of an address that counts on one interface
-/// alone. No name in it needs to be escaped: neither hosts nor instances have quotes in theirs.
+/// Returns the instance's address for Prometheus (`file_sd_configs`); `None` for an address that is valid on one
+/// interface only. No name in it needs escapes: neither hosts nor instances have quotes in their names.
 pub(super) fn target(instance: &Instance, host: &str, port: u16) -> Option<String> {
     if host.contains('%') {
         return None;

@@ -1,4 +1,4 @@
-//! The service of systemd: its unit, and the steps that put it there and take it away.
+//! The service of systemd: its unit, and the steps that install and remove it.
 
 mod account;
 mod directory;

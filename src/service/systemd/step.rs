@@ -1,4 +1,4 @@
-//! One step of a plan: told, or taken.
+//! One step of a plan: printed, or performed.
 
 use std::fmt;
 use std::fs::{self, Permissions};
@@ -17,45 +17,45 @@ use crate::config::{Secret, masked_settings};
 pub enum Step {
     /// Runs a command.
     Run(Vec<String>),
-    /// Writes a file whole, or not at all; one that is there keeps its owner.
+    /// Writes a file atomically; an existing file keeps its owner.
     Write {
-        /// Where.
+        /// The path.
         path: PathBuf,
-        /// What; it may hold passwords.
+        /// The content, which may contain passwords.
         text: Secret,
-        /// With which rights.
+        /// The file mode.
         mode: u32,
-        /// For whom beside its owner.
+        /// The reader in addition to its owner.
         reader: Reader,
     },
-    /// Gives a file that is there these rights, and the service's group.
+    /// Gives an existing file these rights, and the service's group.
     Permit {
-        /// Where.
+        /// The path.
         path: PathBuf,
-        /// Which rights.
+        /// The file mode.
         mode: u32,
     },
     /// Copies a program, readable and executable by all.
     Copy {
-        /// From here.
+        /// The source.
         from: PathBuf,
-        /// To there.
+        /// The destination.
         to: PathBuf,
     },
-    /// Makes a directory for the service's user alone, or gives it one of the auditor's that is there.
+    /// Creates a directory for the service's user only, or gives that user an existing directory of the auditor.
     Directory {
-        /// Where.
+        /// The path.
         path: PathBuf,
     },
     /// Removes a file.
     Remove(PathBuf),
-    /// Removes the servers' directories in a directory, and that one if nothing else is in it.
+    /// Removes the servers' directories in a directory, and that directory if nothing else is in it.
     RemoveStates(PathBuf),
-    /// Something for the operator to know.
+    /// A note for the operator.
     Note(String),
 }
 
-/// The group that a file is given to.
+/// The group that gets a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reader {
     /// None: it stays as it is.
@@ -64,7 +64,7 @@ pub enum Reader {
     Service,
 }
 
-/// Why a step could not be taken.
+/// The failure of a step.
 #[derive(Debug)]
 pub struct Fault {
     step: String,
@@ -86,7 +86,7 @@ impl Step {
         Step::Run(words.iter().map(|word| (*word).to_owned()).collect())
     }
 
-    /// In one line.
+    /// Returns the step in one line.
     pub fn summary(&self) -> String {
         match self {
             Step::Run(words) => format!("run: {}", words.join(" ")),
@@ -116,7 +116,7 @@ impl Step {
         }
     }
 
-    /// With the file that it writes; passwords are left out.
+    /// Returns the step with the content of the file that it writes, without passwords.
     pub fn whole(&self) -> String {
         match self {
             Step::Write { text, .. } => {
@@ -128,7 +128,7 @@ impl Step {
         }
     }
 
-    /// Takes the step.
+    /// Performs the step.
     ///
     /// # Errors
     /// The system refuses, or the command fails.
@@ -178,7 +178,7 @@ impl Step {
     }
 }
 
-/// Who the service runs as, now that there is that user.
+/// Returns the user that the service runs as, which exists by now.
 fn service_user() -> io::Result<Account> {
     Account::find(USER).ok_or_else(|| io::Error::other(format!("there is no user {USER}")))
 }
@@ -217,7 +217,7 @@ fn remove_states(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Hands a word to `systemctl`, and answers whether it went well.
+/// Runs `systemctl` with a command for a unit, and returns whether it succeeded.
 ///
 /// # Errors
 /// There is no `systemctl`.

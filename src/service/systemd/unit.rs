@@ -1,4 +1,4 @@
-//! The unit file: what systemd is told about the service, and how little it may do.
+//! The unit file: systemd's settings for the service, and its few rights.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,31 +9,31 @@ use crate::service::sd_notify::LEAST_WATCHDOG;
 
 /// The service's name.
 pub const UNIT: &str = "immuaudit.service";
-/// Where its unit file is.
+/// The path of its unit file.
 pub(super) const UNIT_PATH: &str = "/etc/systemd/system/immuaudit.service";
 /// The user and group that it runs as.
 pub const USER: &str = "immuaudit";
-/// Where states are kept that are given no directory: `/var/lib` and this.
+/// The directory of the states if the settings give none, below `/var/lib`.
 const STATE: &str = "immuaudit";
-/// Where systemd makes directories for services.
+/// The directory in which systemd creates directories for services.
 const STATES: &str = "/var/lib";
 
-/// Everything that is not a file's last component of our own making is quoted.
+/// A unit. Every text in it is quoted, except for file names that the program generates.
 pub(super) struct Unit<'a> {
     pub program: &'a Path,
     pub persona: CompatMode,
     pub config: &'a Path,
     pub directories: &'a [PathBuf],
     pub watchdog: Duration,
-    /// What the service may take, in MiB.
+    /// The memory limit of the service, in MiB.
     pub memory: u64,
 }
 
-/// What the default of `--max-recv-msg-size` needs, in MiB.
+/// The memory for the default of `--max-recv-msg-size`, in MiB.
 const LEAST_MEMORY: u64 = 64;
 
 impl Unit<'_> {
-    /// The unit file.
+    /// Returns the text of the unit file.
     pub fn text(&self) -> String {
         let persona = match self.persona {
             CompatMode::Immuclient => "",
@@ -60,7 +60,7 @@ impl Unit<'_> {
         whole.text()
     }
 
-    /// Directories that systemd makes and hands over, by their names below `/var/lib`.
+    /// Returns the directories that systemd creates for the service, by their names below `/var/lib`.
     fn states(&self) -> Vec<&str> {
         let mut states: Vec<&str> = self
             .directories
@@ -73,7 +73,7 @@ impl Unit<'_> {
         states
     }
 
-    /// Directories that are elsewhere.
+    /// Returns the directories that are elsewhere.
     fn others(&self) -> impl Iterator<Item = &Path> {
         let elsewhere = |path: &&PathBuf| below_states(path).is_none();
         self.directories
@@ -83,22 +83,22 @@ impl Unit<'_> {
     }
 }
 
-/// What the units have in common, and what each of them says in its places.
+/// The common text of the units, and the parts that differ.
 struct Whole<'a> {
-    /// When it is written again.
+    /// The rest of the first line, after the command that wrote the unit.
     again: &'a str,
-    /// Of which instance.
+    /// The text that names the instance.
     of: &'a str,
     program: &'a Path,
-    /// Words behind `audit-mode`.
+    /// The words after `audit-mode`.
     words: &'a str,
     watchdog: Duration,
     user: &'a str,
     /// The line of further groups.
     groups: &'a str,
-    /// The lines of the directories that may be written to.
+    /// The lines of the writable directories.
     directories: &'a str,
-    /// In MiB.
+    /// The memory limit, in MiB.
     memory: u64,
 }
 
@@ -183,7 +183,7 @@ WantedBy=multi-user.target
     }
 }
 
-/// The template of all instances: what is different for one of them stands in a drop-in of its own.
+/// Returns the template of all instances; the differences of one instance are in a drop-in of its own.
 pub(super) fn template(program: &Path) -> String {
     let whole = Whole {
         again: " --instance",
@@ -192,7 +192,7 @@ pub(super) fn template(program: &Path) -> String {
         words: " --instance %i",
         watchdog: LEAST_WATCHDOG,
         user: "immuaudit-%i",
-        // the common settings file is this group's
+        // the common settings file belongs to this group
         groups: "SupplementaryGroups=immuaudit\n",
         directories: "StateDirectory=immuaudit.d/%i\n",
         memory: LEAST_MEMORY,
@@ -200,7 +200,8 @@ pub(super) fn template(program: &Path) -> String {
     whole.text()
 }
 
-/// What an instance needs beyond its template; `None`: nothing.
+/// Returns the drop-in with the settings that an instance needs in addition to its template; `None` if there are
+/// none.
 pub(super) fn drop_in(watchdog: Duration, memory: u64) -> Option<String> {
     let mut lines = String::new();
     if watchdog != LEAST_WATCHDOG {
@@ -213,7 +214,7 @@ pub(super) fn drop_in(watchdog: Duration, memory: u64) -> Option<String> {
     (!lines.is_empty()).then(|| format!("{written} --instance\n[Service]\n{lines}"))
 }
 
-/// The name of a directory below `/var/lib`, where it needs no quoting.
+/// Returns the name of a directory below `/var/lib`, if it needs no quotes.
 pub(super) fn below_states(path: &Path) -> Option<&str> {
     let name = path.strip_prefix(STATES).ok()?.to_str()?;
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
@@ -221,12 +222,12 @@ pub(super) fn below_states(path: &Path) -> Option<&str> {
     fits.then(|| name.trim_end_matches('/'))
 }
 
-/// Where states are kept that are given no directory.
+/// Returns the directory of the states if the settings give none.
 pub fn default_state() -> PathBuf {
     Path::new(STATES).join(STATE)
 }
 
-/// A path in a unit file (systemd.syntax(7), systemd.service(5)): quoted, and nothing expanded.
+/// Returns a path for a unit file (systemd.syntax(7), systemd.service(5)): quoted, without expansions.
 fn quoted(path: &Path) -> String {
     let mut quoted = String::from('"');
     for c in path.to_string_lossy().chars() {
@@ -288,7 +289,7 @@ mod tests {
             memory: memory_needed(4 << 20),
         };
         let text = unit.text();
-        let (_, installed) = text.split_once('\n').unwrap(); // who wrote it
+        let (_, installed) = text.split_once('\n').unwrap(); // without the line that names its writer
         assert_eq!(packaged, installed);
     }
 
@@ -296,7 +297,7 @@ mod tests {
     fn the_debian_package_brings_the_template_that_install_writes() {
         let packaged = include_str!("../../../deploy/debian/immuaudit@.service");
         let text = template(Path::new("/usr/bin/immuaudit"));
-        let (_, installed) = text.split_once('\n').unwrap(); // who wrote it
+        let (_, installed) = text.split_once('\n').unwrap(); // without the line that names its writer
         assert_eq!(packaged, installed);
         assert_eq!(
             drop_in(watchdog(Duration::from_secs(10)), memory_needed(4 << 20)),

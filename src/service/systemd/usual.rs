@@ -1,4 +1,4 @@
-//! The directory of the service's states, where a command comes before the service.
+//! The directory of the service's states, if a command runs before the service.
 
 use std::os::unix::fs;
 use std::path::Path;
@@ -9,8 +9,9 @@ use super::unit::{USER, default_state};
 use crate::config::Instance;
 use crate::sys;
 
-/// Makes the directory that systemd and the Debian package give to the service's user, if this is root, there is that user
-/// and not yet the directory, and the states are to be there. Where it cannot be made, whoever opens it says so.
+/// Creates the directory that systemd and the Debian package give to the service's user. It does so only if this
+/// is root, that user exists, the directory does not exist yet, and the states belong there. If the directory
+/// cannot be created, opening it reports that.
 pub fn make_usual_directory(directory: &Path, instance: Option<&Instance>) {
     let (usual, user) = match instance {
         Some(instance) => (states_of(instance), user_of(instance)),
@@ -23,7 +24,7 @@ pub fn make_usual_directory(directory: &Path, instance: Option<&Instance>) {
         return;
     };
     let made = sys::create_private_directory(directory).and_then(|()| {
-        // in /var/lib, where nobody else can put another one in its place
+        // in /var/lib, where only root could replace the directory
         fs::chown(directory, Some(account.user), Some(account.group))
     });
     if let Err(error) = made {

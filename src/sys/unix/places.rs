@@ -1,20 +1,20 @@
-//! Where this system keeps settings and states, and how programs are named.
+//! The paths of settings and states on this system, and the names of programs.
 
-/// Where immuclient's service has its settings (its own documentation).
+/// The directory of the settings of immuclient's service (its own documentation).
 pub const SETTINGS_DIRECTORY: &str = "/etc/immudb";
 
 /// The variable that names a user's own directory.
 pub const HOME: &str = "HOME";
 
-/// Whether names such as `con` are those of devices.
+/// Whether names such as `con` are names of devices.
 pub const HAS_DEVICE_NAMES: bool = false;
 
-/// Returns the name of a variable as it is asked for.
+/// Returns the name of a variable as the system stores it.
 pub fn variable_name(name: String) -> String {
     name
 }
 
-/// Returns where states of this name are kept: of the whole machine, or of this user.
+/// Returns the directory for states of this name: of the machine, or of this user.
 pub fn state_directory(
     is_of_machine: bool,
     own: &str,
@@ -30,7 +30,7 @@ pub fn state_directory(
     Some(format!("{state}/{own}"))
 }
 
-/// Returns the words of a command: a program and its arguments.
+/// Returns the parts of a command: a program and its arguments.
 pub fn words_of(command: &str) -> Vec<String> {
     command.split_whitespace().map(str::to_owned).collect()
 }

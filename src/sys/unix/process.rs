@@ -1,4 +1,4 @@
-//! Other programs that this one starts, and what this one has used.
+//! Child processes of this program, and its own resource usage.
 
 use std::fs;
 use std::os::fd::AsFd;
@@ -11,12 +11,14 @@ use crate::sys::{Interest, Usage, wait_ready};
 /// Clock ticks a second in `/proc`: 100 on every Linux that this runs on (USER_HZ).
 const TICKS: u32 = 100;
 
-/// What the kernel adds to a program's share of memory when it looks for somebody to kill (proc_pid_oom_score_adj(5)):
-/// the most there is. A program counts towards the limit of the auditor's service, and must go first.
+/// The value that the kernel adds to a program's share of memory when it selects a process to kill
+/// (proc_pid_oom_score_adj(5)): the maximum. A program counts towards the memory limit of the auditor's service,
+/// and must be killed first.
 const KILLED_FIRST: &str = "1000";
 
-/// Gives a child nothing of this process: no variable but where programs are, and the root as its directory. It becomes the
-/// leader of a process group of its own, and inherits nothing but its three standard streams, whatever a library has opened.
+/// Isolates a child from this process: no variable except the path of programs, and the root as its directory. It
+/// leads a process group of its own, and inherits only its three standard streams, whatever files a library has
+/// opened.
 pub fn isolate(command: &mut Command) {
     command
         .env_clear()
@@ -50,7 +52,7 @@ const CLOEXEC: libc::c_uint = 4;
 pub struct Group;
 
 impl Group {
-    /// Takes the group of a child that was [isolated](isolate) and has just been started.
+    /// Returns the group of a child that was [isolated](isolate) and has just been started.
     ///
     /// # Errors
     /// None here; other systems may refuse.
@@ -69,7 +71,8 @@ impl Group {
     }
 }
 
-/// Has a child ended? It stays to be waited for, so that its group's number is nobody else's yet.
+/// Returns whether a child has ended. The child is not reaped yet, so no other process gets the number of its
+/// group.
 pub fn has_ended(child: &Child) -> bool {
     // SAFETY: siginfo_t is plain data, which waitid fills in; no other memory is handed over.
     unsafe {
@@ -85,7 +88,7 @@ pub fn has_output(pipe: &ChildStderr) -> bool {
     wait_ready(&[(pipe.as_fd(), Interest::Read)], Duration::ZERO) == [true]
 }
 
-/// Returns what this process has used so far, from `/proc` (proc_pid_stat(5)).
+/// Returns the resource usage of this process until now, from `/proc` (proc_pid_stat(5)).
 pub fn usage() -> Usage {
     let descriptors = fs::read_dir("/proc/self/fd").ok();
     Usage {

@@ -1,4 +1,4 @@
-//! Whoever started this process and watches it: systemd.
+//! The service manager that started this process: systemd.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -16,15 +16,15 @@ pub fn stderr_is_the_journal() -> bool {
     stream.is_some() && stream == stderr
 }
 
-/// Goes under the manager of services that has started this process: systemd wants nothing of the kind.
+/// Registers with the service manager that started this process: systemd requires nothing.
 pub fn go_under_manager(_: &mut Vec<String>) {}
 
-/// Returns where whoever started this process wants to be told how it goes, if anybody does.
+/// Returns the address on which the service manager expects reports, if it expects any.
 pub fn notify_address() -> Option<OsString> {
     std::env::var_os("NOTIFY_SOCKET").filter(|path| !path.is_empty())
 }
 
-/// Where systemd listens to a service (sd_notify(3)).
+/// The socket on which systemd receives a service's reports (sd_notify(3)).
 #[derive(Debug)]
 pub struct NotifySocket {
     socket: UnixDatagram,
@@ -32,10 +32,10 @@ pub struct NotifySocket {
 }
 
 impl NotifySocket {
-    /// Takes a socket by its path; `@name` is an abstract one.
+    /// Creates a socket to a path; `@name` is an abstract one.
     ///
     /// # Errors
-    /// No such address can be, or the system refuses a socket.
+    /// No such address can exist, or the system refuses a socket.
     pub fn to(path: &OsStr) -> io::Result<NotifySocket> {
         let socket = UnixDatagram::unbound()?;
         let address = address(path)?;
@@ -46,7 +46,7 @@ impl NotifySocket {
     /// Sends one datagram.
     ///
     /// # Errors
-    /// Nobody is there, or does not read.
+    /// The receiver does not exist, or does not read.
     pub fn send(&self, message: &str) -> io::Result<()> {
         let sent = self.socket.send_to_addr(message.as_bytes(), &self.address);
         sent.map(|_| ())

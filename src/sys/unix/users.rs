@@ -1,4 +1,4 @@
-//! Whom this process runs as, and whose a file is.
+//! The user of this process, and the owners of files.
 
 use std::fmt;
 use std::fs::{self, File, Metadata};
@@ -35,12 +35,12 @@ impl User {
     }
 }
 
-/// What others may do with a file: its mode.
+/// The rights of others on a file: its mode.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Open(u32);
 
 impl Open {
-    /// Takes the bits of a mode.
+    /// Returns the rights in a mode.
     pub fn of_mode(mode: u32) -> Open {
         Open(mode & 0o7777)
     }
@@ -57,18 +57,18 @@ impl fmt::Display for Open {
     }
 }
 
-/// Returns whose a file is, a link's own owner if it is one.
+/// Returns the owner of a file; of a link, the link's own owner.
 ///
 /// # Errors
-/// It cannot be looked at.
+/// The file cannot be examined.
 pub fn holding(path: &Path) -> io::Result<Holding> {
     Ok(holding_of_metadata(&fs::symlink_metadata(path)?))
 }
 
-/// Returns whose an open file is.
+/// Returns the owner of an open file.
 ///
 /// # Errors
-/// It cannot be looked at.
+/// The file cannot be examined.
 pub fn holding_of(file: &File) -> io::Result<Holding> {
     Ok(holding_of_metadata(&file.metadata()?))
 }
@@ -86,38 +86,37 @@ pub fn ids(found: &Metadata) -> (u32, u32) {
     (found.uid(), found.gid())
 }
 
-/// Returns whether everybody on this machine may read what a path leads to.
+/// Returns whether every user of this machine may read the file at a path.
 pub fn everybody_reads(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|metadata| metadata.mode() & 0o004 != 0)
 }
 
-/// The user id that decides which files may be opened.
+/// Returns the user id that decides which files may be opened.
 fn effective_user() -> u32 {
     // SAFETY: takes nothing and cannot fail (geteuid(2)).
     unsafe { libc::geteuid() }
 }
 
-/// The group id that decides which files may be opened, beside the further groups.
+/// Returns the group id that, with the further groups, decides which files may be opened.
 pub fn effective_group() -> u32 {
     // SAFETY: takes nothing and cannot fail (getegid(2)).
     unsafe { libc::getegid() }
 }
 
-/// Is the effective user root?
+/// Returns whether the effective user is root.
 pub fn is_root() -> bool {
     effective_user() == 0
 }
 
-/// Returns whether this runs for the whole machine, not for one user.
+/// Returns whether this runs for the machine, not for one user.
 pub fn is_of_machine() -> bool {
     is_root()
 }
 
-/// Goes on with another user's rights and no others, for good and in all threads; only root may. What was open stays
-/// open.
+/// Continues with another user's rights only, for good and in all threads; only root may. Open files stay open.
 ///
 /// # Errors
-/// The system refuses; some rights may be given up then, none are won.
+/// The system refuses; some rights may already be given up then, but none are gained.
 pub fn act_as(user: u32, group: u32) -> io::Result<()> {
     // SAFETY: an empty list of groups, then numbers alone, each reported by its result. Groups come first, which that
     // user may not change; for root, setgid and setuid set the real, effective and saved id (setuid(2)).

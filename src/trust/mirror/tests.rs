@@ -96,7 +96,7 @@ fn wherever_it_is_cut_off_the_hashes_before_are_left_and_more_can_be_added() {
     for length in lengths.chain([whole.len() as u64 - 1]) {
         fs::write(place.file(), &whole[..usize::try_from(length).unwrap()]).unwrap();
         let mut mirror = reopened(&place);
-        // a block that is torn was sealed once, as a whole: without its end no seal holds
+        // the seal covers the complete block, so an incomplete block has no valid seal
         let kept = if length >= start + STRIDE { 1_024 } else { 0 };
         assert_eq!(mirror.next(), kept + 1, "{length}");
         assert!((1..=kept).all(|tx| mirror.alh(tx) == Some(hash(tx))));
@@ -114,7 +114,7 @@ fn what_was_sealed_outlives_a_torn_append() {
     extend(&mut mirror, 101, 150);
     let after = fs::read(place.file()).unwrap();
     drop(mirror);
-    // hashes written in part, their seal not at all or in part
+    // hashes written in part, and their seal in part or not at all
     let seal = after.iter().zip(&before).position(|(a, b)| a != b).unwrap();
     for (tail, sealed) in [
         (0, 0),

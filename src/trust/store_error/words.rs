@@ -1,4 +1,4 @@
-//! A local failure in words: what is wrong, where, and what to do.
+//! The text of a local failure: the fault, the path, and the next step.
 
 use std::fmt;
 use std::io;
@@ -9,7 +9,7 @@ use crate::sys::words;
 use crate::text::Escaped;
 use crate::text::shell_value;
 
-/// Open alarms that a message names.
+/// The maximum number of open alarms in a message.
 const MAX_NAMED: usize = 5;
 
 impl fmt::Display for StoreError {

@@ -1,4 +1,4 @@
-//! No link is followed, and nothing is given away or removed that is not the auditor's.
+//! Tests that no link is followed, and that nothing is given away or removed that is not the auditor's.
 
 use super::*;
 use crate::sys;
@@ -21,7 +21,7 @@ impl Folder {
         Folder(path)
     }
 
-    /// A directory with the states of a server in it.
+    /// Creates a directory with the states of a server.
     fn with_states(&self, name: &str) -> (PathBuf, Store) {
         let dir = self.0.join(name);
         let location = Location {
@@ -62,7 +62,7 @@ fn a_second_name_of_a_file_is_not_changed() {
     fs::hard_link(folder.0.join("shadow"), folder.0.join("settings")).unwrap();
     let directory = Directory::open(&folder.0).unwrap();
     directory.file(Path::new("settings")).unwrap_err();
-    // a new file takes the place of the name alone
+    // a new file replaces this name only, not the other link
     directory
         .write(Path::new("settings"), b"x", 0o640, None)
         .unwrap();

@@ -1,4 +1,4 @@
-//! What each step of a plan is, and what none of them touches.
+//! Tests of the steps of a plan, and of the files that no step changes.
 
 use super::super::account::Account;
 use super::*;
@@ -30,7 +30,7 @@ fn summaries(plan: &Plan) -> Vec<String> {
     plan.0.iter().map(Step::summary).collect()
 }
 
-/// What is there once these steps are taken.
+/// Returns the facts after these steps.
 fn after(plan: &Plan) -> Facts {
     let written = |path: &str| {
         plan.0.iter().find_map(|step| match step {
@@ -148,7 +148,7 @@ fn what_install_did_not_make_is_not_purged() {
     let kept = |told: &&String| told.starts_with("note: ") && told.ends_with(" is kept");
     assert_eq!(purged.iter().filter(kept).count(), 3, "{purged:?}");
     assert_eq!(purged.len(), 4, "{purged:?}");
-    // a file that was there before, with keys of ours in it
+    // a file that existed before, with keys of the auditor in it
     let before = Facts {
         config: Some("# theirs\n".to_owned()),
         ..Facts::default()
@@ -219,7 +219,7 @@ fn only_a_directory_of_the_auditor_is_taken_over() {
     ] {
         let told = install("/srv", place.clone()).unwrap_err();
         assert!(told.ends_with("such as /srv/immuaudit"), "{told}");
-        // systemd would give all of it to the service
+        // systemd would give the whole directory to the service
         install("/var/lib/other", place).unwrap_err();
     }
 }
