@@ -11,8 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use windows_sys::Win32::Foundation::{
-    ERROR_ACCESS_DENIED, ERROR_DISK_FULL, ERROR_SHARING_VIOLATION, GENERIC_READ, GENERIC_WRITE,
-    INVALID_HANDLE_VALUE,
+    ERROR_ACCESS_DENIED, ERROR_SHARING_VIOLATION, GENERIC_READ, GENERIC_WRITE, INVALID_HANDLE_VALUE,
 };
 use windows_sys::Win32::Security::SECURITY_ATTRIBUTES;
 use windows_sys::Win32::Storage::FileSystem::{
@@ -30,8 +29,8 @@ use crate::sys::{Creation, Stamp};
 /// The least that the time of a file can differ by.
 pub const TIME_STEP: Duration = Duration::from_nanos(100);
 
-/// What the system says where a disk is full.
-pub const DISK_FULL: i32 = ERROR_DISK_FULL.cast_signed();
+/// The system's error number for a full disk: `ERROR_DISK_FULL`.
+pub const DISK_FULL: i32 = 112;
 
 /// How often, and how far apart, a file is tried to be replaced that another program has open: those that look for viruses
 /// or index have every new file open for a moment.

@@ -152,7 +152,8 @@ pub fn holding_of(file: &File) -> io::Result<Holding> {
             &mut descriptor.0,
         );
         if failed != 0 {
-            return Err(io::Error::from_raw_os_error(failed.cast_signed()));
+            let number = i32::try_from(failed).unwrap_or(i32::MAX);
+            return Err(io::Error::from_raw_os_error(number));
         }
         let owner = User(text_of(owner)?);
         Ok(Holding {
