@@ -1,4 +1,4 @@
-//! `audit-mode install` and the like: the auditor as a service of Windows.
+//! `audit-mode install` and its related verbs: the auditor as a Windows service.
 
 use std::env;
 
@@ -9,7 +9,7 @@ use crate::report::print;
 use crate::service::{self, Service};
 use crate::sys::ServiceState;
 
-/// Does what was asked for; each step is told before it is taken.
+/// Runs a task of the service. Each step is printed before it is performed.
 pub fn run(settings: &Settings, task: ServiceTask) -> Result<Exit, CommandError> {
     match task {
         ServiceTask::Install(installation) => install(settings, &installation),
@@ -27,7 +27,7 @@ pub fn run(settings: &Settings, task: ServiceTask) -> Result<Exit, CommandError>
             };
             done.map_err(CommandError::Service)?;
             let state = service::state().map_err(CommandError::Service)?;
-            print(&format!("immuaudit: {}", service::told(state)));
+            print(&format!("immuaudit: {}", service::describe(state)));
             let is_as_wanted = match control {
                 Control::Stop => matches!(state, ServiceState::Stopped(_) | ServiceState::Absent),
                 _ => matches!(state, ServiceState::Running(_)),
@@ -40,7 +40,7 @@ pub fn run(settings: &Settings, task: ServiceTask) -> Result<Exit, CommandError>
     }
 }
 
-/// An instance is asked for.
+/// Returns the error for `--instance`.
 fn one_service() -> CommandError {
     CommandError::Service(
         "there is one service on Windows, without --instance: have the Task Scheduler run further auditors (docs/windows.md)".into(),
@@ -63,7 +63,7 @@ fn install(settings: &Settings, installation: &Installation) -> Result<Exit, Com
     };
     let steps = service.steps().map_err(CommandError::Service)?;
     for step in &steps {
-        print(&service.told(step));
+        print(&service.describe(step));
         if !installation.dry_run {
             service.take(step).map_err(CommandError::Service)?;
         }

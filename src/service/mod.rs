@@ -1,7 +1,7 @@
 //! The auditor as a service: of systemd, or of Windows.
 //!
-//! With systemd, what is to be done is a `Plan` first, made from `Facts` without touching anything, so that `--dry-run` prints
-//! the very steps that would be taken.
+//! For systemd, the installation is a `Plan` of steps first. A `Plan` is made from `Facts` without changing anything, so
+//! `--dry-run` prints exactly the steps of a real run.
 
 #![forbid(unsafe_code)]
 

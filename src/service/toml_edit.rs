@@ -1,12 +1,12 @@
-//! Changing single keys of a settings file: whatever else stands there, comments above all, stays.
+//! Changes of single keys of a settings file. All other text, comments included, remains unchanged.
 
 use toml::de::{DeArray, DeTable};
 
-/// The text with these keys (name, value as TOML) set: in their place where they are there already,
-/// else at the end.
+/// Returns the text with these keys set; each key is a name and a value in TOML. An existing key keeps its place, a new key is
+/// appended.
 ///
 /// # Errors
-/// The text is no TOML; its parser says where, without quoting it.
+/// The text is not valid TOML. The error contains the position, but no part of the text.
 pub fn set_keys(text: &str, keys: &[(&str, &str)]) -> Result<String, String> {
     let table = DeTable::parse(text).map_err(|error| {
         let at = error.span().map_or(0, |span| span.start);
@@ -16,7 +16,7 @@ pub fn set_keys(text: &str, keys: &[(&str, &str)]) -> Result<String, String> {
     let mut changes = Vec::new();
     let mut added = String::new();
     for (name, value) in keys {
-        // immuclient's reader takes keys of any case
+        // immuclient accepts keys in any case
         let there = table
             .get_ref()
             .iter()
@@ -40,8 +40,8 @@ pub fn set_keys(text: &str, keys: &[(&str, &str)]) -> Result<String, String> {
     Ok(format!("{before}{newline}{added}{tables}"))
 }
 
-/// Returns the byte where the first table begins, with the comments right above it: behind its header, a key would be its
-/// own.
+/// Returns the offset of the first table, comments directly above it included. A key behind the header of a table would belong
+/// to that table.
 fn before_tables(text: &str) -> usize {
     let Ok(table) = DeTable::parse(text) else {
         return text.len();
@@ -51,7 +51,7 @@ fn before_tables(text: &str) -> usize {
         let is_of_tables = |items: &DeArray| items.iter().any(|item| item.get_ref().is_table());
         value.is_table() || value.as_array().is_some_and(is_of_tables)
     });
-    // a table that is written in one line, `a = {}`, has its key at the beginning of the line
+    // an inline table, `a = {}`, has its key at the beginning of the line
     let headers = tables.filter_map(|(key, _)| {
         let before = text.get(..key.span().start)?;
         let line = before.rfind('\n').map_or(0, |at| at + 1);

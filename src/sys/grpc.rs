@@ -1,10 +1,10 @@
-//! The end of gRPC's core, which grpcio has no call for.
+//! The shutdown of gRPC's core, which grpcio does not offer.
 
 use super::trim_memory;
 
-/// Takes back one beginning of gRPC's core, which each environment of grpcio makes and none takes back. With the last one
-/// its threads have ended once this returns, unless a connection is still being taken down: then they end with that.
-/// Whatever was begun with gRPC must have been dropped, and the environment's thread must have ended.
+/// Shuts gRPC's core down once. Each environment of grpcio initialises the core once and never shuts it down. After the last
+/// call the threads of the core have ended, except while a connection is being closed: then they end with the connection.
+/// All objects of grpcio must have been dropped, and the environment's thread must have ended.
 pub fn end_grpc() {
     unsafe extern "C" {
         fn grpc_shutdown_blocking();

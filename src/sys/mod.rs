@@ -1,7 +1,6 @@
-//! The system calls that the standard library has no words for, and what differs between systems: one interface, and a
-//! file for each system behind it.
+//! System calls that the standard library does not offer: one interface, with one implementation for Unix and one for Windows.
 //!
-//! The only unsafe code of the project: each call is a plain C function on values that are ours.
+//! This module has the only unsafe code of the project. Each call is a plain C function on values that this process owns.
 
 #![deny(clippy::undocumented_unsafe_blocks)]
 
@@ -19,52 +18,52 @@ pub use unix::*;
 #[cfg(windows)]
 pub use windows::*;
 
-/// How a file is locked.
+/// The kind of a lock on a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lock {
-    /// Many may hold it at once.
+    /// Several processes may hold it at the same time.
     Shared,
-    /// One alone.
+    /// One process alone may hold it.
     Exclusive,
 }
 
-/// What came of asking for a lock.
+/// The result of a request for a lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Locked {
-    /// It is held until the file is closed, by the end of the process at the latest.
+    /// This process holds the lock until it closes the file or ends.
     Held,
-    /// Somebody else holds it.
+    /// Another process holds the lock.
     ByAnother,
 }
 
-/// What somebody outside asks this process for.
+/// A request to this process from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asked {
-    /// The end of the program.
+    /// To end.
     Stop,
-    /// That the settings be read again.
+    /// To read the settings again.
     Reload,
 }
 
-/// What a socket is waited for.
+/// The readiness that a wait for a socket is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interest {
-    /// Something to read, or a connection to accept.
+    /// Data to read, or a connection to accept.
     Read,
-    /// Room to write.
+    /// Space in the send buffer.
     Write,
 }
 
-/// Which file is opened to be written.
+/// The file that a call opens for writing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Creation {
-    /// A new one; one that is there already is refused.
+    /// A new file. The call fails if the file exists.
     New,
-    /// The one that is there, or a new one.
+    /// The existing file, or a new one if there is none.
     IfAbsent,
 }
 
-/// What tells a file from another one in its place, and from itself before it was last written.
+/// The identity and the times of a file. The stamp changes if the file is replaced or written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
     device: u64,
@@ -81,24 +80,24 @@ impl Stamp {
     }
 }
 
-/// Whose a file or directory is, and what others may do with it.
+/// The owner of a file or directory, and the rights of other users.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holding {
     /// The owner.
     pub owner: User,
-    /// What others may do.
+    /// The rights of other users.
     pub open: Open,
-    /// The numbers of owner and group, on systems that have numbers.
+    /// The numbers of the owner and the group; `None` on Windows.
     pub ids: Option<(u32, u32)>,
 }
 
-/// What this process has used so far; `None` where the system does not say.
+/// The resources that this process has used so far; `None` if the system does not report them.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Usage {
-    /// The time that processors worked for it.
+    /// Processor time.
     pub processor: Option<Duration>,
-    /// Bytes of memory that it has in use.
+    /// Resident memory, in bytes.
     pub resident: Option<u64>,
-    /// Descriptors or handles that it has open.
+    /// Open descriptors or handles.
     pub descriptors: Option<u64>,
 }

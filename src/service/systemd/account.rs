@@ -1,12 +1,12 @@
-//! Users and groups of this machine, wherever they are kept.
+//! Users and groups of this machine, from files and from network services.
 //!
-//! The files are read first and `getent` is asked then: a static program cannot load the modules that the system's C
-//! library has for LDAP and the like, and must not try.
+//! This module reads the files first and runs `getent` second. A static program cannot load the modules of the C library for
+//! LDAP and similar services.
 
 use std::fs;
 use std::process::{Command, Stdio};
 
-/// Asks what nsswitch.conf(5) names.
+/// The program that queries the databases of nsswitch.conf(5).
 const GETENT: &str = "/usr/bin/getent";
 
 /// A user.
@@ -16,7 +16,7 @@ pub struct Account {
     pub user: u32,
     /// The number of the user's group.
     pub group: u32,
-    /// What the user is said to be for (GECOS).
+    /// The comment of the user (GECOS).
     pub comment: String,
 }
 
@@ -40,7 +40,7 @@ pub(super) fn group(name: &str) -> Option<u32> {
     line.split(':').nth(2)?.parse().ok()
 }
 
-/// Returns the line about a name in a database of the system.
+/// Returns the entry of a name in a database of the system.
 fn line(file: &str, database: &str, name: &str) -> Option<String> {
     let text = fs::read(file).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);

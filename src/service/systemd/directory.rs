@@ -1,7 +1,7 @@
-//! Directories that are reached without following a link, and changed by their descriptors: root changes nothing that
-//! a user put in the place of what the operator named.
+//! Directories that are opened without following links and changed through their descriptors. So a user cannot make root
+//! change another file than the one that the operator named.
 //!
-//! `/proc/self/fd/N/NAME` is `NAME` in the open directory `N`, wherever that was moved to meanwhile (proc(5)).
+//! `/proc/self/fd/N/NAME` is `NAME` in the open directory `N`, even if that directory was moved (proc(5)).
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -12,11 +12,11 @@ use std::path::{Component, Path, PathBuf};
 use super::account::Account;
 use crate::trust::{Mark, mark};
 
-/// A file that is being written.
+/// The name of a file while it is written.
 const NEW: &str = ".immuaudit-new";
-/// What a file system of its own has at its top.
+/// The directory at the top of a file system.
 const LOST_AND_FOUND: &str = "lost+found";
-/// Directories within each other that are handed over: a server's, its evidence, a database's.
+/// The maximum depth of nested directories whose owner is changed: those of a server, its evidence and a database need three.
 const MAX_DEPTH: u32 = 8;
 
 /// An open directory.
@@ -25,18 +25,18 @@ pub(super) struct Directory {
     path: PathBuf,
 }
 
-/// What stands where states are to be kept.
+/// The kind of the entry at the path of the states.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// Nothing.
+    /// No entry.
     Absent,
-    /// A directory of this user.
+    /// A directory that belongs to this user.
     OfUser(u32),
-    /// A directory with files of the auditor, and no others.
+    /// A directory with files of the auditor only.
     Ours,
     /// Anything else.
     Foreign,
-    /// It cannot be looked at, or a link stands there or above: why.
+    /// An entry that cannot be examined, or a link in the path. Contains the cause.
     Unknown(String),
 }
 
@@ -44,23 +44,24 @@ impl Directory {
     /// Opens a directory.
     ///
     /// # Errors
-    /// A link on the way, or the system refuses.
+    /// There is a link in the path, or the system refuses.
     pub fn open(path: &Path) -> io::Result<Directory> {
         walk(path, None)
     }
 
-    /// Opens a directory, and makes it, for its owner alone, with those above it where they are missing.
+    /// Opens a directory. Creates it and its parents if they are missing, with rights for the owner only.
     ///
     /// # Errors
-    /// As [`Directory::open`].
+    /// The same as for [`Directory::open`].
     pub fn open_or_make(path: &Path) -> io::Result<Directory> {
         walk(path, Some(0o700))
     }
 
-    /// Opens the directory that a path is in, or makes it, open to all; also returns the last part of the path.
+    /// Opens the parent directory of a path, and returns it with the last part of the path. Creates it if it is missing, with
+    /// read access for all users.
     ///
     /// # Errors
-    /// As [`Directory::open`].
+    /// The same as for [`Directory::open`].
     pub fn of(path: &Path, makes: bool) -> io::Result<(Directory, PathBuf)> {
         match (path.parent(), path.file_name()) {
             (Some(above), Some(name)) => {
@@ -71,17 +72,17 @@ impl Directory {
         }
     }
 
-    /// What is in the directory under a name.
+    /// Returns the path of an entry of this directory.
     pub fn at(&self, name: &Path) -> PathBuf {
         Path::new("/proc/self/fd")
             .join(self.file.as_raw_fd().to_string())
             .join(name)
     }
 
-    /// Opens a plain file that has no second name.
+    /// Opens a regular file that has no second name.
     ///
     /// # Errors
-    /// It is something else, or the system refuses.
+    /// The entry is of another kind, or the system refuses.
     pub fn file(&self, name: &Path) -> io::Result<File> {
         let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
         let file = OpenOptions::new()
@@ -96,7 +97,7 @@ impl Directory {
         Err(io::Error::new(ErrorKind::InvalidInput, fault))
     }
 
-    /// Writes a file beside, then renames: a reader sees the old file or the new one. One that is there keeps its owner.
+    /// Replaces a file atomically by writing a new file and renaming it. An existing file keeps its owner.
     ///
     /// # Errors
     /// The system refuses.
@@ -128,11 +129,11 @@ impl Directory {
         fs::rename(&new, self.at(name))
     }
 
-    /// Gives the directory to a user alone: a new one, one of that user, or one with nothing in it but the auditor's
-    /// own files, which go with it.
+    /// Makes a user the only one with rights on the directory. The directory must be new, belong to that user, or contain files
+    /// of the auditor only. The owner of these files is changed, too.
     ///
     /// # Errors
-    /// It is somebody else's, or the system refuses.
+    /// The directory belongs to another user, or the system refuses.
     pub fn hand_over(&self, account: &Account) -> io::Result<()> {
         match self.place() {
             Place::OfUser(user) if user == account.user => {}
@@ -165,11 +166,11 @@ impl Directory {
         })
     }
 
-    /// Removes the directories of servers, and this one with them if nothing else is in it and it had some, or is the
-    /// service's.
+    /// Removes the directories of servers. Removes this directory, too, if it is empty then, and contained such directories or
+    /// is that of the service.
     ///
     /// # Errors
-    /// An auditor has one of them open, and nothing is removed; or the system refuses.
+    /// An auditor has one of the directories open, and nothing is removed; or the system refuses.
     pub fn remove_states(self, service: Option<&Account>) -> io::Result<()> {
         let mut ours = Vec::new();
         for name in self.names()? {
@@ -197,7 +198,7 @@ impl Directory {
         Ok(())
     }
 
-    /// Returns the names of what is in the directory.
+    /// Returns the names of the entries.
     fn names(&self) -> io::Result<Vec<PathBuf>> {
         let entries = fs::read_dir(self.at(Path::new("")))?;
         let mut names = entries
@@ -226,7 +227,7 @@ impl Directory {
 }
 
 impl Place {
-    /// Looks at a path.
+    /// Examines a path.
     pub fn of(path: &Path) -> Place {
         match Directory::open(path) {
             Ok(directory) => directory.place(),
@@ -236,7 +237,7 @@ impl Place {
     }
 }
 
-/// A removal; what is gone is removed already.
+/// Treats the removal of a missing entry as a success.
 pub(super) fn unless_gone(removed: io::Result<()>) -> io::Result<()> {
     match removed {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
@@ -244,7 +245,7 @@ pub(super) fn unless_gone(removed: io::Result<()>) -> io::Result<()> {
     }
 }
 
-/// `makes` is the mode of the directory, where it is to be made.
+/// `makes` is the mode of a missing directory, if it shall be created.
 fn walk(path: &Path, makes: Option<u32>) -> io::Result<Directory> {
     let mut components = path.components().peekable();
     if components.next() != Some(Component::RootDir) {

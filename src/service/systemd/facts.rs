@@ -1,4 +1,4 @@
-//! What is there already.
+//! The existing parts of an installation.
 
 use std::fmt;
 use std::fs;
@@ -9,32 +9,32 @@ use super::account::{self, Account};
 use super::directory::Place;
 use super::unit::{UNIT, UNIT_PATH, USER};
 
-/// What is there already.
+/// The existing parts of an installation.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
-    /// The user of the service's name.
+    /// The user with the name of the service.
     pub user: Option<Account>,
-    /// Is there a group of that name?
+    /// Whether there is a group with that name.
     pub group: bool,
     /// The unit file's text.
     pub unit: Option<String>,
-    /// The unit that a package brought.
+    /// The text of the unit file of a package.
     pub packaged: Option<PathBuf>,
-    /// Does a service of that name run?
+    /// Whether a service with that name runs.
     pub active: bool,
     /// The settings file's text.
     pub config: Option<String>,
-    /// Units of what this one takes the place of.
+    /// The units of the auditors that this service replaces.
     pub others: Vec<PathBuf>,
-    /// What stands where states are kept.
+    /// The entries at the paths of states.
     pub places: Vec<(PathBuf, Place)>,
 }
 
 impl Facts {
-    /// Looks.
+    /// Collects the facts.
     ///
     /// # Errors
-    /// A file that is there cannot be read.
+    /// An existing file cannot be read.
     pub fn look(config: &Path, directories: &[PathBuf]) -> Result<Facts, String> {
         let others = ["immuclient.service", "immugw.service"];
         let others = others.map(|name| Path::new("/etc/systemd/system").join(name));
@@ -53,7 +53,7 @@ impl Facts {
         })
     }
 
-    /// Returns what stands at a path that was looked at.
+    /// Returns the entry at an examined path.
     pub(super) fn place(&self, path: &Path) -> &Place {
         let mut places = self.places.iter();
         let found = places.find(|(at, _)| at == path);
@@ -61,7 +61,7 @@ impl Facts {
     }
 }
 
-/// Does systemd run a service of our name, whoever wrote its unit?
+/// Returns whether systemd runs a service with the name of the auditor's, from any unit file.
 fn is_active() -> bool {
     is_systemd()
         && Command::new("systemctl")
@@ -79,12 +79,12 @@ pub(super) fn read(path: &Path) -> Result<Option<String>, String> {
     }
 }
 
-/// Is systemd running this machine? (sd_booted(3))
+/// Returns whether this machine was booted with systemd (sd_booted(3)).
 pub fn is_systemd() -> bool {
     Path::new("/run/systemd/system").is_dir()
 }
 
-/// What to do where it is not.
+/// The remedy on a machine without systemd.
 #[derive(Clone, Copy, Debug)]
 pub struct NoSystemd;
 

@@ -1,4 +1,4 @@
-//! One of several auditors on this host: where its files are, and what is there already.
+//! One of several auditors on this host: the paths of its files, and the existing ones.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,37 +10,37 @@ use super::facts::read;
 use super::unit::USER;
 use crate::config::{INSTANCES, Instance};
 
-/// The template's unit file, written here unless the system's package brings the same.
+/// The unit file of the template, unless a package contains the same file.
 pub(super) const TEMPLATE: &str = "/etc/systemd/system/immuaudit@.service";
-/// That of the Debian package.
+/// The unit file of the template in the Debian package.
 const PACKAGED: &str = "/usr/lib/systemd/system/immuaudit@.service";
-/// The first port that an instance is given.
+/// The lowest port of an instance.
 const FIRST_PORT: u16 = 10477;
 
-/// What is there already of an instance, and of others.
+/// The existing files of an instance and of the other instances.
 #[derive(Clone, Debug, Default)]
 pub struct InstanceFacts {
-    /// The user of the instance's name.
+    /// The user with the name of the instance.
     pub user: Option<Account>,
-    /// Is there a group of that name?
+    /// Whether there is a group with that name.
     pub group: bool,
-    /// The template's text, as `install` wrote it.
+    /// The text of the template that `install` wrote.
     pub template: Option<String>,
-    /// The template's text, as a package brought it.
+    /// The text of the template of a package.
     pub packaged: Option<String>,
     /// The text of the drop-in.
     pub drop_in: Option<String>,
-    /// What Prometheus reads.
+    /// The text of the file for Prometheus.
     pub target: Option<String>,
-    /// Is there a password file of the instance's name?
+    /// Whether there is a password file with the name of the instance.
     pub password: bool,
-    /// Ports of other instances.
+    /// The ports of the other instances.
     pub taken: BTreeSet<u16>,
-    /// Other instances that have a settings file.
+    /// The other instances with a settings file.
     pub others: usize,
 }
 
-/// Where the files of an instance are.
+/// The paths of the files of an instance.
 pub(super) struct Paths {
     pub unit: String,
     pub user: String,
@@ -64,26 +64,26 @@ impl Paths {
     }
 }
 
-/// Returns the name of the user that an instance runs as.
+/// Returns the name of the user of an instance.
 pub fn user_of(instance: &Instance) -> String {
     format!("{USER}-{instance}")
 }
 
-/// Returns the directory of an instance's states.
+/// Returns the directory of the states of an instance.
 pub fn states_of(instance: &Instance) -> PathBuf {
     Path::new("/var/lib").join(INSTANCES).join(instance.name())
 }
 
-/// The name of an instance's unit.
+/// Returns the name of the unit of an instance.
 pub fn unit_of(instance: &Instance) -> String {
     format!("immuaudit@{instance}.service")
 }
 
 impl InstanceFacts {
-    /// Looks.
+    /// Collects the facts.
     ///
     /// # Errors
-    /// A file that is there cannot be read.
+    /// An existing file cannot be read.
     pub fn look(instance: &Instance, config: &Path) -> Result<InstanceFacts, String> {
         let paths = Paths::of(instance, config);
         let mut facts = InstanceFacts {
@@ -110,7 +110,7 @@ impl InstanceFacts {
         Ok(facts)
     }
 
-    /// The port that nobody else has.
+    /// Returns the lowest unused port.
     pub(super) fn free_port(&self) -> u16 {
         let mut ports = FIRST_PORT..u16::MAX;
         let free = ports.find(|port| !self.taken.contains(port));
@@ -118,15 +118,15 @@ impl InstanceFacts {
     }
 }
 
-/// The port that an instance's settings file gives it.
+/// Returns the port in the settings file of an instance.
 fn port_in(settings: &str) -> Option<u16> {
     let table: toml::Table = settings.parse().ok()?;
     let port = table.get("audit-monitoring-port")?.as_integer()?;
     u16::try_from(port).ok()
 }
 
-/// What tells Prometheus where the instance is (`file_sd_configs`); nothing of an address that counts on one interface
-/// alone. No name in it needs to be escaped: neither hosts nor instances have quotes in theirs.
+/// Returns the file with the address of the instance for Prometheus (`file_sd_configs`). An address of one interface is left
+/// out. Names need no escapes, because the names of hosts and instances contain no quotes.
 pub(super) fn target(instance: &Instance, host: &str, port: u16) -> Option<String> {
     if host.contains('%') {
         return None;

@@ -1,4 +1,4 @@
-//! What installing and uninstalling one of several auditors on this host amounts to.
+//! The steps of installing and uninstalling one of several auditors on this host.
 
 use std::path::Path;
 
@@ -14,10 +14,10 @@ use crate::config::{Instance, Listen, Parameter, Secret};
 use crate::service::notify::watchdog;
 
 impl Plan {
-    /// The steps that make an instance; none of them does again what is done.
+    /// Returns the steps that create an instance, without those that are already done.
     ///
     /// # Errors
-    /// The settings file that is there is no TOML.
+    /// The existing settings file is not valid TOML.
     pub fn install_instance(
         service: &Service,
         listen: Option<&Listen>,
@@ -30,10 +30,10 @@ impl Plan {
         let (program, copy) = program_to_run(service);
         let mut is_new = copy.is_some();
         steps.extend(copy);
-        // the common settings file is its group's
+        // the common settings file belongs to the group of the instance
         steps.extend(user(USER, facts.user.as_ref(), facts.group));
         steps.extend(user(&paths.user, own.user.as_ref(), own.group));
-        // whatever the umask is, and whoever made them: each instance has to get through
+        // for any umask and any owner: each instance must be able to enter these directories
         let states = paths.states.parent().unwrap_or(Path::new("/var/lib"));
         let folder = service.config.parent().unwrap_or(Path::new("/etc"));
         let words = ["install", "-d", "-m", "0755", &text(folder), &text(states)];
@@ -70,7 +70,7 @@ impl Plan {
         replace(&mut steps, &paths.target, own.target.as_deref(), target);
         let units = steps.len();
         let template = template(program);
-        // a package's needs nobody's help
+        // a template of a package needs no step
         let is_packaged = |text: &String| without_first_line(&template) == text;
         if own.template.is_some() || !own.packaged.as_ref().is_some_and(is_packaged) {
             let wanted = Some(template);
@@ -93,7 +93,7 @@ impl Plan {
         Ok(Plan(steps))
     }
 
-    /// The steps that take an instance away. The template goes with the last one.
+    /// Returns the steps that remove an instance. The last instance removes the template, too.
     pub fn uninstall_instance(
         service: &Service,
         settings: Option<&str>,
@@ -148,7 +148,7 @@ fn without_first_line(text: &str) -> &str {
     text.split_once('\n').map_or("", |(_, rest)| rest)
 }
 
-/// Writes or removes a file, where it is not as it is wanted.
+/// Returns the step that writes or removes a file, unless the file is as required.
 fn replace(steps: &mut Vec<Step>, path: &Path, there: Option<&str>, wanted: Option<String>) {
     match wanted {
         Some(wanted) if there != Some(&wanted) => steps.push(Step::Write {

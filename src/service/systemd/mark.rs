@@ -1,13 +1,13 @@
-//! The marks by which `install` knows its own work again: what does not carry one is left as it is.
+//! The marks of files and users that `install` creates. `install` does not change files and users without a mark.
 
 use super::account::Account;
 
 /// The first words of every unit that `install` writes.
 pub(super) const UNIT: &str = "# written by: immuaudit audit-mode install";
-/// The first line of every settings file that `install` makes.
+/// The first line of every settings file that `install` creates.
 pub(super) const SETTINGS: &str =
     "# settings of immuaudit: every one is shown by immuaudit --help --all\n";
-/// What the user that `install` makes is said to be for.
+/// The comment of the user that `install` creates.
 pub(super) const COMMENT: &str = "audits immudb, made by immuaudit audit-mode install";
 
 /// Returns whether `install` wrote a unit.
@@ -15,12 +15,12 @@ pub(super) fn is_our_unit(text: &str) -> bool {
     text.starts_with(UNIT)
 }
 
-/// Returns whether `install` made a settings file, whatever was added to it.
+/// Returns whether `install` created a settings file. Later additions make no difference.
 pub(super) fn are_our_settings(text: &str) -> bool {
     text.starts_with(SETTINGS)
 }
 
-/// Returns whether `install` made a user.
+/// Returns whether `install` created a user.
 pub(super) fn is_our_user(account: &Account) -> bool {
     account.comment == COMMENT
 }

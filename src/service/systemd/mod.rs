@@ -1,4 +1,4 @@
-//! The service of systemd: its unit, and the steps that put it there and take it away.
+//! The systemd service: its unit, and the steps of installing and uninstalling it.
 
 mod account;
 mod directory;

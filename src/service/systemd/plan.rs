@@ -1,4 +1,4 @@
-//! What installing and uninstalling amount to, step by step.
+//! The steps of installing and uninstalling the service.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,50 +13,50 @@ use crate::config::{CompatMode, Parameter, Secret};
 use crate::service::notify::watchdog;
 use crate::service::toml_edit::set_keys;
 
-/// The service to be.
+/// The service to install.
 #[derive(Clone, Debug)]
 pub struct Service {
-    /// The program that runs as it.
+    /// The program of the service.
     pub program: PathBuf,
-    /// Whose place it takes.
+    /// The program that the service is compatible with.
     pub persona: CompatMode,
-    /// Its settings file.
+    /// The settings file of the service.
     pub config: PathBuf,
-    /// What is to be written there.
+    /// The settings to write into that file.
     pub parameters: Vec<Parameter>,
-    /// Where it keeps states, as far as settings say.
+    /// The directories of states in the settings.
     pub directories: Vec<PathBuf>,
-    /// Deadline of each call.
+    /// The deadline of each call.
     pub call_timeout: Duration,
-    /// What it may take, in MiB.
+    /// The memory limit, in MiB.
     pub memory: u64,
 }
 
-/// What goes with the service.
+/// The parts that `uninstall` removes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purge {
-    /// The unit alone.
+    /// The unit only.
     Nothing,
-    /// States, settings and user too.
+    /// The unit, the states, the settings and the user.
     Everything,
 }
 
-/// Steps, in order.
+/// Steps in the order of their execution.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan(pub Vec<Step>);
 
-/// Where a program goes that the service could not reach where it is.
+/// The path of the copy of a program that the service cannot reach at its own path.
 const PROGRAM: &str = "/usr/local/bin/immuaudit";
-/// Settings that name files, beside those that end in `-file` and `-ca`.
+/// Settings that contain paths of files, in addition to those that end in `-file` and `-ca`.
 const PATHS: [&str; 4] = ["certificate", "pkey", "clientcas", "server-signing-pub-key"];
-/// Folders that the unit hides from the service.
+/// Directories that the unit hides from the service.
 const HIDDEN: [&str; 5] = ["/home", "/root", "/run/user", "/tmp", "/var/tmp"];
 
 impl Plan {
-    /// The steps that make the service; none of them does again what is done.
+    /// Returns the steps that create the service, without those that are already done.
     ///
     /// # Errors
-    /// The settings file that is there is no TOML, or something of somebody else stands in the way.
+    /// The existing settings file is not valid TOML, or a file of another origin is in the way.
     pub fn install(service: &Service, facts: &Facts) -> Result<Plan, String> {
         check_unit(UNIT_PATH, facts.unit.as_deref())?;
         check_directories(service, facts)?;
@@ -100,16 +100,16 @@ impl Plan {
         }
         let is_new = steps.len() > before || hidden;
         steps.push(Step::run(&["systemctl", "enable", UNIT]));
-        // what runs already has to read what is new
+        // a running service must read the changes
         let word = if is_new { "restart" } else { "start" };
         steps.push(Step::run(&["systemctl", word, UNIT]));
         Ok(Plan(steps))
     }
 
-    /// The steps that take the service away.
+    /// Returns the steps that remove the service.
     ///
     /// # Errors
-    /// States are to go, and a service that `install` did not make may be using them.
+    /// The states shall be removed, but a service that `install` did not create may use them.
     pub fn uninstall(service: &Service, facts: &Facts, purge: Purge) -> Result<Plan, String> {
         let is_ours = facts.unit.as_deref().is_some_and(mark::is_our_unit);
         if purge == Purge::Everything {
@@ -160,14 +160,14 @@ impl Plan {
 }
 
 impl Service {
-    /// Returns the directories that systemd does not make.
+    /// Returns the directories that systemd does not create.
     fn elsewhere(&self) -> impl Iterator<Item = &PathBuf> {
         let elsewhere = |path: &&PathBuf| below_states(path).is_none();
         self.directories.iter().filter(elsewhere)
     }
 }
 
-/// Refuses to write over a unit that somebody else made.
+/// Fails if the unit file has another origin.
 pub(super) fn check_unit(path: &str, there: Option<&str>) -> Result<(), String> {
     match there.is_some_and(|text| !mark::is_our_unit(text)) {
         true => Err(format!(
@@ -177,7 +177,7 @@ pub(super) fn check_unit(path: &str, there: Option<&str>) -> Result<(), String> 
     }
 }
 
-/// The step that removes the settings file with this text, if `install` made it.
+/// Returns the step that removes the settings file with this text, if `install` created it.
 pub(super) fn remove_settings(service: &Service, there: Option<&str>) -> Step {
     match there.is_some_and(mark::are_our_settings) {
         true => Step::Remove(service.config.clone()),
@@ -188,7 +188,7 @@ pub(super) fn remove_settings(service: &Service, there: Option<&str>) -> Step {
     }
 }
 
-/// Refuses to delete states beside a service that somebody else made.
+/// Fails if a service of another origin may use the states.
 fn check_purge(facts: &Facts, is_ours: bool) -> Result<(), String> {
     match (&facts.packaged, facts.active && !is_ours) {
         (Some(unit), _) => Err(format!(
@@ -202,7 +202,8 @@ fn check_purge(facts: &Facts, is_ours: bool) -> Result<(), String> {
     }
 }
 
-/// Refuses to take over what is not the auditor's: systemd too gives the whole of a directory in /var/lib to the service.
+/// Fails if a directory contains files of another origin: the service would become their owner, for systemd changes the owner
+/// of the whole directory in /var/lib.
 fn check_directories(service: &Service, facts: &Facts) -> Result<(), String> {
     for path in &service.directories {
         let why = match facts.place(path) {
@@ -222,13 +223,13 @@ fn check_directories(service: &Service, facts: &Facts) -> Result<(), String> {
     Ok(())
 }
 
-/// Does a directory belong to the service's user already?
+/// Returns whether a directory belongs to the user of the service.
 fn is_handed_over(facts: &Facts, path: &Path) -> bool {
     let user = facts.user.as_ref().map(|account| account.user);
     matches!(facts.place(path), Place::OfUser(owner) if Some(*owner) == user)
 }
 
-/// Where the service finds the program, and the step that puts it there if the service could not reach it where it is.
+/// Returns the path of the program for the service, and the step that copies the program if the service cannot reach it.
 pub(super) fn program_to_run(service: &Service) -> (&Path, Option<Step>) {
     let hidden = HIDDEN
         .iter()
@@ -241,7 +242,7 @@ pub(super) fn program_to_run(service: &Service) -> (&Path, Option<Step>) {
     }
 }
 
-/// What the service will not see, where it is.
+/// Returns the warnings about files that the service cannot reach.
 pub(super) fn hidden_files(service: &Service) -> Vec<Step> {
     let is_path =
         |key: &str| key.ends_with("-file") || key.ends_with("-ca") || PATHS.contains(&key);
@@ -259,7 +260,7 @@ pub(super) fn hidden_files(service: &Service) -> Vec<Step> {
     hidden.map(note).collect()
 }
 
-/// The step that makes a user and its group, as far as they are not there.
+/// Returns the step that creates a user and its group if they are missing.
 pub(super) fn user(name: &str, user: Option<&Account>, group: bool) -> Option<Step> {
     let group = match (user, group) {
         (Some(_), true) => return None,
@@ -277,7 +278,7 @@ pub(super) fn user(name: &str, user: Option<&Account>, group: bool) -> Option<St
     Some(Step::run(&words.concat()))
 }
 
-/// The settings file, with the parameters in it, for root and the reader alone.
+/// Returns the step that writes the parameters into the settings file, readable by root and the reader only.
 pub(super) fn settings(
     service: &Service,
     facts: &Facts,

@@ -1,4 +1,4 @@
-//! One step of a plan: told, or taken.
+//! One step of a plan: its description and its execution.
 
 use std::fmt;
 use std::fs::{self, Permissions};
@@ -17,54 +17,54 @@ use crate::config::{Secret, masked_settings};
 pub enum Step {
     /// Runs a command.
     Run(Vec<String>),
-    /// Writes a file whole, or not at all; one that is there keeps its owner.
+    /// Replaces a file atomically. An existing file keeps its owner.
     Write {
-        /// Where.
+        /// The path.
         path: PathBuf,
-        /// What; it may hold passwords.
+        /// The text, which may contain passwords.
         text: Secret,
-        /// With which rights.
+        /// The mode.
         mode: u32,
-        /// For whom beside its owner.
+        /// The group with access.
         reader: Reader,
     },
-    /// Gives a file that is there these rights, and the service's group.
+    /// Changes the mode of an existing file, and its group to that of the service.
     Permit {
-        /// Where.
+        /// The path.
         path: PathBuf,
-        /// Which rights.
+        /// The mode.
         mode: u32,
     },
-    /// Copies a program, readable and executable by all.
+    /// Copies a program. All users may read and execute the copy.
     Copy {
-        /// From here.
+        /// The source.
         from: PathBuf,
-        /// To there.
+        /// The destination.
         to: PathBuf,
     },
-    /// Makes a directory for the service's user alone, or gives it one of the auditor's that is there.
+    /// Creates a directory that gives rights to the user of the service only, or changes the owner of an existing one.
     Directory {
-        /// Where.
+        /// The path.
         path: PathBuf,
     },
     /// Removes a file.
     Remove(PathBuf),
-    /// Removes the servers' directories in a directory, and that one if nothing else is in it.
+    /// Removes the directories of servers in a directory, and that directory if it is empty then.
     RemoveStates(PathBuf),
-    /// Something for the operator to know.
+    /// A note for the operator.
     Note(String),
 }
 
-/// The group that a file is given to.
+/// The group of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reader {
-    /// None: it stays as it is.
+    /// No change.
     Nobody,
-    /// The service's.
+    /// The group of the service.
     Service,
 }
 
-/// Why a step could not be taken.
+/// The error of a step.
 #[derive(Debug)]
 pub struct Fault {
     step: String,
@@ -86,7 +86,7 @@ impl Step {
         Step::Run(words.iter().map(|word| (*word).to_owned()).collect())
     }
 
-    /// In one line.
+    /// Returns the description in one line.
     pub fn summary(&self) -> String {
         match self {
             Step::Run(words) => format!("run: {}", words.join(" ")),
@@ -116,7 +116,7 @@ impl Step {
         }
     }
 
-    /// With the file that it writes; passwords are left out.
+    /// Returns the description with the text of the file, without passwords.
     pub fn whole(&self) -> String {
         match self {
             Step::Write { text, .. } => {
@@ -128,7 +128,7 @@ impl Step {
         }
     }
 
-    /// Takes the step.
+    /// Executes the step.
     ///
     /// # Errors
     /// The system refuses, or the command fails.
@@ -178,7 +178,7 @@ impl Step {
     }
 }
 
-/// Who the service runs as, now that there is that user.
+/// Returns the user of the service, which an earlier step has created.
 fn service_user() -> io::Result<Account> {
     Account::find(USER).ok_or_else(|| io::Error::other(format!("there is no user {USER}")))
 }
@@ -217,7 +217,7 @@ fn remove_states(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Hands a word to `systemctl`, and answers whether it went well.
+/// Runs `systemctl` with a word, and returns whether it succeeded.
 ///
 /// # Errors
 /// There is no `systemctl`.

@@ -1,4 +1,4 @@
-//! The unit file: what systemd is told about the service, and how little it may do.
+//! The unit file, with the restrictions of the service.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,31 +9,31 @@ use crate::service::notify::LEAST_WATCHDOG;
 
 /// The service's name.
 pub const UNIT: &str = "immuaudit.service";
-/// Where its unit file is.
+/// The path of the unit file.
 pub(super) const UNIT_PATH: &str = "/etc/systemd/system/immuaudit.service";
-/// The user and group that it runs as.
+/// The user and the group of the service.
 pub const USER: &str = "immuaudit";
-/// Where states are kept that are given no directory: `/var/lib` and this.
+/// The default directory of states, below `/var/lib`.
 const STATE: &str = "immuaudit";
-/// Where systemd makes directories for services.
+/// The parent of the directories that systemd creates for services.
 const STATES: &str = "/var/lib";
 
-/// Everything that is not a file's last component of our own making is quoted.
+/// The values of a unit file. All values from outside are quoted.
 pub(super) struct Unit<'a> {
     pub program: &'a Path,
     pub persona: CompatMode,
     pub config: &'a Path,
     pub directories: &'a [PathBuf],
     pub watchdog: Duration,
-    /// What the service may take, in MiB.
+    /// The memory limit, in MiB.
     pub memory: u64,
 }
 
-/// What the default of `--max-recv-msg-size` needs, in MiB.
+/// The memory limit for the default of `--max-recv-msg-size`, in MiB.
 const LEAST_MEMORY: u64 = 64;
 
 impl Unit<'_> {
-    /// The unit file.
+    /// Returns the text of the unit file.
     pub fn text(&self) -> String {
         let persona = match self.persona {
             CompatMode::Immuclient => "",
@@ -60,7 +60,7 @@ impl Unit<'_> {
         whole.text()
     }
 
-    /// Directories that systemd makes and hands over, by their names below `/var/lib`.
+    /// Returns the directories that systemd creates for the service, by their names below `/var/lib`.
     fn states(&self) -> Vec<&str> {
         let mut states: Vec<&str> = self
             .directories
@@ -73,7 +73,7 @@ impl Unit<'_> {
         states
     }
 
-    /// Directories that are elsewhere.
+    /// Returns the directories that are not below `/var/lib`.
     fn others(&self) -> impl Iterator<Item = &Path> {
         let elsewhere = |path: &&PathBuf| below_states(path).is_none();
         self.directories
@@ -83,22 +83,22 @@ impl Unit<'_> {
     }
 }
 
-/// What the units have in common, and what each of them says in its places.
+/// The common text of the units, with placeholders.
 struct Whole<'a> {
-    /// When it is written again.
+    /// The command that writes the unit again.
     again: &'a str,
-    /// Of which instance.
+    /// The description of the instance.
     of: &'a str,
     program: &'a Path,
-    /// Words behind `audit-mode`.
+    /// The arguments after `audit-mode`.
     words: &'a str,
     watchdog: Duration,
     user: &'a str,
-    /// The line of further groups.
+    /// The line with supplementary groups.
     groups: &'a str,
-    /// The lines of the directories that may be written to.
+    /// The lines with the writable directories.
     directories: &'a str,
-    /// In MiB.
+    /// The memory limit, in MiB.
     memory: u64,
 }
 
@@ -183,7 +183,7 @@ WantedBy=multi-user.target
     }
 }
 
-/// The template of all instances: what is different for one of them stands in a drop-in of its own.
+/// Returns the template of all instances. The differences of an instance are in its drop-in.
 pub(super) fn template(program: &Path) -> String {
     let whole = Whole {
         again: " --instance",
@@ -192,7 +192,7 @@ pub(super) fn template(program: &Path) -> String {
         words: " --instance %i",
         watchdog: LEAST_WATCHDOG,
         user: "immuaudit-%i",
-        // the common settings file is this group's
+        // the common settings file belongs to this group
         groups: "SupplementaryGroups=immuaudit\n",
         directories: "StateDirectory=immuaudit.d/%i\n",
         memory: LEAST_MEMORY,
@@ -200,7 +200,7 @@ pub(super) fn template(program: &Path) -> String {
     whole.text()
 }
 
-/// What an instance needs beyond its template; `None`: nothing.
+/// Returns the drop-in of an instance; `None` if the template is sufficient.
 pub(super) fn drop_in(watchdog: Duration, memory: u64) -> Option<String> {
     let mut lines = String::new();
     if watchdog != LEAST_WATCHDOG {
@@ -213,7 +213,7 @@ pub(super) fn drop_in(watchdog: Duration, memory: u64) -> Option<String> {
     (!lines.is_empty()).then(|| format!("{written} --instance\n[Service]\n{lines}"))
 }
 
-/// The name of a directory below `/var/lib`, where it needs no quoting.
+/// Returns the name of a directory below `/var/lib`, if the name needs no quotes.
 pub(super) fn below_states(path: &Path) -> Option<&str> {
     let name = path.strip_prefix(STATES).ok()?.to_str()?;
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
@@ -221,12 +221,12 @@ pub(super) fn below_states(path: &Path) -> Option<&str> {
     fits.then(|| name.trim_end_matches('/'))
 }
 
-/// Where states are kept that are given no directory.
+/// Returns the default directory of states.
 pub fn default_state() -> PathBuf {
     Path::new(STATES).join(STATE)
 }
 
-/// A path in a unit file (systemd.syntax(7), systemd.service(5)): quoted, and nothing expanded.
+/// Quotes a path for a unit file, and escapes specifiers and variables (systemd.syntax(7), systemd.service(5)).
 fn quoted(path: &Path) -> String {
     let mut quoted = String::from('"');
     for c in path.to_string_lossy().chars() {

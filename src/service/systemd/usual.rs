@@ -1,4 +1,4 @@
-//! The directory of the service's states, where a command comes before the service.
+//! The creation of the service's directory of states by a command that runs before the service.
 
 use std::os::unix::fs;
 use std::path::Path;
@@ -9,8 +9,9 @@ use super::unit::{USER, default_state};
 use crate::config::Instance;
 use crate::sys;
 
-/// Makes the directory that systemd and the Debian package give to the service's user, if this is root, there is that user
-/// and not yet the directory, and the states are to be there. Where it cannot be made, whoever opens it says so.
+/// Creates the service's directory of states, with the same owner as systemd and the Debian package do. This happens only if
+/// the process is root, the user exists, the directory is missing, and the settings name this directory. A failure is reported
+/// when the store opens the directory.
 pub fn make_usual_directory(directory: &Path, instance: Option<&Instance>) {
     let (usual, user) = match instance {
         Some(instance) => (states_of(instance), user_of(instance)),
@@ -23,7 +24,7 @@ pub fn make_usual_directory(directory: &Path, instance: Option<&Instance>) {
         return;
     };
     let made = sys::create_private_directory(directory).and_then(|()| {
-        // in /var/lib, where nobody else can put another one in its place
+        // in /var/lib, where no other user can replace it
         fs::chown(directory, Some(account.user), Some(account.group))
     });
     if let Err(error) = made {

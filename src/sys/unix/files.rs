@@ -1,4 +1,4 @@
-//! Files: how they are opened and replaced, and what tells one from another.
+//! Files: opening, replacing, flushing and identifying them.
 
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io;
@@ -8,23 +8,23 @@ use std::time::Duration;
 
 use crate::sys::{Creation, Stamp};
 
-/// The least that the time of a file can differ by.
+/// The resolution of the times of a file.
 pub const TIME_STEP: Duration = Duration::from_nanos(1);
 
-/// What the system says where a disk is full.
+/// The system's error number for a full disk.
 pub const DISK_FULL: i32 = libc::ENOSPC;
 
-/// Has a file opened without following a link, and without waiting for the other end of a pipe.
+/// Sets options to open a file without following a link and without waiting for the other end of a pipe.
 pub fn plainly(options: &mut OpenOptions) -> &mut OpenOptions {
     options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
 }
 
-/// Has a file opened so that it can be read, and its times set.
+/// Sets options to open a file for reading and for setting its times.
 pub fn with_times(options: &mut OpenOptions) -> &mut OpenOptions {
     options.read(true)
 }
 
-/// Opens a file to be read and written; one that is made is for its owner alone.
+/// Opens a file for reading and writing. A new file gives rights to its owner only.
 ///
 /// # Errors
 /// The system refuses.
@@ -38,7 +38,7 @@ pub fn open_private(path: &Path, creation: Creation) -> io::Result<File> {
     plainly(&mut options).open(path)
 }
 
-/// Makes a new file for its owner alone.
+/// Creates a file that gives rights to its owner only.
 ///
 /// # Errors
 /// The system refuses.
@@ -46,7 +46,7 @@ pub fn create_secret(path: &Path) -> io::Result<File> {
     open_private(path, Creation::New)
 }
 
-/// Makes a directory for its owner alone.
+/// Creates a directory that gives rights to its owner only.
 ///
 /// # Errors
 /// The system refuses.
@@ -54,7 +54,7 @@ pub fn create_private_directory(path: &Path) -> io::Result<()> {
     DirBuilder::new().mode(0o700).create(path)
 }
 
-/// Puts a file in the place of another.
+/// Replaces a file by another.
 ///
 /// # Errors
 /// The system refuses.
@@ -62,7 +62,7 @@ pub fn replace(from: &Path, to: &Path) -> io::Result<()> {
     fs::rename(from, to)
 }
 
-/// Has the names in a directory written to disk.
+/// Flushes the names in a directory to disk.
 ///
 /// # Errors
 /// The system refuses.
@@ -70,7 +70,7 @@ pub fn sync_directory(path: &Path) -> io::Result<()> {
     File::open(path).and_then(|directory| directory.sync_all())
 }
 
-/// Reads what is at an offset, as much as comes at once.
+/// Reads bytes at an offset with one call; returns their number.
 ///
 /// # Errors
 /// The system refuses.
@@ -78,15 +78,15 @@ pub fn read_at(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<usize> 
     file.read_at(bytes, offset)
 }
 
-/// Writes all of it at an offset.
+/// Writes all bytes at an offset.
 ///
 /// # Errors
-/// The system refuses; some of it may be written then.
+/// The system refuses; a part of the bytes may be written then.
 pub fn write_all_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
     file.write_all_at(bytes, offset)
 }
 
-/// Returns the stamp of a plain file, `None` for anything else.
+/// Returns the stamp of a regular file; `None` for anything else.
 pub fn stamp(path: &Path) -> Option<Stamp> {
     let found = fs::symlink_metadata(path).ok()?;
     found.is_file().then(|| stamp_of_metadata(&found))
@@ -95,7 +95,7 @@ pub fn stamp(path: &Path) -> Option<Stamp> {
 /// Returns the stamp of an open file.
 ///
 /// # Errors
-/// It cannot be looked at.
+/// Its attributes cannot be read.
 pub fn stamp_of(file: &File) -> io::Result<Stamp> {
     Ok(stamp_of_metadata(&file.metadata()?))
 }

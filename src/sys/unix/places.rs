@@ -1,20 +1,20 @@
-//! Where this system keeps settings and states, and how programs are named.
+//! Directories of settings and states, names of variables, and the syntax of commands.
 
-/// Where immuclient's service has its settings (its own documentation).
+/// The settings directory of immuclient's service, according to its documentation.
 pub const SETTINGS_DIRECTORY: &str = "/etc/immudb";
 
-/// The variable that names a user's own directory.
+/// The variable with the path of the user's home directory.
 pub const HOME: &str = "HOME";
 
-/// Whether names such as `con` are those of devices.
+/// Whether names such as `con` are reserved for devices.
 pub const HAS_DEVICE_NAMES: bool = false;
 
-/// Returns the name of a variable as it is asked for.
+/// Returns the name of a variable unchanged: Unix distinguishes the case.
 pub fn variable_name(name: String) -> String {
     name
 }
 
-/// Returns where states of this name are kept: of the whole machine, or of this user.
+/// Returns the directory of states of the whole machine or of this user, with `own` as its last part.
 pub fn state_directory(
     is_of_machine: bool,
     own: &str,
@@ -35,7 +35,7 @@ pub fn words_of(command: &str) -> Vec<String> {
     command.split_whitespace().map(str::to_owned).collect()
 }
 
-/// Returns whether a command names its program by its full path.
+/// Returns whether a command begins with an absolute path.
 pub fn is_full_path(command: &str) -> bool {
     command.starts_with('/')
 }

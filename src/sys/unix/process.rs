@@ -1,4 +1,4 @@
-//! Other programs that this one starts, and what this one has used.
+//! Child processes, and the resources that this process uses.
 
 use std::fs;
 use std::os::fd::AsFd;
@@ -8,15 +8,15 @@ use std::time::Duration;
 
 use crate::sys::{Interest, Usage, wait_ready};
 
-/// Clock ticks a second in `/proc`: 100 on every Linux that this runs on (USER_HZ).
+/// Clock ticks per second in `/proc`: 100 on every supported Linux (USER_HZ).
 const TICKS: u32 = 100;
 
-/// What the kernel adds to a program's share of memory when it looks for somebody to kill (proc_pid_oom_score_adj(5)):
-/// the most there is. A program counts towards the limit of the auditor's service, and must go first.
+/// The maximum of `oom_score_adj` (proc_pid_oom_score_adj(5)). The memory of a child counts towards the limit of the auditor's
+/// service, so the kernel must kill the child first.
 const KILLED_FIRST: &str = "1000";
 
-/// Gives a child nothing of this process: no variable but where programs are, and the root as its directory. It becomes the
-/// leader of a process group of its own, and inherits nothing but its three standard streams, whatever a library has opened.
+/// Isolates a child from this process. The child gets one variable, `PATH`, the root as its working directory, and its three
+/// standard streams. It does not inherit other descriptors, and becomes the leader of a new process group.
 pub fn isolate(command: &mut Command) {
     command
         .env_clear()
@@ -26,10 +26,10 @@ pub fn isolate(command: &mut Command) {
         )
         .current_dir("/")
         .process_group(0);
-    // SAFETY: between fork and exec only these system calls are made, and no memory is allocated.
+    // SAFETY: between fork and exec there are only these system calls and no allocation.
     unsafe {
         command.pre_exec(|| {
-            // marked, not closed: the standard library tells by one of them that exec failed
+            // marked, not closed: the standard library reports a failure of exec with one of them
             let marked = libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, CLOEXEC);
             if marked != 0 {
                 // Linux before 5.11
@@ -45,33 +45,33 @@ pub fn isolate(command: &mut Command) {
 /// `CLOSE_RANGE_CLOEXEC` (close_range(2)).
 const CLOEXEC: libc::c_uint = 4;
 
-/// An isolated child and every process that it starts.
+/// An isolated child and all processes that it starts.
 #[derive(Debug)]
 pub struct Group;
 
 impl Group {
-    /// Takes the group of a child that was [isolated](isolate) and has just been started.
+    /// Returns the group of a child that was [isolated](isolate) and has just been started.
     ///
     /// # Errors
-    /// None here; other systems may refuse.
+    /// Never on Unix.
     pub fn of(child: &Child) -> std::io::Result<Group> {
-        // where this is refused, the kernel chooses as it does
+        // if the kernel refuses, its own choice remains
         let _ = fs::write(format!("/proc/{}/oom_score_adj", child.id()), KILLED_FIRST);
         Ok(Group)
     }
 
-    /// Kills the group of this child, which must not have been waited for yet.
+    /// Kills the group of this child. The child must not have been waited for.
     pub fn kill(&self, child: &Child) {
         if let Ok(group) = libc::pid_t::try_from(child.id()) {
-            // SAFETY: signals processes that our child started; no memory is handed over.
+            // SAFETY: the signal goes to processes that the child started. The call takes no pointer.
             unsafe { libc::kill(-group, libc::SIGKILL) };
         }
     }
 }
 
-/// Has a child ended? It stays to be waited for, so that its group's number is nobody else's yet.
+/// Returns whether a child has ended. The child can still be waited for, so the number of its group is not reused yet.
 pub fn has_ended(child: &Child) -> bool {
-    // SAFETY: siginfo_t is plain data, which waitid fills in; no other memory is handed over.
+    // SAFETY: siginfo_t is plain data, which waitid fills in.
     unsafe {
         let mut info: libc::siginfo_t = std::mem::zeroed();
         let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
@@ -80,12 +80,12 @@ pub fn has_ended(child: &Child) -> bool {
     }
 }
 
-/// Returns whether reading from a child's stderr would not wait.
+/// Returns whether a read from a child's stderr would return immediately.
 pub fn has_output(pipe: &ChildStderr) -> bool {
     wait_ready(&[(pipe.as_fd(), Interest::Read)], Duration::ZERO) == [true]
 }
 
-/// Returns what this process has used so far, from `/proc` (proc_pid_stat(5)).
+/// Returns the resources that this process has used so far, from `/proc` (proc_pid_stat(5)).
 pub fn usage() -> Usage {
     let descriptors = fs::read_dir("/proc/self/fd").ok();
     Usage {
@@ -97,7 +97,7 @@ pub fn usage() -> Usage {
 
 fn processor() -> Option<Duration> {
     let stat = fs::read_to_string("/proc/self/stat").ok()?;
-    // the second field is the program's name in brackets and may hold anything
+    // the second field is the program's name in brackets, which may contain any character
     let (_, fields) = stat.rsplit_once(") ")?;
     let field = |number: usize| fields.split(' ').nth(number - 3)?.parse::<u64>().ok();
     let ticks = field(14)?.checked_add(field(15)?)?;

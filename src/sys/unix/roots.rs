@@ -1,6 +1,6 @@
-//! The certificates that this system trusts.
+//! The root certificates that this system trusts.
 
-/// Where distributions keep their CA bundle.
+/// The paths of the CA bundles of distributions.
 pub const ROOT_FILES: [&str; 5] = [
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
@@ -9,7 +9,7 @@ pub const ROOT_FILES: [&str; 5] = [
     "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
 ];
 
-/// Returns the authorities that the system keeps elsewhere than in files: none.
+/// Returns the authorities of a certificate store: Unix has none.
 pub fn certificate_store() -> Option<Vec<u8>> {
     None
 }

@@ -1,4 +1,4 @@
-//! Whoever started this process and watches it: systemd.
+//! This process as a service of systemd.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -7,8 +7,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 
-/// Returns whether stderr goes to systemd's journal: `$JOURNAL_STREAM` is the device and inode of the stream that it reads
-/// (systemd.exec(5)).
+/// Returns whether stderr goes to systemd's journal. `$JOURNAL_STREAM` contains the device and the inode of the journal's
+/// stream (systemd.exec(5)).
 pub fn stderr_is_the_journal() -> bool {
     let stream = std::env::var("JOURNAL_STREAM").ok();
     let stderr = fs::metadata("/proc/self/fd/2").ok();
@@ -16,15 +16,15 @@ pub fn stderr_is_the_journal() -> bool {
     stream.is_some() && stream == stderr
 }
 
-/// Goes under the manager of services that has started this process: systemd wants nothing of the kind.
+/// Does nothing: systemd needs no connection.
 pub fn go_under_manager(_: &mut Vec<String>) {}
 
-/// Returns where whoever started this process wants to be told how it goes, if anybody does.
+/// Returns the address for reports about the service, if the environment contains one.
 pub fn notify_address() -> Option<OsString> {
     std::env::var_os("NOTIFY_SOCKET").filter(|path| !path.is_empty())
 }
 
-/// Where systemd listens to a service (sd_notify(3)).
+/// The socket for reports of a service to systemd (sd_notify(3)).
 #[derive(Debug)]
 pub struct NotifySocket {
     socket: UnixDatagram,
@@ -32,10 +32,10 @@ pub struct NotifySocket {
 }
 
 impl NotifySocket {
-    /// Takes a socket by its path; `@name` is an abstract one.
+    /// Opens a socket for the address at this path. `@name` is an abstract address.
     ///
     /// # Errors
-    /// No such address can be, or the system refuses a socket.
+    /// The address is invalid, or the system refuses a socket.
     pub fn to(path: &OsStr) -> io::Result<NotifySocket> {
         let socket = UnixDatagram::unbound()?;
         let address = address(path)?;
@@ -46,7 +46,7 @@ impl NotifySocket {
     /// Sends one datagram.
     ///
     /// # Errors
-    /// Nobody is there, or does not read.
+    /// No process listens, or the process does not read.
     pub fn send(&self, message: &str) -> io::Result<()> {
         let sent = self.socket.send_to_addr(message.as_bytes(), &self.address);
         sent.map(|_| ())

@@ -1,4 +1,4 @@
-//! Whom this process runs as, and whose a file is.
+//! The user of this process, and owners and modes of files.
 
 use std::fmt;
 use std::fs::{self, File, Metadata};
@@ -8,7 +8,7 @@ use std::path::Path;
 
 use crate::sys::Holding;
 
-/// A user, by number.
+/// A user, identified by number.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct User(u32);
 
@@ -19,12 +19,12 @@ impl fmt::Display for User {
 }
 
 impl User {
-    /// Returns the user that decides which files this process may open.
+    /// Returns the effective user, which determines the files that this process may open.
     pub fn current() -> User {
         User(effective_user())
     }
 
-    /// Returns whether files of this user are as good as this process's own: its own user's, and root's.
+    /// Returns whether the auditor trusts files of this user: its own user and root.
     pub fn is_trusted(&self) -> bool {
         [0, effective_user()].contains(&self.0)
     }
@@ -35,12 +35,12 @@ impl User {
     }
 }
 
-/// What others may do with a file: its mode.
+/// The rights of other users on a file, as its mode.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Open(u32);
 
 impl Open {
-    /// Takes the bits of a mode.
+    /// Creates the rights from the bits of a mode.
     pub fn of_mode(mode: u32) -> Open {
         Open(mode & 0o7777)
     }
@@ -57,18 +57,18 @@ impl fmt::Display for Open {
     }
 }
 
-/// Returns whose a file is, a link's own owner if it is one.
+/// Returns the owner of a file and the rights of others. For a link these are those of the link.
 ///
 /// # Errors
-/// It cannot be looked at.
+/// The metadata cannot be read.
 pub fn holding(path: &Path) -> io::Result<Holding> {
     Ok(holding_of_metadata(&fs::symlink_metadata(path)?))
 }
 
-/// Returns whose an open file is.
+/// Returns the owner of an open file and the rights of others.
 ///
 /// # Errors
-/// It cannot be looked at.
+/// The metadata cannot be read.
 pub fn holding_of(file: &File) -> io::Result<Holding> {
     Ok(holding_of_metadata(&file.metadata()?))
 }
@@ -81,46 +81,45 @@ fn holding_of_metadata(found: &Metadata) -> Holding {
     }
 }
 
-/// Returns the numbers of owner and group.
+/// Returns the numbers of the owner and the group.
 pub fn ids(found: &Metadata) -> (u32, u32) {
     (found.uid(), found.gid())
 }
 
-/// Returns whether everybody on this machine may read what a path leads to.
+/// Returns whether all users may read the file at a path. Links are followed.
 pub fn everybody_reads(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|metadata| metadata.mode() & 0o004 != 0)
 }
 
-/// The user id that decides which files may be opened.
+/// Returns the effective user id.
 fn effective_user() -> u32 {
-    // SAFETY: takes nothing and cannot fail (geteuid(2)).
+    // SAFETY: the call takes nothing and cannot fail (geteuid(2)).
     unsafe { libc::geteuid() }
 }
 
-/// The group id that decides which files may be opened, beside the further groups.
+/// Returns the effective group id.
 pub fn effective_group() -> u32 {
-    // SAFETY: takes nothing and cannot fail (getegid(2)).
+    // SAFETY: the call takes nothing and cannot fail (getegid(2)).
     unsafe { libc::getegid() }
 }
 
-/// Is the effective user root?
+/// Returns whether the effective user is root.
 pub fn is_root() -> bool {
     effective_user() == 0
 }
 
-/// Returns whether this runs for the whole machine, not for one user.
+/// Returns whether this process runs for the whole machine, not for one user.
 pub fn is_of_machine() -> bool {
     is_root()
 }
 
-/// Goes on with another user's rights and no others, for good and in all threads; only root may. What was open stays
-/// open.
+/// Changes the user and the groups of all threads permanently. Only root may do this. Open files stay open.
 ///
 /// # Errors
-/// The system refuses; some rights may be given up then, none are won.
+/// The system refuses. The process may have lost some rights then.
 pub fn act_as(user: u32, group: u32) -> io::Result<()> {
-    // SAFETY: an empty list of groups, then numbers alone, each reported by its result. Groups come first, which that
-    // user may not change; for root, setgid and setuid set the real, effective and saved id (setuid(2)).
+    // SAFETY: the calls take an empty list and numbers, and report failures by their results. The groups come first, because
+    // the new user may not change them. For root, setgid and setuid set the real, effective and saved id (setuid(2)).
     let refused = unsafe {
         libc::setgroups(0, std::ptr::null()) != 0
             || libc::setgid(group) != 0
