@@ -74,10 +74,10 @@ impl Process {
 
     /// Where trusted states are kept: never a temporary directory, which is how they would get lost.
     pub(super) fn state_directory(&self) -> Option<String> {
-        // systemd separates several by colons
+        // systemd may list several
         let service = self
             .variable("STATE_DIRECTORY")
-            .and_then(|list| list.split(':').next());
+            .and_then(|list| list.split(sys::PATH_SEPARATOR).next());
         if let Some(directory) = service {
             return Some(directory.to_owned());
         }

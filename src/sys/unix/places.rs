@@ -6,6 +6,9 @@ pub const SETTINGS_DIRECTORY: &str = "/etc/immudb";
 /// The variable with the path of the user's home directory.
 pub const HOME: &str = "HOME";
 
+/// The separator of paths in a variable.
+pub const PATH_SEPARATOR: char = ':';
+
 /// Whether names such as `con` are reserved for devices.
 pub const HAS_DEVICE_NAMES: bool = false;
 

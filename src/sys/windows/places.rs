@@ -8,6 +8,9 @@ pub const SETTINGS_DIRECTORY: &str = r"C:\ProgramData\ImmuClient\config";
 /// The variable with the path of the user's home directory.
 pub const HOME: &str = "USERPROFILE";
 
+/// The separator of paths in a variable. A colon is part of a path.
+pub const PATH_SEPARATOR: char = ';';
+
 /// Whether names such as `con` are reserved for devices.
 pub const HAS_DEVICE_NAMES: bool = true;
 
