@@ -10,7 +10,9 @@ use immuaudit::ledger::State;
 use immuaudit::trust::{Store, StoreError, Tampering, TrustOrigin, Warning};
 use support::chain::Chain;
 use support::place::Place;
-use support::trust_files::{at, changes, file, finding, grown, home, location, open};
+use support::trust_files::{at, changes, file, finding, grown, open};
+#[cfg(unix)]
+use support::trust_files::{home, location};
 
 // ---- damage
 
