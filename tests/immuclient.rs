@@ -1,5 +1,7 @@
 //! immudb's own command line on the embedded ledger: its commands answer as on a real server.
 
+#![cfg(unix)] // inodes
+
 mod support;
 
 use std::fs;

@@ -1,6 +1,8 @@
 //! What deploy/kubernetes and deploy/helm hold: objects of the API's types that a namespace of the restricted Pod Security
 //! level takes, the same by either way; and what an auditor in a pod meets.
 
+#![cfg(unix)] // a shell and modes
+
 mod support;
 
 use std::collections::BTreeSet;

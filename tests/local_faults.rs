@@ -1,6 +1,8 @@
 //! The auditor's own disk, files and clock fail, for real: what is trusted stays, no alarm is lowered,
 //! nobody is accused, and the exit code says whose trouble it is.
 
+#![cfg(unix)] // modes, owners and links
+
 mod support;
 
 use std::fs;

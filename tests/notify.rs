@@ -1,6 +1,8 @@
 //! What the real binary tells, when and to whom: over HTTP and TLS, signed where asked for, and to a
 //! program of the operator's.
 
+#![cfg(unix)] // modes and links
+
 mod support;
 
 use std::fs;

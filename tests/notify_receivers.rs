@@ -1,6 +1,8 @@
 //! Receivers that come, go, fail and return: who hears of tampering, when, and how often. The real program, over real
 //! sockets.
 
+#![cfg(unix)] // modes and shell scripts
+
 mod support;
 
 use std::fs;

@@ -1,5 +1,7 @@
 //! SIGHUP: settings are read again, and count only if all of them are right.
 
+#![cfg(unix)] // modes and signals
+
 mod support;
 
 use std::fs;

@@ -1,6 +1,8 @@
 //! Root beside the service: what root's commands write belongs to the owner of the state directory, and nothing is done
 //! there with root's rights.
 
+#![cfg(unix)] // users, owners and a shell
+
 mod support;
 
 use std::fs;

@@ -1,5 +1,7 @@
 //! The auditor as a service of systemd.
 
+#![cfg(unix)] // systemd's socket
+
 mod support;
 
 use std::fs;

@@ -1,6 +1,8 @@
 //! Settings that are not to be taken: files of others, TLS that cannot work, labels that begin trust anew. And those of
 //! immudb and immugw that are to be taken as they are.
 
+#![cfg(unix)] // modes, owners and links
+
 mod support;
 
 use std::fs;
