@@ -2,6 +2,8 @@
 //!
 //! Each case runs this test binary again, with the work to do and the point to die at in its environment.
 
+#![cfg(unix)] // SIGKILL
+
 mod support;
 
 use std::collections::BTreeSet;

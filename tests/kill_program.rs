@@ -2,6 +2,8 @@
 //! trusted it still trusts, an alarm that was told is still there, and whoever is to be told of it is.
 //! And with a clock that jumps under it.
 
+#![cfg(unix)] // SIGKILL
+
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};

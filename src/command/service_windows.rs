@@ -27,7 +27,7 @@ pub fn run(settings: &Settings, task: ServiceTask) -> Result<Exit, CommandError>
             };
             done.map_err(CommandError::Service)?;
             let state = service::state().map_err(CommandError::Service)?;
-            print(&format!("immuaudit: {}", service::told(state)));
+            print(&format!("immuaudit: {}", service::describe(state)));
             let is_as_wanted = match control {
                 Control::Stop => matches!(state, ServiceState::Stopped(_) | ServiceState::Absent),
                 _ => matches!(state, ServiceState::Running(_)),
@@ -55,7 +55,7 @@ fn install(settings: &Settings, installation: &Installation) -> Result<Exit, Com
         .map_err(|error| CommandError::Service(format!("where this program is: {error}")))?;
     let service = Service {
         program,
-        compat_mode: settings.compat_mode,
+        persona: settings.compat_mode,
         config: installation.config.clone(),
         parameters: installation.parameters.clone(),
         states: settings.trust.directory.clone(),
@@ -63,7 +63,7 @@ fn install(settings: &Settings, installation: &Installation) -> Result<Exit, Com
     };
     let steps = service.steps().map_err(CommandError::Service)?;
     for step in &steps {
-        print(&service.told(step));
+        print(&service.describe(step));
         if !installation.dry_run {
             service.take(step).map_err(CommandError::Service)?;
         }

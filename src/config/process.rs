@@ -77,7 +77,7 @@ impl Process {
         // systemd separates several directories by colons
         let service = self
             .variable("STATE_DIRECTORY")
-            .and_then(|list| list.split(':').next());
+            .and_then(|list| list.split(sys::PATH_SEPARATOR).next());
         if let Some(directory) = service {
             return Some(directory.to_owned());
         }

@@ -1,4 +1,4 @@
-//! The service of Windows: what is to be done for it, told before it is done.
+//! The Windows service: the steps of its installation, and its control.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -10,32 +10,33 @@ use super::toml_edit::set_keys;
 use crate::config::{CompatMode, Instance, Parameter};
 use crate::sys::{self, Creation, ServiceState};
 
-/// The first line of every settings file that `install` makes.
+/// The first line of every settings file that `install` creates.
 const SETTINGS: &str = "# settings of immuaudit: every one is shown by immuaudit --help --all\n";
-/// Largest settings file that is changed, in bytes.
+/// The maximum size of a settings file that `install` changes, in bytes.
 const MAX_SETTINGS: u64 = 1 << 20;
-/// How often, and how far apart, it is looked whether the service has started or ended: for forty seconds.
+/// The number of checks whether the service has started or ended, and the pause between them: forty seconds in total.
 const LOOKS: (u32, Duration) = (400, Duration::from_millis(100));
-/// Rights of a mode that let somebody else than the owner write.
+/// The bits of a mode for users other than the owner to write.
 const OTHERS_WRITE: u32 = 0o022;
 
-/// Makes the directory of states before the service does: here whoever opens it makes it.
+/// Does nothing: on Windows, the store creates the directory of states.
 pub fn make_usual_directory(_: &Path, _: Option<&Instance>) {}
 
-/// The service to be.
+/// The service to install.
 #[derive(Clone, Debug)]
 pub struct Service {
-    /// The program that runs as it.
+    /// The program of the service.
     pub program: PathBuf,
-    /// Whose place it takes.
+    /// The program that the service is compatible with.
     pub persona: CompatMode,
-    /// Its settings file.
+    /// The settings file of the service.
     pub config: PathBuf,
-    /// What is to be written there.
+    /// The settings to write into that file.
     pub parameters: Vec<Parameter>,
-    /// Where it keeps states.
+    /// The directory of the states.
     pub states: PathBuf,
-    /// Whether settings say so; else the command does, for a service may have other variables.
+    /// Whether the settings contain that directory. Otherwise it becomes part of the command, because a service may have other
+    /// variables.
     pub says_states: bool,
 }
 
@@ -44,19 +45,19 @@ pub struct Service {
 pub enum Step {
     /// Sets keys in the settings file.
     Settings,
-    /// Makes a directory, for the service and administrators alone.
+    /// Creates a directory that gives rights to the service and administrators only.
     Directory(PathBuf),
-    /// Makes the service, which runs this command.
+    /// Creates the service with this command.
     Install(String),
-    /// Starts it, or starts it anew.
+    /// Starts or restarts the service.
     Start,
 }
 
 impl Service {
-    /// Returns the steps that make the service and start it.
+    /// Returns the steps that create and start the service.
     ///
     /// # Errors
-    /// Others could put another program in the place of this one.
+    /// Other users could replace the program.
     pub fn steps(&self) -> Result<Vec<Step>, String> {
         self.check_program()?;
         let mut steps = Vec::new();
@@ -71,7 +72,7 @@ impl Service {
         Ok(steps)
     }
 
-    /// Whoever may write the program, or its directory, would be whoever the service is.
+    /// Checks that only trusted users may write the program and its directory: a writer could run code as the service.
     fn check_program(&self) -> Result<(), String> {
         let above = self.program.parent().unwrap_or(&self.program);
         for path in [self.program.as_path(), above] {
@@ -88,7 +89,7 @@ impl Service {
         Ok(())
     }
 
-    /// The command line of the service.
+    /// Returns the command line of the service.
     fn command(&self, log: &Path) -> String {
         let (program, config) = (self.program.display(), self.config.display());
         let persona = match self.persona {
@@ -108,8 +109,8 @@ impl Service {
         format!("\"{program}\" {under} \"{log}\" audit-mode{persona}{file}{states}")
     }
 
-    /// Returns what a step does, in words.
-    pub fn told(&self, step: &Step) -> String {
+    /// Returns the description of a step.
+    pub fn describe(&self, step: &Step) -> String {
         match step {
             Step::Settings => format!("writes {}", self.config.display()),
             Step::Directory(path) => format!("makes {}", path.display()),
@@ -118,12 +119,12 @@ impl Service {
         }
     }
 
-    /// Takes a step.
+    /// Performs a step.
     ///
     /// # Errors
-    /// What failed, and why.
+    /// The description of the step, and the cause of the failure.
     pub fn take(&self, step: &Step) -> Result<(), String> {
-        let failed = |error: io::Error| format!("{}: {}", self.told(step), explained(&error));
+        let failed = |error: io::Error| format!("{}: {}", self.describe(step), explained(&error));
         match step {
             Step::Settings => self.write_settings(),
             Step::Directory(path) => sys::make_service_directory(path).map_err(failed),
@@ -165,7 +166,7 @@ impl Service {
     }
 }
 
-/// An error in words; for want of rights, with what to do.
+/// Returns the text of an error. If rights are missing, the text contains the remedy.
 fn explained(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::PermissionDenied => {
@@ -180,15 +181,15 @@ fn explained(error: &io::Error) -> String {
     }
 }
 
-/// Returns how the service is doing.
+/// Returns the state of the service.
 ///
 /// # Errors
-/// Why it cannot be known.
+/// The manager refuses; the text of its error.
 pub fn state() -> Result<ServiceState, String> {
     sys::service_state().map_err(|error| explained(&error))
 }
 
-/// Waits until the service has come to rest: it runs, or it has ended, or it is gone.
+/// Waits until the service is neither starting nor stopping, and returns its state.
 fn settled() -> Result<ServiceState, String> {
     for _ in 0..LOOKS.0 {
         match state()? {
@@ -197,15 +198,15 @@ fn settled() -> Result<ServiceState, String> {
         }
     }
     Err(
-        "the service has not come to rest within 40 seconds: look again with audit-mode status"
+        "the service is still starting or stopping after 40 seconds: run audit-mode status again"
             .to_owned(),
     )
 }
 
-/// Starts the service, and waits until it runs.
+/// Starts the service and waits until it runs.
 ///
 /// # Errors
-/// Why it does not run.
+/// The cause why the service does not run.
 pub fn start() -> Result<(), String> {
     if !matches!(settled()?, ServiceState::Running(_)) {
         sys::start_service().map_err(|error| explained(&error))?;
@@ -215,18 +216,18 @@ pub fn start() -> Result<(), String> {
         state => {
             let log = sys::log_directory().unwrap_or_default();
             Err(format!(
-                "the service has ended at once ({}): the reason is in {}",
-                told(state),
+                "the service ended right after its start ({}): the cause is in the log in {}",
+                describe(state),
                 log.display()
             ))
         }
     }
 }
 
-/// Has the service end, and waits until it has.
+/// Stops the service and waits until it has ended.
 ///
 /// # Errors
-/// Why it has not.
+/// The cause why the service has not ended.
 pub fn stop() -> Result<(), String> {
     if matches!(settled()?, ServiceState::Running(_)) {
         sys::stop_service().map_err(|error| explained(&error))?;
@@ -235,26 +236,26 @@ pub fn stop() -> Result<(), String> {
     Ok(())
 }
 
-/// Has the service end, and start again.
+/// Stops and starts the service.
 ///
 /// # Errors
-/// Why it does not run.
+/// The cause why the service does not run.
 pub fn restart() -> Result<(), String> {
     stop()?;
     start()
 }
 
-/// Takes the service away.
+/// Removes the service.
 ///
 /// # Errors
-/// Why it is still there.
+/// The cause why the service still exists.
 pub fn remove() -> Result<(), String> {
     stop()?;
     sys::remove_service().map_err(|error| explained(&error))
 }
 
-/// Returns how the service is doing, in words.
-pub fn told(state: ServiceState) -> String {
+/// Returns the text for a state of the service.
+pub fn describe(state: ServiceState) -> String {
     match state {
         ServiceState::Absent => "not installed".to_owned(),
         ServiceState::Stopped(0) => "stopped".to_owned(),

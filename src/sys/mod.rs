@@ -40,7 +40,7 @@ pub enum Locked {
 /// A request to this process from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asked {
-    /// The end of the program.
+    /// To end.
     Stop,
     /// That the settings are read again.
     Reload,
@@ -51,7 +51,7 @@ pub enum Asked {
 pub enum Interest {
     /// Data to read, or a connection to accept.
     Read,
-    /// Room to write.
+    /// Space in the send buffer.
     Write,
 }
 
@@ -88,7 +88,7 @@ pub struct Holding {
     pub owner: User,
     /// The rights of others.
     pub open: Open,
-    /// The numbers of owner and group, on systems that have numbers.
+    /// The numbers of the owner and the group; `None` on Windows.
     pub ids: Option<(u32, u32)>,
 }
 

@@ -27,15 +27,15 @@ pub use users::*;
 /// process, so the lock of a dead process is no obstacle.
 ///
 /// # Errors
-/// The file system has no locks, or too many are held.
+/// The file system does not support locks, or there are too many locks.
 pub fn try_lock(file: &File, lock: Lock) -> io::Result<Locked> {
     let operation = match lock {
         Lock::Shared => libc::LOCK_SH,
         Lock::Exclusive => libc::LOCK_EX,
     };
     loop {
-        // SAFETY: a call on a descriptor that `file` keeps open; no memory is handed over.
-        // `File::try_lock` would do, but is newer than the oldest Rust that builds this.
+        // SAFETY: `file` keeps the descriptor open. The call takes no pointer.
+        // `File::try_lock` is newer than the oldest supported Rust.
         if unsafe { libc::flock(file.as_raw_fd(), operation | libc::LOCK_NB) } == 0 {
             return Ok(Locked::Held);
         }
@@ -55,8 +55,8 @@ pub fn forbid_core_dumps() {
         rlim_cur: 0,
         rlim_max: 0,
     };
-    // SAFETY: a limit that outlives the call, and a switch that takes a number (setrlimit(2),
-    // prctl(2)); lowering is always allowed, so neither can fail.
+    // SAFETY: the limit outlives the call, and the switch takes a number (setrlimit(2), prctl(2)). Lowering a limit is always
+    // allowed, so neither call can fail.
     unsafe {
         libc::setrlimit(libc::RLIMIT_CORE, &none);
         #[cfg(target_os = "linux")]
@@ -68,7 +68,7 @@ pub fn forbid_core_dumps() {
 /// an arena for each thread, after a large piece was freed once (mallopt(3)).
 pub fn give_memory_back() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    // SAFETY: numbers, to an allocator that takes them at any time; a refusal changes nothing.
+    // SAFETY: the calls take numbers at any time. A refusal changes nothing.
     unsafe {
         libc::mallopt(libc::M_MMAP_THRESHOLD, 128 << 10);
         libc::mallopt(libc::M_TRIM_THRESHOLD, 256 << 10);
@@ -79,7 +79,7 @@ pub fn give_memory_back() {
 /// Returns all free memory to the system, also between pieces that are in use (malloc_trim(3)).
 pub fn trim_memory() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    // SAFETY: takes a number, and moves nothing that is in use.
+    // SAFETY: the call takes a number and does not move blocks that are in use.
     unsafe {
         libc::malloc_trim(0);
     }
@@ -88,23 +88,23 @@ pub fn trim_memory() {
 /// Ends the process immediately, after flushing its output. Nothing else is left to do: the results are on disk,
 /// and the destructors that `exit(3)` runs would destroy gRPC under its own threads.
 pub fn end(code: u8) -> ! {
-    // nobody can be told that it fails
+    // there is no way to report a failure
     let _ = io::stdout().flush();
-    // SAFETY: takes a number, and does not return (_exit(2)).
+    // SAFETY: the call takes a number and does not return (_exit(2)).
     unsafe { libc::_exit(libc::c_int::from(code)) }
 }
 
 /// Ends this process immediately, as `kill -9` does: nothing is flushed or cleaned up.
 #[cfg(feature = "fault-points")]
 pub fn kill_self() -> ! {
-    // SAFETY: signals this process alone; no memory is handed over.
+    // SAFETY: the signal goes to this process only. The call takes no pointer.
     unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
     std::process::abort() // not reached: the signal cannot be caught
 }
 
 /// Returns the signals for one of these requests.
 fn signals(asked: &[Asked]) -> libc::sigset_t {
-    // SAFETY: sigset_t is plain data, which sigemptyset initialises before anything reads it.
+    // SAFETY: sigset_t is plain data. sigemptyset initialises it before any other call reads it.
     unsafe {
         let mut set = std::mem::zeroed();
         libc::sigemptyset(&mut set);
@@ -126,9 +126,8 @@ fn numbers(asked: &Asked) -> &'static [libc::c_int] {
 /// them.
 pub fn block_signals(asked: &[Asked]) {
     let set = signals(asked);
-    // SAFETY: set is initialised, and the old mask is not asked for; the default disposition is no
-    // function of ours. A shell's background job inherits them ignored, and what is ignored is not
-    // queued for anybody to take up.
+    // SAFETY: set is initialised, null stands for no old mask, and the default disposition is no function of this program.
+    // A background job of a shell inherits these signals as ignored, and the kernel does not queue ignored signals.
     unsafe {
         for signal in asked.iter().flat_map(numbers) {
             libc::signal(*signal, libc::SIG_DFL);
@@ -144,7 +143,7 @@ pub fn take_signal(asked: &[Asked], time: Duration) -> Option<Asked> {
         tv_sec: libc::time_t::try_from(time.as_secs()).unwrap_or(libc::time_t::MAX),
         tv_nsec: time.subsec_nanos() as libc::c_long, // below 10^9 fits everywhere
     };
-    // SAFETY: set and timeout are initialised and outlive the call; no siginfo is asked for.
+    // SAFETY: set and timeout are initialised and outlive the call. Null stands for no siginfo.
     let signal = unsafe { libc::sigtimedwait(&set, std::ptr::null_mut(), &timeout) };
     let mut asked = asked.iter();
     asked
@@ -155,7 +154,7 @@ pub fn take_signal(asked: &[Asked], time: Duration) -> Option<Asked> {
 /// Keeps gRPC from writing to stderr on its own, unless the operator requests it. Call it before any thread is
 /// started.
 pub fn silence_grpc() {
-    // SAFETY: no other thread reads the environment yet; both strings end in NUL.
+    // SAFETY: no other thread reads the environment yet. Both strings end in NUL.
     unsafe {
         libc::setenv(c"GRPC_VERBOSITY".as_ptr(), c"NONE".as_ptr(), 0);
     }
@@ -183,9 +182,9 @@ pub fn wait_ready(descriptors: &[(Socket<'_>, Interest)], time: Duration) -> Vec
     let mut polls: Vec<libc::pollfd> = descriptors.iter().map(poll).collect();
     let timeout = libc::c_int::try_from(time.as_millis()).unwrap_or(libc::c_int::MAX);
     let count = libc::nfds_t::try_from(polls.len()).unwrap_or(libc::nfds_t::MAX);
-    // SAFETY: polls is an array of that length, borrowed for the call; the descriptors are open.
+    // SAFETY: polls is an array of that length that outlives the call. The descriptors are open.
     unsafe { libc::poll(polls.as_mut_ptr(), count, timeout) };
-    // where it failed, no revents is set
+    // after a failure no revents is set
     polls.iter().map(|poll| poll.revents != 0).collect()
 }
 
@@ -194,7 +193,7 @@ pub fn wait_ready(descriptors: &[(Socket<'_>, Interest)], time: Duration) -> Vec
 /// If the system refuses, its own choice stays, up to 4 MB.
 pub fn limit_send_buffer(listener: &TcpListener, bytes: libc::c_int) {
     let size = libc::socklen_t::try_from(size_of::<libc::c_int>()).unwrap_or_default();
-    // SAFETY: the option's value is a number of that size, which outlives the call; the descriptor is open.
+    // SAFETY: the value is a number of that size, which outlives the call. The descriptor is open.
     unsafe {
         libc::setsockopt(
             listener.as_raw_fd(),
@@ -219,25 +218,25 @@ pub fn is_without_ipv6(error: &io::Error) -> bool {
 /// (`IPV6_V6ONLY`, ipv6(7)). The standard library can only listen by that default.
 ///
 /// # Errors
-/// There is no IPv6 here, or the port is taken.
+/// The machine has no IPv6, or another process uses the port.
 pub fn listen_everywhere(port: u16) -> io::Result<TcpListener> {
     let result = |result: libc::c_int| match result {
         -1 => Err(io::Error::last_os_error()),
         result => Ok(result),
     };
     let size = |size: usize| libc::socklen_t::try_from(size).unwrap_or_default();
-    // SAFETY: makes a descriptor, which is nobody else's and is closed by its owner.
+    // SAFETY: the descriptor is new, and its owner closes it.
     let socket = unsafe {
         let kind = libc::SOCK_STREAM | libc::SOCK_CLOEXEC;
         OwnedFd::from_raw_fd(result(libc::socket(libc::AF_INET6, kind, 0))?)
     };
     for (level, option, value) in [
         (libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, 0),
-        // as the standard library does, so that a restart need not wait
+        // as the standard library does, so that a restart can bind immediately
         (libc::SOL_SOCKET, libc::SO_REUSEADDR, 1),
     ] {
         let value: libc::c_int = value;
-        // SAFETY: the option's value is a number of that size, which outlives the call; the descriptor is open.
+        // SAFETY: the value is a number of that size, which outlives the call. The descriptor is open.
         result(unsafe {
             libc::setsockopt(
                 socket.as_raw_fd(),
@@ -248,7 +247,7 @@ pub fn listen_everywhere(port: u16) -> io::Result<TcpListener> {
             )
         })?;
     }
-    // SAFETY: sockaddr_in6 is plain data, and all zeros is the unspecified address; it outlives the calls, and the descriptor is open.
+    // SAFETY: sockaddr_in6 is plain data, and all zeros are the unspecified address. It outlives the calls. The descriptor is open.
     unsafe {
         let mut address: libc::sockaddr_in6 = std::mem::zeroed();
         address.sin6_family = libc::sa_family_t::try_from(libc::AF_INET6).unwrap_or_default();
@@ -270,7 +269,7 @@ const BACKLOG: libc::c_int = 128;
 /// Returns how many descriptors this process may have open.
 #[allow(clippy::useless_conversion)] // rlim_t has 32 bits on 32-bit machines
 pub fn descriptor_limit() -> u64 {
-    // SAFETY: rlimit is plain data, which getrlimit fills in or leaves as it is.
+    // SAFETY: rlimit is plain data. getrlimit fills it in or leaves it unchanged.
     unsafe {
         let mut limit: libc::rlimit = std::mem::zeroed();
         libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit);

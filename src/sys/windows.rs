@@ -38,21 +38,20 @@ pub use service::*;
 pub use sockets::*;
 pub use supervisor::*;
 
-/// Where the byte is that a lock is on: far behind the end of every file. A lock here keeps others from reading what it covers,
-/// and the file's own bytes name its holder.
+/// Offset of the locked byte, in units of 4 GiB: far behind the end of every file. A lock on Windows prevents other processes
+/// from reading the locked bytes, and the bytes of the file name the holder of the lock.
 const LOCKED_BYTE: u32 = 0x4000_0000;
 
-/// Asks for the lock of an open file, without waiting. The system drops it with the process, so a lock that a dead process
-/// left is no obstacle.
+/// Requests the lock of an open file without waiting. The system releases the lock when the process ends.
 ///
 /// # Errors
-/// The file system has no locks.
+/// The file system does not support locks.
 pub fn try_lock(file: &File, lock: Lock) -> io::Result<Locked> {
     let flags = match lock {
         Lock::Shared => 0,
         Lock::Exclusive => LOCKFILE_EXCLUSIVE_LOCK,
     };
-    // SAFETY: OVERLAPPED is plain data, and names a byte here; it outlives the call, which does not wait. The handle is open.
+    // SAFETY: OVERLAPPED is plain data that names a byte here. It outlives the call, which does not wait. The handle is open.
     let locked = unsafe {
         let mut place: OVERLAPPED = std::mem::zeroed();
         place.Anonymous.Anonymous.OffsetHigh = LOCKED_BYTE;
@@ -69,14 +68,14 @@ pub fn try_lock(file: &File, lock: Lock) -> io::Result<Locked> {
     }
 }
 
-/// Returns the system's number of an error.
+/// Returns the system's error number.
 fn code(error: &io::Error) -> Option<u32> {
     error
         .raw_os_error()
         .and_then(|code| u32::try_from(code).ok())
 }
 
-/// Returns what a call that answers 0 for a failure has come to.
+/// Returns the result of a call that returns 0 on failure.
 fn done(result: windows_sys::core::BOOL) -> io::Result<()> {
     match result {
         0 => Err(io::Error::last_os_error()),
@@ -84,49 +83,49 @@ fn done(result: windows_sys::core::BOOL) -> io::Result<()> {
     }
 }
 
-/// Returns a text as the system takes it.
+/// Encodes a text as UTF-16 with a NUL at the end.
 fn wide(text: &str) -> Vec<u16> {
     text.encode_utf16().chain([0]).collect()
 }
 
-/// Keeps what this process has in its memory, passwords included, out of the reports that the system makes of a crash, and
-/// has no window opened for one.
+/// Excludes the heap of this process, with its passwords, from crash reports, and disables the dialog after a crash.
 pub fn forbid_core_dumps() {
-    // SAFETY: both take flags alone, and may be refused.
+    // SAFETY: both calls take flags only. The system may refuse them.
     unsafe {
         SetErrorMode(SEM_FAILCRITICALERRORS | SEM_NOGPFAULTERRORBOX | SEM_NOOPENFILEERRORBOX);
         WerSetFlags(WER_FAULT_REPORTING_FLAG_NOHEAP);
     }
 }
 
-/// Has what large answers took given back once it is free, as the allocator does here on its own.
+/// Does nothing: the allocator of Windows returns large blocks by itself.
 pub fn give_memory_back() {}
 
-/// Has everything given back that is free now, as the allocator does here on its own.
+/// Does nothing: the allocator of Windows returns free memory by itself.
 pub fn trim_memory() {}
 
-/// Ends the process at once, with what was printed written out. Nothing else is left to do: what counts is on disk, and the
-/// destructors that an ordinary end runs would take gRPC apart under its own threads.
+/// Flushes the output and ends the process immediately. All state is on disk. An ordinary exit would run destructors, which
+/// would destroy objects of gRPC while its threads use them.
 pub fn end(code: u8) -> ! {
-    // nobody can be told that it fails
+    // there is no way to report a failure
     let _ = io::stdout().flush();
-    supervisor::tell_end(code);
+    supervisor::report_end(code);
     terminate(u32::from(code))
 }
 
-/// Ends this process at once, as the end of a task does from outside: nothing is flushed and nothing cleaned up.
+/// Ends this process immediately, as Task Manager does: without flushing and without cleanup.
 #[cfg(feature = "fault-points")]
 pub fn kill_self() -> ! {
     terminate(1)
 }
 
 fn terminate(code: u32) -> ! {
-    // SAFETY: ends this process alone; no memory is handed over.
+    // SAFETY: ends this process only; the call takes no pointer.
     unsafe { TerminateProcess(GetCurrentProcess(), code) };
     std::process::abort() // not reached
 }
 
-/// Keeps gRPC from writing to stderr on its own, unless the operator asks for it. To be called before any thread is started.
+/// Disables the log that gRPC writes to stderr, unless the environment sets its verbosity. Must be called before the first
+/// thread is started.
 pub fn silence_grpc() {
     const VARIABLE: &str = "GRPC_VERBOSITY";
     if std::env::var_os(VARIABLE).is_none() {
@@ -135,7 +134,7 @@ pub fn silence_grpc() {
     }
 }
 
-/// How many handles this process may have open: what the system allows each.
+/// Returns the limit of open handles: the system allows 16 million for each process.
 pub fn descriptor_limit() -> u64 {
     16 << 20
 }

@@ -98,6 +98,8 @@ fn help_and_version_need_no_settings() {
         &["--version"],
         &["version"],
         &["help", "drill"],
+        // Windows has no manual pages
+        #[cfg(unix)]
         &["man"],
         &["completions", "zsh"],
     ] {

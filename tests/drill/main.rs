@@ -9,6 +9,7 @@ mod clients;
 mod embedded;
 mod embedded_lies;
 #[cfg(unix)]
+#[cfg(unix)] // inodes
 mod immuclient;
 mod lies;
 mod program;

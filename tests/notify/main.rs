@@ -6,7 +6,9 @@ mod support;
 mod alarms;
 mod outbox;
 #[cfg(unix)]
+#[cfg(unix)] // modes and shell scripts
 mod receivers;
 mod tables;
 #[cfg(unix)]
+#[cfg(unix)] // modes and links
 mod told;

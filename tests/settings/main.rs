@@ -7,8 +7,10 @@ mod given;
 mod peers;
 mod persona;
 #[cfg(unix)]
+#[cfg(unix)] // modes and signals
 mod reload;
 #[cfg(unix)]
+#[cfg(unix)] // modes, owners and links
 mod trust;
 mod wrong;
 mod wrong_values;

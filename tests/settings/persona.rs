@@ -148,6 +148,7 @@ fn immugws_defaults_are_its_own() {
     assert_eq!(port(&other), Some(1));
 }
 
+#[cfg(unix)] // a link to the program
 #[test]
 fn in_immugws_place_the_metrics_are_immugws() {
     let folder = Folder::new();

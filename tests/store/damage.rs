@@ -6,7 +6,9 @@ use std::path::Path;
 
 use crate::support::chain::Chain;
 use crate::support::place::Place;
-use crate::support::trust_files::{at, changes, file, finding, grown, home, location, open};
+use crate::support::trust_files::{at, changes, file, finding, grown, open};
+#[cfg(unix)]
+use crate::support::trust_files::{home, location};
 use immuaudit::ledger::State;
 use immuaudit::trust::{Store, StoreError, Tampering, TrustOrigin, Warning};
 

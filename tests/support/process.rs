@@ -1,10 +1,11 @@
 //! A process that is given settings, in a directory of its own.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{MAIN_SEPARATOR, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use immuaudit::config::{Invocation, Process, Run, load};
+use immuaudit::sys;
 
 use super::modes::set_mode;
 
@@ -30,6 +31,7 @@ impl Place {
         let home = place.at("home");
         place
             .variable("HOME", &home)
+            .variable("USERPROFILE", &home)
             .variable("LOCALAPPDATA", &home)
     }
 
@@ -44,7 +46,7 @@ impl Place {
 
     pub fn variable(mut self, name: &str, value: &str) -> Place {
         let variables = &mut self.process.variables;
-        variables.insert(name.to_owned(), value.to_owned());
+        variables.insert(sys::variable_name(name.to_owned()), value.to_owned());
         self
     }
 
@@ -73,7 +75,8 @@ impl Place {
     /// What is told where the settings are wrong, the place's own path left out.
     pub fn wrong(&self) -> String {
         let told = load(&self.process).unwrap_err().to_string();
-        told.replace(&format!("{}/", self.path.display()), "")
+        let path = format!("{}{MAIN_SEPARATOR}", self.path.display());
+        told.replace(&path, "")
     }
 }
 

@@ -30,7 +30,7 @@ pub fn beside(place: &Place) -> Store {
 }
 
 pub fn home(place: &Place) -> PathBuf {
-    place.path().join("dir/127%2e0%2e0%2e1%3a3322")
+    place.path().join("dir").join("127%2e0%2e0%2e1%3a3322")
 }
 
 pub fn file(place: &Place, name: &str) -> PathBuf {

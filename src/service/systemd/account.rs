@@ -40,7 +40,7 @@ pub(super) fn group(name: &str) -> Option<u32> {
     line.split(':').nth(2)?.parse().ok()
 }
 
-/// Returns the line about a name in a database of the system.
+/// Returns the entry of a name in a database of the system.
 fn line(file: &str, database: &str, name: &str) -> Option<String> {
     let text = fs::read(file).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);

@@ -12,7 +12,7 @@ use std::path::{Component, Path, PathBuf};
 use super::account::Account;
 use crate::trust::{Mark, mark};
 
-/// A file that is being written.
+/// The name of a file while it is written.
 const NEW: &str = ".immuaudit-new";
 /// The directory at the top of a separate file system.
 const LOST_AND_FOUND: &str = "lost+found";
@@ -30,9 +30,9 @@ pub(super) struct Directory {
 pub enum Place {
     /// There is nothing.
     Absent,
-    /// A directory of this user.
+    /// A directory that belongs to this user.
     OfUser(u32),
-    /// A directory with files of the auditor, and no others.
+    /// A directory with files of the auditor only.
     Ours,
     /// Anything else.
     Foreign,
@@ -44,7 +44,7 @@ impl Directory {
     /// Opens a directory.
     ///
     /// # Errors
-    /// A link on the way, or the system refuses.
+    /// There is a link in the path, or the system refuses.
     pub fn open(path: &Path) -> io::Result<Directory> {
         walk(path, None)
     }
@@ -52,15 +52,16 @@ impl Directory {
     /// Opens a directory, and creates it for its owner only, with missing directories above it.
     ///
     /// # Errors
-    /// As [`Directory::open`].
+    /// The same as for [`Directory::open`].
     pub fn open_or_make(path: &Path) -> io::Result<Directory> {
         walk(path, Some(0o700))
     }
 
-    /// Opens the directory that a path is in, or makes it, open to all; also returns the last part of the path.
+    /// Opens the parent directory of a path, and returns it with the last part of the path. Creates it if it is missing, with
+    /// read access for all users.
     ///
     /// # Errors
-    /// As [`Directory::open`].
+    /// The same as for [`Directory::open`].
     pub fn of(path: &Path, makes: bool) -> io::Result<(Directory, PathBuf)> {
         match (path.parent(), path.file_name()) {
             (Some(above), Some(name)) => {
@@ -78,7 +79,7 @@ impl Directory {
             .join(name)
     }
 
-    /// Opens a plain file that has no second name.
+    /// Opens a regular file that has no second name.
     ///
     /// # Errors
     /// The path is something else, or the system refuses.
@@ -170,7 +171,7 @@ impl Directory {
     /// or is the service's.
     ///
     /// # Errors
-    /// An auditor has one of them open, and nothing is removed; or the system refuses.
+    /// An auditor has one of the directories open, and nothing is removed; or the system refuses.
     pub fn remove_states(self, service: Option<&Account>) -> io::Result<()> {
         let mut ours = Vec::new();
         for name in self.names()? {

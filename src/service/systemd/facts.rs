@@ -12,7 +12,7 @@ use super::unit::{UNIT, UNIT_PATH, USER};
 /// The existing files, users and services.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
-    /// The user of the service's name.
+    /// The user with the name of the service.
     pub user: Option<Account>,
     /// Whether there is a group of that name.
     pub group: bool,

@@ -20,11 +20,11 @@ const FIRST_PORT: u16 = 10477;
 /// The existing files and users of an instance, and of others.
 #[derive(Clone, Debug, Default)]
 pub struct InstanceFacts {
-    /// The user of the instance's name.
+    /// The user with the name of the instance.
     pub user: Option<Account>,
     /// Whether there is a group of that name.
     pub group: bool,
-    /// The template's text, as `install` wrote it.
+    /// The text of the template that `install` wrote.
     pub template: Option<String>,
     /// The template's text, from a package.
     pub packaged: Option<String>,
@@ -34,9 +34,9 @@ pub struct InstanceFacts {
     pub target: Option<String>,
     /// Whether there is a password file of the instance's name.
     pub password: bool,
-    /// Ports of other instances.
+    /// The ports of the other instances.
     pub taken: BTreeSet<u16>,
-    /// Other instances that have a settings file.
+    /// The other instances with a settings file.
     pub others: usize,
 }
 
@@ -64,12 +64,12 @@ impl Paths {
     }
 }
 
-/// Returns the name of the user that an instance runs as.
+/// Returns the name of the user of an instance.
 pub fn user_of(instance: &Instance) -> String {
     format!("{USER}-{instance}")
 }
 
-/// Returns the directory of an instance's states.
+/// Returns the directory of the states of an instance.
 pub fn states_of(instance: &Instance) -> PathBuf {
     Path::new("/var/lib").join(INSTANCES).join(instance.name())
 }

@@ -4,7 +4,7 @@ use super::account::Account;
 
 /// The first words of every unit that `install` writes.
 pub(super) const UNIT: &str = "# written by: immuaudit audit-mode install";
-/// The first line of every settings file that `install` makes.
+/// The first line of every settings file that `install` creates.
 pub(super) const SETTINGS: &str =
     "# settings of immuaudit: every one is shown by immuaudit --help --all\n";
 /// The description of the user that `install` creates.

@@ -20,13 +20,13 @@ pub struct Service {
     pub program: PathBuf,
     /// The program that the service replaces.
     pub persona: CompatMode,
-    /// Its settings file.
+    /// The settings file of the service.
     pub config: PathBuf,
     /// The parameters for the settings file.
     pub parameters: Vec<Parameter>,
     /// The directories of its states, as far as the settings give them.
     pub directories: Vec<PathBuf>,
-    /// Deadline of each call.
+    /// The deadline of each call.
     pub call_timeout: Duration,
     /// The memory limit, in MiB.
     pub memory: u64,
@@ -49,7 +49,7 @@ pub struct Plan(pub Vec<Step>);
 const PROGRAM: &str = "/usr/local/bin/immuaudit";
 /// Settings that name files, in addition to those that end in `-file` and `-ca`.
 const PATHS: [&str; 4] = ["certificate", "pkey", "clientcas", "server-signing-pub-key"];
-/// Folders that the unit hides from the service.
+/// Directories that the unit hides from the service.
 const HIDDEN: [&str; 5] = ["/home", "/root", "/run/user", "/tmp", "/var/tmp"];
 
 impl Plan {

@@ -35,7 +35,7 @@ pub enum Step {
         /// The file mode.
         mode: u32,
     },
-    /// Copies a program, readable and executable by all.
+    /// Copies a program. All users may read and execute the copy.
     Copy {
         /// The source.
         from: PathBuf,
@@ -58,9 +58,9 @@ pub enum Step {
 /// The group that gets a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reader {
-    /// None: it stays as it is.
+    /// No change.
     Nobody,
-    /// The service's.
+    /// The group of the service.
     Service,
 }
 

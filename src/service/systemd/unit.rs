@@ -11,7 +11,7 @@ use crate::service::sd_notify::LEAST_WATCHDOG;
 pub const UNIT: &str = "immuaudit.service";
 /// The path of its unit file.
 pub(super) const UNIT_PATH: &str = "/etc/systemd/system/immuaudit.service";
-/// The user and group that it runs as.
+/// The user and the group of the service.
 pub const USER: &str = "immuaudit";
 /// The directory of the states if the settings give none, below `/var/lib`.
 const STATE: &str = "immuaudit";
@@ -94,7 +94,7 @@ struct Whole<'a> {
     words: &'a str,
     watchdog: Duration,
     user: &'a str,
-    /// The line of further groups.
+    /// The line with supplementary groups.
     groups: &'a str,
     /// The lines of the writable directories.
     directories: &'a str,

@@ -86,7 +86,7 @@ pub fn write_all_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
     file.write_all_at(bytes, offset)
 }
 
-/// Returns the stamp of a plain file, `None` for anything else.
+/// Returns the stamp of a regular file; `None` for anything else.
 pub fn stamp(path: &Path) -> Option<Stamp> {
     let found = fs::symlink_metadata(path).ok()?;
     found.is_file().then(|| stamp_of_metadata(&found))

@@ -3,13 +3,16 @@
 /// The directory of the settings of immuclient's service (its own documentation).
 pub const SETTINGS_DIRECTORY: &str = "/etc/immudb";
 
-/// The variable that names a user's own directory.
+/// The variable with the path of the user's home directory.
 pub const HOME: &str = "HOME";
 
-/// Whether names such as `con` are names of devices.
+/// The separator of paths in a variable.
+pub const PATH_SEPARATOR: char = ':';
+
+/// Whether names such as `con` are reserved for devices.
 pub const HAS_DEVICE_NAMES: bool = false;
 
-/// Returns the name of a variable as the system stores it.
+/// Returns the name of a variable unchanged: Unix distinguishes the case.
 pub fn variable_name(name: String) -> String {
     name
 }
@@ -35,7 +38,7 @@ pub fn words_of(command: &str) -> Vec<String> {
     command.split_whitespace().map(str::to_owned).collect()
 }
 
-/// Returns whether a command names its program by its full path.
+/// Returns whether a command begins with an absolute path.
 pub fn is_full_path(command: &str) -> bool {
     command.starts_with('/')
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::sys::{Interest, Usage, wait_ready};
 
-/// Clock ticks a second in `/proc`: 100 on every Linux that this runs on (USER_HZ).
+/// Clock ticks per second in `/proc`: 100 on every supported Linux (USER_HZ).
 const TICKS: u32 = 100;
 
 /// The value that the kernel adds to a program's share of memory when it selects a process to kill
@@ -28,10 +28,10 @@ pub fn isolate(command: &mut Command) {
         )
         .current_dir("/")
         .process_group(0);
-    // SAFETY: between fork and exec only these system calls are made, and no memory is allocated.
+    // SAFETY: between fork and exec there are only these system calls and no allocation.
     unsafe {
         command.pre_exec(|| {
-            // marked, not closed: the standard library tells by one of them that exec failed
+            // marked, not closed: the standard library reports a failure of exec with one of them
             let marked = libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, CLOEXEC);
             if marked != 0 {
                 // Linux before 5.11
@@ -47,7 +47,7 @@ pub fn isolate(command: &mut Command) {
 /// `CLOSE_RANGE_CLOEXEC` (close_range(2)).
 const CLOEXEC: libc::c_uint = 4;
 
-/// An isolated child and every process that it starts.
+/// An isolated child and all processes that it starts.
 #[derive(Debug)]
 pub struct Group;
 
@@ -55,17 +55,17 @@ impl Group {
     /// Returns the group of a child that was [isolated](isolate) and has just been started.
     ///
     /// # Errors
-    /// None here; other systems may refuse.
+    /// Never on Unix.
     pub fn of(child: &Child) -> std::io::Result<Group> {
-        // where this is refused, the kernel chooses as it does
+        // if the kernel refuses, its own choice remains
         let _ = fs::write(format!("/proc/{}/oom_score_adj", child.id()), KILLED_FIRST);
         Ok(Group)
     }
 
-    /// Kills the group of this child, which must not have been waited for yet.
+    /// Kills the group of this child. The child must not have been waited for.
     pub fn kill(&self, child: &Child) {
         if let Ok(group) = libc::pid_t::try_from(child.id()) {
-            // SAFETY: signals processes that our child started; no memory is handed over.
+            // SAFETY: the signal goes to processes that the child started. The call takes no pointer.
             unsafe { libc::kill(-group, libc::SIGKILL) };
         }
     }
@@ -74,7 +74,7 @@ impl Group {
 /// Returns whether a child has ended. The child is not reaped yet, so no other process gets the number of its
 /// group.
 pub fn has_ended(child: &Child) -> bool {
-    // SAFETY: siginfo_t is plain data, which waitid fills in; no other memory is handed over.
+    // SAFETY: siginfo_t is plain data, which waitid fills in.
     unsafe {
         let mut info: libc::siginfo_t = std::mem::zeroed();
         let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
@@ -83,7 +83,7 @@ pub fn has_ended(child: &Child) -> bool {
     }
 }
 
-/// Returns whether reading from a child's stderr would not wait.
+/// Returns whether a read from a child's stderr would return immediately.
 pub fn has_output(pipe: &ChildStderr) -> bool {
     wait_ready(&[(pipe.as_fd(), Interest::Read)], Duration::ZERO) == [true]
 }
@@ -100,7 +100,7 @@ pub fn usage() -> Usage {
 
 fn processor() -> Option<Duration> {
     let stat = fs::read_to_string("/proc/self/stat").ok()?;
-    // the second field is the program's name in brackets and may hold anything
+    // the second field is the program's name in brackets, which may contain any character
     let (_, fields) = stat.rsplit_once(") ")?;
     let field = |number: usize| fields.split(' ').nth(number - 3)?.parse::<u64>().ok();
     let ticks = field(14)?.checked_add(field(15)?)?;

@@ -1,4 +1,4 @@
-//! The certificates that this system trusts.
+//! The root certificates that this system trusts.
 
 /// The paths of the CA bundles of distributions.
 pub const ROOT_FILES: [&str; 5] = [

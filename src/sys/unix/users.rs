@@ -8,7 +8,7 @@ use std::path::Path;
 
 use crate::sys::Holding;
 
-/// A user, by number.
+/// A user, identified by number.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct User(u32);
 
@@ -19,12 +19,12 @@ impl fmt::Display for User {
 }
 
 impl User {
-    /// Returns the user that decides which files this process may open.
+    /// Returns the effective user, which determines the files that this process may open.
     pub fn current() -> User {
         User(effective_user())
     }
 
-    /// Returns whether files of this user are as good as this process's own: its own user's, and root's.
+    /// Returns whether the auditor trusts files of this user: its own user and root.
     pub fn is_trusted(&self) -> bool {
         [0, effective_user()].contains(&self.0)
     }
@@ -81,7 +81,7 @@ fn holding_of_metadata(found: &Metadata) -> Holding {
     }
 }
 
-/// Returns the numbers of owner and group.
+/// Returns the numbers of the owner and the group.
 pub fn ids(found: &Metadata) -> (u32, u32) {
     (found.uid(), found.gid())
 }
@@ -93,13 +93,13 @@ pub fn everybody_reads(path: &Path) -> bool {
 
 /// Returns the user id that decides which files may be opened.
 fn effective_user() -> u32 {
-    // SAFETY: takes nothing and cannot fail (geteuid(2)).
+    // SAFETY: the call takes nothing and cannot fail (geteuid(2)).
     unsafe { libc::geteuid() }
 }
 
 /// Returns the group id that, with the further groups, decides which files may be opened.
 pub fn effective_group() -> u32 {
-    // SAFETY: takes nothing and cannot fail (getegid(2)).
+    // SAFETY: the call takes nothing and cannot fail (getegid(2)).
     unsafe { libc::getegid() }
 }
 
@@ -118,8 +118,8 @@ pub fn is_of_machine() -> bool {
 /// # Errors
 /// The system refuses; some rights may already be given up then, but none are gained.
 pub fn act_as(user: u32, group: u32) -> io::Result<()> {
-    // SAFETY: an empty list of groups, then numbers alone, each reported by its result. Groups come first, which that
-    // user may not change; for root, setgid and setuid set the real, effective and saved id (setuid(2)).
+    // SAFETY: the calls take an empty list and numbers, and report failures by their results. The groups come first, because
+    // the new user may not change them. For root, setgid and setuid set the real, effective and saved id (setuid(2)).
     let refused = unsafe {
         libc::setgroups(0, std::ptr::null()) != 0
             || libc::setgid(group) != 0

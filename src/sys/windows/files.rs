@@ -1,4 +1,4 @@
-//! Files: how they are opened and replaced, and what tells one from another.
+//! Files: opening, replacing, flushing and identifying them.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind};
@@ -11,8 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use windows_sys::Win32::Foundation::{
-    ERROR_ACCESS_DENIED, ERROR_DISK_FULL, ERROR_SHARING_VIOLATION, GENERIC_READ, GENERIC_WRITE,
-    INVALID_HANDLE_VALUE,
+    ERROR_ACCESS_DENIED, ERROR_SHARING_VIOLATION, GENERIC_READ, GENERIC_WRITE, INVALID_HANDLE_VALUE,
 };
 use windows_sys::Win32::Security::SECURITY_ATTRIBUTES;
 use windows_sys::Win32::Storage::FileSystem::{
@@ -27,20 +26,20 @@ use super::rights::{Inherited, Private};
 use super::{code, done};
 use crate::sys::{Creation, Stamp};
 
-/// The least that the time of a file can differ by.
+/// The resolution of the times of a file.
 pub const TIME_STEP: Duration = Duration::from_nanos(100);
 
-/// What the system says where a disk is full.
-pub const DISK_FULL: i32 = ERROR_DISK_FULL.cast_signed();
+/// The system's error number for a full disk: `ERROR_DISK_FULL`.
+pub const DISK_FULL: i32 = 112;
 
-/// How often, and how far apart, a file is tried to be replaced that another program has open: those that look for viruses
-/// or index have every new file open for a moment.
+/// The number of attempts to replace a file that another program has open, and the pause between them. Virus scanners and
+/// the search index open every new file for a moment.
 const TRIES: (u32, Duration) = (50, Duration::from_millis(20));
 
-/// Longest path that the system takes as it is.
+/// The longest path, in UTF-16 units, that the system accepts without the prefix for long paths.
 const LONGEST: usize = 240;
 
-/// Returns a path as the system takes it, a long one too.
+/// Encodes a path as UTF-16 with a NUL at the end. A long path gets the prefix for long paths.
 pub(super) fn wide_path(path: &Path) -> Vec<u16> {
     let mut whole = Vec::new();
     let absolute = std::path::absolute(path);
@@ -66,18 +65,17 @@ pub(super) fn wide_path(path: &Path) -> Vec<u16> {
     whole
 }
 
-/// Has a file opened without following a link.
+/// Sets options to open a file without following a link.
 pub fn plainly(options: &mut OpenOptions) -> &mut OpenOptions {
     options.custom_flags(FILE_FLAG_OPEN_REPARSE_POINT)
 }
 
-/// Has a file opened so that it can be read, and its times set.
+/// Sets options to open a file for reading and for setting its times.
 pub fn with_times(options: &mut OpenOptions) -> &mut OpenOptions {
     options.access_mode(GENERIC_READ | FILE_WRITE_ATTRIBUTES)
 }
 
-/// Opens a file of the auditor's to be read and written; one that is made is for whom the auditor runs as, the system and its
-/// administrators alone.
+/// Opens a file for reading and writing. A new file gives rights to the auditor's user, SYSTEM and Administrators only.
 ///
 /// # Errors
 /// The system refuses.
@@ -86,7 +84,7 @@ pub fn open_private(path: &Path, creation: Creation) -> io::Result<File> {
     open_with(path, creation, &private)
 }
 
-/// Makes a new file for this user, the system and its administrators alone, wherever it is.
+/// Creates a file that gives rights to the current user, SYSTEM and Administrators only, in any directory.
 ///
 /// # Errors
 /// The system refuses.
@@ -100,7 +98,7 @@ fn open_with(path: &Path, creation: Creation, private: &Private) -> io::Result<F
         Creation::IfAbsent => OPEN_ALWAYS,
     };
     let path = wide_path(path);
-    // SAFETY: path ends in NUL, and it and the descriptor outlive the call; the handle is nobody else's.
+    // SAFETY: path ends in NUL. It and the descriptor outlive the call. The handle is new and has one owner.
     unsafe {
         let handle = CreateFileW(
             path.as_ptr(),
@@ -118,7 +116,7 @@ fn open_with(path: &Path, creation: Creation, private: &Private) -> io::Result<F
     }
 }
 
-/// Makes a directory for whom the auditor runs as, the system and its administrators alone, and so whatever is made in it.
+/// Creates a directory that gives rights to the auditor's user, SYSTEM and Administrators only. Its contents inherit them.
 ///
 /// # Errors
 /// The system refuses.
@@ -126,11 +124,11 @@ pub fn create_private_directory(path: &Path) -> io::Result<()> {
     let private = Private::within(path.parent(), Inherited::ByAll)?;
     let path = wide_path(path);
     let attributes: SECURITY_ATTRIBUTES = private.attributes();
-    // SAFETY: path ends in NUL, and it and the descriptor outlive the call.
+    // SAFETY: path ends in NUL. It and the descriptor outlive the call.
     done(unsafe { CreateDirectoryW(path.as_ptr(), &attributes) })
 }
 
-/// Puts a file in the place of another. Where another program has either open, it is tried for a second.
+/// Replaces a file by another. If another program has one of them open, the call tries again for one second.
 ///
 /// # Errors
 /// The system refuses.
@@ -152,11 +150,11 @@ fn is_in_use(error: &io::Error) -> bool {
     )
 }
 
-/// Has the names in a directory written to disk, where the system allows that to this user: its journal keeps them whole in
-/// any case.
+/// Flushes the names in a directory to disk, if the system permits it to this user. The journal of NTFS keeps the names
+/// consistent in any case.
 ///
 /// # Errors
-/// The directory cannot be opened, or not be written.
+/// The directory cannot be opened or flushed, for another reason than missing rights.
 pub fn sync_directory(path: &Path) -> io::Result<()> {
     let mut options = OpenOptions::new();
     let options = options.write(true).custom_flags(FILE_FLAG_BACKUP_SEMANTICS);
@@ -169,7 +167,7 @@ pub fn sync_directory(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Reads what is at an offset, as much as comes at once.
+/// Reads bytes at an offset with one call; returns their number.
 ///
 /// # Errors
 /// The system refuses.
@@ -177,10 +175,10 @@ pub fn read_at(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<usize> 
     file.seek_read(bytes, offset)
 }
 
-/// Writes all of it at an offset.
+/// Writes all bytes at an offset.
 ///
 /// # Errors
-/// The system refuses; some of it may be written then.
+/// The system refuses; a part of the bytes may be written then.
 pub fn write_all_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
     let (mut rest, mut offset) = (bytes, offset);
     while !rest.is_empty() {
@@ -194,13 +192,13 @@ pub fn write_all_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// Returns the stamp of a plain file, `None` for anything else.
+/// Returns the stamp of a regular file; `None` for anything else.
 pub fn stamp(path: &Path) -> Option<Stamp> {
     let mut options = OpenOptions::new();
     options.access_mode(FILE_READ_ATTRIBUTES);
     options.custom_flags(FILE_FLAG_BACKUP_SEMANTICS | FILE_FLAG_OPEN_REPARSE_POINT);
     let file = options.open(path).ok()?;
-    let (stamp, attributes) = looked_at(&file).ok()?;
+    let (stamp, attributes) = attributes_of(&file).ok()?;
     let other = FILE_ATTRIBUTE_DIRECTORY | FILE_ATTRIBUTE_REPARSE_POINT;
     (attributes & other == 0).then_some(stamp)
 }
@@ -208,15 +206,15 @@ pub fn stamp(path: &Path) -> Option<Stamp> {
 /// Returns the stamp of an open file.
 ///
 /// # Errors
-/// It cannot be looked at.
+/// Its attributes cannot be read.
 pub fn stamp_of(file: &File) -> io::Result<Stamp> {
-    looked_at(file).map(|(stamp, _)| stamp)
+    attributes_of(file).map(|(stamp, _)| stamp)
 }
 
-/// The stamp and the attributes of an open file.
-fn looked_at(file: &File) -> io::Result<(Stamp, u32)> {
+/// Returns the stamp and the attributes of an open file.
+fn attributes_of(file: &File) -> io::Result<(Stamp, u32)> {
     let handle = file.as_raw_handle();
-    // SAFETY: both are plain data that the calls fill in, each of the size that is given; the handle is open.
+    // SAFETY: both are plain data of the given sizes, which the calls fill in. The handle is open.
     let (found, times) = unsafe {
         let mut found: BY_HANDLE_FILE_INFORMATION = std::mem::zeroed();
         done(GetFileInformationByHandle(handle, &mut found))?;

@@ -1,22 +1,25 @@
-//! Where this system keeps settings and states, and how programs are named.
+//! Directories of settings and states, names of variables, and the syntax of commands.
 
 use std::path::Path;
 
-/// Where immuclient's service has its settings (its own documentation).
+/// The settings directory of immuclient's service, according to its documentation.
 pub const SETTINGS_DIRECTORY: &str = r"C:\ProgramData\ImmuClient\config";
 
-/// The variable that names a user's own directory.
+/// The variable with the path of the user's home directory.
 pub const HOME: &str = "USERPROFILE";
 
-/// Whether names such as `con` are those of devices.
+/// The separator of paths in a variable. A colon is part of a path.
+pub const PATH_SEPARATOR: char = ';';
+
+/// Whether names such as `con` are reserved for devices.
 pub const HAS_DEVICE_NAMES: bool = true;
 
-/// Returns the name of a variable as it is asked for: its case counts for nothing here.
+/// Returns the name of a variable in upper case: Windows ignores the case.
 pub fn variable_name(name: String) -> String {
     name.to_ascii_uppercase()
 }
 
-/// Returns where states of this name are kept: of the whole machine, or of this user.
+/// Returns the directory of states of the whole machine or of this user, with `own` as its last part.
 pub fn state_directory(
     is_of_machine: bool,
     own: &str,
@@ -30,8 +33,8 @@ pub fn state_directory(
     Some(format!(r"{base}\{}", own.replace('/', r"\")))
 }
 
-/// Returns the words of a command: a program and its arguments. What stands in quotes is one word, for many a path here has
-/// blanks.
+/// Returns the words of a command: a program and its arguments. Text in quotes is one word, because paths on Windows often
+/// contain blanks.
 pub fn words_of(command: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let (mut is_quoted, mut is_within) = (false, false);
@@ -59,7 +62,7 @@ pub fn words_of(command: &str) -> Vec<String> {
     words
 }
 
-/// Returns whether a command names its program by its full path.
+/// Returns whether a command begins with an absolute path.
 pub fn is_full_path(command: &str) -> bool {
     let words = words_of(command);
     words

@@ -1,4 +1,4 @@
-//! Other programs that this one starts, and what this one has used.
+//! Child processes, and the resources that this process uses.
 
 use std::io;
 use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
@@ -27,7 +27,7 @@ use windows_sys::Win32::System::Threading::{
 use super::done;
 use crate::sys::Usage;
 
-/// Variables that programs of the system want, and that tell nothing of this process.
+/// Variables that Windows programs require and that contain nothing about this process.
 const KEPT_VARIABLES: [&str; 9] = [
     "ComSpec",
     "NUMBER_OF_PROCESSORS",
@@ -40,8 +40,8 @@ const KEPT_VARIABLES: [&str; 9] = [
     "windir",
 ];
 
-/// Gives a child nothing of this process: no variables but those that programs of the system want, the system's own directory
-/// to start in, and no handle but its three standard streams. It stands still until [`Group::of`] has taken it.
+/// Isolates a child from this process. The child gets the variables that Windows programs require, `%SystemRoot%` as its
+/// working directory, and its three standard streams. It is suspended until [`Group::of`] resumes it.
 pub fn isolate(command: &mut Command) {
     let root = std::env::var("SystemRoot").unwrap_or_else(|_| r"C:\Windows".to_owned());
     command.env_clear();
@@ -59,17 +59,17 @@ pub fn isolate(command: &mut Command) {
         .creation_flags(CREATE_SUSPENDED | CREATE_NO_WINDOW | CREATE_NEW_PROCESS_GROUP);
 }
 
-/// An isolated child and every process that it starts: a job, which ends with whoever holds it.
+/// An isolated child and all processes that it starts. They are one job, which ends when this handle is closed.
 #[derive(Debug)]
 pub struct Group(OwnedHandle);
 
 impl Group {
-    /// Takes the group of a child that was [isolated](isolate) and has just been started, and lets it run.
+    /// Creates the job of a child that was [isolated](isolate) and has just been started, and resumes the child.
     ///
     /// # Errors
-    /// The system refuses; then nothing of it has run.
+    /// The system refuses. The child has not run then.
     pub fn of(child: &Child) -> io::Result<Group> {
-        // SAFETY: the handles are open, and what is written is plain data of the size that is given.
+        // SAFETY: the handles are open. The calls read plain data of the given size.
         unsafe {
             let job = owned(CreateJobObjectW(ptr::null(), ptr::null()))?;
             let mut limits: JOBOBJECT_EXTENDED_LIMIT_INFORMATION = std::mem::zeroed();
@@ -92,26 +92,26 @@ impl Group {
 
     /// Kills the group.
     pub fn kill(&self, _: &Child) {
-        // SAFETY: the handle is open; ends processes that our child started.
+        // SAFETY: the handle is open. The call ends processes that the child started.
         unsafe { TerminateJobObject(self.0.as_raw_handle(), 1) };
     }
 }
 
-/// A handle that a call has made.
+/// Takes the ownership of a handle that a call returned.
 ///
 /// # Safety
-/// It must be nobody else's.
+/// The handle must have no other owner.
 unsafe fn owned(handle: HANDLE) -> io::Result<OwnedHandle> {
     if handle.is_null() || handle == INVALID_HANDLE_VALUE {
         return Err(io::Error::last_os_error());
     }
-    // SAFETY: the caller's promise.
+    // SAFETY: the handle has no other owner.
     Ok(unsafe { OwnedHandle::from_raw_handle(handle) })
 }
 
-/// Lets the threads of a process run: of one that was just started there is one.
+/// Resumes the threads of a process. A process that was just started has one thread.
 fn resume(process: u32) -> io::Result<()> {
-    // SAFETY: an entry is plain data with its size in it; the handles are open, and closed by their owners.
+    // SAFETY: an entry is plain data that contains its size. The handles are open, and their owners close them.
     unsafe {
         let all = owned(CreateToolhelp32Snapshot(TH32CS_SNAPTHREAD, 0))?;
         let mut entry: THREADENTRY32 = std::mem::zeroed();
@@ -132,16 +132,16 @@ fn resume(process: u32) -> io::Result<()> {
     }
 }
 
-/// Has a child ended?
+/// Returns whether a child has ended.
 pub fn has_ended(child: &Child) -> bool {
-    // SAFETY: the handle is open, and it is not waited.
+    // SAFETY: the handle is open, and the call does not wait.
     unsafe { WaitForSingleObject(child.as_raw_handle(), 0) == WAIT_OBJECT_0 }
 }
 
-/// Returns whether reading from a child's stderr would not wait: something is there, or nothing will come any more.
+/// Returns whether a read from a child's stderr would return immediately, with data or with the end of the stream.
 pub fn has_output(pipe: &ChildStderr) -> bool {
     let mut there = 0;
-    // SAFETY: the handle is open, and a number is written, nothing else.
+    // SAFETY: the handle is open. The call writes one number.
     let open = unsafe {
         PeekNamedPipe(
             pipe.as_raw_handle(),
@@ -155,9 +155,9 @@ pub fn has_output(pipe: &ChildStderr) -> bool {
     open == 0 || there > 0
 }
 
-/// Returns what this process has used so far.
+/// Returns the resources that this process has used so far.
 pub fn usage() -> Usage {
-    // SAFETY: the process's own handle is always open, and what is written is plain data of the size that is given.
+    // SAFETY: the process's own handle is always open. The calls write plain data of the given size.
     unsafe {
         let us = GetCurrentProcess();
         let mut times: [FILETIME; 4] = std::mem::zeroed();
@@ -178,7 +178,7 @@ pub fn usage() -> Usage {
     }
 }
 
-/// A time of the system, which counts tenths of microseconds.
+/// Converts a time of Windows, which is in units of 100 nanoseconds.
 fn duration(time: &FILETIME) -> Duration {
     let tenths = u64::from(time.dwHighDateTime) << 32 | u64::from(time.dwLowDateTime);
     Duration::from_nanos(tenths.saturating_mul(100))

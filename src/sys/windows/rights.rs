@@ -1,4 +1,4 @@
-//! Whose a file is and who has power over it: owners and access control lists.
+//! Owners and access control lists of files.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -35,15 +35,15 @@ use crate::sys::Holding;
 const SYSTEM: &str = "S-1-5-18";
 /// `BUILTIN\Administrators`.
 const ADMINISTRATORS: &str = "S-1-5-32-544";
-/// `NT SERVICE\TrustedInstaller`, whom the system's own directories belong to.
+/// `NT SERVICE\TrustedInstaller`, the owner of the directories of Windows.
 const INSTALLER: &str = "S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464";
 /// `NT AUTHORITY\SYSTEM`, `LOCAL SERVICE` and `NETWORK SERVICE`.
 const MACHINE: [&str; 3] = [SYSTEM, "S-1-5-19", "S-1-5-20"];
-/// What the identifiers of services begin with.
+/// The prefix of the identifiers of services.
 const SERVICES: &str = "S-1-5-80-";
-/// `NT SERVICE\immuaudit`, which `service install` has the auditor run as: whatever the name is, its SHA-1 makes the number.
+/// `NT SERVICE\immuaudit`, the account of the service. The numbers are the SHA-1 of the name.
 const SERVICE: &str = "S-1-5-80-1549034335-1685114323-401106399-2481810415-3734807616";
-/// Whoever is the owner at the time.
+/// `OWNER RIGHTS`: the current owner of a file.
 const OWNER_RIGHTS: &str = "S-1-3-4";
 
 /// A user or group, by its security identifier.
@@ -60,42 +60,42 @@ impl User {
     /// Returns the user that this process runs as.
     pub fn current() -> User {
         static CURRENT: OnceLock<User> = OnceLock::new();
-        // without a token nobody is this user
+        // without a token no user is the current one
         CURRENT
             .get_or_init(|| User(token_user().unwrap_or_default()))
             .clone()
     }
 
-    /// Returns whether files of this user are as good as this process's own: its own user's, the system's, those of its
-    /// administrators, and those of the auditor's service, which administrators alone can make.
+    /// Returns whether the auditor trusts files of this user: its own user, SYSTEM, Administrators, TrustedInstaller, and the
+    /// auditor's service, which only administrators can create.
     pub fn is_trusted(&self) -> bool {
         [SYSTEM, ADMINISTRATORS, INSTALLER, SERVICE].contains(&self.0.as_str())
             || *self == User::current()
     }
 
-    /// Returns whether this process runs as this user, or as one that this user's files are left to.
+    /// Returns whether this process runs as this user, or trusts the files of this user.
     pub fn is_this(&self) -> bool {
         self.is_trusted()
     }
 }
 
-/// What others than the owner, the system and its administrators may do with a file.
+/// The rights on a file of users other than the owner, SYSTEM and Administrators.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Open {
     mode: u32,
     who: BTreeSet<User>,
 }
 
-/// Others may read.
+/// The bits of a mode for others to read.
 const READ: u32 = 0o044;
-/// Others may write a file, or take away or replace what is in a directory.
+/// The bits of a mode for others to write a file, or to remove or replace entries of a directory.
 const WRITE: u32 = 0o022;
-/// Others may put something new into a directory, which takes nothing of what is there away.
+/// The bits of a mode for others to create entries in a directory.
 const ADD: u32 = 0o011;
 
 impl Open {
-    /// Returns the bits that a mode of Unix would have for others: `r` to read, `w` to write and to replace, `x` to put
-    /// something new into a directory.
+    /// Returns the rights of others as the bits of a mode of Unix: `r` to read, `w` to write and to replace, `x` to create
+    /// entries in a directory.
     pub fn mode(&self) -> u32 {
         self.mode
     }
@@ -115,10 +115,10 @@ impl fmt::Display for Open {
     }
 }
 
-/// Returns whose a file is, a link's own owner if it is one.
+/// Returns the owner of a file and the rights of others. For a link these are those of the link.
 ///
 /// # Errors
-/// It cannot be looked at.
+/// The security descriptor cannot be read.
 pub fn holding(path: &Path) -> io::Result<Holding> {
     holding_at(path, FILE_FLAG_OPEN_REPARSE_POINT)
 }
@@ -130,16 +130,16 @@ fn holding_at(path: &Path, flags: u32) -> io::Result<Holding> {
     holding_of(&options.open(path)?)
 }
 
-/// Returns whose an open file is.
+/// Returns the owner of an open file and the rights of others.
 ///
 /// # Errors
-/// It cannot be looked at.
+/// The security descriptor cannot be read.
 pub fn holding_of(file: &File) -> io::Result<Holding> {
     let is_directory = file.metadata().is_ok_and(|found| found.is_dir());
     let (mut owner, mut list): (PSID, *mut ACL) = (ptr::null_mut(), ptr::null_mut());
     let mut descriptor = Descriptor(ptr::null_mut());
     let what = OWNER_SECURITY_INFORMATION | DACL_SECURITY_INFORMATION;
-    // SAFETY: the handle is open; owner and list point into the descriptor, which outlives their use below.
+    // SAFETY: the handle is open. owner and list point into the descriptor, which outlives their use below.
     unsafe {
         let failed = GetSecurityInfo(
             file.as_raw_handle(),
@@ -152,7 +152,8 @@ pub fn holding_of(file: &File) -> io::Result<Holding> {
             &mut descriptor.0,
         );
         if failed != 0 {
-            return Err(io::Error::from_raw_os_error(failed.cast_signed()));
+            let number = i32::try_from(failed).unwrap_or(i32::MAX);
+            return Err(io::Error::from_raw_os_error(number));
         }
         let owner = User(text_of(owner)?);
         Ok(Holding {
@@ -163,23 +164,23 @@ pub fn holding_of(file: &File) -> io::Result<Holding> {
     }
 }
 
-/// What an access control list gives to others than this owner. An entry that denies is not looked at: at worst more is said
-/// to be open than is.
+/// Returns the rights that an access control list gives to users other than this owner. Entries that deny rights are
+/// ignored, so the result can contain rights that a user does not have.
 ///
 /// # Safety
-/// The list must be one that the system has handed out, or null, and must outlive the call.
+/// The list must be null or come from the system, and must outlive the call.
 unsafe fn open_to(list: *const ACL, owner: &User, is_directory: bool) -> io::Result<Open> {
     let mut open = Open {
         mode: 0,
         who: BTreeSet::new(),
     };
     if list.is_null() {
-        // no list: everybody may do everything
+        // without a list all users have all rights
         open.mode = READ | WRITE | ADD;
         open.who.insert(User("S-1-1-0".to_owned()));
         return Ok(open);
     }
-    // SAFETY: the caller's promise; each entry is of the size that its header says, and lies within the list.
+    // SAFETY: the list comes from the system. Each entry has the size in its header, and is within the list.
     unsafe {
         for index in 0..u32::from((*list).AceCount) {
             let mut entry = ptr::null_mut();
@@ -202,7 +203,7 @@ unsafe fn open_to(list: *const ACL, owner: &User, is_directory: bool) -> io::Res
     Ok(open)
 }
 
-/// Types of entries that allow, with the identifier in the same place: `ACCESS_ALLOWED_ACE_TYPE`,
+/// Types of entries that allow rights, with the identifier at the same offset: `ACCESS_ALLOWED_ACE_TYPE`,
 /// `ACCESS_ALLOWED_CALLBACK_ACE_TYPE`.
 const ALLOW: [u8; 2] = [0, 9];
 
@@ -223,27 +224,27 @@ fn rights(mask: u32, is_directory: bool) -> u32 {
     mode
 }
 
-/// Returns the numbers of owner and group: there are none, and nobody goes on as another user here.
+/// Returns zeros: Windows has no numbers of owner and group, and the auditor does not change its user on Windows.
 pub fn ids(_: &Metadata) -> (u32, u32) {
     (0, 0)
 }
 
-/// Returns whether others may read what a path leads to.
+/// Returns whether other users may read the file at a path. Links are followed.
 pub fn everybody_reads(path: &Path) -> bool {
     holding_at(path, 0).is_ok_and(|found| found.open.mode() & READ != 0)
 }
 
-/// Returns the number of a group that decides which files may be opened: there is none.
+/// Returns 0: Windows has no effective group.
 pub fn effective_group() -> u32 {
     0
 }
 
-/// Returns whether this may go on as another user: nobody may.
+/// Returns whether this process can change its user: never on Windows.
 pub fn is_root() -> bool {
     false
 }
 
-/// Returns whether this runs for the whole machine, not for one user: with an administrator's rights, or as a service.
+/// Returns whether this process runs for the whole computer: with the rights of an administrator, or as a service.
 pub fn is_of_machine() -> bool {
     static OF_MACHINE: OnceLock<bool> = OnceLock::new();
     *OF_MACHINE.get_or_init(|| {
@@ -253,12 +254,12 @@ pub fn is_of_machine() -> bool {
     })
 }
 
-/// Returns whether this process has an administrator's rights, not merely a user who could get them.
+/// Returns whether this process has the rights of an administrator. An unelevated process of an administrator has not.
 fn is_administrator() -> bool {
     let text = wide(ADMINISTRATORS);
     let mut group = Descriptor(ptr::null_mut());
     let mut is_member = 0;
-    // SAFETY: the text ends in NUL, a number is written, and the identifier is freed as a descriptor is.
+    // SAFETY: the text ends in NUL. The call writes a number. The identifier is freed in the same way as a descriptor.
     let asked = unsafe {
         ConvertStringSidToSidW(text.as_ptr(), &mut group.0) != 0
             && CheckTokenMembership(ptr::null_mut(), group.0, &mut is_member) != 0
@@ -266,24 +267,24 @@ fn is_administrator() -> bool {
     asked && is_member != 0
 }
 
-/// Would go on with another user's rights.
+/// Fails: the auditor cannot change its user on Windows.
 ///
 /// # Errors
-/// Always: there is no such call.
+/// Always.
 pub fn act_as(_: u32, _: u32) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// Whether what is made in a directory gets the same rights.
+/// Whether the entries of a new directory inherit its rights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Inherited {
     Not,
     ByAll,
 }
 
-/// The rights that new files and directories of ours get: their owner, the system and its administrators have every right,
-/// nobody else has any, and nothing is inherited from the directory above. What is made for the whole machine belongs to the
-/// administrators, and the auditor's service has every right too.
+/// The rights of new files and directories: the owner, SYSTEM and Administrators have all rights, other users have none, and
+/// nothing is inherited from the directory above. If an administrator creates a file, it belongs to Administrators, and the
+/// auditor's service has all rights, too.
 pub(super) struct Private(Descriptor);
 
 /// A descriptor that the system allocated.
@@ -291,13 +292,14 @@ struct Descriptor(PSECURITY_DESCRIPTOR);
 
 impl Drop for Descriptor {
     fn drop(&mut self) {
-        // SAFETY: null, or what the system told to free so, and nothing else frees it.
+        // SAFETY: null, or memory of the system that is freed with this call, and only here.
         unsafe { LocalFree(self.0) };
     }
 }
 
 impl Private {
-    /// Returns the rights for what an administrator makes in a directory: its owner, whom the auditor runs as, has them too.
+    /// Returns the rights of a new entry of a directory. If an administrator creates it, the owner of the directory has all
+    /// rights, too: the auditor may run as that user.
     pub(super) fn within(above: Option<&Path>, inherited: Inherited) -> io::Result<Private> {
         let above = above.map(|above| match above.as_os_str().is_empty() {
             true => Path::new("."),
@@ -332,7 +334,7 @@ impl Private {
         }
         let text = wide(&text);
         let mut descriptor = Descriptor(ptr::null_mut());
-        // SAFETY: the text ends in NUL; the descriptor is ours to free.
+        // SAFETY: the text ends in NUL. This process frees the descriptor.
         done(unsafe {
             ConvertStringSecurityDescriptorToSecurityDescriptorW(
                 text.as_ptr(),
@@ -344,7 +346,7 @@ impl Private {
         Ok(Private(descriptor))
     }
 
-    /// Returns the attributes for a call, which must end before this is dropped.
+    /// Returns the attributes for a call. The call must end before this value is dropped.
     pub(super) fn attributes(&self) -> SECURITY_ATTRIBUTES {
         SECURITY_ATTRIBUTES {
             nLength: u32::try_from(size_of::<SECURITY_ATTRIBUTES>()).unwrap_or_default(),
@@ -354,9 +356,9 @@ impl Private {
     }
 }
 
-/// The identifier of the user that this process runs as.
+/// Returns the identifier of the user that this process runs as.
 fn token_user() -> io::Result<String> {
-    // SAFETY: the handle is closed below; the buffer is aligned for what the system writes there, and as long as it says.
+    // SAFETY: the handle is closed below. The buffer is aligned for the structure and has the given length.
     unsafe {
         let mut token = ptr::null_mut();
         done(OpenProcessToken(
@@ -381,13 +383,13 @@ fn token_user() -> io::Result<String> {
     }
 }
 
-/// An identifier as text.
+/// Returns an identifier as text.
 ///
 /// # Safety
-/// It must be one that the system has handed out.
+/// The identifier must come from the system.
 unsafe fn text_of(sid: PSID) -> io::Result<String> {
     let mut text = ptr::null_mut();
-    // SAFETY: the caller's promise; the text ends in NUL and is freed once.
+    // SAFETY: the identifier comes from the system. The text ends in NUL and is freed once.
     unsafe {
         done(ConvertSidToStringSidW(sid, &mut text))?;
         let length = (0..).take_while(|at| *text.add(*at) != 0).count();
@@ -397,7 +399,7 @@ unsafe fn text_of(sid: PSID) -> io::Result<String> {
     }
 }
 
-/// The name of an identifier, with its domain.
+/// Returns the name of an identifier, with its domain.
 fn name_of(sid: &str) -> Option<String> {
     const LONGEST: usize = 256;
     let text = wide(sid);
@@ -405,7 +407,7 @@ fn name_of(sid: &str) -> Option<String> {
     let (mut name, mut domain) = ([0; LONGEST], [0; LONGEST]);
     let longest = u32::try_from(LONGEST).unwrap_or_default();
     let (mut name_length, mut domain_length, mut kind) = (longest, longest, 0);
-    // SAFETY: the text ends in NUL, and the buffers are as long as is said; the identifier is freed as a descriptor is.
+    // SAFETY: the text ends in NUL. The buffers have the given lengths. The identifier is freed in the same way as a descriptor.
     let is_known = unsafe {
         ConvertStringSidToSidW(text.as_ptr(), &mut found.0) != 0
             && LookupAccountSidW(

@@ -1,4 +1,4 @@
-//! The certificates that this system trusts.
+//! The root certificates that Windows trusts.
 
 use std::io;
 use std::ptr;
@@ -13,18 +13,18 @@ use windows_sys::Win32::Security::Cryptography::{
 
 use super::wide;
 
-/// Where other systems keep their certificates in files; here whoever may make a directory on the disk could put them there.
+/// Files with root certificates: none. Any user who may create a directory on the disk could create such a file.
 pub const ROOT_FILES: [&str; 0] = [];
 
-/// The store of the authorities that are trusted, this machine's and this user's together.
+/// The certificate store with the trusted authorities of the computer and of the user.
 const STORE: &str = "ROOT";
 
-/// Returns the authorities in the system's store that servers may be certified by, PEM; `None` where there are none.
+/// Returns the authorities in the store that may certify servers, as PEM; `None` if there are none.
 pub fn certificate_store() -> Option<Vec<u8>> {
     let mut pem = String::new();
     let store = wide(STORE);
-    // SAFETY: the name ends in NUL. A certificate is valid until the next call, which frees it, or which frees the last one by
-    // ending; what it points to is as long as it says.
+    // SAFETY: the name ends in NUL. A certificate is valid until the next call of the enumeration, which frees it. The
+    // certificate contains the length of its bytes.
     unsafe {
         let store = CertOpenSystemStoreW(0, store.as_ptr());
         if store.is_null() {
@@ -59,13 +59,13 @@ fn add(pem: &mut String, certificate: &[u8]) {
     pem.push_str("-----END CERTIFICATE-----\n");
 }
 
-/// May an authority certify servers? In the store it may be confined to other uses.
+/// Returns whether an authority may certify servers. The store can restrict an authority to other uses.
 ///
 /// # Safety
-/// It must be a certificate of an open store.
+/// The certificate must be one of an open store.
 unsafe fn is_for_servers(certificate: *const CERT_CONTEXT) -> bool {
-    // SAFETY: the caller's promise. The system says how long the list is, which begins with a CTL_USAGE and is aligned for it,
-    // and its texts end in NUL.
+    // SAFETY: the certificate is valid. The system returns the length of the list. The list begins with a CTL_USAGE, the
+    // buffer is aligned for it, and the texts end in NUL.
     unsafe {
         let mut length = 0;
         if CertGetEnhancedKeyUsage(certificate, 0, ptr::null_mut(), &mut length) == 0 {
@@ -89,7 +89,7 @@ unsafe fn is_for_servers(certificate: *const CERT_CONTEXT) -> bool {
     }
 }
 
-/// Whether the last call found that nothing says what a certificate is for; else it is for nothing.
+/// Returns whether the last call failed because the certificate has no list of uses, so that every use is allowed.
 fn is_unconfined() -> bool {
     io::Error::last_os_error().raw_os_error() == Some(CRYPT_E_NOT_FOUND)
 }

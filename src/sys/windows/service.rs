@@ -1,4 +1,4 @@
-//! The service control manager: what services there are, and how they are doing.
+//! The service control manager: installing, starting, stopping and removing the service.
 
 use std::io;
 use std::ptr;
@@ -20,35 +20,35 @@ use super::{code, done, wide};
 
 /// The service's name.
 pub(super) const NAME: &str = "immuaudit";
-/// What people see.
+/// The name in the list of services.
 const DISPLAY: &str = "immuaudit";
 const DESCRIPTION: &str = "Proves again and again that immudb servers have not rewritten history.";
-/// Whom it runs as: a user of its own, which the system makes of the service's name, without a password.
+/// The account of the service: a virtual account, which Windows derives from the name of the service. It has no password.
 const ACCOUNT: &str = r"NT SERVICE\immuaudit";
-/// How long after a failure it is started again, in milliseconds, and after how many seconds without one that begins anew.
+/// The delay of a restart after a failure, in milliseconds, and the time without a failure that resets the count, in seconds.
 const RESTART: (u32, u32) = (60_000, 86_400);
 
-/// How a service is doing.
+/// The state of the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ServiceState {
-    /// It is not there.
+    /// There is no such service.
     Absent,
-    /// It has ended, with this code of its own or the system's; 0: as it should.
+    /// The service has ended, with this exit code of its own or of Windows; 0 is an ordinary end.
     Stopped(u32),
-    /// It is about to start.
+    /// The service is starting.
     Starting,
-    /// It runs, as this process.
+    /// The service runs as this process.
     Running(u32),
-    /// It is about to end.
+    /// The service is stopping.
     Stopping,
 }
 
-/// A handle of the manager, or of a service.
+/// A handle of the manager or of a service.
 struct Handle(SC_HANDLE);
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        // SAFETY: opened by us, and closed once.
+        // SAFETY: this process opened the handle, and closes it once.
         unsafe { CloseServiceHandle(self.0) };
     }
 }
@@ -63,11 +63,11 @@ impl Handle {
 }
 
 fn manager(rights: u32) -> io::Result<Handle> {
-    // SAFETY: null is this machine and its database of services.
+    // SAFETY: null stands for this computer and its database of services.
     Handle::new(unsafe { OpenSCManagerW(ptr::null(), ptr::null(), rights) })
 }
 
-/// The service; `None` where it is not there.
+/// Opens the service; `None` if there is no such service.
 fn service(rights: u32) -> io::Result<Option<Handle>> {
     let manager = manager(SC_MANAGER_CONNECT)?;
     let name = wide(NAME);
@@ -79,20 +79,21 @@ fn service(rights: u32) -> io::Result<Option<Handle>> {
     }
 }
 
-fn there(rights: u32) -> io::Result<Handle> {
+/// Opens the service, or fails with `NotFound`.
+fn existing(rights: u32) -> io::Result<Handle> {
     service(rights)?.ok_or_else(|| io::ErrorKind::NotFound.into())
 }
 
-/// Makes the service, or has the one that is there run this command from its next start on.
+/// Creates the service, or changes the command of the existing service.
 ///
 /// # Errors
-/// The system refuses, mostly for want of an administrator's rights.
+/// The system refuses, usually because the user is no administrator.
 pub fn install_service(command: &str) -> io::Result<()> {
     let (name, display) = (wide(NAME), wide(DISPLAY));
     let (command, account) = (wide(command), wide(ACCOUNT));
     let manager = manager(SC_MANAGER_CONNECT | SC_MANAGER_CREATE_SERVICE)?;
     let service = match service(SERVICE_ALL_ACCESS)? {
-        // SAFETY: the handles are open, every text ends in NUL, and null is no text.
+        // SAFETY: the handles are open. Every text ends in NUL, and null stands for no text.
         Some(service) => unsafe {
             done(ChangeServiceConfigW(
                 service.0,
@@ -131,7 +132,7 @@ pub fn install_service(command: &str) -> io::Result<()> {
     configure(&service)
 }
 
-/// Describes the service, and has it started again after a failure.
+/// Sets the description of the service and its restart after a failure.
 fn configure(service: &Handle) -> io::Result<()> {
     let mut description = wide(DESCRIPTION);
     let description = SERVICE_DESCRIPTIONW {
@@ -148,12 +149,12 @@ fn configure(service: &Handle) -> io::Result<()> {
         cActions: 1,
         lpsaActions: &mut restart,
     };
-    // an end with an exit code is a failure too
+    // an end with an exit code other than 0 is a failure, too
     let flag = SERVICE_FAILURE_ACTIONS_FLAG {
         fFailureActionsOnNonCrashFailures: 1,
     };
-    // SAFETY: the handle is open, and each structure is the one that its number stands for and outlives the call. A system
-    // that does not know one of them runs the service all the same.
+    // SAFETY: the handle is open. Each structure belongs to its number and outlives the call. A system without one of these
+    // settings runs the service without it.
     unsafe {
         for (what, with) in [
             (
@@ -175,40 +176,40 @@ fn configure(service: &Handle) -> io::Result<()> {
     Ok(())
 }
 
-/// Takes the service away, once it has ended.
+/// Removes the service. The service must have ended.
 ///
 /// # Errors
 /// The system refuses.
 pub fn remove_service() -> io::Result<()> {
-    let service = there(SERVICE_ALL_ACCESS)?;
+    let service = existing(SERVICE_ALL_ACCESS)?;
     // SAFETY: the handle is open.
     done(unsafe { DeleteService(service.0) })
 }
 
-/// Has the service started.
+/// Requests the start of the service.
 ///
 /// # Errors
 /// The system refuses.
 pub fn start_service() -> io::Result<()> {
-    let service = there(SERVICE_START)?;
-    // SAFETY: the handle is open, and there are no arguments.
+    let service = existing(SERVICE_START)?;
+    // SAFETY: the handle is open, and the service gets no arguments.
     done(unsafe { StartServiceW(service.0, 0, ptr::null()) })
 }
 
-/// Asks the service to end.
+/// Requests the end of the service.
 ///
 /// # Errors
 /// The system refuses.
 pub fn stop_service() -> io::Result<()> {
-    let service = there(SERVICE_STOP)?;
-    // SAFETY: the handle is open, and what is written is plain data.
+    let service = existing(SERVICE_STOP)?;
+    // SAFETY: the handle is open. The call writes plain data.
     done(unsafe {
         let mut status: SERVICE_STATUS = std::mem::zeroed();
         ControlService(service.0, SERVICE_CONTROL_STOP, &mut status)
     })
 }
 
-/// Returns how the service is doing.
+/// Returns the state of the service.
 ///
 /// # Errors
 /// The system refuses.
@@ -216,7 +217,7 @@ pub fn service_state() -> io::Result<ServiceState> {
     let Some(service) = service(SERVICE_QUERY_STATUS)? else {
         return Ok(ServiceState::Absent);
     };
-    // SAFETY: the handle is open, and what is written is plain data of the size that is given.
+    // SAFETY: the handle is open. The call writes plain data of the given size.
     let status = unsafe {
         let mut status: SERVICE_STATUS_PROCESS = std::mem::zeroed();
         let size = u32::try_from(size_of::<SERVICE_STATUS_PROCESS>()).unwrap_or_default();
@@ -238,6 +239,6 @@ pub fn service_state() -> io::Result<ServiceState> {
         SERVICE_START_PENDING => ServiceState::Starting,
         SERVICE_STOP_PENDING => ServiceState::Stopping,
         SERVICE_RUNNING => ServiceState::Running(status.dwProcessId),
-        _ => ServiceState::Starting, // paused and the like, which it never is
+        _ => ServiceState::Starting, // the other states are those of paused services, which this one does not support
     })
 }

@@ -1,4 +1,4 @@
-//! Sockets: waiting for several at once, and listening on every address.
+//! Sockets: waiting for several sockets, and listening on all addresses.
 
 use std::io;
 use std::net::TcpListener;
@@ -15,20 +15,20 @@ use windows_sys::Win32::Networking::WinSock::{
 
 use crate::sys::Interest;
 
-/// A socket that is waited for.
+/// A socket to wait for.
 pub type Socket<'a> = BorrowedSocket<'a>;
 
-/// Returns a socket as it is waited for.
+/// Borrows a socket to wait for it.
 pub fn socket<S: AsSocket>(socket: &S) -> Socket<'_> {
     socket.as_socket()
 }
 
-/// The number of a socket, as the system's calls take it.
+/// Returns the number of a socket, as the calls of Winsock take it.
 fn number(socket: &impl AsRawSocket) -> SOCKET {
     SOCKET::try_from(socket.as_raw_socket()).unwrap_or(INVALID_SOCKET)
 }
 
-/// Waits up to `time` until one of the sockets is ready, has failed or was hung up; tells of each, in order, whether it is.
+/// Waits up to `time` until a socket is ready, has failed or was closed by its peer; returns for each socket whether it is.
 pub fn wait_ready(sockets: &[(Socket<'_>, Interest)], time: Duration) -> Vec<bool> {
     let poll = |(socket, interest): &(Socket<'_>, Interest)| WSAPOLLFD {
         fd: number(socket),
@@ -41,13 +41,13 @@ pub fn wait_ready(sockets: &[(Socket<'_>, Interest)], time: Duration) -> Vec<boo
     let mut polls: Vec<WSAPOLLFD> = sockets.iter().map(poll).collect();
     let timeout = i32::try_from(time.as_millis()).unwrap_or(i32::MAX);
     let count = u32::try_from(polls.len()).unwrap_or(u32::MAX);
-    // SAFETY: polls is an array of that length, borrowed for the call; the sockets are open.
+    // SAFETY: polls is an array of that length that outlives the call. The sockets are open.
     unsafe { WSAPoll(polls.as_mut_ptr(), count, timeout) };
-    // where it failed, no revents is set
+    // after a failure no revents is set
     polls.iter().map(|poll| poll.revents != 0).collect()
 }
 
-/// Sets an option of a socket to a number.
+/// Sets a numeric option of a socket.
 fn set(socket: SOCKET, level: i32, option: i32, value: i32) -> io::Result<()> {
     let size = i32::try_from(size_of::<i32>()).unwrap_or_default();
     // SAFETY: the option's value is a number of that size, which outlives the call; the socket is open.
@@ -58,13 +58,12 @@ fn set(socket: SOCKET, level: i32, option: i32, value: i32) -> io::Result<()> {
     }
 }
 
-/// Limits the bytes that the system takes ahead of a slow peer on each connection that a listener accepts. A refusal leaves
-/// the system's choice.
+/// Limits the send buffer of each connection that a listener accepts, in bytes. If the system refuses, its default remains.
 pub fn limit_send_buffer(listener: &TcpListener, bytes: i32) {
     let _ = set(number(listener), SOL_SOCKET, SO_SNDBUF, bytes);
 }
 
-/// Returns whether a socket failed because there is no IPv6 here.
+/// Returns whether a socket failed because the computer has no IPv6.
 pub fn is_without_ipv6(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::AddrNotAvailable
         || [WSAEAFNOSUPPORT, WSAEPROTONOSUPPORT]
@@ -72,17 +71,17 @@ pub fn is_without_ipv6(error: &io::Error) -> bool {
             .contains(&error.raw_os_error())
 }
 
-/// Listens on a port of every IPv6 address, and of every IPv4 address with it, which the standard library cannot. Nobody
-/// else can take the same port meanwhile, as another program could here by default.
+/// Listens on a port of all IPv6 and IPv4 addresses with one socket, which the standard library cannot. The socket is
+/// exclusive: by default, another program could bind to the same port on Windows.
 ///
 /// # Errors
-/// There is no IPv6 here, or the port is taken.
+/// The computer has no IPv6, or another program uses the port.
 pub fn listen_everywhere(port: u16) -> io::Result<TcpListener> {
     let result = |result: i32| match result {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
     };
-    // SAFETY: WSADATA is plain data; the socket is nobody else's and is closed by its owner.
+    // SAFETY: WSADATA is plain data. The socket is new, and its owner closes it.
     let socket = unsafe {
         let mut data: WSADATA = std::mem::zeroed();
         let failed = WSAStartup(0x202, &mut data);
@@ -100,7 +99,7 @@ pub fn listen_everywhere(port: u16) -> io::Result<TcpListener> {
     let raw = number(&socket);
     set(raw, IPPROTO_IPV6, IPV6_V6ONLY, 0)?;
     set(raw, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, 1)?;
-    // SAFETY: SOCKADDR_IN6 is plain data, and all zeros is the unspecified address; it outlives the calls, and the socket is open.
+    // SAFETY: SOCKADDR_IN6 is plain data, and all zeros are the unspecified address. It outlives the calls. The socket is open.
     unsafe {
         let mut address: SOCKADDR_IN6 = std::mem::zeroed();
         address.sin6_family = AF_INET6;
@@ -112,5 +111,5 @@ pub fn listen_everywhere(port: u16) -> io::Result<TcpListener> {
     Ok(TcpListener::from(socket))
 }
 
-/// Connections that wait to be accepted, at most: what the standard library asks for.
+/// The maximum number of connections that wait to be accepted, the same as in the standard library.
 const BACKLOG: i32 = 128;

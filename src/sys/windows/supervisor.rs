@@ -1,4 +1,4 @@
-//! Whoever started this process and watches it: the service control manager.
+//! This process as a service of the service control manager.
 
 use std::ffi::{OsStr, OsString, c_void};
 use std::fs::{self, File};
@@ -10,7 +10,9 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use windows_sys::Win32::Foundation::{ERROR_SERVICE_SPECIFIC_ERROR, NO_ERROR};
+use windows_sys::Win32::Foundation::{
+    ERROR_CALL_NOT_IMPLEMENTED, ERROR_SERVICE_SPECIFIC_ERROR, NO_ERROR,
+};
 use windows_sys::Win32::System::Console::{STD_ERROR_HANDLE, STD_OUTPUT_HANDLE, SetStdHandle};
 use windows_sys::Win32::System::Services::{
     RegisterServiceCtrlHandlerExW, SERVICE_ACCEPT_PARAMCHANGE, SERVICE_ACCEPT_SHUTDOWN,
@@ -25,37 +27,37 @@ use super::service::NAME;
 use super::{console, files, places, rights, wide};
 use crate::sys::{Asked, Creation};
 
-/// The first argument of a program that the service control manager starts. The directory of its log follows.
+/// The first argument of a process that the service control manager starts. The directory of the log follows.
 pub const UNDER_MANAGER: &str = "under-service-manager";
 
-/// What the service is called by those who ask whether anybody listens.
+/// The address that [`notify_address`] returns in a service.
 const MANAGER: &str = "the service control manager";
 
-/// The directory of the service's log, beside that of its states.
+/// The directory of the service's log. It is in the same directory as the directory of the states.
 pub const LOG_DIRECTORY: &str = "immuaudit-log";
-/// The log, which takes what the service would print.
+/// The log. It contains everything that the service prints.
 const LOG: &str = "immuaudit.log";
-/// The log before it.
+/// The previous log.
 const OLD_LOG: &str = "immuaudit.old.log";
-/// Most bytes of a log, roughly: how long it is is looked at now and then.
+/// The size that starts a new log, in bytes. A log can be larger, because its size is checked in intervals.
 const LONGEST_LOG: u64 = 16 << 20;
-/// How often that is looked at.
+/// The interval of the checks.
 const LOOK: Duration = Duration::from_secs(600);
 
-/// What the manager is told to wait for the start and for the end, in milliseconds.
+/// The time that the manager waits for the start and for the end, in milliseconds.
 const HINT: u32 = 30_000;
-/// Where the manager is told; null: nowhere yet.
+/// The handle for reports to the manager; null before the manager has called.
 static STATUS: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
 static IS_SERVICE: AtomicBool = AtomicBool::new(false);
 static IS_STOPPING: AtomicBool = AtomicBool::new(false);
 
-/// Returns whether stderr goes to systemd's journal: there is none here.
+/// Returns false: Windows has no systemd.
 pub fn stderr_is_the_journal() -> bool {
     false
 }
 
-/// Goes under the service control manager, if it has started this process, and takes the words for that out of the arguments.
-/// What is printed goes to the log from then on. To be called before anything else is done.
+/// Connects to the service control manager if it has started this process, and removes its words from the arguments. From then
+/// on all output goes to the log. Must be called first.
 pub fn go_under_manager(arguments: &mut Vec<String>) {
     if arguments.first().is_none_or(|first| first != UNDER_MANAGER) {
         return;
@@ -66,7 +68,7 @@ pub fn go_under_manager(arguments: &mut Vec<String>) {
     IS_SERVICE.store(true, Ordering::Relaxed);
     console::become_service();
     if let Some(directory) = own.last().map(PathBuf::from) {
-        // without a log nobody can be told that there is none
+        // without a log there is no place to report that there is none
         let _ = take_log(&directory);
         thread::spawn(move || {
             loop {
@@ -84,7 +86,7 @@ pub fn go_under_manager(arguments: &mut Vec<String>) {
             },
             SERVICE_TABLE_ENTRYW::default(),
         ];
-        // SAFETY: the table ends in an empty entry, and lives as long as the call, which returns when the service ends.
+        // SAFETY: the table ends in an empty entry and outlives the call, which returns when the service ends.
         unsafe { StartServiceCtrlDispatcherW(table.as_ptr()) }
     });
 }
@@ -95,7 +97,7 @@ pub fn log_directory() -> Option<PathBuf> {
     places::state_directory(true, LOG_DIRECTORY, variable).map(PathBuf::from)
 }
 
-/// Has what is printed written to the log: to a new one, if it is longer than it should be.
+/// Redirects the output to the log. If the log is too large, it is renamed, and a new one is created.
 fn take_log(directory: &Path) -> io::Result<()> {
     let log = directory.join(LOG);
     static IS_TAKEN: AtomicBool = AtomicBool::new(false);
@@ -113,7 +115,7 @@ fn take_log(directory: &Path) -> io::Result<()> {
     file.seek(SeekFrom::End(0))?;
     let handle = file.into_raw_handle();
     IS_TAKEN.store(true, Ordering::Relaxed);
-    // SAFETY: the handle stays open; that of a log before is left open too, for another thread may be writing there.
+    // SAFETY: the handle stays open. The handle of the previous log stays open, too, because a thread may be writing to it.
     unsafe {
         SetStdHandle(STD_ERROR_HANDLE, handle);
         SetStdHandle(STD_OUTPUT_HANDLE, handle);
@@ -121,23 +123,22 @@ fn take_log(directory: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Called by the manager in a thread of its own.
+/// Registers the handler of controls. The manager calls this function in a thread of its own.
 unsafe extern "system" fn begin(_: u32, _: *mut PWSTR) {
     let name = wide(NAME);
-    // SAFETY: the name ends in NUL, and the function lives as long as the process.
+    // SAFETY: the name ends in NUL. The function lives as long as the process.
     let status =
         unsafe { RegisterServiceCtrlHandlerExW(name.as_ptr(), Some(on_control), ptr::null()) };
     STATUS.store(status, Ordering::SeqCst);
-    tell(SERVICE_START_PENDING, NO_ERROR, 0);
+    report(SERVICE_START_PENDING, NO_ERROR, 0);
 }
 
-/// Called by the manager for each of its controls.
+/// Handles a control of the manager.
 unsafe extern "system" fn on_control(control: u32, _: u32, _: *mut c_void, _: *mut c_void) -> u32 {
-    const ERROR_CALL_NOT_IMPLEMENTED: u32 = 120;
     match control {
         SERVICE_CONTROL_STOP | SERVICE_CONTROL_SHUTDOWN => {
             IS_STOPPING.store(true, Ordering::SeqCst);
-            tell(SERVICE_STOP_PENDING, NO_ERROR, 0);
+            report(SERVICE_STOP_PENDING, NO_ERROR, 0);
             console::ask(Asked::Stop);
         }
         SERVICE_CONTROL_PARAMCHANGE => console::ask(Asked::Reload),
@@ -147,13 +148,13 @@ unsafe extern "system" fn on_control(control: u32, _: u32, _: *mut c_void, _: *m
     NO_ERROR
 }
 
-/// Tells the manager how the service is doing.
-fn tell(state: SERVICE_STATUS_CURRENT_STATE, error: u32, code: u32) {
-    let status = STATUS.load(Ordering::SeqCst);
-    if status.is_null() {
+/// Reports the state of the service to the manager.
+fn report(state: SERVICE_STATUS_CURRENT_STATE, error: u32, code: u32) {
+    let handle = STATUS.load(Ordering::SeqCst);
+    if handle.is_null() {
         return;
     }
-    let told = SERVICE_STATUS {
+    let status = SERVICE_STATUS {
         dwServiceType: SERVICE_WIN32_OWN_PROCESS,
         dwCurrentState: state,
         dwControlsAccepted: match state {
@@ -167,13 +168,13 @@ fn tell(state: SERVICE_STATUS_CURRENT_STATE, error: u32, code: u32) {
         dwCheckPoint: 0,
         dwWaitHint: HINT,
     };
-    // SAFETY: the manager's own handle, and plain data that outlives the call.
-    unsafe { SetServiceStatus(status, &told) };
+    // SAFETY: the handle comes from the manager. The status is plain data that outlives the call.
+    unsafe { SetServiceStatus(handle, &status) };
 }
 
-/// Tells the manager that the service has ended, if this is one: with a failure, unless it was asked to.
-pub(super) fn tell_end(code: u8) {
-    /// How often, and how far apart, it is looked whether the manager has called back.
+/// Reports the end of the service to the manager, if this process is a service. An end without a request is a failure.
+pub(super) fn report_end(code: u8) {
+    /// The number of checks whether the manager has called back, and the pause between them.
     const TRIES: (u32, Duration) = (250, Duration::from_millis(20));
     if !IS_SERVICE.load(Ordering::Relaxed) {
         return;
@@ -184,8 +185,8 @@ pub(super) fn tell_end(code: u8) {
         }
     }
     match code == 0 || IS_STOPPING.load(Ordering::SeqCst) {
-        true => tell(SERVICE_STOPPED, NO_ERROR, 0),
-        false => tell(
+        true => report(SERVICE_STOPPED, NO_ERROR, 0),
+        false => report(
             SERVICE_STOPPED,
             ERROR_SERVICE_SPECIFIC_ERROR,
             u32::from(code),
@@ -193,21 +194,21 @@ pub(super) fn tell_end(code: u8) {
     }
 }
 
-/// Returns where whoever started this process wants to be told how it goes, if anybody does.
+/// Returns the address for reports about the service, if this process is a service.
 pub fn notify_address() -> Option<OsString> {
     let is_service = IS_SERVICE.load(Ordering::Relaxed);
     is_service.then(|| OsString::from(MANAGER))
 }
 
-/// The service control manager, as one who is told how a service goes in the words of systemd.
+/// The service control manager as a receiver of the messages of sd_notify(3).
 #[derive(Debug)]
 pub struct NotifySocket;
 
 impl NotifySocket {
-    /// Takes the manager.
+    /// Connects to the manager.
     ///
     /// # Errors
-    /// It is another one's address: there are no such sockets here.
+    /// The address is not that of the manager.
     pub fn to(address: &OsStr) -> io::Result<NotifySocket> {
         match address == MANAGER {
             true => Ok(NotifySocket),
@@ -215,24 +216,24 @@ impl NotifySocket {
         }
     }
 
-    /// Tells the manager that the service is ready, or that it ends; it wants to know no more.
+    /// Reports to the manager that the service is ready or that it ends. Other messages are ignored.
     ///
     /// # Errors
     /// None.
     pub fn send(&self, message: &str) -> io::Result<()> {
         if message.starts_with("READY=1") {
-            tell(SERVICE_RUNNING, NO_ERROR, 0);
+            report(SERVICE_RUNNING, NO_ERROR, 0);
         } else if message.starts_with("STOPPING=1") {
-            tell(SERVICE_STOP_PENDING, NO_ERROR, 0);
+            report(SERVICE_STOP_PENDING, NO_ERROR, 0);
         }
         Ok(())
     }
 }
 
-/// Makes a directory of the service's, where it is not there.
+/// Creates a directory of the service if it does not exist.
 ///
 /// # Errors
-/// The system refuses, or it belongs to somebody else.
+/// The system refuses, or the directory belongs to a user whom the auditor does not trust.
 pub fn make_service_directory(path: &Path) -> io::Result<()> {
     if let Ok(found) = rights::holding(path) {
         return match found.owner.is_trusted() {
