@@ -1,4 +1,7 @@
-//! The auditor on its host: services, pods, memory limits, root's commands, and faults of disk, files and process.
+//! The auditor on its host: the service, pods, memory limits, root's commands, and faults of disk, files and process.
+//!
+//! The tests that boot a systemd are not here: it manages the control group of the test's process, where the tests of memory
+//! limits have groups of their own.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -6,7 +9,6 @@ mod support;
 mod backup;
 #[cfg(unix)]
 mod faults;
-mod instances;
 #[cfg(unix)]
 mod kubernetes;
 mod limits;
@@ -17,4 +19,3 @@ mod process;
 mod root_beside;
 #[cfg(unix)]
 mod service;
-mod systemd;
