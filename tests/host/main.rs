@@ -1,4 +1,7 @@
-//! The auditor on its host: services, pods, memory limits, root's commands, and faults of disk, files and process.
+//! The auditor on its host: the service, pods, memory limits, root's commands, and faults of disk, files and process.
+//!
+//! The tests that boot a systemd are not here: it manages the control group of the test's process, where the tests of memory
+//! limits have groups of their own.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -7,7 +10,6 @@ mod backup;
 #[cfg(unix)]
 #[cfg(unix)] // modes, owners and links
 mod faults;
-mod instances;
 #[cfg(unix)]
 #[cfg(unix)] // a shell and modes
 mod kubernetes;
@@ -21,4 +23,3 @@ mod root_beside;
 #[cfg(unix)]
 #[cfg(unix)] // systemd's socket
 mod service;
-mod systemd;

@@ -208,7 +208,7 @@ fn systemd_is_told_of_the_start_of_progress_and_of_the_end() {
     assert_eq!(running.end(), Some(0));
 }
 
-/// What systemd does about it is in tests/host/systemd.rs.
+/// What systemd does about it is in tests/systemd.rs.
 #[test]
 fn a_loop_that_hangs_feeds_the_watchdog_no_more() {
     let folder = Place::new();

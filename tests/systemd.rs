@@ -1,12 +1,14 @@
 //! The service in a real systemd, booted over a throw-away copy of this machine's files.
 
+mod support;
+
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::booted::Booted;
-use crate::support::loud::not_shown;
 use immuaudit::drill::{Embedded, Lie, LieSchedule, Options, fill};
+use support::booted::Booted;
+use support::loud::not_shown;
 
 /// Seconds of the test's own watchdog; the unit's is of minutes, longer than the longest call.
 const WATCHDOG: u64 = 6;
@@ -86,27 +88,27 @@ fn a_setgid_mailer_outside_the_sandbox_sends_what_waits(
         (
             format!("{units}/immuaudit-mail.path"),
             "644",
-            include_str!("../../deploy/mail/immuaudit-mail.path"),
+            include_str!("../deploy/mail/immuaudit-mail.path"),
         ),
         (
             format!("{units}/immuaudit-mail.service"),
             "644",
-            include_str!("../../deploy/mail/immuaudit-mail.service"),
+            include_str!("../deploy/mail/immuaudit-mail.service"),
         ),
         (
             format!("{units}/immuaudit.service.d/mail.conf"),
             "644",
-            include_str!("../../deploy/mail/immuaudit.service.d-mail.conf"),
+            include_str!("../deploy/mail/immuaudit.service.d-mail.conf"),
         ),
         (
             "/usr/local/lib/immuaudit/mail-queue".to_owned(),
             "755",
-            include_str!("../../deploy/mail/mail-queue"),
+            include_str!("../deploy/mail/mail-queue"),
         ),
         (
             "/usr/local/lib/immuaudit/mail-send".to_owned(),
             "755",
-            include_str!("../../deploy/mail/mail-send"),
+            include_str!("../deploy/mail/mail-send"),
         ),
         (
             "/usr/sbin/sendmail".to_owned(),

@@ -1,17 +1,19 @@
 //! Many auditors on one host: instances of the template unit in a real systemd, and all of them asked at once.
 
+mod support;
+
 use std::collections::BTreeSet;
 use std::net::TcpListener;
 use std::process::{Command, Output};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::booted::Booted;
-use crate::support::http::get;
-use crate::support::loud::{loud, not_shown};
-use crate::support::program::member;
-use crate::support::tool::have;
 use immuaudit::drill::{Embedded, Lie, LieSchedule, Options, fill};
+use support::booted::Booted;
+use support::http::get;
+use support::loud::{loud, not_shown};
+use support::program::member;
+use support::tool::have;
 
 /// Instances of the honest server; one more audits the other.
 const HONEST: usize = 19;
