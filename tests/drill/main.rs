@@ -8,7 +8,6 @@ mod calls;
 mod clients;
 mod embedded;
 mod embedded_lies;
-#[cfg(unix)]
 #[cfg(unix)] // inodes
 mod immuclient;
 mod lies;

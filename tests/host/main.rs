@@ -7,19 +7,15 @@
 mod support;
 
 mod backup;
-#[cfg(unix)]
 #[cfg(unix)] // modes, owners and links
 mod faults;
-#[cfg(unix)]
 #[cfg(unix)] // a shell and modes
 mod kubernetes;
 mod limits;
 mod limits_names;
 mod limits_values;
 mod process;
-#[cfg(unix)]
 #[cfg(unix)] // users, owners and a shell
 mod root_beside;
-#[cfg(unix)]
 #[cfg(unix)] // systemd's socket
 mod service;

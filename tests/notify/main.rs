@@ -5,10 +5,8 @@ mod support;
 
 mod alarms;
 mod outbox;
-#[cfg(unix)]
 #[cfg(unix)] // modes and shell scripts
 mod receivers;
 mod tables;
-#[cfg(unix)]
 #[cfg(unix)] // modes and links
 mod told;

@@ -6,10 +6,8 @@ mod support;
 mod given;
 mod peers;
 mod persona;
-#[cfg(unix)]
 #[cfg(unix)] // modes and signals
 mod reload;
-#[cfg(unix)]
 #[cfg(unix)] // modes, owners and links
 mod trust;
 mod wrong;
