@@ -5,6 +5,7 @@ mod support;
 use immuaudit::config::{CompatMode, Run, SettingsWarning, Signatures};
 use immuaudit::drill::{Embedded, Lie, LieSchedule, Options, fill};
 use log::Level;
+#[cfg(unix)]
 use support::http::get;
 use support::place::Place as Folder;
 use support::process::{Place, given};
