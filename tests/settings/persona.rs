@@ -1,5 +1,6 @@
 //! In the place of immugw: its variables, its file, its settings.
 
+#[cfg(unix)]
 use crate::support::http::get;
 use crate::support::place::Place as Folder;
 use crate::support::process::{Place, given};
