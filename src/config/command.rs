@@ -127,7 +127,7 @@ pub(super) static COMMANDS: &[Command] = &[
     command(Purpose::Act, CommandName::States, "states", 2, "list, export, import or forget trusted states", &[
         ("list", "the trusted state of each database"),
         ("export", "the same as TOML, for compare on another host"),
-        ("import DIR-OR-FILE [--alarm]", "take over the states of immuclient or immugw, or an export"),
+        ("import DIR-OR-FILE [--alarm]", "take over the states of immuclient or immugw"),
         ("forget DATABASE", "forget a trusted state: the next check trusts the first state that it sees"),
     ]),
     command(Purpose::Act, CommandName::Checkpoint, "checkpoint", 2, "export, show or verify signed states, offline", &[
