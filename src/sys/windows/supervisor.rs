@@ -7,6 +7,7 @@ use std::os::windows::io::IntoRawHandle;
 use std::path::{Path, PathBuf};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -48,6 +49,8 @@ const LOOK: Duration = Duration::from_secs(600);
 const HINT: u32 = 30_000;
 /// The handle for reports to the manager; null before the manager has called.
 static STATUS: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
+/// The last state. The service can be ready before the manager has called, so the state is reported again then.
+static STATE: Mutex<SERVICE_STATUS_CURRENT_STATE> = Mutex::new(SERVICE_START_PENDING);
 static IS_SERVICE: AtomicBool = AtomicBool::new(false);
 static IS_STOPPING: AtomicBool = AtomicBool::new(false);
 
@@ -129,8 +132,9 @@ unsafe extern "system" fn begin(_: u32, _: *mut PWSTR) {
     // SAFETY: the name ends in NUL. The function lives as long as the process.
     let status =
         unsafe { RegisterServiceCtrlHandlerExW(name.as_ptr(), Some(on_control), ptr::null()) };
+    let state = STATE.lock().unwrap_or_else(PoisonError::into_inner);
     STATUS.store(status, Ordering::SeqCst);
-    report(SERVICE_START_PENDING, NO_ERROR, 0);
+    send(*state, NO_ERROR, 0);
 }
 
 /// Handles a control of the manager.
@@ -150,6 +154,13 @@ unsafe extern "system" fn on_control(control: u32, _: u32, _: *mut c_void, _: *m
 
 /// Reports the state of the service to the manager.
 fn report(state: SERVICE_STATUS_CURRENT_STATE, error: u32, code: u32) {
+    let mut last = STATE.lock().unwrap_or_else(PoisonError::into_inner);
+    *last = state;
+    send(state, error, code);
+}
+
+/// Sends a state to the manager, if the manager has called. The caller holds the lock of [`STATE`].
+fn send(state: SERVICE_STATUS_CURRENT_STATE, error: u32, code: u32) {
     let handle = STATUS.load(Ordering::SeqCst);
     if handle.is_null() {
         return;
