@@ -7,7 +7,7 @@ use super::json::JsonObject;
 use crate::clock::Timestamp;
 use crate::ledger::State;
 use crate::text::{Escaped, counted, shell_value, shell_word};
-use crate::trust::{Adoption, Alarm, Location, PastClosing, StoreError};
+use crate::trust::{Adoption, Alarm, Closed, Location, PastClosing, StoreError};
 
 /// An alarm, with the consequences of adopting it.
 #[derive(Debug)]
@@ -127,8 +127,17 @@ fn reopened(alarm: &Alarm) -> String {
 fn standing(alarm: &Alarm) -> String {
     match &alarm.closed {
         None => "open".into(),
-        Some(closed) => format!("closed {} by {}", closed.when, Escaped::new(&closed.who)),
+        Some(closed) => decision(closed),
     }
+}
+
+/// Returns the operator's decision, its time and the user.
+pub fn decision(closed: &Closed) -> String {
+    let word = match closed.adopted {
+        true => "adopted",
+        false => "closed",
+    };
+    format!("{word} {} by {}", closed.when, Escaped::new(&closed.who))
 }
 
 /// Returns how often an alarm was found, and the time of the last finding.
@@ -167,10 +176,9 @@ impl AlarmReport {
         ];
         for past in &alarm.past {
             lines.push(format!(
-                "  reopened:  {}, after it was closed {} by {}",
+                "  reopened:  {}, after it was {}",
                 past.reopened,
-                past.closed.when,
-                Escaped::new(&past.closed.who)
+                decision(&past.closed)
             ));
         }
         if alarm.displaced > 0 {
@@ -192,6 +200,10 @@ impl AlarmReport {
             lines.push(format!("  adopting:  {first}"));
             let rest = rest.into_iter().chain(self.possible_command());
             lines.extend(rest.map(|line| format!("             {line}")));
+        } else if alarm.closed.as_ref().is_some_and(|closed| closed.adopted) {
+            let given_up = alarm.given_up();
+            let given_up = given_up.map(|range| format!("  gave up:   {}", transactions(&range)));
+            lines.extend(given_up);
         } else if let Some(what) = alarm.read_again().filter(|_| alarm.awaits_reading) {
             lines.push(format!(
                 "  reading:   the next check reads {what} again, and opens the alarm again if the finding is still there"
@@ -319,6 +331,7 @@ fn alarm_json(alarm: &Alarm, trusted: Option<State>) -> JsonObject {
         .text("evidence", Some(&alarm.evidence.to_string_lossy()))
         .text("closed_by", closed.map(|closed| closed.who.as_str()))
         .shown("closed", closed.map(|closed| closed.when))
+        .flag("adopted", closed.is_some_and(|closed| closed.adopted))
         .flag("awaits_reading", alarm.awaits_reading)
         .shown("reopened", alarm.past.last().map(|past| past.reopened))
         .objects("past_closings", alarm.past.iter().map(past_closing))
@@ -328,6 +341,7 @@ fn past_closing(past: &PastClosing) -> JsonObject {
     JsonObject::new()
         .text("closed_by", Some(&past.closed.who))
         .shown("closed", Some(past.closed.when))
+        .flag("adopted", past.closed.adopted)
         .shown("reopened", Some(past.reopened))
 }
 

@@ -34,7 +34,8 @@ mod values;
 
 pub use ago::ago;
 pub use alarm::{
-    AlarmReport, adopt_command, alarm_line, alarm_lines, close_command, evidence_line, seen,
+    AlarmReport, adopt_command, alarm_line, alarm_lines, close_command, decision, evidence_line,
+    seen,
 };
 pub use alarm_summary::alarm_summary;
 pub use checkpoint::checkpoint;

@@ -157,7 +157,7 @@ impl Store {
                 }
                 also_closed.push(alarm.id.clone());
             }
-            alarm.closed = Some(Closed::by(who, now));
+            alarm.closed = Some(Closed::by_adoption(who, now));
         }
         self.write_alarms(&database, &alarms)?;
         Ok(Adopted {

@@ -26,6 +26,8 @@ const WHAT: &str = "immuaudit: the alarms of one database. `immuaudit alarm list
 
 /// The value of the key `reading` of an alarm that awaits a reading.
 const AWAITED: &str = "awaited";
+/// The word of an adoption in the file.
+const ADOPTED: &str = "adopted";
 /// The reason of a finding about a database that the server no longer has.
 const VANISHED: &str = "vanished";
 
@@ -84,13 +86,25 @@ pub struct Closed {
     pub who: String,
     /// Time of closing.
     pub when: Timestamp,
+    /// Whether the alarm's state was trusted instead, so the closing gave up transactions.
+    pub adopted: bool,
 }
 
 impl Closed {
+    /// Creates the end of an alarm that leaves the trusted state unchanged.
     pub(super) fn by(who: &str, when: Timestamp) -> Closed {
         Closed {
             who: cut(who, MAX_USER),
             when,
+            adopted: false,
+        }
+    }
+
+    /// Creates the end of an alarm that was adopted.
+    pub(super) fn by_adoption(who: &str, when: Timestamp) -> Closed {
+        Closed {
+            adopted: true,
+            ..Closed::by(who, when)
         }
     }
 }
@@ -238,8 +252,7 @@ pub fn render(server: &str, database: &str, alarms: &[Alarm]) -> Vec<u8> {
             writer.optional(key, state.map(|state| state.to_string()).as_deref());
         }
         if let Some(closed) = &alarm.closed {
-            writer.text("closed_by", &closed.who);
-            writer.time("closed", closed.when);
+            write_closing(&mut writer, closed);
         }
         writer.optional_time("shown_again", alarm.shown_again);
         writer.optional("reading", alarm.awaits_reading.then_some(AWAITED));
@@ -248,12 +261,17 @@ pub fn render(server: &str, database: &str, alarms: &[Alarm]) -> Vec<u8> {
         for past in &alarm.past {
             writer.element("closing");
             writer.text("alarm", &alarm.id);
-            writer.text("closed_by", &past.closed.who);
-            writer.time("closed", past.closed.when);
+            write_closing(&mut writer, &past.closed);
             writer.time("reopened", past.reopened);
         }
     }
     writer.finish()
+}
+
+fn write_closing(writer: &mut Writer, closed: &Closed) {
+    writer.text("closed_by", &closed.who);
+    writer.time("closed", closed.when);
+    writer.optional("decision", closed.adopted.then_some(ADOPTED));
 }
 
 /// Returns the alarms in a file of this server and database; `evidence` returns the path of an alarm's evidence.
@@ -320,5 +338,10 @@ fn closing(table: &Table) -> Result<Closed, FileDamage> {
     Ok(Closed {
         who: checksummed::text(table, "closed_by")?.into(),
         when: checksummed::time(table, "closed")?,
+        adopted: match checksummed::optional(table, "decision")? {
+            None => false,
+            Some(ADOPTED) => true,
+            Some(_) => return Err(FileDamage::Value("decision")),
+        },
     })
 }

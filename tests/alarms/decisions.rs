@@ -172,6 +172,17 @@ fn adopting_says_what_is_given_up_and_needs_consent() {
     );
     assert_eq!(scene.trusted(), forged.hash.to_string());
     scene.audit.once().is(0, DATABASE, "consistent");
+    // afterwards it can be distinguished from a closed alarm
+    let shown = scene.alarm(&["show", &alarm]).stdout;
+    assert!(shown.contains("inconsistent, adopted 20"), "{shown}");
+    assert!(
+        shown.contains("gave up:   transactions 21 to 25"),
+        "{shown}"
+    );
+    let json = scene.alarm(&["show", &alarm, "--json"]);
+    assert_eq!(member(json.line(DATABASE), "adopted"), "true");
+    let again = scene.alarm(&["close", &alarm]).stdout;
+    assert!(again.contains("was already adopted 20"), "{again}");
 }
 
 /// Runs a command that was printed on a terminal, and types an answer there.
@@ -317,8 +328,13 @@ fn open_alarms_are_listed_and_closed_ones_with_all() {
         shown.ends_with(0).stdout.contains("closed 20"),
         "{shown:#?}"
     );
-    // once more is no error, and adopting it is
-    scene.alarm(&["close", &alarm]).ends_with(0);
+    // once more is no error and changes nothing, and adopting it is one
+    let again = scene.alarm(&["close", &alarm]);
+    assert!(
+        again.ends_with(0).stdout.contains("was already closed 20")
+            && again.stdout.contains("nothing changed"),
+        "{again:#?}"
+    );
     let refused = scene.alarm(&["adopt", &alarm, "--yes"]);
     assert!(
         refused.ends_with(3).stderr.contains("closed already"),

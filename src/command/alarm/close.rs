@@ -6,7 +6,7 @@ use crate::clock;
 use crate::command::operator;
 use crate::command::setup::{self, CommandError};
 use crate::config::{ClosedAlarms, Format, Settings};
-use crate::report::print;
+use crate::report::{decision, print};
 use crate::text::Escaped;
 use crate::trust::{Alarm, Store, StoreError};
 
@@ -17,8 +17,13 @@ pub fn run(
     alarms: &ClosedAlarms,
 ) -> Result<Exit, CommandError> {
     let (who, now) = (operator::name(), clock::now());
+    let mut ended = Vec::new();
     let closed = match alarms {
-        ClosedAlarms::Ids(ids) => by_id(store, ids, |id| store.close_alarm(id, &who, now))?,
+        ClosedAlarms::Ids(ids) => {
+            ended = ended_alarms(store, ids)?;
+            let close = |id: &String| store.close_alarm(id, &who, now);
+            ids.iter().map(close).collect::<Result<_, _>>()?
+        }
         ClosedAlarms::OfDatabase(database) => {
             setup::check_known(database, store.databases()?)?;
             store.close_alarms_of(database, &who, now)?
@@ -34,22 +39,32 @@ pub fn run(
         let database = Escaped::new(database);
         print(&format!("no alarm of database {database} is open"));
     }
+    for alarm in &ended {
+        print(&unchanged(alarm));
+    }
+    let was_open = |alarm: &Alarm| ended.iter().all(|ended| ended.id != alarm.id);
+    let closed: Vec<Alarm> = closed.into_iter().filter(was_open).collect();
     for of_one in closed.chunk_by(|one, other| one.database == other.database) {
         print(&text(store, of_one));
     }
     Ok(Exit::Good)
 }
 
-/// Closes the alarms, but none of them if an ID is unknown.
-fn by_id(
-    store: &Store,
-    ids: &[String],
-    close: impl Fn(&str) -> Result<Alarm, StoreError>,
-) -> Result<Vec<Alarm>, StoreError> {
-    for id in ids {
-        store.alarm(id)?;
-    }
-    ids.iter().map(|id| close(id)).collect()
+/// Returns the alarms with these IDs that are not open any more. An unknown ID is an error before any alarm is closed.
+fn ended_alarms(store: &Store, ids: &[String]) -> Result<Vec<Alarm>, StoreError> {
+    let alarms = ids.iter().map(|id| store.alarm(id));
+    let alarms: Vec<Alarm> = alarms.collect::<Result<_, _>>()?;
+    Ok(alarms
+        .into_iter()
+        .filter(|alarm| !alarm.is_open())
+        .collect())
+}
+
+/// Returns the line about an alarm that was closed or adopted before.
+fn unchanged(alarm: &Alarm) -> String {
+    let (database, id) = (Escaped::new(&alarm.database), Escaped::new(&alarm.id));
+    let before = alarm.closed.as_ref().map(decision).unwrap_or_default();
+    format!("{database}: alarm {id} was already {before}; nothing changed")
 }
 
 /// Returns the lines about closed alarms of one database.
