@@ -5,6 +5,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use crate::support::http::{Answer, ask};
+use crate::support::notify_scene::wait_until;
 use crate::support::watched::watched;
 
 fn status(port: u16, request: &str) -> Option<u16> {
@@ -69,6 +70,10 @@ fn every_answer_has_one_date_one_length_and_no_chunks() {
     let names: Vec<String> = (0..40).map(|n| format!("db{n:02}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let watched = watched(&names, &[]);
+    wait_until("metrics of all databases", || {
+        let request = "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n";
+        ask(watched.port, request).expect("an answer").body.len() > 1 << 16
+    });
     for (path, version) in [
         ("/metrics", "1.1"),
         ("/metrics", "1.0"),
