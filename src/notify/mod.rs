@@ -2,10 +2,10 @@
 //!
 //! `notification` creates them, `outbox` stores them on disk, and `delivery` delivers those of one receiver in a thread of its
 //! own. `identity` names the outboxes, `record` stores a receiver's notifications, and `stranded` hands over those of
-//! receivers that are gone. `outage` and `reachability` fold an outage of a server into one notification. `untrusted`
-//! decides when a notification about all untrusted databases is due. `unrecorded` stores changes that were sent before they are on
-//! disk as the last verdicts. `configured` has the receivers of the settings, `sink` is one of `webhook` and `exec`; `heartbeat` sends
-//! a periodic ping (dead man's switch).
+//! receivers that are gone. `outage` and `reachability` fold an outage of a server into one notification. `last_check`
+//! decides whether a check is news, and `untrusted` when a notification about all untrusted databases is due. `unrecorded` stores
+//! changes that were sent before they are on disk as the last verdicts. `configured` has the receivers of the settings, `sink` is
+//! one of `webhook` and `exec`; `heartbeat` sends a periodic ping (dead man's switch).
 
 #![forbid(unsafe_code)]
 
@@ -16,6 +16,7 @@ mod exec;
 mod heartbeat;
 mod identity;
 mod item;
+mod last_check;
 mod notification;
 mod notifier;
 mod outage;

@@ -8,13 +8,14 @@ use super::configured::{Configured, HEARTBEAT, configured, ping};
 use super::delivery::{DeliveryWorker, Noted, PendingDeliveries};
 use super::disagreements::Disagreements;
 use super::heartbeat::Heartbeat;
-use super::notification::{Notification, Priority, fresh_id, standing};
+use super::last_check::LastCheck;
+use super::notification::{Notification, Priority, fresh_id};
 use super::outage::Outage;
 use super::stranded::HandOver;
 use super::unrecorded::Unrecorded;
 use super::untrusted::Notified;
 use super::{DeliveryError, OpenAlarms};
-use crate::audit::{Cycle, Exit, Outcome, Verdict};
+use crate::audit::{Cycle, Exit, Outcome};
 use crate::clock::{self, Clock};
 use crate::config::{MonitoringSettings, NotifyOn};
 use crate::report::{ReceiverStats, Untrusted};
@@ -35,7 +36,7 @@ pub struct Notifier {
     receivers: Vec<ReceiverStats>,
     heartbeat: Option<(Heartbeat, ReceiverStats)>,
     /// The last check of each database with a trusted state.
-    last: HashMap<String, Last>,
+    last: HashMap<String, LastCheck>,
     /// The changes of which receivers are notified before they are on disk as the last verdicts.
     unrecorded: Unrecorded,
     /// The earlier notifications about untrusted databases.
@@ -91,7 +92,7 @@ impl Notifier {
         });
         let trusted = outcomes.iter().filter(|outcome| outcome.was_trusted());
         let last = trusted.map(|outcome| {
-            let last = Last {
+            let last = LastCheck {
                 verdict: outcome.verdict.clone(),
                 absent: outcome.absent,
                 disagreements: match outcome.contradicted {
@@ -103,7 +104,7 @@ impl Notifier {
             };
             (outcome.database.clone(), last)
         });
-        let mut last: HashMap<String, Last> = last.collect();
+        let mut last: HashMap<String, LastCheck> = last.collect();
         let unrecorded = Unrecorded::load(directory);
         for (database, verdict) in unrecorded.changes() {
             let last = last.entry(database.clone()).or_default();
@@ -141,9 +142,10 @@ impl Notifier {
         if self.workers.is_empty() || outcome.is_stranger {
             return;
         }
-        let before = self.last.get(&outcome.database).cloned();
-        let before = before.unwrap_or_default();
-        let is_news = self.is_news(outcome);
+        let last = self.last.entry(outcome.database.clone()).or_default();
+        let now = LastCheck::after(last, outcome);
+        let is_news = now.is_news_after(last, outcome);
+        let before = std::mem::replace(last, now);
         if !is_news && !self.has_every_check() {
             return;
         }
@@ -163,7 +165,7 @@ impl Notifier {
             return self.enqueue(&notification, noted, is_news);
         }
         self.give_to(NotifyOn::EveryCheck, &notification);
-        if let Some(alone) = self.outage.hold(&before.known(), outcome, notification) {
+        if let Some(alone) = self.outage.hold(&before, outcome, notification) {
             self.record(outcome);
             self.give_to(NotifyOn::Changes, &alone);
         }
@@ -319,29 +321,6 @@ impl Notifier {
         });
         tested.chain(ping).collect()
     }
-
-    /// Returns whether the receivers are to be notified: the verdict changed, values became absent, a further peer
-    /// disagrees, or the check opened an alarm. An open alarm that is found again sends nothing.
-    fn is_news(&mut self, outcome: &Outcome) -> bool {
-        let last = self.last.entry(outcome.database.clone());
-        let last = last.or_default();
-        let opened = !outcome.opened.is_empty();
-        let now = Last {
-            verdict: outcome.verdict.word().to_owned(),
-            absent: outcome.absent_after(last.absent),
-            disagreements: Disagreements::of(outcome),
-            unlisted: opened && outcome.alarm.is_none(),
-            unrecorded: None,
-        };
-        // if an alarm cannot be written, every check opens it again
-        let repeated = now.unlisted && last.unlisted;
-        let absent = now.absent && !last.absent;
-        let contradicted = now.disagreements.has_news(&last.disagreements);
-        let mut known = last.known().into_iter();
-        let changed = known.any(|known| standing(known) != standing(&now.verdict));
-        *last = now;
-        changed || absent || contradicted || (opened && !repeated)
-    }
 }
 
 /// Notifies a receiver of the open alarms that are not in its record: the receiver was added or its address was
@@ -364,45 +343,6 @@ fn catch_up(server: &str, worker: &DeliveryWorker, open: &[Alarm]) {
             let told = alarms.get(index..end).unwrap_or_default();
             let notification = Notification::of_alarm(server, alarm, told.len().saturating_sub(1));
             worker.enqueue(notification, Noted::Alarms(told));
-        }
-    }
-}
-
-/// The last check of a database, as receivers know it.
-#[derive(Clone, Debug)]
-struct Last {
-    /// The verdict's word.
-    verdict: String,
-    /// Another verdict that receivers may know, because an earlier process ended before it was on disk.
-    unrecorded: Option<String>,
-    /// Whether values were absent without a known reason.
-    absent: bool,
-    /// The peers whose checkpoints contradicted the state that the server showed.
-    disagreements: Disagreements,
-    /// Whether the check opened an alarm that could not be written to disk.
-    unlisted: bool,
-}
-
-impl Last {
-    /// Returns the verdicts that receivers may know.
-    fn known(&self) -> Vec<&str> {
-        let unrecorded = self.unrecorded.as_deref();
-        unrecorded
-            .into_iter()
-            .chain([self.verdict.as_str()])
-            .collect()
-    }
-}
-
-impl Default for Last {
-    /// Creates the last check of a database that was never checked: receivers know of no trouble.
-    fn default() -> Last {
-        Last {
-            verdict: Verdict::Consistent.word().into(),
-            unrecorded: None,
-            absent: false,
-            disagreements: Disagreements::default(),
-            unlisted: false,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Databases that cannot be reached, and that can be reached again. Those of one cycle are one notification,
 //! because an outage of a server is one event, however many databases it has. Tampering is never part of it.
 
+use super::last_check::LastCheck;
 use super::notification::{GOOD, Notification, standing};
 use super::reachability::Reachability;
 use crate::audit::{Cycle, Outcome, Verdict};
@@ -25,21 +26,17 @@ struct Change {
 
 impl Outage {
     /// Holds a change until the end of the cycle if other changes may share its cause. Otherwise returns the
-    /// notification. `known` has the words of the verdicts that receivers may know.
+    /// notification.
     pub fn hold(
         &mut self,
-        known: &[&str],
+        before: &LastCheck,
         outcome: &Outcome,
         notification: Notification,
     ) -> Option<Notification> {
         let away = Verdict::Unreachable;
-        // "reachable again" does not say that another trouble has ended
-        let was_away = known.contains(&away.word());
-        let only_away = |known: &&str| *known == away.word() || standing(known) == GOOD;
-        let is_back = was_away && known.iter().all(only_away);
         let list = if outcome.verdict == away {
             &mut self.away
-        } else if is_back && standing(outcome.verdict.word()) == GOOD {
+        } else if before.is_only_unreachable() && standing(outcome.verdict.word()) == GOOD {
             &mut self.back
         } else {
             return Some(notification);

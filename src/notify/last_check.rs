@@ -1,0 +1,74 @@
+//! The last check of a database, as receivers know it. It decides whether the next check is news.
+
+use super::disagreements::Disagreements;
+use super::notification::{GOOD, standing};
+use crate::audit::{Outcome, Verdict};
+
+/// The last check of a database, as receivers know it.
+#[derive(Debug)]
+pub(super) struct LastCheck {
+    /// The verdict's word.
+    pub verdict: String,
+    /// Another verdict that receivers may know, because an earlier process ended before it was on disk.
+    pub unrecorded: Option<String>,
+    /// Whether values were absent without a known reason.
+    pub absent: bool,
+    /// The peers whose checkpoints contradicted the state that the server showed.
+    pub disagreements: Disagreements,
+    /// Whether the check opened an alarm that could not be written to disk.
+    pub unlisted: bool,
+}
+
+impl Default for LastCheck {
+    /// Creates the last check of a database that was never checked: receivers know of no trouble.
+    fn default() -> LastCheck {
+        LastCheck {
+            verdict: Verdict::Consistent.word().into(),
+            unrecorded: None,
+            absent: false,
+            disagreements: Disagreements::default(),
+            unlisted: false,
+        }
+    }
+}
+
+impl LastCheck {
+    /// Returns the check that came to this outcome.
+    pub fn after(before: &LastCheck, outcome: &Outcome) -> LastCheck {
+        LastCheck {
+            verdict: outcome.verdict.word().to_owned(),
+            unrecorded: None,
+            absent: outcome.absent_after(before.absent),
+            disagreements: Disagreements::of(outcome),
+            unlisted: !outcome.opened.is_empty() && outcome.alarm.is_none(),
+        }
+    }
+
+    /// Returns whether the receivers are to be notified: the verdict changed, values became absent, a further peer
+    /// disagrees, or the check opened an alarm. An open alarm that is found again sends nothing.
+    pub fn is_news_after(&self, before: &LastCheck, outcome: &Outcome) -> bool {
+        // if an alarm cannot be written, every check opens it again
+        let repeated = self.unlisted && before.unlisted;
+        let absent = self.absent && !before.absent;
+        let contradicted = self.disagreements.has_news(&before.disagreements);
+        let now = standing(&self.verdict);
+        let changed = before.known().any(|known| standing(known) != now);
+        changed || absent || contradicted || (!outcome.opened.is_empty() && !repeated)
+    }
+
+    /// Returns whether receivers know of an outage, and of no other trouble of the database. "Reachable again" does not
+    /// say that another trouble has ended.
+    pub fn is_only_unreachable(&self) -> bool {
+        let away = Verdict::Unreachable.word();
+        let only = |known| known == away || standing(known) == GOOD;
+        self.known().any(|known| known == away) && self.known().all(only)
+    }
+
+    /// Returns the words of the verdicts that receivers may know.
+    fn known(&self) -> impl Iterator<Item = &str> {
+        self.unrecorded
+            .as_deref()
+            .into_iter()
+            .chain([&*self.verdict])
+    }
+}
