@@ -37,15 +37,20 @@ pub(super) fn read(process: &Process, compat_mode: CompatMode) -> Vec<Assignment
     given.collect()
 }
 
+/// Returns the flag, without hyphens in front, that a variable with this prefix names.
+fn flag_of(variable: &str, prefix: &str) -> Option<String> {
+    let rest = variable.strip_prefix(prefix)?.strip_prefix('_')?;
+    Some(rest.to_ascii_lowercase().replace('_', "-"))
+}
+
 /// Returns errors about variables that have the name of a setting in 0.1.0.
 pub(super) fn former(process: &Process, compat_mode: CompatMode) -> Vec<SettingsError> {
     let mut problems = Vec::new();
     for (name, value) in &process.variables {
         let prefixes = [OURS, compat_mode.prefix()].into_iter();
         let mut named = prefixes.filter_map(|prefix| {
-            let rest = name.strip_prefix(prefix)?.strip_prefix('_')?;
-            let flag = rest.to_ascii_lowercase().replace('_', "-");
-            Some(table::find_by_former_name(&flag)?.variable_of(prefix))
+            let setting = table::find_by_former_name(&flag_of(name, prefix)?)?;
+            Some(setting.variable_of(prefix))
         });
         let now = named.next().filter(|_| !value.is_empty());
         problems.extend(now.map(|now| SettingsError::FormerSetting {
@@ -60,14 +65,10 @@ pub(super) fn former(process: &Process, compat_mode: CompatMode) -> Vec<Settings
 pub(super) fn unknown(process: &Process) -> Vec<SettingsWarning> {
     let mut warnings = Vec::new();
     for name in process.variables.keys() {
-        let Some(rest) = name
-            .strip_prefix(OURS)
-            .and_then(|rest| rest.strip_prefix('_'))
-        else {
+        let Some(flag) = flag_of(name, OURS) else {
             continue;
         };
         if !settings().any(|setting| setting.variable_of(OURS) == *name) {
-            let flag = rest.to_ascii_lowercase().replace('_', "-");
             let nearest = nearest(&flag, settings().map(|setting| setting.flag))
                 .and_then(table::find)
                 .map(|setting| setting.variable_of(OURS));
