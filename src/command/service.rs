@@ -85,7 +85,7 @@ fn look(
         .map_err(|error| CommandError::Service(format!("the path of this program: {error}")))?;
     let service = Service {
         program,
-        persona: settings.compat_mode,
+        compat_mode: settings.compat_mode,
         config: installation.config.clone(),
         parameters: installation.parameters.clone(),
         directories: installation.directories.clone(),

@@ -55,7 +55,7 @@ fn install(settings: &Settings, installation: &Installation) -> Result<Exit, Com
         .map_err(|error| CommandError::Service(format!("where this program is: {error}")))?;
     let service = Service {
         program,
-        persona: settings.compat_mode,
+        compat_mode: settings.compat_mode,
         config: installation.config.clone(),
         parameters: installation.parameters.clone(),
         states: settings.trust.directory.clone(),

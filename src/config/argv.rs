@@ -11,8 +11,8 @@ use super::flags::separate;
 /// Argument 0 is the first after the program's name.
 fn secrets(arguments: &[String]) -> BTreeSet<(usize, usize)> {
     // the mode is not known yet, so both are tried
-    let personas = [CompatMode::Immuclient, CompatMode::Immugw].into_iter();
-    let places = personas.flat_map(|compat_mode| separate(arguments, compat_mode).secrets);
+    let modes = [CompatMode::Immuclient, CompatMode::Immugw].into_iter();
+    let places = modes.flat_map(|compat_mode| separate(arguments, compat_mode).secrets);
     places.collect()
 }
 

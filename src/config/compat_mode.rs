@@ -54,6 +54,14 @@ impl CompatMode {
             CompatMode::Immugw => "immugw.toml",
         }
     }
+
+    /// Returns the arguments that select the mode on a command line, with a blank in front.
+    pub fn arguments(self) -> &'static str {
+        match self {
+            CompatMode::Immuclient => "",
+            CompatMode::Immugw => " --as immugw",
+        }
+    }
 }
 
 impl Process {

@@ -28,7 +28,7 @@ pub struct Service {
     /// The program of the service.
     pub program: PathBuf,
     /// The program that the service is compatible with.
-    pub persona: CompatMode,
+    pub compat_mode: CompatMode,
     /// The settings file of the service.
     pub config: PathBuf,
     /// The settings to write into that file.
@@ -92,10 +92,7 @@ impl Service {
     /// Returns the command line of the service.
     fn command(&self, log: &Path) -> String {
         let (program, config) = (self.program.display(), self.config.display());
-        let persona = match self.persona {
-            CompatMode::Immuclient => "",
-            CompatMode::Immugw => " --as immugw",
-        };
+        let mode = self.compat_mode.arguments();
         let under = sys::UNDER_MANAGER;
         let file = match self.config.exists() || !self.parameters.is_empty() {
             true => format!(" --config \"{config}\""),
@@ -106,7 +103,7 @@ impl Service {
             false => format!(" --dir \"{}\"", self.states.display()),
         };
         let log = log.display();
-        format!("\"{program}\" {under} \"{log}\" audit-mode{persona}{file}{states}")
+        format!("\"{program}\" {under} \"{log}\" audit-mode{mode}{file}{states}")
     }
 
     /// Returns the description of a step.

@@ -3,9 +3,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod compat_mode;
 mod given;
 mod peers;
-mod persona;
 #[cfg(unix)] // modes and signals
 mod reload;
 #[cfg(unix)] // modes, owners and links

@@ -182,7 +182,7 @@ mod tests {
     fn service() -> Service {
         Service {
             program: "/usr/bin/immuaudit".into(),
-            persona: crate::config::CompatMode::Immuclient,
+            compat_mode: crate::config::CompatMode::Immuclient,
             config: "/etc/immudb/immuaudit.d/shop.toml".into(),
             parameters: vec![Parameter {
                 key: "immudb-address",

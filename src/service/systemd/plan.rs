@@ -19,7 +19,7 @@ pub struct Service {
     /// The program of the service.
     pub program: PathBuf,
     /// The program that the service replaces.
-    pub persona: CompatMode,
+    pub compat_mode: CompatMode,
     /// The settings file of the service.
     pub config: PathBuf,
     /// The parameters for the settings file.
@@ -82,7 +82,7 @@ impl Plan {
         }
         let unit = Unit {
             program,
-            persona: service.persona,
+            compat_mode: service.compat_mode,
             config: &service.config,
             directories: &service.directories,
             watchdog: watchdog(service.call_timeout),

@@ -21,7 +21,7 @@ const STATES: &str = "/var/lib";
 /// A unit. Every text in it is quoted, except for file names that the program generates.
 pub(super) struct Unit<'a> {
     pub program: &'a Path,
-    pub persona: CompatMode,
+    pub compat_mode: CompatMode,
     pub config: &'a Path,
     pub directories: &'a [PathBuf],
     pub watchdog: Duration,
@@ -35,10 +35,7 @@ const LEAST_MEMORY: u64 = 64;
 impl Unit<'_> {
     /// Returns the text of the unit file.
     pub fn text(&self) -> String {
-        let persona = match self.persona {
-            CompatMode::Immuclient => "",
-            CompatMode::Immugw => " --as immugw",
-        };
+        let mode = self.compat_mode.arguments();
         let config = quoted(self.config);
         let mut directories = String::new();
         let states: Vec<&str> = self.states();
@@ -50,7 +47,7 @@ impl Unit<'_> {
             again: " (again after a change of where states are kept, or of the largest answer)",
             of: "",
             program: self.program,
-            words: &format!("{persona} --config {config}"),
+            words: &format!("{mode} --config {config}"),
             watchdog: self.watchdog,
             user: USER,
             groups: "",
@@ -252,7 +249,7 @@ mod tests {
         let directories: Vec<PathBuf> = directories.iter().map(PathBuf::from).collect();
         let unit = Unit {
             program: Path::new("/usr/bin/immuaudit"),
-            persona: CompatMode::Immuclient,
+            compat_mode: CompatMode::Immuclient,
             config: Path::new("/etc/immudb/50% \"x\".toml"),
             directories: &directories,
             watchdog: watchdog(Duration::from_secs(10)),
@@ -282,7 +279,7 @@ mod tests {
         let packaged = include_str!("../../../deploy/debian/immuaudit.service");
         let unit = Unit {
             program: Path::new("/usr/bin/immuaudit"),
-            persona: CompatMode::Immuclient,
+            compat_mode: CompatMode::Immuclient,
             config: Path::new("/etc/immudb/immuaudit.toml"),
             directories: &[],
             watchdog: watchdog(Duration::from_secs(10)),

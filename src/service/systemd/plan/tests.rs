@@ -6,7 +6,7 @@ use super::*;
 fn service() -> Service {
     Service {
         program: "/usr/bin/immuaudit".into(),
-        persona: CompatMode::Immuclient,
+        compat_mode: CompatMode::Immuclient,
         config: "/etc/immudb/immuclient.toml".into(),
         parameters: vec![Parameter {
             key: "immudb-address",
