@@ -19,6 +19,14 @@ fn started(options: Options) -> Embedded {
     server
 }
 
+/// A ledger, and an auditor that has checked it once.
+fn audited(folder: &Place) -> (Embedded, Program) {
+    let server = started(Options::default());
+    let program = Program::new(server.port(), &folder.join("trust"));
+    program.once().is(0, DATABASE, "first-seen");
+    (server, program)
+}
+
 /// The files of evidence in an auditor's directory.
 fn all_evidence(program: &Program) -> Vec<PathBuf> {
     let directory = program.dir.join("tested/evidence").join(DATABASE);
@@ -70,9 +78,7 @@ fn forge(file: &Path, members: &[&str], text: &str) {
 #[test]
 fn what_a_file_of_evidence_says_reaches_a_terminal_as_text_alone() {
     let folder = Place::new();
-    let server = started(Options::default());
-    let program = Program::new(server.port(), &folder.join("trust"));
-    program.once().is(0, DATABASE, "first-seen");
+    let (server, program) = audited(&folder);
     server.lie(Lie::Rollback);
     program.once().is(2, DATABASE, "rolled-back");
     let file = evidence(&program);
@@ -157,9 +163,7 @@ fn an_older_state_that_is_signed_was_shown_and_its_order_is_the_auditors_word() 
 #[test]
 fn evidence_that_was_edited_is_damaged_and_proves_nothing() {
     let folder = Place::new();
-    let server = started(Options::default());
-    let program = Program::new(server.port(), &folder.join("trust"));
-    program.once().is(0, DATABASE, "first-seen");
+    let (server, program) = audited(&folder);
     server.lie(Lie::OtherHash);
     program.once().is(2, DATABASE, "inconsistent");
     let file = evidence(&program);
@@ -391,9 +395,7 @@ fn a_server_that_only_claims_to_lag_behind_is_malformed() {
 #[test]
 fn every_damaged_file_has_the_remedy_of_its_own_kind() {
     let folder = Place::new();
-    let server = started(Options::default());
-    let program = Program::new(server.port(), &folder.join("trust"));
-    program.once().is(0, DATABASE, "first-seen");
+    let (server, program) = audited(&folder);
     let export = program.run(&["states", "export"]).stdout;
     server.lie(Lie::OtherHash);
     program.once().is(2, DATABASE, "inconsistent");
@@ -446,9 +448,7 @@ fn every_damaged_file_has_the_remedy_of_its_own_kind() {
 #[test]
 fn one_transaction_with_two_hashes_is_a_split_view_without_asking_the_server() {
     let folder = Place::new();
-    let server = started(Options::default());
-    let program = Program::new(server.port(), &folder.join("trust"));
-    program.once().is(0, DATABASE, "first-seen");
+    let (server, program) = audited(&folder);
     let second = Embedded::start(Options::default()).expect("an embedded ledger");
     for number in 0..20 {
         second.set(DATABASE, "another", &number.to_string());
@@ -463,9 +463,7 @@ fn one_transaction_with_two_hashes_is_a_split_view_without_asking_the_server() {
 #[test]
 fn two_histories_that_share_no_transaction_are_told_apart_by_the_server() {
     let folder = Place::new();
-    let server = started(Options::default());
-    let program = Program::new(server.port(), &folder.join("trust"));
-    program.once().is(0, DATABASE, "first-seen");
+    let (server, program) = audited(&folder);
     let second = Embedded::start(Options::default()).expect("an embedded ledger");
     for number in 0..15 {
         second.set(DATABASE, "another", &number.to_string());
@@ -484,9 +482,7 @@ fn two_histories_that_share_no_transaction_are_told_apart_by_the_server() {
 #[test]
 fn a_server_that_is_away_proves_nothing_either_way() {
     let folder = Place::new();
-    let server = started(Options::default());
-    let program = Program::new(server.port(), &folder.join("trust"));
-    program.once().is(0, DATABASE, "first-seen");
+    let (server, program) = audited(&folder);
     server.grow(DATABASE, 1);
     let other = another(&program, &folder);
     other.once().is(0, DATABASE, "first-seen");
@@ -508,9 +504,7 @@ fn watching(program: &Program) -> (Running, String) {
 #[test]
 fn a_running_auditor_is_asked_for_what_it_trusts() {
     let folder = Place::new();
-    let server = started(Options::default());
-    let program = Program::new(server.port(), &folder.join("trust"));
-    program.once().is(0, DATABASE, "first-seen");
+    let (server, program) = audited(&folder);
     server.grow(DATABASE, 5);
     let (_running, url) = watching(&another(&program, &folder));
     for url in [url.trim_end_matches('/'), &url, &format!("{url}states")] {
@@ -541,9 +535,7 @@ fn a_running_auditor_is_asked_for_what_it_trusts() {
 #[test]
 fn a_running_auditor_that_was_shown_another_history_is_a_split_view() {
     let folder = Place::new();
-    let server = started(Options::default());
-    let program = Program::new(server.port(), &folder.join("trust"));
-    program.once().is(0, DATABASE, "first-seen");
+    let (_server, program) = audited(&folder);
     let second = Embedded::start(Options::default()).expect("an embedded ledger");
     for number in 0..20 {
         second.set(DATABASE, "another", &number.to_string());
@@ -558,9 +550,7 @@ fn a_running_auditor_that_was_shown_another_history_is_a_split_view() {
 #[test]
 fn an_answer_that_is_none_of_an_auditor_accuses_nobody() {
     let folder = Place::new();
-    let server = started(Options::default());
-    let program = Program::new(server.port(), &folder.join("trust"));
-    program.once().is(0, DATABASE, "first-seen");
+    let (_server, program) = audited(&folder);
     let hash = "00".repeat(32);
     let deep = "[".repeat(1 << 20);
     let many = format!("{{\"states\":[{}]}}", "0,".repeat(3 << 20));
@@ -612,9 +602,7 @@ fn evidence_of_broken_values_shows_them_however_they_were_read() {
     ] {
         for words in [&["--once", "--audit-sample", "5"][..], &["sweep"]] {
             let folder = Place::new();
-            let server = started(Options::default());
-            let program = Program::new(server.port(), &folder.join("trust"));
-            program.once().is(0, DATABASE, "first-seen");
+            let (server, program) = audited(&folder);
             server.lie(lie);
             program.run(words).ends_with(2);
             let files = all_evidence(&program);
@@ -661,9 +649,7 @@ fn evidence_of_headers_alone_shows_another_history() {
 fn a_running_auditor_behind_tls_is_checked_by_the_ca_that_is_given_and_by_no_other() {
     let folder = Place::new();
     certificates(&folder);
-    let server = started(Options::default());
-    let program = Program::new(server.port(), &folder.join("trust"));
-    program.once().is(0, DATABASE, "first-seen");
+    let (server, program) = audited(&folder);
     let state = server.state(DATABASE).expect("a state");
     let states = format!(
         r#"{{"states":[{{"database":"{DATABASE}","tx":{},"hash":"{}"}}]}}"#,
