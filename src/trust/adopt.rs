@@ -10,7 +10,7 @@ use super::store::{Hold, Store};
 use super::store_error::StoreError;
 use super::trusted_state::{TrustOrigin, TrustedState};
 use crate::clock::Timestamp;
-use crate::ledger::State;
+use crate::ledger::{Digest, State};
 use crate::sys::Lock;
 
 /// Changes that adopting an alarm makes to the trusted state.
@@ -219,7 +219,11 @@ impl Store {
 
     pub(super) fn write_alarms(&self, database: &str, alarms: &[Alarm]) -> Result<(), StoreError> {
         let file = alarm::render(self.server(), database, alarms);
-        files::replace(FileKind::Alarms, &self.alarms_path(database), &file)
+        files::replace(FileKind::Alarms, &self.alarms_path(database), &file)?;
+        // what a reader would parse: `render` writes every field, and `parse` reads each as it was
+        self.known_alarms
+            .put(database, Digest::of(&[&file]), alarms);
+        Ok(())
     }
 
     /// Makes the changes of an alarm's adoption to the trusted state.

@@ -45,6 +45,7 @@ mod finding;
 mod history;
 mod identity;
 mod import;
+mod known_alarms;
 mod last_good;
 mod located;
 mod location;

@@ -98,7 +98,8 @@ impl Store {
     /// Forgets the remembered content of databases that `keeps` does not select, so that removed names do not use
     /// the place of others.
     pub fn keep_remembered(&self, keeps: impl Fn(&str) -> bool) {
-        self.tails.keep(keeps);
+        self.tails.keep(&keeps);
+        self.known_alarms.keep(keeps);
     }
 
     /// Remembers the end of a history to which a line was appended just now.

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::alarm::{self, Alarm};
 use super::evidence::{self, Evidence, Limits};
 use super::failpoint::FileKind;
-use super::file_damage::Record;
+use super::file_damage::{FileDamage, Record};
 use super::file_name::{file_name, from_file_name};
 use super::files;
 use super::finding::Finding;
@@ -14,6 +14,7 @@ use super::location::EVIDENCE;
 use super::store::{Hold, Store};
 use super::store_error::StoreError;
 use crate::clock::Timestamp;
+use crate::ledger::Digest;
 use crate::sys::Lock;
 
 /// The longest evidence file that is read, in bytes: two hexadecimal digits for each byte of evidence, and the other fields.
@@ -182,10 +183,7 @@ impl Store {
         };
         let mut alarms = match files::read(&path, alarm::MAX_ALARMS_FILE_BYTES)? {
             None => Vec::new(),
-            Some(bytes) => {
-                let evidence = |id: &str| self.evidence_path(database, id);
-                alarm::parse(&bytes, &self.location, database, evidence).map_err(damaged)?
-            }
+            Some(bytes) => self.parse_alarms(&bytes, database).map_err(damaged)?,
         };
         for name in files::list(&self.evidence_directory(database))? {
             let id = name.strip_suffix(".toml").and_then(from_file_name);
@@ -205,6 +203,18 @@ impl Store {
             alarm.id = id;
             alarms.push(alarm);
         }
+        Ok(alarms)
+    }
+
+    /// Returns the alarms in the bytes of a database's file, which are only parsed if they are not the known ones.
+    fn parse_alarms(&self, bytes: &[u8], database: &str) -> Result<Vec<Alarm>, FileDamage> {
+        let digest = Digest::of(&[bytes]);
+        if let Some(known) = self.known_alarms.get(database, digest) {
+            return Ok(known);
+        }
+        let evidence = |id: &str| self.evidence_path(database, id);
+        let alarms = alarm::parse(bytes, &self.location, database, evidence)?;
+        self.known_alarms.put(database, digest, &alarms);
         Ok(alarms)
     }
 

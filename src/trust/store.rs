@@ -14,6 +14,7 @@ use super::evidence::Limits;
 use super::file_name::{file_name, from_file_name};
 use super::files;
 use super::history::database_of;
+use super::known_alarms::KnownAlarms;
 use super::location::{ACKNOWLEDGED, ALARMS, EVIDENCE, HISTORY, LOCATED, Location, STATE};
 use super::permissions;
 use super::room_memory;
@@ -48,6 +49,8 @@ pub struct Store {
     pub(super) room_memory: room_memory::Memory,
     /// The ends of histories that were read completely.
     pub(super) tails: Tails,
+    /// The alarms of files that were parsed.
+    pub(super) known_alarms: KnownAlarms,
     /// The locks that keep other auditors out; none if another process is the auditor.
     auditor: Vec<File>,
 }
@@ -254,6 +257,7 @@ impl Store {
             warnings: Mutex::default(),
             room_memory: room_memory::Memory::default(),
             tails: Tails::default(),
+            known_alarms: KnownAlarms::default(),
             auditor: Vec::new(),
         }
     }

@@ -1,7 +1,7 @@
 //! One world from its start to its end: the auditor's loop, its restarts, and what happens to it.
 
 use std::any::Any;
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::panic::{self, AssertUnwindSafe};
 use std::rc::Rc;
 use std::time::Duration;
@@ -85,6 +85,8 @@ pub struct Run<'w> {
     pub copy: Option<Place>,
     pub oracle: Oracle,
     pub auditor: Option<Auditor>,
+    /// The auditor's files as another command reads them, once they are there.
+    pub beside: OnceCell<Store>,
     pub stop: Stop,
     /// When the auditor is started again, and how long it is down after the next kill.
     pub starts_at: Duration,
@@ -109,6 +111,7 @@ impl<'w> Run<'w> {
             copy: None,
             oracle: Oracle::new(world),
             auditor: None,
+            beside: OnceCell::new(),
             stop: Stop::new(),
             starts_at: Duration::ZERO,
             down: Duration::ZERO,
@@ -194,8 +197,11 @@ impl<'w> Run<'w> {
         let disk = self.disk.full_until() < begin;
         let ended = self.caught(|run| {
             let receivers = RefCell::new(&mut run.receivers);
+            let beside = &run.beside;
             let tell = |outcome: &Outcome| {
-                untold = untold.take().or_else(|| not_on_disk(&location, outcome));
+                untold = untold
+                    .take()
+                    .or_else(|| not_on_disk(beside, &location, outcome));
                 receivers.borrow_mut().outcome(outcome);
             };
             let cycle = auditor.cycle_and(tell, |cycle| receivers.borrow_mut().checked(cycle));
@@ -353,9 +359,15 @@ const MOST_EVIDENCE: u64 = 4000;
 const MOST_OF_ONE: u64 = 4 << 20;
 
 /// What an outcome tells of that is not on disk.
-fn not_on_disk(location: &Location, outcome: &Outcome) -> Option<String> {
+fn not_on_disk(beside: &OnceCell<Store>, location: &Location, outcome: &Outcome) -> Option<String> {
     let alarm = outcome.alarm.as_ref()?;
-    let store = Store::open_beside(location).ok()?;
+    let store = match beside.get() {
+        Some(store) => store,
+        None => {
+            let opened = Store::open_beside(location).ok()?;
+            beside.get_or_init(|| opened)
+        }
+    };
     let alarms = store.all_alarms(&outcome.database);
     let is_there = alarms.is_ok_and(|alarms| alarms.iter().any(|other| other.id == alarm.id));
     (!is_there).then(|| format!("{}: {} is not on disk", outcome.database, alarm.id))
