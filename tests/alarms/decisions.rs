@@ -203,7 +203,9 @@ fn typed(scene: &Scene, alarm: &str, answer: &str) -> Output {
         .spawn()
         .expect("script runs");
     let stdin = child.stdin.as_mut().expect("a pipe");
-    stdin.write_all(answer.as_bytes()).expect("it reads its input");
+    stdin
+        .write_all(answer.as_bytes())
+        .expect("it reads its input");
     child.wait_with_output().expect("it ends")
 }
 

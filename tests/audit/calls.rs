@@ -135,7 +135,11 @@ fn a_database_that_never_answers_delays_no_other_twice() {
     assert_eq!(verdict(&cycle, "other"), Verdict::Consistent);
     order.clear();
     auditor.cycle(|outcome| order.push(outcome.database.clone()));
-    assert_eq!(order, ["other", "defaultdb"], "the slow database comes last");
+    assert_eq!(
+        order,
+        ["other", "defaultdb"],
+        "the slow database comes last"
+    );
 }
 
 /// Responses may be fast: the stop is checked before each call.
