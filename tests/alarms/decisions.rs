@@ -461,7 +461,7 @@ fn the_metric_of_a_lost_signature_stays_until_it_is_acknowledged() {
         running.wait_for_cycles(3);
         assert_eq!(missing(), Some(true));
     }
-    // a check without a response says nothing about the signature
+    // a check without a response proves nothing about the signature
     scene.server.stop();
     running.wait_for_cycles(3);
     assert_eq!(missing(), Some(true));

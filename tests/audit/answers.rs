@@ -98,7 +98,7 @@ fn what_a_cycle_begins_with_is_kept_until_states_of_others_are_begun() {
 fn an_answer_asked_for_before_the_database_was_opened_anew_is_not_taken() {
     let (embedded, mut server) = asked_ahead(false);
     embedded.grow(DB, 1);
-    server.open(DB).expect("it is there");
+    server.open(DB).expect("a database");
     tells_of_now(&embedded, &mut server);
 }
 
@@ -196,8 +196,8 @@ impl Scene {
         }
     }
 
-    /// Answers the first `times` requests for each single transaction unchanged, and all later ones
-    /// by `then`.
+    /// Leaves the responses to the first `times` requests for each single transaction unchanged, and
+    /// replaces all later responses by `then`.
     fn show_each(&self, times: u64, then: Then) {
         let mut shown = BTreeMap::new();
         self.proxy.distort(move |call, request, reply| {
@@ -327,7 +327,7 @@ fn the_end_of_a_scan_is_proven_before_anything_in_it_counts() {
     assert_eq!(outcome.verdict, due, "{outcome:?}");
 }
 
-/// Answers all calls within a database by an error.
+/// Makes all calls within a database fail with this error.
 fn refuse(scene: &Scene, code: i32, message: &'static str) {
     scene.proxy.distort(move |call, _, reply| {
         if !["Login", "UseDatabase", "DatabaseList"].contains(&call) {

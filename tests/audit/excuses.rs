@@ -33,7 +33,7 @@ fn rewritten(honest: &Ledger) -> Ledger {
 fn a_proof_over_a_tree_that_shrank_is_unprovable_where_the_headers_show_it() {
     let scene = Scene::grown(Lag::Table(vec![0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 4]));
     let ledger = scene.embedded.ledger(DB).expect("a database");
-    let header = |tx| Some(ledger.tx(tx).expect("it is there").header.clone());
+    let header = |tx| Some(ledger.tx(tx).expect("a transaction").header.clone());
     let proof = dual_proof_message(&DualProof {
         source: header(10),
         target: header(12),
@@ -70,7 +70,7 @@ fn words_of_a_corrupted_log_without_an_excuse_are_the_servers_own_finding() {
     let outcome = scene.cycle();
     let due = Verdict::Tampered(Tampering::BadValue);
     assert_eq!(outcome.verdict, due, "{outcome:?}");
-    // an error that says that no proof is possible is no report of damage
+    // the error for an impossible proof does not report damage
     let scene = Scene::grown(Lag::None);
     scene
         .proxy

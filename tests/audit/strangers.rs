@@ -154,8 +154,8 @@ fn a_few_that_cannot_be_taken_on_trust_are_named_once_and_their_end_is_told() {
     // a change of the names is stored too
     scene.ledger.drop_database("new01");
     let notified = scene.place.join("state/tested/notified");
-    let notified = || fs::read_to_string(&notified).expect("what was notified");
-    wait_until("one is left", || !notified().contains("new01"));
+    let notified = || fs::read_to_string(&notified).expect("a file");
+    wait_until("one database remains", || !notified().contains("new01"));
     assert!(notified().contains("new00"), "{}", notified());
     // a new process does not repeat the notification
     running.signal("TERM");
@@ -276,7 +276,7 @@ fn a_database_that_was_given_up_and_is_not_listed_leaves_no_row_and_one_that_van
         .program
         .run(&["alarm", "close", "--database", "new00"])
         .ends_with(0);
-    wait_until("its row is gone", || databases(&running) == 2.0);
+    wait_until("no row of the database", || databases(&running) == 2.0);
     let body = metrics(&running).body;
     assert!(!body.contains("new00") && body.contains("new01"), "{body}");
     thread::sleep(Duration::from_millis(300));

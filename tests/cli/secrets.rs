@@ -153,7 +153,7 @@ fn whatever_way_a_password_comes_it_is_left_nowhere() {
         let mut told = Vec::new();
         let mut tell = |run: crate::support::program::Run| {
             let text = format!("{}{}", run.stdout, run.stderr);
-            told.extend(found("what was printed", text.as_bytes(), &secrets()));
+            told.extend(found("the output", text.as_bytes(), &secrets()));
         };
         tell(program.once());
         let run = program.once();
@@ -266,7 +266,7 @@ fn a_private_key_is_left_nowhere() {
     let mut tell = |code: i32, run: crate::support::program::Run| {
         let text = format!("{}{}", run.stdout, run.stderr);
         run.ends_with(code);
-        told.extend(found("what was printed", text.as_bytes(), &secrets));
+        told.extend(found("the output", text.as_bytes(), &secrets));
     };
     // the embedded ledger has no TLS, so the handshake fails; another test uses a real server
     tell(1, mutual(&client).run(&["--once"]));

@@ -207,9 +207,7 @@ fn a_notification_that_was_not_delivered_in_time_is_not_well() {
     let old = SystemTime::now() - Duration::from_secs(120);
     for name in ["00000000000000000000-change-0123-4567", "notes"] {
         let file = fs::File::options().write(true).open(outbox.join(name));
-        file.expect("it is there")
-            .set_modified(old)
-            .expect("a time");
+        file.expect("a file").set_modified(old).expect("a time");
     }
     let run = scene.status(1, "tested: Needs attention, as of 20");
     let said = "tested: 1 notification has not been delivered for more than 60 s";
@@ -217,7 +215,7 @@ fn a_notification_that_was_not_delivered_in_time_is_not_well() {
     let json = scene.program.run(&["status", "--json"]);
     let line = json.ends_with(1).stdout.lines().next().expect("a line");
     assert_eq!(member(line, "database"), "null", "{json:#?}");
-    fs::remove_file(&file).expect("it is delivered");
+    fs::remove_file(&file).expect("a file");
     scene.status(0, "tested: All is well");
 }
 
@@ -225,7 +223,7 @@ fn a_notification_that_was_not_delivered_in_time_is_not_well() {
 fn a_trusted_state_that_no_check_has_proven_yet_is_not_well() {
     let scene = trusted();
     let outcomes = scene.program.dir.join("tested/outcomes");
-    fs::remove_file(outcomes).expect("it is there");
+    fs::remove_file(outcomes).expect("a file");
     scene.status(1, "no check is recorded");
 }
 

@@ -25,7 +25,7 @@ fn shows_none(what: &str, text: &str) {
 fn printed(run: &Run, code: i32) -> String {
     run.ends_with(code);
     let text = format!("{}{}", run.stdout, run.stderr);
-    shows_none("what was printed", &text);
+    shows_none("the output", &text);
     text
 }
 

@@ -113,7 +113,7 @@ impl Head {
     }
 }
 
-/// Answers every call with the invalid headers.
+/// Responds to every call with the invalid headers.
 fn serve(head: Head, mut stream: TcpStream) -> io::Result<()> {
     stream.write_all(&frame(SETTINGS, 0, 0, &[]))?;
     stream.read_exact(&mut [0; PREFACE])?;

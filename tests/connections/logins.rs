@@ -159,7 +159,7 @@ fn a_sweep_a_search_and_a_mirror_go_on_over_many_lifetimes() {
         embedded.reset_calls();
         assert_eq!(auditor.cycle(|_| {}).exit(), Exit::Good);
         assert_eq!(swept(&mut auditor), 3_440);
-        let located = auditor.locate(DB).expect("nobody stops it");
+        let located = auditor.locate(DB).expect("not stopped");
         assert!(
             matches!(&located.present, ServerView::Shows { window, .. } if window.is_whole()),
             "{located:?}"

@@ -228,7 +228,7 @@ fn a_database_that_stays_forbidden_costs_one_login_and_is_verified_once_the_perm
         let cycle = auditor.cycle(|_| {});
         assert_eq!(unverified(&cycle), ["beta"], "{cycle:?}");
         let opened = calls(&embedded, method::USE_DATABASE);
-        assert!(opened > 0, "it is tried in every cycle");
+        assert!(opened > 0, "every cycle tries to open it");
     }
     assert_eq!(calls(&embedded, method::LOGIN), 1);
     embedded.set_access("beta", Access::Open);
@@ -250,7 +250,7 @@ fn several_forbidden_databases_cost_one_login_together() {
     assert_eq!(
         calls(&embedded, method::LOGIN),
         2,
-        "the first, and one more"
+        "the first login, and one more"
     );
 }
 
@@ -313,6 +313,6 @@ fn a_forbidden_database_that_no_list_names_costs_one_login() {
     assert_eq!(
         calls(&embedded, method::LOGIN),
         2,
-        "the first, and one more"
+        "the first login, and one more"
     );
 }

@@ -41,7 +41,11 @@ fn others(running: &Running) -> Vec<String> {
 fn wait_for_rest(running: &Running) {
     let end = Instant::now() + Duration::from_secs(30);
     while !others(running).is_empty() {
-        assert!(Instant::now() < end, "they stay: {:?}", others(running));
+        assert!(
+            Instant::now() < end,
+            "threads remain: {:?}",
+            others(running)
+        );
         thread::sleep(Duration::from_millis(20));
     }
 }

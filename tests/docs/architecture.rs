@@ -52,7 +52,7 @@ fn picture() -> PathBuf {
     root().join("docs/pictures/architecture.svg")
 }
 
-/// Returns the module that a file or folder of src is; lib.rs and main.rs are none.
+/// Returns the module that a file or folder of src is; lib.rs and main.rs are not modules.
 fn module(path: &Path) -> Option<String> {
     let name = path.file_stem()?.to_str()?;
     (!["lib", "main"].contains(&name)).then(|| name.to_owned())

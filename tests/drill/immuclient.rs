@@ -64,7 +64,9 @@ impl CommandLine {
     fn new() -> Option<CommandLine> {
         let program = real::built("immuclient-1.11.1")?;
         let Some(token) = Token::taken() else {
-            not_shown("immuclient keeps its token in a home directory, and there is none");
+            not_shown(
+                "immuclient stores its token in a home directory, and there is no such directory",
+            );
             return None;
         };
         let server = Embedded::start(Options::default().with_databases(&["second"])).unwrap();

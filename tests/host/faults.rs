@@ -110,7 +110,7 @@ fn a_disk_that_turns_read_only_under_a_running_auditor_stops_it_not() {
     running.wait_for("trusted on first use");
     fs::rename(scene.file("defaultdb.state"), mount.0.join("away")).expect("a missing file");
     running.wait_for("verdict=local-failure");
-    fs::rename(mount.0.join("away"), scene.file("defaultdb.state")).expect("it is back");
+    fs::rename(mount.0.join("away"), scene.file("defaultdb.state")).expect("a file");
     scene.server.grow(DATABASE, 1);
     running.wait_for_times("INFO  cycle ", 20);
     running.signal("TERM");
@@ -153,17 +153,17 @@ fn a_state_file_cut_emptied_changed_or_replaced_is_never_a_first_sight() {
         fs::write(&state, &good).expect("a file");
         fs::write(&history, &kept).expect("a file");
     }
-    fs::remove_file(&state).expect("gone");
-    refused("gone");
+    fs::remove_file(&state).expect("removed");
+    refused("removed");
     drop(fs::remove_file(&state));
     fs::create_dir(&state).expect("a directory");
     refused("a directory");
-    fs::remove_dir(&state).expect("gone");
+    fs::remove_dir(&state).expect("removed");
     let elsewhere = scene.folder.join("elsewhere");
     fs::write(&elsewhere, &good).expect("a file");
     symlink(&elsewhere, &state).expect("a link");
     refused("a link");
-    fs::remove_file(&state).expect("gone");
+    fs::remove_file(&state).expect("removed");
     fs::write(&state, &good).expect("a file");
     fs::write(&history, &kept).expect("a file");
     scene.program.once().is(0, DATABASE, "consistent");

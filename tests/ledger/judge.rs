@@ -24,7 +24,7 @@ fn whole() -> (Digest, Tx) {
         NewEntry::set("expired", "4").with(expired),
         NewEntry::of_kind(3, "document", "5"),
     ]);
-    let stored = ledger.tx(1).expect("it is there");
+    let stored = ledger.tx(1).expect("a transaction");
     let tx = Tx {
         header: stored.header.clone(),
         entries: stored.entries.clone(),

@@ -34,7 +34,7 @@ fn histories(random: &mut Random) -> Vec<(&'static str, Chain)> {
             }),
         ),
         (
-            "a tree that stands still for long",
+            "a tree that does not grow for long",
             Chain::honest(45, random, move |id, random| {
                 if random.below(9) == 0 {
                     stuck = id - 1;
@@ -123,7 +123,8 @@ fn an_honest_proof_is_never_refused_as_sent_or_from_parts() {
     );
 }
 
-/// If the tree shrinks, no proof is possible, and only the chain's own headers excuse that.
+/// Asserts that no proof is possible if the tree shrinks, and that only the chain's own headers
+/// excuse that.
 fn an_honest_excuse_holds(chain: &Chain, source: &Tx, target: &Tx) {
     let (from, to) = (source.state(), target.state());
     let headers: BTreeMap<u64, TxHeader> = (from.tx..=to.tx)

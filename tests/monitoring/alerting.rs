@@ -247,8 +247,8 @@ impl Auditor {
     }
 }
 
-/// A Prometheus with the rules, an Alertmanager, and its webhook. A condition that must last for
-/// minutes lasts for as many seconds here.
+/// A Prometheus with the rules, an Alertmanager, and its webhook. The `for` of each rule has seconds
+/// instead of minutes.
 struct Watchers {
     receiver: Receiver,
     web: u16,
@@ -329,7 +329,7 @@ impl Watchers {
         fs::rename(place.join("targets.new"), place.join("targets.json")).expect("a file");
     }
 
-    /// Returns Prometheus' answer to a query; empty if it does not answer.
+    /// Returns the response of Prometheus to a query; empty without a response.
     fn query(&self, query: &str) -> String {
         let encoded: String = query.bytes().map(|byte| format!("%{byte:02X}")).collect();
         let request = format!(
@@ -339,7 +339,7 @@ impl Watchers {
         answer.map_or(String::new(), |answer| answer.body)
     }
 
-    /// Returns the series of a query's answer: the label `server`, if there is one, and the value.
+    /// Returns the series of a query: the label `server`, if there is one, and the value.
     fn series(&self, query: &str) -> Vec<(String, f64)> {
         let answer = self.query(query);
         let parts = answer.split("{\"metric\":").skip(1);

@@ -69,7 +69,7 @@ fn the_page_is_for_everybody_few_and_many_good_tampered_and_away_in_light_dark_a
                 }
                 thread::sleep(Duration::from_millis(50));
             }
-            panic!("the page never says {title}");
+            panic!("the page never has the title {title}");
         };
         let mut page = Page {
             browser: Browser::start(),

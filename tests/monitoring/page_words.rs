@@ -97,7 +97,7 @@ fn all_is_not_well_where_the_server_lacks_values_until_that_is_acknowledged() {
     };
     store
         .acknowledge(DB, change, "somebody", clock::now())
-        .expect("it is written");
+        .expect("written");
     let page = with_values(&registry, &mut auditor);
     assert!(page.contains(WELL) && !page.contains(ATTENTION), "{page}");
 }

@@ -64,7 +64,7 @@ fn hostile_peers_are_held_off_and_the_audit_goes_on() {
     let mut sent = endless.write_all(b"GET / HTTP/1.1\r\n").map(|()| 0);
     while let Ok(count) = sent {
         if count > 300 << 20 {
-            panic!("300 MB of header were taken");
+            panic!("300 MB of header were read");
         }
         sent = endless
             .write_all(header.as_bytes())
@@ -133,7 +133,7 @@ fn the_system_takes_little_ahead_of_a_peer_that_does_not_read() {
     let ask = || {
         let mut stream = TcpStream::connect(address).expect("a connection");
         let asked = stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
-        asked.expect("it is taken");
+        asked.expect("a request");
         stream
     };
     let mut whole = String::new();
