@@ -1,5 +1,5 @@
-//! What it costs to decode and to verify a recorded proof, beside the hashing it cannot do
-//! without. `cargo bench`: median of several rounds, nothing is asserted of time.
+//! Measures the time to decode and to verify a recorded proof, and the time for its hashes alone.
+//! `cargo bench --bench proof` prints the medians of several rounds, and asserts no time.
 
 #[path = "../tests/support/vectors.rs"]
 #[allow(dead_code)] // the tests use the rest
@@ -14,10 +14,10 @@ use ring::digest::{SHA256, digest};
 use vectors::{Case, read};
 
 const ROUNDS: usize = 1_001;
-/// Few, so that most rounds are over before a busy machine turns to something else.
+/// A small number, so that most rounds end before a busy machine switches to another process.
 const CALLS: usize = 20;
 
-/// Nanoseconds a call: the median round's.
+/// Returns the nanoseconds of a call in the median round.
 fn time<T>(mut call: impl FnMut() -> T) -> f64 {
     let mut rounds: Vec<f64> = (0..ROUNDS)
         .map(|_| {
@@ -32,8 +32,8 @@ fn time<T>(mut call: impl FnMut() -> T) -> f64 {
     rounds[ROUNDS / 2]
 }
 
-/// Hashes that the steps of protocol.md §4 make for a proof that holds: each term but the first
-/// of a list is one or two, each header two, each leaf one.
+/// Returns the number of hashes that the steps of protocol.md §4 need for a valid proof: one or two
+/// for each term of a list except the first, two for each header, one for each leaf.
 fn hashes(proof: &DualProof, parts: &Parts) -> usize {
     let (Some(source), Some(target)) = (&proof.source, &proof.target) else {
         return 0;
@@ -45,7 +45,7 @@ fn hashes(proof: &DualProof, parts: &Parts) -> usize {
     }
     if source.bl_tx_id() > 0 {
         let (old, new) = (source.bl_tx_id(), target.bl_tx_id());
-        // terms on the left side go into both roots
+        // terms on the left side are hashed into both roots
         let twice = if old == new {
             0
         } else {
@@ -69,7 +69,7 @@ fn hashes(proof: &DualProof, parts: &Parts) -> usize {
     count + 2 * parts.headers.len()
 }
 
-/// The answer with the proof, and those with the parts that servers before 1.4 do not send along.
+/// The response with the proof, and the responses with the parts that servers before 1.4 leave out.
 struct Answers {
     proof: Vec<u8>,
     inclusions: Vec<Vec<u8>>,
@@ -140,7 +140,7 @@ fn main() {
     for (file, size) in [
         ("real/1.11.1.toml", 1_600),
         ("real/1.4.1.toml", 1_600),
-        ("real/1.1.0-under-1.11.1.toml", 8_000), // the largest in one answer
+        ("real/1.1.0-under-1.11.1.toml", 8_000), // the largest proof in one response
         ("real/1.1.0.toml", 12_000),
     ] {
         let vectors = read(file);

@@ -1,8 +1,8 @@
-//! Scrapes of the real binary: whether they delay its cycles, and how long they take.
-//! `cargo bench --bench scrape`; prints two tables and asserts nothing of time.
+//! Measures whether scrapes of the running program delay its cycles, and how long a scrape takes.
+//! `cargo bench --bench scrape` prints two tables, and asserts no time.
 //!
-//! Cycles over 100 databases with scrapes and without are interleaved, so that both meet the same
-//! machine; 1,000 scrapes in all, 50 a second. Then scrapes of 1,000 databases, one by one.
+//! Cycles over 100 databases alternate with and without scrapes, so that both have the same
+//! conditions: 1,000 scrapes in all, 50 each second. Then 1,000 databases are scraped 500 times.
 
 #[path = "../tests/support/http.rs"]
 #[allow(dead_code)] // the tests use the rest
@@ -81,7 +81,7 @@ fn scrapes() {
     println!("slowest              {:>7.1} ms", at(1.0));
 }
 
-/// An auditor of an embedded ledger, its first cycle done.
+/// An auditor of an embedded ledger, after its first cycle.
 struct Audited {
     ledger: Embedded,
     names: Vec<String>,
@@ -118,14 +118,14 @@ impl Audited {
         }
     }
 
-    /// How long the cycles took, in ms, that began and ended while this was done: `SCRAPES` times,
-    /// and for three cycles at least.
+    /// Returns the milliseconds of the cycles that began and ended during the work. The work is
+    /// done `SCRAPES` times, or more often until three cycles have ended.
     fn cycles_while(&mut self, work: impl Fn(u16)) -> Vec<f64> {
         for name in &self.names {
             self.ledger.grow(name, 1);
         }
         let before = self.durations().len();
-        self.running.wait_for_times("cycle server=", before + 2); // what grew is proven
+        self.running.wait_for_times("cycle server=", before + 2); // the new transactions are proven
         let before = self.durations().len();
         let mut done = 0;
         while done < SCRAPES || self.durations().len() < before + 4 {
@@ -133,7 +133,7 @@ impl Audited {
             done += 1;
         }
         let durations = self.durations();
-        // the first began before the work did
+        // the first cycle began before the work
         durations.get(before + 1..).unwrap_or_default().to_vec()
     }
 

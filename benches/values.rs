@@ -1,6 +1,7 @@
-//! Reading values side by side on one real 1.11.1 server: this sweep, `--audit-verify-values`, a loop
-//! that only calls TxScan and looks at nothing, and immuclient's `--audit-verify-values`. `cargo bench --bench values`,
-//! once `tests/real/build 1.11.1 immuclient` has run; prints one table and asserts nothing of time.
+//! Measures the rate of reading values on one real 1.11.1 server: a sweep, `--audit-verify-values`,
+//! a loop of TxScan without any verification, and immuclient's `--audit-verify-values`. Run `cargo
+//! bench --bench values` after `tests/real/build 1.11.1 immuclient`. It prints one table, and
+//! asserts no time.
 
 #[path = "../tests/support/caller.rs"]
 #[allow(dead_code)] // the tests use the rest
@@ -33,7 +34,7 @@ use real::{Real, program};
 
 const TRANSACTIONS: u32 = 100_000;
 const ROUNDS: usize = 9;
-/// As many as the sweep asks for at once.
+/// The number of transactions that the sweep requests in one call.
 const BATCH: u32 = 1_000;
 const DB: &str = "defaultdb";
 
@@ -63,7 +64,7 @@ fn main() {
     let theirs = immuclient.map(|immuclient| immuclient.rate());
     let (scan, sweep) = (median(scans), median(sweeps));
     println!("{TRANSACTIONS} transactions of one small entry, 1.11.1, median of {ROUNDS}");
-    println!("TxScan alone, looked at by nobody   {scan:>9.0} transactions/s");
+    println!("TxScan alone, nothing verified      {scan:>9.0} transactions/s");
     println!(
         "immuaudit sweep                     {sweep:>9.0} transactions/s, {:.2} of that, {memory} KiB",
         sweep / scan
@@ -103,7 +104,7 @@ fn rate(transactions: u32, time: Duration) -> f64 {
     f64::from(transactions) / time.as_secs_f64()
 }
 
-/// A loop of scans, with values, whose answers are dropped as they come.
+/// Scans all transactions with their values, discards the responses, and returns the rate.
 fn scan(real: &Real) -> f64 {
     let mut caller = Caller::new(real.port);
     caller.log_in(DB).expect("a login");
@@ -115,7 +116,7 @@ fn scan(real: &Real) -> f64 {
     rate(TRANSACTIONS, begin.elapsed())
 }
 
-/// An auditor that reads no values but those.
+/// Returns an auditor that reads the values of new transactions according to `new`, and no others.
 fn auditor(real: &Real, trust: &Path, new: NewValues) -> Auditor {
     let endpoint = Endpoint {
         address: "127.0.0.1".into(),
@@ -152,7 +153,7 @@ fn proven(cycle: &Cycle) {
     );
 }
 
-/// The sweep of a ledger that is trusted.
+/// Sweeps a trusted ledger, and returns the rate.
 fn sweep(real: &Real, trust: &Path) -> f64 {
     let mut auditor = auditor(real, trust, NewValues::Sampled);
     proven(&auditor.cycle(|_| {}));
@@ -171,7 +172,7 @@ fn sweep(real: &Real, trust: &Path) -> f64 {
     }
 }
 
-/// KiB of memory that the program has at most in a sweep.
+/// Returns the highest memory of the program in a sweep, in KiB.
 fn memory(real: &Real, trust: &Path) -> u64 {
     let mut command = Command::new(env!("CARGO_BIN_EXE_immuaudit"));
     command
@@ -182,7 +183,7 @@ fn memory(real: &Real, trust: &Path) -> u64 {
     peak(command.spawn().expect("the program starts"))
 }
 
-/// A program's largest resident memory in KiB.
+/// Returns the largest resident memory of a program, in KiB.
 fn peak(mut child: Child) -> u64 {
     let status = format!("/proc/{}/status", child.id());
     let mut most = 0;
@@ -196,7 +197,7 @@ fn peak(mut child: Child) -> u64 {
     most
 }
 
-/// The peer, timed by its own log.
+/// An immuclient, whose own log has its times.
 struct Immuclient {
     program: PathBuf,
     port: u16,
@@ -204,7 +205,7 @@ struct Immuclient {
 }
 
 impl Immuclient {
-    /// One that has audited what there is.
+    /// Starts an immuclient that has audited the first transactions.
     fn trusting(program: &Path, real: &Real, place: &Place) -> Immuclient {
         let immuclient = Immuclient {
             program: program.to_owned(),
@@ -216,7 +217,7 @@ impl Immuclient {
         immuclient
     }
 
-    /// What it needs for as many new transactions.
+    /// Returns the rate for as many new transactions.
     fn rate(&self) -> f64 {
         rate(TRANSACTIONS, self.audited(2 * TRANSACTIONS))
     }
@@ -250,7 +251,7 @@ impl Immuclient {
             .expect("immuclient starts")
     }
 
-    /// Runs it until it has come to this transaction: the time of that audit.
+    /// Runs immuclient until it has reached transaction `tx`, and returns the time of that audit.
     fn audited(&self, tx: u32) -> Duration {
         let log = self.home.join("log");
         let mut child = self.start(&log);
@@ -270,7 +271,8 @@ impl Immuclient {
     }
 }
 
-/// `audit #7 finished in 2.554260957s @ …`, in milliseconds, seconds, or minutes and seconds.
+/// Parses `audit #7 finished in 2.554260957s @ …`, in milliseconds, seconds, or minutes and
+/// seconds.
 fn finished_in(line: &str) -> Duration {
     let time = line
         .split("finished in ")

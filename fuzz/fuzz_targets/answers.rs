@@ -1,4 +1,4 @@
-//! Every other answer: the first byte says which.
+//! All responses except dual proofs. The first byte selects the kind of response.
 #![no_main]
 
 use immuaudit::ledger::verify_entries;

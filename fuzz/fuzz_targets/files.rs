@@ -1,4 +1,4 @@
-//! Files of evidence, which come from elsewhere, and what is checked again in them.
+//! Evidence files, which may come from anyone, and their verification.
 #![no_main]
 
 use immuaudit::audit::recheck;
@@ -7,7 +7,7 @@ use immuaudit::trust::Evidence;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
-    // the checksum is made right, or nothing behind it would be reached
+    // a valid checksum is added, because a file without one is not parsed further
     let mut file = bytes.to_vec();
     file.extend(format!("\n# sha256: {}\n", Digest::of(&[bytes, b"\n"])).bytes());
     if let Ok(evidence) = Evidence::parse(&file) {

@@ -1,4 +1,4 @@
-//! A dual proof from bytes to verdict: the pair is the one that the proof's own headers name, so
+//! A dual proof, from its bytes to the verdict. The pair is taken from the headers of the proof, so
 //! that every step is reached.
 #![no_main]
 
@@ -19,7 +19,7 @@ fuzz_target!(|bytes: &[u8]| {
         let (source, target) = (state(source), state(target));
         if let Ok(proven) = verify(&source, &target, &proof, &Parts::default()) {
             assert_eq!((proven.source(), proven.target()), (source, target));
-            // one bit of the claim changed is another claim
+            // a claim that differs in one bit is refused
             let mut other = *target.hash.as_bytes();
             other[0] ^= 1;
             let other = State {

@@ -1,5 +1,6 @@
-//! The operator's decision on an alarm: `alarm close` keeps the trusted state, `alarm adopt` says what it gives up
-//! before it does. The real binary, against the embedded ledger.
+//! Decisions about an alarm. `alarm close` keeps the trusted state; `alarm adopt` trusts another
+//! one, after it printed the transactions that this gives up. `acknowledge` ends a warning. The
+//! tests run the program against the embedded ledger.
 
 use std::fs;
 use std::io::Write;
@@ -19,7 +20,8 @@ struct Scene {
 }
 
 impl Scene {
-    /// Transaction 20 is trusted on first use, transaction 25 by proof.
+    /// Starts a ledger and audits it twice: transaction 20 is trusted on first use, and transaction
+    /// 25 by proof.
     fn new() -> Scene {
         let folder = Place::new();
         let server = Embedded::start(Options::default()).expect("an embedded ledger");
@@ -35,14 +37,14 @@ impl Scene {
         }
     }
 
-    /// The server goes back to its first transactions.
+    /// Removes all transactions of the server after `last`.
     fn truncate(&self, last: u64) {
         let mut ledger = self.server.ledger(DATABASE).expect("a database");
         ledger.truncate(last);
         self.server.put_ledger(DATABASE, ledger);
     }
 
-    /// The server rewrites its last five transactions and writes five more.
+    /// Replaces the server's last five transactions by ten others.
     fn rewrite(&self) {
         self.truncate(20);
         for number in 0..10 {
@@ -70,7 +72,8 @@ fn closing_after_the_good_history_was_restored_keeps_the_trusted_state() {
     for forge in [Scene::rewrite, |scene: &Scene| scene.truncate(20)] {
         forge(&scene);
         scene.audit.once().ends_with(2);
-        // a forged state that is closed and still shown is found again
+        // the alarm is closed, but the server still shows the forged state, so the next check opens
+        // it again
         let alarm = scene.audit.open_alarm(DATABASE);
         let closed = scene.alarm(&["close", &alarm]);
         let text = &closed.ends_with(0).stdout;
@@ -122,7 +125,7 @@ fn a_finding_that_names_no_other_state_offers_no_adoption() {
         shown.ends_with(2).stdout.contains("is not possible"),
         "{shown:#?}"
     );
-    // what it was read against
+    // the state that was trusted when the value was read
     let trusted = format!("trusted:   transaction 25, hash {}", scene.trusted());
     assert!(shown.stdout.contains(&trusted), "{shown:#?}");
     let json = scene.alarm(&["show", &alarm, "--json"]);
@@ -172,7 +175,7 @@ fn adopting_says_what_is_given_up_and_needs_consent() {
     );
     assert_eq!(scene.trusted(), forged.hash.to_string());
     scene.audit.once().is(0, DATABASE, "consistent");
-    // afterwards it can be distinguished from a closed alarm
+    // a later look distinguishes the adopted alarm from a closed one
     let shown = scene.alarm(&["show", &alarm]).stdout;
     assert!(shown.contains("inconsistent, adopted 20"), "{shown}");
     assert!(
@@ -185,7 +188,7 @@ fn adopting_says_what_is_given_up_and_needs_consent() {
     assert!(again.contains("was already adopted 20"), "{again}");
 }
 
-/// Runs a command that was printed on a terminal, and types an answer there.
+/// Runs `alarm adopt` on a pseudo-terminal and types `answer`.
 fn typed(scene: &Scene, alarm: &str, answer: &str) -> Output {
     let mut command = scene.audit.command(&["alarm", "adopt", alarm]);
     let words: Vec<String> = std::iter::once(command.get_program())
@@ -200,7 +203,9 @@ fn typed(scene: &Scene, alarm: &str, answer: &str) -> Output {
         .spawn()
         .expect("script runs");
     let stdin = child.stdin.as_mut().expect("a pipe");
-    stdin.write_all(answer.as_bytes()).expect("it reads");
+    stdin
+        .write_all(answer.as_bytes())
+        .expect("it reads its input");
     child.wait_with_output().expect("it ends")
 }
 
@@ -254,7 +259,7 @@ fn adopting_warns_when_the_server_showed_the_trusted_history_again() {
         steps.contains(close) && !steps.contains("alarm adopt"),
         "{steps}"
     );
-    // shown again the other way: the evidence is of now
+    // the server shows the forged history again, so the warning ends
     scene.server.put_ledger(DATABASE, forged);
     scene.audit.once().is(2, DATABASE, "inconsistent");
     let text = scene.alarm(&["show", &alarm]).stdout;
@@ -328,7 +333,7 @@ fn open_alarms_are_listed_and_closed_ones_with_all() {
         shown.ends_with(0).stdout.contains("closed 20"),
         "{shown:#?}"
     );
-    // once more is no error and changes nothing, and adopting it is one
+    // closing a closed alarm is no error and changes nothing; adopting a closed alarm is refused
     let again = scene.alarm(&["close", &alarm]);
     assert!(
         again.ends_with(0).stdout.contains("was already closed 20")
@@ -378,9 +383,9 @@ fn a_wrong_name_is_reported_with_the_right_ones() {
     );
 }
 
-// ---- acknowledging
+// ---- acknowledge
 
-/// A server that signs, with its last signed transaction 20 trusted.
+/// Starts a server that signs its states, and audits it once: the signed transaction 20 is trusted.
 fn signed() -> Scene {
     let folder = Place::new();
     let server = Embedded::start(Options::default().signed()).expect("an embedded ledger");
@@ -421,7 +426,7 @@ fn a_lost_signature_is_warned_of_until_it_is_back_or_acknowledged() {
         status.contains("acknowledged: no signature after transaction 20"),
         "{status}"
     );
-    // signed again, without a new transaction: the next loss is another one
+    // the state is signed again without a new transaction; the next missing signature is a new loss
     scene.server.be_honest();
     warns(false);
     scene.server.lie(Lie::SignatureDropped);
@@ -440,7 +445,7 @@ fn the_metric_of_a_lost_signature_stays_until_it_is_acknowledged() {
     let mut running = scene.audit.start(&["--audit-interval", "50ms"]);
     running.wait_for("status page on ");
     let log = running.log();
-    let url = log.split("status page on ").nth(1).expect("it says where");
+    let url = log.split("status page on ").nth(1).expect("a status page");
     let url = url.split_whitespace().next().expect("a URL");
     let port = url.trim_end_matches('/').rsplit(':').next();
     let port = port.and_then(|port| port.parse().ok()).expect("a port");
@@ -456,14 +461,14 @@ fn the_metric_of_a_lost_signature_stays_until_it_is_acknowledged() {
         running.wait_for_cycles(3);
         assert_eq!(missing(), Some(true));
     }
-    // a check that sees no state says nothing about its signature
+    // a check without a response proves nothing about the signature
     scene.server.stop();
     running.wait_for_cycles(3);
     assert_eq!(missing(), Some(true));
     scene.server.restart().expect("it starts again");
     let done = scene.audit.run(&["acknowledge", DATABASE, "--unsigned"]);
     done.ends_with(0);
-    running.wait_for("INFO  cycle "); // it may take some until the connection is back
+    running.wait_for("INFO  cycle "); // reconnecting may take several cycles
     for _ in 0..50 {
         if missing() == Some(false) {
             break;
@@ -475,7 +480,7 @@ fn the_metric_of_a_lost_signature_stays_until_it_is_acknowledged() {
 
 #[test]
 fn a_loss_that_never_was_is_not_acknowledged() {
-    let scene = Scene::new(); // never signed
+    let scene = Scene::new(); // this server never signed
     let refused = scene.audit.run(&["acknowledge", DATABASE, "--unsigned"]);
     let text = &refused.ends_with(3).stderr;
     assert!(
@@ -535,7 +540,7 @@ fn closing_takes_several_alarms_or_all_of_a_database() {
     scene.server.put_ledger(DATABASE, good);
     let open = ids(scene.alarm(&["list", "--json"]));
     assert_eq!(open.len(), 5);
-    // an ID that is wrong: nothing is closed
+    // one wrong ID, so no alarm is closed
     let refused = scene.alarm(&["close", &open[0], "0123456789ab"]);
     let text = &refused.ends_with(3).stderr;
     assert!(text.contains("no alarm 0123456789ab"), "{text}");
@@ -575,7 +580,7 @@ fn an_alarm_that_opens_again_keeps_when_it_was_raised_and_who_closed_it() {
     let raised = |run: &Run| member(run.line(DATABASE), "raised").to_owned();
     let first = raised(&scene.alarm(&["show", &alarm, "--json"]));
     scene.alarm(&["close", &alarm]).ends_with(0);
-    std::thread::sleep(std::time::Duration::from_millis(1_100)); // times have seconds
+    std::thread::sleep(std::time::Duration::from_millis(1_100)); // stored times have a resolution of one second
     scene.audit.once().ends_with(2);
     let again = scene.alarm(&["show", &alarm, "--json"]);
     assert_eq!(raised(&again), first);

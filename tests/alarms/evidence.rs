@@ -1,4 +1,5 @@
-//! Evidence stands alone, and two auditors find out that they were shown two histories.
+//! Evidence is verified offline, and `compare` finds out whether two auditors were shown two
+//! histories of one database. The other auditor is an exported file or a URL.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,7 +20,7 @@ fn started(options: Options) -> Embedded {
     server
 }
 
-/// A ledger, and an auditor that has checked it once.
+/// Starts a ledger and an auditor that has checked it once.
 fn audited(folder: &Place) -> (Embedded, Program) {
     let server = started(Options::default());
     let program = Program::new(server.port(), &folder.join("trust"));
@@ -27,14 +28,14 @@ fn audited(folder: &Place) -> (Embedded, Program) {
     (server, program)
 }
 
-/// The files of evidence in an auditor's directory.
+/// Returns the evidence files in an auditor's directory.
 fn all_evidence(program: &Program) -> Vec<PathBuf> {
     let directory = program.dir.join("tested/evidence").join(DATABASE);
     let files = fs::read_dir(directory).expect("evidence");
     files.map(|file| file.expect("a file").path()).collect()
 }
 
-/// The one file of evidence in an auditor's directory.
+/// Returns the only evidence file in an auditor's directory.
 fn evidence(program: &Program) -> PathBuf {
     let mut files = all_evidence(program);
     assert_eq!(files.len(), 1, "{files:?}");
@@ -50,7 +51,8 @@ fn verify(program: &Program, more: &[&str]) -> Run {
     verify_file(program, &evidence(program), more)
 }
 
-/// It is told, it is an open alarm, and its evidence holds offline.
+/// Asserts that the run printed a split view, that an alarm is open, and that its evidence is
+/// verified offline.
 fn is_a_split_view_at_20(program: &Program, run: &Run) {
     assert!(run.ends_with(2).stdout.contains("split-view"), "{run:#?}");
     program.run(&["status"]).ends_with(2);
@@ -59,7 +61,7 @@ fn is_a_split_view_at_20(program: &Program, run: &Run) {
     assert!(run.ends_with(2).stdout.contains(due), "{run:#?}");
 }
 
-/// Puts text into members of a file, and a checksum that fits: anybody can.
+/// Replaces members of a file and adapts its checksum, which has no key.
 fn forge(file: &Path, members: &[&str], text: &str) {
     let whole = fs::read_to_string(file).expect("a file");
     let (body, checksum) = whole.trim_end().rsplit_once('\n').expect("a checksum");
@@ -133,7 +135,7 @@ fn two_signed_states_of_one_transaction_are_proof_against_the_server() {
     signed.once().is(0, DATABASE, "first-seen");
     server.lie(Lie::OtherHash);
     signed.once().is(2, DATABASE, "inconsistent");
-    drop(server); // offline from here on
+    drop(server); // verified offline from here on
     let run = verify(&program, &key);
     assert!(
         run.ends_with(2).stdout.contains("proof against the server"),
@@ -170,7 +172,7 @@ fn evidence_that_was_edited_is_damaged_and_proves_nothing() {
     let text = fs::read_to_string(&file).expect("evidence");
     fs::write(&file, text.replacen("inconsistent", "rolled-back ", 1)).expect("a file");
     verify(&program, &[]).ends_with(3);
-    // edited, and its checksum with it: the answers do not show what is claimed now
+    // edited together with its checksum: the stored responses do not prove the new claim
     let text = text.replacen("kind = \"inconsistent\"", "kind = \"rolled-back\"", 1);
     let (content, _) = text.split_once("# sha256: ").expect("a checksum");
     let checksum = immuaudit::ledger::Digest::of(&[content.as_bytes()]);
@@ -185,7 +187,7 @@ fn evidence_that_was_edited_is_damaged_and_proves_nothing() {
     program.run(&words).ends_with(3);
 }
 
-/// Another auditor of the same server, in a directory of its own.
+/// Returns another auditor of the same server, with its own directory.
 fn another(program: &Program, folder: &Place) -> Program {
     Program::new(program.port, &folder.join("other"))
 }
@@ -214,7 +216,7 @@ fn auditors_of_one_history_agree_whoever_saw_it_last() {
     }
 }
 
-/// A replica, and the primary that is ahead of it by so many transactions.
+/// Starts a replica, and a primary with `by` more transactions.
 fn lagging(by: u64) -> (Embedded, Embedded) {
     let primary = started(Options::default());
     let replica = Embedded::start(Options::default()).expect("an embedded ledger");
@@ -223,8 +225,9 @@ fn lagging(by: u64) -> (Embedded, Embedded) {
     (primary, replica)
 }
 
-/// Two servers of which one shows another history from a transaction on, an auditor of each, and what the first one sees in
-/// the export of the other, who accepted a state at each of `steps`.
+/// Starts two servers whose histories differ after transaction `common`, and audits each. Returns
+/// the comparison of the first auditor with the export of the second, which trusted a state at each
+/// of `steps`.
 fn parted(common: u64, steps: &[u64]) -> Run {
     let folder = Place::new();
     let whole = Embedded::start(Options::default()).expect("an embedded ledger");
@@ -254,7 +257,8 @@ fn parted(common: u64, steps: &[u64]) -> Run {
 #[test]
 fn two_histories_are_parted_where_the_server_ceases_to_prove_the_others_states() {
     for (common, steps, due) in [
-        // the first of them that is not proven is 17, and 12 is proven
+        // the server proves state 12 of the other auditor; 17 is the first state that it does not
+        // prove
         (
             14,
             &[3, 7, 9, 12, 17, 18, 21, 25][..],
@@ -293,11 +297,11 @@ fn a_replica_that_lags_behind_agrees_as_far_as_it_has_come() {
     ahead.once().is(0, DATABASE, "first-seen");
     primary.grow(DATABASE, 30);
     ahead.once().is(0, DATABASE, "consistent");
-    // transaction 20 is a state of both
+    // both auditors trusted transaction 20
     let run = compare(&behind, &ahead, &folder);
     let due = "agree at transaction 20; the other auditor is ahead, at 50";
     assert!(run.ends_with(0).stdout.contains(due), "{run:#?}");
-    // the replica comes a part of the way, and proves the older state against its newer one
+    // the replica gets some of the transactions, and proves the older state against its newer one
     let mut ledger = primary.ledger(DATABASE).expect("a database");
     ledger.truncate(35);
     replica.put_ledger(DATABASE, ledger);
@@ -306,7 +310,7 @@ fn a_replica_that_lags_behind_agrees_as_far_as_it_has_come() {
     let run = compare(&behind, &ahead, &folder);
     assert!(run.ends_with(0).stdout.contains(due), "{run:#?}");
     assert!(replica.calls() != calls, "the server was asked");
-    // the other way round the primary proves it all
+    // in the other direction the primary proves the state of the replica
     let run = compare(&ahead, &behind, &folder);
     assert!(
         run.ends_with(0)
@@ -336,7 +340,7 @@ fn a_replica_proves_an_older_state_of_the_other_auditor_that_it_never_trusted_it
     let due = "agree at transaction 30; the other auditor is ahead, at 50";
     assert!(run.ends_with(0).stdout.contains(due), "{run:#?}");
 
-    // one that rewrote what the other auditor trusts is found out, however far behind it is
+    // a replica that rewrote a state of the other auditor is detected, although it lags behind
     between.truncate(25);
     for number in 0..10 {
         between.commit(vec![NewEntry::set("forged", number.to_string())]);
@@ -361,7 +365,7 @@ fn states_that_a_lagging_replica_cannot_relate_are_not_comparable_yet() {
         "not comparable yet: this server shows 20 transactions, but the other auditor trusts 50";
     assert!(run.ends_with(1).stdout.contains(due), "{run:#?}");
     behind.run(&["alarm", "list"]).ends_with(0);
-    // caught up, it proves its own older state against the other's
+    // with all transactions, the replica proves its own older state against the other's
     replica.put_ledger(DATABASE, primary.ledger(DATABASE).expect("a database"));
     let run = compare(&behind, &ahead, &folder);
     assert!(
@@ -372,7 +376,7 @@ fn states_that_a_lagging_replica_cannot_relate_are_not_comparable_yet() {
     );
 }
 
-/// A server that has come as far and says that it has not.
+/// The server has the transaction, but reports that it was not found.
 #[test]
 fn a_server_that_only_claims_to_lag_behind_is_malformed() {
     let folder = Place::new();
@@ -474,7 +478,7 @@ fn two_histories_that_share_no_transaction_are_told_apart_by_the_server() {
     assert!(run.ends_with(2).stdout.contains("split-view"), "{run:#?}");
     let run = verify(&program, &[]);
     assert!(run.ends_with(2).stdout.contains("refused"), "{run:#?}");
-    // what is trusted is as before
+    // the trusted state has not changed
     server.grow(DATABASE, 1);
     program.once().is(2, DATABASE, "consistent");
 }
@@ -491,12 +495,12 @@ fn a_server_that_is_away_proves_nothing_either_way() {
     program.run(&["status"]).ends_with(0);
 }
 
-/// An auditor that runs, and the URL of its status page.
+/// Starts an auditor and returns it with the URL of its status page.
 fn watching(program: &Program) -> (Running, String) {
     let mut running = program.start(&["--audit-interval", "50ms"]);
     running.wait_for("INFO  cycle ");
     let log = running.log();
-    let url = log.split("status page on ").nth(1).expect("it says where");
+    let url = log.split("status page on ").nth(1).expect("a status page");
     let url = url.split_whitespace().next().expect("a URL").to_owned();
     (running, url)
 }
@@ -511,7 +515,7 @@ fn a_running_auditor_is_asked_for_what_it_trusts() {
         let run = program.run(&["compare", url]);
         assert!(run.ends_with(0).stdout.contains("agrees"), "{run:#?}");
     }
-    // each is told by itself: another page, no page, nobody there, no answer in time
+    // another page, a missing page, a closed port and a URL with a password: each has its own error
     let run = program.run(&["compare", &format!("{url}version")]);
     let why = "not a list of states";
     assert!(run.ends_with(1).stderr.contains(why), "{run:#?}");
@@ -546,7 +550,8 @@ fn a_running_auditor_that_was_shown_another_history_is_a_split_view() {
     is_a_split_view_at_20(&program, &run);
 }
 
-/// Whoever answers at the URL is not believed to be harmless.
+/// The response at the URL may have any content. It raises no alarm, and only printable ASCII is
+/// printed.
 #[test]
 fn an_answer_that_is_none_of_an_auditor_accuses_nobody() {
     let folder = Place::new();
@@ -583,7 +588,7 @@ fn an_answer_that_is_none_of_an_auditor_accuses_nobody() {
             "{run:#?}"
         );
     }
-    // and is not followed elsewhere
+    // a redirect is not followed
     let (to, from) = (Receiver::start(), Receiver::start());
     from.answer(&format!("302 Found\r\nLocation: {}", to.url()));
     program.run(&["compare", &from.url()]).ends_with(1);
@@ -591,7 +596,7 @@ fn an_answer_that_is_none_of_an_auditor_accuses_nobody() {
     program.run(&["status"]).ends_with(0);
 }
 
-/// Every transaction is told to be broken, read one by one and by scans.
+/// Each lie is found by a sample and by a sweep, and the evidence of both is verified.
 #[test]
 fn evidence_of_broken_values_shows_them_however_they_were_read() {
     for lie in [
@@ -607,7 +612,7 @@ fn evidence_of_broken_values_shows_them_however_they_were_read() {
             program.run(words).ends_with(2);
             let files = all_evidence(&program);
             let runs = files.iter().map(|file| verify_file(&program, file, &[]));
-            // one file may only count the findings that are too many for files of their own
+            // a last file may only count the findings that exceed the number of evidence files
             let only_counts = |run: &Run| run.stdout.contains("it only counts further findings");
             let (counts, shows): (Vec<Run>, Vec<Run>) = runs.partition(only_counts);
             assert!(counts.len() <= 1 && !shows.is_empty(), "{files:?}");
@@ -621,7 +626,7 @@ fn evidence_of_broken_values_shows_them_however_they_were_read() {
     }
 }
 
-/// A server that excuses itself, and shows the headers of another history.
+/// The server hides behind an error of old servers, but its headers show another history.
 #[test]
 fn evidence_of_headers_alone_shows_another_history() {
     let folder = Place::new();
@@ -665,7 +670,7 @@ fn a_running_auditor_behind_tls_is_checked_by_the_ca_that_is_given_and_by_no_oth
     let (run, came) = compare("ca.pem", "127.0.0.1");
     assert!(run.ends_with(0).stdout.contains("agrees"), "{run:#?}");
     assert!(came.starts_with("GET /states HTTP/1.1\r\n"), "{came}");
-    // another CA, and another name than the certificate's
+    // another CA, and a host name that is not in the certificate
     for (ca, host) in [("other.pem", "127.0.0.1"), ("ca.pem", "localhost")] {
         let (run, came) = compare(ca, host);
         assert!(run.ends_with(1).stderr.contains("TLS"), "{run:#?}");

@@ -1,4 +1,5 @@
-//! `immuaudit alarm list` stays short where one cause raised many alarms, and names each of them on request.
+//! `immuaudit alarm list` prints a summary for a database with many alarms, and all of them on
+//! request.
 
 use crate::support::place::Place;
 use crate::support::program::{Program, member};
@@ -46,7 +47,7 @@ fn many_alarms_of_one_database_are_a_summary_and_the_first_three_and_all_of_them
         count - 3
     );
     assert!(text.contains(&more), "{text}");
-    // of the other there is one, which needs no summary
+    // the other database has a single alarm, which needs no summary
     assert!(text.contains(&format!(" {ONE} rolled-back (")), "{text}");
     assert!(!text.contains(&format!("{ONE}: 1 open alarm")), "{text}");
     assert!(text.len() < 6_000, "{} bytes: {text}", text.len());
@@ -55,7 +56,7 @@ fn many_alarms_of_one_database_are_a_summary_and_the_first_three_and_all_of_them
         let run = program.run(words);
         assert_eq!(named(&run.ends_with(2).stdout), count, "{run:#?}");
     }
-    // the command of the summary closes them
+    // the printed command closes all of them
     let close = text
         .lines()
         .find_map(|line| line.split("trusted state: immuaudit ").nth(1));

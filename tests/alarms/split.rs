@@ -1,4 +1,5 @@
-//! A server of two views: each auditor alone is shown an honest ledger, and they are not the same.
+//! Split views: the server shows each of two users its own history. Each history is consistent, so
+//! neither auditor finds anything alone.
 
 use std::path::Path;
 
@@ -19,7 +20,7 @@ fn server() -> Embedded {
     server
 }
 
-/// An auditor of each user.
+/// Returns one auditor for each user.
 fn auditors(server: &Embedded, place: &Place) -> [Program; 2] {
     let of = |dir: &Path, user: &str| {
         let user = format!("--audit-username={user}");
@@ -35,7 +36,7 @@ fn auditors(server: &Embedded, place: &Place) -> [Program; 2] {
     ]
 }
 
-/// The hash that is trusted.
+/// Returns the hash of the trusted state.
 fn trusted(auditor: &Program) -> String {
     let run = auditor.run(&["states", "list", "--json"]);
     member(run.line(DB), "hash").to_owned()
@@ -60,7 +61,7 @@ fn each_user_is_shown_a_history_in_which_nothing_is_wrong() {
             }
             assert_ne!(trusted(&both[0]), trusted(&both[1]), "{split:?}");
         }
-        // healed, the second history cannot be continued by the first
+        // the split ends: the second auditor's history is not the beginning of the first
         server.heal(DB);
         server.grow(DB, 1);
         both[0].once().is(0, DB, "consistent");

@@ -1,5 +1,5 @@
-//! Answers that are not taken, and answers that are not forgotten: what was asked for ahead tells of
-//! a time that may be over, and what was shown once stays shown.
+//! Responses that must not be used, because they were prefetched before a change, and responses
+//! that must not be forgotten, because an earlier one already proved tampering.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -33,7 +33,7 @@ fn peeked(server: &mut Server) -> Option<State> {
     }
 }
 
-/// A ledger of one transaction, and a server that was asked for its state ahead: the answer is there.
+/// Returns a ledger of one transaction, and a server that has prefetched its state.
 fn asked_ahead(auth: bool) -> (Embedded, Server) {
     let options = Options {
         auth,
@@ -48,7 +48,7 @@ fn asked_ahead(auth: bool) -> (Embedded, Server) {
     (embedded, server)
 }
 
-/// The state that is taken next is the one of now.
+/// Asserts that the next state is the present one, not a prefetched one.
 #[track_caller]
 fn tells_of_now(embedded: &Embedded, server: &mut Server) {
     let taken = server.state(DB).expect("a state").state;
@@ -92,16 +92,17 @@ fn what_a_cycle_begins_with_is_kept_until_states_of_others_are_begun() {
     tells_of_now(&embedded, &mut server);
 }
 
-/// Without authentication there is no token whose change would tell the two apart.
+/// Without authentication no token changes when the database is opened again, so a token cannot
+/// distinguish the responses.
 #[test]
 fn an_answer_asked_for_before_the_database_was_opened_anew_is_not_taken() {
     let (embedded, mut server) = asked_ahead(false);
     embedded.grow(DB, 1);
-    server.open(DB).expect("it is there");
+    server.open(DB).expect("a database");
     tells_of_now(&embedded, &mut server);
 }
 
-/// A server may give the same token again, so that the token does not tell the two apart.
+/// A server may return the same token again, so a token cannot distinguish the responses.
 #[test]
 fn an_answer_asked_for_before_the_token_was_renewed_is_not_taken() {
     let embedded = Embedded::start(Options::default()).expect("an embedded ledger");
@@ -137,7 +138,7 @@ fn an_answer_asked_for_before_the_token_was_renewed_is_not_taken() {
     assert!(proof.is_ok(), "{:?}", proof.err());
 }
 
-/// What becomes of an answer after the one that shows something broken.
+/// The response that replaces a later one, after corrupt data was shown.
 #[derive(Clone, Copy, Debug)]
 enum Then {
     Refused,
@@ -153,7 +154,7 @@ impl Then {
     }
 }
 
-/// Ten transactions behind a proxy, and an auditor that trusts them and reads so many of them.
+/// An auditor that trusts ten transactions of a ledger behind a proxy, and reads a sample of them.
 struct Scene {
     embedded: Embedded,
     proxy: Proxy,
@@ -195,7 +196,8 @@ impl Scene {
         }
     }
 
-    /// From now on each transaction is shown so many times where it is asked for alone, and then no more.
+    /// Leaves the responses to the first `times` requests for each single transaction unchanged, and
+    /// replaces all later responses by `then`.
     fn show_each(&self, times: u64, then: Then) {
         let mut shown = BTreeMap::new();
         self.proxy.distort(move |call, request, reply| {
@@ -228,7 +230,7 @@ fn cycle(auditor: &mut Auditor) -> Outcome {
 #[test]
 fn a_broken_transaction_that_is_shown_once_and_then_no_more_is_tampering() {
     for then in [Then::Refused, Then::Away] {
-        // a sample of one is read alone
+        // a sample of one transaction is read alone, not by a scan
         let mut scene = Scene::reading(1);
         let lie = LieSchedule::from(Lie::EditedValue);
         scene.embedded.lie(lie.in_call(method::VERIFIABLE_TX_BY_ID));
@@ -237,7 +239,8 @@ fn a_broken_transaction_that_is_shown_once_and_then_no_more_is_tampering() {
     }
 }
 
-/// It mixes up what it answers to several callers at once, so one answer alone accuses nobody.
+/// A 0.9.0 confuses its responses to concurrent callers, so one response is not enough for an
+/// accusation.
 #[test]
 fn of_a_0_9_0_a_broken_transaction_counts_only_once_a_second_answer_shows_it() {
     for (times, due) in [
@@ -264,7 +267,8 @@ fn a_broken_transaction_of_a_scan_that_is_not_shown_alone_is_tampering() {
             let mut scene = Scene::reading(u64::MAX);
             let lie = LieSchedule::from(lie).about(7);
             scene.embedded.lie(lie.in_call(method::TX_SCAN));
-            // what the scan ends with is proven, and nothing else
+            // no transaction can be read alone; only the end of the scan is proven, because it is
+            // the trusted state
             scene.show_each(0, then);
             scene.finds(Tampering::BadValue, then);
         }
@@ -295,7 +299,7 @@ fn a_header_of_a_scan_that_is_not_the_proven_one_nor_shown_alone_is_tampering() 
     }
 }
 
-/// A scan may show what it likes of its own last transaction: it counts only as far as that is proven.
+/// A scan may contain anything for its last transaction, which counts only after it is proven.
 #[test]
 fn the_end_of_a_scan_is_proven_before_anything_in_it_counts() {
     let mut scene = Scene::reading(u64::MAX);
@@ -323,7 +327,7 @@ fn the_end_of_a_scan_is_proven_before_anything_in_it_counts() {
     assert_eq!(outcome.verdict, due, "{outcome:?}");
 }
 
-/// Answers every call of the next cycles so, within the database.
+/// Makes all calls within a database fail with this error.
 fn refuse(scene: &Scene, code: i32, message: &'static str) {
     scene.proxy.distort(move |call, _, reply| {
         if !["Login", "UseDatabase", "DatabaseList"].contains(&call) {
@@ -339,7 +343,7 @@ fn a_server_that_is_older_than_its_data_is_not_accused() {
     refuse(&scene, 2, message);
     let outcome = cycle(&mut scene.auditor);
     assert_eq!(outcome.verdict, Verdict::Refused, "{outcome:?}");
-    // the state is shown, and no transaction
+    // now the server returns a state, but no transaction
     scene.embedded.grow(DB, 5);
     scene.proxy.distort(move |call, _, reply| {
         if ["VerifiableTxById", "TxById", "TxScan", "Get"].contains(&call) {

@@ -1,5 +1,5 @@
-//! What a cycle asks of a server: how many calls, with which tokens, in which order, and once more where
-//! it must. The auditor runs in the test's own process, so that its calls are counted.
+//! The calls of a cycle: their number, their tokens, their order, and their repetition after an
+//! error. The auditor runs in the test's process, so that single cycles can be counted.
 
 use std::path::Path;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use immuaudit::stop::Stop;
 use immuaudit::trust::Tampering;
 use immuaudit::wire::method;
 
-/// An auditor in this process, so that its cycles can be told apart.
+/// Returns an auditor in this process, so that the calls of each cycle can be counted.
 fn auditor(embedded: &Embedded, dir: &Path) -> Auditor {
     auditor_until(embedded, dir, &Stop::new())
 }
@@ -135,10 +135,14 @@ fn a_database_that_never_answers_delays_no_other_twice() {
     assert_eq!(verdict(&cycle, "other"), Verdict::Consistent);
     order.clear();
     auditor.cycle(|outcome| order.push(outcome.database.clone()));
-    assert_eq!(order, ["other", "defaultdb"], "the slow one goes last");
+    assert_eq!(
+        order,
+        ["other", "defaultdb"],
+        "the slow database comes last"
+    );
 }
 
-/// However quick the answers are: each call looks whether it is still wanted.
+/// Responses may be fast: the stop is checked before each call.
 #[test]
 fn a_program_that_is_asked_to_end_makes_no_more_calls() {
     let embedded = ledger(&["shop"]);
@@ -156,7 +160,7 @@ fn a_program_that_is_asked_to_end_makes_no_more_calls() {
     assert_eq!((told, cycle.outcomes.len()), (1, 1));
 }
 
-/// A 0.9.0 that is asked by several at once mixes up what it answers; no newer server does.
+/// A 0.9.0 confuses its responses to concurrent callers; no newer server does.
 #[test]
 fn a_0_9_0_is_accused_of_what_it_shows_twice_and_a_newer_server_of_what_it_shows_once() {
     for (server, shown, due) in [

@@ -1,5 +1,6 @@
-//! What comes instead of a proof or a list, or is missing beside one: an excuse counts only where it is
-//! shown, and what is unclear accuses nobody. Each answer is put in place by a proxy.
+//! Errors and invalid responses in place of a proof or of the list of databases. An excuse counts
+//! only if the headers prove it, and unclear responses are not reported as tampering. A proxy
+//! replaces the responses.
 
 use crate::support::distorted::{
     CANNOT_PROVE, CORRUPTED, DB, INCONSISTENT, NOT_FOUND, Scene, fails,
@@ -15,7 +16,8 @@ use immuaudit::trust::Tampering;
 use immuaudit::wire::proto;
 use protobuf::{Message, MessageField};
 
-/// The ledger with another tenth transaction, which is the trusted one.
+/// Returns the ledger with another transaction 10, which is the trusted one, and two transactions
+/// after it.
 fn rewritten(honest: &Ledger) -> Ledger {
     let mut forged = honest.clone();
     forged.truncate(9);
@@ -25,12 +27,13 @@ fn rewritten(honest: &Ledger) -> Ledger {
     forged
 }
 
-/// The tree of transaction 12 is smaller than that of the trusted one, though a proof is sent.
+/// The server sends a proof, but the tree of transaction 12 is smaller than the tree of the trusted
+/// transaction.
 #[test]
 fn a_proof_over_a_tree_that_shrank_is_unprovable_where_the_headers_show_it() {
     let scene = Scene::grown(Lag::Table(vec![0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 4]));
     let ledger = scene.embedded.ledger(DB).expect("a database");
-    let header = |tx| Some(ledger.tx(tx).expect("it is there").header.clone());
+    let header = |tx| Some(ledger.tx(tx).expect("a transaction").header.clone());
     let proof = dual_proof_message(&DualProof {
         source: header(10),
         target: header(12),
@@ -59,7 +62,7 @@ fn a_proof_over_a_tree_that_shrank_is_unprovable_where_the_headers_show_it() {
     assert_eq!(outcome.verdict, Verdict::Unprovable, "{outcome:?}");
 }
 
-/// Before 1.2 the same words are an excuse, and what a server says whose log was edited.
+/// Servers before 1.2 use this error as an excuse, and also for a damaged log.
 #[test]
 fn words_of_a_corrupted_log_without_an_excuse_are_the_servers_own_finding() {
     let scene = Scene::grown(Lag::None);
@@ -67,7 +70,7 @@ fn words_of_a_corrupted_log_without_an_excuse_are_the_servers_own_finding() {
     let outcome = scene.cycle();
     let due = Verdict::Tampered(Tampering::BadValue);
     assert_eq!(outcome.verdict, due, "{outcome:?}");
-    // that it cannot prove says nothing of damage
+    // the error for an impossible proof does not report damage
     let scene = Scene::grown(Lag::None);
     scene
         .proxy
@@ -88,7 +91,8 @@ fn whatever_excuse_is_given_headers_of_another_history_are_inconsistent() {
     }
 }
 
-/// Headers that the proof needs: the server leaves out the linear advance, as before 1.4.
+/// The proof needs more headers, because the server leaves out the linear advance, as servers
+/// before 1.4 do.
 #[test]
 fn a_header_that_does_not_come_is_malformed_where_it_is_not_there_and_unreachable_where_nobody_is()
 {
@@ -135,7 +139,8 @@ fn an_excuse_that_is_too_long_to_be_looked_at_is_none() {
     assert_eq!(outcome.verdict, Verdict::Malformed, "{outcome:?}");
 }
 
-/// It claims more, then says that it has less, and shows what is trusted when it is asked again.
+/// The server claims more transactions, then denies them, and returns the trusted state when it is
+/// asked again.
 #[test]
 fn a_server_that_takes_back_what_it_claimed_is_malformed_and_not_rolled_back() {
     let scene = Scene::grown(Lag::None);
@@ -195,7 +200,7 @@ fn only_a_database_that_is_trusted_can_vanish() {
     }
 }
 
-/// A list of databases without one of them.
+/// Removes the database from a list.
 fn unlisted(list: &mut proto::DatabaseListResponse) {
     list.databases
         .retain(|listed| listed.database_name != DB.as_bytes());
@@ -235,7 +240,7 @@ fn a_database_that_is_not_listed_and_cannot_be_opened_is_what_its_error_says() {
     assert!(why && outcome.verdict == Verdict::Refused, "{outcome:?}");
 }
 
-/// The finding names the trusted state, so that no command gives it up.
+/// The finding names the trusted state, so no command offers to give it up.
 #[test]
 fn a_hidden_database_that_shows_nothing_is_hidden_at_what_is_trusted() {
     let scene = Scene::grown(Lag::None);

@@ -1,5 +1,5 @@
-//! Staying right for long: a soak against the embedded ledger, and old real servers under many
-//! writers, which are never accused.
+//! Long runs: thousands of cycles against the embedded ledger must not increase memory, threads or
+//! files, and old real servers with many writers must never be reported as tampering.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,12 +14,12 @@ use crate::support::real::{Real, program};
 use immuaudit::drill::{Embedded, Options};
 
 const DATABASE: &str = "defaultdb";
-/// Cycles of the soak; `IMMUAUDIT_SOAK_CYCLES` sets another number.
+/// Cycles of the soak test; `IMMUAUDIT_SOAK_CYCLES` sets another number.
 const CYCLES: u64 = 20_000;
-/// Audits of a busy server that are to be looked at.
+/// Audits of a busy real server that are inspected.
 const AUDITS: usize = 500;
 
-/// What a running auditor takes.
+/// The resources of a running auditor.
 #[derive(Clone, Copy, Debug)]
 struct Taken {
     memory: u64,
@@ -33,20 +33,20 @@ fn taken(id: u32, directory: &Path) -> Option<Taken> {
     let (mut files, mut bytes) = (0, 0);
     for entry in fs::read_dir(directory).ok()?.flatten() {
         files += 1;
-        // a file may be renamed away meanwhile
+        // the file may have been renamed in the meantime
         bytes += entry.metadata().map_or(0, |found| found.len());
     }
     Some(Taken {
         memory: status(id, "VmRSS")?,
         threads: status(id, "Threads")?,
-        // root alone sees them, since the process is not dumpable
+        // only root can count them, because the process is not dumpable
         descriptors: fs::read_dir(format!("/proc/{id}/fd")).map_or(0, |fds| fds.count() as u64),
         files,
         bytes,
     })
 }
 
-/// Where a soak writes: memory, where there is such a place, since it is not the disk that is soaked.
+/// Returns a folder in memory if there is one, because the soak does not test the disk.
 fn place() -> Place {
     match Path::new("/dev/shm").is_dir() {
         true => Place::under(Path::new("/dev/shm")),
@@ -68,7 +68,7 @@ fn a_soak_of_thousands_of_cycles_leaves_everything_flat() {
         "0",
     ]);
     let mut running = program.start(&["--audit-interval", "1ms"]);
-    // the list of databases is not asked for in every cycle
+    // counts the calls for a state, because not every cycle requests the list of databases
     let asked = || {
         *server
             .calls()
@@ -82,7 +82,7 @@ fn a_soak_of_thousands_of_cycles_leaves_everything_flat() {
     let mut written = 0u64;
     loop {
         let done = asked();
-        // writes now and then: the history holds changes, and is bounded by its own tests
+        // one write every hundred cycles, at most 200, because each adds a line to the history
         if done / 100 > written && written < 200 {
             server.grow(DATABASE, 1);
             written += 1;
@@ -113,15 +113,15 @@ fn a_soak_of_thousands_of_cycles_leaves_everything_flat() {
         most(|t| t.bytes)
     );
     assert!(most(|t| t.memory) <= early.memory + 1024, "memory grows");
-    // where it is pressed, gRPC starts a worker or two of its own, and no more
+    // under load, gRPC starts up to two more threads
     assert!(most(|t| t.threads) <= early.threads + 2, "threads grow");
-    // one that is open for a moment only
+    // some files are open only for a moment
     assert!(
         most(|t| t.descriptors) <= early.descriptors + 6,
         "descriptors grow"
     );
     assert!(most(|t| t.files) <= early.files + 2, "files grow");
-    // a line of the history for each write
+    // each write adds a line to the history
     assert!(
         most(|t| t.bytes) <= early.bytes + 150 * written + 4096,
         "files grow"
@@ -131,7 +131,8 @@ fn a_soak_of_thousands_of_cycles_leaves_everything_flat() {
     assert!(!running.log().contains("ERROR"), "{}", running.log());
 }
 
-/// 500 audits of consecutive states while fifty write: proven, or not yet, and never an accusation.
+/// Audits a server 500 times while fifty clients write. Each state must be proven or unprovable,
+/// and none tampered.
 fn never_accused(server: &Path) {
     let folder = Place::new();
     let real = Real::start(server, &folder.join("data"), &[]);
@@ -175,7 +176,7 @@ fn never_accused(server: &Path) {
         "{verdicts:?}"
     );
     assert!(verdicts["consistent"] * 2 > AUDITS, "{verdicts:?}");
-    // what could not be proven then is proven once the writers rest
+    // after the last write, every state can be proven
     real.write(DATABASE, "last", 5);
     let run = audit.once();
     let line = run.is(0, DATABASE, "consistent").line(DATABASE);

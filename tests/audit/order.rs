@@ -1,4 +1,5 @@
-//! Which databases a cycle checks, in what order, and what is told of those that it does not reach.
+//! The databases that a cycle checks, their order, and the report of databases that it does not
+//! reach.
 
 use std::time::Duration;
 
@@ -54,7 +55,7 @@ fn trusted_databases_come_first_wherever_the_list_has_them_and_new_names_share_w
         &place,
         Policy {
             interval: Duration::from_millis(50),
-            first_use: FirstUse::Refuse, // so that they stay new
+            first_use: FirstUse::Refuse, // the new databases stay untrusted
             ..policy()
         },
     );
@@ -79,7 +80,7 @@ fn trusted_databases_come_first_wherever_the_list_has_them_and_new_names_share_w
             break;
         }
     }
-    assert_eq!(seen.len(), 31, "each has its turn: {seen:?}");
+    assert_eq!(seen.len(), 31, "each database is checked: {seen:?}");
     assert!(left_out > 0, "not all of them in one cycle");
 }
 
@@ -121,7 +122,7 @@ fn a_filter_under_which_nothing_is_audited_is_not_well() {
     );
 }
 
-/// As `systemdb` is: it opens for a superuser, and no list names it.
+/// For instance `systemdb`, which a superuser can open, although no list contains it.
 #[test]
 fn a_database_that_no_list_names_is_audited_by_its_name_and_never_taken_for_hidden() {
     let place = Place::new();
@@ -163,7 +164,8 @@ fn a_database_that_was_listed_and_is_not_any_more_is_hidden() {
     );
 }
 
-/// The server was away in the last check, so its verdict says nothing of what was trusted.
+/// The server was unavailable in the last check, so its verdict does not say whether a state was
+/// trusted.
 #[test]
 fn files_that_are_lost_after_a_check_that_failed_are_no_first_sight() {
     let place = Place::new();
@@ -184,7 +186,7 @@ fn files_that_are_lost_after_a_check_that_failed_are_no_first_sight() {
     let cycle = auditor(&embedded, &place, policy()).cycle(|_| {});
     assert!(
         lost(&cycle.outcomes[0]),
-        "and in the next one too: {cycle:?}"
+        "the next cycle fails too: {cycle:?}"
     );
 }
 
@@ -203,7 +205,8 @@ fn files_that_are_lost_while_the_program_runs_are_no_first_sight() {
     assert_eq!(verdicts(&cycle), [("defaultdb", Verdict::LocalFailure)]);
 }
 
-/// A server that hides the database at the same time takes nothing back, in this run or in the next one.
+/// The server hides the database at the same time. The local failure remains, in this run and in
+/// the next one.
 #[test]
 fn files_that_are_lost_of_a_database_that_is_not_listed_any_more_stay_a_local_failure() {
     let place = Place::new();
@@ -256,7 +259,7 @@ fn a_directory_that_cannot_be_listed_once_wipes_nothing_that_is_remembered() {
     std::fs::rename(&away, &home).expect("a directory");
     let cycle = auditor.cycle(|_| {});
     assert!(cycle.is_complete(), "{cycle:?}");
-    assert!(read(&auditor) > before, "it goes on where it was");
+    assert!(read(&auditor) > before, "the count continues");
 }
 
 #[test]
@@ -276,10 +279,10 @@ fn a_sweep_that_cannot_go_on_keeps_no_other_waiting() {
     };
     let mut auditor = auditor(&embedded, &place, policy);
     auditor.cycle(|_| {});
-    // the first of them answers nothing any more
+    // the server refuses the first database from now on
     embedded.lie(LieSchedule::from(Lie::PermissionTaken).of("a"));
     embedded.forget_tokens();
-    std::thread::sleep(Duration::from_millis(1_100)); // all of it is due by then
+    std::thread::sleep(Duration::from_millis(1_100)); // every transaction is due by then
     let next = std::time::Instant::now() + Duration::from_secs(60);
     let (mut away, mut swept) = (0, Vec::new());
     for _ in 0..20 {
@@ -294,7 +297,7 @@ fn a_sweep_that_cannot_go_on_keeps_no_other_waiting() {
     assert_eq!((away, swept), (1, vec!["b".to_owned(), "defaultdb".into()]));
 }
 
-/// Its calls would take longer than the cycle may.
+/// The calls of this database would take longer than a cycle may.
 #[test]
 fn a_database_that_never_answers_is_overdue_and_keeps_no_other_waiting() {
     let place = Place::new();
@@ -309,7 +312,7 @@ fn a_database_that_never_answers_is_overdue_and_keeps_no_other_waiting() {
     let mut auditor =
         auditor(&embedded, &place, policy).with_shortest_cycle(Duration::from_secs(2));
     auditor.cycle(|_| {});
-    std::thread::sleep(Duration::from_millis(50)); // three intervals
+    std::thread::sleep(Duration::from_millis(50)); // more than three intervals
     embedded.lie(LieSchedule::from(Lie::NeverAnswers).of("a"));
     for _ in 0..2 {
         let cycle = auditor.cycle(|_| {});
@@ -322,7 +325,7 @@ fn a_database_that_never_answers_is_overdue_and_keeps_no_other_waiting() {
     }
 }
 
-/// A pin that is newer than what a lagging replica has: the replica never showed it.
+/// The pin is newer than the state of a lagging replica, which never had that transaction.
 #[test]
 fn a_server_that_lags_behind_a_pin_is_not_accused_and_one_that_went_back_behind_it_is() {
     let place = Place::new();
@@ -346,7 +349,7 @@ fn a_server_that_lags_behind_a_pin_is_not_accused_and_one_that_went_back_behind_
         );
         assert_eq!((cycle.exit().code(), cycle.outcomes[0].open_alarms), (1, 0));
     }
-    // it catches up, and then it goes back
+    // it catches up, and then it loses transactions
     embedded.be_honest();
     let cycle = auditor(&embedded, &place, pins()).cycle(|_| {});
     assert_eq!(verdicts(&cycle), [("defaultdb", Verdict::Consistent)]);
@@ -355,7 +358,7 @@ fn a_server_that_lags_behind_a_pin_is_not_accused_and_one_that_went_back_behind_
     assert_eq!(cycle.exit().code(), 2, "{cycle:?}");
 }
 
-/// Each run is a process of its own, as under cron.
+/// Each run is a new auditor, as under cron.
 #[test]
 fn turns_last_from_one_run_to_the_next() {
     let new: Vec<String> = (0..12).map(|number| format!("a-{number:02}")).collect();
@@ -370,7 +373,7 @@ fn turns_last_from_one_run_to_the_next() {
     for _ in 0..20 {
         let policy = Policy {
             interval: Duration::from_millis(50),
-            first_use: FirstUse::Refuse, // so that they stay new
+            first_use: FirstUse::Refuse, // the new databases stay untrusted
             ..policy()
         };
         let cycle = auditor(&embedded, &place, policy).cycle(|_| {});

@@ -1,5 +1,5 @@
-//! Overdue counts from one proof to the next: a cycle that takes longer than three intervals keeps no pace, and whoever
-//! looks between two cycles sees how old the last proof is by then.
+//! A database is overdue if its last proof is too old. Cycles that are longer than three intervals
+//! are late, and metrics and page show the age of a proof between two cycles too.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -24,7 +24,8 @@ struct Scene {
     registry: StatusRegistry,
 }
 
-/// Databases that are trusted, behind a network on which each answer takes this time from then on.
+/// Returns an auditor that trusts its databases, behind a network that from then on delays each
+/// response by `delay`.
 fn scene(delay: Duration, interval: Duration) -> Scene {
     let names: Vec<String> = (0..COUNT).map(|number| format!("db{number:03}")).collect();
     let of: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -64,7 +65,7 @@ fn about(interval: Duration) -> InstanceInfo {
 }
 
 impl Scene {
-    /// A cycle over grown ledgers, as the loop does it.
+    /// Adds a transaction to each ledger, runs a cycle and publishes it, as the loop does.
     fn cycle(&mut self) -> Cycle {
         for number in 0..COUNT {
             self.simulation.embedded.grow(&format!("db{number:03}"), 1);
@@ -75,7 +76,7 @@ impl Scene {
         cycle
     }
 
-    /// How many databases whoever looks now sees as overdue.
+    /// Counts the databases that metrics, registry and page show as overdue now.
     fn overdue(&self) -> usize {
         let snapshot = self.registry.snapshot();
         let told = metrics(&snapshot, Prefix::Immuclient);
@@ -114,7 +115,7 @@ fn a_cycle_that_takes_longer_than_three_intervals_is_not_in_time_and_says_what_t
     let overruns = "immuaudit_cycles_longer_than_interval_total{server=\"tested\"} 3";
     let told = metrics(&scene.registry.snapshot(), Prefix::Immuclient);
     assert!(told.contains(overruns), "{told}");
-    scene.simulation.time.advance(Duration::from_secs(4)); // the next cycle is under way
+    scene.simulation.time.advance(Duration::from_secs(4)); // the next cycle has begun
     assert!(scene.overdue() > 0);
 }
 
@@ -146,7 +147,7 @@ fn a_few_seconds_of_a_busy_machine_make_nothing_overdue_however_short_the_interv
     }
 }
 
-/// What was never trusted need not be proven again: it is counted as untrusted.
+/// An untrusted database has no proof that could become old, so it is only counted.
 #[test]
 fn a_database_of_which_nothing_was_ever_trusted_is_overdue_nowhere() {
     let place = Place::new();

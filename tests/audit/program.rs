@@ -1,5 +1,5 @@
-//! The real binary against the embedded ledger: which databases it audits, what it prints, how its loop
-//! ends, what is overdue, and its exit codes.
+//! The program against the embedded ledger: which databases it audits, what it prints, how its loop
+//! ends, when a database is overdue, and its exit codes.
 
 use crate::support::ledgers::ledger;
 use crate::support::place::Place;
@@ -126,7 +126,7 @@ fn a_second_auditor_is_kept_out_by_name() {
         second.stderr.contains(&id) && second.stderr.contains("tested"),
         "{second:#?}"
     );
-    // reading and accepting need no such lock
+    // `status` needs no lock
     audit.run(&["status"]).ends_with(0);
     running.signal("KILL");
     running.end();

@@ -1,4 +1,4 @@
-//! Slow servers, and servers whose answers differ from one call to the next.
+//! Slow servers, and servers with different responses to repeated calls.
 
 use std::time::{Duration, Instant};
 
@@ -31,7 +31,7 @@ fn sampling(sample: u64) -> Policy {
     }
 }
 
-/// The states take most of their part of the cycle.
+/// The states take most of the time that a cycle has for them.
 #[test]
 fn slow_states_leave_time_for_values_and_a_sample_that_was_cut_is_told_and_overdue() {
     let scene = Scene::new(Lag::None);
@@ -65,14 +65,15 @@ fn slow_states_leave_time_for_values_and_a_sample_that_was_cut_is_told_and_overd
     assert!(outcome.is_complete(), "{outcome:?}");
 }
 
-/// Two replicas behind one name, of which one has edited values: the second answer takes nothing back.
+/// This is what two replicas behind one name do if one of them has edited values. The second, good
+/// response does not withdraw the finding.
 #[test]
 fn a_value_that_is_edited_in_every_first_answer_is_tampering() {
     let scene = Scene::new(Lag::None);
     scene.embedded.grow(DB, 40);
     let mut auditor = auditor(&scene, Duration::from_secs(10), sampling(20));
     auditor.cycle(|_| {});
-    // those of a scan come first, and each transaction alone for the second time
+    // a scan returns the edited values; single reads return the original ones
     scene.proxy.distort(move |call, _, reply| {
         if call == "TxScan" {
             reply.message(|answer: &mut proto::TxList| {
@@ -92,7 +93,8 @@ fn a_value_that_is_edited_in_every_first_answer_is_tampering() {
     );
 }
 
-/// A paced sweep may keep no check waiting, so its calls are cut short; one that never comes is passed all the same.
+/// A paced sweep must not delay a check, so its calls have a short deadline. It still skips a
+/// transaction that is never answered.
 #[test]
 fn a_paced_sweep_passes_a_transaction_that_never_comes_however_short_the_interval() {
     let scene = Scene::new(Lag::None);

@@ -1,4 +1,5 @@
-//! Databases of which nothing was ever trusted: however many a server lists, they are counted together.
+//! Databases without a trusted state: any number of them is counted together, in memory, metrics,
+//! log and notifications.
 
 use std::fs;
 use std::thread;
@@ -13,7 +14,7 @@ use immuaudit::drill::{Embedded, Lie, Options};
 
 const REFUSED: &str = "immuaudit_untrusted_databases{server=\"tested\",verdict=\"refused\"}";
 
-/// A ledger of `defaultdb` and some others, and an auditor of it that tells a receiver.
+/// A ledger of `defaultdb` and others, and an auditor that notifies a receiver.
 struct Scene {
     ledger: Embedded,
     receiver: Receiver,
@@ -22,7 +23,7 @@ struct Scene {
 }
 
 impl Scene {
-    /// `defaultdb` is trusted.
+    /// Starts a ledger and an auditor that trusts `defaultdb`.
     fn new(options: Options, args: &[&str]) -> Scene {
         let ledger = Embedded::start(options).expect("a ledger");
         ledger.grow("defaultdb", 3);
@@ -92,7 +93,7 @@ fn names_that_are_fresh_in_every_list_grow_neither_series_nor_rows_nor_memory_an
     running.wait_for_times("INFO  cycle ", 12);
     let now = metrics(&running);
     assert_eq!(now.sample("immuaudit_databases{server=\"tested\"}"), 1.0);
-    // series of calls may come
+    // new series for calls may be added
     let lines = now.body.lines().count();
     assert!(
         lines <= series + 60 && now.body.len() < 100_000,
@@ -117,7 +118,7 @@ fn names_that_are_fresh_in_every_list_grow_neither_series_nor_rows_nor_memory_an
     );
     assert!(log.lines().count() < 100, "{log}");
     scene.ledger.be_honest();
-    wait_until("it is over", || scene.of_all().len() == 2);
+    wait_until("the end is reported", || scene.of_all().len() == 2);
     let all = scene.receiver.received();
     assert_eq!(all.len(), 2, "{all:#?}");
     assert_eq!(member(&all[0].body, "verdict"), "refused");
@@ -150,20 +151,20 @@ fn a_few_that_cannot_be_taken_on_trust_are_named_once_and_their_end_is_told() {
         1,
         "{log}"
     );
-    // and who is left
+    // a change of the names is stored too
     scene.ledger.drop_database("new01");
     let notified = scene.place.join("state/tested/notified");
-    let notified = || fs::read_to_string(&notified).expect("what was notified");
-    wait_until("one is left", || !notified().contains("new01"));
+    let notified = || fs::read_to_string(&notified).expect("a file");
+    wait_until("one database remains", || !notified().contains("new01"));
     assert!(notified().contains("new00"), "{}", notified());
-    // another process says nothing again
+    // a new process does not repeat the notification
     running.signal("TERM");
     running.end();
     let mut running = scene.program.start(&[]);
     running.wait_for_times("INFO  cycle ", 3);
     assert_eq!(scene.of_all().len(), 1);
     scene.drop_all(1);
-    wait_until("it is over", || scene.of_all().len() == 2);
+    wait_until("the end is reported", || scene.of_all().len() == 2);
     let told = scene.of_all();
     assert!(
         member(&told[1].body, "reason").starts_with("all listed databases"),
@@ -217,7 +218,7 @@ fn once_prints_the_first_sixteen_one_by_one_and_counts_the_rest() {
     let text = scene.program.run(&["--once"]).stdout;
     assert_eq!(text.lines().count(), 1 + 16 + 1, "{text}");
     assert!(text.contains("24 more databases: "), "{text}");
-    // the last one that had its turn is remembered beside those that were reported
+    // the last checked database is stored in addition to the reported ones
     let known = scene.program.run(&["status", "--json"]);
     let known = known.ends_with(1).stdout.lines().count();
     assert!((18..=19).contains(&known), "{known}");
@@ -275,7 +276,7 @@ fn a_database_that_was_given_up_and_is_not_listed_leaves_no_row_and_one_that_van
         .program
         .run(&["alarm", "close", "--database", "new00"])
         .ends_with(0);
-    wait_until("its row is gone", || databases(&running) == 2.0);
+    wait_until("no row of the database", || databases(&running) == 2.0);
     let body = metrics(&running).body;
     assert!(!body.contains("new00") && body.contains("new01"), "{body}");
     thread::sleep(Duration::from_millis(300));

@@ -1,5 +1,5 @@
-//! What a cycle starts from, and what it leaves: pins, first sights, identities, and alarms until they are
-//! closed. The real binary, against the embedded ledger.
+//! The trusted state before and after a cycle: pins, first use, identities, and alarms until they
+//! are closed. The tests run the program against the embedded ledger.
 
 use std::fs;
 
@@ -22,7 +22,7 @@ fn a_moved_data_directory_is_consistent_with_a_warning() {
     let run = audit.once();
     assert!(
         !run.stderr.contains("identity changed"),
-        "told once: {run:#?}"
+        "reported once: {run:#?}"
     );
 }
 
@@ -51,7 +51,7 @@ fn a_pin_starts_from_a_known_state_and_is_held_against_the_trusted_one() {
     embedded.grow("defaultdb", 20);
     let audit = Program::new(embedded.port(), &place.join("trust"));
     let pinned = audit.with(&["--pin", &pin]);
-    // from the pin on there is no first sight, and repeating it is harmless
+    // with a pin there is no first use, and the pin may be repeated
     pinned.once().is(0, "defaultdb", "consistent");
     pinned.once().is(0, "defaultdb", "consistent");
     audit.once().is(0, "defaultdb", "consistent");
@@ -74,7 +74,7 @@ fn a_pin_that_the_server_has_not_reached_is_not_comparable_yet_and_becomes_overd
     let place = Place::new();
     let audit = Program::new(embedded.port(), &place.join("trust"));
     audit.once().is(0, "defaultdb", "first-seen");
-    // a replica that lags behind the primary, whose state is pinned
+    // the pinned state is of a primary, and this replica lags behind
     let primary = ledger(&[]);
     primary.put_ledger("defaultdb", embedded.ledger("defaultdb").unwrap());
     primary.grow("defaultdb", 20);
@@ -88,7 +88,7 @@ fn a_pin_that_the_server_has_not_reached_is_not_comparable_yet_and_becomes_overd
         "{run:#?}"
     );
     assert!(!run.stdout.contains("open_alarms\":1"), "{run:#?}");
-    // one that never catches up is overdue after three intervals
+    // a replica that never catches up is overdue after three intervals
     let late = pinned.with(&["--audit-interval", "1ms"]);
     std::thread::sleep(std::time::Duration::from_millis(1100));
     let run = late.once();
@@ -96,7 +96,7 @@ fn a_pin_that_the_server_has_not_reached_is_not_comparable_yet_and_becomes_overd
         run.ends_with(1).reason("defaultdb").contains("overdue"),
         "{run:#?}"
     );
-    // the checking goes on, and once it has caught up the pin is held against it
+    // the checks continue, and after the replica has caught up, the pin is compared
     embedded.put_ledger("defaultdb", primary.ledger("defaultdb").unwrap());
     embedded.grow("defaultdb", 1);
     pinned.once().is(0, "defaultdb", "consistent");
@@ -192,7 +192,7 @@ fn an_empty_database_is_empty_and_its_first_transaction_a_first_sight() {
     audit.once().is(0, "new", "empty");
     embedded.grow("new", 1);
     audit.once().is(0, "new", "first-seen");
-    embedded.create_database("new"); // emptied
+    embedded.create_database("new"); // now the database is empty again
     let run = audit.once();
     run.is(2, "new", "rolled-back");
     assert_eq!(run.reason("new"), "emptied");
@@ -214,7 +214,7 @@ fn a_vanished_database_whose_alarm_is_adopted_is_trusted_no_more() {
     audit.once().is(0, "gone", "first-seen");
 }
 
-/// Closes or adopts the one open alarm of a database.
+/// Closes or adopts the only open alarm of a database.
 fn decide(audit: &Program, database: &str, how: &[&str]) {
     let alarm = audit.open_alarm(database);
     let words = ["alarm", how[0], &alarm];
@@ -231,14 +231,14 @@ fn a_hidden_database_is_reported_and_stays_trusted_when_its_alarm_is_closed() {
     let run = audit.once();
     run.is(2, "hidden", "rolled-back");
     assert_eq!(run.reason("hidden"), "hidden");
-    // it shows the trusted state, so there is nothing to adopt
     let alarm = audit.open_alarm("hidden");
-    // one alarm, however far it grows
+    // the alarm stays the same while the hidden database grows
     embedded.grow("hidden", 3);
     audit.once().is(2, "hidden", "rolled-back");
     assert_eq!(audit.open_alarm("hidden"), alarm);
     let list = audit.run(&["alarm", "list", "hidden", "--json"]);
     assert_eq!(list.stdout.lines().count(), 1, "{list:#?}");
+    // the alarm has no other state, so there is nothing to adopt
     let refused = audit.run(&["alarm", "adopt", &alarm, "--yes"]);
     assert!(
         refused.ends_with(3).stderr.contains("alarm close"),
@@ -286,7 +286,7 @@ fn a_damaged_state_stops_its_own_database_alone_and_is_never_a_first_sight() {
     assert_eq!(run.verdict("other"), "consistent");
     assert!(
         run.reason("defaultdb").contains("--pin"),
-        "says how to recover: {run:#?}"
+        "the reason has a remedy: {run:#?}"
     );
     fs::remove_file(&file).unwrap();
     audit.once().is(3, "defaultdb", "local-failure");

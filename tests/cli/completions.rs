@@ -1,8 +1,8 @@
-//! What a shell completes.
+//! Completions of the shell.
 
 use crate::support::process::given;
 
-/// The shell itself is asked what it would complete.
+/// Runs the completion function in bash itself.
 #[test]
 fn bash_completes_flags_verbs_and_words() {
     let script = given(&["completions", "bash"]).text();

@@ -1,4 +1,5 @@
-//! The command line: verbs, completions, `immuaudit status`, and secrets that no output may contain.
+//! The command line: commands, completions, `immuaudit status`, and secrets that no output may
+//! contain.
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,4 +1,4 @@
-//! A verb that goes by the files alone takes the server from `--dir` where that knows one alone.
+//! A command that reads only files needs no server address if `--dir` has a single server.
 
 use std::path::Path;
 use std::process::Command;
@@ -9,7 +9,7 @@ use immuaudit::drill::{Embedded, Options};
 
 const DB: &str = "defaultdb";
 
-/// Runs the program with this directory and these words alone.
+/// Runs the program with only this directory and these arguments.
 fn run(dir: &Path, words: &[&str]) -> Run {
     let mut command = Command::new(env!("CARGO_BIN_EXE_immuaudit"));
     command
@@ -48,20 +48,20 @@ fn verbs_that_read_files_take_the_only_server_of_the_directory_and_name_several(
         status.stdout.starts_with("ledger: All is well"),
         "{status:#?}"
     );
-    // a server that is named is that one
+    // a named server is used, although the directory has only another one
     for words in [["status", "-p", "1"], ["status", "--server-label", "ledgr"]] {
         let wrong = run(&dir, &words);
         let text = &wrong.ends_with(3).stderr;
         assert!(text.contains("the directory has: ledger"), "{text}");
     }
-    // and nothing is guessed between two
+    // with two servers, none is chosen
     audit("second", "localhost");
     for words in readers {
         let wrong = run(&dir, words);
         let text = &wrong.ends_with(3).stderr;
         assert!(text.contains("the directory has: ledger, second"), "{text}");
     }
-    // nor is a server taken to be asked
+    // an empty directory has no states of the default server either
     let none = run(&other.join("state"), &["status"]);
     assert!(
         none.ends_with(3)

@@ -1,4 +1,4 @@
-//! No secret is left anywhere: not in what a run writes, prints, or shows to `ps` and the kernel.
+//! No secret leaks: not to files, not to the output, not to `ps` and not to a core file.
 
 use std::fs;
 use std::path::Path;
@@ -12,11 +12,11 @@ use immuaudit::wire::method;
 
 const DATABASE: &str = "defaultdb";
 const PASSWORD: &str = "Correct-horse1!battery";
-/// Its base64, which `enc:` takes.
+/// The password in base64, for `enc:`.
 const ENCODED: &str = "Q29ycmVjdC1ob3JzZTEhYmF0dGVyeQ==";
 const WRONG: &str = "Wrong-mule2!staple";
 
-/// Everything below a directory that holds one of `secrets`, and where.
+/// Returns each file and file name below a directory that contains one of `secrets`.
 fn leaks(directory: &Path, secrets: &[String]) -> Vec<String> {
     let mut leaks = Vec::new();
     for entry in fs::read_dir(directory).expect("a directory") {
@@ -42,7 +42,7 @@ fn found(place: &str, bytes: &[u8], secrets: &[String]) -> Vec<String> {
     found.map(|secret| format!("{secret} in {place}")).collect()
 }
 
-/// Ways to hand over the password: further arguments, variables, and files to write before.
+/// A way to give the password: arguments and variables.
 struct Way {
     args: Vec<String>,
     variables: Vec<(String, String)>,
@@ -86,7 +86,7 @@ fn secrets() -> Vec<String> {
     [PASSWORD, ENCODED, WRONG].map(str::to_owned).to_vec()
 }
 
-/// Reports on other products of secrets that were taken though they could sign nothing right.
+/// Other products accepted such secrets, with which no signature can be correct.
 #[test]
 fn a_secret_that_cannot_be_right_is_refused_and_not_shown() {
     let folder = Place::new();
@@ -136,7 +136,7 @@ fn a_secret_that_cannot_be_right_is_refused_and_not_shown() {
 
 #[test]
 fn whatever_way_a_password_comes_it_is_left_nowhere() {
-    let kept = Place::new(); // outside of what is searched
+    let kept = Place::new(); // outside the searched directory
     for way in ways(kept.path()) {
         let folder = Place::new();
         let server = Embedded::start(Options {
@@ -153,13 +153,13 @@ fn whatever_way_a_password_comes_it_is_left_nowhere() {
         let mut told = Vec::new();
         let mut tell = |run: crate::support::program::Run| {
             let text = format!("{}{}", run.stdout, run.stderr);
-            told.extend(found("what was printed", text.as_bytes(), &secrets()));
+            told.extend(found("the output", text.as_bytes(), &secrets()));
         };
         tell(program.once());
         let run = program.once();
         run.is(0, DATABASE, "consistent");
         tell(run);
-        // refused, malformed, tampered: each says something else
+        // a refused, a malformed and a tampered check print different messages
         tell(program.with(&["--audit-password", WRONG]).once());
         server.lie(LieSchedule::from(Lie::Garbage).in_call(method::LOGIN));
         tell(program.once());
@@ -177,7 +177,7 @@ fn whatever_way_a_password_comes_it_is_left_nowhere() {
         let id = running.id();
         let shown = fs::read(format!("/proc/{id}/cmdline")).expect("its arguments");
         told.extend(found("ps", &shown, &secrets()));
-        // neither a core file nor a debugger of the same user gets at its memory
+        // no core file can contain the memory of the process
         let limits = fs::read_to_string(format!("/proc/{id}/limits")).expect("its limits");
         let core = limits.lines().find(|line| line.starts_with("Max core"));
         let core: Vec<&str> = core.expect("a limit").split_whitespace().collect();
@@ -189,7 +189,7 @@ fn whatever_way_a_password_comes_it_is_left_nowhere() {
     }
 }
 
-/// A server's tokens are secrets too.
+/// The tokens of a server are secrets too.
 #[test]
 fn a_token_is_left_nowhere() {
     let folder = Place::new();
@@ -210,10 +210,10 @@ fn a_token_is_left_nowhere() {
     assert_eq!(leaks(folder.path(), &tokens), [""; 0]);
 }
 
-/// The private key of mutual TLS: good, of no use to its certificate, and damaged.
+/// The private key of mutual TLS: valid, not matching its certificate, and damaged.
 #[test]
 fn a_private_key_is_left_nowhere() {
-    let kept = Place::new(); // outside of what is searched
+    let kept = Place::new(); // outside the searched directory
     for name in ["client", "other"] {
         let made = Command::new("openssl")
             .args("req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes".split(' '))
@@ -228,7 +228,7 @@ fn a_private_key_is_left_nowhere() {
     }
     let path = |name: &str| kept.join(name).to_str().expect("UTF-8").to_owned();
     let pem = |name: &str| fs::read_to_string(kept.join(name)).expect("a key");
-    // each line of the keys is a secret, and their bytes are
+    // each line of a key is a secret
     let mut secrets: Vec<String> = Vec::new();
     for key in ["client.key", "other.key"] {
         let lines = pem(key).lines().map(str::to_owned).collect::<Vec<_>>();
@@ -266,14 +266,14 @@ fn a_private_key_is_left_nowhere() {
     let mut tell = |code: i32, run: crate::support::program::Run| {
         let text = format!("{}{}", run.stdout, run.stderr);
         run.ends_with(code);
-        told.extend(found("what was printed", text.as_bytes(), &secrets));
+        told.extend(found("the output", text.as_bytes(), &secrets));
     };
-    // the embedded ledger speaks no TLS, so the handshake fails; that of a real one is another test's
+    // the embedded ledger has no TLS, so the handshake fails; another test uses a real server
     tell(1, mutual(&client).run(&["--once"]));
     tell(0, mutual(&client).run(&["config"]));
-    tell(1, mutual(&client).run(&["status"])); // of the cycle that failed
+    tell(1, mutual(&client).run(&["status"])); // of the failed cycle
     tell(3, mutual(&path("damaged.key")).run(&["--once"]));
-    tell(3, mutual(&path("other.key")).run(&["--once"])); // not the certificate's
+    tell(3, mutual(&path("other.key")).run(&["--once"])); // this key does not match the certificate
     let mut running = mutual(&client).start(&["--audit-interval", "50ms"]);
     running.wait_for("INFO  cycle ");
     for file in ["cmdline", "environ"] {

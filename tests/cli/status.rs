@@ -1,4 +1,5 @@
-//! `immuaudit status` is well only if the audit is: it shows what the last cycle could not prove, and how old that is.
+//! `immuaudit status` exits with 0 only if the last audit was complete. Otherwise it prints the
+//! failures of the last cycle, and the age of the last proof.
 
 use std::fs;
 use std::time::{Duration, SystemTime};
@@ -17,7 +18,7 @@ struct Scene {
     program: Program,
 }
 
-/// Forty transactions that an auditor trusts.
+/// Starts a ledger of forty transactions and an auditor that trusts them.
 fn trusted() -> Scene {
     let server = Embedded::start(Options::default()).expect("a ledger");
     server.grow(DB, 40);
@@ -49,7 +50,7 @@ impl Scene {
         Store::open_beside(&location).expect("a store")
     }
 
-    /// Changes the recorded time of the last proof.
+    /// Makes the recorded last proof older by `seconds`.
     fn proven_before(&self, seconds: u64) {
         let store = self.store();
         let mut outcomes = store.load_outcomes();
@@ -100,7 +101,7 @@ fn a_transaction_of_a_closed_alarm_is_not_well_before_it_was_read_again() {
     );
     none.once().is(0, DB, "consistent");
     scene.status(0, "consistent");
-    // and the edit itself is found again by every check after a closing
+    // if the edit is still there, the check after the closing finds it again
     scene
         .server
         .lie(LieSchedule::from(Lie::EditedValue).about(7));
@@ -139,10 +140,10 @@ fn a_state_that_was_not_proven_for_three_intervals_is_overdue_whether_a_program_
     assert_eq!(member(run.line(DB), "condition"), "unproven");
     let overdue = member(run.line(DB), "overdue");
     assert!(overdue.contains("not proven for 10"), "{run:#?}");
-    // by the interval that is configured
+    // the configured interval counts
     let hourly = scene.program.with(&["--audit-interval", "1h"]);
     hourly.run(&["status"]).ends_with(0);
-    // one that is no longer selected is not checked any more
+    // a database that is no longer selected is no longer checked
     let other = scene.program.with(&["--audit-databases", "other"]);
     let run = other.run(&["status"]);
     run.ends_with(0);
@@ -154,7 +155,7 @@ fn a_state_that_was_not_proven_for_three_intervals_is_overdue_whether_a_program_
 #[test]
 fn where_nothing_is_known_yet_json_has_only_objects() {
     let place = Place::new();
-    let program = Program::new(1, &place.join("state")); // nothing listens there
+    let program = Program::new(1, &place.join("state")); // nothing listens on this port
     program.run(&["--once"]).ends_with(1);
     let run = program.run(&["status", "--json"]);
     let lines: Vec<&str> = run.ends_with(1).stdout.lines().collect();
@@ -202,13 +203,11 @@ fn a_notification_that_was_not_delivered_in_time_is_not_well() {
     let file = outbox.join("00000000000000000000-change-0123-4567");
     fs::write(&file, "{}").expect("a file");
     fs::write(outbox.join("notes"), "none of ours").expect("a file");
-    scene.status(0, "tested: All is well"); // it is on its way
+    scene.status(0, "tested: All is well"); // it is not yet late
     let old = SystemTime::now() - Duration::from_secs(120);
     for name in ["00000000000000000000-change-0123-4567", "notes"] {
         let file = fs::File::options().write(true).open(outbox.join(name));
-        file.expect("it is there")
-            .set_modified(old)
-            .expect("a time");
+        file.expect("a file").set_modified(old).expect("a time");
     }
     let run = scene.status(1, "tested: Needs attention, as of 20");
     let said = "tested: 1 notification has not been delivered for more than 60 s";
@@ -216,7 +215,7 @@ fn a_notification_that_was_not_delivered_in_time_is_not_well() {
     let json = scene.program.run(&["status", "--json"]);
     let line = json.ends_with(1).stdout.lines().next().expect("a line");
     assert_eq!(member(line, "database"), "null", "{json:#?}");
-    fs::remove_file(&file).expect("it is delivered");
+    fs::remove_file(&file).expect("a file");
     scene.status(0, "tested: All is well");
 }
 
@@ -224,7 +223,7 @@ fn a_notification_that_was_not_delivered_in_time_is_not_well() {
 fn a_trusted_state_that_no_check_has_proven_yet_is_not_well() {
     let scene = trusted();
     let outcomes = scene.program.dir.join("tested/outcomes");
-    fs::remove_file(outcomes).expect("it is there");
+    fs::remove_file(outcomes).expect("a file");
     scene.status(1, "no check is recorded");
 }
 
@@ -251,7 +250,7 @@ fn absent_values_are_not_well_until_they_are_acknowledged_and_many_ranges_of_the
     assert_eq!(member(line, "values_absent_ranges"), all.join(" "));
     assert_eq!(member(line, "values_absent"), "20");
     assert_eq!(member(line, "condition"), "attention");
-    // until somebody who knows why says so
+    // an operator acknowledges the absent values
     let acknowledge = ["acknowledge", DB, "--absent-values-to", "40"];
     scene.program.run(&acknowledge).ends_with(0);
     scene.status(0, "tested: All is well");

@@ -1,4 +1,4 @@
-//! URLs of receivers hold tokens: nothing shows more of them than scheme, host and port.
+//! The URLs of receivers contain tokens, so only the scheme, host and port of a URL are printed.
 
 use std::fs;
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::support::receiver::Receiver;
 
 const TOKEN: &str = "xoxb-12345";
 
-/// The URL of a receiver with a token in path and query.
+/// Returns the URL of a receiver with a token in its path and in its query.
 fn secret_url(receiver: &Receiver) -> String {
     format!("http://127.0.0.1:{}/{TOKEN}/a?key={TOKEN}", receiver.port)
 }
@@ -25,11 +25,12 @@ fn shows_none(what: &str, text: &str) {
 fn printed(run: &Run, code: i32) -> String {
     run.ends_with(code);
     let text = format!("{}{}", run.stdout, run.stderr);
-    shows_none("what was printed", &text);
+    shows_none("the output", &text);
     text
 }
 
-/// What would be installed, in a directory that is not there yet: no other is taken over.
+/// Prints the planned installation. Its directory does not exist yet, because an existing one is
+/// not taken over.
 fn dry_run(program: &Program, scene: &Scene) -> Run {
     let dir = scene.place.join("fresh");
     let fresh = Program {
@@ -39,7 +40,8 @@ fn dry_run(program: &Program, scene: &Scene) -> Run {
     fresh.run(&["audit-mode", "install", "--dry-run"])
 }
 
-/// Flags, a settings file, a file of URLs, and a table: each with a token.
+/// Returns the ways to give a URL: flags, a settings file, a file of URLs and a table. Each has a
+/// token.
 fn ways(scene: &Scene, receiver: &Receiver) -> Vec<Vec<String>> {
     let url = secret_url(receiver);
     let write = |name: &str, text: &str| {
@@ -100,7 +102,7 @@ fn however_a_url_is_given_its_token_is_shown_nowhere() {
         assert!(told.contains(": delivered"), "{told}");
         printed(&dry_run(&program, &scene), 0);
         let before = receiver.received().len();
-        assert!(before > 0, "it is asked with the token");
+        assert!(before > 0, "the receiver got requests");
         let heads = receiver.received();
         assert!(heads.iter().all(|received| received.head.contains(TOKEN)));
         let mut running = program.start(&["--audit-interval", "50ms"]);
@@ -146,7 +148,7 @@ fn a_url_that_is_refused_is_not_shown_either() {
             ["--audit-notification-url-file", &path],
             ["--audit-heartbeat-url-file", &path],
         ] {
-            // a name is a proxy's host, and a user may stand before it
+            // for a proxy, a plain name is a host, and a user name is allowed
             if words[0] == "--proxy" && (wrong == TOKEN || wrong.contains('@')) {
                 continue;
             }

@@ -1,4 +1,4 @@
-//! What each verb takes for itself, and what help, version and config print.
+//! The options of each command, and the output of help, version and config.
 
 use std::time::Duration;
 
@@ -57,7 +57,7 @@ fn verbs_have_their_own_flags() {
             alarm,
         })
     };
-    // the same flag is a switch here, and takes no word that follows
+    // `--alarm` of `states import` is a switch and takes no value
     let with_alarm = task(&["states", "import", "--alarm", "x"]);
     assert_eq!(with_alarm, import(true));
     assert_eq!(task(&["states", "import", "x"]), import(false));
@@ -114,7 +114,7 @@ fn help_and_version_need_no_settings() {
     let short = given(&["--help"]).text();
     assert!(!short.contains("--max-recv-msg-size"), "{short}");
     assert!(short.contains("  acknowledge "), "{short}");
-    assert!(short.lines().count() <= 24, "{short}"); // of a terminal
+    assert!(short.lines().count() <= 24, "{short}"); // a short help fits a terminal of 24 lines
 }
 
 #[test]

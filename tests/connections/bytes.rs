@@ -1,5 +1,5 @@
-//! What a network can do to a call: bytes that dribble in, a connection that breaks under a request.
-//! A relay of plain TCP stands before the embedded ledger.
+//! Damage on the network: bytes that arrive one by one, and connections that break during a
+//! request. A relay for plain TCP runs before the embedded ledger.
 
 use std::collections::BTreeSet;
 use std::thread;
@@ -16,7 +16,7 @@ use immuaudit::stop::Stop;
 use immuaudit::wire::method;
 
 const DATABASES: [&str; 2] = ["defaultdb", "otherdb"];
-/// In KiB, whatever is sent.
+/// Highest memory of the program in KiB, whatever the server sends.
 const MOST_MEMORY: u64 = 48 << 10;
 
 struct Scene {
@@ -27,7 +27,7 @@ struct Scene {
 }
 
 impl Scene {
-    /// Both databases trusted, and grown since.
+    /// Starts both databases, trusts their states, and adds transactions.
     fn trusted() -> Scene {
         let options = Options::default().with_databases(&["otherdb"]);
         let server = Embedded::start(options).expect("an embedded ledger");
@@ -56,7 +56,7 @@ impl Scene {
         }
     }
 
-    /// What is trusted of a database is what the server has.
+    /// Asserts that the trusted state of each database is the server's last one.
     fn is_up_to_date(&self) {
         let status = self.program.run(&["status", "--json"]);
         for database in DATABASES {
@@ -74,7 +74,7 @@ fn an_answer_that_dribbles_ends_by_the_deadline_and_holds_up_no_other_database()
         .program
         .with(&["--call-timeout", "1s", "--audit-sample", "0"]);
     let mut held_up = BTreeSet::new();
-    // login and list, then each database: opened, its state, its proof
+    // the requests in their order: login, list, then opening, state and proof of each database
     for request in 0..8 {
         scene.relay.plan(Plan::DribbleAt(request));
         let before = scene.relay.done();
@@ -92,7 +92,7 @@ fn an_answer_that_dribbles_ends_by_the_deadline_and_holds_up_no_other_database()
                 assert!(why.contains("no response within"), "{request}: {why}");
             }
         }
-        // a list that did not come is told beside the verdicts
+        // a missing list is an error in addition to the verdicts
         run.ends_with(1);
         if request >= 2 {
             assert_eq!(unreachable, 1, "{request}: {run:#?}");
@@ -100,7 +100,8 @@ fn an_answer_that_dribbles_ends_by_the_deadline_and_holds_up_no_other_database()
         held_up.insert(verdicts.map(str::to_owned));
         scene.grow();
     }
-    // which of the two it was depends on whether both were asked in one segment; the other never was
+    // the delayed database varies with the segments on the network, but the other one is always
+    // verified
     let one = |of: &[String; 2]| of.iter().filter(|word| *word == "unreachable").count() == 1;
     assert!(held_up.iter().any(one), "{held_up:?}");
     scene.program.once().ends_with(0);
@@ -120,7 +121,7 @@ fn a_connection_that_dribbles_for_ever_takes_no_memory_and_the_next_cycle_is_una
     println!("{begin} KiB, then {end} KiB");
     assert!(end < MOST_MEMORY && end < begin + 4096, "{begin}, {end}");
     scene.relay.plan(Plan::Pass);
-    running.wait_for_times("verdict=consistent", 2); // the first ones
+    running.wait_for_times("verdict=consistent", 2); // no database was verified before in this run
     running.signal("TERM");
     assert_eq!(running.end(), Some(0), "{}", running.log());
     assert!(!running.log().contains("TAMPERED"), "{}", running.log());
@@ -149,7 +150,7 @@ fn a_connection_cut_under_a_request_is_made_anew_and_nothing_is_amiss() {
     scene.is_up_to_date();
 }
 
-/// It is asked again once, not for ever.
+/// The auditor does not retry without end, and recovers when the server responds.
 #[test]
 fn a_server_that_cuts_every_connection_is_unreachable_and_comes_back() {
     let scene = Scene::trusted();
@@ -164,7 +165,7 @@ fn a_server_that_cuts_every_connection_is_unreachable_and_comes_back() {
     scene.is_up_to_date();
 }
 
-/// Seen once: an attempt failed at a port that a server listened on.
+/// A connection attempt to a port with a listening server was once seen to fail.
 #[test]
 fn a_connection_that_fails_immediately_is_tried_again_twice() {
     let scene = Scene::trusted();
@@ -181,11 +182,11 @@ fn a_connection_that_fails_immediately_is_tried_again_twice() {
     }
 }
 
-/// The server may refuse the list alone.
+/// The list fails like a refused one, and the later calls succeed.
 #[test]
 fn databases_are_checked_although_no_connection_brings_the_list() {
     let scene = Scene::trusted();
-    scene.relay.plan(Plan::Close(3)); // the list is asked for no more
+    scene.relay.plan(Plan::Close(3)); // all three attempts for the list fail
     let run = scene.program.once();
     for database in DATABASES {
         run.is(1, database, "consistent");

@@ -1,5 +1,6 @@
-//! A server that speaks HTTP/2 as no immudb does: heads too large, without end, or that once ended a gRPC client
-//! (CVE-2023-1428, CVE-2023-33953). A call fails; the auditor goes on, and its memory stays bounded.
+//! Invalid HTTP/2: headers that are too large or endless, and headers that once crashed a gRPC
+//! client (CVE-2023-1428, CVE-2023-33953). The call fails, the auditor continues, and its memory
+//! stays limited.
 
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -8,22 +9,22 @@ use std::thread;
 use crate::support::place::Place;
 use crate::support::program::Program;
 
-/// Of a frame (RFC 9113 §6).
+/// Types of a frame (RFC 9113 §6).
 const HEADERS: u8 = 1;
 const SETTINGS: u8 = 4;
 const PING: u8 = 6;
 const CONTINUATION: u8 = 9;
-/// Of a HEADERS or CONTINUATION frame: the head ends with it.
+/// Flag of a HEADERS or CONTINUATION frame: no further header follows.
 const END_HEADERS: u8 = 4;
 const ACK: u8 = 1;
-/// Bytes of a client's first words (RFC 9113 §3.4).
+/// Bytes of a client's preface (RFC 9113 §3.4).
 const PREFACE: usize = 24;
-/// `:status: 200` of the static table (RFC 7541, appendix A).
+/// `:status: 200` in the static table (RFC 7541, appendix A).
 const STATUS_200: u8 = 0x88;
-/// Bytes of the largest frame that needs no agreement (RFC 9113 §4.2).
+/// Bytes of the largest frame that needs no setting (RFC 9113 §4.2).
 const FRAME: usize = 16_384;
 
-/// A frame as it travels.
+/// Returns the bytes of a frame.
 fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).expect("a short payload");
     let mut bytes = length.to_be_bytes()[1..].to_vec();
@@ -33,7 +34,7 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// A number after a prefix of seven bits (RFC 7541 §5.1).
+/// Encodes a number after a prefix of seven bits (RFC 7541 §5.1).
 fn number(mut left: usize) -> Vec<u8> {
     if left < 127 {
         return vec![left as u8];
@@ -48,7 +49,7 @@ fn number(mut left: usize) -> Vec<u8> {
     bytes
 }
 
-/// A header that no table holds (RFC 7541 §6.2.2).
+/// Encodes a header without the table (RFC 7541 §6.2.2).
 fn literal(name: &str, value: &str) -> Vec<u8> {
     let mut bytes = vec![0];
     for text in [name, value] {
@@ -58,21 +59,21 @@ fn literal(name: &str, value: &str) -> Vec<u8> {
     bytes
 }
 
-/// How a head is wrong.
+/// The kinds of invalid headers.
 #[derive(Clone, Copy, Debug)]
 enum Head {
-    /// A header that gRPC's client does not know what to make of, and more than 8 KiB after it.
+    /// A header that gRPC's client does not expect, followed by more than 8 KiB.
     Odd(&'static str, &'static str),
     /// A string of a gibibyte.
     HugeString,
-    /// A number with zeros before it, without end.
+    /// A number with zeros, without end.
     EndlessNumber,
-    /// Headers of 16,000 bytes, one after the other without end.
+    /// Headers of 16,000 bytes, without end.
     EndlessHeaders,
 }
 
 impl Head {
-    /// Writes it, and goes on for as long as the client listens.
+    /// Writes the headers. Endless ones end when the client closes the connection.
     fn write(self, stream: u32, to: &mut TcpStream) -> io::Result<()> {
         let part = |flags, head: &[u8]| frame(HEADERS, flags, stream, head);
         let further = |head: &[u8]| frame(CONTINUATION, 0, stream, head);
@@ -112,7 +113,7 @@ impl Head {
     }
 }
 
-/// Answers every call with such a head.
+/// Responds to every call with the invalid headers.
 fn serve(head: Head, mut stream: TcpStream) -> io::Result<()> {
     stream.write_all(&frame(SETTINGS, 0, 0, &[]))?;
     stream.read_exact(&mut [0; PREFACE])?;
@@ -145,7 +146,7 @@ fn a_head_that_no_server_sends_costs_a_call_and_neither_the_process_nor_its_memo
         let port = listener.local_addr().expect("an address").port();
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                thread::spawn(move || serve(head, stream)); // until the client has gone
+                thread::spawn(move || serve(head, stream)); // until the client disconnects
             }
         });
         let place = Place::new();

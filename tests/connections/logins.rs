@@ -1,5 +1,5 @@
-//! Logins end: a token after its lifetime, a session after a pause, all of them when a server restarts,
-//! a password or a certificate when somebody replaces it. No audit may stop with any of them.
+//! Logins end: a token after its lifetime, a session after a pause, all of them when a server
+//! restarts, a password or a certificate when it is replaced. The audit continues in each case.
 
 use std::fs;
 use std::path::Path;
@@ -20,10 +20,10 @@ use immuaudit::wire::method;
 const DB: &str = "defaultdb";
 const NAMES: [&str; 3] = ["alpha", "beta", "gamma"];
 
-/// A server with `Login`, and one that has sessions alone.
+/// A server with `Login`, and a server that has only sessions.
 const BOTH: [Emulated; 2] = [Emulated::V1_11_1, Emulated::WithoutLogin];
 
-/// A server whose tokens and sessions have this lifetime, with these databases of 40 transactions.
+/// Starts a server with databases of 40 transactions, whose tokens and sessions have this lifetime.
 fn server(emulated: Emulated, lifetime: Lifetime, names: &[&str]) -> Embedded {
     let options = Options {
         server: emulated,
@@ -34,12 +34,12 @@ fn server(emulated: Emulated, lifetime: Lifetime, names: &[&str]) -> Embedded {
     ledger_with(options, names, 40)
 }
 
-/// An auditor that reads a sample of the values.
+/// Returns an auditor that reads a sample of the values.
 fn auditor(embedded: &Embedded, dir: &Path) -> Auditor {
     auditor_renewing(embedded, dir, None)
 }
 
-/// The same with another pause between two renewals of a credential.
+/// Returns the same auditor with another minimum time between two renewals of a credential.
 fn auditor_renewing(embedded: &Embedded, dir: &Path, pause: Option<Duration>) -> Auditor {
     let mut server = in_process::server_on(embedded.port());
     if let Some(pause) = pause {
@@ -82,8 +82,8 @@ fn a_token_or_session_that_ended_between_two_cycles_is_renewed_within_the_cycle(
     }
 }
 
-/// The lifetime of the credentials ends at another call each time: the list, an opening, a state, a
-/// proof, a transaction, some of them begun before they are needed.
+/// The lifetime ends at a different call each time: the list, an opening, a state, a proof, or a
+/// transaction. Some of these calls are prefetched.
 #[test]
 fn a_credential_may_end_at_any_call_of_a_cycle() {
     for emulated in BOTH {
@@ -120,7 +120,7 @@ fn a_hundred_databases_are_opened_again_with_one_login_and_a_call_each() {
     is_proven(&auditor.cycle(|_| {}), 101);
     assert_eq!(calls(&embedded, method::LOGIN), 1);
     assert_eq!(calls(&embedded, method::USE_DATABASE), 101);
-    // the first one was begun with the list
+    // one state call is prefetched with the list
     assert!(calls(&embedded, method::CURRENT_STATE) <= 102);
 }
 
@@ -141,7 +141,7 @@ fn databases_opened_concurrently_with_a_token_that_ended_are_opened_again_with_o
     }
 }
 
-/// Each of these outlives many lifetimes within one cycle.
+/// Each of these takes many lifetimes within one cycle.
 #[test]
 fn a_sweep_a_search_and_a_mirror_go_on_over_many_lifetimes() {
     for emulated in BOTH {
@@ -159,7 +159,7 @@ fn a_sweep_a_search_and_a_mirror_go_on_over_many_lifetimes() {
         embedded.reset_calls();
         assert_eq!(auditor.cycle(|_| {}).exit(), Exit::Good);
         assert_eq!(swept(&mut auditor), 3_440);
-        let located = auditor.locate(DB).expect("nobody stops it");
+        let located = auditor.locate(DB).expect("not stopped");
         assert!(
             matches!(&located.present, ServerView::Shows { window, .. } if window.is_whole()),
             "{located:?}"
@@ -170,7 +170,7 @@ fn a_sweep_a_search_and_a_mirror_go_on_over_many_lifetimes() {
     }
 }
 
-/// Sweeps the database, and returns the count of transactions read.
+/// Sweeps the database, and returns the number of transactions read.
 fn swept(auditor: &mut Auditor) -> u64 {
     loop {
         let slice = auditor.sweep(DB);
@@ -183,7 +183,7 @@ fn swept(auditor: &mut Auditor) -> u64 {
     }
 }
 
-/// The length of the pause is tested in `src/server/session.rs`, by a given time.
+/// `src/server/session.rs` tests the length of the pause with a given time.
 #[test]
 fn within_one_pause_a_credential_is_renewed_once_and_then_refused() {
     let embedded = server(Emulated::V1_11_1, Lifetime::Unlimited, &[]);
@@ -254,7 +254,7 @@ fn authentication_may_be_switched_off_and_on_again() {
         embedded.forget_tokens();
         is_proven(&auditor.cycle(|_| {}), 1);
     }
-    // and without a list between, as within a sweep
+    // without a request for the list in between, as within a sweep
     let mut server = in_process::server_on(embedded.port());
     for auth in [false, true, false] {
         embedded.set_auth(auth);
@@ -264,7 +264,7 @@ fn authentication_may_be_switched_off_and_on_again() {
     }
 }
 
-/// The loop of the real program, at each cycle with credentials that may have ended meanwhile.
+/// The loop of the program, whose credentials may have expired before each cycle.
 #[test]
 fn the_program_audits_on_over_many_lifetimes_and_logs_no_refusal() {
     for emulated in BOTH {
@@ -272,7 +272,7 @@ fn the_program_audits_on_over_many_lifetimes_and_logs_no_refusal() {
         let embedded = server(emulated, lifetime, &NAMES);
         let place = Place::new();
         let program = Program::new(embedded.port(), &place.join("trust"));
-        // longer than the lifetime, and shorter
+        // one interval is longer than the lifetime, and one is shorter
         for interval in ["200ms", "20ms"] {
             let mut running = program.start(&["--audit-interval", interval]);
             running.wait_for_times("INFO  cycle ", 15);
@@ -297,7 +297,7 @@ fn the_programs_sweep_and_locate_go_on_when_the_token_ends_in_their_midst() {
     let place = Place::new();
     let program = Program::new(embedded.port(), &place.join("trust"));
     program.once().is(0, DB, "first-seen");
-    // a call that answers late: the tokens end between it and the next
+    // the call is slow, so the tokens expire between it and the next call
     let ends = |verb: &[&str], call: &'static str| {
         embedded.lie(LieSchedule::from(Lie::Slow).in_call(call).times(2));
         embedded.reset_calls();
@@ -321,7 +321,7 @@ fn the_programs_sweep_and_locate_go_on_when_the_token_ends_in_their_midst() {
 const OLD: &str = "Old-horse1!battery";
 const NEW: &str = "New-mule2!staple";
 
-/// A server whose password is in a file, and the loop that reads it.
+/// A server, and the file with its password, which the auditor reads.
 struct Passwords {
     embedded: Embedded,
     place: Place,
@@ -411,7 +411,7 @@ fn a_refused_login_says_that_its_password_is_an_old_one() {
         "{refused}"
     );
     assert!(refused.contains("there is no such file"), "{refused}");
-    // once the file is there again, nothing else is needed
+    // a corrected file is enough
     passwords.write(NEW);
     running.wait_for_cycles(3);
     let log = running.log();

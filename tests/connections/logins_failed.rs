@@ -1,5 +1,5 @@
-//! Logins that fail while tokens still work, and databases that stay forbidden: a failed login discards no
-//! token that works, and neither of them causes logins that could lock the user out.
+//! Logins that fail while tokens are still valid, and databases that stay forbidden. A failed login
+//! discards no valid token, and neither case causes so many logins that the user is locked out.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -140,7 +140,7 @@ fn fails(reply: &mut Reply, code: i32, message: &str) {
     reply.body = Body::Error(code, message.into());
 }
 
-/// The list is refused, and so is the login: the tokens of the databases outlive that of the login.
+/// The list needs a login, which is refused, but the tokens of the databases are still valid.
 #[test]
 fn databases_are_verified_by_their_tokens_if_the_list_needs_a_login_that_fails() {
     for emulated in [Emulated::V1_11_1, Emulated::WithoutLogin] {
@@ -228,7 +228,7 @@ fn a_database_that_stays_forbidden_costs_one_login_and_is_verified_once_the_perm
         let cycle = auditor.cycle(|_| {});
         assert_eq!(unverified(&cycle), ["beta"], "{cycle:?}");
         let opened = calls(&embedded, method::USE_DATABASE);
-        assert!(opened > 0, "it is tried in every cycle");
+        assert!(opened > 0, "every cycle tries to open it");
     }
     assert_eq!(calls(&embedded, method::LOGIN), 1);
     embedded.set_access("beta", Access::Open);
@@ -250,11 +250,11 @@ fn several_forbidden_databases_cost_one_login_together() {
     assert_eq!(
         calls(&embedded, method::LOGIN),
         2,
-        "the first, and one more"
+        "the first login, and one more"
     );
 }
 
-/// A token that ended is refused in other words than a missing permission.
+/// The message for an expired token differs from the message for a missing permission.
 #[test]
 fn a_forbidden_database_that_is_refused_in_other_words_gets_a_new_login() {
     let embedded = ledgers(Emulated::V1_11_1, &NAMES);
@@ -275,7 +275,8 @@ fn a_forbidden_database_that_is_refused_in_other_words_gets_a_new_login() {
     }
 }
 
-/// Whatever the words: the same code is that of a missing permission and of a token that ended.
+/// The code of a missing permission is also the code of an expired token, so only a known message
+/// saves the login.
 #[test]
 fn other_words_of_a_missing_permission_get_a_new_login() {
     let embedded = ledgers(Emulated::V1_11_1, &NAMES);
@@ -312,6 +313,6 @@ fn a_forbidden_database_that_no_list_names_costs_one_login() {
     assert_eq!(
         calls(&embedded, method::LOGIN),
         2,
-        "the first, and one more"
+        "the first login, and one more"
     );
 }

@@ -1,4 +1,5 @@
-//! Between two checks far enough apart nothing runs: the connection and gRPC's threads are begun anew for each.
+//! The program is idle between two checks that are far apart. The connection and gRPC's threads
+//! exist only during a check.
 
 use std::fs;
 use std::thread;
@@ -9,10 +10,10 @@ use crate::support::program::{Program, Running};
 use immuaudit::drill::{Embedded, Options};
 use immuaudit::wire::method;
 
-/// Threads of the program itself.
+/// Names of the program's own threads.
 const OURS: [&str; 2] = ["immuaudit", "monitor"];
 
-/// Each thread's name, and how often it ran.
+/// Returns the name of each thread, and how often it ran.
 fn threads(running: &Running) -> Vec<(String, u64)> {
     let tasks = fs::read_dir(format!("/proc/{}/task", running.id())).expect("its threads");
     let read = |task: fs::DirEntry| {
@@ -24,7 +25,7 @@ fn threads(running: &Running) -> Vec<(String, u64)> {
             switches.filter_map(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
         Some((name.trim().to_owned(), counts.sum()))
     };
-    // one that ended meanwhile has no files any more
+    // a thread may have ended in the meantime
     tasks.filter_map(|task| read(task.ok()?)).collect()
 }
 
@@ -35,12 +36,16 @@ fn others(running: &Running) -> Vec<String> {
         .collect()
 }
 
-/// Waits until no other threads are left; the deadline only ends a test that failed.
+/// Waits until no other threads are left; only a failing test reaches the deadline.
 #[track_caller]
 fn wait_for_rest(running: &Running) {
     let end = Instant::now() + Duration::from_secs(30);
     while !others(running).is_empty() {
-        assert!(Instant::now() < end, "they stay: {:?}", others(running));
+        assert!(
+            Instant::now() < end,
+            "threads remain: {:?}",
+            others(running)
+        );
         thread::sleep(Duration::from_millis(20));
     }
 }

@@ -1,7 +1,9 @@
-//! The picture in docs/architecture.md is of the code: its modules are those of src, its arrows the
-//! paths (`crate::MODULE`) by which one module uses another.
+//! The picture in docs/architecture.md agrees with the code: it has the modules of src, and an
+//! arrow for each path (`crate::MODULE`) by which one module uses another. Other tests limit which
+//! modules and files may use each other, and where the time comes from.
 //!
-//! `DRAW=1 cargo test --release --test docs architecture` draws it anew after a change that is meant.
+//! After an intended change, `DRAW=1 cargo test --release --test docs architecture` draws the
+//! picture again.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -10,10 +12,11 @@ use std::{env, fs};
 
 use crate::support::circles::{bare, circles, paths, sources, unfolded, uses};
 
-/// From, to.
+/// A module, and a module that it uses.
 type Arrow = (String, String);
 
-/// The modules in the order of the picture, each using those below it, and what each is for.
+/// The modules with their purpose, in the order of the picture: each uses only those below it, with
+/// few exceptions.
 const MODULES: [(&str, &str); 24] = [
     ("command", "what each command does"),
     ("service", "systemd's unit"),
@@ -49,19 +52,19 @@ fn picture() -> PathBuf {
     root().join("docs/pictures/architecture.svg")
 }
 
-/// The module that a file or folder of src is, where it is one.
+/// Returns the module that a file or folder of src is; lib.rs and main.rs are not modules.
 fn module(path: &Path) -> Option<String> {
     let name = path.file_stem()?.to_str()?;
     (!["lib", "main"].contains(&name)).then(|| name.to_owned())
 }
 
-/// The modules that a file's code names, but for its comments and its own tests.
+/// Returns the modules that a file's code uses. Comments and the file's own tests do not count.
 fn named(text: &str) -> BTreeSet<String> {
     let mut modules = BTreeSet::new();
     for line in bare(text).lines() {
         assert!(
             !line.contains("use crate::{"),
-            "not read by this test: {line}"
+            "this test cannot parse: {line}"
         );
         for path in line.split("crate::").skip(1) {
             let end = path.find(|c: char| !c.is_alphanumeric() && c != '_');
@@ -98,7 +101,7 @@ fn arrows_of_the_code() -> BTreeSet<Arrow> {
     arrows
 }
 
-/// Values of an attribute, one for each element that has it.
+/// Returns the values of an attribute, one for each element that has it.
 fn attribute<'a>(svg: &'a str, name: &str) -> Vec<&'a str> {
     let start = format!(" {name}=\"");
     svg.split(&start)
@@ -132,12 +135,12 @@ fn the_picture_shows_the_modules_and_arrows_of_the_code_and_no_others() {
     let too_many: Vec<_> = drawn.difference(&code).collect();
     assert!(
         missing.is_empty() && too_many.is_empty(),
-        "in the code and not in the picture: {missing:?}; in the picture and not in the code: \
-         {too_many:?}. Is the change meant? Then: DRAW=1 cargo test --release --test docs architecture"
+        "missing in the picture: {missing:?}; missing in the code: {too_many:?}; if this change is \
+         intended, run: DRAW=1 cargo test --release --test docs architecture"
     );
 }
 
-/// Nothing that decides a verdict reaches the network, the disk or the clock (docs/verification.md).
+/// The modules that decide a verdict use no network, disk or clock (docs/verification.md).
 #[test]
 fn the_ledger_uses_no_other_module_and_what_travels_uses_the_ledger_alone() {
     let arrows = arrows_of_the_code();
@@ -149,8 +152,8 @@ fn the_ledger_uses_no_other_module_and_what_travels_uses_the_ledger_alone() {
     assert_eq!(of("wire"), ["ledger"]);
 }
 
-/// Files that use each other in a circle can only be read all at once. No others than these, which
-/// may only become fewer and smaller.
+/// Files that use each other in a cycle can only be understood together. These cycles are allowed;
+/// the list must only become shorter.
 const CIRCLES: &[&str] = &[
     "config/argv config/compat_mode config/effective config/file config/flags config/kind config/peer_table \
      config/pem config/process config/raw_settings config/receiver_table config/renewable config/setting \
@@ -184,9 +187,9 @@ fn no_files_of_a_module_use_each_other_in_a_circle_but_those_named() {
     };
     assert!(
         new.is_empty() && gone.is_empty(),
-        "files that use each other in a circle, and are not in CIRCLES: {new:#?}, because {:#?}; take \
-         a use away, for instance by moving a type to a file of its own. In CIRCLES and not in the code, \
-         so to be taken out there: {gone:#?}",
+        "new cycles of files that use each other: {new:#?}, because {:#?}; remove a use, for instance \
+         by moving a type to its own file. Cycles that are no longer in the code, to be removed from \
+         CIRCLES: {gone:#?}",
         new.iter().map(by).collect::<Vec<_>>()
     );
 }
@@ -217,8 +220,8 @@ fn a_circle_is_found_however_the_files_name_each_other() {
     assert!(circles(&straight).is_empty());
 }
 
-/// Modules stand on the diagonal. An arrow leaves its module along the row, turns at the dot, and ends
-/// at the module below (or, where modules use each other, above).
+/// Draws the modules on the diagonal. An arrow leaves its module along the row, turns at the dot,
+/// and ends at the used module. That module is below, except in a cycle.
 fn draw(arrows: &BTreeSet<Arrow>) -> String {
     const LEFT: usize = 245;
     const WIDE: usize = 76;
@@ -226,7 +229,7 @@ fn draw(arrows: &BTreeSet<Arrow>) -> String {
     const HIGH: usize = 26;
     let at = |name: &str| {
         let place = MODULES.iter().position(|(module, _)| *module == name);
-        place.unwrap_or_else(|| panic!("{name} is no module of this test: add it to MODULES"))
+        place.unwrap_or_else(|| panic!("MODULES does not contain {name}: add it"))
     };
     let x = |place: usize| LEFT + place * (WIDE * 3 / 5);
     let y = |place: usize| 14 + place * STEP;
@@ -273,7 +276,7 @@ fn draw(arrows: &BTreeSet<Arrow>) -> String {
     svg
 }
 
-/// Readable on light and on dark.
+/// The colours are readable in light and dark mode.
 const STYLE: &str = "<style>
 svg { background: #ffffff; color: #1f2328; font: 13px system-ui, sans-serif }
 .arrow path { fill: none; stroke: #8c959f; stroke-width: 1.2 }
@@ -292,8 +295,8 @@ svg { background: #0d1117; color: #e6edf3 }
 </style>
 ";
 
-/// Where the system's clock is taken: by default, until another one is handed in, and where the network's time is the
-/// system's.
+/// Files that may take the time of the system: as the default until another clock is given, and for
+/// the deadlines of the network.
 const TAKE_THE_SYSTEMS_CLOCK: [&str; 6] = [
     "drill/embedded.rs",
     "drill/ledger.rs",
@@ -333,7 +336,7 @@ fn the_time_is_taken_from_the_clock_alone_and_by_what_audits_from_the_one_handed
     }
     assert!(
         wrong.is_empty(),
-        "time that no test can simulate; take it from the clock of the server, the store or the auditor, or from \
-         `Clock::system()` in a thread that serves people: {wrong:#?}"
+        "time that no test can simulate; use the clock of the server, the store or the auditor, or \
+         `Clock::system()` in a thread for users: {wrong:#?}"
     );
 }

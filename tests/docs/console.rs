@@ -1,8 +1,8 @@
-//! The book's commands are run, and print what the book says.
+//! The commands of the documentation print the documented output.
 //!
-//! A ```console block's lines with `$` are run one after the other, each page in a folder of its own;
-//! the lines below are what it must print on stdout, but for hashes, times and numbers. What follows on
-//! a page uses ports, alarms and files that came before, so they are carried over.
+//! The `$` lines of all ```console blocks of a page run one after the other, in a folder for each
+//! page. The lines below a command are its expected output, except for hashes, times and numbers.
+//! Ports, ids and hashes of a page are replaced by the real ones in later commands.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
@@ -13,13 +13,13 @@ use std::{fs, thread};
 
 use crate::support::place::Place;
 
-/// Where the pages say that the states are.
+/// The folder of the states in the documentation.
 const STATES: &str = "/var/lib/immuaudit";
 
-/// One reader at a keyboard.
+/// A reader who types the commands of one page.
 struct Reader {
     place: Place,
-    /// Ports, ids and hashes: as the page has them, and as they are here.
+    /// Ports, ids and hashes of the page, with the real ones.
     real: BTreeMap<String, String>,
     background: Option<Child>,
     exit: i32,
@@ -39,7 +39,7 @@ impl Reader {
         self.place.join("states")
     }
 
-    /// Runs a line of the page; what it prints.
+    /// Runs a line of the page, and returns its output.
     fn run(&mut self, line: &str) -> String {
         let words: Vec<&str> = line.split_whitespace().collect();
         match words.as_slice() {
@@ -60,11 +60,11 @@ impl Reader {
                 self.stop();
                 String::new()
             }
-            _ => panic!("no command that this test runs: {line}"),
+            _ => panic!("this test does not support the command: {line}"),
         }
     }
 
-    /// A ledger in the background, on a port that is free.
+    /// Starts a ledger in the background on a free port, and returns its first line.
     fn serve(&mut self, words: &[&str]) -> String {
         self.stop();
         let mut words = words.to_vec();
@@ -77,7 +77,7 @@ impl Reader {
             .args(words)
             .stdout(Stdio::piped())
             .spawn()
-            .expect("it serves");
+            .expect("a ledger");
         let mut line = String::new();
         let stdout = child.stdout.take().expect("its stdout");
         let read = BufReader::new(stdout).read_line(&mut line);
@@ -97,7 +97,7 @@ impl Reader {
             .env_clear()
             .env("HOME", self.place.path())
             .env("STATE_DIRECTORY", self.states())
-            // the page's port is another one here, and the server the same
+            // the port is another one than on the page, but the server has the page's name
             .env("IMMUAUDIT_SERVER_NAME", "127.0.0.1:3999")
             .env("IMMUAUDIT_AUDIT_MONITORING_PORT", "0")
             .current_dir(self.place.path())
@@ -105,7 +105,7 @@ impl Reader {
         command
     }
 
-    /// A word of the page as it must be here.
+    /// Returns a word of the page with the real ports, paths, ids and hashes.
     fn here(&self, word: &str) -> String {
         if let Some(real) = self.real.get(word) {
             return real.clone();
@@ -117,7 +117,7 @@ impl Reader {
         word
     }
 
-    /// What was printed must be what the page has; ids in it are carried over.
+    /// Asserts that the output is the documented one, and stores its ids for later commands.
     fn compare(&mut self, label: &str, page: &str, printed: &str) {
         let printed = printed.replace(self.states().to_str().expect("UTF-8"), STATES);
         let same = normal(page) == normal(&printed);
@@ -148,18 +148,18 @@ fn is_id(word: &str) -> bool {
     word.len() >= 12 && word.bytes().all(|c| c.is_ascii_hexdigit())
 }
 
-/// Hashes and ids of alarms, in their order.
+/// Returns the hashes and the ids of alarms in their order.
 fn ids(text: &str) -> Vec<&str> {
     text.split(|c: char| !c.is_ascii_alphanumeric())
         .filter(|word| is_id(word))
         .collect()
 }
 
-/// The text without what differs from run to run: exit codes alone are compared as they are.
+/// Replaces everything that differs from run to run. Exit codes are not replaced.
 fn normal(text: &str) -> String {
     let mut normal = String::new();
     for line in text.lines() {
-        // columns are as wide as what stands in them
+        // the width of a column depends on its content
         let line = &line.split_whitespace().collect::<Vec<_>>().join(" ");
         if line.starts_with("exit ") {
             normal.push_str(line);
@@ -179,7 +179,7 @@ fn normal(text: &str) -> String {
     normal
 }
 
-/// Each run of digits as one 0.
+/// Replaces each run of digits by one 0.
 fn numbers(word: &str) -> String {
     let mut normal = String::new();
     for c in word.chars() {
@@ -192,7 +192,7 @@ fn numbers(word: &str) -> String {
     normal
 }
 
-/// The `console` blocks' commands, each with what the page says that it prints.
+/// Returns the commands of the `console` blocks, each with its documented output.
 fn commands(page: &str) -> Vec<(String, String)> {
     let mut commands: Vec<(String, String)> = vec![];
     for block in page.split("```console\n").skip(1) {
@@ -204,7 +204,7 @@ fn commands(page: &str) -> Vec<(String, String)> {
                     let exit = if command == "echo $?" { "exit " } else { "" };
                     printed.push_str(&format!("{exit}{line}\n"));
                 }
-                (None, None) => panic!("output of no command: {line}"),
+                (None, None) => panic!("output before the first command: {line}"),
             }
         }
     }
@@ -243,7 +243,7 @@ fn verdicts_are_told_as_the_book_says() {
     follow("docs/verdicts.md", 1);
 }
 
-/// Every page is in the book's order, and every link of the book leads to a page.
+/// docs/README.md lists every page, and every link has a target.
 #[test]
 fn the_book_names_every_page_and_nothing_that_is_not_there() {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
@@ -264,7 +264,7 @@ fn the_book_names_every_page_and_nothing_that_is_not_there() {
         for link in text.split("](").skip(1) {
             let link = link.split([')', '#']).next().expect("a link's end");
             if !link.is_empty() && !link.contains("://") {
-                assert!(docs.join(link).exists(), "{name}: {link} is not there");
+                assert!(docs.join(link).exists(), "{name}: {link} does not exist");
             }
         }
     }

@@ -1,4 +1,5 @@
-//! docs/metrics.md and docs/json.md name what the program shows, all of it and nothing else, with its type.
+//! docs/metrics.md and docs/json.md list exactly the metrics and members that the program prints,
+//! with their types.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -19,7 +20,7 @@ fn page(name: &str) -> String {
     fs::read_to_string(docs.join(name)).expect(name)
 }
 
-/// The cells of a table's rows that begin with a name in backticks.
+/// Returns the cells of the table rows that begin with a name in backticks.
 fn rows(text: &str) -> impl Iterator<Item = Vec<&str>> {
     let rows = text.lines().filter(|line| line.starts_with("| `"));
     rows.map(|line| line.split('|').skip(1).map(str::trim).collect())
@@ -29,10 +30,10 @@ fn bare(cell: &str) -> String {
     cell.trim_matches('`').to_owned()
 }
 
-/// The key of a peer that is down.
+/// The key of a peer that is unavailable.
 const PEER: &str = "zone-b+4a8a84aa+BHy7xs+Wk/TAnW4LKKlPt/oZYoFISsdd5yxg41dhGD3U";
 
-/// A server that signs and shows one database without values, an auditor of it with a receiver that is down, and its port.
+/// A signing server of two databases, and an auditor of it with a receiver and an unavailable peer.
 struct Scene {
     ledger: Embedded,
     program: Program,
@@ -61,7 +62,7 @@ impl Scene {
         }
     }
 
-    /// Starts the loop, and waits for its first cycle.
+    /// Starts the loop, waits for its first cycle, and returns the port of the status page.
     fn start(&self) -> (Running, u16) {
         let mut running = self.program.start(&[]);
         running.wait_for("cycle finished server=");
@@ -70,10 +71,11 @@ impl Scene {
     }
 }
 
-/// Type and labels of a metric.
+/// The type and the labels of a metric.
 type Metric = (String, BTreeSet<String>);
 
-/// The metrics of a scrape, each with its type and the labels that its samples have; those of histograms without `le`.
+/// Returns the metrics of a scrape, each with its type and the labels of its samples, except `le`
+/// of histograms.
 fn scraped(text: &str) -> BTreeMap<String, Metric> {
     let mut metrics: BTreeMap<String, Metric> = BTreeMap::new();
     let mut last = String::new();
@@ -82,7 +84,7 @@ fn scraped(text: &str) -> BTreeMap<String, Metric> {
             let (name, kind) = typed.split_once(' ').expect("a type");
             name.clone_into(&mut last);
             let before = metrics.insert(last.clone(), (kind.to_owned(), BTreeSet::new()));
-            assert_eq!(before, None, "{name} is there twice");
+            assert_eq!(before, None, "{name} appears twice");
         } else if !line.starts_with('#') {
             assert!(line.starts_with(&last), "{line}");
             let labels = &mut metrics.get_mut(&last).expect("a family").1;
@@ -98,13 +100,13 @@ fn scraped(text: &str) -> BTreeMap<String, Metric> {
 
 #[test]
 fn every_metric_is_documented_with_its_type_and_labels_and_none_is_that_is_not_there() {
-    // nobody answers there
+    // nothing listens on this port
     let scene = Scene::new(&["--audit-heartbeat-url=http://127.0.0.1:9/"]);
     scene.ledger.drop_values_before("shop", 3);
     let (_running, port) = scene.start();
     let shown = || scraped(&get(port, "/metrics", "*/*").body);
     for _ in 0..100 {
-        // its series are there only where values are missing
+        // this metric has series only if values are missing
         if !shown()["immuaudit_values_unavailable"].1.is_empty() {
             break;
         }
@@ -133,10 +135,10 @@ fn every_metric_is_documented_with_its_type_and_labels_and_none_is_that_is_not_t
         .keys()
         .filter(|name| !shown.contains_key(*name))
         .collect();
-    assert_eq!(gone, Vec::<&String>::new(), "documented, and not there");
+    assert_eq!(gone, Vec::<&String>::new(), "documented, but not exposed");
 }
 
-/// Every alert's metrics are documented ones.
+/// The alert rules and the dashboard use documented metrics only.
 #[test]
 fn the_rules_and_the_dashboard_ask_for_metrics_that_are_documented() {
     let page = page("metrics.md");
@@ -160,7 +162,7 @@ fn the_rules_and_the_dashboard_ask_for_metrics_that_are_documented() {
     }
 }
 
-/// The members of a documented object, each with its type, by the heading of its section.
+/// Returns the documented members with their types, by the heading of their section.
 fn sections() -> BTreeMap<String, BTreeMap<String, String>> {
     let page = page("json.md");
     page.split("\n## ")
@@ -173,7 +175,7 @@ fn sections() -> BTreeMap<String, BTreeMap<String, String>> {
         .collect()
 }
 
-/// Every member of a value, with what it is: `databases[].verdict`.
+/// Collects every member of a value with its path and type, for instance `databases[].verdict`.
 fn members(value: &Json, path: &str, found: &mut Vec<(String, &'static str)>) {
     let Json::Object(inner) = value else { return };
     for (name, value) in inner {
@@ -202,7 +204,8 @@ fn members(value: &Json, path: &str, found: &mut Vec<(String, &'static str)>) {
     }
 }
 
-/// Holds objects of one kind against their section: each member is documented with its type, and each documented one is there.
+/// Compares objects with their section: each member is documented with its type, and each
+/// documented member occurs.
 #[track_caller]
 fn documented(heading: &str, objects: &[String]) {
     let sections = sections();
@@ -224,7 +227,7 @@ fn documented(heading: &str, objects: &[String]) {
             let is = match *kind {
                 "null" => due.contains(&"null"),
                 "true or false" => due.starts_with(&["true", "false"]),
-                // an empty list may be one of anything
+                // an empty list may be a list of anything
                 "list of strings" => due.iter().any(|due| due.starts_with("list of ")),
                 kind => due.contains(&kind),
             };
@@ -270,7 +273,7 @@ fn the_json_of_the_verbs_is_documented() {
     let open = shown(&["alarm", "show", &alarm]);
     shown(&["alarm", "close", &alarm]);
     let closed = shown(&["alarm", "list", "--all"]);
-    checks.extend(once(&scene)); // which opens it again
+    checks.extend(once(&scene)); // which opens the alarm again
     let again = shown(&["alarm", "list"]);
     scene.ledger.be_honest();
     let early = shown(&["sweep", "unknown"]);
@@ -343,7 +346,7 @@ fn the_json_of_the_port_and_of_notifications_is_documented() {
         place,
         ..
     } = scene;
-    drop(ledger); // one notification of all databases that cannot be reached
+    drop(ledger); // one notification for all databases, because the server is unavailable
     receiver.wait_for(|received| received.body.contains("database_count"));
     let received = receiver.received();
     let bodies: Vec<String> = received.into_iter().map(|received| received.body).collect();

@@ -1,10 +1,10 @@
-//! The lock files agree: what is fuzzed is built with the crates that the program is built with.
+//! The lock files agree: the fuzz targets and the program use the same versions of their crates.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-/// Returns the versions of each crate that a lock file holds.
+/// Returns the versions of each crate in a lock file.
 fn locked(path: &str) -> BTreeMap<String, BTreeSet<String>> {
     let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).expect(path);
     let mut locked: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -21,7 +21,8 @@ fn locked(path: &str) -> BTreeMap<String, BTreeSet<String>> {
     locked
 }
 
-/// The fuzz targets are no part of the workspace, so cargo does not see that their lock file is old.
+/// The fuzz targets are not part of the workspace, so cargo does not notice that their lock file is
+/// old.
 #[test]
 fn the_fuzz_targets_are_built_with_the_crates_that_the_program_is_built_with() {
     let (ours, theirs) = (locked("Cargo.lock"), locked("fuzz/Cargo.lock"));

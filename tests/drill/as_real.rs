@@ -1,4 +1,5 @@
-//! The embedded ledger answers what a real 1.11.1 answers: the same requests to both, one after the other, from an empty database on.
+//! The embedded ledger responds like a real 1.11.1. Both get the same requests in the same order,
+//! starting with an empty database, and the responses are compared except for hashes and times.
 
 use crate::support::caller::{Answer, Caller};
 use crate::support::place::Place;
@@ -311,7 +312,7 @@ fn reads() -> Vec<Request> {
     requests
 }
 
-/// An answer without what is another server's own: hashes and times.
+/// Returns the text of a response without its hashes and times, which differ between servers.
 fn comparable(call: &str, answer: Answer) -> String {
     let bytes = match answer {
         Answer::Message(bytes) => bytes,

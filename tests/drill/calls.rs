@@ -1,5 +1,5 @@
-//! The embedded ledger before clients that nobody vouches for: whatever they call, it is bounded in memory, it goes on, and what it
-//! has not it refuses with a sentence.
+//! Untrusted clients of the embedded ledger: its memory is limited, no request ends it, and an
+//! unsupported call gets an error message.
 
 use std::time::Duration;
 
@@ -188,7 +188,7 @@ fn what_it_has_not_is_refused_with_a_sentence() {
     }
 }
 
-/// Calls of databases and of keys with requests that are none, or changed at random.
+/// Sends calls with valid, empty and randomly changed requests.
 #[test]
 fn no_request_ends_it() {
     let (server, mut caller) = filled();

@@ -1,6 +1,6 @@
-//! What we did not write, again: clients in other languages that verify every answer with code of their own. What they accept of
-//! the embedded ledger is proven as they know it; what they refuse of its lies shows that they look. How they are asked:
-//! `tests/support/clients.rs`.
+//! immudb's clients in other languages verify every response with their own code. They accept the
+//! honest responses of the embedded ledger, and docs/verification.md has a table of the lies that
+//! they refuse. `tests/support/clients.rs` describes their programs.
 
 use std::fs;
 
@@ -9,7 +9,7 @@ use crate::support::place::Place;
 use crate::support::program::Program;
 use immuaudit::drill::{Embedded, Lag, Lie, Options, fill};
 
-/// A filled ledger of the newest version that a client verifies.
+/// Starts a filled ledger of the newest version that a client verifies.
 fn ledger(language: Language, options: Options) -> Embedded {
     let server = Embedded::start(Options {
         server: language.server(),
@@ -22,7 +22,7 @@ fn ledger(language: Language, options: Options) -> Embedded {
 
 fn fill_for(language: Language, server: &Embedded) {
     match language {
-        // entries with metadata are of version 1
+        // entries with metadata need headers of version 1, which this client does not know
         Language::Node => {
             for number in 1..=100 {
                 let (key, value) = (format!("key/{number}"), format!("value {number}"));
@@ -33,7 +33,8 @@ fn fill_for(language: Language, server: &Embedded) {
     }
 }
 
-/// A server as a client is told of it, with its public key in a file where states are signed.
+/// Returns the argument for a client: the server's address, and a file with its public key if it
+/// signs.
 fn address(language: Language, server: &Embedded, place: &Place) -> String {
     let port = server.port();
     match server.public_pem() {
@@ -46,7 +47,7 @@ fn address(language: Language, server: &Embedded, place: &Place) -> String {
     }
 }
 
-/// Writes what clients are to read next.
+/// Writes the keys that clients read next.
 fn write_later(server: &Embedded) {
     server.grow("defaultdb", 2);
     server.set("defaultdb", "later", "written while no client looked");
@@ -120,7 +121,8 @@ fn a_ledger_signed_by_another_key_is_refused() {
     }
 }
 
-/// All clients at once on two databases, each with sessions, references and sorted sets, while an auditor reads along.
+/// The clients of the newest server use two databases, with sessions, references and sorted sets,
+/// while an auditor reads all values.
 #[test]
 fn an_auditor_beside_the_clients_finds_nothing_wrong_and_reads_all_that_they_write() {
     let server = Embedded::start(Options {
@@ -143,7 +145,7 @@ fn an_auditor_beside_the_clients_finds_nothing_wrong_and_reads_all_that_they_wri
         .filter_map(|language| language.start(&addresses))
         .collect();
     if clients.is_empty() {
-        return; // which was said, and is an error in CI
+        return; // reported as skipped, and an error in CI
     }
     for client in &mut clients {
         all_verified(&client.begun(2), client.language.name());
@@ -175,7 +177,7 @@ fn an_auditor_beside_the_clients_finds_nothing_wrong_and_reads_all_that_they_wri
     }
 }
 
-/// The lies about what a client of these asks for: keys with their proofs.
+/// The lies about the calls of these clients: keys with their proofs.
 const LIES: [Lie; 33] = [
     Lie::OtherHash,
     Lie::Fork,
@@ -212,7 +214,8 @@ const LIES: [Lie; 33] = [
     Lie::ValueWithMatchingHash,
 ];
 
-/// The servers that the Node client knows have no versions of headers and no linear advance proofs, and it takes no key.
+/// Returns whether a lie is possible for a client. The servers of the Node client have no versions
+/// of headers and no linear advance proofs, and the client takes no key.
 fn can_be_told(lie: Lie, language: Language) -> bool {
     let newer = [
         Lie::VersionDowngraded,
@@ -223,7 +226,8 @@ fn can_be_told(lie: Lie, language: Language) -> bool {
     language != Language::Node || lie.group() != "signature" && !newer.contains(&lie)
 }
 
-/// What a client makes of each lie, as a cell of the table; `None`: there is no such client here.
+/// Returns a client's reaction to each lie, as a cell of the table; `None` if the client is not
+/// installed.
 fn measured(language: Language) -> Option<Vec<&'static str>> {
     let place = Place::new();
     let servers: Vec<Embedded> = LIES.map(|lie| ledger(language, lie.options())).into();
@@ -234,7 +238,8 @@ fn measured(language: Language) -> Option<Vec<&'static str>> {
     let mut client = language.start(&addresses)?;
     all_verified(&client.begun(servers.len()), language.name());
     for (lie, server) in LIES.into_iter().zip(&servers) {
-        // a history made up for the lie parts from what is trusted; the others are told of what is new
+        // a forging lie replaces the history before the new transactions are written; the other lies
+        // need new transactions
         if !lie.forges() {
             write_later(server);
         }

@@ -1,5 +1,5 @@
-//! The embedded ledger where it is honest: its proofs hold, and it answers, fails, stops and restarts as
-//! the servers do that it stands for.
+//! The honest embedded ledger: its proofs hold, and its responses, errors, stops and restarts are
+//! those of the real servers that it emulates.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -45,7 +45,7 @@ fn all_headers(ledger: &Ledger) -> BTreeMap<u64, TxHeader> {
     headers.map(|header| (header.id(), header)).collect()
 }
 
-/// The proof as the wire carries it and reads it back.
+/// Encodes and decodes a proof, as on the wire.
 fn through_the_wire(proof: &immuaudit::ledger::DualProof) -> immuaudit::ledger::DualProof {
     let message = proto::VerifiableTx {
         dual_proof: MessageField::some(dual_proof_message(proof)),
@@ -96,7 +96,7 @@ fn honest_proofs_hold_between_all_pairs_whatever_the_tree_lags() {
                 verify(&old, &new, &proof, &parts)
                     .unwrap_or_else(|refusal| panic!("{lag:?} {source} to {target}: {refusal}"));
                 proven += 1;
-                // as from a server before 1.4, which sends the parts one by one
+                // servers before 1.4 send the parts of the linear advance proof one by one
                 let mut early = proof.clone();
                 early.linear_advance = None;
                 let inclusions = (1..target)
@@ -349,7 +349,7 @@ fn it_stops_restarts_counts_calls_and_serves_sessions() {
     ));
 }
 
-/// gRPC's core ends the whole process where a call reaches a queue that was shut down.
+/// gRPC's core ends the process if a call reaches a completion queue that was shut down.
 #[test]
 fn it_restarts_under_callers_as_often_as_it_is_told() {
     let mut server = Embedded::start(Options::default()).unwrap();

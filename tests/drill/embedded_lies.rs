@@ -1,5 +1,6 @@
-//! The embedded ledger's lies: each is the one that it says, told where and as often as it was asked for.
-//! A small auditor of this file's own checks them, so that not only immuaudit says so.
+//! The lies of the embedded ledger: each has the effect that it describes, only in the given
+//! database and for the given number of calls. A small auditor in this file checks the lies, so
+//! that the result does not depend on `audit`.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -12,14 +13,14 @@ use immuaudit::ledger::{
 };
 use immuaudit::wire::{self, Entries, Malformed, method};
 
-/// A small auditor: one check of one database, ending in the word that issue and drill know.
+/// A small auditor: one check of one database, whose error is the name of a verdict.
 struct Check<'a> {
     caller: Caller,
     database: &'a str,
     trusted: Option<State>,
     keys: Vec<PublicKey>,
     reading: bool,
-    /// What refused the proof.
+    /// The refusal of a dual proof.
     refused: Option<Refusal>,
 }
 
@@ -147,7 +148,8 @@ impl<'a> Check<'a> {
                     return Err("malformed");
                 }
                 if tx.entries.len() as u64 != u64::from(tx.header.nentries()) {
-                    // some kinds and expired ones come as digests alone
+                    // the raw response leaves out some kinds of entries and expired ones, which
+                    // have only digests
                     for entry in tx.entries.iter().filter(|entry| !entry.value.is_empty()) {
                         entry.verify_value(&tx.header).map_err(|_| "bad-value")?;
                     }
@@ -168,7 +170,7 @@ impl<'a> Check<'a> {
                     verify_entries(&tx.header, &tx.entries).map_err(|_| "bad-value")?;
                 } else {
                     verify_entries(&tx.header, &tx.entries).map_err(|_| "bad-value")?;
-                    // a value that the server says it does not have is absent, not another
+                    // a value that the server reports as missing is absent, not corrupt
                     let absent =
                         |entry: &&TxEntry| entry.value.is_empty() && entry.claimed_length == 0;
                     for entry in tx.entries.iter().filter(|entry| !absent(entry)) {
@@ -284,7 +286,8 @@ fn every_lie_is_the_one_it_says_and_is_told_of_one_database_alone() {
     }
 }
 
-/// The attacks on the tree that only one step sees each: were it left out, they would pass.
+/// For each attack on the tree, only one step of the proof fails. Without this step the attack
+/// would succeed.
 #[test]
 fn each_attack_on_the_tree_is_refused_by_its_own_step() {
     for (lie, step) in [
@@ -310,7 +313,7 @@ fn each_attack_on_the_tree_is_refused_by_its_own_step() {
     }
 }
 
-/// Lies in calls that are of no database, so not told of one alone.
+/// Returns whether a lie concerns calls without a database, so that it cannot be limited to one.
 fn server_wide(lie: Lie) -> bool {
     matches!(lie.group(), "login" | "databases")
 }

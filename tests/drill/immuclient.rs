@@ -1,4 +1,5 @@
-//! immudb's own command line on the embedded ledger: its commands answer as on a real server.
+//! immudb's own command line with the embedded ledger: its commands print the same as with a real
+//! server.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -18,8 +19,8 @@ struct CommandLine {
     token: Token,
 }
 
-/// The file in which immuclient keeps its token: always the same one in the home directory that the system names, so the tests take
-/// turns, and what stood there before stands there afterwards.
+/// The file in which immuclient stores its token. It is always in the home directory of the user
+/// database, so the tests take turns, and the earlier content of the file is restored.
 struct Token {
     path: PathBuf,
     before: Option<Vec<u8>>,
@@ -29,7 +30,7 @@ struct Token {
 static TURN: Mutex<()> = Mutex::new(());
 
 impl Token {
-    /// Takes it away; `None` where the system names no home directory.
+    /// Removes the token; `None` if the user has no home directory.
     fn taken() -> Option<Token> {
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let user = fs::metadata("/proc/self").ok()?.uid().to_string();
@@ -59,11 +60,13 @@ impl Drop for Token {
 }
 
 impl CommandLine {
-    /// Before a filled ledger; `None` where immuclient was not built.
+    /// Starts a filled ledger; `None` if immuclient was not built.
     fn new() -> Option<CommandLine> {
         let program = real::built("immuclient-1.11.1")?;
         let Some(token) = Token::taken() else {
-            not_shown("immuclient keeps its token in a home directory, and there is none");
+            not_shown(
+                "immuclient stores its token in a home directory, and there is no such directory",
+            );
             return None;
         };
         let server = Embedded::start(Options::default().with_databases(&["second"])).unwrap();
@@ -76,7 +79,7 @@ impl CommandLine {
         })
     }
 
-    /// What a command prints, to both of its outputs.
+    /// Runs a command, and returns both of its outputs.
     fn says(&self, command: &str) -> String {
         let port = self.server.port().to_string();
         let output = Command::new(&self.program)
@@ -90,7 +93,7 @@ impl CommandLine {
         String::from_utf8_lossy(&both).into_owned()
     }
 
-    /// Panics unless all of this is printed.
+    /// Panics unless the command prints all of `due`.
     fn expect(&self, command: &str, due: &[&str]) {
         let said = self.says(command);
         let words = said.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -125,7 +128,7 @@ fn it_writes_and_reads() {
     line.expect("get k1", &["key not found"]);
     line.expect("history k1", &["tx: 106 rev: 4"]);
     line.expect("tx 101", &["101"]);
-    // written as not to be indexed
+    // this key was written as not indexable
     line.expect("get hidden/9", &["key not found"]);
 }
 

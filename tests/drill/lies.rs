@@ -1,7 +1,8 @@
-//! Every lie of the embedded ledger, told to the real binary: the verdict due, within
-//! one cycle, in exit code, JSON, log and evidence; nothing else affected; and what comes after.
+//! The program against every lie of the embedded ledger. Within one cycle the exit code, JSON, log
+//! and evidence have the expected verdict, the other database is not affected, and the next cycles
+//! are correct.
 //!
-//! Lies about values are told by the tests of values.
+//! tests/values has the lies about values.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -15,11 +16,12 @@ use immuaudit::ledger::State;
 use immuaudit::trust::Evidence;
 
 const DATABASE: &str = "defaultdb";
-/// Honest, whatever is said of the other.
+/// The other database, which is honest in every lie about a single database.
 const OTHER: &str = "otherdb";
-/// What the auditor may take, in KiB, whatever is sent to it.
+/// The highest memory of the auditor in KiB, whatever the server sends.
 const MOST_MEMORY: u64 = 48 << 10;
-/// At once: more than cores, since some lies are waited for.
+/// The number of concurrent scenes. It is higher than the number of cores, because some lies are
+/// timeouts.
 const AT_ONCE: usize = 4;
 
 fn lies() -> impl Iterator<Item = Lie> {
@@ -27,7 +29,7 @@ fn lies() -> impl Iterator<Item = Lie> {
     all.filter(|lie| lie.group() != "value")
 }
 
-/// Lies in calls that are of no database, so not told of one alone.
+/// Returns whether a lie concerns calls without a database, so that it cannot be limited to one.
 fn server_wide(lie: Lie) -> bool {
     lie.group() == "login"
         || matches!(
@@ -41,7 +43,7 @@ fn server_wide(lie: Lie) -> bool {
         )
 }
 
-/// A ledger of two databases, and an auditor of it that is a process of its own.
+/// A ledger of two databases, and an auditor in its own process.
 struct Scene {
     folder: Place,
     server: Embedded,
@@ -56,7 +58,7 @@ impl Scene {
         fill(&server, DATABASE);
         fill(&server, OTHER);
         let folder = Place::new();
-        // a deadline that passes on a busy machine would be taken for the lie
+        // on a busy machine a short deadline could expire by itself, which would look like the lie
         let timeout = match lie.due().verdicts.contains(&"unreachable") {
             true => "2s",
             false => "30s",
@@ -68,7 +70,7 @@ impl Scene {
             "debug",
         ]);
         if lie == Lie::WithheldTransaction {
-            // its state is consistent; whether a sample draws it is chance
+            // the state is consistent, and the sample would find the lie only by chance
             program = program.with(&["--audit-sample", "0"]);
         }
         if lie.auditor() == AuditorSetup::WithKey {
@@ -90,7 +92,7 @@ impl Scene {
     }
 }
 
-/// What one lie came to.
+/// The result of one lie.
 struct Told {
     lie: Lie,
     verdict: String,
@@ -120,7 +122,7 @@ fn tell(lie: Lie) -> Told {
         telling.of(DATABASE)
     });
     if lie == Lie::FrozenView {
-        server.grow(DATABASE, 3); // what the view does not show
+        server.grow(DATABASE, 3); // the frozen view does not contain these transactions
     }
     let (run, peak) = program.once_measured();
     let verdict = check_verdict(lie, &run);
@@ -147,7 +149,7 @@ fn is_tampering(verdict: &str) -> bool {
     ["inconsistent", "rolled-back", "bad-signature", "bad-value"].contains(&verdict)
 }
 
-/// Exit code, JSON and log say what is due.
+/// Asserts that exit code, JSON and log have the expected verdict, and returns it.
 fn check_verdict(lie: Lie, run: &Run) -> String {
     let name = lie.name();
     let verdict = run.verdict(DATABASE).to_owned();
@@ -161,7 +163,7 @@ fn check_verdict(lie: Lie, run: &Run) -> String {
     assert_eq!(said, tampered.to_string(), "{name}");
     let codes: &[i32] = match &*verdict {
         _ if tampered => &[2],
-        // further names are further databases, which need not be fine
+        // the lie may add databases, which need not be verified
         "consistent" if server_wide(lie) => &[0, 1],
         "consistent" | "first-seen" => &[0],
         _ => &[1],
@@ -178,7 +180,7 @@ fn check_verdict(lie: Lie, run: &Run) -> String {
     verdict
 }
 
-/// Nothing of what the server says reaches a terminal as it came.
+/// Asserts that text of the server is printed escaped only.
 fn check_raw(lie: Lie, run: &Run) {
     for text in [&run.stdout, &run.stderr] {
         let raw = text.chars().find(|c| !matches!(c, ' '..='~' | '\n'));
@@ -186,7 +188,7 @@ fn check_raw(lie: Lie, run: &Run) {
     }
     let longest = run.stderr.lines().map(str::len).max();
     assert!(longest < Some(2000), "{}: {longest:?}", lie.name());
-    // each line of the log is ours: it begins with its time
+    // a line that begins with a time is from the program, not from the server
     let ours = |line: &str| line.as_bytes().get(4) == Some(&b'-');
     assert!(
         run.stderr.lines().all(ours),
@@ -196,7 +198,7 @@ fn check_raw(lie: Lie, run: &Run) {
     );
 }
 
-/// One file of evidence, which names what was trusted and shown.
+/// Asserts that there is one evidence file, with the trusted and the shown state.
 fn check_evidence(lie: Lie, scene: &Scene, run: &Run, trusted: Option<State>) {
     let name = lie.name();
     let files = scene.evidence();
@@ -219,7 +221,7 @@ fn check_evidence(lie: Lie, scene: &Scene, run: &Run, trusted: Option<State>) {
     let told = member(run.line(DATABASE), "tx");
     assert_eq!(shown.unwrap_or("null".into()), told, "{name}");
     assert!(!evidence.answers.is_empty(), "{name}");
-    // and it stands alone: checked again without the server, it shows the same
+    // the evidence is verified without the server, with the same result
     let file = files[0].to_str().expect("UTF-8");
     let checked = scene.program.run(&["evidence", "verify", file]);
     checked.ends_with(2);
@@ -232,7 +234,7 @@ fn check_evidence(lie: Lie, scene: &Scene, run: &Run, trusted: Option<State>) {
     assert!(listed.ends_with(2).stdout.contains(file), "{listed:#?}");
 }
 
-/// Every file is one of ours, where ours are (CVE-2022-39199).
+/// Asserts that the server's names created no file at another place (CVE-2022-39199).
 fn check_files(lie: Lie, scene: &Scene) {
     let mut around: BTreeSet<String> = names(scene.folder.path());
     around.remove("server.pub");
@@ -273,10 +275,11 @@ fn names(directory: &Path) -> BTreeSet<String> {
         .collect()
 }
 
-/// Once the server is honest again its state goes on; an alarm stays until it is closed.
+/// Asserts that the honest server is verified again, and that an alarm stays open until it is
+/// closed.
 fn check_afterwards(lie: Lie, scene: &Scene, tampered: bool) {
     let server = &scene.server;
-    // what is honest answers, be the machine ever so busy
+    // an honest server responds, but a busy machine needs more time
     let program = scene.program.with(&["--call-timeout", "30s"]);
     let name = lie.name();
     let run = program.once();
@@ -292,13 +295,13 @@ fn check_afterwards(lie: Lie, scene: &Scene, tampered: bool) {
         "{name}"
     );
     if !tampered {
-        // names that were listed once are no databases of ours
+        // the additional names of the lie are not audited databases
         run.ends_with(0);
         return;
     }
     run.is(2, DATABASE, due);
     for _ in 0..2 {
-        // every database is proven, and still only the operator closes the alarm
+        // every database is proven, but only the operator closes the alarm
         server.grow(DATABASE, 1);
         program.once().is(2, DATABASE, "consistent");
     }
@@ -345,7 +348,7 @@ fn next(queue: &Mutex<Vec<Lie>>) -> Option<Lie> {
     queue.lock().ok()?.pop()
 }
 
-/// In the loop the memory of a process that lives on can be read as it stands.
+/// The loop keeps running, so its highest memory can be read from /proc.
 #[test]
 fn large_answers_take_no_more_memory_in_the_loop_than_they_may() {
     for lie in [
@@ -363,7 +366,7 @@ fn large_answers_take_no_more_memory_in_the_loop_than_they_may() {
         scene.program.once().is(0, DATABASE, "first-seen");
         scene.server.grow(DATABASE, 5);
         scene.server.lie(lie);
-        // each answer read of a value is one of these: a few are as good as many
+        // each sampled value is such a response, so a small sample is enough
         let sample = if lie.group() == "value" { "2" } else { "0" };
         let verb = ["--audit-interval", "10ms", "--audit-sample", sample];
         let mut running = scene.program.start(&verb);
@@ -377,7 +380,8 @@ fn large_answers_take_no_more_memory_in_the_loop_than_they_may() {
     }
 }
 
-/// Findings without end, each another: the first and the last are kept, in bounded room.
+/// Each check has another finding. The number of stored findings is limited; the first and the last
+/// are stored.
 #[test]
 fn a_flood_of_findings_fills_no_disk_and_stops_no_audit() {
     let scene = Scene::new(Lie::ChangingState);

@@ -1,4 +1,5 @@
-//! The drill as people run it: every lie caught, nothing honest accused, and a ledger to try on.
+//! `immuaudit drill`: every lie is detected, honest servers raise no alarm, and `--serve` starts a
+//! ledger to try the auditor on.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -21,7 +22,7 @@ fn every_lie_is_caught_and_nothing_honest_accused() {
     for lie in Lie::ALL {
         assert!(
             table.contains(lie.name()),
-            "{} was not told: {table}",
+            "{} is missing: {table}",
             lie.name()
         );
     }
@@ -55,7 +56,7 @@ fn a_served_ledger_says_its_port_first_and_is_audited() {
     let mut serving = drill(&["--serve", "--port", "0"])
         .stdout(Stdio::piped())
         .spawn()
-        .expect("it serves");
+        .expect("a ledger");
     let stdout = serving.stdout.take().expect("its stdout");
     let mut line = String::new();
     BufReader::new(stdout)

@@ -1,13 +1,13 @@
-//! What we did not write: immudb's Python client, which verifies every answer itself, writes to
-//! and reads from the embedded ledger with verified calls.
+//! immudb's Python client, which verifies every response itself, writes to the embedded ledger and
+//! reads from it with verified calls.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use immuaudit::drill::{Embedded, Lag, Lie, Options, fill};
 
-/// A Python with the client of tests/python/requirements.txt: `IMMUAUDIT_PYTHON`, else where
-/// `./dev test` puts it.
+/// Returns the Python with the client of tests/python/requirements.txt: `IMMUAUDIT_PYTHON`, or the
+/// one that `./dev test` installs.
 fn python() -> Option<PathBuf> {
     let own = std::env::var_os("IMMUAUDIT_PYTHON").map(PathBuf::from);
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or("target".into(), PathBuf::from);
@@ -17,7 +17,7 @@ fn python() -> Option<PathBuf> {
         return Some(found);
     }
     crate::support::loud::missing(&format!(
-        "no Python client of immudb at {} (tests/python/verified.py says how to get it)",
+        "no Python client of immudb at {} (tests/python/verified.py describes its installation)",
         found.display()
     ));
     None

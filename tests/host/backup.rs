@@ -1,4 +1,5 @@
-//! A copy of the auditor's files that is taken while it runs, in the order that docs/replicas.md gives, can be restored.
+//! A copy of the files of a running auditor can be restored, if it is made by the command in
+//! docs/replicas.md.
 
 use std::path::Path;
 use std::process::Command;
@@ -22,7 +23,7 @@ fn copy(server_directory: &Path, to: &Path) {
         .expect("its command")
         .replace("BACKUP", &to.display().to_string())
         .replace("DIR", &server_directory.display().to_string())
-        .replace("&& tar", "&& sleep 0.02 && tar"); // of a slow disk
+        .replace("&& tar", "&& sleep 0.02 && tar"); // as on a slow disk
     let done = Command::new("sh").args(["-c", &command]).output();
     let done = done.expect("a shell");
     assert!(done.status.success(), "{command}: {done:?}");
@@ -51,11 +52,11 @@ fn a_copy_with_the_states_first_is_whole_although_the_auditor_runs() {
             server.grow(DB, 1);
             thread::sleep(Duration::from_millis(1));
         }
-        copying.join().expect("it copies")
+        copying.join().expect("no panic")
     });
     for run in results {
         run.is(0, DB, "consistent");
-        // but for the password of immudb's own default
+        // except for the warning about immudb's default password
         let warnings: Vec<&str> = run.stderr.lines().filter(|l| l.contains("WARN")).collect();
         assert!(
             warnings.iter().all(|line| line.contains("password")),

@@ -1,5 +1,5 @@
-//! The auditor's own disk, files and clock fail, for real: what is trusted stays, no alarm is lowered,
-//! nobody is accused, and the exit code says whose trouble it is.
+//! Real faults of the auditor's disk, files and clock. The trusted state and open alarms stay, no
+//! fault is reported as tampering, and the exit code says that the auditor failed.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
@@ -16,7 +16,7 @@ fn is_root() -> bool {
     immuaudit::sys::is_root()
 }
 
-/// A small file system of its own, unmounted when it goes.
+/// A small file system, which is unmounted at the end.
 struct Mount(PathBuf);
 
 impl Mount {
@@ -50,7 +50,7 @@ impl Drop for Mount {
 fn a_full_disk_is_a_local_failure_and_what_is_trusted_stays() {
     let folder = Place::new();
     let Some(mount) = Mount::new(&folder.join("disk")) else {
-        return not_shown("no small file system can be mounted here: not shown with a full disk");
+        return not_shown("a full disk: no file system can be mounted here");
     };
     let scene = Scene::within(folder, "disk/trust");
     scene.program.once().is(0, DATABASE, "first-seen");
@@ -59,7 +59,7 @@ fn a_full_disk_is_a_local_failure_and_what_is_trusted_stays() {
     let filler = mount.0.join("filler");
     let mut size = 64 << 10;
     while size > 0 {
-        // as much as there is room for
+        // fills the disk completely
         let mut bytes = fs::read(&filler).unwrap_or_default();
         bytes.resize(bytes.len() + size, 0);
         if fs::write(&filler, &bytes).is_err() {
@@ -69,7 +69,7 @@ fn a_full_disk_is_a_local_failure_and_what_is_trusted_stays() {
     let run = scene.program.once();
     run.is(3, DATABASE, "local-failure");
     assert_eq!(scene.believes(), before);
-    // tampering is told all the same, though it cannot be written down
+    // tampering is reported, although it cannot be stored
     scene.server.lie(Lie::Rollback);
     let run = scene.program.once();
     run.is(2, DATABASE, "rolled-back");
@@ -85,9 +85,7 @@ fn a_full_disk_is_a_local_failure_and_what_is_trusted_stays() {
 fn a_read_only_disk_is_a_local_failure() {
     let folder = Place::new();
     let Some(mount) = Mount::new(&folder.join("disk")) else {
-        return not_shown(
-            "no small file system can be mounted here: not shown with a read-only disk",
-        );
+        return not_shown("a read-only disk: no file system can be mounted here");
     };
     let scene = Scene::within(folder, "disk/trust");
     scene.program.once().is(0, DATABASE, "first-seen");
@@ -95,7 +93,7 @@ fn a_read_only_disk_is_a_local_failure() {
     scene.server.grow(DATABASE, 5);
     mount.remount("ro");
     scene.program.run(&["--once"]).ends_with(3);
-    assert_eq!(scene.believes(), before); // reading needs no writing
+    assert_eq!(scene.believes(), before); // `status` writes nothing
     mount.remount("rw");
     scene.program.once().is(0, DATABASE, "consistent");
 }
@@ -104,9 +102,7 @@ fn a_read_only_disk_is_a_local_failure() {
 fn a_disk_that_turns_read_only_under_a_running_auditor_stops_it_not() {
     let folder = Place::new();
     let Some(mount) = Mount::new(&folder.join("disk")) else {
-        return not_shown(
-            "no small file system can be mounted here: not shown with a disk that fails",
-        );
+        return not_shown("a failing disk: no file system can be mounted here");
     };
     let scene = Scene::within(folder, "disk/trust");
     let program = scene.program.with(&["--json"]);
@@ -114,7 +110,7 @@ fn a_disk_that_turns_read_only_under_a_running_auditor_stops_it_not() {
     running.wait_for("trusted on first use");
     fs::rename(scene.file("defaultdb.state"), mount.0.join("away")).expect("a missing file");
     running.wait_for("verdict=local-failure");
-    fs::rename(mount.0.join("away"), scene.file("defaultdb.state")).expect("it is back");
+    fs::rename(mount.0.join("away"), scene.file("defaultdb.state")).expect("a file");
     scene.server.grow(DATABASE, 1);
     running.wait_for_times("INFO  cycle ", 20);
     running.signal("TERM");
@@ -134,7 +130,7 @@ fn a_state_file_cut_emptied_changed_or_replaced_is_never_a_first_sight() {
     let refused = |what: &str| {
         let run = scene.program.once();
         let verdict = run.verdict(DATABASE);
-        // what the history settles is repaired, and nothing else is believed
+        // a state is repaired if the history settles it; otherwise it is not trusted
         assert!(
             ["local-failure", "consistent"].contains(&verdict),
             "{what}: {run:#?}"
@@ -157,17 +153,17 @@ fn a_state_file_cut_emptied_changed_or_replaced_is_never_a_first_sight() {
         fs::write(&state, &good).expect("a file");
         fs::write(&history, &kept).expect("a file");
     }
-    fs::remove_file(&state).expect("gone");
-    refused("gone");
+    fs::remove_file(&state).expect("removed");
+    refused("removed");
     drop(fs::remove_file(&state));
     fs::create_dir(&state).expect("a directory");
     refused("a directory");
-    fs::remove_dir(&state).expect("gone");
+    fs::remove_dir(&state).expect("removed");
     let elsewhere = scene.folder.join("elsewhere");
     fs::write(&elsewhere, &good).expect("a file");
     symlink(&elsewhere, &state).expect("a link");
     refused("a link");
-    fs::remove_file(&state).expect("gone");
+    fs::remove_file(&state).expect("removed");
     fs::write(&state, &good).expect("a file");
     fs::write(&history, &kept).expect("a file");
     scene.program.once().is(0, DATABASE, "consistent");
@@ -193,7 +189,7 @@ fn files_are_for_their_owner_alone_and_looser_ones_are_named() {
 #[test]
 fn files_of_another_owner_are_named_or_refused() {
     if !is_root() {
-        return not_shown("only root can give files away: not shown with another owner's");
+        return not_shown("files of another owner: only root can create them");
     }
     let scene = Scene::trusted();
     let state = scene.file("defaultdb.state");
@@ -205,7 +201,7 @@ fn files_of_another_owner_are_named_or_refused() {
 #[test]
 fn a_directory_that_cannot_be_read_is_a_local_failure() {
     if is_root() {
-        return not_shown("root may read everything: not shown with a closed directory");
+        return not_shown("an unreadable directory: root can read everything");
     }
     let scene = Scene::trusted();
     let closed = fs::Permissions::from_mode(0o000);
@@ -224,7 +220,7 @@ fn two_auditors_at_once_are_one_and_a_refusal_and_a_dead_ones_lock_is_none() {
     let run = scene.program.run(&["--once"]);
     let holder = format!("process {}", running.id());
     assert!(run.ends_with(3).stderr.contains(&holder), "{run:#?}");
-    // reading is possible beside it
+    // `status` works while an auditor runs
     scene.program.run(&["status"]).ends_with(0);
     running.signal("KILL");
     running.end();
@@ -235,16 +231,16 @@ fn two_auditors_at_once_are_one_and_a_refusal_and_a_dead_ones_lock_is_none() {
 #[test]
 fn what_root_does_leaves_the_files_with_the_auditors_user() {
     if !is_root() {
-        return not_shown("not root: root's commands beside another user's auditor");
+        return not_shown("commands of root for another user's auditor: this user is not root");
     }
     const NOBODY: u32 = 65534;
     let scene = Scene::new();
-    // as under /var/lib: what is above is root's
+    // as under /var/lib, the parent directory belongs to root
     fs::create_dir(&scene.program.dir).expect("a directory");
     let mine = fs::Permissions::from_mode(0o700);
     fs::set_permissions(&scene.program.dir, mine).expect("its mode");
     chown(&scene.program.dir, Some(NOBODY), Some(NOBODY)).expect("an owner");
-    // the program may lie where that user may not look
+    // the built program may be in a folder that this user cannot read
     let copy = scene.folder.join("immuaudit");
     fs::copy(env!("CARGO_BIN_EXE_immuaudit"), &copy).expect("a copy");
     let as_nobody = |words: &[&str]| {
@@ -266,7 +262,7 @@ fn what_root_does_leaves_the_files_with_the_auditors_user() {
     scene.server.lie(Lie::Rollback);
     let (code, told) = as_nobody(&["--once", "--audit-keep-hashes"]);
     assert_eq!(code, Some(2), "{told}");
-    scene.program.run(&["locate", DATABASE]); // makes files and directories of its own
+    scene.program.run(&["locate", DATABASE]); // `locate` creates its own files and directories
     let alarm = scene.program.open_alarm(DATABASE);
     let adopt = ["alarm", "adopt", &alarm, "--yes"];
     scene.program.run(&adopt).ends_with(0);
@@ -282,7 +278,7 @@ fn what_root_does_leaves_the_files_with_the_auditors_user() {
         .args(["!", "-uid", "65534"])
         .output();
     assert_eq!(String::from_utf8_lossy(&found.expect("find").stdout), "");
-    // a name of that user's that leads to a file of root's gives nothing away
+    // a hard link of that user to a file of root changes neither owner nor content of the file
     let secret = scene.folder.join("secret");
     fs::write(&secret, "root's").expect("a file");
     let lock = scene.file("write.lock");
@@ -304,7 +300,7 @@ fn a_clock_far_ahead_in_the_files_deletes_nothing_and_accuses_nobody() {
     scene.server.grow(DATABASE, 1);
     let faketime = ["/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"];
     let Some(library) = faketime.iter().find(|path| Path::new(path).exists()) else {
-        return not_shown("no libfaketime here: not shown with a clock that steps");
+        return not_shown("a clock that is changed: there is no libfaketime here");
     };
     for clock in ["+40y", "-20y", "+0"] {
         let mut program = scene.program.with(&[]);

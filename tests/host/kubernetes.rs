@@ -1,5 +1,6 @@
-//! What deploy/kubernetes and deploy/helm hold: objects of the API's types that a namespace of the restricted Pod Security
-//! level takes, the same by either way; and what an auditor in a pod meets.
+//! The files of deploy/kubernetes and deploy/helm describe the same objects. Their types are valid,
+//! and the restricted Pod Security level accepts them. Other tests run the auditor in the
+//! conditions of a pod.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -20,7 +21,7 @@ fn file(name: &str) -> String {
     fs::read_to_string(root().join("deploy").join(name)).expect(name)
 }
 
-/// A program of `tests/helm/build`; `None`, said loudly, where it was not built.
+/// Returns a program of `tests/helm/build`, or `None` with a notice if it was not built.
 fn built(name: &str) -> Option<PathBuf> {
     let folder = std::env::var_os("HELM_BIN_DIR").map(PathBuf::from);
     let path = folder
@@ -35,7 +36,7 @@ fn built(name: &str) -> Option<PathBuf> {
     Some(path)
 }
 
-/// helm, and what holds objects against their types.
+/// Helm, and the program that validates objects.
 struct Tools {
     helm: PathBuf,
     manifests: PathBuf,
@@ -66,7 +67,7 @@ impl Tools {
             .expect("helm runs")
     }
 
-    /// What the chart renders with these values.
+    /// Returns the objects that the chart renders with these values.
     #[track_caller]
     fn rendered(&self, flags: &[&str]) -> String {
         let output = self.helm(flags);
@@ -84,15 +85,15 @@ impl Tools {
         let mut stdin = child.stdin.take().expect("its stdin");
         stdin.write_all(yaml.as_bytes()).expect("written");
         drop(stdin);
-        child.wait_with_output().expect("it ends")
+        child.wait_with_output().expect("its output")
     }
 
-    /// The objects in canonical form, sorted, once each was held against its type.
+    /// Returns the valid objects in canonical form and sorted.
     #[track_caller]
     fn objects(&self, yaml: &str) -> Vec<String> {
         let output = self.hold(yaml);
         assert!(output.status.success(), "{output:?}");
-        // Helm's own word, which is of no use without Helm
+        // this annotation has a meaning only for Helm
         let keep = r#""annotations":{"helm.sh/resource-policy":"keep"},"#;
         let text = String::from_utf8(output.stdout).expect("text");
         text.lines().map(|line| line.replace(keep, "")).collect()
@@ -106,7 +107,7 @@ impl Tools {
     }
 }
 
-/// Files of deploy/kubernetes as one text.
+/// Returns files of deploy/kubernetes as one text.
 fn kubernetes(names: &[&str]) -> String {
     let texts = names
         .iter()
@@ -140,7 +141,7 @@ fn the_chart_renders_what_stands_in_deploy_kubernetes() {
         }
     }
     assert_eq!(with_all.len(), 6);
-    // one of the two ways of being scraped, not both
+    // there are two ways to be scraped, and only one is enabled
     let annotated =
         |objects: &[String]| objects.iter().any(|of| of.contains("prometheus.io/scrape"));
     assert!(annotated(&by_default) && !annotated(&with_all));
@@ -209,7 +210,8 @@ affinity: {}
     let values = values.display().to_string();
     let rendered = tools.rendered(&[&["--values", &values], &ALL[..]].concat());
     let objects = tools.objects(&rendered);
-    // claim, Deployment, Service and NetworkPolicy of each, PodMonitor and PrometheusRule of all
+    // a claim, a Deployment, a Service and a NetworkPolicy for each server; one PodMonitor and one
+    // PrometheusRule for all
     assert_eq!(objects.len(), 10);
     let of = |kind: &str, name: &str| {
         let kind = format!("\"kind\":\"{kind}\"");
@@ -239,7 +241,7 @@ affinity: {}
     assert_eq!(bank.matches("IMMUAUDIT_LOG_FORMAT").count(), 1);
     assert!(of("PersistentVolumeClaim", "bank").contains(r#""storage":"2Gi""#));
     assert!(of("NetworkPolicy", "bank").contains(r#""port":3323"#));
-    // no Service and no policy of one counts for the other's pods
+    // no Service or policy of one server selects the pods of another
     for kind in ["Deployment", "Service", "NetworkPolicy"] {
         let shop = of(kind, "shop");
         assert!(
@@ -287,7 +289,8 @@ fn values_that_are_none_are_refused() {
     }
 }
 
-/// `DRAW=1 cargo test --release --test host the_rules` writes the object after a change of the rules.
+/// After a change of the rules, `DRAW=1 cargo test --release --test host the_rules` writes the
+/// object.
 #[test]
 fn the_rules_for_the_operator_are_those_for_prometheus() {
     let rules = file("prometheus/immuaudit.rules.yml");
@@ -303,7 +306,10 @@ fn the_rules_for_the_operator_are_those_for_prometheus() {
         fs::write(path, format!("{head}\nspec:\n{rules}")).expect("written");
         return;
     }
-    assert!(spec == rules, "the rules changed: run it with DRAW=1");
+    assert!(
+        spec == rules,
+        "the rules changed: run this test with DRAW=1"
+    );
 }
 
 #[test]
@@ -348,8 +354,8 @@ fn chart_and_manifests_are_of_this_version_and_name_settings_that_exist() {
     }
 }
 
-/// As the kubelet leaves a volume with `fsGroup: 10001`: root's, every right for the group, and the same for the files of an
-/// earlier pod.
+/// The kubelet prepares a volume with `fsGroup: 10001` in this way: it belongs to root, and the
+/// group has all rights. The same applies to the files of an earlier pod.
 #[test]
 fn nobody_is_warned_of_what_the_kubelet_makes_of_a_volume() {
     let ledger = Embedded::start(Options::default()).expect("a ledger");
@@ -359,7 +365,7 @@ fn nobody_is_warned_of_what_the_kubelet_makes_of_a_volume() {
     fs::create_dir(&volume).unwrap();
     let outer = fs::Permissions::from_mode(0o755);
     fs::set_permissions(place.join("."), outer).unwrap();
-    // readable by whoever runs it
+    // every user may read it
     let program = place.join("immuaudit");
     fs::copy(env!("CARGO_BIN_EXE_immuaudit"), &program).unwrap();
     let path = volume.display().to_string();
@@ -368,7 +374,7 @@ fn nobody_is_warned_of_what_the_kubelet_makes_of_a_volume() {
         .output()
         .unwrap();
     if !given.status.success() {
-        return not_shown("no volume of Kubernetes was imitated, which needs root");
+        return not_shown("a volume of Kubernetes: only root can prepare one");
     }
     let kubelet = || {
         let script = format!(
@@ -400,7 +406,7 @@ fn nobody_is_warned_of_what_the_kubelet_makes_of_a_volume() {
     kubelet();
     let said = run(true);
     assert!(!loose(&said), "{said}");
-    // elsewhere they are somebody's doing, and the same rights for everybody are so in a pod too
+    // outside a pod these rights cause a warning, and rights for all users cause one in a pod too
     let said = run(false);
     assert!(loose(&said), "{said}");
     let open = format!("chmod o+rw $(find {path} -name '*.state')");
@@ -409,7 +415,7 @@ fn nobody_is_warned_of_what_the_kubelet_makes_of_a_volume() {
     assert!(said.contains("is accessible to other users"), "{said}");
 }
 
-/// A pod of an IPv6-only cluster, where loopback has no IPv4.
+/// In a pod of an IPv6-only cluster, loopback has no IPv4 address.
 #[test]
 fn the_probes_answer_where_there_is_no_ipv4() {
     let place = Place::new();
@@ -435,8 +441,12 @@ fn the_probes_answer_where_there_is_no_ipv4() {
         Ok(output) if output.status.code() == Some(1) => {
             let log = fs::read_to_string(place.join("log")).unwrap_or_default();
             assert!(log.is_empty(), "{output:?}\n{log}");
-            not_shown(&format!("no network without IPv4 could be had: {output:?}"));
+            not_shown(&format!(
+                "no network without IPv4 could be created: {output:?}"
+            ));
         }
-        other => not_shown(&format!("no network without IPv4 could be had: {other:?}")),
+        other => not_shown(&format!(
+            "no network without IPv4 could be created: {other:?}"
+        )),
     }
 }

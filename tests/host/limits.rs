@@ -1,5 +1,5 @@
-//! The real binary in a memory cgroup of 64 MiB without swap, as its unit and the manifests put it: its monitor is
-//! scraped, a webhook is told, and whatever the server does, nothing is killed.
+//! The program in a memory cgroup of 64 MiB without swap, as in its unit and its manifests. Its
+//! metrics are scraped, a webhook is notified, and no lie of the server gets it killed.
 
 use std::sync::Mutex;
 use std::{fs, thread};
@@ -7,14 +7,16 @@ use std::{fs, thread};
 use crate::support::limited::{DATABASE, Scene, scrape, wait_scraping};
 use immuaudit::drill::{AuditorSetup, Emulated, Lie, LieSchedule, NewEntry, Options, fill};
 
-/// Honest, whatever is said of the other.
+/// The other database, which is honest in every lie about a single database.
 const OTHER: &str = "otherdb";
-/// At once: more than cores, since some lies are waited for.
+/// The number of concurrent scenes. It is higher than the number of cores, because some lies are
+/// timeouts.
 const AT_ONCE: usize = 4;
-/// Evidence of one transaction's finding each, of those of one reading (`audit::values::report`).
+/// The evidence files of one reading, each for one transaction (`audit::values::report` has the
+/// limit).
 const FINDINGS: usize = 16;
 
-/// Lies in calls that are of no database, so not told of one alone.
+/// Returns whether a lie concerns calls without a database, so that it cannot be limited to one.
 fn server_wide(lie: Lie) -> bool {
     let of_one = [Lie::Vanished, Lie::Hidden, Lie::PermissionTaken];
     lie.group() == "login" || lie.group() == "databases" && !of_one.contains(&lie)
@@ -109,7 +111,8 @@ fn next(queue: &Mutex<Vec<Lie>>) -> Option<Lie> {
     queue.lock().ok()?.pop()
 }
 
-/// As large as the default of `--max-recv-msg-size` lets through, in a transaction each.
+/// Each value is nearly as large as the default of `--max-recv-msg-size` allows, and has its own
+/// transaction.
 #[test]
 fn twenty_edited_values_of_4_mb_are_found_by_sample_and_by_sweep_and_kept() {
     for server in [Emulated::V1_11_1, Emulated::V1_1_0] {

@@ -1,4 +1,4 @@
-//! Names of which nothing is trusted, within a limit on memory.
+//! A server with ever new names of databases, within a limit on memory.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ fn resident(running: &Running) -> u64 {
     status(running.id(), "VmRSS").expect("a running process")
 }
 
-/// Names of which nothing is trusted come and go with each list.
+/// None of the new databases is trusted, and each list has other names.
 #[test]
 fn names_that_are_fresh_in_every_list_take_no_memory_and_tell_nobody() {
     let trusted = ["defaultdb", "shop", "bank"];

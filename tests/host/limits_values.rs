@@ -1,5 +1,6 @@
-//! Large values within a limit on memory: with the limit that follows from `--max-recv-msg-size` they are read
-//! whole, whatever was done to them; with a smaller one the program warns.
+//! Large values within a limit on memory. With the limit that is computed from
+//! `--max-recv-msg-size`, all values are read, also edited ones; with a smaller limit the program
+//! warns.
 
 use std::fs;
 use std::path::Path;
@@ -13,7 +14,7 @@ use immuaudit::drill::{Embedded, Emulated, Lie, LieSchedule, NewEntry, Options};
 const DATABASE: &str = "defaultdb";
 const MIB: u64 = 1 << 20;
 
-/// Values of so many bytes, one in each transaction.
+/// Starts a ledger with `values` transactions, each with a value of `length` bytes.
 fn ledger(server: Emulated, values: u64, length: usize) -> Embedded {
     let embedded = Embedded::start(Options {
         server,
@@ -34,7 +35,8 @@ fn evidence(state: &Path) -> usize {
     files.map_or(0, Iterator::count)
 }
 
-/// immudb takes values of up to 32 MiB; the program's own advice is what is followed.
+/// immudb allows values of up to 32 MiB. The test sets the size and the memory limit that the
+/// program advises.
 #[test]
 fn a_value_of_30_mib_is_read_whole_within_the_limit_that_follows_from_the_setting() {
     for server in [Emulated::V1_11_1, Emulated::V1_1_0] {
@@ -53,7 +55,7 @@ fn a_value_of_30_mib_is_read_whole_within_the_limit_that_follows_from_the_settin
                 assert_eq!(memory, Some(&*due), "{advice}");
                 size
             }
-            None => (31 * MIB).to_string(), // the value alone tells no size
+            None => (31 * MIB).to_string(), // without advice: this response has no size
         };
         let needed = memory_needed(raised.parse().expect("a number"));
         let cgroup = Cgroup::of(needed * MIB);
@@ -82,7 +84,7 @@ fn a_value_of_30_mib_is_read_whole_within_the_limit_that_follows_from_the_settin
         println!("{server:?}, at most {needed} MiB: {peaks:?} KiB resident");
         assert_eq!(cgroup.kills(), 0);
         let most = peaks.into_iter().max().unwrap_or_default() >> 10;
-        // the answer and what is made of it; what gRPC had of it is given back
+        // the response and its decoded form; gRPC has released its own buffers
         assert!(
             most < 24 + (needed - 32) / 8 * 5 / 2,
             "{most} of {needed} MiB"
@@ -106,7 +108,7 @@ fn a_limit_that_a_raised_setting_does_not_fit_in_is_warned_of() {
         !cgroup.is_enforced() || raised.stderr.contains("up to 288 MiB"),
         "{raised:#?}"
     );
-    // nor is it silent where the log is, or where nothing is started
+    // `--quiet`, other commands and `config --check` print the warning too
     let large = ["--max-recv-msg-size", "33554432"];
     for words in [
         &["--once", "--quiet"][..],

@@ -1,7 +1,8 @@
-//! The auditor on its host: the service, pods, memory limits, root's commands, and faults of disk, files and process.
+//! The auditor on its host: the service, pods, memory limits, root's commands, and faults of disk,
+//! files and process.
 //!
-//! The tests that boot a systemd are not here: it manages the control group of the test's process, where the tests of memory
-//! limits have groups of their own.
+//! The tests that boot a systemd are in other binaries. Such a systemd manages the control group of
+//! the test's process, in which the tests of memory limits have their groups.
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,5 +1,5 @@
-//! The auditor's own process is short of descriptors, asked to end, killed, or has nowhere to print to:
-//! nobody is accused, nothing is forgotten, and it goes on.
+//! Faults of the auditor's process: no free descriptors, a request to stop, a kill, or closed
+//! outputs. None of them is reported as tampering, no state is lost, and the audit continues.
 
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::support::trusting::{DATABASE, Scene};
 use immuaudit::drill::{Lie, LieSchedule};
 use immuaudit::wire::method;
 
-/// The shell sets the limit, and becomes the auditor.
+/// Runs the program from a shell that has set the limit.
 fn limited(program: &Program, limit: &str, verb: &[&str]) -> Run {
     let command = program.command(verb);
     let mut shell = Command::new("sh");
@@ -57,7 +57,7 @@ fn without_file_descriptors_nothing_is_accused_and_nothing_forgotten() {
     scene.program.once().is(0, DATABASE, "consistent");
 }
 
-/// The soft limit of a running process: what it has open stays open.
+/// Sets the soft limit of a running process; its open descriptors stay open.
 fn descriptors(running: &Running, limit: &str) -> bool {
     let mut prlimit = Command::new("prlimit");
     prlimit.args(["--pid", &running.id().to_string(), limit]);
@@ -73,7 +73,7 @@ fn a_running_auditor_without_file_descriptors_says_so_and_goes_on_once_there_are
     for round in 1..=3 {
         let before = scene.believes();
         if !descriptors(&running, "--nofile=0:") {
-            return not_shown("there is no prlimit here: not shown with descriptors that run out");
+            return not_shown("a lack of descriptors: there is no prlimit here");
         }
         scene.server.grow(DATABASE, 2);
         running.wait_for_times("Too many open files", 2 * round);
@@ -90,7 +90,7 @@ fn a_running_auditor_without_file_descriptors_says_so_and_goes_on_once_there_are
 
 #[test]
 fn a_request_to_end_is_heeded_in_every_phase() {
-    // while it waits for an answer that never comes, in each call there is
+    // while it waits for a response to each of these calls
     for call in [
         method::LOGIN,
         method::DATABASE_LIST,
@@ -104,7 +104,7 @@ fn a_request_to_end_is_heeded_in_every_phase() {
         let program = scene.program.with(&["--call-timeout", "1h"]);
         let mut running = program.start(&["--audit-interval", "1h"]);
         while scene.server.calls().get(call).is_none_or(|n| *n < 2) && {
-            // the first cycle of this scene asked once for most of them already
+            // an earlier run has already made most of these calls once
             scene
                 .server
                 .calls()
@@ -124,13 +124,13 @@ fn a_request_to_end_is_heeded_in_every_phase() {
     running.wait_for("INFO  cycle ");
     running.signal("TERM");
     assert_eq!(running.end(), Some(0), "{}", running.log());
-    // at any moment of work: of reading, proving and writing
+    // while it reads, proves or writes, at different moments
     for moment in 0..25 {
         scene.server.grow(DATABASE, 1);
         let mut running = scene.program.start(&["--audit-interval", "1ms"]);
         std::thread::sleep(Duration::from_millis(moment * 3));
-        // before it takes signals up itself, this one ends it at once; SIGINT may be inherited as
-        // ignored, as a shell's background jobs do, and would then be lost that early
+        // before the program handles signals, SIGTERM ends it immediately; SIGINT could be
+        // inherited as ignored, as in a shell's background jobs, and would be lost
         running.signal("TERM");
         let code = running.end();
         assert!(
@@ -161,7 +161,7 @@ fn killed_again_and_again_it_never_sees_anything_for_the_first_time_twice() {
     scene.program.once().is(0, DATABASE, "consistent");
 }
 
-/// The exit code of a command whose outputs a shell redirects.
+/// Returns the exit code of a command whose outputs a shell redirects.
 fn redirected(command: &Command, redirection: &str) -> Option<i32> {
     let variables = command.get_envs();
     let mut shell = Command::new("sh");
@@ -192,7 +192,7 @@ fn who_is_told_nothing_still_gets_the_exit_code() {
             3,
         ),
         (&["status"], "/nowhere", "2>/dev/full", 3),
-        (&["states", "export"], &dir, ">/dev/full", 3), // what it is for was not written
+        (&["states", "export"], &dir, ">/dev/full", 3), // the export itself could not be written
         (&["status"], &dir, ">/dev/full", 0),
     ] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_immuaudit"));
@@ -227,7 +227,8 @@ fn a_stdout_and_a_stderr_that_are_closed_or_full_stop_no_audit() {
     }
 }
 
-/// Read so that a process of the tests' own is looked at, not one that happens to have its number.
+/// The values are read from /proc while the process runs, so they cannot be of another process with
+/// the same number.
 #[test]
 fn it_runs_in_few_threads_and_little_memory() {
     let scene = Scene::trusted();

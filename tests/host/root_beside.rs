@@ -1,5 +1,5 @@
-//! Root beside the service: what root's commands write belongs to the owner of the state directory, and nothing is done
-//! there with root's rights.
+//! Commands of root in the service's state directory: all files belong to the owner of the
+//! directory, and root's rights are dropped before anything is written.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
@@ -12,18 +12,18 @@ use crate::support::program::{Program, Run};
 use crate::support::trusting::{DATABASE, Scene};
 use immuaudit::drill::{Lie, LieSchedule};
 
-/// A user and group that nothing else runs as.
+/// A user and group of no other process.
 const OWNER: u32 = 47_115;
 
 fn is_root() -> bool {
     let proc = fs::metadata("/proc/self").expect("/proc");
     if proc.uid() != 0 {
-        not_shown("root beside the service: these tests are root's");
+        not_shown("commands of root: this user is not root");
     }
     proc.uid() == 0
 }
 
-/// A state directory that belongs to the service's user, still empty.
+/// Creates an empty state directory that belongs to the service's user.
 fn owned(folder: &Place, name: &str) -> PathBuf {
     let dir = folder.join(name);
     fs::create_dir(&dir).unwrap();
@@ -32,7 +32,7 @@ fn owned(folder: &Place, name: &str) -> PathBuf {
     dir
 }
 
-/// Everything below a directory that does not belong to the owner, with that one's ids.
+/// Returns all files below a directory that do not belong to the owner, with their user and group.
 fn of_others(path: &Path) -> Vec<(PathBuf, u32, u32)> {
     let mut found = Vec::new();
     let mut left = vec![path.to_owned()];
@@ -52,7 +52,7 @@ fn of_others(path: &Path) -> Vec<(PathBuf, u32, u32)> {
     found
 }
 
-/// The same program as the service's user runs it.
+/// Returns the same program, run as the service's user.
 fn as_owner(program: &Program) -> Program {
     let id = OWNER.to_string();
     program.run_by(
@@ -87,7 +87,7 @@ fn whatever_root_writes_belongs_to_the_owner_of_the_directory() {
         .ends_with(0);
     program.run(&["states", "forget", DATABASE]).ends_with(0);
     theirs();
-    // and the service goes on with it
+    // the service can use the files
     as_owner(program).once().is(0, DATABASE, "first-seen");
 }
 
@@ -189,7 +189,7 @@ fn a_password_that_only_root_may_read_is_read_before_and_nobody_is_warned() {
     assert!(!run.stderr.contains("last good"), "{run:#?}");
 }
 
-/// A run as root with a /var/lib of its own, where the service's user is known.
+/// Runs the program as root with an empty /var/lib, on a system with the service's user.
 fn in_a_fresh_system(scene: &Scene, before: &str) -> Run {
     let passwd = scene.folder.join("passwd");
     let users = fs::read_to_string("/etc/passwd").unwrap();
@@ -226,7 +226,7 @@ fn the_directory_of_the_package_belongs_to_the_services_user_whoever_runs_first(
     let scene = Scene::new();
     let run = in_a_fresh_system(&scene, "");
     if run.stderr.contains("mount:") || run.stderr.contains("unshare:") {
-        return not_shown("the package's own directory: nothing can be mounted here");
+        return not_shown("the directory of the package: nothing can be mounted here");
     }
     run.is(0, DATABASE, "first-seen");
     let lines = run.stderr.lines();
@@ -242,7 +242,7 @@ fn a_link_in_place_of_the_directory_leads_root_nowhere() {
     if !is_root() {
         return;
     }
-    // a user's link to the directory of another one
+    // a link of one user to the directory of another user is refused
     let scene = Scene::new();
     let victim = owned(&scene.folder, "victim");
     chown(&victim, Some(OWNER + 1), Some(OWNER + 1)).unwrap();
@@ -253,7 +253,7 @@ fn a_link_in_place_of_the_directory_leads_root_nowhere() {
     run.ends_with(3);
     assert!(run.stderr.contains("symbolic link"), "{run:#?}");
     assert_eq!(fs::read_dir(&victim).unwrap().count(), 0);
-    // the administrator's own link is followed
+    // a link of the administrator is followed
     std::os::unix::fs::lchown(&link, Some(0), Some(0)).unwrap();
     scene.program.once().is(0, DATABASE, "first-seen");
     let found = of_others(&victim);

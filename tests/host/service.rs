@@ -1,4 +1,4 @@
-//! The auditor as a service of systemd.
+//! The auditor as a service of systemd: its installation, its unit, and its messages to systemd.
 
 use std::fs;
 use std::os::unix::net::UnixDatagram;
@@ -25,7 +25,7 @@ fn install(folder: &Place, more: &[&str]) -> Run {
     program.run(&words)
 }
 
-/// The file that a step of a dry run would write.
+/// Returns the file that a step of a dry run would write.
 fn written(run: &Run, name: &str) -> String {
     let mut lines = run.stdout.lines();
     lines
@@ -44,7 +44,7 @@ fn a_dry_run_tells_every_step_and_no_password() {
         &["--audit-password=hunter2", "--server-signing-pub-key", ""],
     );
     run.ends_with(0);
-    // what the environment says is written too, but for what a flag says better
+    // variables are written too, unless a flag overrides them
     assert_eq!(
         written(&run, "immuclient.toml"),
         format!(
@@ -53,7 +53,7 @@ fn a_dry_run_tells_every_step_and_no_password() {
         )
     );
     assert!(!format!("{run:?}").contains("hunter2"), "{run:#?}");
-    // and changes nothing
+    // the dry run changes nothing
     let kept = fs::read_to_string(folder.join("immuclient.toml")).unwrap();
     assert_eq!(kept, "# ours\nmtls = false\n");
     assert!(
@@ -62,21 +62,21 @@ fn a_dry_run_tells_every_step_and_no_password() {
     );
 }
 
-/// What systemd thinks of a unit: nothing is wrong with it, and little is left that it may do.
+/// Asserts that systemd accepts a unit, and that the unit restricts the service.
 fn is_clean_and_lets_the_service_do_little(unit: &str, name: &str) {
     if Command::new("systemd-analyze")
         .arg("--version")
         .output()
         .is_err()
     {
-        return not_shown("the unit is not checked by systemd-analyze, which is not here");
+        return not_shown("the check of the unit: there is no systemd-analyze here");
     }
     let folder = Place::new();
     let program = format!("ExecStart={}", env!("CARGO_BIN_EXE_immuaudit"));
     let lines = unit
         .lines()
         .map(|line| match line.strip_prefix("ExecStart=") {
-            // where it would be copied to there is nothing yet
+            // the program is not yet installed at the path of the unit
             Some(_) => &program,
             None => line,
         });
@@ -89,7 +89,7 @@ fn is_clean_and_lets_the_service_do_little(unit: &str, name: &str) {
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&verified.stderr);
-    // it looks at every other unit of the machine too
+    // systemd-analyze prints messages about the machine's other units too
     let ours: Vec<&str> = said
         .lines()
         .filter(|line| line.contains("immuaudit"))
@@ -102,7 +102,7 @@ fn is_clean_and_lets_the_service_do_little(unit: &str, name: &str) {
         .output()
         .unwrap();
     if !output.status.success() {
-        return not_shown("this systemd-analyze cannot rate a unit offline");
+        return not_shown("the rating of the unit: this systemd-analyze cannot rate offline");
     }
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     let line = said
@@ -129,7 +129,7 @@ fn the_unit_of_instances_is_clean_and_lets_them_do_little() {
 #[test]
 fn where_there_is_no_systemd_it_is_said_what_to_do_instead() {
     if Path::new("/run/systemd/system").is_dir() {
-        return not_shown("systemd runs this machine, so its absence is not tested");
+        return not_shown("a host without systemd: systemd runs here");
     }
     let folder = Place::new();
     let program = Program::new(1, &folder.join("trust"));
@@ -142,14 +142,14 @@ fn where_there_is_no_systemd_it_is_said_what_to_do_instead() {
     }
 }
 
-/// What is said next.
+/// Returns the next message to systemd.
 fn next(listener: &UnixDatagram) -> String {
     let mut buffer = [0; 1000];
     let length = listener.recv(&mut buffer).expect("a message in time");
     String::from_utf8_lossy(&buffer[..length]).into_owned()
 }
 
-/// Everything that is said until `last`.
+/// Returns all messages up to `last`.
 fn said(listener: &UnixDatagram, last: &str) -> Vec<String> {
     let mut messages = Vec::new();
     loop {
@@ -180,19 +180,19 @@ fn systemd_is_told_of_the_start_of_progress_and_of_the_end() {
         program.variables.push((name.to_owned(), value));
     }
     let mut running = program.start(&["audit-mode", "--audit-interval=1h"]);
-    // a call may take 10 s: the watchdog asked for is longer
+    // a call may take 10 s, so the service requests a longer watchdog
     assert_eq!(
         said(&listener, "WATCHDOG=1")[0],
         "READY=1\nWATCHDOG_USEC=120000000"
     );
-    // and `systemctl status` shows how the cycle went
+    // `systemctl status` shows the result of the cycle
     let mut status = String::new();
     while !status.starts_with("STATUS=") {
         status = next(&listener);
     }
     let told = "STATUS=All is well: 1 database good; the last cycle ended at 20";
     assert!(status.starts_with(told), "{status}");
-    // the wait for the next cycle is no hanging
+    // waiting for the next cycle counts as progress
     running.wait_for("first-seen");
     for _ in 0..3 {
         said(&listener, "WATCHDOG=1");
@@ -208,7 +208,7 @@ fn systemd_is_told_of_the_start_of_progress_and_of_the_end() {
     assert_eq!(running.end(), Some(0));
 }
 
-/// What systemd does about it is in tests/systemd.rs.
+/// tests/systemd.rs checks the reaction of systemd.
 #[test]
 fn a_loop_that_hangs_feeds_the_watchdog_no_more() {
     let folder = Place::new();
@@ -223,7 +223,7 @@ fn a_loop_that_hangs_feeds_the_watchdog_no_more() {
     ] {
         program.variables.push((name.to_owned(), value));
     }
-    // a call that never ends, as long as it may take
+    // a call that never ends, with a long deadline
     let mut running = program.start(&["--audit-interval=100ms", "--call-timeout=1h"]);
     running.wait_for("first-seen");
     embedded.lie(LieSchedule::from(Lie::NeverAnswers));
@@ -238,8 +238,8 @@ fn a_loop_that_hangs_feeds_the_watchdog_no_more() {
             break;
         }
     }
-    assert!(silent, "the watchdog is fed though nothing gets on");
-    // the other threads still do their work, and that counts for nothing
+    assert!(silent, "the watchdog gets messages although the loop hangs");
+    // the other threads still run, and this does not count as progress
     assert!(running.is_running());
     embedded.be_honest();
 }

@@ -1,5 +1,5 @@
-//! The forms of what is hashed: entries and headers of both versions at the ends of their ranges, and
-//! states in both shapes.
+//! The formats of hashed data: entries and headers of both versions at the limits of their ranges,
+//! states in both shapes, and the fields that distinguish them on the wire.
 
 use crate::support::prover::{root, sha256};
 use immuaudit::ledger::{
@@ -65,7 +65,7 @@ fn an_entry_hashes_as_its_headers_version_says() {
         let due = sha256(&[&length[..], &bytes, &[0, 1, 7], h_value.as_bytes()].concat());
         let entry = entry(&[7], Some(metadata));
         assert_eq!(entry.digest(&new), Ok(due));
-        // metadata that says nothing counts as absent
+        // empty metadata counts as absent
         assert_eq!(entry.digest(&old).is_ok(), bytes.is_empty());
     }
 }
@@ -109,7 +109,7 @@ fn a_header_out_of_range_is_none() {
         h.version = 0;
     };
     assert_eq!(header(with_metadata), Err(Fault::Malformed));
-    // what serialises to nothing counts as absent
+    // metadata without content counts as absent
     let empty = header(|h| h.metadata = Some(TxMetadata::default())).unwrap();
     assert_eq!(Ok(&empty), header(|_| ()).as_ref());
     assert_eq!(empty.metadata(), None);
@@ -175,7 +175,7 @@ fn an_entry_behind_the_end_of_its_transaction_is_malformed() {
     }
 }
 
-/// A field of a message: its number, and bytes or a number.
+/// Encodes a field with bytes.
 fn bytes_field(number: u8, bytes: &[u8]) -> Vec<u8> {
     [&[number << 3 | 2, bytes.len() as u8], bytes].concat()
 }
@@ -202,17 +202,18 @@ fn a_states_shape_is_told_by_its_fields() {
         );
         assert_eq!(claimed.signature, None);
     }
-    // one field of the newer shape is enough, wherever it stands
+    // one field of the newer shape decides the shape, at any position
     for newer in [
         [older.clone(), bytes_field(1, b"")].concat(),
         [older.clone(), vec![2 << 3, 9]].concat(),
     ] {
         assert!(wire::state(&newer).is_err(), "{newer:?}");
     }
-    // both at once is neither: the one's hash stands where the other's signature does
+    // a message of both shapes is invalid, because one hash has the field number of the other's
+    // signature
     let both = [older, newer].concat();
     assert!(wire::state(&both).is_err());
-    // an empty database: no id, and the hash of nothing alone
+    // an empty database has no id, only the hash of nothing
     let nothing = bytes_field(3, Digest::OF_NOTHING.as_bytes());
     assert_eq!(wire::state(&nothing).unwrap().state.tx, 0);
     let nothing = bytes_field(4, Digest::OF_NOTHING.as_bytes());
@@ -262,7 +263,7 @@ fn an_entrys_fourth_field_is_metadata_or_a_length_by_its_wire_type() {
     assert_eq!(expires.unwrap().expires_at, Some(9));
 }
 
-/// A full answer of the shortest entries that there are is no attack.
+/// A full response of the shortest valid entries is accepted, but not one of empty entries.
 #[test]
 fn the_longest_honest_list_of_entries_is_within_the_budget() {
     let entry = |key: u32, metadata: &[u8]| {

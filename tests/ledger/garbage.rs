@@ -1,4 +1,4 @@
-//! No garbage makes the ledger panic, and nothing endless makes it work for long.
+//! Random proofs cause no panic, and forged proofs of endless length end at the first missing part.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use immuaudit::ledger::{
     excuse, verify,
 };
 
-/// Ids at the ends of their range, and small ones that make a step go on.
+/// Returns an id at an end of its range, a small id that lets a step continue, or a random one.
 fn random_id(random: &mut Random) -> u64 {
     let ends = [
         0,
@@ -37,7 +37,7 @@ fn random_header(random: &mut Random) -> TxHeader {
     TxHeader::new(fields).unwrap()
 }
 
-/// With headers that hash to the states and ids that fit, so that every step is reached.
+/// The headers hash to the states, and the ids fit, so that every step is reached.
 #[test]
 fn garbage_is_refused_without_a_panic_and_at_once() {
     let mut random = Random::new(7);
@@ -93,8 +93,8 @@ fn garbage_is_refused_without_a_panic_and_at_once() {
     println!("{steps:?}");
 }
 
-/// A forged tree of 2^63 transactions holds in every step before the linear advance, which then
-/// would need as many parts.
+/// A forged tree of 2^63 transactions is accepted by every step before the linear advance, which
+/// would need 2^62 parts.
 #[test]
 fn a_forged_endless_advance_ends_at_the_first_part_that_is_not_there() {
     let mut random = Random::new(8);

@@ -1,5 +1,5 @@
-//! No bit and no count that a step consults can be changed, and what no step consults may be anything.
-//! Longer than other files by a little: what each step consults is listed once, for all tests here.
+//! Hostile proofs: no bit and no count that a step uses can be changed, and fields that no step
+//! uses may have any content.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::support::question::{Question, random_term};
 use crate::support::random::Random;
 use immuaudit::ledger::{Digest, Fault, HeaderFields, LinearAdvance, Parts, Term, TxHeader};
 
-/// A pair of transactions, its honest proof, and what of that the steps consult.
+/// A pair of transactions with its honest proof.
 struct Sample {
     label: String,
     question: Question,
@@ -16,7 +16,7 @@ struct Sample {
     target: Tx,
 }
 
-/// Pairs that between them go every way through the steps.
+/// Returns pairs for every way through the steps.
 fn samples() -> Vec<Sample> {
     let mut random = Random::new(4);
     let sizes = [
@@ -31,7 +31,7 @@ fn samples() -> Vec<Sample> {
             if s > t {
                 continue;
             }
-            // no more than three samples of each way through the steps
+            // at most three samples for each way through the steps
             let way = (
                 s.min(1),
                 t.min(1),
@@ -94,7 +94,7 @@ const ADVANCE: Terms = |q| {
 const FETCHED: Terms = |q| q.parts.inclusions.values_mut().collect();
 
 impl Sample {
-    /// The lists of terms that some step consults, and those that none does.
+    /// Returns the lists of terms that some step uses, and the lists that no step uses.
     fn terms(&self) -> (Vec<Terms>, Vec<Terms>) {
         let (source, target) = (&self.source, &self.target);
         let sent = self.question.proof.linear_advance.is_some();
@@ -112,7 +112,7 @@ impl Sample {
         (only(yes), only(no))
     }
 
-    /// The ids of fetched headers that some step consults.
+    /// Returns the ids of the fetched headers that some step uses.
     fn consulted_headers(&self) -> Vec<u64> {
         let (source, target) = (&self.source, &self.target);
         let mut ids = vec![];
@@ -138,7 +138,7 @@ fn flip_digest(digest: &Digest, bit: usize) -> Digest {
     Digest::try_from(&flip(digest.as_bytes(), bit)[..]).unwrap()
 }
 
-/// Every header that differs from this one in one bit, and is a header at all.
+/// Returns every valid header that differs from this one in one bit.
 fn headers_of_one_other_bit(fields: &HeaderFields) -> Vec<TxHeader> {
     let with = |change: &dyn Fn(&mut HeaderFields)| {
         let mut fields = fields.clone();
@@ -275,7 +275,7 @@ fn no_field_of_a_consulted_fetched_header_can_be_changed() {
                 "{}: {id}",
                 sample.label
             );
-            // right but for its own content, and right but for the transaction before
+            // the right previous hash with other content, and another id
             let right = &sample.question.parts.headers[&id];
             let own = Tx::new(id, *right.prev_alh(), &[], &mut random).header();
             let changed = sample
@@ -360,7 +360,7 @@ fn another_count_or_length_where_a_step_consults_it_is_malformed() {
 }
 
 impl Question {
-    /// Where no step needs the parts, a question that is malformed anyway.
+    /// Returns the question, or another malformed one if no step needs the parts.
     fn or_holds_without(self, sample: &Sample) -> Question {
         if !sample.consulted_headers().is_empty() {
             return self;

@@ -1,5 +1,5 @@
-//! A transaction's values held against its proven hash: what is another than the ledger's is broken,
-//! what is missing is due unless the ledger shows why it does not come.
+//! The values of a transaction, compared with its proven hash. A value that differs from the ledger
+//! is corrupt; a missing value is due unless the ledger explains why.
 
 use immuaudit::audit::{Completed, CorruptEntry, Corruption, Judged, complete, judge};
 use immuaudit::drill::{Lag, Ledger, NewEntry};
@@ -8,7 +8,8 @@ use immuaudit::wire::Tx;
 
 const NOW: i64 = 1_800_000_000;
 
-/// Entries a, b and c, an empty one, one that has expired and one of a document.
+/// Returns the hash and the content of a transaction: entries a, b and c, an empty one, an expired
+/// one and one of a document.
 fn whole() -> (Digest, Tx) {
     let expired = KvMetadata {
         expires_at: Some(NOW),
@@ -23,7 +24,7 @@ fn whole() -> (Digest, Tx) {
         NewEntry::set("expired", "4").with(expired),
         NewEntry::of_kind(3, "document", "5"),
     ]);
-    let stored = ledger.tx(1).expect("it is there");
+    let stored = ledger.tx(1).expect("a transaction");
     let tx = Tx {
         header: stored.header.clone(),
         entries: stored.entries.clone(),
@@ -31,7 +32,7 @@ fn whole() -> (Digest, Tx) {
     (state.hash, tx)
 }
 
-/// The same without its values.
+/// Returns the same transaction without its values.
 fn digests(tx: &Tx) -> Tx {
     let mut digests = tx.clone();
     digests
@@ -46,7 +47,7 @@ fn completed(raw: &[TxEntry]) -> Completed {
     complete(&alh, &digests(&tx), raw, NOW).expect("the digests are the ledger's")
 }
 
-/// Judges a transaction of which all entries are the ledger's.
+/// Judges a transaction with all entries of the ledger.
 #[track_caller]
 fn judged_whole(alh: &Digest, tx: &Tx) -> (Vec<usize>, u64, Vec<CorruptEntry>) {
     match judge(alh, tx) {
@@ -90,7 +91,7 @@ fn a_value_that_did_not_come_is_missing_and_another_is_broken() {
     assert_eq!(completed.broken.len(), 1);
 }
 
-/// As a replica of a truncated server answers (protocol.md §6).
+/// A replica of a truncated server responds in this way (protocol.md §6).
 #[test]
 fn a_value_that_the_server_says_it_does_not_have_is_absent_and_accuses_nobody() {
     let (alh, mut tx) = whole();
@@ -100,7 +101,7 @@ fn a_value_that_the_server_says_it_does_not_have_is_absent_and_accuses_nobody() 
     assert_eq!((missing, absent, broken.len()), (vec![], 1, 0));
     let completed = completed(&tx.entries);
     assert_eq!((completed.missing, completed.absent), (vec![], 1));
-    // left out altogether, the digests say so too
+    // without a raw response, the digests show the absent values
     let mut digests = digests(&tx);
     digests.entries[1].claimed_length = 0;
     let completed = complete(&alh, &digests, &[], NOW).expect("the digests are the ledger's");
@@ -114,7 +115,7 @@ fn what_does_not_come_is_due_unless_it_is_empty_expired_or_a_documents() {
     assert!(completed.broken.is_empty());
     let unavailable = completed.unavailable;
     assert_eq!((unavailable.documents, unavailable.expired), (1, 1));
-    // a minute is allowed for clocks, no more
+    // clocks may differ by a minute
     let (alh, tx) = whole();
     let missing = |now| {
         let completed = complete(&alh, &digests(&tx), &[], now);
@@ -137,7 +138,7 @@ fn an_entry_that_is_not_the_ledgers_in_key_hash_or_metadata_is_broken() {
     let (_, tx) = whole();
     let changes: [fn(&mut TxEntry); 3] = [
         |entry| entry.key.push(b'x'),
-        // an edited value with its own hash
+        // an edited value with a matching hash
         |entry| {
             entry.value = b"\0edited".to_vec();
             entry.h_value = Digest::of(&[b"\0edited"]);

@@ -1,5 +1,4 @@
-//! What is signed, and by whom: keys as people hand them in, and a signature that counts only by a key
-//! that was given.
+//! Signatures: the files of public keys, base64, and states that only a configured key verifies.
 
 use crate::support::vectors::read;
 use immuaudit::ledger::{
@@ -12,7 +11,7 @@ fn recorded_pem() -> String {
     vectors.file["public_key"].as_str().unwrap().into()
 }
 
-/// A block of this kind around these bytes.
+/// Returns a PEM block of this kind with this content.
 fn pem(kind: &str, base64: &str) -> String {
     format!("-----BEGIN {kind}-----\n{base64}\n-----END {kind}-----\n")
 }
@@ -74,12 +73,12 @@ fn a_file_that_holds_no_usable_key_says_in_which_line() {
         (block(&base64[..base64.len() - 1]), PemError::NotP256(1)),
         (block(&format!("{base64}AAAA")), PemError::NotP256(1)),
         (block(&base64.replacen('M', "!", 1)), PemError::NotP256(1)),
-        // the object identifier of another curve, and of another kind of key
+        // the object identifiers of another curve and of another kind of key
         (block(&changed(&base64, 22)), PemError::NotP256(1)),
         (block(&changed(&base64, 12)), PemError::NotP256(1)),
-        // a compressed point's first byte
+        // the first byte of a compressed point
         (block(&changed(&base64, 26)), PemError::NotP256(1)),
-        // a point beside the curve, which would make every signature look forged
+        // a point that is not on the curve; with it every signature would look forged
         (block(&changed(&base64, 40)), PemError::NotP256(1)),
         (block(&changed(&base64, 80)), PemError::NotP256(1)),
         (
@@ -97,7 +96,7 @@ fn a_file_that_holds_no_usable_key_says_in_which_line() {
     assert_eq!(PublicKey::from_point(&[3; 65]), None);
 }
 
-/// The same base64 with one byte of what it says changed.
+/// Returns the same base64 with one changed byte.
 fn changed(base64: &str, byte: usize) -> String {
     let mut bytes = decode_base64(base64).unwrap();
     bytes[byte] ^= 7;
@@ -123,7 +122,7 @@ fn encode_base64(bytes: &[u8]) -> String {
 
 #[test]
 fn base64_is_read_strictly() {
-    // RFC 4648 §10
+    // the test vectors of RFC 4648 §10
     for (text, bytes) in [
         ("", ""),
         ("Zg==", "f"),
@@ -149,7 +148,7 @@ fn base64_is_read_strictly() {
     }
 }
 
-/// The recorded signed state of each server, and the key of all.
+/// Returns the recorded signed state of each server, and their key.
 fn signed() -> (Vec<(String, ClaimedState)>, PublicKey) {
     let vectors = read("signatures.toml");
     let states = vectors
@@ -165,7 +164,7 @@ fn signed() -> (Vec<(String, ClaimedState)>, PublicKey) {
 #[test]
 fn a_signature_counts_only_by_a_configured_key_over_every_byte() {
     let (states, key) = signed();
-    // a point of the curve, the base point of P-256 (FIPS 186-4, D.1.2.3)
+    // another valid key: the base point of P-256 (FIPS 186-4, D.1.2.3)
     let base = "046b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296\
                 4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5";
     let other = PublicKey::from_point(&crate::support::vectors::unhex(base)).unwrap();
@@ -180,7 +179,7 @@ fn a_signature_counts_only_by_a_configured_key_over_every_byte() {
         changed.signature = None;
         assert_eq!(by(&changed, &[key]), Err(BadSignature::Absent));
         let signature = claimed.signature.clone().unwrap();
-        // the key that the server sends along decides nothing
+        // the public key in the response is not used
         changed.signature = Some(Signature {
             public_key: other.point().into(),
             ..signature.clone()
@@ -214,7 +213,7 @@ fn a_signature_counts_only_by_a_configured_key_over_every_byte() {
     }
 }
 
-/// A server that signs with whatever key it sends along proves that it holds that key, no more.
+/// A signature that matches the key in the response proves only that the server has this key.
 #[test]
 fn a_signature_by_the_key_that_came_with_it_must_be_one_all_the_same() {
     let (states, _) = signed();

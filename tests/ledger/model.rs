@@ -1,17 +1,18 @@
-//! A model of protocol.md §4 in which hashes are perfect, searched for what the steps must prevent:
-//! a transaction that was proven, and later another one in its place.
+//! A model of the steps in protocol.md §4 with perfect hashes. The tests search it for the attack
+//! that the steps must prevent: one variant of a transaction is proven, and later another variant
+//! in its place.
 //!
 //! The server has two variants of every transaction. Each variant may follow either variant of the
-//! transaction before it, and carry a tree of any size below its id over any mix of variants. The
-//! auditor goes from one trusted state to the next by accepted proofs, by whatever way. All of
-//! that is tried for short ledgers, and much of it by chance for longer ones; with a step taken
-//! out the search finds replaced transactions, so it would find them if there were any.
+//! transaction before it, and may have a tree of any smaller size over any mix of variants. The
+//! auditor moves from one trusted state to the next by accepted proofs, in any order. The search is
+//! complete for short ledgers and random for longer ones. Without any one of the steps the search
+//! finds replaced transactions, so it is able to find them.
 
 use crate::support::prover::{Tx, prove, sha256};
 use crate::support::random::Random;
 use immuaudit::ledger::{Digest, verify};
 
-/// What a verifier checks, beyond ids and hashes of the two headers (steps 1 and 2).
+/// The checks of a verifier, except for the ids and hashes of the two headers (steps 1 and 2).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Rule {
     Inclusion,
@@ -33,24 +34,24 @@ const RULES: [Rule; 7] = [
     Rule::OnwardLink,
 ];
 
-/// A variant of a transaction. Bit i-1 of a mask says which variant of transaction i is meant.
+/// A variant of a transaction. Bit i-1 of a mask selects the variant of transaction i.
 #[derive(Clone, Copy, Debug, Default)]
 struct Variant {
-    /// Of transactions 1 to `bl`, as its tree has them.
+    /// The variants of transactions 1 to `bl` in the tree.
     tree: u16,
     bl: u32,
-    /// The chain behind it, itself included.
+    /// The variants in the chain, including this one.
     chain: u16,
 }
 
-/// Both variants of every transaction, from 1.
+/// Both variants of every transaction, starting with transaction 1.
 type Ledger = Vec<[Variant; 2]>;
 
 fn at(mask: u16, id: u32) -> u16 {
     mask >> (id - 1) & 1
 }
 
-/// Bits of the transactions `first` to `last`.
+/// Returns the bits of the transactions `first` to `last`.
 fn range(first: u32, last: u32) -> u16 {
     if first > last {
         return 0;
@@ -58,11 +59,11 @@ fn range(first: u32, last: u32) -> u16 {
     (u16::MAX >> (16 - last)) & !((1 << (first - 1)) - 1)
 }
 
-/// Which transaction, and which of its variants.
+/// The id of a transaction, and one of its variants.
 type Name = (u32, u16);
 
-/// Would a proof from `s` to `t` be accepted, the best one that a server can make, by a verifier
-/// that leaves out one rule?
+/// Returns whether a verifier without one rule accepts the best proof from `s` to `t` that a server
+/// can make.
 fn accepted(ledger: &Ledger, s: Name, t: Name, without: Option<Rule>) -> bool {
     let of = |(id, variant): Name| &ledger[id as usize - 1][variant as usize];
     let checks = |rule| without != Some(rule);
@@ -99,7 +100,7 @@ fn accepted(ledger: &Ledger, s: Name, t: Name, without: Option<Rule>) -> bool {
     };
     match size {
         0 => rest(0),
-        // the server names targetBlTxAlh as it likes where nothing ties it to the tree
+        // without this rule nothing ties targetBlTxAlh to the tree, so the server may choose it
         _ if !checks(Rule::LastInclusion) => rest(0) || rest(1),
         _ => rest(at(target.tree, size)),
     }
@@ -109,8 +110,8 @@ fn names(ledger: &Ledger) -> impl Iterator<Item = Name> + Clone + use<> {
     (1..=ledger.len() as u32).flat_map(|id| [(id, 0), (id, 1)])
 }
 
-/// Is there a transaction that is proven against a trusted state, and its other variant against
-/// a state that came to be trusted after it?
+/// Returns whether a transaction is proven against a trusted state, and its other variant against a
+/// state that is trusted later.
 fn replaced(ledger: &Ledger, without: Option<Rule>) -> bool {
     let index = |(id, variant): Name| (id - 1) as usize * 2 + variant as usize;
     // bit `index(x)` of `proven[s]`: a proof from x to s is accepted
@@ -120,7 +121,7 @@ fn replaced(ledger: &Ledger, without: Option<Rule>) -> bool {
             proven[index(t)] |= u32::from(accepted(ledger, s, t, without)) << index(s);
         }
     }
-    // bit `index(s)` of `past[t]`: t can be trusted after s, by whatever steps
+    // bit `index(s)` of `past[t]`: t can be trusted after s, in any number of steps
     let mut past = proven;
     for t in names(ledger) {
         for s in names(ledger).filter(|s| s.0 <= t.0) {
@@ -138,7 +139,7 @@ fn replaced(ledger: &Ledger, without: Option<Rule>) -> bool {
     })
 }
 
-/// Every form that a variant of transaction `id` can have behind the transactions in `ledger`.
+/// Returns every form that the next transaction can have, in both variants.
 fn forms(ledger: &Ledger) -> Vec<[Variant; 2]> {
     let id = ledger.len() as u32 + 1;
     let mut forms = vec![];
@@ -160,7 +161,7 @@ fn forms(ledger: &Ledger) -> Vec<[Variant; 2]> {
     forms
 }
 
-/// Every ledger of `length` transactions, but for which variant is called which.
+/// Visits every ledger of `length` transactions. Exchanging the two variants gives no new ledger.
 fn every_ledger(ledger: &mut Ledger, length: usize, visit: &mut impl FnMut(&Ledger)) {
     if ledger.len() == length {
         return visit(ledger);
@@ -175,7 +176,8 @@ fn every_ledger(ledger: &mut Ledger, length: usize, visit: &mut impl FnMut(&Ledg
     }
 }
 
-/// A ledger whose variants mostly keep to themselves, so that many proofs are accepted.
+/// Returns a random ledger whose variants are mostly two separate histories, so that many proofs
+/// are accepted.
 fn some_ledger(length: u32, random: &mut Random) -> Ledger {
     let mut ledger: Ledger = vec![];
     let stray = 2 + random.below(6);
@@ -251,7 +253,7 @@ fn transactions_are_replaced_as_soon_as_any_step_is_taken_out() {
     }
 }
 
-/// The model is the program: over real hashes, a proof is accepted exactly where the model says so.
+/// The model agrees with the program: with real hashes, both accept the same proofs.
 #[test]
 fn the_ledger_accepts_exactly_what_the_model_accepts() {
     let mut random = Random::new(12);
@@ -284,7 +286,7 @@ fn the_ledger_accepts_exactly_what_the_model_accepts() {
     assert!(yes > 5_000 && no > 5_000, "{yes} {no}");
 }
 
-/// The ledger's transactions with real hashes.
+/// Returns the transactions of the ledger with real hashes.
 fn real(ledger: &Ledger, random: &mut Random) -> Vec<[Tx; 2]> {
     let mut txs: Vec<[Tx; 2]> = vec![];
     for (id, both) in (1..).zip(ledger) {

@@ -1,8 +1,9 @@
-//! The formal definitions of docs/proof and `ledger::verify` give one verdict, step by step: on every recorded, changed and
-//! made vector, and on thousands of proofs drawn and changed at random. `./dev proof` compiles the definitions and names the
-//! program that evaluates them; without it nothing is compared, which is said.
+//! The formal definitions of docs/proof and `ledger::verify` give the same verdict, step by step:
+//! for every recorded, changed and constructed vector, and for thousands of random proofs. `./dev
+//! proof` compiles the definitions and names the program that evaluates them. Without this program
+//! the comparison is skipped with a notice.
 
-#![allow(clippy::result_large_err)] // the errors are the program's own
+#![allow(clippy::result_large_err)] // the error types are the program's
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +17,7 @@ use immuaudit::audit::{Step, Walk};
 use immuaudit::ledger::{Digest, HeaderFields, Parts, Reason, State, TxEntry, TxHeader, verify};
 use immuaudit::wire;
 
-/// The question that a vector asks, where its bytes are an answer at all.
+/// Returns the question of a vector, or `None` if its bytes are not a valid response.
 fn question(case: Case) -> Option<Question> {
     let answer = wire::verifiable_tx(&case.bytes("reply")).ok()?;
     let mut parts = Parts::default();
@@ -128,7 +129,10 @@ fn drawn_and_changed_proofs_get_the_verdict_of_the_formal_definitions_step_by_st
         "OnwardLink PartsNeeded",
         "accepted",
     ] {
-        assert!(verdicts.contains(step), "no question is refused so: {step}");
+        assert!(
+            verdicts.contains(step),
+            "no question has the verdict {step}"
+        );
     }
     questions.compare();
 }
@@ -162,7 +166,7 @@ fn trees_up_to_the_largest_are_climbed_alike() {
         );
         proof.source = Some(source_header);
         proof.target = Some(target_header);
-        // as many terms as are due, and every other number of them
+        // every number of terms, and the right one
         for length in (0..=64).chain([terms.len()]) {
             let mut some = terms.clone();
             some.resize(length, random_term(&mut random));
@@ -198,9 +202,10 @@ fn trees_up_to_the_largest_are_climbed_alike() {
     questions.compare();
 }
 
-/// Of a sweep (docs/proof/Walk.v): transaction 1,601 is written over a tree of 500 in which 450 is another one than in the chain. The
-/// walk does not remember so old a tree, and no transaction that a scan ends with can be proven against it, for their trees are larger. The
-/// one that the tree ends with can always be: its own tree is smaller.
+/// A sweep (docs/proof/Walk.v) reaches transaction 1,601, whose tree of 500 has another transaction
+/// 450 than the chain. The walk does not store so old a tree. The transactions at the ends of scans
+/// cannot be proven against it, because their trees are larger. The last transaction in the tree
+/// always can, because its own tree is smaller.
 #[test]
 fn a_tree_that_no_walk_remembers_is_held_by_a_proof_from_the_transaction_that_it_ends_with() {
     let mut random = Random::new(28);
@@ -229,7 +234,7 @@ fn a_tree_that_no_walk_remembers_is_held_by_a_proof_from_the_transaction_that_it
     assert_eq!(
         fault(&shown, &history),
         None,
-        "another 450 than the chain's"
+        "another transaction 450 than in the chain"
     );
     let shrinks = fault(&history[..1_000], &history);
     assert!(matches!(shrinks, Some(Reason::TreeShrinks { .. })));
@@ -303,7 +308,7 @@ fn excuses_are_taken_and_refused_alike() {
                 headers.insert(1 + random.below(length), forged);
             }
             6 => {
-                // a tree that is no smaller than its ledger
+                // a tree that is not smaller than its ledger
                 let mut large = headers[&source.tx].fields().clone();
                 large.bl_tx_id = source.tx + random.below(2);
                 let large = TxHeader::new(large).unwrap();
@@ -358,7 +363,7 @@ fn entries_and_values_are_judged_alike() {
         let (header, entry, proof) = got(&mut random);
         questions.get(&header, &entry, &proof);
     }
-    // a key of 65,535 bytes is the longest
+    // the longest valid key has 65,535 bytes
     let header = Tx::new(7, random.digest(), &[], &mut random).fields;
     let header = TxHeader::new(HeaderFields {
         nentries: 1,

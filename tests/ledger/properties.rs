@@ -1,5 +1,6 @@
-//! What holds of every proof: an honest one is never refused, and one that runs backwards or has headers
-//! of another history always is. The proofs are made by `support::prover`, which shares no code with the ledger.
+//! Properties of all proofs: an honest proof is never refused, and a backward proof or one with
+//! headers of another history always is. `support::prover`, which shares no code with the ledger,
+//! makes the proofs.
 
 use std::collections::BTreeMap;
 
@@ -9,8 +10,8 @@ use immuaudit::ledger::{
     Digest, DualProof, Fault, Parts, Reason, State, Step, TxHeader, excuse, verify,
 };
 
-/// Sizes of the trees behind the transactions of a history, as servers have been seen to write
-/// them and beyond (protocol.md §3, *The main tree*).
+/// Returns histories with trees of different sizes: those that servers were seen to write, and
+/// others (protocol.md §3, *The main tree*).
 fn histories(random: &mut Random) -> Vec<(&'static str, Chain)> {
     let mut stuck = 0;
     let mut constant = |lag: u64| Chain::honest(45, random, move |id, _| id.saturating_sub(lag));
@@ -33,7 +34,7 @@ fn histories(random: &mut Random) -> Vec<(&'static str, Chain)> {
             }),
         ),
         (
-            "a tree that stands still for long",
+            "a tree that does not grow for long",
             Chain::honest(45, random, move |id, random| {
                 if random.below(9) == 0 {
                     stuck = id - 1;
@@ -115,20 +116,21 @@ fn an_honest_proof_is_never_refused_as_sent_or_from_parts() {
             onwards += u32::from(link);
         }
     }
-    // enough of each kind to mean something
+    // there are enough pairs of each kind
     assert!(
         advances > 500 && onwards > 100 && shrinking > 300,
         "{advances} {onwards} {shrinking}"
     );
 }
 
-/// Where the tree shrinks nothing can be proven, and exactly the chain's own headers excuse it.
+/// Asserts that no proof is possible if the tree shrinks, and that only the chain's own headers
+/// excuse that.
 fn an_honest_excuse_holds(chain: &Chain, source: &Tx, target: &Tx) {
     let (from, to) = (source.state(), target.state());
     let headers: BTreeMap<u64, TxHeader> = (from.tx..=to.tx)
         .map(|id| (id, chain.tx(id).header()))
         .collect();
-    // the inclusion, consistency and linear parts are never reached
+    // the verification ends before the inclusion, consistency and linear parts
     let (mut proof, _) = proof_of(chain, target, target);
     proof.source = Some(source.header());
     let refused = verify(&from, &to, &proof, &Parts::default()).unwrap_err();
@@ -184,11 +186,11 @@ fn a_pair_that_can_be_proven_a_rollback_and_an_impossible_tree_have_no_excuse() 
             (Step::Excuse, Fault::Malformed)
         );
     }
-    // 9 has the larger tree and is the later one: "from 9 to 8" is a rollback
+    // transaction 9 is later and has the larger tree, so the way from 9 to 8 is a rollback
     let refused = excuse(&state(9), &state(8), &headers).unwrap_err();
     assert!(matches!(refused.reason, Reason::Range { .. }), "{refused}");
     assert!(excuse(&State::EMPTY, &state(8), &headers).is_err());
-    // two hashes of one transaction are two histories, and no excuse
+    // two hashes of one transaction are two histories, not an excuse
     let other = State {
         hash: Digest::ZERO,
         ..state(7)
@@ -198,7 +200,7 @@ fn a_pair_that_can_be_proven_a_rollback_and_an_impossible_tree_have_no_excuse() 
         assert_eq!((refused.tx, refused.fault()), (7, Fault::Inconsistent));
     }
 
-    // a tree of more transactions than there are
+    // a tree with more transactions than the ledger
     let alhs: Vec<Digest> = chain.0.iter().map(|tx| tx.alh).collect();
     let first = Tx::new(1, sha256(b""), &alhs, &mut random);
     let second = Tx::new(2, first.alh, &[], &mut random);
@@ -207,8 +209,8 @@ fn a_pair_that_can_be_proven_a_rollback_and_an_impossible_tree_have_no_excuse() 
     assert!(matches!(refused.reason, Reason::Range { .. }), "{refused}");
 }
 
-/// Every tree of up to 130 leaves, and some beyond, as the trees behind two transactions: the
-/// inclusion, the last inclusion and the consistency proof of each pair of sizes.
+/// All trees of up to 130 leaves, and some larger ones, as the trees of two transactions. For each
+/// pair of sizes this tests the inclusion, the last inclusion and the consistency proof.
 #[test]
 fn every_pair_of_tree_sizes_is_proven() {
     let mut random = Random::new(3);
@@ -231,7 +233,7 @@ fn every_pair_of_tree_sizes_is_proven() {
     }
 }
 
-/// Hashes would refuse it too, but then by accusing: the ledger is to say that it was asked nonsense.
+/// Without a check of the ids the hashes would differ, which would be reported as tampering.
 #[test]
 fn a_proof_that_runs_backwards_or_from_nothing_is_malformed() {
     let mut random = Random::new(13);
@@ -261,7 +263,7 @@ fn a_transaction_beside_a_proof_counts_only_as_one_of_its_two() {
     let (proof, _) = proof_of(&chain, source, target);
     for tx in [source, target] {
         assert_eq!(proof.verify_answer(tx.id(), &tx.header()), Ok(()));
-        // right but for its content; right, and not what was asked for
+        // the same id with other content, and another requested id
         let other = Tx::new(tx.id(), *tx.header().prev_alh(), &[], &mut random);
         let refused = proof.verify_answer(tx.id(), &other.header()).unwrap_err();
         assert_eq!(refused.fault(), Fault::Inconsistent, "{refused}");
@@ -272,13 +274,13 @@ fn a_transaction_beside_a_proof_counts_only_as_one_of_its_two() {
     assert_eq!(refused.fault(), Fault::Malformed, "{refused}");
 }
 
-/// CVE-2022-36111 by way of the parts: the tree has swallowed another transaction than the trusted
-/// chain has, and it is that one's header which the server shows when it is asked.
+/// CVE-2022-36111 with fetched parts: the tree has another transaction than the trusted chain, and
+/// the server returns the header of that other transaction.
 #[test]
 fn a_fetched_header_of_another_history_is_inconsistent_though_the_tree_has_it() {
     let mut random = Random::new(15);
     let chain = Chain::honest(8, &mut random, |id, _| id.saturating_sub(4));
-    let source = chain.tx(6); // its tree holds 1 and 2
+    let source = chain.tx(6); // its tree has transactions 1 and 2
     for swapped in 4..=5 {
         let other = Tx::new(swapped, chain.tx(swapped - 1).alh, &[], &mut random);
         let mut tree: Vec<Digest> = chain.0.iter().map(|tx| tx.alh).collect();

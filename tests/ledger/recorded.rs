@@ -1,4 +1,4 @@
-//! The ledger, and the prover of these tests, against what real servers wrote and computed.
+//! The ledger, and the prover of these tests, compared with data of real servers.
 
 use std::collections::BTreeMap;
 
@@ -6,16 +6,16 @@ use crate::support::prover::{consistency, inclusion, root, sha256};
 use crate::support::vectors::{Case, folder, read_all};
 use immuaudit::ledger::{Digest, Frontier, State, TxHeader, excuse};
 
-/// Two transactions by id.
+/// The ids of two transactions.
 type Pair = (u64, u64);
 
-/// The pairs that honest servers refused to prove, and every other pair of their ledgers whose
-/// tree shrinks, are excused by headers that were recorded anywhere of the same ledger.
+/// Recorded headers excuse the pairs that honest servers refused to prove, and every other pair of
+/// the same ledger whose tree shrinks.
 #[test]
 fn every_recorded_pair_that_no_server_can_prove_is_excused_by_its_headers() {
     let mut ledgers: BTreeMap<String, (BTreeMap<u64, TxHeader>, Vec<Pair>)> = BTreeMap::new();
     for vectors in read_all("real") {
-        // A-under-B is A's ledger
+        // in `A-under-B`, A wrote the ledger
         let writer = vectors
             .name
             .trim_end_matches(".toml")
@@ -89,7 +89,7 @@ fn recorded_headers(case: Case, headers: &mut BTreeMap<u64, TxHeader>) {
     }
 }
 
-/// `tests/vectors/tree.txt`, from a real server's own tree.
+/// A real server computed `tests/vectors/tree.txt` from its own tree.
 #[test]
 fn the_prover_of_these_tests_makes_the_proofs_of_a_real_server() {
     let text = std::fs::read_to_string(folder().join("tree.txt")).unwrap();

@@ -1,6 +1,7 @@
-//! Every recorded answer holds, and every changed or made one gets the verdict that is due.
+//! Every recorded response is verified, and every changed or constructed one gets the expected
+//! verdict.
 
-#![allow(clippy::result_large_err)] // the errors are the program's own
+#![allow(clippy::result_large_err)] // the error types are the program's
 
 use std::collections::BTreeMap;
 
@@ -10,7 +11,7 @@ use immuaudit::ledger::{
 };
 use immuaudit::wire::{self, Malformed};
 
-/// The proof of one `VerifiableTxById`, from bytes to verdict.
+/// Verifies the proof of one `VerifiableTxById`, from its bytes to the verdict.
 fn prove(case: Case) -> Result<(), Malformed> {
     let (source, target) = (case.state("source_"), case.state("target_"));
     let answer = wire::verifiable_tx(&case.bytes("reply"))?;
@@ -19,7 +20,7 @@ fn prove(case: Case) -> Result<(), Malformed> {
     Ok(())
 }
 
-/// What the case's auditor fetched beside the proof.
+/// Returns the parts that the auditor fetched in addition to the proof.
 fn parts(case: Case) -> Result<Parts, Malformed> {
     let mut inclusions = BTreeMap::new();
     for part in case.list("part") {
@@ -157,7 +158,7 @@ fn every_recorded_signature_verifies_for_its_own_database_and_state_alone() {
         let database = case.text("database");
         assert_eq!(claimed.verify_signature(database, &keys), Ok(()), "{label}");
         let other = claimed.verify_signature("other", &keys);
-        // what 0.9.0 signs does not cover the database
+        // a signature of 0.9.0 does not cover the database
         assert_eq!(
             other.is_ok(),
             claimed.shape == StateShape::WithoutDatabase,

@@ -1,16 +1,17 @@
-//! The bytes of requests, field by field (protocol.md §2), and of lists that are not whole.
+//! The encoding of requests, field by field (protocol.md §2), and the decoding of invalid lists,
+//! numbers and signatures.
 
 use immuaudit::drill::{Lag, Ledger, NewEntry};
 use immuaudit::ledger::HeaderVersion;
 use immuaudit::wire::{self, Entries, proto};
 use protobuf::{Message, MessageField};
 
-/// A field of bytes, or of a message.
+/// Encodes a field with bytes or a message.
 fn bytes(number: u8, bytes: &[u8]) -> Vec<u8> {
     [&[number << 3 | 2, bytes.len() as u8], bytes].concat()
 }
 
-/// A field of a number below 128.
+/// Encodes a field with a number below 128.
 fn number(number: u8, value: u8) -> Vec<u8> {
     vec![number << 3, value]
 }
@@ -30,7 +31,7 @@ fn requests_ask_for_the_transactions_and_entries_that_are_needed_and_for_nothing
     let raw = number(1, 2);
     let of_each = [bytes(1, &raw), bytes(2, &raw), bytes(3, &raw)].concat();
     for (entries, spec) in [
-        // as a message that is there, its one field 0
+        // an empty message, whose only field has the default 0
         (Entries::Excluded, Some(bytes(1, &[]))),
         (Entries::Digests, None),
         (Entries::Raw, Some(of_each)),
@@ -49,7 +50,7 @@ fn requests_ask_for_the_transactions_and_entries_that_are_needed_and_for_nothing
     assert_eq!(wire::verifiable_get(b"key", 9, 7), verified.concat());
 }
 
-/// A list of three transactions as a server sends it, changed.
+/// Returns the bytes of a list of three transactions, after a change.
 fn list(change: impl FnOnce(&mut Vec<proto::Tx>)) -> Vec<u8> {
     let mut ledger = Ledger::new(HeaderVersion::V1, Lag::None);
     for value in ["a", "b", "c"] {
@@ -94,7 +95,7 @@ fn in_a_list_a_transaction_of_a_bad_field_hides_no_other_and_bytes_that_are_none
         let read: Vec<bool> = read.iter().map(Result::is_ok).collect();
         assert_eq!(read, [true, false, true]);
     }
-    // a header twice, and bytes that are no transaction
+    // a transaction with two headers, and bytes that are no transaction
     let other = proto::Tx {
         header: MessageField::some(proto::TxHeader::default()),
         ..Default::default()
@@ -106,7 +107,7 @@ fn in_a_list_a_transaction_of_a_bad_field_hides_no_other_and_bytes_that_are_none
     }
 }
 
-/// A number takes ten bytes at most, of which the last holds one bit.
+/// A number has at most ten bytes, and the last of them only one bit.
 #[test]
 fn a_number_past_64_bits_is_malformed() {
     let state = |number: &[u8]| {

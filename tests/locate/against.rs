@@ -1,4 +1,5 @@
-//! What differs from a backup, key for key, or from another auditor's mirror; and what a mirror holds.
+//! Differences from a backup, key by key, or from another auditor's mirror, and the content of a
+//! mirror.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -119,8 +120,8 @@ fn a_transaction_put_in_between_is_named_and_what_it_moved_is_not() {
     }
 }
 
-/// The longer server shows the entry that it removed in a transaction past the end of the shorter one: what is not
-/// chained to its state would be taken for an entry that only moved.
+/// The longer server shows the removed entry in a transaction after the end of the shorter history.
+/// Unless that transaction is chained to the longer state, the entry would count as moved.
 #[test]
 fn an_entry_shown_past_the_end_of_the_shorter_history_is_chained_to_the_longer_state() {
     let place = Place::new();
@@ -154,7 +155,7 @@ fn an_entry_shown_past_the_end_of_the_shorter_history_is_chained_to_the_longer_s
     let entry = removed.digest(&honest.tx(150).unwrap().header).unwrap();
     let root = Digest::leaf(&entry).as_bytes().to_vec();
     for late in [ALL + 1, ALL + 4, ALL + 7] {
-        // with the header as it was, and with one that has the forged entry's root
+        // with the original header, and with a header that has the root of the forged entry
         for eh in [None, Some(root.clone())] {
             let (removed, with_root) = (removed.clone(), eh.is_some());
             proxy.distort(move |call, _, reply| {
@@ -176,7 +177,7 @@ fn an_entry_shown_past_the_end_of_the_shorter_history_is_chained_to_the_longer_s
     }
 }
 
-/// Writes so many transactions of 1.1 MB each, none like those of another word.
+/// Writes `count` transactions of 1.1 MB each. Different words give different entries.
 fn write_large(embedded: &Embedded, word: &str, count: u64) {
     for tx in 0..count {
         let key = |entry| format!("{word}/{tx}/{entry}/{}", "x".repeat(980));
@@ -187,7 +188,7 @@ fn write_large(embedded: &Embedded, word: &str, count: u64) {
 
 #[test]
 fn what_differs_is_told_as_far_as_it_is_kept_at_once() {
-    // of both sides, then of what the one alone has: 8 MiB at a time
+    // differences of both sides, then of one side only, with a limit of 8 MiB
     for (both, longer, told) in [(3, 0, true), (4, 0, false), (0, 7, true), (0, 8, false)] {
         let (place, options) = (Place::new(), Options::default);
         let (ours, theirs) = (Embedded::start(options()), Embedded::start(options()));
@@ -240,7 +241,7 @@ fn two_mirrors_are_compared_without_any_server_and_a_flipped_bit_widens_only() {
             .found;
         assert!(found.broken.is_none_or(|tx| tx > parted));
         assert!(found.holds.is_none_or(|tx| tx <= parted));
-        // an auditor without a mirror of its own asks the server
+        // an auditor without its own mirror asks the server
         embedded.put_ledger(DATABASE, honest.clone());
         let mut third = self::auditor(&embedded, &dir.join("third"));
         let compared = third.against_mirror(DATABASE, &mirror).unwrap().unwrap();
@@ -258,7 +259,7 @@ fn a_mirror_is_of_what_is_proven_alone_and_follows_the_ledger() {
     let mirror = Mirror::read(&file).unwrap();
     assert_eq!(mirror.last(), ALL);
     assert!((1..=ALL).all(|tx| mirror.alh(tx) == Some(honest.state_at(tx).unwrap().hash)));
-    // a rewrite is not mirrored, since it is not proven to continue
+    // a rewrite is not added to the mirror, because it does not extend the trusted state
     embedded.put_ledger(DATABASE, rewritten(&honest, 200));
     assert_eq!(auditor.cycle(|_| {}).exit(), Exit::Tampered);
     let told = auditor.mirror(Instant::now() + Duration::from_secs(60));
@@ -266,7 +267,7 @@ fn a_mirror_is_of_what_is_proven_alone_and_follows_the_ledger() {
     assert_eq!(Mirror::read(&file).unwrap().last(), ALL);
     embedded.put_ledger(DATABASE, honest);
     embedded.grow(DATABASE, 25);
-    // the alarm stays open, the state is proven
+    // the alarm stays open, although the state is proven
     assert_eq!(auditor.cycle(|_| {}).exit(), Exit::Tampered);
     fill_mirror(&mut auditor);
     assert_eq!(Mirror::read(&file).unwrap().last(), ALL + 25);

@@ -1,5 +1,5 @@
-//! Where a history was tampered with, against the embedded ledger: every place in it, and every lie
-//! that is told while it is looked for.
+//! The search for the first rewritten transaction in the embedded ledger: at every position, and
+//! with every lie during the search.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use immuaudit::locate::Window;
 use immuaudit::trust::LocatedRecord;
 
 fn locate(auditor: &mut Auditor) -> Located {
-    auditor.locate(DATABASE).expect("nobody stops it")
+    auditor.locate(DATABASE).expect("not stopped")
 }
 
 fn window(located: &Located) -> &Window {
@@ -43,9 +43,9 @@ fn a_rewrite_is_placed_between_two_audits_wherever_it_is() {
         assert_eq!(window.doubtful(), Some(before + 1..=before + APART));
         assert_eq!(stands(window), before);
         assert_eq!(window.precedes_memory(), parted < APART);
-        assert!(!window.is_replaced(), "transaction 1 is not remembered");
+        assert!(!window.is_replaced(), "transaction 1 was never trusted");
         assert!(window.undecided.is_empty());
-        // 2 log2(30) is 9.8; the list and the state are asked for beside
+        // 2 log2(30) is 9.8; the list and the state are additional calls
         assert!(window.questions <= 10 && located.calls <= 13, "{located:?}");
         assert_eq!(located.exit(), Exit::Tampered);
     }
@@ -119,22 +119,21 @@ fn of_a_replaced_server_nothing_stands() {
         locate(&mut auditor).present,
         ServerView::Vanished(_)
     ));
-    // which backup holds what is gone?
+    // a backup still has the vanished history
     let compared = auditor.against_server(DATABASE, State::EMPTY, &mut other, ShownValues::No);
     let differences = compared.unwrap().unwrap();
     assert!(differences.holds.as_ref().unwrap().is_whole());
     assert!(differences.unproven.is_none() && differences.differing.is_empty());
 }
 
-/// The search is begun while a rewrite is shown; each lie comes on top of it, at once or after some
-/// of the answers.
+/// The server shows a rewrite. Each lie is added to it, immediately or after some responses.
 #[test]
 fn whatever_lie_is_told_during_the_search_nothing_is_said_to_stand_that_does_not() {
     let place = Place::new();
     let (embedded, mut auditor) = audited(&place);
     fill_mirror(&mut auditor);
     drop(auditor);
-    // some lies are silence: it is not waited for long
+    // some lies are missing responses, so the timeout is short
     let hasty = server(&embedded, Duration::from_millis(60));
     let mut auditor = auditor_of(hasty, place.path());
     let honest = embedded.ledger(DATABASE).unwrap();
@@ -151,7 +150,7 @@ fn whatever_lie_is_told_during_the_search_nothing_is_said_to_stand_that_does_not
                     "{name} {parted} {after}: {window}"
                 );
                 let broken = window.broken.map_or(u64::MAX, |point| point.tx);
-                // a lie that shows a third history is right about that one
+                // a forging lie shows a third history, which may differ earlier
                 assert!(lie.forges() || broken > parted, "{name} {parted}: {window}");
                 assert!(!window.is_whole(), "{name} {parted}: {window}");
             }
@@ -203,7 +202,7 @@ fn the_alarm_carries_the_window_and_costs_no_more_than_twice_the_logarithm() {
     let alarm = outcome.alarm.as_ref().unwrap();
     let kept = LocatedRecord::beside(&alarm.evidence).unwrap().unwrap();
     assert_eq!((kept.stands, kept.broken), (Some(150), Some(160)));
-    // the same again is known already
+    // a repeated finding is not located again
     embedded.reset_calls();
     auditor.cycle(|_| {});
     let calls: u64 = embedded.calls().values().sum();
@@ -219,7 +218,7 @@ fn locating_changes_neither_verdict_nor_trust_however_the_server_behaves() {
     for lie in [Lie::FlippedProof, Lie::ExtremeFields, Lie::NeverAnswers] {
         embedded.be_honest();
         embedded.put_ledger(DATABASE, rewritten(&honest, 155));
-        // list, state and the proof of the check itself come before
+        // the list, the state and the proof of the check come before the search
         embedded.lie(LieSchedule::from(lie).after(3));
         let cycle = auditor.cycle(|_| {});
         let outcome = &cycle.outcomes[0];

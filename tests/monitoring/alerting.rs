@@ -1,5 +1,6 @@
-//! The alert's whole way: a ledger that begins to lie, the real binary, a real Prometheus with our
-//! rules, a real Alertmanager, and the webhook that it calls; and what the dashboard asks Prometheus.
+//! Alerts from end to end: a ledger that begins to lie, the program, a real Prometheus with the
+//! rules of deploy/prometheus, a real Alertmanager, and its webhook. Another test runs the queries
+//! of the dashboard.
 
 use std::fs;
 use std::net::TcpListener;
@@ -17,7 +18,7 @@ use crate::support::tool::{Tool, have};
 use crate::support::watched::port_of;
 use immuaudit::drill::{Embedded, Lie, LieSchedule, Options};
 
-/// Where the rules are.
+/// The folder of the rules.
 const RULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/prometheus");
 
 #[test]
@@ -66,7 +67,7 @@ fn an_alert_reaches_a_webhook_through_prometheus_and_alertmanager() {
         let mut browser = Browser::start();
         let url = format!("http://127.0.0.1:{}/classic/alerts", watchers.web);
         browser.load(&url, (1000, 640), Theme::Light);
-        // where this machine has its files is nobody's business
+        // the picture must not contain paths of this machine
         browser.evaluate("document.body.innerHTML = document.body.innerHTML.replace(/[/]\\S+[/](?=immuaudit.rules)/, ''); 'done'");
         browser.shoot("prometheus");
     }
@@ -82,7 +83,7 @@ fn one_of_two_auditors_dies_which_is_told_and_its_alarm_stands_until_it_is_close
     }
     let ledger = ledger();
     let place = Place::new();
-    // only the first one sees the lie
+    // only the first auditor sees the lie
     let mut first = Auditor::start(&ledger, &place, "first");
     ledger.lie(LieSchedule::from(Lie::Rollback).of("shop"));
     first.running.wait_for("TAMPERED");
@@ -105,9 +106,9 @@ fn one_of_two_auditors_dies_which_is_told_and_its_alarm_stands_until_it_is_close
         received.iter().filter(|received| fits(received)).count()
     };
     wait("ImmudbTampered", "firing");
-    drop(first); // kills it
+    drop(first); // the auditor is killed
     wait("ImmudbAuditorGone", "firing");
-    // it is gone for many evaluations, and nobody has closed its alarm
+    // the auditor is gone for many evaluations, and its alarm is still open
     watchers.wait_until(
         "count_over_time(ALERTS{alertname=\"ImmudbAuditorGone\",alertstate=\"firing\"}[1m]) >= bool 6",
         "1",
@@ -116,7 +117,7 @@ fn one_of_two_auditors_dies_which_is_told_and_its_alarm_stands_until_it_is_close
     assert_eq!(watchers.value(firing).as_deref(), Some("1"));
     assert_eq!(came("ImmudbTampered", "resolved", &instance), 0);
     assert_eq!(came("ImmudbAuditorGone", "firing", &other), 0);
-    // it comes back, and only the operator ends its alarm
+    // the auditor comes back, and only the operator closes its alarm
     let first = Auditor::start(&ledger, &place, "first");
     watchers.retarget(&place, &[&first, &second]);
     let instance = first.instance();
@@ -135,7 +136,7 @@ fn the_dashboard_shows_what_is_so_and_nothing_beside_it() {
     if !have_watchers() {
         return;
     }
-    // an empty database, as defaultdb mostly is
+    // defaultdb is empty, as on most servers
     let ledger = Embedded::start(Options::default().with_databases(&["shop"])).expect("a ledger");
     ledger.grow("shop", 3);
     let place = Place::new();
@@ -166,12 +167,12 @@ fn the_dashboard_shows_what_is_so_and_nothing_beside_it() {
     let since = series("Since the last successful cycle, or the start");
     assert_eq!(since.len(), 2, "{since:?}");
     assert!(since.iter().all(|(_, value)| *value < 3600.0), "{since:?}");
-    // nothing of an empty database can be read
+    // an empty database has no values to read
     assert_eq!(series("Share of the values read, at least").len(), 1);
     ledger.lie(LieSchedule::from(Lie::Rollback).of("shop"));
     watchers.wait_until("count(immuaudit_open_alarms > 0)", "2");
     assert_eq!(series("Open alarms"), [("tested".to_owned(), 1.0)]);
-    // what could not be completed yet is as old as the auditor
+    // without a successful cycle, the panels count from the start of the auditor
     let queries = panels.iter().map(|(_, query)| query.as_str());
     let since = queries.filter(|query| query.contains("last_successful_cycle"));
     for query in since {
@@ -185,7 +186,7 @@ fn the_dashboard_shows_what_is_so_and_nothing_beside_it() {
     }
 }
 
-/// The dashboard's panels: titles, and what each of them asks Prometheus.
+/// Returns the panels of the dashboard: the title and the query of each.
 fn panels() -> Vec<(String, String)> {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/grafana/immuaudit.json");
     let leaves = leaves(&fs::read_to_string(path).expect("the dashboard"));
@@ -218,7 +219,7 @@ fn ledger() -> Embedded {
     ledger
 }
 
-/// An auditor that is scraped.
+/// An auditor that Prometheus scrapes.
 struct Auditor {
     program: Program,
     running: Running,
@@ -226,7 +227,7 @@ struct Auditor {
 }
 
 impl Auditor {
-    /// Starts an auditor with a directory of its own, and waits for its first cycle.
+    /// Starts an auditor with its own directory, and waits for its first cycle.
     fn start(ledger: &Embedded, place: &Place, name: &str) -> Auditor {
         let program = Program::new(ledger.port(), &place.join(name))
             .with(&["--audit-interval=1s", "--audit-monitoring-host=127.0.0.1"]);
@@ -240,14 +241,14 @@ impl Auditor {
         }
     }
 
-    /// Returns what Prometheus calls it.
+    /// Returns Prometheus' name for the auditor.
     fn instance(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
 }
 
-/// A Prometheus with our rules, an Alertmanager, and the webhook that it calls. A minute for which something has to last is a second
-/// here.
+/// A Prometheus with the rules, an Alertmanager, and its webhook. The `for` of each rule has seconds
+/// instead of minutes.
 struct Watchers {
     receiver: Receiver,
     web: u16,
@@ -313,7 +314,7 @@ impl Watchers {
         }
     }
 
-    /// Scrapes these auditors from now on.
+    /// Replaces the scraped auditors.
     fn retarget(&self, place: &Place, auditors: &[&Auditor]) {
         Watchers::write_targets(place, auditors);
     }
@@ -328,7 +329,7 @@ impl Watchers {
         fs::rename(place.join("targets.new"), place.join("targets.json")).expect("a file");
     }
 
-    /// Returns Prometheus' answer to a query; empty if it does not answer.
+    /// Returns the response of Prometheus to a query; empty without a response.
     fn query(&self, query: &str) -> String {
         let encoded: String = query.bytes().map(|byte| format!("%{byte:02X}")).collect();
         let request = format!(
@@ -338,7 +339,7 @@ impl Watchers {
         answer.map_or(String::new(), |answer| answer.body)
     }
 
-    /// Returns the series of a query's answer: the label `server`, if there is one, and the value.
+    /// Returns the series of a query: the label `server`, if there is one, and the value.
     fn series(&self, query: &str) -> Vec<(String, f64)> {
         let answer = self.query(query);
         let parts = answer.split("{\"metric\":").skip(1);
@@ -362,7 +363,7 @@ impl Watchers {
         }
     }
 
-    /// Waits until a query has this one value; the deadline only ends a test that failed.
+    /// Waits until a query has this single value; only a failing test reaches the deadline.
     #[track_caller]
     fn wait_until(&self, query: &str, value: &str) {
         for _ in 0..900 {
@@ -387,7 +388,7 @@ fn start(program: &str, place: &Place, args: &[&str]) -> Tool {
     Tool(child.expect("it starts"))
 }
 
-/// A port that was free just now.
+/// Returns a port that was free a moment ago.
 fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.local_addr().expect("an address").port()

@@ -1,4 +1,5 @@
-//! Metrics, probes and the status page of the real binary, and the log's line of tampering.
+//! The metrics, the probes and the status page of the running program, and its log line for
+//! tampering.
 
 use std::fs;
 use std::io::Write;
@@ -150,7 +151,7 @@ fn how_much_of_the_values_was_read_is_told_from_the_start() {
     ] {
         first.sample(&series(name));
     }
-    // made or not
+    // these series exist before the first call of a method
     for method in [
         "Login",
         "CurrentState",
@@ -206,7 +207,6 @@ fn values_that_cannot_be_read_are_overdue_after_three_intervals() {
     );
 }
 
-/// As the log's JSON has it.
 #[test]
 fn a_json_line_of_tampering_has_a_member_for_each_fact() {
     let watched = watched(&["shop"], &["--log-format=json"]);
@@ -242,7 +242,7 @@ fn a_json_line_of_tampering_has_a_member_for_each_fact() {
         member(line, "next_step").starts_with("do not change the server"),
         "{line}"
     );
-    // the adopt command would ask; without a terminal it changes nothing
+    // `alarm adopt` asks for confirmation, and changes nothing without a terminal
     let adopt = copied(member(line, "adopt_command"));
     assert_eq!(adopt.status.code(), Some(3), "{adopt:?}");
     let command = member(line, "close_command");
@@ -262,7 +262,7 @@ fn a_json_line_of_tampering_has_a_member_for_each_fact() {
 fn a_thousand_databases_are_scraped_within_two_megabytes_and_slow_scrapers_do_not_multiply_them() {
     let names: Vec<String> = (1..1000).map(|n| format!("db{n:04}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    // new names share what is left of an interval
+    // new databases get only the rest of an interval, so the interval is long
     let watched = watched(&names, &["--audit-interval", "1m"]);
     let metrics = watched.metrics();
     assert_eq!(
@@ -278,7 +278,7 @@ fn a_thousand_databases_are_scraped_within_two_megabytes_and_slow_scrapers_do_no
     let (before, scrapes) = (cpu(), 20);
     let spent = (0..scrapes).map(|_| cpu()).fold(0.0, f64::max) - before;
     assert!(spent / f64::from(scrapes) < 0.05, "{spent} s");
-    // ask and never read
+    // these clients send a request and read no response
     let ask_only = |_| {
         let mut peer = TcpStream::connect(("127.0.0.1", watched.port)).expect("a connection");
         let asked = peer.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
@@ -289,13 +289,13 @@ fn a_thousand_databases_are_scraped_within_two_megabytes_and_slow_scrapers_do_no
     let resident = watched.metrics().sample("process_resident_memory_bytes");
     eprintln!("RES {resident}");
     assert!(resident < 48e6, "{resident} bytes");
-    // more than there are places: the one that has taken nothing for longest makes room
+    // more than the limit on connections: the one without progress for the longest time is closed
     slow.extend((0..20).map(ask_only));
     assert_eq!(get(watched.port, "/livez", "*/*").status, 200);
     drop(slow);
 }
 
-/// Runs promtool, where there is one; under CI there must be.
+/// Runs promtool. If it is missing, the check is skipped with a notice; in CI that is an error.
 fn promtool(args: &[&str], stdin: &str) {
     let mut command = Command::new("promtool");
     command
@@ -328,7 +328,7 @@ fn promtool(args: &[&str], stdin: &str) {
 #[test]
 fn promtool_has_nothing_to_complain_about() {
     let watched = watched(&["shop"], &[]);
-    // immuclient's own names, which are what they are
+    // the names from immuclient cannot be changed
     let metrics = watched.metrics().body;
     promtool(&["check", "metrics"], &metrics);
 }

@@ -1,4 +1,5 @@
-//! HTTP as the port of the status page speaks it (RFC 9110, RFC 9112): what it takes, and what it refuses.
+//! HTTP of the status page's port (RFC 9110, RFC 9112): accepted and refused requests, and the
+//! headers of responses.
 
 use std::io::Read;
 use std::net::TcpStream;
@@ -12,7 +13,7 @@ fn status(port: u16, request: &str) -> Option<u16> {
     ask(port, request).map(|answer| answer.status)
 }
 
-/// The values of a header, one for each line that has it.
+/// Returns the values of a header, one for each line that has it.
 fn values<'a>(answer: &'a Answer, name: &str) -> Vec<&'a str> {
     let of = |line: &'a str| {
         let (found, value) = line.split_once(':')?;
@@ -28,13 +29,13 @@ fn requests_in_every_form_that_clients_and_proxies_send_are_answered() {
         "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n",
         "GET /livez HTTP/1.1\r\nHost:\r\n\r\n",
         "GET /livez HTTP/1.0\r\n\r\n",
-        // absolute form (RFC 9112 §3.2.2), whose host is the one that counts
+        // absolute form (RFC 9112 §3.2.2), whose host replaces the header
         "GET http://x:9477/livez HTTP/1.1\r\nHost: y\r\n\r\n",
         // empty lines before the request (RFC 9112 §2.2)
         "\r\nGET /livez HTTP/1.1\r\nHost: x\r\n\r\n",
-        // bytes beyond ASCII, as another service's cookie on the same host may have them
+        // bytes beyond ASCII, for instance in the cookie of another service on the same host
         "GET /livez HTTP/1.1\r\nHost: x\r\nCookie: name=caf\u{e9}\r\n\r\n",
-        // transfer codings that a client would take
+        // transfer codings that the client would accept
         "GET /livez HTTP/1.1\r\nHost: x\r\nTE: chunked\r\n\r\n",
     ] {
         let answer = ask(watched.port, request).expect("an answer");
@@ -82,7 +83,7 @@ fn every_answer_has_one_date_one_length_and_no_chunks() {
     ] {
         let request = format!("GET {path} HTTP/{version}\r\nHost: x\r\nTE: chunked\r\n\r\n");
         let answer = ask(watched.port, &request).expect("an answer");
-        // larger than what tiny_http would send in chunks
+        // /metrics is large enough for a server to send it in chunks
         assert!(
             path != "/metrics" || answer.body.len() > 1 << 16,
             "{} bytes",
@@ -104,7 +105,7 @@ fn every_answer_has_one_date_one_length_and_no_chunks() {
         assert_eq!(values(&answer, "Connection"), ["close"], "{}", answer.head);
         let date = values(&answer, "Date");
         assert_eq!(date.len(), 1, "{}", answer.head);
-        // Sun, 06 Nov 1994 08:49:37 GMT
+        // for instance: Sun, 06 Nov 1994 08:49:37 GMT
         assert_eq!(date[0].len(), 29, "{date:?}");
         assert!(date[0].ends_with(" GMT"), "{date:?}");
     }

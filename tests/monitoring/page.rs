@@ -1,5 +1,5 @@
-//! The status page in a real browser: it renders, everybody can read it, and the browser has nothing
-//! to complain about.
+//! The status page in a real browser. It renders, its text has enough contrast, nothing has to be
+//! scrolled sideways, a screen reader finds a name for every part, and the browser reports no error.
 
 use std::thread;
 use std::time::Duration;
@@ -20,7 +20,7 @@ struct Page {
 }
 
 impl Page {
-    /// Looks at the page as it is now, as somebody with this screen does.
+    /// Checks the page in its present condition on a screen of this size.
     #[track_caller]
     fn look(&mut self, name: &str, size: (u32, u32), theme: Theme) {
         let url = format!("http://127.0.0.1:{}/", self.port);
@@ -69,7 +69,7 @@ fn the_page_is_for_everybody_few_and_many_good_tampered_and_away_in_light_dark_a
                 }
                 thread::sleep(Duration::from_millis(50));
             }
-            panic!("the page never says {title}");
+            panic!("the page never has the title {title}");
         };
         let mut page = Page {
             browser: Browser::start(),
@@ -91,7 +91,7 @@ fn the_page_is_for_everybody_few_and_many_good_tampered_and_away_in_light_dark_a
         page.look("tampered-dark", (1200, 800), Theme::Dark);
         page.look("tampered-phone", (400, 1400), Theme::Light);
         page.look("tampered-phone-dark", (400, 1400), Theme::Dark);
-        // the eye that looks for what is too faint finds it
+        // the check of the contrast finds a text that is too faint
         let faint = "document.querySelector('.dim').style.color = 'rgb(70, 80, 90)'; 'done'";
         page.browser.evaluate(faint);
         let found = page.browser.evaluate(CONTRAST);

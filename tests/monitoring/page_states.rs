@@ -1,4 +1,5 @@
-//! The status page in a real browser, in every condition that it can show, of none, one and all kinds of databases.
+//! The status page in a real browser, in every condition, with no database, one, and databases of
+//! all kinds.
 
 use std::fs;
 use std::time::Duration;
@@ -46,7 +47,7 @@ fn state(tx: u64) -> Option<State> {
     Some(State { tx, hash })
 }
 
-/// A check without anything to remark.
+/// Returns the outcome of a check without remarks.
 fn outcome(database: &str, verdict: Verdict) -> Outcome {
     Outcome {
         database: database.into(),
@@ -87,7 +88,7 @@ fn reason(verdict: Verdict) -> Reason {
     }
 }
 
-/// How far the values were read of a database: of 180,500 transactions all, by a sweep five hours ago.
+/// Returns the progress of a database whose 180,500 transactions a sweep has read five hours ago.
 fn progress(database: &str) -> ValueProgress {
     let now = clock::now();
     let mut progress = ValueProgress::new(database, now.plus(-90_000));
@@ -102,7 +103,7 @@ fn progress(database: &str) -> ValueProgress {
     progress
 }
 
-/// Publishes a cycle, whose databases are those on the board.
+/// Publishes a cycle over the databases of the registry.
 fn end_cycle(registry: &StatusRegistry, auditor: &mut Auditor, complete: bool) {
     let mut cycle = auditor.cycle(|_| {});
     let known = registry
@@ -116,7 +117,7 @@ fn end_cycle(registry: &StatusRegistry, auditor: &mut Auditor, complete: bool) {
     registry.publish_cycle(&cycle, Some("c0ffee"));
 }
 
-/// Every condition of one database, each in a row of its own that is called by it.
+/// Publishes a database in each condition, with the condition as its name.
 fn every_row(registry: &StatusRegistry) {
     let tampered = [
         Tampering::Inconsistent,
@@ -213,7 +214,10 @@ fn the_page_is_for_everybody_in_every_condition() {
     scene.embedded.lie(Lie::FreshNames);
     end_cycle(&every, &mut auditor, false);
     let snapshot = every.snapshot();
-    assert!(!snapshot.server.untrusted.text.is_empty(), "strangers");
+    assert!(
+        !snapshot.server.untrusted.text.is_empty(),
+        "untrusted databases"
+    );
     pages.push(("every", snapshot, "Tampering", 1));
 
     let place = Place::new();
@@ -262,14 +266,14 @@ fn the_worst_comes_first_and_an_accusation_by_other_databases_before_all() {
     let order: Vec<i32> = classes(&snapshot).iter().map(worst).collect();
     assert!(order.is_sorted(), "{order:?}");
     assert!(order.contains(&0) && order.contains(&1) && order.contains(&2));
-    // a reason has a line of its own, under its row
+    // a reason has its own line below the row
     let html = page(&snapshot);
     let mut lines = html.lines();
     let row = lines.find(|line| line.contains(">overdue</th>"));
     assert!(row.is_some_and(|row| row.contains(" noted\"")), "{row:?}");
     let under = lines.find(|line| !line.is_empty()).expect("a line");
     assert!(under.contains(" note\"><td colspan=\"8\">"), "{under}");
-    // nothing is trusted of those who accuse, and nothing is well for that
+    // an untrusted database with tampering changes the title, whatever the others are
     let one = registry();
     one.publish(&outcome(DB, Verdict::Consistent));
     let (mut alone, mut beside) = (registry().snapshot(), one.snapshot());

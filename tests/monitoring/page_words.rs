@@ -1,4 +1,4 @@
-//! What the status page says of an alarm depends on what the alarm is about.
+//! The text of the status page about an alarm depends on the kind of the alarm.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ const WELL: &str = "All is well";
 const ATTENTION: &str = "Needs attention";
 const HISTORY: &str = "contradicts its earlier history";
 
-/// The page after a cycle.
+/// Runs a cycle, publishes it and returns the page.
 fn told(registry: &StatusRegistry, auditor: &mut Auditor) -> String {
     let cycle = auditor.cycle(|outcome| registry.publish(outcome));
     registry.publish_cycle(&cycle, None);
@@ -64,7 +64,7 @@ fn an_alarm_about_a_value_offers_no_adoption_and_accuses_no_history() {
     assert!(page.contains("alarm adopt"), "{page}");
 }
 
-/// Publishes how far the values were read, as the loop does, and returns the page.
+/// Runs a cycle, publishes the progress of its values as the loop does, and returns the page.
 fn with_values(registry: &StatusRegistry, auditor: &mut Auditor) -> String {
     told(registry, auditor);
     let progress = auditor.values_read(DB).expect("values were read");
@@ -97,7 +97,7 @@ fn all_is_not_well_where_the_server_lacks_values_until_that_is_acknowledged() {
     };
     store
         .acknowledge(DB, change, "somebody", clock::now())
-        .expect("it is written");
+        .expect("written");
     let page = with_values(&registry, &mut auditor);
     assert!(page.contains(WELL) && !page.contains(ATTENTION), "{page}");
 }
@@ -112,7 +112,7 @@ fn all_is_not_well_where_a_receiver_was_not_notified_in_time() {
     let before = |seconds| clock.instant().checked_sub(Duration::from_secs(seconds));
     receiver.waiting(1, before(5));
     let page = told(&registry, &mut auditor);
-    assert!(page.contains(WELL), "it is on its way: {page}");
+    assert!(page.contains(WELL), "not yet late: {page}");
     receiver.waiting(1, before(120));
     let page = told(&registry, &mut auditor);
     assert!(!page.contains(WELL) && page.contains(ATTENTION), "{page}");

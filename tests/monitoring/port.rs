@@ -1,5 +1,5 @@
-//! The port of the status page: taken, not wanted, in the hands of hostile peers, and without
-//! descriptors to answer by.
+//! The port of the status page: already used, switched off, with hostile clients, and with too few
+//! descriptors.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -53,7 +53,7 @@ fn hostile_peers_are_held_off_and_the_audit_goes_on() {
     let watched = watched(&["shop"], &[]);
     let port = watched.port;
     let connect = || TcpStream::connect(("127.0.0.1", port));
-    // 500 that say nothing
+    // 500 connections without a request
     let idle: Vec<_> = (0..500).filter_map(|_| connect().ok()).collect();
     // headers without an end
     let mut endless = connect().expect("a connection");
@@ -64,14 +64,14 @@ fn hostile_peers_are_held_off_and_the_audit_goes_on() {
     let mut sent = endless.write_all(b"GET / HTTP/1.1\r\n").map(|()| 0);
     while let Ok(count) = sent {
         if count > 300 << 20 {
-            panic!("300 MB of header were taken");
+            panic!("300 MB of header were read");
         }
         sent = endless
             .write_all(header.as_bytes())
             .map(|()| count + header.len());
     }
     drop(idle);
-    // connect, send, and hang up without reading
+    // connect, send, and disconnect without reading
     for round in 0..3000 {
         if let Ok(mut stream) = connect() {
             let half: &[u8] = if round % 2 == 0 {
@@ -82,7 +82,7 @@ fn hostile_peers_are_held_off_and_the_audit_goes_on() {
             let _ = stream.write_all(half);
         }
     }
-    // ask and never read
+    // send a request and read no response
     let slow: Vec<_> = (0..40)
         .filter_map(|_| {
             let mut stream = connect().ok()?;
@@ -107,7 +107,7 @@ fn hostile_peers_are_held_off_and_the_audit_goes_on() {
         metrics.sample("process_resident_memory_bytes") < 150e6,
         "{metrics:?}"
     );
-    // and the audit goes on
+    // the audit continues
     let cycles = |text: String| text.matches("cycle finished server=").count();
     let before = cycles(watched.running.log());
     while cycles(watched.running.log()) < before + 3 {
@@ -117,7 +117,7 @@ fn hostile_peers_are_held_off_and_the_audit_goes_on() {
     assert!(!log.contains("panicked") && !log.contains("ERROR"), "{log}");
 }
 
-/// What the system takes counts as the program's own under a limit on memory.
+/// The buffers of the system count for the memory limit of the program.
 #[test]
 fn the_system_takes_little_ahead_of_a_peer_that_does_not_read() {
     let calls = in_process::server_on(1).calls();
@@ -133,7 +133,7 @@ fn the_system_takes_little_ahead_of_a_peer_that_does_not_read() {
     let ask = || {
         let mut stream = TcpStream::connect(address).expect("a connection");
         let asked = stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
-        asked.expect("it is taken");
+        asked.expect("a request");
         stream
     };
     let mut whole = String::new();
@@ -155,7 +155,8 @@ fn the_system_takes_little_ahead_of_a_peer_that_does_not_read() {
     assert!(taken <= 256 << 10, "{taken} bytes");
 }
 
-/// The bytes that the system holds for a peer that it has not taken (proc(5), `/proc/net/tcp`).
+/// Returns the number of bytes that the system buffers for a client that has not received them
+/// (proc(5), `/proc/net/tcp`).
 fn not_acknowledged(port: u16, peer: u16) -> u64 {
     let table = fs::read_to_string("/proc/net/tcp").expect("Linux");
     let row = table.lines().find_map(|line| {
@@ -175,7 +176,7 @@ fn not_acknowledged(port: u16, peer: u16) -> u64 {
     })
 }
 
-/// As many connections as the program holds at a time.
+/// The highest number of connections of the program.
 const PLACES: usize = 64;
 
 #[test]
@@ -194,7 +195,7 @@ fn heads_that_do_not_come_keep_no_probe_out() {
         let probe = ask(port, "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").expect("an answer");
         assert_eq!(probe.status, 200, "{probe:?}");
     }
-    // the oldest made room, and is told so
+    // the oldest connection was closed, with a response
     let mut oldest = begun.remove(0);
     oldest
         .set_read_timeout(Some(Duration::from_secs(60)))
@@ -202,7 +203,7 @@ fn heads_that_do_not_come_keep_no_probe_out() {
     let mut answer = String::new();
     oldest.read_to_string(&mut answer).expect("an answer");
     assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
-    // and the youngest is still heard
+    // the youngest connection still gets its response
     let mut youngest = begun.pop().expect("a connection");
     youngest.write_all(b"\r\n").expect("the rest");
     youngest.read_to_string(&mut answer).expect("an answer");
@@ -213,14 +214,14 @@ fn heads_that_do_not_come_keep_no_probe_out() {
 fn questions_that_come_all_at_the_same_time_are_all_answered() {
     let ledger = Embedded::start(Options::default()).expect("a ledger");
     let place = Place::new();
-    // with few descriptors it holds ten connections at a time
+    // with few descriptors the program accepts ten connections at a time
     let limited = ["sh", "-c", "ulimit -n 40; exec \"$0\" \"$@\""];
     let program = Program::new(ledger.port(), &place.join("state"))
         .run_by(limited.map(String::from).to_vec());
     let mut running = program.start(&[]);
     running.wait_for("cycle finished server=");
     let port = port_of(&running);
-    // so that all of them wait when it accepts the first
+    // all requests wait when the program accepts the first one
     running.signal("STOP");
     let ask = |_| {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("a connection");
@@ -229,7 +230,7 @@ fn questions_that_come_all_at_the_same_time_are_all_answered() {
             .expect("a question");
         stream
     };
-    // no more than the system lets wait
+    // not more than the system's queue accepts
     let asked: Vec<TcpStream> = (0..100).map(ask).collect();
     running.signal("CONT");
     for mut stream in asked {
