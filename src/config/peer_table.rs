@@ -63,17 +63,13 @@ pub(super) fn read(
         source: source.clone(),
         fault: fault.to_owned(),
     };
-    let mut seen = BTreeSet::new();
-    each_key(
+    let seen = each_key(
+        TABLE,
         table,
         &KEYS,
         source,
         &mut problems,
         |(key, flag), value, source, problems| {
-            if !seen.insert(key) {
-                problems.push(bad_table(&source, &format!("the key {key} occurs twice")));
-                return;
-            }
             let texts = match (value, key) {
                 (DeValue::String(text), _) => Some(vec![text.to_string()]),
                 (DeValue::Array(items), "keys") => {

@@ -1,6 +1,5 @@
 //! `[[receiver]]` tables of a settings file: a receiver of notifications with its own CA, secret and login.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use toml::de::{DeTable, DeValue};
@@ -73,8 +72,8 @@ pub(super) fn read(
         when: NotifyOn::Changes,
     };
     let mut urls = 0;
-    let mut seen = BTreeSet::new();
     each_key(
+        TABLE,
         table,
         &KEYS,
         source,
@@ -89,14 +88,6 @@ pub(super) fn read(
                 });
                 return;
             };
-            if !seen.insert(key) {
-                problems.push(SettingsError::BadTable {
-                    table: TABLE,
-                    source,
-                    fault: format!("the key {key} occurs twice"),
-                });
-                return;
-            }
             urls += u32::from(matches!(key, URL | "url-file"));
             problems.extend(read.set(key, flag, text, source).err());
         },

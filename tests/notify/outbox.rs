@@ -67,13 +67,7 @@ fn what_was_killed_before_delivery_is_delivered_by_the_next_run_with_the_same_id
     let (scene, receiver) = (Scene::new(), Receiver::start());
     receiver.answer("500 No");
     scene.roll_back();
-    let args = [
-        "--audit-interval",
-        "100ms",
-        "--audit-notification-url",
-        &receiver.url(),
-    ];
-    let program = scene.program(&args);
+    let program = scene.notifying(&receiver);
     let mut running = program.start(&[]);
     let first = receiver.wait_for(is_tampering);
     let second = receiver.wait_for(|received| {
@@ -141,13 +135,7 @@ fn retry_after_is_obeyed() {
     let (scene, receiver) = (Scene::new(), Receiver::start());
     receiver.answer("503 Later\r\nRetry-After: 3600");
     scene.roll_back();
-    let args = [
-        "--audit-interval",
-        "100ms",
-        "--audit-notification-url",
-        &receiver.url(),
-    ];
-    let mut running = scene.program(&args).start(&[]);
+    let mut running = scene.notifying(&receiver).start(&[]);
     running.wait_for("not notified yet");
     thread::sleep(Duration::from_secs(3)); // without the header there would be a second try by now
     assert_eq!(receiver.received().len(), 1);

@@ -91,6 +91,19 @@ fn an_auditor_that_another_one_confirms_is_well_and_its_files_say_when_it_was_co
     assert!(told.contains("\"state\":\"silent\""), "{told}");
 }
 
+/// Runs `--once` until its exit code is not 0, which takes as long as the peer's first checkpoint.
+fn once_until_it_fails(program: &Program) -> Run {
+    let mut run = program.run(&["--once"]);
+    for _ in 0..100 {
+        if run.code != Some(0) {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        run = program.run(&["--once"]);
+    }
+    run
+}
+
 #[test]
 fn two_histories_that_one_key_signed_are_a_split_view_with_evidence_that_is_proof_offline() {
     let options = Options::default().signed();
@@ -103,14 +116,7 @@ fn two_histories_that_one_key_signed_are_a_split_view_with_evidence_that_is_proo
     let key = format!("--server-signing-pub-key={}", pem.display());
     let program = auditor(&view, &zone.place, &[&zone.peer, &key]);
     // the first sight: what the peer said before it contradicts nothing
-    let mut run = program.run(&["--once"]);
-    for _ in 0..100 {
-        if run.code != Some(0) {
-            break;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(100));
-        run = program.run(&["--once"]);
-    }
+    let run = once_until_it_fails(&program);
     run.is(2, DATABASE, "split-view");
     assert_eq!(member(run.line(DATABASE), "state_verdict"), "consistent");
     assert!(peer(&run).contains("\"state\":\"split\""), "{run:?}");
@@ -148,14 +154,7 @@ fn two_histories_that_nobody_signed_are_a_disagreement_until_an_operator_closes_
     view.set(DATABASE, "forged", "forged");
     view.grow(DATABASE, 20);
     let program = auditor(&view, &zone.place, &[&zone.peer]);
-    let mut run = program.run(&["--once"]);
-    for _ in 0..100 {
-        if run.code != Some(0) {
-            break;
-        }
-        std::thread::sleep(std::time::Duration::from_millis(100));
-        run = program.run(&["--once"]);
-    }
+    let run = once_until_it_fails(&program);
     run.ends_with(1);
     assert!(peer(&run).contains("\"state\":\"disagrees\""), "{run:?}");
     program.run(&["status"]).ends_with(1);

@@ -5,7 +5,7 @@ use std::fs;
 
 use crate::support::chain::Chain;
 use crate::support::place::Place;
-use crate::support::trust_files::{at, beside, changes, file, finding, grown, open};
+use crate::support::trust_files::{at, beside, changes, file, finding, grown, grown_store, open};
 use immuaudit::ledger::{Digest, State};
 use immuaudit::trust::{
     Adoption, Alarm, Change, Evidence, Finding, Limits, Shortened, StoreError, Tampering,
@@ -14,9 +14,8 @@ use immuaudit::trust::{
 
 #[test]
 fn a_finding_is_an_open_alarm_with_evidence_until_it_is_adopted() {
-    let place = Place::new();
-    let (store, chain, fork) = (open(&place), Chain::new(9, 1), Chain::new(9, 2));
-    let trusted = grown(&store, &chain);
+    let (place, store, _, trusted) = grown_store();
+    let fork = Chain::new(9, 2);
     let found = finding(Some(&trusted), Tampering::Inconsistent, Some(fork.state(6)));
     let alarm = store.raise(&found, at(6)).unwrap();
     assert_eq!(alarm.id.len(), 12);
@@ -52,9 +51,8 @@ fn read_evidence(alarm: &Alarm) -> Evidence {
 
 #[test]
 fn the_same_finding_again_only_counts_up() {
-    let place = Place::new();
-    let (store, chain, fork) = (open(&place), Chain::new(9, 1), Chain::new(9, 2));
-    let trusted = grown(&store, &chain);
+    let (_place, store, _, trusted) = grown_store();
+    let fork = Chain::new(9, 2);
     let mut found = finding(Some(&trusted), Tampering::Inconsistent, Some(fork.state(6)));
     let first = store.raise(&found, at(6)).unwrap();
     let evidence = fs::read(&first.evidence).unwrap();
@@ -69,9 +67,8 @@ fn the_same_finding_again_only_counts_up() {
 
 #[test]
 fn an_open_alarm_does_not_freeze_the_trust() {
-    let place = Place::new();
-    let (store, chain, fork) = (open(&place), Chain::new(9, 1), Chain::new(9, 2));
-    let trusted = grown(&store, &chain);
+    let (_place, store, chain, trusted) = grown_store();
+    let fork = Chain::new(9, 2);
     let found = finding(Some(&trusted), Tampering::Inconsistent, Some(fork.state(6)));
     let alarm = store.raise(&found, at(6)).unwrap();
     let after = store
@@ -97,9 +94,8 @@ fn an_open_alarm_does_not_freeze_the_trust() {
 
 #[test]
 fn adopting_one_of_many_states_of_a_rewritten_history_closes_the_others_about_it() {
-    let place = Place::new();
-    let (store, chain, fork) = (open(&place), Chain::new(9, 1), Chain::new(9, 2));
-    let trusted = grown(&store, &chain);
+    let (_place, store, _, trusted) = grown_store();
+    let fork = Chain::new(9, 2);
     let raise = |kind, tx, trusted| {
         let found = finding(Some(trusted), kind, Some(fork.state(tx)));
         store.raise(&found, at(6)).unwrap()
@@ -141,9 +137,7 @@ fn adopting_leaves_an_alarm_about_another_trusted_state_open() {
 #[test]
 fn adopting_an_emptied_or_vanished_database_trusts_no_state_of_it() {
     for shown in [None, Some(State::EMPTY)] {
-        let place = Place::new();
-        let (store, chain) = (open(&place), Chain::new(9, 1));
-        let trusted = grown(&store, &chain);
+        let (_place, store, chain, trusted) = grown_store();
         let mut found = finding(Some(&trusted), Tampering::RolledBack, shown);
         found.reason = if shown.is_none() {
             "vanished"
@@ -177,9 +171,8 @@ fn an_alarm_that_names_no_other_state_can_only_be_closed() {
         Tampering::BadValue,
         Tampering::SplitView,
     ] {
-        let place = Place::new();
-        let (store, chain, fork) = (open(&place), Chain::new(9, 1), Chain::new(9, 2));
-        let trusted = grown(&store, &chain);
+        let (_place, store, _, trusted) = grown_store();
+        let fork = Chain::new(9, 2);
         let found = finding(Some(&trusted), kind, Some(fork.state(6)));
         let alarm = store.raise(&found, at(6)).unwrap();
         assert_eq!(alarm.given_up(), None);
@@ -201,9 +194,8 @@ fn an_alarm_that_names_no_other_state_can_only_be_closed() {
 #[test]
 fn closing_keeps_the_trusted_state_and_every_other_alarm() {
     for (kind, shown_tx) in [(Tampering::Inconsistent, 6), (Tampering::RolledBack, 4)] {
-        let place = Place::new();
-        let (store, chain, fork) = (open(&place), Chain::new(9, 1), Chain::new(9, 2));
-        let trusted = grown(&store, &chain);
+        let (_place, store, _, trusted) = grown_store();
+        let fork = Chain::new(9, 2);
         let found = |tx| finding(Some(&trusted), kind, Some(fork.state(tx)));
         let alarm = store.raise(&found(shown_tx), at(6)).unwrap();
         let other = store.raise(&found(shown_tx - 1), at(6)).unwrap();
@@ -226,9 +218,8 @@ fn closing_keeps_the_trusted_state_and_every_other_alarm() {
 /// `compare` accuses with an older state of the trusted history, which a later one extends.
 #[test]
 fn a_closed_finding_about_an_older_trusted_state_is_open_again_when_it_is_found_again() {
-    let place = Place::new();
-    let (store, chain, fork) = (open(&place), Chain::new(9, 1), Chain::new(9, 2));
-    let trusted = grown(&store, &chain);
+    let (_place, store, chain, trusted) = grown_store();
+    let fork = Chain::new(9, 2);
     let older = TrustedState {
         state: chain.state(4),
         ..trusted
@@ -242,9 +233,8 @@ fn a_closed_finding_about_an_older_trusted_state_is_open_again_when_it_is_found_
 
 #[test]
 fn a_finding_about_a_state_that_was_given_up_does_not_open_the_adopted_alarm_again() {
-    let place = Place::new();
-    let (store, chain, fork) = (open(&place), Chain::new(9, 1), Chain::new(9, 2));
-    let trusted = grown(&store, &chain);
+    let (_place, store, _, trusted) = grown_store();
+    let fork = Chain::new(9, 2);
     let found = finding(Some(&trusted), Tampering::Inconsistent, Some(fork.state(6)));
     let alarm = store.raise(&found, at(6)).unwrap();
     store.adopt(&alarm.id, "kim", at(7)).unwrap();
@@ -257,9 +247,7 @@ fn a_finding_about_a_state_that_was_given_up_does_not_open_the_adopted_alarm_aga
 #[test]
 fn an_alarm_without_a_shown_state_gives_up_nothing_unless_the_database_vanished() {
     for kind in [Tampering::Inconsistent, Tampering::RolledBack] {
-        let place = Place::new();
-        let (store, chain) = (open(&place), Chain::new(9, 1));
-        let trusted = grown(&store, &chain);
+        let (_place, store, _, trusted) = grown_store();
         let mut found = finding(Some(&trusted), kind, None);
         found.reason = "the imported state 7:00 is not extended: vanished".into();
         let alarm = store.raise(&found, at(6)).unwrap();
@@ -271,9 +259,8 @@ fn an_alarm_without_a_shown_state_gives_up_nothing_unless_the_database_vanished(
 
 #[test]
 fn the_transactions_that_adopting_gives_up_begin_behind_the_last_shared_state() {
-    let place = Place::new();
-    let (store, chain, fork) = (open(&place), Chain::new(9, 1), Chain::new(9, 2));
-    let trusted = grown(&store, &chain);
+    let (_place, store, chain, trusted) = grown_store();
+    let fork = Chain::new(9, 2);
     let raise = |kind, shown| {
         let found = finding(Some(&trusted), kind, Some(shown));
         store.raise(&found, at(6)).unwrap().given_up()
@@ -325,9 +312,7 @@ fn an_alarm_of_the_first_version_is_read_and_stays_the_same_alarm() {
 
 #[test]
 fn an_alarm_is_found_by_its_id_alone_and_a_wrong_id_lists_the_open_ones() {
-    let place = Place::new();
-    let (store, chain) = (open(&place), Chain::new(9, 1));
-    let trusted = grown(&store, &chain);
+    let (place, store, _, trusted) = grown_store();
     let mut other = finding(None, Tampering::BadValue, None);
     other.database = "other".into();
     let other = store.raise(&other, at(6)).unwrap();
@@ -354,9 +339,7 @@ fn an_alarm_is_found_by_its_id_alone_and_a_wrong_id_lists_the_open_ones() {
 
 #[test]
 fn an_alarm_whose_list_is_lost_is_open_by_its_evidence() {
-    let place = Place::new();
-    let (store, chain) = (open(&place), Chain::new(9, 1));
-    let trusted = grown(&store, &chain);
+    let (place, store, _, trusted) = grown_store();
     let alarm = store
         .raise(&finding(Some(&trusted), Tampering::BadValue, None), at(6))
         .unwrap();
@@ -366,9 +349,7 @@ fn an_alarm_whose_list_is_lost_is_open_by_its_evidence() {
 
 #[test]
 fn a_damaged_list_of_alarms_is_a_local_failure_and_the_evidence_is_written_all_the_same() {
-    let place = Place::new();
-    let (store, chain) = (open(&place), Chain::new(9, 1));
-    let trusted = grown(&store, &chain);
+    let (place, store, _, trusted) = grown_store();
     let alarm = store
         .raise(&finding(Some(&trusted), Tampering::BadValue, None), at(6))
         .unwrap();
@@ -465,9 +446,7 @@ fn a_full_evidence_directory_still_leaves_the_alarm_open() {
 
 #[test]
 fn an_alarm_that_opens_again_keeps_its_first_time_and_its_past_closings_and_few_of_them() {
-    let place = Place::new();
-    let (store, chain) = (open(&place), Chain::new(9, 1));
-    let trusted = grown(&store, &chain);
+    let (_place, store, chain, trusted) = grown_store();
     let found = finding(Some(&trusted), Tampering::RolledBack, Some(chain.state(4)));
     let alarm = store.raise(&found, at(6)).unwrap();
     for number in 1..=20 {
@@ -492,9 +471,8 @@ fn an_alarm_that_opens_again_keeps_its_first_time_and_its_past_closings_and_few_
 
 #[test]
 fn the_trusted_history_shown_again_is_noted_whatever_the_clock_and_only_while_it_is_trusted() {
-    let place = Place::new();
-    let (store, chain, fork) = (open(&place), Chain::new(9, 1), Chain::new(9, 2));
-    let trusted = grown(&store, &chain);
+    let (_place, store, _, trusted) = grown_store();
+    let fork = Chain::new(9, 2);
     let found = finding(Some(&trusted), Tampering::Inconsistent, Some(fork.state(6)));
     let shown_again = |id: &str| store.shown_again(&store.alarm(id).unwrap());
     let id = store.raise(&found, at(100)).unwrap().id;
@@ -548,9 +526,7 @@ fn a_finding_tells_whether_it_opened_its_alarm_even_if_there_is_no_room_for_its_
 
 #[test]
 fn a_finding_beside_a_damaged_list_is_new_until_its_evidence_is_written() {
-    let place = Place::new();
-    let (store, chain) = (open(&place), Chain::new(9, 1));
-    let trusted = grown(&store, &chain);
+    let (place, store, chain, trusted) = grown_store();
     let found = finding(Some(&trusted), Tampering::RolledBack, Some(chain.state(4)));
     fs::write(file(&place, "db.alarms"), "damaged").unwrap();
     for new in [true, false] {

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::support::chain::Chain;
 use crate::support::place::Place;
-use crate::support::trust_files::{at, changes, file, finding, grown, open};
+use crate::support::trust_files::{at, changes, file, finding, grown, grown_store, open};
 #[cfg(unix)]
 use crate::support::trust_files::{home, location};
 use immuaudit::ledger::State;
@@ -16,9 +16,7 @@ use immuaudit::trust::{Store, StoreError, Tampering, TrustOrigin, Warning};
 
 #[test]
 fn a_state_file_changed_in_any_way_is_a_local_failure() {
-    let place = Place::new();
-    let (store, chain) = (open(&place), Chain::new(9, 1));
-    let trusted = grown(&store, &chain);
+    let (place, store, chain, trusted) = grown_store();
     let path = file(&place, "db.state");
     let whole = fs::read(&path).unwrap();
     for (change, bytes) in changes(&whole) {
@@ -40,9 +38,7 @@ fn a_state_file_changed_in_any_way_is_a_local_failure() {
 
 #[test]
 fn a_history_changed_in_any_way_never_changes_what_is_trusted() {
-    let place = Place::new();
-    let (store, chain) = (open(&place), Chain::new(9, 1));
-    let trusted = grown(&store, &chain);
+    let (place, store, _, trusted) = grown_store();
     let path = file(&place, "db.history");
     let whole = fs::read(&path).unwrap();
     let (mut believed, mut refused) = (0, 0);
@@ -66,9 +62,7 @@ fn a_history_changed_in_any_way_never_changes_what_is_trusted() {
 
 #[test]
 fn a_torn_last_line_is_written_again() {
-    let place = Place::new();
-    let (mut store, chain) = (open(&place), Chain::new(9, 1));
-    let trusted = grown(&store, &chain);
+    let (place, mut store, chain, trusted) = grown_store();
     let path = file(&place, "db.history");
     let whole = fs::read(&path).unwrap();
     fs::write(&path, &whole[..whole.len() - 7]).unwrap();
@@ -88,9 +82,7 @@ fn a_torn_last_line_is_written_again() {
 #[test]
 fn a_missing_file_is_a_local_failure_and_no_first_sight() {
     for name in ["db.state", "db.history"] {
-        let place = Place::new();
-        let (store, chain) = (open(&place), Chain::new(9, 1));
-        grown(&store, &chain);
+        let (place, store, chain, _) = grown_store();
         fs::remove_file(file(&place, name)).unwrap();
         assert!(
             matches!(store.load("db"), Err(StoreError::Missing { .. })),
@@ -103,9 +95,7 @@ fn a_missing_file_is_a_local_failure_and_no_first_sight() {
 
 #[test]
 fn an_alarm_remembers_that_something_was_trusted() {
-    let place = Place::new();
-    let (store, chain) = (open(&place), Chain::new(9, 1));
-    let trusted = grown(&store, &chain);
+    let (place, store, _, trusted) = grown_store();
     store
         .raise(&finding(Some(&trusted), Tampering::BadValue, None), at(6))
         .unwrap();
@@ -122,9 +112,7 @@ fn an_alarm_remembers_that_something_was_trusted() {
 fn a_link_or_a_directory_in_the_place_of_a_file_is_not_followed() {
     for name in ["db.state", "db.history", "db.alarms"] {
         for link in [true, false] {
-            let place = Place::new();
-            let (store, chain) = (open(&place), Chain::new(9, 1));
-            let trusted = grown(&store, &chain);
+            let (place, store, chain, trusted) = grown_store();
             store
                 .raise(&finding(Some(&trusted), Tampering::BadValue, None), at(6))
                 .unwrap();
@@ -238,9 +226,8 @@ fn the_state_to_pin_after_damage_is_never_older_than_any_whole_file_names() {
 
 #[test]
 fn a_state_that_was_adopted_is_newer_than_the_one_given_up_for_it() {
-    let place = Place::new();
-    let (store, chain, fork) = (open(&place), Chain::new(9, 1), Chain::new(9, 2));
-    let trusted = grown(&store, &chain);
+    let (place, store, _, trusted) = grown_store();
+    let fork = Chain::new(9, 2);
     let history = file(&place, "db.history");
     let older = fs::read(&history).unwrap();
     let found = finding(Some(&trusted), Tampering::RolledBack, Some(fork.state(4)));
@@ -255,9 +242,7 @@ fn a_state_that_was_adopted_is_newer_than_the_one_given_up_for_it() {
 
 #[test]
 fn a_line_missing_anywhere_in_the_history_is_a_local_failure() {
-    let place = Place::new();
-    let (store, chain) = (open(&place), Chain::new(9, 1));
-    let trusted = grown(&store, &chain);
+    let (place, store, _, trusted) = grown_store();
     let path = file(&place, "db.history");
     let whole = fs::read_to_string(&path).unwrap();
     let lines: Vec<&str> = whole.split_inclusive('\n').collect();
@@ -325,9 +310,7 @@ fn a_state_that_its_history_does_not_tell_of_is_a_local_failure() {
 
 #[test]
 fn one_databases_damage_stops_no_other() {
-    let place = Place::new();
-    let (store, chain) = (open(&place), Chain::new(9, 1));
-    grown(&store, &chain);
+    let (place, store, chain, _) = grown_store();
     let other = store
         .first_use("other", &chain.seen(3), TrustOrigin::FirstSeen, at(3))
         .unwrap();
@@ -365,9 +348,7 @@ fn a_pin_of_the_last_good_state_repairs_and_no_other_does() {
         ("db.history", |path| fs::write(path, "").unwrap()),
     ];
     for (name, damage) in damage {
-        let place = Place::new();
-        let (store, chain) = (open(&place), Chain::new(9, 1));
-        let trusted = grown(&store, &chain);
+        let (place, store, chain, trusted) = grown_store();
         damage(&file(&place, name));
         let failure = store.load("db").unwrap_err();
         for other in [chain.state(4), chain.state(6), Chain::new(9, 2).state(5)] {
@@ -392,9 +373,7 @@ fn a_pin_of_the_last_good_state_repairs_and_no_other_does() {
 
 #[test]
 fn a_repair_keeps_the_damaged_file() {
-    let place = Place::new();
-    let (store, chain) = (open(&place), Chain::new(9, 1));
-    let trusted = grown(&store, &chain);
+    let (place, store, _, trusted) = grown_store();
     fs::write(file(&place, "db.state"), "edited").unwrap();
     store.pin("db", trusted.state, at(8)).unwrap();
     assert_eq!(

@@ -6,7 +6,9 @@ use std::path::Path;
 
 use crate::support::chain::Chain;
 use crate::support::place::Place;
-use crate::support::trust_files::{at, beside, file, finding, grown, home, location, open};
+use crate::support::trust_files::{
+    at, beside, file, finding, grown, grown_store, home, location, open,
+};
 use immuaudit::ledger::{Digest, Signature, State};
 use immuaudit::trust::{
     Change, Location, ObservedState, OutcomeRecord, Store, StoreError, Tampering, TrustOrigin,
@@ -39,9 +41,7 @@ fn nothing_is_trusted_at_first_and_the_first_sight_stays() {
 
 #[test]
 fn a_second_first_sight_is_refused() {
-    let place = Place::new();
-    let (store, chain) = (open(&place), Chain::new(9, 1));
-    let trusted = grown(&store, &chain);
+    let (_place, store, chain, trusted) = grown_store();
     let refused = store.first_use("db", &chain.seen(9), TrustOrigin::FirstSeen, at(9));
     assert!(matches!(refused, Err(StoreError::AlreadyTrusted { .. })));
     assert_eq!(store.load("db"), Ok(Some(trusted)));
@@ -49,9 +49,7 @@ fn a_second_first_sight_is_refused() {
 
 #[test]
 fn a_proven_state_replaces_the_trusted_one_and_the_history_keeps_both() {
-    let place = Place::new();
-    let (store, chain) = (open(&place), Chain::new(9, 1));
-    let trusted = grown(&store, &chain);
+    let (_place, store, chain, trusted) = grown_store();
     assert_eq!((trusted.since, trusted.accepted), (at(3), at(5)));
     let history = store.history("db").unwrap();
     let states: Vec<State> = history.iter().map(|entry| entry.state).collect();
@@ -62,9 +60,7 @@ fn a_proven_state_replaces_the_trusted_one_and_the_history_keeps_both() {
 
 #[test]
 fn a_proof_of_other_states_replaces_nothing() {
-    let place = Place::new();
-    let (store, chain) = (open(&place), Chain::new(9, 1));
-    let trusted = grown(&store, &chain);
+    let (_place, store, chain, trusted) = grown_store();
     for (proven, shown) in [(chain.prove(4, 6), 6), (chain.prove(5, 6), 7)] {
         let refused = store.advance(&trusted, &proven, &chain.seen(shown), at(9));
         assert!(matches!(refused, Err(StoreError::NotProven { .. })));

@@ -8,7 +8,7 @@ use immuaudit::drill::{Embedded, Lie, LieSchedule, Options};
 
 use super::place::Place;
 use super::program::{Program, member};
-use super::receiver::Received;
+use super::receiver::{Received, Receiver};
 
 /// A ledger of three transactions and a directory, audited once already.
 pub struct Scene {
@@ -30,6 +30,12 @@ impl Scene {
 
     pub fn program(&self, args: &[&str]) -> Program {
         Program::new(self.ledger.port(), &self.place.join("state")).with(args)
+    }
+
+    /// Returns an auditor that checks ten times a second and notifies this receiver.
+    pub fn notifying(&self, receiver: &Receiver) -> Program {
+        let url = receiver.url();
+        self.program(&["--audit-interval", "100ms", "--audit-notification-url", &url])
     }
 
     pub fn roll_back(&self) {

@@ -37,6 +37,14 @@ pub fn file(place: &Place, name: &str) -> PathBuf {
     home(place).join(name)
 }
 
+/// Returns a new directory, its store, a chain of nine transactions, and the trusted state after transaction 5 of this chain.
+pub fn grown_store() -> (Place, Store, Chain, TrustedState) {
+    let place = Place::new();
+    let (store, chain) = (open(&place), Chain::new(9, 1));
+    let trusted = grown(&store, &chain);
+    (place, store, chain, trusted)
+}
+
 /// First sight of transaction 3, then 4 and 5 proven.
 pub fn grown(store: &Store, chain: &Chain) -> TrustedState {
     let mut trusted = store

@@ -5,7 +5,8 @@ use std::time::Duration;
 use immuaudit::audit::{Auditor, Outcome, Policy, Report, SweepStatus, Verdict};
 use immuaudit::clock;
 use immuaudit::config::Values;
-use immuaudit::drill::{Embedded, Options};
+use immuaudit::drill::{Embedded, NewEntry, NewTransaction, Options};
+use immuaudit::ledger::TxMetadata;
 use immuaudit::server::Endpoint;
 use immuaudit::stop::Stop;
 use immuaudit::trust::{Location, SweepSummary, Tampering};
@@ -75,6 +76,18 @@ impl Scene {
         let outcome = cycle(&mut auditor);
         assert!(outcome.verdict.is_proven(), "{outcome:?}");
         auditor
+    }
+}
+
+/// Returns a transaction that records a truncation of all transactions before `before`.
+pub fn truncation(before: u64) -> NewTransaction {
+    NewTransaction {
+        entries: vec![NewEntry::set("truncated", "")],
+        metadata: Some(TxMetadata {
+            truncated_tx_id: before,
+            extra: Vec::new(),
+        }),
+        ..NewTransaction::default()
     }
 }
 

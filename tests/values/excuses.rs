@@ -5,9 +5,9 @@ use crate::support::distorted::{
     CANNOT_PROVE, CORRUPTED, DB, INCONSISTENT, NOT_FOUND, Scene, fails,
 };
 use crate::support::proxy::{Body, Reply};
+use crate::support::value_scene::truncation;
 use immuaudit::audit::{Outcome, Verdict};
-use immuaudit::drill::{Lag, NewEntry, NewTransaction};
-use immuaudit::ledger::TxMetadata;
+use immuaudit::drill::Lag;
 use immuaudit::trust::Tampering;
 use immuaudit::wire::proto;
 use protobuf::Message;
@@ -121,15 +121,7 @@ fn truncates(request: &[u8], reply: &mut Reply) {
 #[test]
 fn values_are_truncated_where_a_header_says_so_that_is_chained_to_the_trusted_one() {
     let scene = Scene::grown(Lag::None);
-    let draft = NewTransaction {
-        entries: vec![NewEntry::set("truncated", "")],
-        metadata: Some(TxMetadata {
-            truncated_tx_id: 13,
-            extra: Vec::new(),
-        }),
-        ..NewTransaction::default()
-    };
-    scene.embedded.write(DB, draft);
+    scene.embedded.write(DB, truncation(13));
     scene.cycle();
     scene.proxy.distort(|call, request, reply| {
         if call == "VerifiableTxById" {

@@ -1,11 +1,13 @@
 //! Reading values: an edit anywhere is found and named, nothing honest is accused, and what is not shown
 //! is due or, where that is proven, unavailable.
 
-use crate::support::value_scene::{DB, NONE, Scene, VALUE, broken, cycle, report, sweep};
+use crate::support::value_scene::{
+    DB, NONE, Scene, VALUE, broken, cycle, report, sweep, truncation,
+};
 use immuaudit::audit::{Outcome, UnreadReason, Verdict};
 use immuaudit::config::{NewValues, Values};
-use immuaudit::drill::{Emulated, Lie, LieSchedule, NewEntry, NewTransaction, Options, fill};
-use immuaudit::ledger::{KvMetadata, TxMetadata};
+use immuaudit::drill::{Emulated, Lie, LieSchedule, NewEntry, Options, fill};
+use immuaudit::ledger::KvMetadata;
 use immuaudit::wire::method;
 
 #[test]
@@ -220,15 +222,7 @@ fn dropped_values_are_unavailable_only_where_a_proven_header_says_so() {
     ));
     // a truncation before transaction 20 says nothing of 20 itself
     for (before, clean) in [(20, false), (21, true)] {
-        let draft = NewTransaction {
-            entries: vec![NewEntry::set("truncated", "")],
-            metadata: Some(TxMetadata {
-                truncated_tx_id: before,
-                extra: Vec::new(),
-            }),
-            ..NewTransaction::default()
-        };
-        scene.embedded.write(DB, draft);
+        scene.embedded.write(DB, truncation(before));
         cycle(&mut auditor);
         let (swept, outcomes) = sweep(&mut auditor);
         assert_eq!(outcomes.is_empty(), clean, "{outcomes:?}");

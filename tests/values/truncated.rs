@@ -1,26 +1,12 @@
 //! Values that a retention dropped: explained by the header that records it, wherever that lies, and by nothing
 //! else.
 
-use crate::support::value_scene::{ALL, DB, NONE, Scene, cycle, report, sweep};
+use crate::support::value_scene::{ALL, DB, NONE, Scene, cycle, report, sweep, truncation};
 use immuaudit::audit::{Policy, Verdict};
 use immuaudit::config::Values;
-use immuaudit::drill::{Lie, LieSchedule, NewEntry, NewTransaction, Options};
-use immuaudit::ledger::TxMetadata;
+use immuaudit::drill::{Lie, LieSchedule, Options};
 use immuaudit::random::Random;
 use immuaudit::wire::method;
-
-/// Writes a transaction that records a truncation.
-fn truncate(scene: &Scene, before: u64) -> Option<u64> {
-    let draft = NewTransaction {
-        entries: vec![NewEntry::set("truncated", "")],
-        metadata: Some(TxMetadata {
-            truncated_tx_id: before,
-            extra: Vec::new(),
-        }),
-        ..NewTransaction::default()
-    };
-    scene.embedded.write(DB, draft)
-}
 
 #[test]
 fn a_truncation_is_found_however_far_back_and_what_it_covers_is_due_no_more() {
@@ -43,7 +29,7 @@ fn a_truncation_is_found_however_far_back_and_what_it_covers_is_due_no_more() {
     let due = report(&outcome).left.due;
     assert!(due >= 8, "{due}");
     // recorded, and then the ledger grows by far more than --audit-max-fetch
-    truncate(&scene, 3_001);
+    scene.embedded.write(DB, truncation(3_001));
     scene.embedded.grow(DB, 2_500);
     scene.embedded.be_honest();
     drop(auditor);
@@ -87,7 +73,7 @@ fn a_search_without_a_find_is_made_once() {
 #[test]
 fn a_recorded_truncation_excuses_nothing_behind_it() {
     let scene = Scene::of_sixty();
-    truncate(&scene, u64::MAX);
+    scene.embedded.write(DB, truncation(u64::MAX));
     scene.embedded.grow(DB, 20);
     let mut auditor = scene.auditor(ALL);
     assert_eq!(cycle(&mut auditor).verdict, Verdict::FirstSeen);
@@ -104,7 +90,7 @@ fn a_recorded_truncation_excuses_nothing_behind_it() {
 fn a_sweep_over_a_truncated_ledger_ends_in_one_pass_with_few_calls() {
     let scene = Scene::new(Options::default());
     scene.embedded.grow(DB, 2_000);
-    truncate(&scene, 1_501);
+    scene.embedded.write(DB, truncation(1_501));
     scene.embedded.grow(DB, 100);
     let mut auditor = scene.trusting();
     scene.embedded.drop_values_before(DB, 1_501);
@@ -129,7 +115,7 @@ fn a_sweep_over_a_truncated_ledger_ends_in_one_pass_with_few_calls() {
 fn a_recorded_truncation_explains_no_transaction_that_is_withheld() {
     for lie in [Lie::SilentTransaction, Lie::WithheldTransaction] {
         let scene = Scene::of_sixty();
-        truncate(&scene, 40);
+        scene.embedded.write(DB, truncation(40));
         scene.embedded.grow(DB, 20);
         let mut auditor = scene.auditor(ALL);
         assert_eq!(cycle(&mut auditor).verdict, Verdict::FirstSeen);
@@ -151,7 +137,7 @@ fn a_recorded_truncation_explains_no_transaction_that_is_withheld() {
 fn a_transaction_whose_values_were_dropped_was_not_read_whole() {
     let scene = Scene::new(Options::default());
     scene.embedded.grow(DB, 200);
-    truncate(&scene, 151);
+    scene.embedded.write(DB, truncation(151));
     scene.embedded.drop_values_before(DB, 151);
     let mut auditor = scene.trusting();
     sweep(&mut auditor);
