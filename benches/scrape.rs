@@ -104,7 +104,7 @@ impl Audited {
         let place = Place::new();
         let program = Program::new(ledger.port(), &place.join("state"));
         let mut running = program.start(&["--audit-interval", interval]);
-        running.wait_for("cycle server=");
+        running.wait_for("cycle finished server=");
         let log = running.log();
         let address = log.split("status page on http://").nth(1);
         let port = address.and_then(|rest| rest.split('/').next()?.rsplit(':').next());
@@ -125,7 +125,7 @@ impl Audited {
             self.ledger.grow(name, 1);
         }
         let before = self.durations().len();
-        self.running.wait_for_times("cycle server=", before + 2); // the new transactions are proven
+        self.running.wait_for_times("cycle finished server=", before + 2); // the new transactions are proven
         let before = self.durations().len();
         let mut done = 0;
         while done < SCRAPES || self.durations().len() < before + 4 {

@@ -18,13 +18,13 @@ type Arrow = (String, String);
 /// The modules with their purpose, in the order of the picture: each uses only those below it, with
 /// few exceptions.
 const MODULES: [(&str, &str); 24] = [
-    ("command", "what each command does"),
+    ("command", "the commands"),
     ("service", "systemd's unit"),
     ("drill", "a ledger that lies"),
     ("monitor", "the HTTP thread"),
     ("notify", "notifications"),
     ("report", "logs, JSON, metrics, page"),
-    ("audit", "the work: check and verdict"),
+    ("audit", "checks and verdicts"),
     ("peer", "other auditors' checkpoints"),
     ("locate", "the search for tampering"),
     ("http", "HTTP requests with limits"),
@@ -34,7 +34,7 @@ const MODULES: [(&str, &str); 24] = [
     ("trust", "states, alarms and evidence in files"),
     ("clock", "time, real or simulated"),
     ("checkpoint", "signed states for other auditors"),
-    ("ledger", "the mathematics: what decides"),
+    ("ledger", "hashes and proofs, which decide"),
     ("json", "JSON, read strictly"),
     ("ranges", "sets of transaction ids"),
     ("random", "random numbers, or seeded ones"),

@@ -287,7 +287,6 @@ fn a_thousand_databases_are_scraped_within_two_megabytes_and_slow_scrapers_do_no
     };
     let mut slow: Vec<TcpStream> = (0..60).map(ask_only).collect();
     let resident = watched.metrics().sample("process_resident_memory_bytes");
-    eprintln!("RES {resident}");
     assert!(resident < 48e6, "{resident} bytes");
     // more than the limit on connections: the one without progress for the longest time is closed
     slow.extend((0..20).map(ask_only));
