@@ -261,7 +261,7 @@ pub fn prove(source: &[Tx], target: &[Tx]) -> (DualProof, Parts) {
         inclusion: if covered { path(s.id()) } else { vec![] },
         consistency: match s.tree.len() {
             0 => vec![],
-            vec![], // nothing can be proven => old if old > tree.len() => vec![], // no proof is possible => vec![], // nothing can be proven
+            old if old > tree.len() => vec![], // no proof is possible
             old => terms(consistency(old, tree)),
         },
         target_bl_tx_alh: tree.last().copied().unwrap_or(Digest::ZERO).into(),
