@@ -22,7 +22,7 @@ const DATABASE: &str = "defaultdb";
 const SIGABRT: i32 = 6;
 const SIGKILL: i32 = 9;
 
-/// What the killed run has to write.
+/// The work of the killed run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Work {
     FirstSight,

@@ -459,7 +459,7 @@ fn what_the_server_itself_shows_of_the_peers_history_is_a_split_view_without_any
         }
     );
     assert!(is_due, "{found:?}");
-    // with a hash that no server presented, the server is not accused
+    // a hash that no server presented is no proof against the server
     let nobodys = other(theirs);
     let place = Peering::unsigned();
     let mut auditor = place.auditor();

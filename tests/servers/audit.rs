@@ -49,7 +49,7 @@ fn the_servers_own_database_is_audited_by_its_name(server: &Path) {
     ];
     real.does(&flags); // a write to systemdb
     audit.once().is(0, "systemdb", "consistent");
-    // a user who may not open it gets a failure
+    // without permission the database cannot be opened
     let other = scene.folder.join("other");
     let audit = Program::new(real.port, &other).with(&[
         "--audit-databases",

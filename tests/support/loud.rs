@@ -8,13 +8,13 @@ pub fn loud(line: impl AsRef<[u8]>) {
     let _ = stderr.and_then(|mut stderr| stderr.write_all(line.as_ref()));
 }
 
-/// Reports what this machine cannot test, in CI too.
+/// Reports a test that this machine cannot run, in CI too.
 #[allow(dead_code)] // each test program uses a part
 pub fn not_shown(why: &str) {
     loud(format!("SKIPPED: {why}\n"));
 }
 
-/// Reports what is missing for a test; in CI (`CI=true`, which `./dev` sets) that fails.
+/// Reports a missing requirement of a test; in CI (`CI=true`, which `./dev` sets) that fails.
 #[allow(dead_code)] // each test program uses a part
 pub fn missing(what: &str) {
     assert!(std::env::var("CI").as_deref() != Ok("true"), "{what}");

@@ -1,4 +1,4 @@
-//! Peers of an auditor without a network; the test sets what the peer serves.
+//! Peers of an auditor without a network; the test sets the peer's response.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -83,7 +83,7 @@ impl Peering {
         auditor.with_peers_of(self.hearing())
     }
 
-    /// Returns the peer `zone-b`, which serves what the test set last.
+    /// Returns the peer `zone-b`, whose response the test has set.
     pub fn hearing(&self) -> Hearing {
         let peers = [witness("zone-b")];
         let said = self.said.clone();

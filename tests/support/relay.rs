@@ -12,7 +12,7 @@ use std::time::Duration;
 /// The pause between two bytes of a slow response.
 const PAUSE: Duration = Duration::from_millis(25);
 
-/// What the relay does with connections.
+/// The relay's treatment of connections.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Plan {
     /// Passes everything unchanged.
@@ -99,7 +99,7 @@ impl Shared {
         true
     }
 
-    /// Decides what happens at a request.
+    /// Decides the treatment of a request.
     fn request(&self) -> Next {
         let mut plan = self.plan.lock().expect("no panic");
         let (next, now) = match *plan {

@@ -12,7 +12,7 @@ use immuaudit::wire::{self, Malformed};
 
 use super::vectors::{Case, Vectors, read, read_all};
 
-/// A recorded response, and what the auditor compares it with.
+/// A recorded response, and the state or hash to compare it with.
 pub struct Seed {
     /// The file and the index in it.
     pub name: String,

@@ -8,7 +8,7 @@ use immuaudit::drill::{Lie, LieSchedule};
 use immuaudit::trust::{Alarm, Store};
 use immuaudit::wire::method;
 
-/// Returns sixty transactions, of which an auditor found the seventh corrupt before it ended.
+/// Returns sixty transactions, after an auditor found the seventh corrupt and ended.
 fn scene_with_alarm(lie: Lie) -> Scene {
     let scene = Scene::of_sixty();
     let mut auditor = scene.auditor(ALL);

@@ -121,7 +121,7 @@ fn a_cycle_draws_as_many_transactions_as_it_was_told_by_one_scan_and_one_proof_f
     cycle(&mut auditor);
     let calls = scene.embedded.calls();
     let of = |call| calls.get(call).copied().unwrap_or(0);
-    // three windows of 7, 7 and 6, of which one may continue at the first transaction
+    // three windows of 7, 7 and 6; one of them may continue at the first transaction
     assert!((3..=4).contains(&of(method::TX_SCAN)), "{calls:?}");
     assert!(
         (2..=4).contains(&of(method::VERIFIABLE_TX_BY_ID)),

@@ -182,7 +182,7 @@ fn a_sweep_takes_less_than_48_mib() {
     let scene = Scene::new(Options::default());
     scene.embedded.grow(DB, 20_000);
     assert!(memory_of_a_sweep(&scene) < MOST);
-    // large values, of which few fit into an answer, and values that nearly fill one
+    // large values, so that few fit into an answer, and values that nearly fill one
     for (transactions, size) in [(300, 60_000), (10, 3_500_000)] {
         let scene = Scene::new(Options::default());
         for tx in 0..transactions {
