@@ -1,9 +1,9 @@
-//! Recorded answers, changed at random, from bytes to verdict: nothing panics, nothing false is
-//! called consistent, and no input costs more hashes or memory than it may.
+//! Random changes to recorded responses, from bytes to verdict. Nothing panics, no false response
+//! is accepted, and the hashes and the memory for each input are limited.
 //!
-//! `IMMUAUDIT_TEST_START` sets where the random numbers begin, `IMMUAUDIT_FUZZ_RUNS` how many
-//! inputs there are. With `IMMUAUDIT_FUZZ_KEEP=FILE` the shortest input of each outcome is written there,
-//! as `tests/vectors/fuzz.toml` holds them. Hashes are counted under the feature `fault-points`.
+//! `IMMUAUDIT_TEST_START` sets the start of the random numbers, `IMMUAUDIT_FUZZ_RUNS` the number of
+//! inputs. `IMMUAUDIT_FUZZ_KEEP=FILE` writes the shortest input of each outcome to a file, in the
+//! format of `tests/vectors/fuzz.toml`. Hashes are counted with the feature `fault-points`.
 
 mod support;
 
@@ -25,7 +25,7 @@ static METER: Meter = Meter;
 
 const RUNS: usize = 500_000;
 
-/// An outcome's class: its words without figures and names.
+/// Returns the class of an outcome: its message without numbers and names.
 fn class(outcome: &Result<Consulted, Malformed>) -> String {
     match outcome {
         Ok(_) => "holds".into(),
@@ -44,7 +44,8 @@ fn keys() -> Vec<PublicKey> {
     PublicKey::from_pem(pem.file["public_key"].as_str().expect("a key")).expect("a key")
 }
 
-/// What is due of each question: `None` where no answer may be accepted.
+/// Returns the digests that an accepted response to each question must have; a question without an
+/// entry has no valid response.
 fn honest(seeds: &[Seed], keys: &[PublicKey]) -> BTreeMap<String, Consulted> {
     let mut honest: BTreeMap<String, Consulted> = BTreeMap::new();
     for seed in seeds {
@@ -63,7 +64,7 @@ struct Tally {
     most_hashes: (u64, usize),
 }
 
-/// Hashes computed by this thread so far; `None` where they are not counted.
+/// Returns the number of hashes that this thread has computed, or `None` if they are not counted.
 fn hashes() -> Option<u64> {
     #[cfg(feature = "fault-points")]
     return Some(immuaudit::ledger::digests_computed());
@@ -71,8 +72,9 @@ fn hashes() -> Option<u64> {
     return None;
 }
 
-/// The hashes that an input may cost: for a digest on the wire, which takes 34 bytes, an inner node twice
-/// (a consistency proof leads to two roots) or, of an entry, leaf, node and digest; and a few for headers.
+/// Returns how many hashes an input may cost. A digest takes 34 bytes. It costs two inner nodes,
+/// because a consistency proof leads to two roots, or in an entry a leaf, a node and a digest.
+/// Headers cost a few more.
 fn hash_budget(bytes: usize) -> u64 {
     64 + 4 * (bytes as u64 / 34)
 }
@@ -114,7 +116,7 @@ fn run(seeds: &[Seed], from: u64, runs: usize) -> Tally {
             assert_eq!(
                 Some(consulted),
                 honest.get(&seed.key()),
-                "{}: accepted, and it says something else: {input:02x?}",
+                "{}: accepted with other digests: {input:02x?}",
                 seed.name
             );
         }
@@ -127,7 +129,7 @@ fn run(seeds: &[Seed], from: u64, runs: usize) -> Tally {
         );
         let kept = tally.classes.entry(class(&outcome)).or_default();
         kept.0 += 1;
-        // of the parts no context would be kept
+        // the file has no place for changed parts
         if part.is_none() && (kept.2.is_empty() || input.len() < kept.2.len()) {
             (kept.1, kept.2) = (index, input);
         }

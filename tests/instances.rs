@@ -1,4 +1,5 @@
-//! Many auditors on one host: instances of the template unit in a real systemd, and all of them asked at once.
+//! Many auditors on one host: instances of the template unit in a real systemd, and the status of
+//! all of them together.
 
 mod support;
 
@@ -15,16 +16,16 @@ use support::loud::{loud, not_shown};
 use support::program::member;
 use support::tool::have;
 
-/// Instances of the honest server; one more audits the other.
+/// How many instances audit the honest server; one more audits the other server.
 const HONEST: usize = 19;
-/// What one of them may take, in KiB: twice what it was measured to.
+/// The most memory of one instance in KiB, twice the measured amount.
 const MOST_KIB: u64 = 14 << 10;
 
 fn name(n: usize) -> String {
     format!("n{n:02}")
 }
 
-/// Ports that are free now, each another one.
+/// Returns different ports that are free now.
 fn free_ports(count: usize) -> Vec<u16> {
     let listeners: Vec<TcpListener> = (0..count)
         .map(|_| TcpListener::bind("127.0.0.1:0").expect("a port"))
@@ -45,7 +46,7 @@ fn install(booted: &Booted, instance: &str, server: u16, port: u16) -> String {
     ])
 }
 
-/// Asks all instances until the exit code is this one.
+/// Runs `status --all` until the exit code is this one.
 #[track_caller]
 fn status_of_all(booted: &Booted, code: i32, more: &[&str]) -> String {
     let words = [&["immuaudit", "status", "--all"], more].concat();
@@ -66,7 +67,7 @@ fn status_of_all(booted: &Booted, code: i32, more: &[&str]) -> String {
     }
 }
 
-/// What the process of an instance takes, its share of what it shares with others included, in KiB.
+/// Returns the memory of an instance's process in KiB, with its share of shared memory.
 fn share(booted: &Booted, instance: &str) -> u64 {
     let process = booted.shows_of(&format!("immuaudit@{instance}.service"), "MainPID");
     let rollup = booted.does(&["cat", &format!("/proc/{process}/smaps_rollup")]);
@@ -90,7 +91,7 @@ fn twenty_instances_share_a_host_and_the_worst_of_them_is_told_first() {
     for ledger in [&honest, &other] {
         fill(ledger, "defaultdb");
     }
-    // as the Debian package leaves it
+    // the settings file of the Debian package
     let common = "useradd --system --user-group immuaudit && mkdir -p /etc/immudb && \
         printf 'audit-interval = \"2s\"\\naudit-password = \"immudb\"\\ndir = \"/nowhere\"\\n' >/etc/immudb/immuaudit.toml && \
         chgrp immuaudit /etc/immudb/immuaudit.toml && chmod 0640 /etc/immudb/immuaudit.toml";
@@ -127,7 +128,7 @@ fn twenty_instances_share_a_host_and_the_worst_of_them_is_told_first() {
     assert_eq!(member(first, "condition"), "tampered", "{told}");
     let named: BTreeSet<&str> = told.lines().map(|line| member(line, "instance")).collect();
     assert_eq!(named.len(), HONEST + 1, "{told}");
-    // each verb knows the instance
+    // each command accepts the instance
     let alarms = booted.output(&["immuaudit", "alarm", "list", "--instance", &liar]);
     let alarms = String::from_utf8_lossy(&alarms.stdout);
     assert!(alarms.contains("rolled-back"), "{alarms}");
@@ -145,18 +146,18 @@ fn each_has_its_own(booted: &Booted) {
     let settings = "/etc/immudb/immuaudit.d/n00.toml";
     let owner = ["stat", "-c", "%a %U %G", settings];
     assert_eq!(booted.does(&owner), "640 root immuaudit-n00");
-    // no instance reads what is another's
+    // an instance cannot read the files of another one
     for path in [settings, "/var/lib/immuaudit.d/n00/"] {
         let other = ["runuser", "-u", "immuaudit-n01", "--", "ls", path];
         let reads = ["runuser", "-u", "immuaudit-n01", "--", "cat", path];
         let words: &[&str] = if path.ends_with('/') { &other } else { &reads };
         assert!(!booted.output(words).status.success(), "{path}");
     }
-    // twice is harmless
+    // installing it again is harmless
     let process = booted.shows_of(unit, "MainPID");
     booted.does(&["immuaudit", "audit-mode", "install", "--instance", "n00"]);
     assert_eq!(booted.shows_of(unit, "MainPID"), process);
-    // one that needs more gets it, and no other
+    // one instance gets a higher limit, and the others do not
     let more = "--max-recv-msg-size=33554432";
     let words = [
         "immuaudit",
@@ -186,7 +187,7 @@ fn a_target_for_prometheus_is_where_the_instance_answers(booted: &Booted, ports:
     let metrics = get(ports[0], "/metrics", "text/plain");
     assert!(metrics.body.contains("immuaudit_build_info"));
 
-    // as Prometheus reads them, which is another user's
+    // Prometheus reads the files as another user
     if !have("promtool", "prometheus") {
         return;
     }
@@ -251,7 +252,7 @@ fn one_that_never_ran_or_cannot_be_read_is_not_well(booted: &Booted) {
         assert!(member(first, "reason").contains(says), "{told}");
         booted.does(&["rm", &format!("{folder}/{file}")]);
     }
-    // its server has never answered
+    // the server of this instance has never responded
     let ports = free_ports(2);
     install(booted, "alone", ports[0], ports[1]);
     let told = status_of_all(booted, 1, &[]);

@@ -1,6 +1,6 @@
-//! Killed with SIGKILL at every step of writing every file: nothing is lost, made up, or stuck.
+//! SIGKILL at every step of writing every file: nothing is lost, invented, or blocked.
 //!
-//! Each case runs this test binary again, with the work to do and the point to die at in its environment.
+//! Each case runs this test binary again, with the work and the failpoint in its environment.
 
 #![cfg(unix)] // SIGKILL
 
@@ -54,7 +54,7 @@ const ALL: [Work; 10] = [
     Work::Acknowledge,
 ];
 
-/// How two peers compared: one has everything that is kept, the other nothing.
+/// Returns the records of two peers: one with every field, and one with none.
 fn peers() -> Vec<PeerRecord> {
     let record = PeerRecord {
         database: "db".into(),
@@ -139,7 +139,7 @@ fn finding(work: Work, trusted: &TrustedState) -> Finding {
     }
 }
 
-/// What is there before the work: nothing, or transaction 5 trusted and perhaps an alarm.
+/// Prepares the store: nothing, or transaction 5 trusted, and an alarm if the work needs one.
 fn prepare(store: &Store, work: Work) -> Option<TrustedState> {
     if work == Work::FirstSight {
         return None;
@@ -180,7 +180,7 @@ fn outcomes() -> Vec<OutcomeRecord> {
     }]
 }
 
-/// Everything that there is to keep of how far values were read.
+/// Returns the progress of reading values, with every field.
 fn progress() -> Vec<ValueProgress> {
     let mut progress = ValueProgress::new("db", at(1));
     progress.new_to = Some(5);
@@ -267,7 +267,7 @@ fn run(store: &Store, work: Work) {
     }
 }
 
-/// What must hold after the kill, and that the work can then be done.
+/// Checks the files after the kill, and that the work can be done then.
 fn check(store: &mut Store, work: Work, before: Option<&TrustedState>, case: &str) {
     let found = store.load("db").expect(case);
     let state = found.as_ref().map(|trusted| trusted.state);
@@ -293,7 +293,7 @@ fn check(store: &mut Store, work: Work, before: Option<&TrustedState>, case: &st
             let open = store.open_alarms(None).expect(case);
             assert!(
                 state == new || !open.is_empty(),
-                "{case}: closed, and nothing done"
+                "{case}: the alarm is closed, but nothing was adopted"
             );
             for alarm in open {
                 let adopted = store.adopt(&alarm.id, "kim", at(8)).expect(case);
@@ -353,7 +353,7 @@ fn a_kill_at_any_step_loses_nothing_and_is_never_a_first_sight() {
             .into_iter()
             .find(|w| format!("{w:?}") == work)
             .expect("a kind of work");
-        return run(&open(Path::new(&place)), work); // the child, which is killed on its way
+        return run(&open(Path::new(&place)), work); // the child process, which is killed
     }
     let mut reached = BTreeSet::new();
     for work in ALL {
@@ -379,12 +379,12 @@ fn a_kill_at_any_step_loses_nothing_and_is_never_a_first_sight() {
             let case = format!("{work:?} killed at {point}");
             let mut store = open(place.path());
             no_file_is_left_half_written(place.path(), &case);
-            // torn lines are told, once; then there is nothing left to tell
+            // a warning about a torn line is reported once
             store.warnings();
             check(&mut store, work, before.as_ref(), &case);
         }
     }
-    // notifications are no work of the store: tests/kill_program.rs
+    // notifications are not stored by the store: tests/kill_program.rs
     let of_the_store =
         |point: &String| !point.starts_with("Outbox") && !point.starts_with("Receivers");
     let all: BTreeSet<String> = failpoint::points()

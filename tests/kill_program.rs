@@ -1,6 +1,6 @@
-//! The real binary, killed with SIGKILL at every step of writing a file, then run again: what it
-//! trusted it still trusts, an alarm that was told is still there, and whoever is to be told of it is.
-//! And with a clock that jumps under it.
+//! The program, killed with SIGKILL at every step of writing a file, and run again. Its trusted
+//! states and alarms remain, and each receiver is notified. Also a clock that jumps while the
+//! program runs.
 
 #![cfg(unix)] // SIGKILL
 
@@ -22,7 +22,7 @@ const DATABASE: &str = "defaultdb";
 const SIGABRT: i32 = 6;
 const SIGKILL: i32 = 9;
 
-/// What the run that is killed has to write.
+/// The work of the killed run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Work {
     FirstSight,
@@ -47,7 +47,7 @@ fn told(program: &Program, name: &str) -> String {
     member(run.line(DATABASE), name).to_owned()
 }
 
-/// A server with databases that an auditor with a receiver has checked once.
+/// A server with databases, and an auditor with a receiver that has checked them once.
 struct Notified {
     receiver: Receiver,
     server: Embedded,
@@ -75,8 +75,8 @@ impl Notified {
         }
     }
 
-    /// The bodies of the notifications. A kill may come between a delivery and what is written of it: the id is the same then,
-    /// and the notification is here once.
+    /// Returns the bodies of the notifications. A kill between a delivery and its record causes a
+    /// repetition with the same ID, which is returned once.
     fn bodies(&self) -> Vec<String> {
         let received = self.receiver.received().into_iter();
         let by_id = received.map(|of| (member(&of.body, "id").to_owned(), of.body));
@@ -84,7 +84,8 @@ impl Notified {
     }
 }
 
-/// The next process compares with the verdicts that were written down: what they say was put into the outboxes before.
+/// The next process compares with the stored verdicts, so the notifications about them must be in
+/// the outboxes before.
 #[test]
 fn killed_as_the_last_verdicts_are_written_it_has_put_an_outage_into_the_outboxes() {
     let mut notified = Notified::of(&[DATABASE, "other"]);
@@ -106,7 +107,8 @@ fn killed_as_the_last_verdicts_are_written_it_has_put_an_outage_into_the_outboxe
     assert_eq!(count(&notified, "2 databases reachable again"), 1);
 }
 
-/// A receiver must not believe for ever that a database cannot be reached. One outage is one notification, also its end.
+/// A receiver must be notified that a database can be reached again. An outage of several databases
+/// is one notification, and so is its end.
 #[test]
 fn killed_after_an_outage_was_sent_it_sends_that_the_databases_can_be_reached_again() {
     for databases in [&[DATABASE][..], &[DATABASE, "other"]] {
@@ -129,8 +131,8 @@ fn killed_after_an_outage_was_sent_it_sends_that_the_databases_can_be_reached_ag
     }
 }
 
-/// A receiver that knows another trouble of a database, as the process ended before an outage was sent, would not learn from
-/// "reachable again" that this trouble has ended.
+/// If the process ended before an outage was sent, a receiver still knows an earlier trouble of a
+/// database. "reachable again" would not say that this trouble has ended.
 #[test]
 fn killed_before_an_outage_was_sent_it_names_the_verdict_of_each_database_after_another_trouble() {
     let databases = [DATABASE, "other"];
@@ -161,7 +163,8 @@ fn killed_before_an_outage_was_sent_it_names_the_verdict_of_each_database_after_
     }
 }
 
-/// Where one thread's panic left the others running, an auditor would go on without its delivery workers or its port.
+/// If a panic ended only one thread, an auditor could continue without its delivery workers or its
+/// port.
 #[test]
 fn a_panic_is_said_in_one_line_and_ends_the_program_with_sigabrt() {
     let folder = Place::new();
@@ -199,15 +202,15 @@ fn killed_at_any_step_the_program_goes_on_from_what_it_trusted() {
             if work == Work::Raise {
                 program.once().is(0, DATABASE, "consistent");
                 server.lie(Lie::OtherHash);
-                // from here on somebody is to be told
+                // from here on there is a receiver
                 program = program.with(&["--audit-notification-url", &receiver.url()]);
             }
             if !killed(&program, &point) {
-                continue; // nothing of this kind is written in this work
+                continue; // this work writes no such file
             }
             reached.insert(point.clone());
             if work == Work::Raise {
-                // it is found again, and one alarm
+                // the finding is repeated, with one alarm
                 let run = program.once();
                 run.is(2, DATABASE, "inconsistent");
                 assert_eq!(member(run.line(DATABASE), "open_alarms"), "1", "{case}");
@@ -263,14 +266,14 @@ fn a_clock_that_jumps_under_it_holds_up_no_cycle_and_deletes_no_history() {
         }
     }
     let log = running.log();
-    // it was in all these years
+    // the log has lines of these years
     for year in ["1996-", "2126-", "9022-"] {
         assert!(
             log.lines().any(|line| line.starts_with(year)),
             "{year}: {log}"
         );
     }
-    // and neither found the server away nor late
+    // the server was never reported as unreachable or overdue
     for word in ["overdue: ", "TAMPERED", "unreachable", "local failure"] {
         assert!(!log.contains(word), "{word}: {log}");
     }

@@ -1,4 +1,4 @@
-//! The service in a real systemd, booted over a throw-away copy of this machine's files.
+//! The service in a real systemd, booted with a temporary copy of this machine's files.
 
 mod support;
 
@@ -10,11 +10,12 @@ use immuaudit::drill::{Embedded, Lie, LieSchedule, Options, fill};
 use support::booted::Booted;
 use support::loud::not_shown;
 
-/// Seconds of the test's own watchdog; the unit's is of minutes, longer than the longest call.
+/// The watchdog of this test in seconds; the unit's watchdog is minutes, longer than the longest
+/// call.
 const WATCHDOG: u64 = 6;
 
 fn a_hang_is_ended_by_the_watchdog_and_followed_by_a_restart(booted: &Booted) {
-    // the program asks for its longer watchdog when it is ready, and this one is set after that
+    // the program requests its longer watchdog when it is ready; this one is set after that
     let drop_in = format!(
         "mkdir -p /run/systemd/system/immuaudit.service.d && cat >/run/systemd/system/immuaudit.service.d/test.conf <<'END'
 [Service]
@@ -28,7 +29,7 @@ END"
     booted.does(&["systemctl", "daemon-reload"]);
     booted.does(&["immuaudit", "audit-mode", "restart"]);
     let process = booted.shows("MainPID");
-    // while it gets on nothing happens to it, long as it may run
+    // while it makes progress it is not restarted, however long it runs
     thread::sleep(Duration::from_secs(WATCHDOG + 2));
     assert_eq!(booted.shows("MainPID"), process);
     assert_eq!(booted.shows("NRestarts"), "0");
@@ -45,7 +46,7 @@ END"
     assert!(journal.contains("Watchdog timeout"), "{journal}");
 }
 
-/// The program's memory counts towards the limit of the service.
+/// The memory of the program counts towards the limit of the service.
 fn a_program_that_takes_all_memory_is_killed_and_the_auditor_goes_on(
     booted: &Booted,
     install: &[&str],
@@ -68,7 +69,7 @@ fn a_program_that_takes_all_memory_is_killed_and_the_auditor_goes_on(
     assert_eq!(booted.shows("ActiveState"), "active");
 }
 
-/// Writes a file in there.
+/// Writes a file in the booted system.
 fn write(booted: &Booted, path: &str, mode: &str, text: &str) {
     let folder = Path::new(path).parent().unwrap().display().to_string();
     let script =
@@ -76,8 +77,8 @@ fn write(booted: &Booted, path: &str, mode: &str, text: &str) {
     booted.does(&["sh", "-c", &script]);
 }
 
-/// Mailers such as postfix' are setgid, which counts for nothing in the sandbox of the service: the units of deploy/mail run
-/// them outside, with memory of their own.
+/// Mailers such as postfix's are setgid, which has no effect in the sandbox of the service. The
+/// units of deploy/mail run them outside, with separate memory.
 fn a_setgid_mailer_outside_the_sandbox_sends_what_waits(
     booted: &Booted,
     embedded: &Embedded,
@@ -118,7 +119,7 @@ fn a_setgid_mailer_outside_the_sandbox_sends_what_waits(
     ] {
         write(booted, &path, mode, text);
     }
-    // what postdrop has: a group of its own, which alone may write
+    // as for postdrop: a separate group, and only that group may write
     let mailer = "groupadd -f tested && cp /usr/bin/tee /usr/local/bin/setgid-tee && \
         chgrp tested /usr/local/bin/setgid-tee && chmod 2755 /usr/local/bin/setgid-tee && \
         mkdir -p /var/spool/tested && chgrp tested /var/spool/tested && chmod 1730 /var/spool/tested";
@@ -192,7 +193,7 @@ fn the_service_is_installed_runs_comes_back_after_a_hang_and_goes_without_a_trac
     let states = ["stat", "-c", "%a %U", "/var/lib/immuaudit"];
     assert_eq!(booted.does(&states), "700 immuaudit");
 
-    // it audits: what is trusted moves with the server
+    // it audits: the trusted state advances with the server
     embedded.grow("defaultdb", 3);
     let proven = |booted: &Booted| {
         let listed = booted.output(&["immuaudit", "states", "list", "--immudb-port", &port]);
@@ -208,7 +209,7 @@ fn the_service_is_installed_runs_comes_back_after_a_hang_and_goes_without_a_trac
         thread::sleep(Duration::from_millis(100));
     }
 
-    // the journal has each line's own priority, and no mark of it in the text
+    // the journal has the priority of each line, and the text has no priority prefix
     let journal = |priority: &str| {
         let words = ["journalctl", "-u", "immuaudit", "-o", "cat", "-p", priority];
         booted.does(&words)
@@ -229,7 +230,7 @@ fn the_service_is_installed_runs_comes_back_after_a_hang_and_goes_without_a_trac
     }
     assert_eq!(booted.shows("MainPID"), process);
 
-    // twice is harmless, and does not so much as restart it
+    // installing it again is harmless and does not restart it
     booted.does(&install);
     assert_eq!(booted.shows("MainPID"), process);
     booted.does(&["immuaudit", "audit-mode", "status"]);
@@ -266,7 +267,7 @@ fn the_service_is_installed_runs_comes_back_after_a_hang_and_goes_without_a_trac
     nothing_of_others_is_taken_over_or_removed(&booted, &install);
 }
 
-/// Runs a command in there that is refused, and answers why.
+/// Runs a command in the booted system that is refused, and returns the message.
 #[track_caller]
 fn refused(booted: &Booted, words: &[&str]) -> String {
     let output = booted.output(words);
@@ -281,7 +282,7 @@ fn nothing_of_others_is_taken_over_or_removed(booted: &Booted, install: &[&str])
     write(booted, settings, "644", "mtls = false\n");
     booted.does(&["groupadd", "--system", "immuaudit"]);
 
-    // a directory that is there
+    // an existing directory
     let fault = refused(booted, &[install, &["--dir=/srv"]].concat());
     assert!(
         fault.contains("/srv is there, and immuaudit did not make it"),
@@ -307,7 +308,7 @@ fn nothing_of_others_is_taken_over_or_removed(booted: &Booted, install: &[&str])
         thread::sleep(Duration::from_millis(100));
     }
 
-    // a link that the service's user put in its place
+    // a link that the service's user put in the place of a directory
     let before = owner("/etc/cron.d");
     booted.does(&["systemctl", "stop", "immuaudit"]);
     booted.does(&[
@@ -323,7 +324,7 @@ fn nothing_of_others_is_taken_over_or_removed(booted: &Booted, install: &[&str])
     assert_eq!(owner("/etc/cron.d"), before);
     booted.does(&["sh", "-c", "cd /srv/t/a && rm roots && mv kept roots"]);
 
-    // a unit of a package, whose service runs on these states
+    // a unit of a package, whose service uses these states
     booted.does(&[
         "sh",
         "-c",
@@ -334,7 +335,7 @@ fn nothing_of_others_is_taken_over_or_removed(booted: &Booted, install: &[&str])
     assert!(fault.contains("apt purge immuaudit"), "{fault}");
     booted.does(&["rm", "/usr/lib/systemd/system/immuaudit.service"]);
 
-    // settings that were there before, a group that was, a directory with something else in it
+    // settings and a group that existed before, and a directory with another file
     booted.does(&["touch", "/srv/t/a/other"]);
     let told = booted.does(&purge);
     assert!(
@@ -346,7 +347,7 @@ fn nothing_of_others_is_taken_over_or_removed(booted: &Booted, install: &[&str])
     booted.does(&["test", "!", "-e", "/srv/t/a/roots"]);
     booted.does(&["sh", "-c", "! getent passwd immuaudit"]);
 
-    // nothing is installed: what is there is somebody else's
+    // nothing is installed, so the existing files belong to others
     booted.does(&[
         "sh",
         "-c",

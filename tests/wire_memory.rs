@@ -1,5 +1,5 @@
-//! The dearest answers that can be thought of, each as long as an answer may be: what is made of many
-//! small parts is refused before it is decoded, and none takes more memory than it may.
+//! The most expensive possible responses, at the size limit. A response with many small parts is
+//! refused before it is decoded, and none takes more memory than the limit.
 
 mod support;
 
@@ -13,12 +13,12 @@ static METER: Meter = Meter;
 /// The default of `--max-recv-msg-size`.
 const LONGEST: usize = 4 << 20;
 
-/// `part` again and again, so often that the whole is as long as an answer may be.
+/// Repeats `part` until the result is as long as a response may be.
 fn repeated(part: &[u8]) -> Vec<u8> {
     part.repeat((LONGEST - 64) / part.len())
 }
 
-/// `bytes` as the field that `tag` begins, in the field of the next tag, and so on.
+/// Wraps `bytes` in a field with the first tag, that in a field with the next tag, and so on.
 fn inside(tags: &[u8], mut bytes: Vec<u8>) -> Vec<u8> {
     for tag in tags {
         let mut length = bytes.len();
@@ -34,12 +34,12 @@ fn inside(tags: &[u8], mut bytes: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
-/// A message of type `VerifiableTx`, and the read of it.
+/// Returns whether `bytes` can be read as a `VerifiableTx`.
 fn reads(bytes: &[u8]) -> bool {
     wire::verifiable_tx(bytes).is_ok()
 }
 
-/// The dearest answers that can be thought of, each as long as an answer may be.
+/// The most expensive possible responses, at the size limit.
 #[test]
 fn an_answer_of_many_small_parts_is_refused_before_it_is_decoded() {
     let dear = [
@@ -72,7 +72,7 @@ fn an_answer_of_many_small_parts_is_refused_before_it_is_decoded() {
     assert!(header.is_err());
 }
 
-/// Whatever is read of it, and whether it is refused in the end or not.
+/// The memory is limited whether the response is accepted or refused.
 #[test]
 fn no_answer_of_any_kind_takes_more_than_16_mib() {
     let digest = |tag: u8| [&[tag, 32][..], &[7; 32]].concat();
@@ -152,7 +152,7 @@ fn no_answer_of_any_kind_takes_more_than_16_mib() {
             "DatabaseList",
             "no databases",
             repeated(&[0x0a, 0]),
-            narrow, // where each one ends is a word: on 64 bits four times what it came in
+            narrow, // each end is stored in a word: on 64 bits four times the size in the response
         ),
         (
             "TxList",

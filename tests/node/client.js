@@ -1,21 +1,21 @@
 'use strict';
-// immudb's Node client before the ledgers of a test: it writes and reads with calls whose answers it verifies.
+// Runs immudb's Node client against the ledgers of a test, with writes and reads whose responses it verifies.
 //
 //   node tests/node/client.js SERVER...          SERVER: PORT/DATABASE
 //
-// tests/drill/clients.rs says what it prints and when, and talks with the other clients in the same way. The client is that of
-// tests/node/package.json; NODE_PATH says where it is installed. It knows no public keys.
+// tests/support/clients.rs describes the output, which is the same for all clients. The client is that of
+// tests/node/package.json; NODE_PATH is the directory where it is installed. It does not verify signatures.
 
 const fs = require('fs');
 const path = require('path');
 const ImmudbClient = require('immudb-node').default;
 
 const ROUNDS = 12;
-// milliseconds; some answers are refused by never settling a promise, so that what is read next is not waited for as long
+// In milliseconds. For some invalid responses the client never settles its promise, so later reads have a shorter timeout.
 const PATIENCE_AT_FIRST = 60000;
 const PATIENCE_THEN = 8000;
 
-/** Writes and reads. */
+/** Opens a database, writes and reads, and returns the client. */
 async function begin(server) {
   const [port, database] = server.split('/');
   const config = { host: '127.0.0.1', port, rootPath: path.join(fs.mkdtempSync('states'), 'state') };
@@ -49,7 +49,7 @@ function same(entry, due) {
   }
 }
 
-/** Reads what was written after the client stopped, and what stands far behind it. */
+/** Reads an entry that was written after `begin`, and an old one. */
 async function goOn(client) {
   for (const key of ['later', 'key/10']) {
     if (await client.verifiedGet({ key }) === undefined) {
@@ -59,7 +59,8 @@ async function goOn(client) {
 }
 
 /**
- * Returns what comes of work, and the words for it. What the client refuses it describes on the console, and rejects with no error.
+ * Returns the result of work and the line to print. For an invalid response the client writes to the console and rejects without an
+ * error.
  */
 async function outcome(name, patience, work) {
   let timer;
@@ -87,5 +88,5 @@ async function main() {
   process.exit(0);
 }
 
-// the client takes what is thrown for itself, and goes on
+// the client handles uncaught exceptions itself and continues, so the process has to exit here
 main().catch(() => process.exit(1));

@@ -1,5 +1,6 @@
-//! Notifications about alarms: each new and each reopened alarm sends one, whichever process finds it, and a
-//! repetition sends none. The real binary, against the embedded ledger.
+//! Notifications about alarms. Each new and each reopened alarm sends one notification, whichever
+//! process finds it; a repetition sends none. The tests run the program against the embedded
+//! ledger.
 
 use crate::support::notify_scene::{is_tampering, wait_until};
 use crate::support::place::Place;
@@ -17,7 +18,7 @@ struct Scene {
 }
 
 impl Scene {
-    /// Transaction 25 is trusted.
+    /// Returns a scene whose trusted state is transaction 25.
     fn new() -> Scene {
         let folder = Place::new();
         let receiver = Receiver::start();
@@ -34,7 +35,7 @@ impl Scene {
         }
     }
 
-    /// The server goes back to its first transactions.
+    /// Truncates the database of the server after transaction `last`.
     fn truncate(&self, last: u64) {
         let mut ledger = self.server.ledger(DATABASE).expect("a database");
         ledger.truncate(last);
@@ -51,7 +52,7 @@ impl Scene {
     }
 }
 
-/// The alarms that the notifications name.
+/// Returns the alarm IDs in the notifications.
 fn named(accusations: &[Received]) -> Vec<&str> {
     let alarms = accusations.iter();
     alarms

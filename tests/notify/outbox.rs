@@ -1,5 +1,5 @@
-//! Receivers that are down, slow, or say no: what they are to be told waits in the outbox, arrives once
-//! they are well, and holds up neither another receiver nor the audit.
+//! Receivers that are down, slow or respond with an error. Their notifications wait in the outbox
+//! and arrive later; they delay neither another receiver nor the audit.
 
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -29,7 +29,7 @@ fn once_gives_a_dead_receiver_one_try_and_its_exit_code_does_not_change() {
     assert_eq!(waiting.len(), 1, "{waiting:?}");
     let holding = immuaudit::sys::holding(&waiting[0]).expect("a file");
     assert_eq!(holding.open.mode() & 0o077, 0);
-    // the next run finds the receiver alive, and the same finding is told once
+    // the next run reaches the receiver, and the finding is sent once
     let receiver = Receiver::on(TcpListener::bind(("127.0.0.1", port)).expect("the port"));
     program.once().ends_with(2);
     receiver.wait_for(is_tampering);
@@ -120,7 +120,7 @@ fn one_receivers_trouble_delays_neither_another_nor_the_audit() {
             label(1, slow.port)
         )) >= 1.0
     );
-    // folded: one on the way, one change, one finding, whatever the number of checks
+    // pending notifications are merged: one in delivery, one change and one finding at most
     assert!(
         metrics.sample(&format!(
             "immuaudit_notifications_pending{}",
@@ -144,7 +144,7 @@ fn retry_after_is_obeyed() {
 #[test]
 fn what_cannot_be_written_to_the_outbox_is_sent_all_the_same() {
     let (scene, receiver) = (Scene::new(), Receiver::start());
-    // a file where the outbox' directory should be stops root too
+    // a file at the path of the outbox directory: root cannot write there either
     let outbox = scene.place.join("state/tested/outbox");
     let _ = fs::remove_dir_all(&outbox);
     fs::write(&outbox, "in the way").expect("a file");
@@ -177,7 +177,7 @@ fn what_cannot_be_written_while_it_runs_is_sent_all_the_same() {
     running.wait_for("notified receiver=");
 }
 
-/// A receiver that is down, one that fails, one that hangs, and one that is gone for good.
+/// A receiver that fails, one that is busy, one that redirects, and one that is not listening.
 #[test]
 fn whatever_ails_a_receiver_the_notification_waits_and_arrives_once_it_is_well() {
     for ailment in [

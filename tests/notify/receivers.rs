@@ -1,5 +1,5 @@
-//! Receivers that come, go, fail and return: who hears of tampering, when, and how often. The real program, over real
-//! sockets.
+//! Receivers that are added, removed, corrected, or fail and recover: which of them are notified of
+//! tampering, when, and how often. The tests run the program with real sockets.
 
 use std::fs;
 use std::net::TcpListener;
@@ -18,13 +18,13 @@ fn accusations(receiver: &Receiver) -> Vec<Received> {
     received.filter(is_tampering).collect()
 }
 
-/// A URL at which nothing listens.
+/// Returns a URL at which no server listens.
 fn mistyped() -> String {
     let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
     format!("http://{}/hook", free.expect("a port"))
 }
 
-/// The program under cron, with this receiver.
+/// Returns a program for runs with `--once`, as under cron, with this receiver.
 fn cron(scene: &Scene, url: &str) -> Program {
     scene.program(&[URL, url])
 }
@@ -58,7 +58,8 @@ fn a_receiver_whose_url_is_corrected_is_notified_of_what_was_found_before_once()
     assert_eq!(member(body, "verdict"), "rolled-back");
     assert_eq!(member(body, "db"), "defaultdb");
     assert_eq!(scene.waiting(), Vec::<PathBuf>::new());
-    // the first one did not hear of it: if it is there after all, it is notified too
+    // the first URL was never notified: if a receiver listens there later, it gets the notification
+    // too
     let port = wrong
         .rsplit(':')
         .next()
@@ -84,7 +85,8 @@ fn a_receiver_that_is_added_after_the_alarm_is_notified_of_it_and_the_others_are
     assert_eq!(id(&heard[0]), id(&added[0]));
     let alarm = scene.program(&[]).open_alarm("defaultdb");
     assert_eq!(member(&added[0].body, "alarm"), alarm);
-    // another order makes no other receiver, another query does: it may be of another reader
+    // another order makes no new receiver; another query does, because it may address another
+    // reader
     let heard = || (accusations(&first).len(), accusations(&second).len());
     let other_order = format!("{},{}", second.url(), first.url());
     cron(&scene, &other_order).once().ends_with(2);
@@ -98,7 +100,8 @@ fn a_receiver_that_is_added_after_the_alarm_is_notified_of_it_and_the_others_are
     assert_eq!(heard(), (1, 2));
 }
 
-/// By the order of the URLs, the second reader would inherit what the first one was notified of.
+/// Receivers are identified by URL: by position, the second reader would inherit the delivery
+/// records of the first one.
 #[test]
 fn a_reader_whose_notification_waits_is_notified_though_the_other_of_the_same_host_is_removed() {
     let (scene, receiver) = (Scene::new(), Receiver::start());
@@ -170,7 +173,7 @@ fn an_auditor_that_is_restarted_notifies_of_an_open_alarm_once() {
     assert_eq!(receiver.received().len(), 1, "{:?}", receiver.received());
 }
 
-/// As after a kill between the two files.
+/// The state after a kill between the write of the outbox and the write of the delivery record.
 #[test]
 fn a_notification_that_waits_while_the_record_of_it_is_lost_is_sent_once() {
     let (scene, receiver) = (Scene::new(), Receiver::start());
@@ -221,7 +224,7 @@ fn a_receiver_that_answers_429_is_left_alone_whatever_there_is_to_deliver() {
     let waiting = scene.waiting().len();
     assert!(waiting >= 10, "{waiting}");
     assert_eq!(receiver.received().len(), 1, "{:?}", receiver.received());
-    // the next process asks once more
+    // each process tries once
     program.once().ends_with(2);
     assert_eq!(receiver.received().len(), 2);
     receiver.answer("200 OK");
@@ -230,7 +233,8 @@ fn a_receiver_that_answers_429_is_left_alone_whatever_there_is_to_deliver() {
     assert_eq!(scene.waiting(), Vec::<PathBuf>::new());
 }
 
-/// A program that appends a line to `told` and goes on for so many seconds.
+/// Writes a program that appends a line to the file `told` and then sleeps for `seconds`. Returns
+/// its path and the path of `told`.
 fn script(scene: &Scene, seconds: u32) -> (String, PathBuf) {
     let (script, told) = (scene.place.join("page"), scene.place.join("told"));
     let text = format!(
@@ -297,7 +301,7 @@ fn an_outage_of_six_databases_is_one_notification_and_so_is_its_end() {
         "{body}"
     );
     scene.ledger.restart().expect("its port is free");
-    // what one of them did meanwhile is a notification of its own
+    // the alarm about one of the databases is a separate notification
     let mut ledger = scene.ledger.ledger("db3").expect("a database");
     ledger.truncate(1);
     scene.ledger.put_ledger("db3", ledger);
@@ -310,7 +314,8 @@ fn an_outage_of_six_databases_is_one_notification_and_so_is_its_end() {
     assert_eq!(received.iter().filter(ends).count(), 1, "{received:?}");
 }
 
-/// Forty databases that another key signed: the auditor accuses those it can name one by one, and the rest together.
+/// Forty databases with signatures by another key: an auditor raises separate alarms for as many as
+/// its limit allows, and one alarm without a database name for the rest.
 #[test]
 fn an_accusation_of_untrusted_databases_reaches_each_receiver_once_whenever_it_is_added() {
     let (mut scene, first, second) = (Scene::new(), Receiver::start(), Receiver::start());
@@ -333,7 +338,7 @@ fn an_accusation_of_untrusted_databases_reaches_each_receiver_once_whenever_it_i
     assert_eq!(of_all(&first).len(), 1);
     let both = format!("{},{}", first.url(), second.url());
     let both = cron(&scene, &both).with(&key);
-    // a first cycle that has no list says nothing of them
+    // a first cycle without a list of databases sends nothing about them
     scene.ledger.stop();
     both.once().ends_with(2);
     scene.ledger.restart().expect("its port is free");
@@ -343,7 +348,7 @@ fn an_accusation_of_untrusted_databases_reaches_each_receiver_once_whenever_it_i
     }
     assert_eq!((of_all(&first).len(), of_all(&second).len()), (1, 1));
     assert_eq!(id(&of_all(&first)[0]), id(&of_all(&second)[0]));
-    // one that never took it is removed, and comes back
+    // a receiver that never accepted the notification is removed and added again
     let away = Receiver::start();
     away.answer("500 No");
     let three = format!("{},{}", first.url(), away.url());

@@ -1,4 +1,4 @@
-//! Receivers with settings of their own: tables `[[receiver]]`, CAs, and proxies.
+//! Receivers with their own settings: `[[receiver]]` tables, CAs and proxies.
 
 use std::fs;
 
@@ -14,7 +14,7 @@ use ring::hmac;
 
 const SECRET: &str = "a secret of the pager's own";
 
-/// Writes a file that its owner alone can read.
+/// Writes a file that only its owner can read.
 fn write(scene: &Scene, name: &str, text: &str) -> String {
     let path = scene.place.join(name);
     fs::write(&path, text).expect("a file");
@@ -176,7 +176,7 @@ fn each_receiver_and_the_heartbeat_are_checked_by_their_own_ca() {
     let scene = Scene::new();
     certificates(&scene.place);
     let ca = |name: &str| scene.place.join(name).display().to_string();
-    // (the CA of a table, that of --audit-notification-ca, that of the heartbeat)
+    // (CA in the table, CA of --audit-notification-ca, CA of the heartbeat, whether delivery works)
     for (of_table, of_flags, of_heartbeat, is_right) in [
         ("ca.pem", "other.pem", "ca.pem", true),
         ("other.pem", "ca.pem", "other.pem", false),
@@ -234,7 +234,7 @@ fn a_proxy_is_used_and_named_as_the_settings_say_and_never_for_this_machine() {
         assert!(head.starts_with("CONNECT hooks.invalid:80 "), "{head}");
     }
     let before = proxy.received().len();
-    // switched off, for another scheme, in capitals, and for a host that is left out
+    // no proxy: disabled, set for another scheme, set in capitals, or excluded for this host
     for (args, variables) in [
         (
             &["--proxy", "none"][..],
@@ -287,7 +287,7 @@ fn notifications_and_heartbeats_arrive_through_a_proxy_that_asks_for_a_login() {
     assert_eq!(lines, ["GET /beat HTTP/1.1", post, post]);
     assert!(is_tampering(&received[2]), "{received:?}");
     assert_eq!(received[2].header("host"), Some("hooks.invalid"));
-    // the login is the proxy's alone
+    // only the proxy gets the login
     assert!(!format!("{received:?}").contains("authorization"));
     let login = format!("basic {}", encode_base64(b"user:TOKEN"));
     let mut heads = tunnel.heads();

@@ -1,5 +1,5 @@
-//! What the real binary tells, when and to whom: over HTTP and TLS, signed where asked for, and to a
-//! program of the operator's.
+//! Notifications of the program: content, occasion and receiver. They are sent over HTTP and TLS,
+//! signed if so configured, and to a program of the operator.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -180,7 +180,7 @@ fn a_heartbeat_that_fails_is_counted_and_the_test_of_notifications_tries_it() {
     assert!(run.ends_with(0).stdout.contains("heartbeat: delivered"));
 }
 
-/// Writes a script that anybody may run.
+/// Writes a script that its owner can run.
 fn script(scene: &Scene, text: &str) -> String {
     let path = scene.place.join("script");
     fs::write(&path, format!("#!/bin/sh\n{text}")).expect("a script");
@@ -201,7 +201,7 @@ fn what_a_program_writes_to_its_stderr_is_told_escaped_and_cut_and_delays_nobody
     let told =
         "exec: not delivered: exit status: 7; its stderr: no route\\u{1b}[31m to \\nERROR forged";
     assert!(failed.stdout.contains(told), "{}", failed.stdout);
-    // more than a pipe holds, and a child that keeps it open
+    // more output than a pipe holds, and a child process that keeps the pipe open
     let noisy =
         test("head -c 300000 /dev/zero | tr '\\0' x >&2; sleep 60 & echo the end >&2; exit 1");
     noisy.ends_with(1);
@@ -336,7 +336,7 @@ fn a_receiver_behind_tls_is_checked_by_the_ca_that_is_given_and_by_no_other() {
     let came = right.came();
     assert!(came.starts_with("POST /hook HTTP/1.1\r\n"), "{came}");
     assert!(came.contains("\"verdict\":\"test\""), "{came}");
-    // another CA, those of the system, and another name than the certificate's
+    // another CA, the CAs of the system, and a host name that the certificate does not have
     for (ca, host) in [
         (Some("other.pem"), "127.0.0.1"),
         (None, "127.0.0.1"),
@@ -361,7 +361,7 @@ fn a_test_without_receivers_says_what_is_missing() {
     );
 }
 
-/// From one process to the next, as under cron.
+/// Each check is a new process, as under cron.
 #[test]
 fn values_that_go_absent_are_told_once() {
     let scene = Scene::new();

@@ -1,4 +1,4 @@
-//! Checkpoints: their form, and who confirms them.
+//! The format of checkpoints and of signed notes, and the verification of cosignatures.
 
 use crate::support::random::Random;
 use immuaudit::checkpoint::{
@@ -53,13 +53,13 @@ fn a_checkpoint_of_which_one_byte_is_changed_is_confirmed_by_nobody() {
         for bit in [1, 4, 32] {
             let mut bytes = note.clone().into_bytes();
             bytes[at] ^= bit;
-            // bits left over at the end of base64 are nobody's
+            // unused bits at the end of base64 do not change the note
             let read = SignedNote::read(&bytes).ok().filter(|read| *read != signed);
             let Some(read) = read else {
                 continue;
             };
             let found = confirmed(&read, key.public());
-            // the name and the id of another key, or one that does not fit
+            // an unknown name or key ID, or a signature that does not match
             assert!(found.is_err(), "{at}: {}", String::from_utf8_lossy(&bytes));
             if at < note.find("\n\n").expect("its text") {
                 assert_eq!(found, Err(CosignatureError::Wrong), "{at}");
@@ -74,13 +74,13 @@ fn a_signature_counts_by_name_and_id_and_a_wrong_one_takes_the_note_with_it() {
     let one = checkpoint("defaultdb", 12);
     let mut note = cosigned(&one, &a, 100);
     assert_eq!(confirmed(&note, b.public()), Err(CosignatureError::Absent));
-    // another key of the same name is another key
+    // another key with the same name is another key
     let renewed = key("zone-a", 3);
     assert_eq!(
         confirmed(&note, renewed.public()),
         Err(CosignatureError::Absent)
     );
-    // a rotation: both sign for a while. Of several of one key the first counts, as in Go
+    // during a rotation both keys sign; of several signatures by one key the first counts, as in Go
     note.signatures
         .extend(cosigned(&one, &renewed, 200).signatures);
     note.signatures.extend(cosigned(&one, &a, 300).signatures);
@@ -88,10 +88,10 @@ fn a_signature_counts_by_name_and_id_and_a_wrong_one_takes_the_note_with_it() {
     note.signatures.extend(other.signatures);
     let time = |key: &SignerKey| confirmed(&note, key.public()).map(|of| of.time);
     assert_eq!((time(&a), time(&renewed)), (Ok(100), Ok(200)));
-    // one that comes first and is of another checkpoint
+    // the first signature by this key is for another checkpoint
     note.signatures.reverse();
     assert_eq!(confirmed(&note, a.public()), Err(CosignatureError::Wrong));
-    // a signature of the wrong length, and one of a time that no clock has
+    // a signature of the wrong length, and one with a time beyond the range of the clock
     for bytes in [vec![0; 71], vec![0; 73], vec![], vec![0xff; 72]] {
         let mut note = cosigned(&one, &a, 100);
         note.signatures[0].bytes = bytes;
@@ -165,7 +165,7 @@ fn what_is_no_signed_note_is_refused_with_the_reason() {
     let mut bytes = signed.clone().into_bytes();
     bytes[0] = 0xff;
     assert_eq!(SignedNote::read(&bytes), Err(NoteError::NotUtf8));
-    // as Go reads them
+    // Go accepts these too
     for line in [
         &format!("a {five}"),
         "a AAAAAAB=",
@@ -250,10 +250,10 @@ fn what_is_no_checkpoint_is_refused_with_the_reason() {
     ] {
         assert_eq!(Checkpoint::read(&text), Err(why), "{text:?}");
     }
-    // a note may have an empty line, a checkpoint has none
+    // a note may have an empty line in its text, but a checkpoint may not
     let empty = Checkpoint::read(&format!("{origin}\n1\n{hash}\n\n"));
     assert_eq!(empty, Err(CheckpointError::Extension));
-    // a line of a later version is signed with the rest, and passed over
+    // an unknown line of a later version is signed with the rest and otherwise ignored
     let later = format!("{origin}\n1\n{hash}\nlater line\nimmudb-signature {key} {key}\n");
     assert!(Checkpoint::read(&later).is_ok_and(|of| of.signature.is_some()));
 }
@@ -271,20 +271,20 @@ fn a_list_of_notes_is_read_one_by_one_and_no_further_than_its_bound() {
         .collect();
     assert_eq!(read, notes);
     assert!(read_list(b"").is_empty());
-    // files that are put one behind the other
+    // concatenated files
     let joined: Vec<bool> = read_list(notes.concat().as_bytes())
         .iter()
         .map(Result::is_ok)
         .collect();
     assert_eq!(joined, [true; 3]);
-    // one that is wrong keeps nobody from reading those behind it
+    // an invalid note does not affect the notes after it
     let damaged = text.replacen("immudb/ledger", "\timmudb/ledger", 1);
     let good: Vec<bool> = read_list(damaged.as_bytes())
         .iter()
         .map(Result::is_ok)
         .collect();
     assert_eq!(good, [false, true, true]);
-    // what is not read is said
+    // a list that is cut off at the limit ends with an error
     let many = notes[0].repeat(MAX_NOTES + 10);
     let read = read_list(many.as_bytes());
     assert_eq!(read.len(), MAX_NOTES + 1);

@@ -1,4 +1,5 @@
-//! Checkpoints by the program: it makes keys, signs and serves what it proves, exports and verifies.
+//! Checkpoints in the program: it generates keys, signs and serves proven states, and exports and
+//! verifies checkpoints.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +10,7 @@ use crate::support::notify_scene::{Scene, wait_until};
 use crate::support::program::{Program, Run, Running, member};
 use immuaudit::checkpoint::{SignedNote, VerifierKey, confirmed, print_list, read_list};
 
-/// A key in a new file, and its public half.
+/// Creates a key in a new file and returns its public key.
 fn new_key(program: &Program, name: &str, file: &Path) -> String {
     let file = file.display().to_string();
     let run = program.run(&["key", "new", "--name", name, &file]);
@@ -31,7 +32,7 @@ fn checkpoints(running: &Running) -> Answer {
     get(port(running), "/checkpoints", "*/*")
 }
 
-/// The time of the first signature of a note.
+/// Returns the time of the first signature of this key.
 fn time(note: &str, key: &str) -> u64 {
     let note = SignedNote::read(note.as_bytes()).expect("a note");
     let key = VerifierKey::read(key).expect("a key");
@@ -86,8 +87,8 @@ fn a_key_is_made_for_its_owner_alone_once_and_only_its_public_half_is_printed() 
         let stderr = run.ends_with(3).stderr.to_lowercase();
         assert!(stderr.contains(&told.to_lowercase()), "{told}: {run:?}");
     }
-    // the wrong half, given by mistake, is not repeated, and a key in the place of its file neither
-    // PRIVATE+KEY+NAME+HASH+SEED; a seed may have plus signs of its own
+    // a private key that is given as a public key, or instead of its file name, is not printed:
+    // PRIVATE+KEY+NAME+HASH+SEED, and the seed may contain plus signs
     let secret = private
         .trim()
         .splitn(5, '+')
@@ -167,7 +168,7 @@ fn a_running_auditor_signs_what_it_proves_anew_in_each_cycle_and_nothing_else() 
             .contains("confirmed by 1 of 1 required: zone-a "),
         "{verified:?}"
     );
-    // refreshed, with the same state
+    // signed again, with the same state
     wait_until("a new time", || {
         time(&one("defaultdb").body, &public) > signed
     });
@@ -182,13 +183,13 @@ fn a_running_auditor_signs_what_it_proves_anew_in_each_cycle_and_nothing_else() 
     wait_until("it grew", || {
         one("defaultdb").body.lines().nth(1) == Some("4")
     });
-    // what contradicts it is never signed
+    // a contradicting state is never signed
     scene.roll_back();
     running.wait_for_times("rolled-back", 2);
     assert_eq!(one("defaultdb").body.lines().nth(1), Some("4"));
     running.signal("TERM");
     running.end();
-    // the files have the same, with the time of the last proof
+    // the export has the same state, with the time of its last proof
     let exported = program.run(&["checkpoint", "export"]);
     let exported = read_list(exported.ends_with(0).stdout.as_bytes());
     let texts: Vec<&str> = exported
@@ -239,7 +240,7 @@ fn a_checkpoint_is_verified_offline_by_as_many_auditors_as_are_required() {
     verify(&one, &two).ends_with(1);
     verify(&one, &["--key", a, "--key", b]).ends_with(0);
     verify(&one, &["--key", b]).ends_with(1);
-    // what was changed is wrong, and not unsigned
+    // a changed text is reported as a wrong signature, not as an absent one
     let changed = both.replacen("\n3\n", "\n4\n", 1);
     let run = verify(&changed, &["--key", a]);
     assert!(
@@ -248,7 +249,7 @@ fn a_checkpoint_is_verified_offline_by_as_many_auditors_as_are_required() {
             .contains("zone-a: its signature is wrong"),
         "{run:?}"
     );
-    // damage beside it does not hide
+    // an invalid note after a valid one is reported
     let run = verify(&format!("{both}\nno checkpoint\n"), &["--key", a]);
     assert!(
         run.ends_with(1)
@@ -256,7 +257,7 @@ fn a_checkpoint_is_verified_offline_by_as_many_auditors_as_are_required() {
             .contains("note 2 is not a valid checkpoint"),
         "{run:?}"
     );
-    // standard input, and what the file says of itself
+    // `show` prints the names of the signers and reads standard input too
     fs::write(&path, &both).expect("a file");
     let file = path.display().to_string();
     let shown = program.run(&["checkpoint", "show", &file]);
@@ -283,7 +284,7 @@ fn a_state_that_an_operator_adopted_is_exported_once_it_is_proven() {
         let run = program.run(&["checkpoint", "export"]);
         run.ends_with(code).stdout.lines().nth(1).map(str::to_owned)
     };
-    assert_eq!(line(0), Some("3".into())); // what was trusted before
+    assert_eq!(line(0), Some("3".into())); // the state that was trusted before
     let alarm = program.open_alarm("defaultdb");
     program
         .run(&["alarm", "adopt", &alarm, "--yes"])
@@ -294,7 +295,7 @@ fn a_state_that_an_operator_adopted_is_exported_once_it_is_proven() {
     assert_eq!(line(0), Some("2".into()));
 }
 
-/// The history that a key signs ends when an operator gives it up, and what is signed then is of the new one alone.
+/// After an operator gave up a history, only states of the new history are signed.
 #[test]
 fn after_a_history_was_given_up_nothing_of_it_is_signed_any_more() {
     let scene = Scene::new();
@@ -321,7 +322,7 @@ fn after_a_history_was_given_up_nothing_of_it_is_signed_any_more() {
     wait_until("the adopted state is proven", || {
         one().body.lines().nth(1) == Some("2")
     });
-    // with the server's signature of that state, not of the one before
+    // the checkpoint has the server's signature of the new state
     let text = one().body;
     assert!(text.contains("\nimmudb-signature "), "{text}");
     let copy = scene.place.join("copy");
@@ -360,7 +361,8 @@ fn systemd_may_hand_the_key_over_as_a_credential() {
     );
 }
 
-/// Two checkpoints of one transaction: by the server's key it is proof, by the auditors' word alone it is none.
+/// Two checkpoints with different hashes for one transaction: with the server's signatures they are
+/// a proof, with the signatures of auditors alone they are not.
 #[test]
 fn two_hashes_of_one_transaction_are_proof_if_the_server_signed_both() {
     let scene = Scene::new();
@@ -399,7 +401,7 @@ fn two_hashes_of_one_transaction_are_proof_if_the_server_signed_both() {
     };
     let run = verify(&[]);
     assert!(run.ends_with(1).stderr.contains("has 2 hashes"), "{run:?}");
-    // both servers' keys in one file: whoever holds it says they are the same server
+    // the keys of both servers in one file: its owner states that they are one server
     let both = scene.place.join("both.pub");
     let pems = [pem(&scene), pem(&other)].map(|path| fs::read_to_string(path).expect("a key"));
     fs::write(&both, pems.concat()).expect("a file");
@@ -407,7 +409,8 @@ fn two_hashes_of_one_transaction_are_proof_if_the_server_signed_both() {
     let run = verify(&["--server-signing-pub-key", &both]);
     let told = "the server signed two of them, so it showed two histories";
     assert!(run.ends_with(2).stderr.contains(told), "{run:?}");
-    // a proof needs nobody's word, and is not hidden by what stands before it
+    // the server's signatures are a proof without any cosignature, and an invalid checkpoint before
+    // them does not hide it
     let other_key = scene.place.join("other-key");
     let unknown = new_key(&program, "zone-b", &other_key);
     let unsigned = texts[1]
@@ -430,7 +433,7 @@ fn two_hashes_of_one_transaction_are_proof_if_the_server_signed_both() {
     let run = program.run(&words);
     assert!(run.ends_with(2).stderr.contains(told), "{run:?}");
     fs::write(&path, print_list(texts.iter().map(String::as_str))).expect("a file");
-    // by one key alone, the other signature does not hold
+    // with one of the keys alone, the other signature is invalid
     let run = verify(&["--server-signing-pub-key", &pem(&scene)]);
     let told = "the server's signature is wrong: the state is not signed by a configured key";
     assert!(run.ends_with(1).stdout.contains(told), "{run:?}");

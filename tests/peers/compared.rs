@@ -1,4 +1,5 @@
-//! Peers: what they were shown, compared with what is trusted here. They make the auditor look, and accuse nobody.
+//! Checkpoints of peers, compared with the trusted history. They cause a comparison; a peer alone
+//! can never cause an alarm.
 
 use std::cell::Cell;
 use std::path::Path;
@@ -20,7 +21,8 @@ use immuaudit::peer::{Hearing, InProcess, judge};
 use immuaudit::trust::{Finding, Tampering, read_evidence};
 use immuaudit::wire::method;
 
-/// The file of a disagreement proves what two auditors say, and nothing against the server.
+/// Checks that the file of a disagreement proves the statements of two auditors and nothing against
+/// the server.
 #[track_caller]
 fn is_the_word_of_witnesses(path: &Path) {
     let found = recheck(&read_evidence(path).expect("a file"), &[]);
@@ -48,10 +50,10 @@ fn a_peer_that_trusts_this_state_or_one_of_its_history_agrees_and_the_server_is_
     }
     assert_eq!(peering.proofs(), 0, "an unchanged pair costs no call");
     peering.sim.embedded.grow(DATABASE, 10);
-    peering.says(peering.state(10)); // in the history here, which no proof is needed for
+    peering.says(peering.state(10)); // a trusted state of this auditor: no proof needed
     is_well(&peering.cycle(&mut auditor), Standing::Behind);
     assert_eq!(peering.proofs(), 1, "the auditor's own");
-    peering.says(peering.state(7)); // between two states that were accepted here
+    peering.says(peering.state(7)); // between two accepted states
     is_well(&peering.cycle(&mut auditor), Standing::Behind);
     peering.says(peering.state(7));
     is_well(&peering.cycle(&mut auditor), Standing::Behind);
@@ -62,7 +64,7 @@ fn a_peer_that_trusts_this_state_or_one_of_its_history_agrees_and_the_server_is_
     assert_eq!(
         peering.proofs(),
         1,
-        "the auditor's own: what agreed stays so while the history goes on"
+        "the auditor's own: a confirmed state stays confirmed while the history grows"
     );
     peering.says(peering.state(15));
     is_well(&peering.cycle(&mut auditor), Standing::Behind);
@@ -72,7 +74,7 @@ fn a_peer_that_trusts_this_state_or_one_of_its_history_agrees_and_the_server_is_
 #[test]
 fn a_peer_that_is_ahead_is_proven_to_continue_what_is_trusted_here_and_moves_no_trust() {
     let peering = Peering::unsigned();
-    // the server has come further by the time it is asked for the peer's state
+    // the server has grown past the peer's state before it is asked for a proof
     let later = peering.fork(10, 12);
     let ahead = later.state_at(12).expect("a state");
     let grows = Rc::new(Cell::new(false));
@@ -136,7 +138,7 @@ fn another_hash_that_the_server_signed_is_a_split_view_with_an_alarm_and_trust_i
         let trusted = peering.sim.store_beside().load(DATABASE).expect("a store");
         let last = peering.sim.embedded.state(DATABASE).expect("a state");
         assert_eq!(trusted.expect("trusted").state, last);
-        // it goes on, and is one alarm; it heals, and the alarm stays
+        // a longer fork adds no alarm; the alarm stays open after the split ended
         let mut longer = peering.fork(5, shown + 1);
         longer.truncate(shown + 1);
         let (state, signature) = peering.signed_state(longer);
@@ -149,7 +151,8 @@ fn another_hash_that_the_server_signed_is_a_split_view_with_an_alarm_and_trust_i
     }
 }
 
-/// immudb 0.9.0 signs without the database's name: such a signature of another database's state would accuse an honest server.
+/// immudb 0.9.0 signs states without the name of the database. Such a signature could be for the
+/// state of another database, so it proves nothing against the server.
 #[test]
 fn a_signature_that_names_no_database_is_a_peers_word_alone() {
     for (shape, due) in [
@@ -173,7 +176,8 @@ fn a_signature_that_names_no_database_is_a_peers_word_alone() {
     }
 }
 
-/// Between the two the histories part. A peer that contradicts what it agreed on leaves nothing to name.
+/// The report names the last common transaction; if the peer contradicts a state that it confirmed
+/// before, the report names none.
 #[test]
 fn a_split_and_a_disagreement_name_the_last_transaction_that_both_agreed_on_before() {
     for (common, shown, due) in [(10, 14, true), (5, 7, false), (5, 10, false)] {
@@ -227,7 +231,7 @@ fn a_peers_word_alone_is_a_disagreement_that_stays_until_an_operator_closes_it()
         );
     };
     disagrees(&peering.cycle(&mut auditor));
-    peering.says(peering.state(10)); // it takes it back
+    peering.says(peering.state(10)); // the peer corrects itself
     disagrees(&peering.cycle(&mut auditor));
     peering.is_down();
     disagrees(&peering.cycle(&mut auditor));
@@ -254,7 +258,7 @@ fn a_peers_word_alone_is_a_disagreement_that_stays_until_an_operator_closes_it()
     is_well(&peering.cycle(&mut auditor), Standing::Silent);
     peering.says(peering.state(10));
     is_well(&peering.cycle(&mut auditor), Standing::Agrees);
-    // the same again is a new one
+    // the same contradiction again is a new disagreement
     peering.says(other(peering.state(10)));
     disagrees(&peering.cycle(&mut auditor));
 }
@@ -277,7 +281,7 @@ fn a_signature_counts_by_a_key_of_the_settings_alone_and_for_its_own_database_an
         assert_eq!(standing(&outcome), Standing::Disagrees, "{outcome:?}");
         assert_eq!((outcome.exit(), outcome.open_alarms), (Exit::Incomplete, 0));
     }
-    // nobody told this auditor of a key
+    // this auditor has no key of the server
     let mut unconfigured = Peering::new(Options::default().signed());
     unconfigured.policy.signatures = Signatures::NotRequired;
     let theirs = unconfigured.signed_state(unconfigured.fork(5, 10));
@@ -342,7 +346,7 @@ fn what_is_old_early_of_another_server_by_another_key_or_no_checkpoint_at_all_co
         ),
     ];
     for (what, note) in cases {
-        // the time of the cycle that hears it
+        // the time of the next cycle
         peering.answers(note(peering.now() + INTERVAL.as_secs()));
         let outcome = peering.cycle(&mut auditor);
         assert_eq!(standing(&outcome), Standing::Silent, "{what}: {outcome:?}");
@@ -371,7 +375,7 @@ fn a_state_that_the_server_has_not_come_to_yet_waits_and_is_compared_once_it_has
     is_well(&outcome, Standing::Pending);
     assert!(outcome.peers[0].waiting.is_some());
     peering.sim.embedded.put_ledger(DATABASE, late);
-    peering.is_down(); // what it said is remembered
+    peering.is_down(); // its checkpoint is stored
     let outcome = peering.cycle(&mut auditor);
     assert!(outcome.peers[0].waiting.is_none(), "{outcome:?}");
     assert_eq!(outcome.peers[0].agreed.expect("agreed").state, ahead);
@@ -389,7 +393,7 @@ fn a_split_that_was_shown_once_and_could_not_be_compared_is_found_after_it_heale
     drop(auditor);
     let mut auditor = peering.auditor();
     peering.sim.embedded.grow(DATABASE, 10);
-    peering.says(peering.state(20)); // as if nothing had been
+    peering.says(peering.state(20)); // an honest state of this history
     let outcome = peering.cycle(&mut auditor);
     assert_eq!(outcome.verdict.word(), "split-view", "{outcome:?}");
 }
@@ -426,7 +430,7 @@ fn what_the_server_itself_shows_of_the_peers_history_is_a_split_view_without_any
     let is_asked = Rc::new(Cell::new(false));
     let (sim, asked) = (peering.sim.clone(), is_asked.clone());
     let mut auditor = peering.auditor_over(move |sent| {
-        // who asks for a proof is shown the other history
+        // the server presents the other history only in a proof
         let shown = match sent.call == method::VERIFIABLE_TX_BY_ID && asked.get() {
             true => &fork,
             false => &honest,
@@ -455,7 +459,7 @@ fn what_the_server_itself_shows_of_the_peers_history_is_a_split_view_without_any
         }
     );
     assert!(is_due, "{found:?}");
-    // the same with a word that nobody was shown: the server is not accused by it
+    // a hash that no server presented is no proof against the server
     let nobodys = other(theirs);
     let place = Peering::unsigned();
     let mut auditor = place.auditor();
@@ -468,7 +472,7 @@ fn what_the_server_itself_shows_of_the_peers_history_is_a_split_view_without_any
 fn a_word_from_before_the_history_that_is_trusted_here_contradicts_nothing() {
     let peering = Peering::signed();
     let theirs = peering.signed_state(peering.fork(5, 10));
-    peering.says_signed(theirs); // said before the first sight here
+    peering.says_signed(theirs); // made before the first check here
     peering.sim.time.advance(Duration::from_secs(60));
     let mut auditor = peering.auditor();
     let outcome = peering.cycle(&mut auditor);
@@ -489,14 +493,14 @@ fn a_database_that_too_few_peers_confirmed_within_three_intervals_is_overdue() {
     }
     peering.says(peering.state(10));
     is_well(&peering.cycle(&mut auditor), Standing::Agrees);
-    // a restart knows when it agreed last
+    // the time of the last confirmation survives a restart
     peering.is_down();
     drop(auditor);
     let mut auditor = peering.auditor();
     for cycle in 0..5 {
         assert_eq!(overdue(&peering.cycle(&mut auditor)), cycle > 1, "{cycle}");
     }
-    // whoever confirms an old state over and over confirms nothing of what came since
+    // a repeated old state confirms none of the newer transactions
     peering.says(peering.state(10));
     is_well(&peering.cycle(&mut auditor), Standing::Agrees);
     for cycle in 0..6 {
@@ -504,7 +508,7 @@ fn a_database_that_too_few_peers_confirmed_within_three_intervals_is_overdue() {
         peering.says(peering.state(10));
         assert_eq!(overdue(&peering.cycle(&mut auditor)), cycle > 3, "{cycle}");
     }
-    // one that is always a transaction behind confirms what it is due
+    // a peer that is always one transaction behind confirms in time
     let mut last = peering.state(10);
     for _ in 0..8 {
         peering.says(last);
@@ -549,7 +553,7 @@ fn what_was_remembered_of_peers_and_cannot_be_read_is_kept_beside_what_is_begun_
     let mut damaged = std::fs::read(&path).expect("a file");
     damaged[0] ^= 1;
     std::fs::write(&path, &damaged).expect("a file");
-    // whoever only looks changes nothing
+    // reading the records does not change the file
     assert!(store.load_peers(peering.sim.clock.now()).is_empty());
     assert_eq!(std::fs::read(&path).expect("a file"), damaged);
     let mut auditor = peering.auditor();
@@ -560,7 +564,7 @@ fn what_was_remembered_of_peers_and_cannot_be_read_is_kept_beside_what_is_begun_
     assert_eq!(kept.expect("a file"), damaged);
 }
 
-/// Compares a checkpoint of the peer that came in a file, beside the auditor.
+/// Compares a checkpoint of the peer from a file, as a separate process does.
 fn compared(peering: &Peering, note: &str) -> WordCompared {
     compared_of(peering, "zone-b", note)
 }
@@ -594,11 +598,11 @@ fn a_checkpoint_of_a_file_speaks_against_nobody_while_the_server_has_not_proven_
     assert!(of.split.is_none());
     let why = of.report.why.as_deref().unwrap_or_default();
     assert!(why.contains("was not proven by the last check"), "{why}");
-    // once the server proves that, it showed both
+    // once the server proves the pinned state, it has shown both histories
     peering.sim.embedded.put_ledger(DATABASE, fork);
     let of = compared(&peering, &note);
     assert_eq!(of.report.standing, Standing::Split, "{of:?}");
-    // and what a check proved needs no further proof
+    // a state that a check proved needs no further proof
     let peering = Peering::signed();
     let theirs = peering.signed_state(peering.fork(5, 10));
     let mut auditor = peering.auditor();
@@ -632,7 +636,7 @@ fn an_open_alarm_of_another_peer_or_with_weaker_evidence_swallows_no_proof() {
     let peering = Peering::signed();
     let mut auditor = peering.auditor();
     assert_eq!(peering.cycle(&mut auditor).exit(), Exit::Good);
-    // as a pin opens one
+    // an alarm with weak evidence, as a pin raises it
     let shown = other(peering.state(3));
     let store = peering.sim.store_beside();
     let finding = Finding {
@@ -654,7 +658,7 @@ fn an_open_alarm_of_another_peer_or_with_weaker_evidence_swallows_no_proof() {
         peering.sim.embedded.grow(DATABASE, 1);
         let outcome = peering.cycle(&mut auditor);
         assert_eq!(standing(&outcome), Standing::Split, "{outcome:?}");
-        // the same peer again opens no further one
+        // another fork of the same peer opens no further alarm
         assert_eq!(outcome.open_alarms, 2, "{length}");
     }
     let (state, signature) = peering.signed_state(peering.fork(4, 9));

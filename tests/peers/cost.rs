@@ -1,4 +1,4 @@
-//! What peers cost: with peers that agree, a cycle makes no call to the server that it would not make without them.
+//! The cost of peers: with peers that agree, a cycle makes no additional call to the server.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -33,7 +33,7 @@ fn auditor(sim: &Simulation) -> Auditor {
     sim.auditor(policy, |_| Delivery::After(Duration::ZERO))
 }
 
-/// A cycle in which every database has grown, and the calls that it made.
+/// Runs a cycle in which every database has grown, and returns the cycle and its calls.
 fn cycle(sim: &Simulation, auditor: &mut Auditor) -> (Cycle, BTreeMap<&'static str, u64>) {
     for name in names() {
         sim.embedded.grow(&name, 3);
@@ -51,7 +51,7 @@ fn two_peers_that_agree_on_a_hundred_databases_cost_two_requests_and_no_call() {
     let sim = simulation();
     let peers = [witness("zone-b"), witness("zone-cc")];
     let (requests, bytes) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
-    // each says what was trusted in the cycle before
+    // each peer serves the states that were trusted in the previous cycle
     let said: Rc<RefCell<BTreeMap<String, u64>>> = Rc::default();
     let (of, count, size, say) = (sim.clone(), requests.clone(), bytes.clone(), said.clone());
     let source = InProcess::new(&peers, "tested", move |peer: &KeyName| {

@@ -1,4 +1,5 @@
-//! Fetching what peers say: by one thread, within bounds of time and bytes, from where the settings say and nowhere else.
+//! Fetching the checkpoints of peers: one thread, limits for time and size, and requests only to
+//! the configured URLs.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +10,7 @@ use immuaudit::config::{Login, PeerSettings, Roots, Secret, Url};
 use immuaudit::ledger::{Digest, State};
 use immuaudit::peer::{Fetcher, Hearing, Source, Witness};
 
-/// Generous: the machine of a test may be busy.
+/// Long, because the machine of a test may be busy.
 const LONG: Duration = Duration::from_secs(60);
 
 fn signer(name: &str) -> SignerKey {
@@ -43,7 +44,7 @@ fn checkpoint(name: &str, tx: u64) -> String {
     cosigned(&checkpoint, &signer(name), 1_800_000_000).to_string()
 }
 
-/// The hearing of these peers, once each of them has answered or failed.
+/// Returns the checkpoints of these peers, after each of them has responded or failed.
 fn heard(peers: &[PeerSettings]) -> Hearing {
     let witnesses: Vec<Witness> = peers
         .iter()
@@ -60,7 +61,7 @@ fn heard(peers: &[PeerSettings]) -> Hearing {
     hearing
 }
 
-/// For each peer: the transaction that it names, or why it does not.
+/// Returns for each peer the transaction in its checkpoint, or the reason why there is none.
 fn told(hearing: &Hearing) -> Vec<Result<Option<u64>, String>> {
     let each = hearing.all().map(|(_, latest)| match &latest.failure {
         Some(why) => Err(why.clone()),
@@ -159,7 +160,7 @@ fn whoever_takes_answers_is_not_kept_waiting_and_a_round_under_way_is_not_begun_
         fetcher.ask();
         assert!(fetcher.take().is_empty());
     }
-    fetcher.wait(Instant::now()); // a time that is over is none
+    fetcher.wait(Instant::now()); // a time in the past: returns immediately
     fetcher.wait(Instant::now() + LONG);
     assert_eq!(fetcher.take().len(), 1);
     assert_eq!(silent.received().len(), 1);

@@ -1,4 +1,5 @@
-//! Two auditors that compare, of a server and of its replica: honest growth accuses nobody.
+//! Two auditors that compare their states, one of a server and one of its replica: honest growth
+//! causes no disagreement and no alarm.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -15,22 +16,23 @@ use immuaudit::peer::{Hearing, InProcess};
 use immuaudit::random::Random;
 
 const CYCLES: u64 = 1_000;
-/// Cycles by which the replica is behind at most: a word is overdue after three intervals.
+/// How many cycles the replica is behind at most; a comparison is overdue after three intervals.
 const MAX_LAG: u64 = 2;
 
-/// One side: a server, its auditor, and the checkpoint that it serves.
+/// A server, its auditor, and the checkpoint that the auditor serves.
 struct Side {
     sim: Simulation,
     name: &'static str,
     checkpoint: Rc<RefCell<Result<Vec<u8>, String>>>,
     standings: BTreeMap<Standing, u64>,
-    /// Peers that must confirm what is trusted.
+    /// How many peers must confirm the trusted state.
     required: usize,
 }
 
 impl Side {
     fn new(name: &'static str, options: &Options) -> Side {
-        // of steps that no server of that time can prove there may be four in a row
+        // with an unsteady lag there may be four unprovable steps in a row, which is longer than
+        // the limit for confirmations
         let required = usize::from(options.lag == Lag::None);
         Side {
             sim: Simulation::new(options.clone()),
@@ -51,7 +53,7 @@ impl Side {
         auditor.with_peers_of(Hearing::new(&peers, self.required, Box::new(source)))
     }
 
-    /// A cycle, and what it proves is signed.
+    /// Runs a cycle and signs the state that it proved.
     fn cycle(&mut self, auditor: &mut Auditor) -> Outcome {
         self.sim.time.advance(INTERVAL);
         let outcome = auditor.cycle(|_| {}).outcomes.remove(0);
@@ -108,7 +110,7 @@ fn a_thousand_cycles_of_honest_growth_with_lag_restarts_retention_and_a_replica_
             primary.sim.embedded.grow(DATABASE, below(4));
             let last = primary.sim.embedded.state(DATABASE).expect("a state").tx;
             ends.push(last);
-            // the replica has what the primary had some cycles ago, or now, and never goes back
+            // the replica has the primary's state of now or of some cycles ago, and never goes back
             let behind = usize::try_from(below(MAX_LAG + 1)).expect("small");
             let has = replica.sim.embedded.state(DATABASE).expect("a state").tx;
             let end = ends[(ends.len() - 1).saturating_sub(behind)].max(has);
@@ -123,7 +125,7 @@ fn a_thousand_cycles_of_honest_growth_with_lag_restarts_retention_and_a_replica_
             match below(60) {
                 0 => primary.sim.embedded.forget_tokens(),
                 1 => replica.sim.embedded.change_uuid(),
-                // the auditors are restarted
+                // both auditors are restarted
                 2 => both = None,
                 _ => {}
             }
@@ -145,7 +147,8 @@ fn a_thousand_cycles_of_honest_growth_with_lag_restarts_retention_and_a_replica_
             for accusing in [Standing::Disagrees, Standing::Split] {
                 assert_eq!(side.standings.get(&accusing), None, "{:?}", side.standings);
             }
-            // a word of the server's auditor waits until the replica has come as far
+            // the replica's auditor waits with a state of the primary until the replica has that
+            // transaction
             let waits = side.standings.get(&Standing::Pending).copied().unwrap_or(0);
             assert!(
                 (waits == 0) == (side.name == primary.name),

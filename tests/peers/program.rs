@@ -1,4 +1,5 @@
-//! Two auditors by the program: one serves its checkpoints, the other compares them with what it trusts.
+//! Two auditors as programs: one serves its checkpoints, and the other compares them with its
+//! trusted states.
 
 use crate::support::http::get;
 use crate::support::place::Place;
@@ -8,12 +9,12 @@ use immuaudit::drill::{Embedded, Options};
 
 const DATABASE: &str = "defaultdb";
 
-/// A ledger, and an auditor of it that signs and serves what it proves.
+/// A ledger and its auditor, which signs and serves the proven states.
 struct Zone {
     ledger: Embedded,
     place: Place,
     _running: Running,
-    /// What others give for `--audit-peer`.
+    /// The argument `--audit-peer` for other auditors.
     peer: String,
     port: u16,
 }
@@ -50,7 +51,7 @@ fn auditor(ledger: &Embedded, place: &Place, args: &[&str]) -> Program {
         .with(args)
 }
 
-/// The members of the only peer of the database.
+/// Returns the JSON members of the only peer of the database.
 #[track_caller]
 fn peer(run: &Run) -> String {
     let line = run.line(DATABASE);
@@ -75,7 +76,8 @@ fn an_auditor_that_another_one_confirms_is_well_and_its_files_say_when_it_was_co
     let status = program.run(&["status"]);
     let known = peer(status.ends_with(0));
     assert!(known.contains("\"agreed_tx\":12"), "{known}");
-    // over HTTP, by a key that is another one, it is silent, and nobody is accused
+    // with another key the peer's checkpoints are invalid: it counts as silent, and no alarm is
+    // raised
     let (url, key) = zone.peer.rsplit_once('=').map_or(("", ""), |parts| parts);
     let url = url.trim_end_matches('=');
     assert!(
@@ -115,7 +117,7 @@ fn two_histories_that_one_key_signed_are_a_split_view_with_evidence_that_is_proo
     std::fs::write(&pem, view.public_pem().expect("a key")).expect("a file");
     let key = format!("--server-signing-pub-key={}", pem.display());
     let program = auditor(&view, &zone.place, &[&zone.peer, &key]);
-    // the first sight: what the peer said before it contradicts nothing
+    // the first check: checkpoints that are older contradict nothing
     let run = once_until_it_fails(&program);
     run.is(2, DATABASE, "split-view");
     assert_eq!(member(run.line(DATABASE), "state_verdict"), "consistent");
@@ -168,7 +170,7 @@ fn two_histories_that_nobody_signed_are_a_disagreement_until_an_operator_closes_
 fn a_key_of_its_own_is_no_peer() {
     let zone = Zone::new(Options::default(), "zone-a", 3);
     let key = zone.place.join("key").display().to_string();
-    // which only who signs reads
+    // only commands that sign read the key
     let nowhere = auditor(
         &zone.ledger,
         &zone.place,
@@ -216,7 +218,7 @@ fn checkpoints_that_came_by_file_are_compared_with_the_files_alone_where_there_i
         same.ends_with(0).stdout.contains("peer zone-a: agrees"),
         "{same:?}"
     );
-    // a state that only a proof would tell about, and nobody to ask
+    // this older state could only be compared with a proof of the server, and there is no server
     zone.ledger.grow(DATABASE, 1);
     program.run(&["--once"]).ends_with(0);
     let known = compare(&path, &key);
@@ -237,7 +239,7 @@ fn checkpoints_that_came_by_file_are_compared_with_the_files_alone_where_there_i
     );
     let url = files.run(&["compare", "http://127.0.0.1:9/", "--peer-key", &key]);
     assert!(url.ends_with(3).stderr.contains("--peer-key"), "{url:?}");
-    // another history, with nobody's signature but the auditor's
+    // another history, signed by the auditor alone
     let view = Embedded::start(Options::default()).expect("a ledger");
     view.set(DATABASE, "forged", "forged");
     view.grow(DATABASE, 20);

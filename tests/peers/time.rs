@@ -1,4 +1,5 @@
-//! Words of peers that are early, late, wait, or are of a history that was given up: none is forgotten, and none accuses for it.
+//! Checkpoints of peers that are early, late or waiting, or of a history that was given up. None is
+//! forgotten, and none of them alone causes an alarm.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -25,7 +26,7 @@ fn a_state_that_was_ahead_is_in_the_history_here_only_once_that_has_come_to_it()
         let peering = Peering::unsigned();
         let forged = peering.fork(10, 12);
         let ahead = forged.state_at(12).expect("a state");
-        // who asks for a proof is shown this history
+        // proofs come from this history
         let shown: Rc<RefCell<Option<Ledger>>> = Rc::default();
         let over = || {
             let (sim, shown) = (peering.sim.clone(), shown.clone());
@@ -51,7 +52,7 @@ fn a_state_that_was_ahead_is_in_the_history_here_only_once_that_has_come_to_it()
             drop(auditor);
             auditor = peering.auditor_over(over());
         }
-        peering.says(ahead); // frozen
+        peering.says(ahead); // the peer still has the state of the fork
         let outcome = peering.cycle(&mut auditor);
         assert_eq!(standing(&outcome), Standing::Disagrees, "{restarted}");
     }
@@ -67,7 +68,7 @@ fn a_word_that_waits_is_compared_though_the_peers_clock_is_minutes_ahead() {
     peering.answers(peering.note(state, Some(signature), ahead));
     is_well(&peering.cycle(&mut auditor), Standing::Pending);
     peering.sim.embedded.grow(DATABASE, 10);
-    peering.says(peering.state(20)); // as if nothing had been
+    peering.says(peering.state(20)); // an honest state of this history
     is_a_split(&peering.cycle(&mut auditor));
 }
 
@@ -95,7 +96,7 @@ fn a_word_that_waits_is_dropped_with_the_history_it_is_older_than_and_where_an_o
         }
         let outcome = peering.cycle(&mut auditor);
         assert!(outcome.peers[0].waiting.is_none(), "{outcome:?}");
-        // the next one that cannot be compared waits
+        // the next checkpoint that cannot be compared waits again
         peering.says(peering.fork(10, 30).state_at(30).expect("a state"));
         let outcome = peering.cycle(&mut auditor);
         assert!(outcome.peers[0].waiting.is_some(), "{outcome:?}");
@@ -129,7 +130,7 @@ fn a_history_that_was_first_seen_while_the_clock_was_ahead_is_compared_once_that
         peering.is_down();
         peering.cycle(&mut auditor);
         peering.sim.time.step_wall_clock(-DAY);
-        // it may be from before the first sight
+        // the checkpoint may be from before the first check
         peering.says_signed(theirs.clone());
         is_well(&peering.cycle(&mut auditor), Standing::Pending);
         if restarted {
@@ -178,7 +179,7 @@ fn an_old_word_confirms_nothing_and_its_contradiction_counts_once() {
     peering.sim.time.advance(20 * INTERVAL);
     let (state, signature) = peering.signed_state(peering.fork(5, 15));
     let old = peering.now() - 600;
-    // the server is asked once for what the history on disk does not tell
+    // the server is asked once about a state that the stored history cannot confirm
     peering.answers(peering.note(peering.state(15), None, old));
     peering.proofs();
     for _ in 0..3 {
@@ -187,7 +188,7 @@ fn an_old_word_confirms_nothing_and_its_contradiction_counts_once() {
         assert_eq!(outcome.peers[0].agreed, None);
     }
     assert_eq!(peering.proofs(), 1);
-    // by its word alone, until an operator closes it
+    // without the server's signature the contradiction stays until an operator acknowledges it
     peering.answers(peering.note(other(state), None, old));
     let outcome = peering.cycle(&mut auditor);
     assert_eq!(standing(&outcome), Standing::Disagrees);
@@ -196,7 +197,7 @@ fn an_old_word_confirms_nothing_and_its_contradiction_counts_once() {
     drop(auditor);
     let mut auditor = peering.auditor();
     is_well(&peering.cycle(&mut auditor), Standing::Silent);
-    // from before the history that is trusted here
+    // a checkpoint from before the trusted history
     let before = peering.note(state, Some(signature.clone()), old - 3_600);
     peering.answers(before);
     is_well(&peering.cycle(&mut auditor), Standing::Silent);
@@ -235,7 +236,7 @@ fn a_kept_disagreement_becomes_a_split_view_when_the_servers_key_is_known() {
     let outcome = peering.cycle(&mut auditor);
     is_a_split(&outcome);
     assert!(outcome.peers[0].disagreement.is_none());
-    // where none is named it stays what it is
+    // without a key of the server it stays a disagreement
     let mut peering = Peering::new(Options::default().signed());
     peering.policy.signatures = Signatures::NotRequired;
     let theirs = peering.signed_state(peering.fork(5, 10));

@@ -1,4 +1,4 @@
-//! Three auditors on three hosts before one server: what each of them is shown, compared.
+//! Three auditors on three hosts that audit one server and compare their states.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,19 +14,19 @@ use crate::support::zones::{self, SERVER, Zone};
 use immuaudit::drill::{Embedded, Options, Split, fill};
 
 const DB: &str = "defaultdb";
-/// The user to whom the server shows a second view.
+/// The user who is shown the second view.
 const SECOND: &str = "second";
-/// From one cycle to the next.
+/// The time between the begins of two cycles.
 const INTERVAL: Duration = Duration::from_millis(300);
 
-/// An auditor on a host of its own.
+/// An auditor on its own host.
 struct Auditor {
     zone: Zone,
     program: Program,
     running: Option<Running>,
 }
 
-/// Three auditors that are each other's peers; the second one logs in as `second`.
+/// Three auditors that are peers of each other; the second one logs in as `second`.
 struct Three {
     _place: Place,
     auditors: Vec<Auditor>,
@@ -119,7 +119,7 @@ impl Auditor {
         self.running.as_mut().expect("it runs")
     }
 
-    /// The evidence of each alarm of a split view.
+    /// Returns the evidence files of the alarms about a split view.
     fn splits(&self) -> Vec<PathBuf> {
         let listed = self.program.run(&["alarm", "list", "--json"]);
         let lines = listed
@@ -129,7 +129,7 @@ impl Auditor {
         lines.map(|line| member(line, "evidence").into()).collect()
     }
 
-    /// Waits until the split is an alarm here.
+    /// Waits until this auditor has an alarm about the split view.
     #[track_caller]
     fn finds_the_split(&mut self) {
         let end = Instant::now() + Duration::from_secs(30);
@@ -140,7 +140,7 @@ impl Auditor {
         self.running().wait_for("tampered=1");
     }
 
-    /// The cycle that found it first, counted from the one behind this one.
+    /// Returns the number of the first cycle with the alarm, counted after cycle `since`.
     fn found_in_cycle(&mut self, since: usize) -> usize {
         let log = self.running().log();
         let mut cycles = log.lines().filter(|line| line.contains("INFO  cycle "));
@@ -152,7 +152,7 @@ impl Auditor {
         self.running().log().matches("INFO  cycle ").count()
     }
 
-    /// How many peers trust the same state, by the metrics that another host reads.
+    /// Returns how many peers trust the same state, by the metrics that another host reads.
     fn agreeing(&self) -> usize {
         let answer = metrics_of(&self.zone.address, 9477);
         let agrees = |line: &&str| {
@@ -164,7 +164,8 @@ impl Auditor {
     }
 }
 
-/// A server that signs and knows a second user, and three auditors of it that run; the last is the setting of its key.
+/// Returns a server that signs and has a second user, three running auditors of it, and the setting
+/// with the server's key.
 fn before_two_views() -> (Embedded, Three, String) {
     let options = Options {
         second_user: Some(SECOND.into()),
@@ -181,8 +182,8 @@ fn before_two_views() -> (Embedded, Three, String) {
     (server, three, key)
 }
 
-/// Evidence is checked again on a machine that has no network at all: with the server's public key it is proof against the
-/// server, without it the word of two auditors.
+/// Verifies evidence without any network: with the server's public key it is proof against the
+/// server, without the key it is a statement of two auditors.
 #[track_caller]
 fn verifies_offline(evidence: &Path, key: &str) {
     for (more, code, proof) in [
@@ -229,8 +230,9 @@ fn a_split_view_is_an_alarm_on_both_sides_within_a_cycle_and_its_evidence_holds_
                 }
             }
             loud(format!("a split view was found after {took:?} cycles\n"));
-            // one that was under way, one in which each is shown its view, one that compares, and one if an answer came late;
-            // on a busy machine one more may begin meanwhile
+            // one cycle that was running, one in which each auditor is shown its view, one that
+            // compares, and one if an answer came late; on a busy machine another may begin
+            // meanwhile
             assert!(took.iter().all(|cycles| *cycles <= 5), "{took:?}");
         },
     );

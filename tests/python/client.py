@@ -1,8 +1,8 @@
-"""immudb's Python client before the ledgers of a test: it writes and reads with calls whose answers it verifies.
+"""Runs immudb's Python client against the ledgers of a test, with writes and reads whose responses it verifies.
 
     python tests/python/client.py SERVER...      SERVER: PORT/DATABASE, or PORT/DATABASE=FILE with the server's public key
 
-tests/drill/clients.rs says what it prints and when, and talks with the other clients in the same way. verified.py has more calls.
+tests/support/clients.rs describes the output, which is the same for all clients. verified.py has more calls.
 """
 
 import sys
@@ -14,7 +14,7 @@ ROUNDS = 12
 
 
 def begin(server: str) -> ImmudbClient:
-    """Writes and reads."""
+    """Opens a database, writes and reads, and returns the client."""
     address, _, key = server.partition("=")
     port, _, database = address.partition("/")
     client = ImmudbClient(f"127.0.0.1:{port}", publicKeyFile=key or None, timeout=20)
@@ -46,7 +46,7 @@ def begin(server: str) -> ImmudbClient:
 
 
 def go_on(client: ImmudbClient) -> None:
-    """Reads what was written after the client stopped, and what stands far behind it."""
+    """Reads an entry that was written after `begin`, and an old one."""
     for name in (b"later", b"key/10"):
         got = client.verifiedGet(name)
         assert got is not None and got.verified, name
@@ -55,7 +55,7 @@ def go_on(client: ImmudbClient) -> None:
 def report(name: str, work):
     try:
         done = work()
-    except Exception as error:  # whatever a client refuses an answer with
+    except Exception as error:  # the client reports a refused response by any exception
         words = " ".join(f"{type(error).__name__} {error}".split())
         print(f"{name} refused: {words}", flush=True)
         return None

@@ -1,11 +1,11 @@
-"""Writes to and reads from the embedded ledger with verified calls of immudb's Python client,
-which checks every proof itself: if it accepts, the proofs are the real ones.
+"""Writes to and reads from the embedded ledger with verified calls of immudb's Python client.
+The client verifies every proof itself, so the proofs of the embedded ledger have immudb's format.
 
     python3 -m venv VENV && VENV/bin/pip install --no-deps -r tests/python/requirements.txt
-    immuaudit drill --serve --port 0          # says its port in its first line
+    immuaudit drill --serve --port 0          # prints its port in the first line
     VENV/bin/python tests/python/verified.py PORT [PUBLIC_KEY.pem]
 
-Ends with 0 and one line of what was verified, with a traceback where anything is refused.
+Exits with 0 and prints one line of counts; a refused response ends it with a traceback.
 """
 
 import sys
@@ -30,7 +30,7 @@ def main() -> None:
         assert answer.verified, name
         writes += 1
         client.set(f"{run}/plain/{number}".encode(), b"between")
-        # read what was just written, and something far behind it
+        # read the last entry and an older one
         for back in {number, number // 2}:
             got = client.verifiedGet(f"{run}/{back}".encode())
             assert got.verified and got.value == f"value {back}".encode(), got
@@ -44,12 +44,12 @@ def main() -> None:
             assert old.verified and old.value == b"once", old
             reads += 1
             assert client.get(twice).value == b"again"
-    # what was there before this client came, references included
+    # entries from before this client connected, including references
     first_keys = 0
     for name in (b"key/10", b"large/3", b"many/11/4", b"expiring/6", b"reference/5"):
         try:
             got = client.verifiedGet(name)
-        except Exception as error:  # the ledger of a test need not be the filled one
+        except Exception as error:  # the ledger of a test may not have these entries
             if "not found" in str(error):
                 continue
             raise

@@ -1,4 +1,4 @@
-//! The real binary against real immudb servers, end to end.
+//! The program against real immudb servers, end to end.
 
 use std::fs;
 use std::path::Path;
@@ -23,7 +23,7 @@ for_versions!(
     a_filter_that_selects_nothing_is_told,
 );
 
-/// No list names `systemdb`; from 1.0 the administrator may open it.
+/// No list names `systemdb`; from 1.0 on the administrator may open it.
 fn the_servers_own_database_is_audited_by_its_name(server: &Path) {
     let scene = Scene::new(server);
     let real = scene.start(&[]);
@@ -47,9 +47,9 @@ fn the_servers_own_database_is_audited_by_its_name(server: &Path) {
         "--password",
         "Some1!one",
     ];
-    real.does(&flags); // which is written into systemdb
+    real.does(&flags); // a write to systemdb
     audit.once().is(0, "systemdb", "consistent");
-    // for whom it does not open it is told
+    // without permission the database cannot be opened
     let other = scene.folder.join("other");
     let audit = Program::new(real.port, &other).with(&[
         "--audit-databases",
@@ -112,7 +112,8 @@ fn many_writers_at_once_are_consistent(server: &Path) {
         while !writing.is_finished() || checked < 3 {
             let run = audit.once();
             let verdict = run.verdict("defaultdb");
-            // what an old server cannot prove now it proves later, and it is never accused
+            // an old server cannot prove some steps while it is written to; they are never reported
+            // as tampering
             assert!(["consistent", "unprovable"].contains(&verdict), "{run:#?}");
             checked += 1;
         }
@@ -138,7 +139,7 @@ fn an_older_copy_is_rolled_back(server: &Path) {
         .auditor(&real)
         .once()
         .is(2, "defaultdb", "rolled-back");
-    // told again as long as it is so
+    // reported again as long as it lasts
     scene
         .auditor(&real)
         .once()
@@ -165,7 +166,7 @@ fn a_fork_is_inconsistent_until_it_is_adopted(server: &Path) {
     assert_eq!(member(run.line("defaultdb"), "tampered"), "true");
     assert_eq!(member(run.line("defaultdb"), "open_alarms"), "1");
 
-    // the operator decides, and only then the fork is trusted
+    // the fork is trusted only after the operator adopts it
     let alarm = audit.open_alarm("defaultdb");
     let evidence = audit.run(&["status"]);
     assert!(evidence.stdout.contains("evidence: "), "{evidence:#?}");
@@ -185,7 +186,7 @@ fn an_emptied_server_is_rolled_back(server: &Path) {
         .auditor(&real)
         .once()
         .is(2, "defaultdb", "rolled-back");
-    // another server with a longer history is no better
+    // a longer history of another server is still tampering
     real.write("defaultdb", "other", 50);
     scene
         .auditor(&real)
@@ -331,14 +332,14 @@ fn a_hundred_databases_are_all_checked_in_one_cycle() {
     for name in &names[..10] {
         real.write(name, "a", 3);
     }
-    // a busy machine takes its time over a hundred databases that were made just now
+    // a busy machine may be slow with a hundred new databases
     let auditor = scene.auditor(&real).with(&["--call-timeout", "60s"]);
     let run = auditor.once();
     run.ends_with(0);
     for name in &names[..10] {
         run.line(name);
     }
-    // ninety and defaultdb are empty, of which the first sixteen have lines of their own
+    // ninety databases and defaultdb are empty; the first sixteen have separate lines
     assert!(
         run.stdout
             .contains("91 listed databases have no transactions yet"),

@@ -1,4 +1,4 @@
-//! Signatures, TLS and mutual TLS between the real binary and real immudb servers.
+//! Signatures, TLS and mutual TLS between the program and real immudb servers.
 
 use std::fs;
 use std::path::Path;
@@ -45,7 +45,7 @@ fn a_signature_must_be_there_and_by_the_configured_key() {
         let run = other.once();
         run.is(2, "defaultdb", "bad-signature");
 
-        // two keys in one file: either will do, for the time of a rotation
+        // two keys in one file, as during a rotation: a signature by either key is accepted
         let both =
             [path("wrong.pub"), path("right.pub")].map(|name| fs::read_to_string(name).unwrap());
         fs::write(folder.join("both.pub"), both.concat()).expect("a file of two keys");
@@ -80,7 +80,7 @@ fn tls_and_mutual_tls_are_checked_on_both_sides() {
         let tls = ["--tls-cert", &certificate, "--tls-key", &key];
         let name = ["--servername", "localhost"];
 
-        let before_1 = server.to_string_lossy().contains("immudb-0.9"); // mutual TLS or none
+        let before_1 = server.to_string_lossy().contains("immudb-0.9"); // only mutual TLS or no TLS
         if !before_1 {
             let mut real = scene.start(&tls);
             real.client = ["--ca", &ca]
@@ -116,7 +116,7 @@ fn tls_and_mutual_tls_are_checked_on_both_sides() {
         let run = mutual.with(&["--clientcas", &ca]).once();
         let first = if before_1 { "first-seen" } else { "consistent" };
         run.is(0, "defaultdb", first);
-        // of our key nothing is left, though it was used
+        // the client's private key does not appear in the output
         let secret = fs::read_to_string(&client_key).expect("a key");
         let secret = secret.lines().nth(1).expect("its first line");
         for (name, value) in [("stdout", &run.stdout), ("stderr", &run.stderr)] {

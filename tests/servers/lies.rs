@@ -1,4 +1,4 @@
-//! A lying proxy before real servers: the lies in a real server's accent.
+//! A proxy that changes the responses of real servers, and the verdict of each lie.
 
 use std::path::Path;
 
@@ -12,24 +12,24 @@ use immuaudit::wire::{self, proto};
 use protobuf::MessageField;
 
 const DATABASE: &str = "defaultdb";
-/// What the auditor may take, in KiB.
+/// The most memory that the auditor may use, in KiB.
 const MOST_MEMORY: u64 = 48 << 10;
 
-/// A lie: its name, the verdicts due, and how it is told, given what was trusted before.
+/// A lie: its name, the expected verdicts, and the function that changes a response.
 struct Lie {
     name: &'static str,
     due: &'static [&'static str],
     tell: fn(&Before, &str, &[u8], &mut Reply),
 }
 
-/// What the proxy has seen pass.
+/// The trusted state and responses that the proxy recorded before the lies.
 #[derive(Clone)]
 struct Before {
     state: State,
-    /// The answer to `CurrentState` then, and to the proof of that time.
+    /// The recorded response to `CurrentState`, and the recorded proof.
     answer: Vec<u8>,
     proof: Vec<u8>,
-    /// How a newer server's state message and an old one's differ.
+    /// Whether the server has the old form of the state message.
     old: bool,
     times: u64,
 }
@@ -161,7 +161,7 @@ fn tell_all(server: &Path) {
     let real = Real::start(server, &folder.join("data"), &[]);
     real.write(DATABASE, "a", 20);
     let proxy = Proxy::before(real.port);
-    // one auditor a lie, and all of them trust the same before the lies begin
+    // one auditor for each lie; all of them trust the same state before the lies begin
     let auditor = |index: usize| {
         Program::new(proxy.port, &folder.join(&format!("trust{index}")))
             .with(&["--call-timeout", "4s"])
@@ -225,7 +225,7 @@ fn tell_all(server: &Path) {
         let raw = |c: char| !matches!(c, ' '..='~' | '\n');
         assert!(!run.stderr.contains(raw), "{}: {}", lie.name, run.stderr);
         assert!(peak < MOST_MEMORY, "{}: {peak} KiB", lie.name);
-        // and honest again
+        // the server is honest again
         proxy.be_honest();
         let run = auditor(index).once();
         let code = if tampered { 2 } else { 0 };
@@ -259,7 +259,7 @@ versions! {
     lies_before_a_0_9_0_get_their_verdicts "0.9.0",
 }
 
-/// The proxy itself is no liar: what goes through it unchanged is what the embedded ledger says.
+/// Responses that the proxy does not change are consistent.
 #[test]
 fn what_passes_unchanged_is_consistent() {
     let folder = Place::new();

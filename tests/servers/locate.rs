@@ -1,5 +1,5 @@
-//! Where a history was tampered with, on real servers: 5,000 transactions audited every 50, a fork at a
-//! random one, an edited value, a rollback, another server.
+//! `locate` with real servers: 5,000 transactions with an audit every 50, a fork at a random
+//! transaction, a rollback, and another server.
 
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -31,7 +31,7 @@ fn a_fork_is_placed(version: &str) {
     let mut random = Random::new(u64::from(now.subsec_nanos()));
     let (data, fork) = (folder.join("data"), folder.join("fork"));
     let mut real = Real::start(&server, &data, &[]);
-    let first = last(&real); // servers of 1.0 to 1.4 write one of their own
+    let first = last(&real); // 1.0 to 1.4 write a transaction of their own
     let parted = 1 + random.below(APART * AUDITS - 2);
     println!("{version}: {parted} transactions are the same");
     let (plain, mirrored) = (folder.join("plain"), folder.join("mirrored"));
@@ -46,13 +46,13 @@ fn a_fork_is_placed(version: &str) {
             real = Real::start(&server, &data, &[]);
         }
         if written < due {
-            // each of them another key, so that the first one can be told
+            // different keys in each round, so that the first changed key can be identified
             let (prefix, number) = (format!("b{audit}"), u32::try_from(due - written).unwrap());
             if version == "1.11.1" {
                 real.write_at_once(DATABASE, &prefix, number);
             } else {
                 real.write_at_once(DATABASE, &prefix, number - 1);
-                // and the last one alone: an old server's tree has caught up by then
+                // the last transaction alone: by then the tree of an old server has caught up
                 real.write(DATABASE, &format!("c{audit}"), 1);
             }
             written = due;
@@ -69,7 +69,7 @@ fn a_fork_is_placed(version: &str) {
         .ends_with(0);
     std::fs::create_dir(&mirrored).unwrap();
 
-    // the fork runs in its place, and what it parted from on another port, as a restored backup
+    // the fork replaces the server; the original runs on another port, as a restored backup
     let forked = Real::start(&server, &fork, &[]);
     forked.write(DATABASE, "forged", 1);
     let more = u32::try_from(APART * AUDITS - parted + 3).unwrap();
@@ -80,17 +80,17 @@ fn a_fork_is_placed(version: &str) {
     run.is(2, DATABASE, "inconsistent");
     let reason = run.reason(DATABASE).to_owned();
 
-    // with the mirror, at the very transaction
+    // with the mirror, the exact transaction
     let run = auditor.run(&["locate", DATABASE, "--json"]);
     println!("{version}: with the mirror: {}", run.line(DATABASE));
     run.ends_with(2);
     assert_eq!(number(&run, "first_rewritten"), Some(first + parted + 1));
-    // a tree that lags behind, as an old server's does, leaves parts out of its proofs, which take calls
-    // of their own
+    // a lagging tree, as in old servers, leaves parts out of its proofs, which then need calls of
+    // their own
     assert!(number(&run, "questions").unwrap() <= 20);
     assert!(reason.contains("are intact"), "{reason}");
 
-    // without it, in its window of 50
+    // without the mirror, the range of 50 between two audits
     std::fs::rename(
         plain.join("tested/defaultdb.mirror"),
         folder.join("mirrored/defaultdb.mirror"),
@@ -113,7 +113,7 @@ fn a_fork_is_placed(version: &str) {
         assert!(calls <= 20, "{calls}");
     }
 
-    // offline, and against the backup the key is named
+    // offline with the mirror, and with the backup, which also names the changed keys
     let mirror = folder.join("mirrored/defaultdb.mirror");
     let mirror = mirror.to_str().unwrap();
     let run = auditor.run(&["locate", DATABASE, "--json", "--against", mirror]);
@@ -146,7 +146,7 @@ fn a_fork_on_1_2_4_is_placed_in_its_window_at_its_transaction_and_at_its_key() {
     a_fork_is_placed("1.2.4");
 }
 
-/// On every version: back at an earlier time, and another server in its place.
+/// Restores an older copy, and then replaces the server by another one.
 fn a_rollback_and_a_replacement(version: &str, server: &Path) {
     let folder = Place::new();
     let data = folder.join("data");
@@ -189,7 +189,7 @@ fn a_rollback_and_a_replacement(version: &str, server: &Path) {
     assert_eq!(
         member(run.ends_with(2).line(DATABASE), "happened"),
         "rewritten",
-        "{version}: of the transactions before the first audit nothing is remembered"
+        "{version}: the transactions before the first audit are unknown"
     );
     assert_eq!(number(&run, "stands_tx"), None);
 }

@@ -1,5 +1,5 @@
-//! Real servers whose tokens end after a minute, which is the shortest lifetime that they know, and
-//! certificates that are replaced while the auditor runs.
+//! Real servers with tokens that expire after a minute, the shortest lifetime that they support,
+//! and certificates that are replaced while the auditor runs.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::support::program::{Program, Running, member};
 use crate::support::real::{Real, program};
 
 const DATABASES: [&str; 2] = ["defaultdb", "second"];
-/// Longer than a lifetime of the tokens by half.
+/// One and a half times the lifetime of the tokens.
 const AUDITED: Duration = Duration::from_secs(90);
 
 #[test]
@@ -62,8 +62,7 @@ fn audits_beyond_a_lifetime(server: &Path) {
     }
 }
 
-/// Mutual TLS, in files that are replaced: the certificates of `--certificate`, `--pkey` and
-/// `--clientcas`.
+/// Mutual TLS with replaceable files: the arguments of `--certificate`, `--pkey` and `--clientcas`.
 struct Mutual {
     folder: Place,
     port: u16,
@@ -85,7 +84,7 @@ impl Mutual {
         Real::start_at(server, &self.folder.join("data"), self.port, &flags)
     }
 
-    /// Puts the client's certificates of this authority where the auditor reads them.
+    /// Copies the client's certificates of this authority to the auditor's paths.
     fn install(&self, by: &str) {
         for (from, to) in [
             (format!("{by}.pem"), "ca.pem"),
@@ -147,7 +146,8 @@ fn renewed_certificates_are_used_for_the_next_connection_and_wrong_ones_are_not(
 
     fs::write(mutual.path("client.pem"), "no certificate\n").expect("a file");
     real.stop();
-    // before it is there again: where no call fails, gRPC connects again with what it has
+    // wait before the server runs again: if no call fails, gRPC reconnects with the old
+    // certificates
     running
         .wait_for("WARN  the last good certificates and key are still used, because --certificate");
     let real = mutual.serve(&server, "second");

@@ -1,4 +1,4 @@
-//! Tests against real immudb servers, which `tests/real/build` builds.
+//! Tests with real immudb servers, which `tests/real/build` builds.
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,5 +1,5 @@
-//! Coming from immuclient: what it trusted is imported and continued, and an import replaces nothing. All
-//! against a real server.
+//! Migration from immuclient with a real server: its trusted states are imported and extended, and
+//! an import replaces no trusted state.
 
 use std::fs;
 use std::path::Path;
@@ -40,7 +40,7 @@ fn what_a_real_immuclient_trusted_is_imported_and_continued() {
         member(run.is(0, "defaultdb", "consistent").line("defaultdb"), "tx"),
         "27"
     );
-    // again is harmless: it is an ancestor of what is trusted now
+    // a second import is harmless: the state is an ancestor of the trusted one
     let run = scene.import(&temporary);
     let line = run.ends_with(0).line("defaultdb");
     assert_eq!(member(line, "result"), "ancestor");
@@ -69,7 +69,7 @@ fn a_state_that_the_server_does_not_extend_is_told_and_an_alarm_only_on_request(
     run.ends_with(2);
     assert!(run.stdout.contains("evidence: "), "{run:#?}");
     scene.auditor().run(&["status"]).ends_with(2);
-    // nothing was trusted by it: the next audit is a first sight, with the alarm open
+    // the import trusted nothing: the next audit is a first use, with the alarm open
     scene.auditor().once().is(2, "defaultdb", "first-seen");
 }
 

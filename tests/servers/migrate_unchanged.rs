@@ -1,5 +1,5 @@
-//! Coming from immuclient or immugw: their command lines, environments and files run unchanged, and so
-//! does a job of cron. All against a real server.
+//! Migration from immuclient and immugw with a real server: their command lines, environments and
+//! files work unchanged. Also runs under cron.
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -10,8 +10,8 @@ use crate::support::place::Place;
 use crate::support::program::Program;
 use crate::support::real::Real;
 
-/// Runs a command of immuclient's or immugw's documentation as it stands, but for what differs from
-/// place to place, until the server has been audited.
+/// Runs a command from the documentation of immuclient or immugw until the server has been audited.
+/// Only ports, paths and the log level are set for the test.
 fn runs_unchanged(real: &Real, words: &[&str], variables: &[(&str, &str)], files: &[(&str, &str)]) {
     let folder = Place::new();
     let here = |text: &str| {
@@ -30,9 +30,9 @@ fn runs_unchanged(real: &Real, words: &[&str], variables: &[(&str, &str)], files
         .args(words.iter().map(|word| here(word)))
         .env_clear()
         .env("HOME", folder.path())
-        .env("STATE_DIRECTORY", folder.join("state")) // root's default is the machine's own
-        .env("IMMUAUDIT_LOG_LEVEL", "debug") // where nothing is new nothing is said
-        .env("IMMUAUDIT_AUDIT_MONITORING_PORT", "0") // several run at once
+        .env("STATE_DIRECTORY", folder.join("state")) // root's default is a system directory
+        .env("IMMUAUDIT_LOG_LEVEL", "debug") // unchanged verdicts are logged only then
+        .env("IMMUAUDIT_AUDIT_MONITORING_PORT", "0") // several run concurrently
         .envs(variables.iter().map(|(name, value)| (*name, here(value))))
         .current_dir(folder.path())
         .stdin(Stdio::null())
@@ -42,7 +42,7 @@ fn runs_unchanged(real: &Real, words: &[&str], variables: &[(&str, &str)], files
     let end = Instant::now() + Duration::from_secs(60);
     loop {
         let said = fs::read_to_string(&log).unwrap();
-        // the second cycle shows that it goes on
+        // the second cycle shows that the program continues
         if said.contains("verdict=first-seen") && said.contains("verdict=consistent") {
             return;
         }
@@ -52,7 +52,7 @@ fn runs_unchanged(real: &Real, words: &[&str], variables: &[(&str, &str)], files
     }
 }
 
-/// The interval, which immuclient takes from nowhere else.
+/// The interval; immuclient reads it from this variable only.
 const SECOND: (&str, &str) = ("audit-agent-interval", "1s");
 
 #[test]
@@ -76,7 +76,7 @@ fn what_immuclients_documentation_says_runs_unchanged() {
     ];
     runs_unchanged(&scene.real, &command_line, &[SECOND], &[]);
 
-    // immuclient's help lists these; none of the files is there, and mTLS is off
+    // the variables of immuclient's help; the files do not exist, and mTLS is off
     let environment = [
         ("IMMUCLIENT_IMMUDB_ADDRESS", "127.0.0.1"),
         ("IMMUCLIENT_IMMUDB_PORT", "PORT"),
@@ -99,7 +99,7 @@ fn what_immuclients_documentation_says_runs_unchanged() {
     ];
     runs_unchanged(&scene.real, &["audit-mode"], &environment, &[]);
 
-    // as immuclient's service has it
+    // the settings file of immuclient's service
     let file = "dir = \"PLACE/immuclient\"\naddress = \"0.0.0.0\"\nport = 3323\nimmudb-address = \"127.0.0.1\"\nimmudb-port = PORT\npidfile = \"PLACE/immuclient.pid\"\nlogfile = \"PLACE/immuclient.log\"\nmtls = false\ndetached = false\nservername = \"localhost\"\naudit-username = \"immudb\"\naudit-password = \"immudb\"\npkey = \"\"\ncertificate = \"\"\nclientcas = \"\"\n";
     for place in ["configs/immuclient.toml", "immuclient.toml"] {
         runs_unchanged(&scene.real, &["audit-mode"], &[SECOND], &[(place, file)]);
@@ -173,7 +173,7 @@ fn from_cron_nothing_is_said_while_all_is_well_and_the_reason_when_not() {
             (Some(0), "", "")
         );
     }
-    // what a killed auditor leaves is no obstacle
+    // a killed auditor leaves no lock behind
     let mut running = scene.auditor().start(&["audit-mode"]);
     running.wait_for("auditing server=");
     running.signal("KILL");
@@ -185,7 +185,7 @@ fn from_cron_nothing_is_said_while_all_is_well_and_the_reason_when_not() {
     let run = cron(&Program::new(port, &folder.join("trust")));
     run.ends_with(1);
     assert!(run.stdout.contains("unreachable"), "{run:#?}");
-    // new databases could not be looked for either, which the line of no database tells
+    // the only line is about the list of databases, which could not be read
     assert_eq!(run.stderr.lines().count(), 1, "{run:#?}");
     assert!(
         run.stderr

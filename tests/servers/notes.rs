@@ -1,5 +1,6 @@
-//! Checkpoints and Go's libraries for them, `golang.org/x/mod/sumdb/note` and `github.com/transparency-dev/formats`: each
-//! side opens what the other signed, and refuses what was changed.
+//! Checkpoints with Go's libraries `golang.org/x/mod/sumdb/note` and
+//! `github.com/transparency-dev/formats`: each side verifies what the other signed, and refuses a
+//! changed note.
 
 use std::fs;
 use std::io::Write;
@@ -31,7 +32,7 @@ fn text(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).expect("UTF-8")
 }
 
-/// An auditor with a key in a file, of a server that signs its states.
+/// Returns an auditor with a signing key and its public key.
 fn auditor(place: &Place, server: &Embedded) -> (Program, String) {
     let key = place.join("key").display().to_string();
     let program = Program::new(server.port(), &place.join("state"));

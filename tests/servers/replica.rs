@@ -1,5 +1,5 @@
-//! A real replica of a real primary that was truncated before the replica copied it: the replica has
-//! the digests of the truncated values, and not the values.
+//! A real replica of a real primary that was truncated before the replica copied it. The replica
+//! has the digests of the truncated values, but not the values.
 
 use std::process::Command;
 use std::thread;
@@ -15,7 +15,7 @@ use immuaudit::server::ServerError;
 use immuaudit::wire::Entries;
 
 const DB: &str = "aged";
-/// Transactions older than the retention period, and the others.
+/// The number of transactions older than the retention period, and of the newer ones.
 const AGED: u64 = 200;
 const NEW: u64 = 20;
 
@@ -26,7 +26,7 @@ struct Scene {
 }
 
 impl Scene {
-    /// `None` where the real server was not built.
+    /// Returns `None` if the real server was not built.
     fn new() -> Option<Scene> {
         let server = program("1.11.1")?;
         let folder = Place::new();
@@ -56,8 +56,8 @@ impl Scene {
         Some(scene)
     }
 
-    /// The deadline only ends a test that failed. The transaction that records the truncation has no
-    /// entries, and 1.11.1 does not replicate it.
+    /// Waits until the replica has all transactions. The transaction that records the truncation
+    /// has no entries, and 1.11.1 does not replicate it. The deadline only ends a failed test.
     fn wait_until_copied(&self) {
         let end = Instant::now() + Duration::from_secs(60);
         loop {
@@ -70,7 +70,7 @@ impl Scene {
         }
     }
 
-    /// Returns each server, and the name of a directory for its auditor.
+    /// Returns each server with a directory name for its auditor.
     fn both(&self) -> [(&'static str, &Real); 2] {
         [("of-primary", &self.primary), ("of-replica", &self.replica)]
     }
@@ -80,7 +80,7 @@ impl Scene {
     }
 }
 
-/// Fails where a run reports tampering.
+/// Fails if a run reports tampering.
 #[track_caller]
 fn accuses_nobody(run: &Run) {
     assert!(run.stdout.contains("\"open_alarms\":0"), "{run:#?}");
@@ -103,7 +103,7 @@ fn a_replica_of_a_truncated_primary_shows_digests_without_values_and_calls_them_
     );
 }
 
-/// Enough draws that a truncated value is certainly among them.
+/// Enough samples that a truncated value is certainly among them.
 const SAMPLE: [&str; 2] = ["--audit-sample", "200"];
 
 #[test]
@@ -131,7 +131,7 @@ fn a_truncated_primary_and_its_replica_are_consistent_and_what_is_absent_is_coun
             .parse()
             .expect("a number");
         if name == "of-primary" {
-            // its own ledger says why
+            // the primary's ledger records the truncation
             sweep.ends_with(0);
             assert!(
                 sweep.stdout.contains("dropped by a truncation"),

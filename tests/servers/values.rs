@@ -1,4 +1,5 @@
-//! Real servers whose data directories were edited while they were stopped: what only reading finds.
+//! Real servers whose data directories were edited while they were stopped. Only reading the values
+//! and transactions finds these edits.
 
 use std::path::Path;
 use std::process::Command;
@@ -14,7 +15,7 @@ for_versions!(
     an_honest_ledger_is_swept_clean,
 );
 
-/// The key of the 30th transaction written, and how its value begins.
+/// The key of the 30th transaction, and the beginning of its value.
 const KEY: &str = "edited-30-0";
 const VALUE: &str = "edited-30-0 ";
 
@@ -23,8 +24,8 @@ fn sweep(scene: &Scene, real: &Real) -> Run {
     scene.auditor(real).run(&["sweep", "--json"])
 }
 
-/// Writes sixty transactions, trusts them, stops the server, changes the byte behind `text` in
-/// the files of `defaultdb` under `part`, and starts it again.
+/// Writes sixty transactions, trusts them and stops the server. Then changes the byte after `text`
+/// in the files of `defaultdb` under `part`, and starts the server again.
 fn edited(scene: &Scene, part: &str, text: &str) -> Real {
     let real = scene.start(&[]);
     real.write("defaultdb", "edited", 60);
@@ -35,12 +36,12 @@ fn edited(scene: &Scene, part: &str, text: &str) -> Real {
     scene.start(&[])
 }
 
-/// The verdicts that a run has of the database beyond its first one, the ordinary check's.
+/// Returns the lines with a verdict after the first one, which is the ordinary check's.
 fn findings(run: &Run) -> Vec<&str> {
     verdicts(run).skip(1).collect()
 }
 
-/// The lines with a verdict: all but the sweep's result.
+/// Returns the lines with a verdict, without the result of the sweep.
 fn verdicts(run: &Run) -> impl Iterator<Item = &str> {
     let lines = run.stdout.lines();
     lines.filter(|line| line.contains("\"verdict\":"))
@@ -82,8 +83,8 @@ fn an_honest_ledger_is_swept_clean(server: &Path) {
     assert!(run.stderr.contains("sweep finished"), "{run:#?}");
 }
 
-/// Values that a retention dropped, on the real server that drops them: two days old, by the clock
-/// that our writer has.
+/// Values dropped by retention on a real server. The test's writer can set the clock, so the values
+/// are two days old.
 #[test]
 fn truncated_values_are_said_to_be_and_nobody_is_accused() {
     let Some(server) = program("1.11.1") else {
@@ -109,7 +110,7 @@ fn truncated_values_are_said_to_be_and_nobody_is_accused() {
     real.does(&["truncate", "--db", "aged"]);
     let after = sweep(&scene, &real);
     after.is(0, "aged", "consistent");
-    // the server itself writes the transaction that records it
+    // the server adds a transaction that records the truncation
     let said = "read=221 of=221 unavailable=\"";
     let (_, said) = after
         .stderr
@@ -117,7 +118,7 @@ fn truncated_values_are_said_to_be_and_nobody_is_accused() {
         .unwrap_or_else(|| panic!("{after:#?}"));
     let (count, said) = said.split_once(' ').expect("a count");
     assert!(said.starts_with("dropped by a truncation\""), "{after:#?}");
-    // whole files are dropped: the last of them holds values of both ages
+    // only complete files are dropped: the last one has values of both ages
     let count: u64 = count.parse().expect("a count");
     assert!((50..200).contains(&count), "{count}");
     let status = scene.auditor(&real).run(&["status"]);
@@ -129,7 +130,7 @@ fn truncated_values_are_said_to_be_and_nobody_is_accused() {
     );
 }
 
-/// Large things, each within what it takes: a value of 8 MiB, and a thousand entries at once.
+/// A value of 8 MiB, and a transaction with a thousand entries.
 #[test]
 fn what_is_too_large_is_named_with_its_size_and_read_once_that_is_set() {
     let Some(server) = program("1.11.1") else {

@@ -1,5 +1,5 @@
-//! Side by side with a real immuclient 1.11.1 on the same real server: the metrics and notifications
-//! of the two, the same names, labels, members and meanings.
+//! The program and a real immuclient 1.11.1, both with the same real server: their metrics and
+//! notifications have the same names, labels, members and meanings.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,7 +18,7 @@ use crate::support::receiver::{Received, Receiver};
 use crate::support::tool::Tool;
 use immuaudit::ledger::decode_base64;
 
-/// What an audit of each showed, and whom it notified.
+/// The metrics and the notification of an audit by each program.
 struct Both {
     theirs: Shown,
     ours: Shown,
@@ -27,7 +27,7 @@ struct Both {
 struct Shown {
     /// immuclient's four gauges: labels and value by name.
     gauges: BTreeMap<String, (BTreeMap<String, String>, f64)>,
-    /// HELP and TYPE of each.
+    /// The TYPE of each metric.
     kinds: BTreeMap<String, String>,
     body: Option<String>,
 }
@@ -41,7 +41,7 @@ const GAUGES: [&str; 4] = [
 
 const LOGIN: [&str; 2] = ["us\"er", "pa<ss>&\u{e9}"];
 
-/// Exactly one audit of each, with what was trusted before.
+/// Runs exactly one audit by each program, with the states that they trusted before.
 fn audit(immuclient: &Path, folder: &Place, server: u16) -> Both {
     Both {
         theirs: theirs(immuclient, &folder.join("theirs"), server),
@@ -49,8 +49,8 @@ fn audit(immuclient: &Path, folder: &Place, server: u16) -> Both {
     }
 }
 
-/// Its audit ends with an error, and -1, where a busy server answers too late for it. It may have
-/// stored the state by then: it is asked again with what was trusted before.
+/// Runs immuclient's audit. If a busy server answers too late, it ends with an error and -1. It may
+/// have stored the state by then, so it is repeated with the states from before.
 fn theirs(immuclient: &Path, folder: &Path, server: u16) -> Shown {
     fs::create_dir_all(folder).unwrap();
     let before = folder.with_extension("before");
@@ -92,7 +92,7 @@ fn audited_by(immuclient: &Path, folder: &Path, server: u16) -> Shown {
         .expect("immuclient starts");
     let _ended_with_this = Tool(child);
     let said = || fs::read_to_string(&log).unwrap_or_default();
-    // "audit #1 finished": the notification was taken by then
+    // after "audit #1 finished" the notification has been sent
     wait_until(|| said().contains("audit #1 finished"), said);
     shown(port, &receiver)
 }
@@ -165,7 +165,7 @@ fn wait_until(is: impl Fn() -> bool, said: impl Fn() -> String) {
 }
 
 impl Both {
-    /// The same names, types, labels and values; the time of each is its own.
+    /// Checks that both have the same names, types, labels and values, apart from the time.
     #[track_caller]
     fn same_metrics(&self, result: f64, previous: f64, current: f64) {
         assert_eq!(self.theirs.kinds, self.ours.kinds);
@@ -189,7 +189,8 @@ impl Both {
         assert_eq!(names, GAUGES);
     }
 
-    /// The same members in the same order, of the same types and encodings; ours has more after them.
+    /// Checks that both have the same members in the same order, of the same types and encodings.
+    /// Our notification has more members after these.
     #[track_caller]
     fn same_notification(&self, tampered: &str) {
         let theirs = leaves(self.theirs.body.as_ref().expect("their notification"));
@@ -198,7 +199,7 @@ impl Both {
         for ((path, theirs), (our_path, ours)) in theirs.iter().zip(&ours) {
             assert_eq!(path, our_path);
             match (path.as_str(), theirs, ours) {
-                // each asked for a signature of its own
+                // each program requested a new signature
                 (path, Leaf::Text(theirs), Leaf::Text(ours))
                     if path.ends_with("e.signature.signature") =>
                 {
@@ -210,7 +211,7 @@ impl Both {
                     assert!(theirs.starts_with("ME") && ours.starts_with("ME"), "{ours}");
                 }
                 ("run_at", Leaf::Text(theirs), Leaf::Text(ours)) => {
-                    // RFC 3339, in UTC
+                    // RFC 3339 in UTC
                     assert_eq!(theirs[..14], ours[..14]);
                     assert!(theirs.ends_with('Z') && ours.ends_with('Z'), "{ours}");
                 }
@@ -225,7 +226,7 @@ impl Both {
     }
 }
 
-/// A server that signs its states.
+/// Starts a server that signs its states.
 fn start(program: &Path, folder: &Place, data: &str, port: u16) -> Real {
     let key = folder.join("key.pem");
     if !key.exists() {
@@ -259,7 +260,7 @@ fn metrics_and_notifications_are_those_of_a_real_immuclient() {
     let real = start(&server, &folder, "data", 0);
     let port = real.port;
     real.write("defaultdb", "a", 20);
-    // first sight: immuclient tells nobody
+    // first use: immuclient sends no notification
     let both = audit(&immuclient, &folder, port);
     both.same_metrics(-1.0, -1.0, 20.0);
     assert_eq!(both.theirs.body, None);
@@ -271,7 +272,7 @@ fn metrics_and_notifications_are_those_of_a_real_immuclient() {
     let both = audit(&immuclient, &folder, port);
     both.same_metrics(1.0, 20.0, 27.0);
     both.same_notification("false");
-    // nothing new
+    // no change
     let both = audit(&immuclient, &folder, port);
     both.same_metrics(1.0, 27.0, 27.0);
     both.same_notification("false");

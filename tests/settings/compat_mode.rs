@@ -1,4 +1,4 @@
-//! In the place of immugw: its variables, its file, its settings.
+//! The compatibility mode for immugw: its variables, file, flags and defaults.
 
 #[cfg(unix)]
 use crate::support::http::get;
@@ -26,7 +26,7 @@ fn immugws_place_is_taken_by_flag_variable_or_name() {
         let place = place.variable("IMMUGW_AUDIT", "true");
         assert_eq!(place.run().settings.compat_mode, CompatMode::Immugw);
     }
-    // the flag wins over the name
+    // the flag takes precedence over the program's name
     let mut place = given(&["--as=immuclient"]);
     place.process.name = "immugw".to_owned();
     assert_eq!(place.run().settings.compat_mode, CompatMode::Immuclient);
@@ -86,7 +86,7 @@ fn immugws_documented_command_line_is_taken() {
         "--servername",
         "localhost",
     ];
-    // here -a and -p are the gateway's own address and port
+    // in this mode -a and -p are the gateway's own address and port
     let short = [
         "--as=immugw",
         "--audit",
@@ -113,7 +113,7 @@ fn immugws_documented_command_line_is_taken() {
         assert_eq!(told.len(), unused, "{told:?}");
         assert!(told.iter().all(|warning| warning.level() == Level::Debug));
     }
-    // elsewhere there are no such flags
+    // in the other mode these flags do not exist
     for flag in [
         "--address=x",
         "--pidfile=x",
@@ -168,7 +168,7 @@ fn in_immugws_place_the_metrics_are_immugws() {
         assert!(metrics.contains(&series), "{name}: {metrics}");
     }
     assert!(!metrics.contains("immuclient_audit_"), "{metrics}");
-    // the port that nobody chose, of a binary that is called immugw
+    // the default port, if the program's name is immugw
     let called = folder.join("immugw");
     std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_immuaudit"), &called).unwrap();
     let mut config = std::process::Command::new(called);
@@ -187,7 +187,7 @@ fn immugw_audits_only_where_it_is_told_to() {
     assert_eq!(given(&["--as=immugw"]).wrong(), told);
     assert_eq!(given(&["--as=immugw", "--audit=false"]).wrong(), told);
     given(&["--as=immugw", "--audit"]).run();
-    // what is no audit needs no leave
+    // other commands need no --audit
     given(&["--as=immugw", "status"]).run();
 }
 

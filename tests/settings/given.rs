@@ -1,4 +1,4 @@
-//! What settings come to, whichever way they are given.
+//! The effective settings, for each source and for all sources together.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -18,7 +18,7 @@ MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEkA5q60IvLAYkLlrIZdGENnh0CPF0\n\
 OQr3ngzljn5AM3WdeL2zRB2iuLKph+IlvPiDcmHqtSx4rBMg2uwWzms6Jg==\n\
 -----END PUBLIC KEY-----\n\
 ";
-/// Valid until 2126, of CN=x.
+/// A certificate for CN=x, valid until 2126.
 const CERTIFICATE: &str = "\
 -----BEGIN CERTIFICATE-----\n\
 MIIBbzCCARWgAwIBAgIUchrRtNBljVz7qvPmNLgA1m1USHUwCgYIKoZIzj0EAwIw\n\
@@ -31,7 +31,7 @@ CCqGSM49BAMCA0gAMEUCIQD9JJSu8LCxXZDfY4K/IjKkoFtOLi//rpmuGo2+sdzQ\n\
 7wIgYeH09VpCueb347Aa+bGxbElE/2spurbCyqHL81pVV1s=\n\
 -----END CERTIFICATE-----\n\
 ";
-/// Its key.
+/// The private key of the certificate.
 const PRIVATE_KEY: &str = "\
 -----BEGIN PRIVATE KEY-----\n\
 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgiHWzuTbpGTsUFvPb\n\
@@ -292,7 +292,7 @@ fn signing_keys_are_read() {
     assert!(matches!(signatures, Signatures::By(keys) if keys.len() == 2));
 }
 
-// docs/windows.md names the places on Windows
+// docs/windows.md names the paths on Windows
 #[cfg(unix)]
 #[test]
 fn trusted_states_have_a_lasting_place() {
@@ -318,7 +318,7 @@ fn a_server_is_named_by_its_address_or_as_one_likes() {
     assert_eq!(name(&["-a=db", "--server-label=primary"]), "primary");
 }
 
-/// The warnings of a place, without its path.
+/// Returns the warnings about these settings, without the directory of the test.
 fn warned(place: Place) -> Vec<String> {
     let warnings = place.run().warnings;
     warnings
@@ -349,7 +349,7 @@ fn what_is_risky_is_remarked_upon() {
     );
 }
 
-// a mode, which Windows does not have
+// Windows has no file modes
 #[cfg(unix)]
 #[test]
 fn a_password_that_everybody_may_read_is_remarked_upon() {

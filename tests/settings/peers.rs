@@ -7,14 +7,14 @@ use crate::support::notify_scene::Scene;
 use crate::support::program::Run;
 use immuaudit::checkpoint::{KeyName, SignerKey};
 
-/// The public key of this name made of this seed.
+/// Returns the public key with this name and seed.
 fn key(name: &str, seed: u8) -> String {
     let name = KeyName::new(name).expect("a name");
     let key = SignerKey::of_seed(name, &[seed; 32]).expect("a key");
     key.public().to_string()
 }
 
-/// Asks the program what is wrong with these settings.
+/// Runs `config` with this settings file and these flags.
 fn check(scene: &Scene, file: &str, flags: &[&str]) -> Run {
     let path = scene.place.join("settings.toml");
     fs::write(&path, file).expect("a file");
@@ -143,7 +143,7 @@ fn what_is_wrong_with_a_peer_is_refused_with_flag_or_file_line_and_key() {
     ] {
         let run = check(&scene, &file, flags);
         let stderr = &run.ends_with(3).stderr;
-        // the folder in which the file lies is no part of what is due
+        // the path of the file is not part of the expected message
         let short = stderr.replace(&format!("{}/", scene.place.path().display()), "");
         assert!(
             short.contains(told) || told.starts_with("--audit-peer: "),

@@ -1,4 +1,4 @@
-//! SIGHUP: settings are read again, and count only if all of them are right.
+//! SIGHUP: settings are read again, and used only if all of them are valid.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -50,7 +50,7 @@ impl Scene {
     }
 }
 
-/// Sends the signal, and waits for what comes of it.
+/// Sends SIGHUP, and waits for the expected log message.
 fn reload(running: &mut Running, due: &str) {
     let before = running.log().matches(due).count();
     running.signal("HUP");
@@ -65,7 +65,7 @@ fn settings_are_read_again_and_a_cycle_follows_at_once() {
     scene.settings("audit-interval = \"100ms\"\n");
     reload(&mut running, READ);
     running.wait_for(&format!("database={SECOND} verdict=first-seen"));
-    // the interval too
+    // the new interval is used too
     running.wait_for_cycles(3);
     let id = running.id();
     running.signal("TERM");
@@ -171,7 +171,7 @@ fn another_receiver_is_told_of_what_is_open_and_the_old_one_of_nothing_more() {
     scene.server.lie(LieSchedule::from(Lie::Rollback));
     second.wait_for(|received| received.body.contains(SECOND));
     assert_eq!(first.received().len(), before);
-    // no thread of a receiver of before stays
+    // no thread of a former receiver remains
     for _ in 0..5 {
         to(&first);
         reload(&mut running, READ);

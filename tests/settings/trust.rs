@@ -1,5 +1,6 @@
-//! Settings that are not to be taken: files of others, TLS that cannot work, labels that begin trust anew. And those of
-//! immudb and immugw that are to be taken as they are.
+//! Settings that are refused: files that other users can write, TLS that cannot work, and labels
+//! that would cause another first use. The settings files of immudb and immugw are accepted
+//! unchanged.
 
 use std::fs;
 use std::net::TcpListener;
@@ -75,12 +76,12 @@ fn a_settings_file_or_a_link_of_another_user_is_refused_for_everything() {
         "{}",
         place.wrong()
     );
-    // root's own link, and root's file for another user
+    // a link that root owns is accepted
     lchown(&link, Some(0), None).unwrap();
     assert_eq!(place.run().settings.server.address, "stranger");
 }
 
-/// What is said at a level that people see.
+/// Returns the warnings at a visible log level.
 fn said(place: &Place) -> Vec<String> {
     let run = place.run();
     let heard = |warning: &&SettingsWarning| {
@@ -116,7 +117,7 @@ const IMMUCLIENT: [(&str, &str); 10] = [
     ("audit-signature", "\"ignore\""),
 ];
 
-/// Those of configs/immugw.toml of immugw, beside the ones of TLS, which are the same.
+/// The keys and values of configs/immugw.toml of immugw, without those for TLS, which are the same.
 const IMMUGW: [(&str, &str); 13] = [
     ("dir", "\".\""),
     ("address", "\"0.0.0.0\""),
@@ -144,7 +145,7 @@ fn toml<'a>(keys: impl IntoIterator<Item = &'a (&'a str, &'a str)>) -> String {
 fn the_settings_file_that_immudb_ships_is_taken_as_it_is() {
     let place = given(&[]).file("immuclient.toml", &toml(&IMMUCLIENT));
     assert_eq!(said(&place), Vec::<String>::new());
-    // its variable too, and a key counts all the same
+    // the variable is accepted too, and has no influence on a key
     let place = given(&[]).variable("IMMUCLIENT_AUDIT_SIGNATURE", "ignore");
     place.run();
     let place =
@@ -220,7 +221,7 @@ fn the_former_name_of_the_label_is_taken_and_warned_about() {
     assert_eq!(place.run().settings.server.name, "b");
 }
 
-/// A setting that is read no more must not be without effect unnoticed.
+/// A former name that is no longer read must not be ignored silently.
 #[test]
 fn other_former_names_of_settings_are_refused_wherever_they_are() {
     let file = given(&[]).file("immuaudit.toml", "require-trusted = true\n");
@@ -306,7 +307,7 @@ fn certificates_and_keys_are_held_against_each_other_before_anything_starts() {
             "{told}"
         );
     }
-    // and the program ends with 3
+    // the exit code is 3
     let program = Program::new(1, &folder.join("trust"));
     let junk = format!("--tls-ca={}", folder.join("junk.pem").display());
     program.run(&["--once", &junk]).ends_with(3);
@@ -356,7 +357,7 @@ fn tls_at_a_plain_server_and_the_reverse_are_hinted_at() {
             .contains("a server that requires TLS closes connections without TLS"),
         "{run:#?}"
     );
-    // a server that is merely down hints at nothing
+    // no hint if the server is just down
     let run = Program::new(1, &scene.folder.join("third")).run(&["--once"]);
     assert!(!run.stderr.contains("TLS"), "{run:#?}");
 }
@@ -385,7 +386,7 @@ fn a_new_label_for_an_address_that_was_audited_is_refused() {
     );
     assert_eq!(fs::read_dir(&scene.program.dir).unwrap().count(), 1);
     scene.program.once().is(0, DATABASE, "consistent");
-    // the server moves with its label, and another one comes to the address
+    // a server that moves keeps its label, and another server may use the address
     let moved = Scene::within(Folder::new(), "unused");
     let program = Program::new(moved.server.port(), &scene.program.dir);
     program.once();
@@ -402,14 +403,14 @@ fn a_label_in_place_of_the_address_that_0_1_0_filed_under_is_refused() {
         server: server.to_owned(),
     };
     let address = format!("127.0.0.1:{}", scene.server.port());
-    // 0.1.0 recorded no address, and called a server without a name by it
+    // 0.1.0 stored no address, and used the address as the default label
     drop(Store::open(&location(&address), clock::now()).unwrap());
     let refused = Store::check_label(&location("primary"), &address).unwrap_err();
     let remedy = format!("give --server-label {address}");
     assert!(refused.to_string().contains(&remedy), "{refused}");
     Store::check_label(&location("primary"), "127.0.0.1:1").unwrap();
     Store::check_label(&location(&address), &address).unwrap();
-    // a label that was given says nothing of the address
+    // a configured label has no relation to the address
     drop(Store::open(&location("given"), clock::now()).unwrap());
     let run = scene.program.run(&["--once"]);
     run.ends_with(3);

@@ -1,4 +1,4 @@
-//! What people are told where a setting is wrong: the setting, where it stands, what to do.
+//! Messages about wrong settings: each names the setting, its source and the remedy.
 
 use crate::support::place::Place as Folder;
 use crate::support::process::{Place, given};
@@ -20,7 +20,7 @@ fn a_wrong_command_line_is_told_with_its_remedy() {
             &["statsu"],
             "unknown command \"statsu\"; the nearest is status; --help lists the commands",
         ),
-        // as evidence of version 0.1.0 names it
+        // the command line that evidence of version 0.1.0 names
         (
             &[
                 "accept",

@@ -1,13 +1,13 @@
-//! Every setting there is, with a value that it cannot have: what is told names the setting, the value and
-//! what is wanted.
+//! Every setting with an invalid value. The message names the setting, the value and the expected
+//! values.
 
 use crate::support::process::given;
 
-/// Settings that any text fits, and switches that have no value to be wrong.
+/// Settings that accept any text, and switches without a value.
 const FREE: [&str; 16] = [
     "--help",
     "--version",
-    // any text is a list of names, a name of a file that may come, or of no meaning
+    // any text is a list of names, the name of a file that may not exist yet, or without effect
     "--audit-databases",
     "--database",
     "--tokenfile",
@@ -18,14 +18,14 @@ const FREE: [&str; 16] = [
     "--logfile",
     "--dir",
     "--roots-filepath",
-    // read only where the place is known, and told by itself
+    // settings that apply only to some commands or modes, and are tested separately
     "--as",
     "--audit",
     "--all",
     "--alarm",
 ];
 
-/// Each setting with a value that it cannot have, and what is wanted.
+/// Each setting with an invalid value, and a part of the message.
 const WRONG: [(&str, &str, &str); 84] = [
     (
         "--immudb-address",
@@ -165,7 +165,7 @@ const WRONG: [(&str, &str, &str); 84] = [
     ("--disagreement", "maybe", "true or false"),
 ];
 
-/// The flags that help shows, of every verb.
+/// Returns the flags in the help of all commands.
 fn flags() -> Vec<String> {
     let verbs = [
         "audit-mode",
@@ -187,7 +187,7 @@ fn flags() -> Vec<String> {
         shown.push_str(&given(&["help", verb]).text());
     }
     let lines = shown.lines().filter_map(|line| {
-        // `  -p, --immudb-port PORT` and `      --tls`; what is further in goes on with a meaning
+        // `  -p, --immudb-port PORT` and `      --tls`; deeper lines continue an explanation
         let is_a_flag = line.starts_with("  -") || line.starts_with("      --");
         let flag = line
             .split_whitespace()
@@ -229,7 +229,7 @@ fn every_setting_has_its_wrong_value_and_says_which_where_and_what_is_wanted() {
             .find(|line| line.starts_with(&format!("{flag}: ")));
         let line = line.unwrap_or_else(|| panic!("{flag}: {told}"));
         assert!(line.contains(wanted), "{flag}: {line}");
-        // it may be half a password, or end with a token
+        // it may be half of a password, or end with a token
         if value.starts_with("enc:") || flag == "--audit-notification-url" {
             assert!(!line.contains(value), "{line}");
         } else {

@@ -1,4 +1,5 @@
-//! The auditor's disk: full for a while, or the place at which the auditor is killed. And copies of its directory.
+//! The auditor's disk: it can be full for a while, and the auditor can be killed at any write. Also
+//! copies of its directory.
 
 use std::cell::Cell;
 use std::fs;
@@ -11,13 +12,13 @@ use immuaudit::trust::failpoint::{self, Fate};
 
 use crate::scene::due;
 
-/// The steps of writing of the auditor that runs in this thread.
+/// The write steps of the auditor in this thread.
 pub struct Disk {
     time: SimulatedTime,
     full_until: Cell<Duration>,
-    /// Steps until the auditor is killed.
+    /// How many write steps are left until the auditor is killed.
     kill_in: Cell<Option<u64>>,
-    /// Whether the auditor writes, and not somebody else.
+    /// Whether the auditor is writing, and not the test.
     armed: Cell<bool>,
     pub steps: Cell<u64>,
 }
@@ -48,7 +49,7 @@ impl Disk {
         self.kill_in.set(Some(steps));
     }
 
-    /// Runs something that the auditor does.
+    /// Runs work of the auditor.
     pub fn armed<T>(&self, work: impl FnOnce() -> T) -> T {
         self.armed.set(true);
         let done = work();
@@ -91,7 +92,7 @@ pub fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// The count and the bytes of all files below a directory.
+/// Returns the number and the bytes of all files below a directory.
 pub fn size(of: &Path) -> (u64, u64) {
     let mut sum = (0, 0);
     for entry in fs::read_dir(of).into_iter().flatten().flatten() {

@@ -1,4 +1,4 @@
-//! Drawing a world: its setup, how its databases grow, what troubles it, and the lies that are told in it.
+//! The random draw of a world: its setup, the growth of its databases, its troubles, and its lies.
 
 use std::time::Duration;
 
@@ -8,9 +8,9 @@ use immuaudit::drill::{Emulated, Lag, Lie, Lifetime};
 use crate::random::Random;
 use crate::world::{DAY, Event, HOUR, MINUTE, Signed, What, World};
 
-/// A long world.
+/// The length of a long world.
 const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
-/// How many times as much happens in a long world.
+/// How many times as many events a long world has.
 const TIMES: u64 = 12;
 
 /// How often the ledger grows around a split.
@@ -35,7 +35,8 @@ impl Draft {
 
     pub fn world(mut self, seed: u64) -> World {
         let length = DAY * self.among(&[2, 3, 5, 8, 14]);
-        // most are small and asked every five minutes, as most servers are; a minute of a core has the more simulated time
+        // most worlds are small and have cycles of five minutes, like most servers; a minute of
+        // computing then simulates more time
         let often = MINUTE * 5;
         let interval = match self.long {
             true => often,
@@ -95,7 +96,8 @@ impl Draft {
             peer_rests: self.among(&[1, 2]),
             events: Vec::new(),
         };
-        // what does not fit into an interval says nothing of who waits for whom
+        // if the calls do not fit into an interval, nothing can be judged about delays between
+        // databases
         if count >= 20 && interval == MINUTE {
             world.delay = (Duration::from_millis(1), Duration::from_millis(3));
         }
@@ -107,7 +109,7 @@ impl Draft {
         match world.has_a_peer {
             true => self.peers(&world),
             false if world.server >= Emulated::V1_2_4 && self.one_in(16) => {
-                // a replica of a truncated server, which nobody calls a liar
+                // a replica of a truncated server, which is no tampering
                 let (at, database) = (self.within(world.length), self.database(&world));
                 self.add(at, What::LoseValues(database));
             }
@@ -128,7 +130,7 @@ impl Draft {
                 false => self.among(&[HOUR, HOUR * 6, DAY, DAY * 5]),
             };
             let mut at = self.within(HOUR);
-            // databases that stop, and databases that stay empty
+            // some databases stop growing, and some stay empty
             let end = match self.random.below(6) {
                 0 => Duration::ZERO,
                 1 => world.length / 2,
@@ -136,7 +138,7 @@ impl Draft {
             };
             while at < end {
                 let bytes = self.among(&[0, 10, 10, 100, 5000]);
-                // an old server's values are read entry by entry
+                // values of an old server are read entry by entry
                 let most = if world.server < Emulated::V1_2_4 {
                     3
                 } else {
@@ -154,7 +156,7 @@ impl Draft {
         }
     }
 
-    /// Everything that is nobody's lie.
+    /// Draws all troubles except for lies.
     fn troubles(&mut self, world: &World) {
         let calm = self.one_in(4);
         let count = if calm { 0 } else { 3 + self.random.below(25) };
@@ -229,7 +231,7 @@ impl Draft {
         }
     }
 
-    /// The power fails: the auditor is down as well, and is up again before the server.
+    /// Draws a power failure: the auditor fails too, and starts again before the server does.
     fn outage(&mut self, at: Duration, lasts: Duration) {
         let kill = What::KillAtWrite {
             step: self.random.below(60),
@@ -238,7 +240,7 @@ impl Draft {
         self.add(at, kill);
     }
 
-    /// The power fails where a database is seen first.
+    /// Draws a power failure near the first check of a database.
     fn first_sight_and_outage(&mut self, world: &World, at: Duration, database: &str) {
         let grow = What::Grow {
             database: database.to_owned(),
@@ -284,7 +286,7 @@ impl Draft {
         }
     }
 
-    /// What happens to a peer, and in every second world a split.
+    /// Draws the troubles of a peer, and in every second world a split.
     fn peers(&mut self, world: &World) {
         for _ in 0..self.random.below(8) * self.times() {
             let lasts = self.lasts();
@@ -304,7 +306,8 @@ impl Draft {
             return self.lags(world);
         }
         let (at, database) = (self.within(world.length), self.database(world));
-        // the ledger grows meanwhile, so that the two are at other transactions most of the time
+        // the ledger grows around the split, so that the two auditors are usually at different
+        // transactions
         let begin = at.saturating_sub(world.interval * GROWS / 2);
         for number in 0..GROWS {
             let what = What::Grow {
@@ -322,7 +325,7 @@ impl Draft {
         }
     }
 
-    /// The second auditor asks a replica, which lags behind now and then.
+    /// Lets the second auditor ask a replica that sometimes lags.
     fn lags(&mut self, world: &World) {
         let database = self.database(world);
         let mut at = self.within(world.length / 4);
@@ -360,7 +363,7 @@ impl Draft {
 
     fn losses(&mut self, world: &World) {
         if self.one_in(4) && world.server >= Emulated::V1_2_4 {
-            // truncated before it is seen first
+            // truncated before the first check
             let database = self.database(world);
             let grow = What::Grow {
                 database: database.clone(),
@@ -377,7 +380,7 @@ impl Draft {
         }
     }
 
-    /// Returns how many times as much happens.
+    /// Returns how many times as many events there are.
     fn times(&self) -> u64 {
         match self.long {
             true => TIMES,

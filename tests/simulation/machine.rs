@@ -1,5 +1,5 @@
-//! The auditor's machine: the program is started, killed and stopped, its disk fills, its clock is stepped, its directory is
-//! restored, and an operator closes alarms.
+//! The auditor's machine: starts, kills and stops of the program, a full disk, clock steps,
+//! restored directories, and an operator who closes alarms.
 
 use std::collections::BTreeMap;
 use std::panic::{self, AssertUnwindSafe};
@@ -21,7 +21,7 @@ use crate::run::Run;
 use crate::scene::{TIMEOUT, due};
 use crate::world::{Event, Signed, What};
 
-/// How something that the auditor did ended.
+/// How a piece of work of the auditor ended.
 pub enum Ended<T> {
     Done(T),
     Killed,
@@ -109,7 +109,7 @@ impl<'w> Run<'w> {
         }
     }
 
-    /// Tells the lie that waits, once it would be one to the auditor.
+    /// Starts the pending lie as soon as the auditor could detect it.
     pub fn tell_lie(&mut self) {
         let Some(Event {
             at,
@@ -147,7 +147,7 @@ impl<'w> Run<'w> {
 
     fn restore(&mut self) {
         let is_lied_to = self.scene.borrow().lie.is_some();
-        // an older state may agree with the lie
+        // a restored older state may agree with the lie
         let Some(copy) = self.copy.as_ref().filter(|_| !is_lied_to) else {
             return self.note("nothing is restored");
         };
@@ -159,7 +159,7 @@ impl<'w> Run<'w> {
         self.oracle.restore(found, now);
     }
 
-    /// Each database's trusted state and count of open alarms.
+    /// Returns each database's trusted state and number of open alarms.
     fn on_disk(&self) -> BTreeMap<String, (Option<State>, usize)> {
         let Ok(store) = Store::open_beside(&self.location()) else {
             return BTreeMap::new();
@@ -233,7 +233,7 @@ impl<'w> Run<'w> {
         Ok(())
     }
 
-    /// Judges what the receivers are notified of.
+    /// Judges the notifications of the receivers.
     pub fn judge_notified(&mut self) -> Result<(), Broken> {
         let location = self.location();
         let store = Store::open_beside(&location).expect("the files are there");
@@ -274,7 +274,7 @@ impl<'w> Run<'w> {
         }
     }
 
-    /// Lets the auditor do something, which a kill may end.
+    /// Runs work of the auditor, which a kill may end.
     pub fn caught<T>(&mut self, work: impl FnOnce(&mut Run<'w>) -> T) -> Result<Ended<T>, Broken> {
         let disk = self.disk.clone();
         let done = panic::catch_unwind(AssertUnwindSafe(|| disk.armed(|| work(self))));
@@ -294,7 +294,8 @@ impl<'w> Run<'w> {
         Ok(Ended::Killed)
     }
 
-    /// What was trusted last, if the cycle did not come to tell it.
+    /// Reads the trusted states from disk, because the cycle may have ended before it reported
+    /// them.
     fn find_on_disk(&mut self) -> Result<(), Broken> {
         for (database, (trusted, _)) in self.on_disk() {
             self.oracle.find(&self.scene.borrow(), &database, trusted)?;

@@ -1,9 +1,11 @@
-//! Simulated worlds: the real auditor and the embedded ledger in one thread, with simulated time, a simulated network and
-//! disk, and everything drawn from a seed. After each cycle an oracle, which knows what really happened, judges what the
-//! auditor said (`oracle.rs` has the rules).
+//! Simulated worlds: the real auditor and the embedded ledger in one thread, with simulated time,
+//! network and disk, all drawn from a seed. After each cycle an oracle, which knows what really
+//! happened, judges the auditor's results (`oracle.rs` has the rules).
 //!
-//! `./dev simulate [--seed N] [--worlds N] [--years N] [--only N,N,...] [--long] [--peers] [--print] [--go-on]`; without words a minute of
-//! worlds from a seed that is drawn and printed. As a test, without arguments: the first worlds, always the same, and half a minute of drawn ones.
+//! `./dev simulate [--seed N] [--worlds N] [--years N] [--only N,N,...] [--long] [--peers]
+//! [--print] [--go-on]`; without arguments it runs worlds for a minute from a drawn seed, which it
+//! prints. As a test, without arguments: the first worlds, always the same, and half a minute of
+//! drawn ones.
 
 mod disk;
 mod draft;
@@ -40,34 +42,34 @@ use world::{DAY, MINUTE, Moment, World};
 #[global_allocator]
 static METER: Meter = Meter;
 
-/// The first of the seeds that every run has.
+/// The seed of the first world that every test run includes.
 const FIXED: u64 = 1;
-/// The count of worlds from there on.
+/// How many worlds every test run includes from there on.
 const WORLDS: u64 = 40;
 
-/// Seconds of worlds from a drawn seed that every run of the tests has besides.
+/// How many seconds of drawn worlds every test run adds.
 const SECONDS_DRAWN: u64 = 30;
-/// Worlds of a long run between two reports of its counts.
+/// How many worlds a long run has between two reports of its counts.
 const BETWEEN_REPORTS: u64 = 100;
-/// The same of worlds of a year.
+/// How many worlds of a year it has between two reports.
 const BETWEEN_LONG_REPORTS: u64 = 5;
 
-/// What the command line asks for.
+/// The arguments of the command line.
 #[derive(Default)]
 struct Asked {
     seed: Option<u64>,
     worlds: Option<u64>,
     years: Option<u64>,
-    /// Numbers of the events that are left.
+    /// The numbers of the events to keep.
     only: Option<Vec<usize>>,
     print: bool,
-    /// Worlds in which a rule is broken are counted, and end nothing.
+    /// Whether broken rules are only counted and do not end the run.
     go_on: bool,
-    /// Only worlds in which two auditors compare.
+    /// Whether only worlds with two auditors run.
     peers: bool,
-    /// Worlds of a year.
+    /// Whether the worlds last a year.
     long: bool,
-    /// A minute of worlds from a drawn seed.
+    /// Whether drawn worlds run for a minute.
     drawn: bool,
 }
 
@@ -96,7 +98,7 @@ fn asked() -> Result<Asked, String> {
                 asked.only =
                     Some(numbers.map_err(|_| "--only takes numbers of events".to_owned())?);
             }
-            // as cargo hands them to every test
+            // cargo passes these to every test
             "--quiet" | "-q" | "--nocapture" => {}
             _ => {
                 return Err(format!(
@@ -172,7 +174,7 @@ fn as_asked(asked: &Asked, tally: &mut Tally) -> bool {
     tally.violations == 0
 }
 
-/// The worlds that every run of the tests has; the first of them twice.
+/// Runs the worlds of every test run, the first of them twice.
 fn fixed(tally: &mut Tally) -> bool {
     let [first, again] = [(); 2].map(|()| run(&World::of_seed(FIXED), false).digest);
     if first != again {
@@ -182,7 +184,7 @@ fn fixed(tally: &mut Tally) -> bool {
     (FIXED..FIXED + WORLDS).all(|seed| passes(&World::of_seed(seed), tally, false))
 }
 
-/// Worlds from a seed that is drawn and printed, for so long.
+/// Runs worlds from a drawn seed, which it prints, for this time.
 fn drawn(tally: &mut Tally, time: Duration) -> bool {
     let drawn = Seeded::system().below(1 << 32).unwrap_or(FIXED);
     println!("worlds from seed {drawn}, drawn for this run");
@@ -197,7 +199,7 @@ fn drawn(tally: &mut Tally, time: Duration) -> bool {
     true
 }
 
-/// Runs a world; says what is wrong with it.
+/// Runs a world and prints a violation.
 fn passes(world: &World, tally: &mut Tally, print: bool) -> bool {
     let begin = Instant::now();
     let Ran {
@@ -222,7 +224,7 @@ fn passes(world: &World, tally: &mut Tally, print: bool) -> bool {
     false
 }
 
-/// Runs a world, and counts it whether or not a rule is broken in it.
+/// Runs a world and counts it, with or without a violation.
 fn counted(world: &World, tally: &mut Tally) {
     let ran = run(world, false);
     tally.add(&ran.tally);

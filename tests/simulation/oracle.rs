@@ -1,5 +1,5 @@
-//! What must hold after every cycle, whatever happened. The oracle knows what the auditor cannot: the honest ledgers, what
-//! was wrong and when, and which lie is told.
+//! The rules that must hold after every cycle. Unlike the auditor, the oracle knows the honest
+//! ledgers, all troubles and their times, and the current lie.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::scene::{Scene, TIMEOUT};
 use crate::trouble::Told;
 use crate::world::{MINUTE, World};
 
-/// A rule that was broken, and how.
+/// A broken rule and its description.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Broken {
     pub rule: Rule,
@@ -22,31 +22,32 @@ pub struct Broken {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
-    /// An honest ledger is never accused.
+    /// An honest ledger never causes an alarm.
     NeverAccused,
-    /// A state that contradicts what was shown is accused, an edited value too, in the first cycle that can see it.
+    /// A contradicting state or an edited value causes an alarm in the first cycle that can see it.
     Accused,
-    /// A trusted database is proven in time or overdue, never neither and never both.
+    /// A trusted database is either proven in time or overdue.
     ProvenOrOverdue,
-    /// Values that nothing keeps from being read are read in time.
+    /// Values are read in time if nothing prevents it.
     ReadInTime,
     /// A cycle ends in time.
     EndsInTime,
-    /// A database that nothing is wrong with is proven, whatever is wrong with another.
+    /// A database without trouble is proven, whatever the trouble of another one.
     NoneWaits,
-    /// A trusted state is replaced by a proof or an operator alone, and is what the ledger really was.
+    /// Only a proof or an operator replaces a trusted state, and it is always a state of the honest
+    /// ledger.
     TrustByProof,
-    /// What is kept is bounded.
+    /// Stored data is limited.
     Bounded,
-    /// An alarm is on disk before it is told, and stays open until an operator closes it.
+    /// An alarm is on disk before it is reported, and stays open until an operator closes it.
     AlarmsStay,
-    /// Each receiver is notified once of each alarm, and of none before it is on disk.
+    /// Each receiver is notified once of each alarm, and only after the alarm is on disk.
     Notified,
-    /// A cycle is complete only if everything was proven in time, and nothing is overdue.
+    /// A cycle is complete only if everything was proven in time and nothing is overdue.
     NeverWell,
-    /// Auditors of one history do not speak against each other.
+    /// Auditors of one history never contradict each other.
     NeverSplit,
-    /// Two auditors that were shown two histories know it in time.
+    /// Two auditors that were shown two histories find that out in time.
     SplitFound,
     /// The program does not panic.
     NoPanic,
@@ -57,59 +58,63 @@ pub fn broken<T>(rule: Rule, how: impl ToString) -> Result<T, Broken> {
     Err(Broken { rule, how })
 }
 
-/// Intervals without any trouble after which nothing may be left of it.
+/// After how many intervals without trouble no effect of it may remain.
 const SETTLED: u32 = 5;
-/// Calls that reading a transaction takes: its proof, and its values where they do not come with it.
+/// How many calls a transaction takes: its proof, and its values if they do not come with it.
 const CALLS: u32 = 2;
-/// Calls that an old server's proof takes besides: a header and a part for each transaction that its tree lags behind.
+/// How many more calls an old server's proof takes: a header and a part for each transaction that
+/// its tree lags.
 const CALLS_FOR_PARTS: u32 = 2 * 7;
-/// The part of a cycle that due transactions have at least, of what their database has.
+/// The divisor for the share of a database's time in a cycle that due transactions get at least.
 const PART_FOR_DUE: u32 = 2;
-/// Databases of which a server of average speed can be asked everything in an interval.
+/// A server of average speed can answer all calls about fewer databases than this in an interval.
 const FEW: usize = 6;
 
 #[derive(Default)]
 pub struct Oracle {
     interval: Duration,
     unsteady: bool,
-    /// Whether the wall clock was stepped since the ages were last written down.
+    /// Whether the wall clock was stepped since the times of the proofs were stored last.
     stepped: bool,
-    /// Whether the auditor was restarted since.
+    /// Whether the auditor was restarted after the step.
     recounts: bool,
-    /// Whether the disk was full since the ages were last written down.
+    /// Whether the disk was full since the times of the proofs were stored last.
     unwritten: bool,
     /// When the auditor was started last.
     started: Duration,
-    /// Whether everything that is to be read of this world fits into an interval.
+    /// Whether all values of this world can be read within an interval.
     values_are_read: bool,
-    /// The time in which a due transaction is read, while nothing is wrong: all may be due after hours of trouble.
+    /// The time for reading a due transaction without trouble; after hours of trouble all may be
+    /// due.
     time_for_one: Duration,
     known: BTreeMap<String, Known>,
 }
 
-/// What is known of a database.
+/// The oracle's knowledge of a database.
 #[derive(Clone, Debug, Default)]
 pub struct Known {
-    /// As it is on disk.
+    /// The trusted state on disk.
     pub trusted: Option<State>,
-    /// The begin and the end of the cycle in which it was proven last, or seen first.
+    /// The begin and the end of the cycle of the last proof or the first check.
     pub proven: (Duration, Duration),
-    /// When the auditor was restarted and may have begun to count anew, since the last proof.
+    /// When the auditor was restarted since the last proof and may count from there on.
     pub counts_since: Option<Duration>,
-    /// Whether the auditor was restarted with a time of the last proof that is older, because the disk was full.
+    /// Whether the auditor was restarted with an older time of the last proof, because the disk was
+    /// full.
     pub is_misdated: bool,
-    /// Whether a lie was told that is to be accused, and no operator closed the alarms since.
+    /// Whether there was a lie that must cause an alarm, and the alarms were not closed since.
     may_accuse: bool,
-    /// Whether the lie that is told now was accused.
+    /// Whether the current lie has caused an alarm.
     pub caught: bool,
     /// Whether an alarm is open.
     alarm: bool,
-    /// Whether it was proven in the last cycle.
+    /// Whether the last cycle proved it.
     good: bool,
 }
 
 impl Known {
-    /// Takes a trusted state that is there: it has to be one of the honest ledger, and not older than the last one.
+    /// Takes a trusted state from the auditor and checks that it belongs to the honest ledger and
+    /// is not older than the last one.
     fn found(&mut self, scene: &Scene, database: &str, found: Option<State>) -> Result<(), Broken> {
         if found == self.trusted {
             return Ok(());
@@ -146,18 +151,18 @@ impl Oracle {
         }
     }
 
-    /// The wall clock of the auditor's machine was stepped: a restart may take the age of a proof for another one.
+    /// Records a step of the wall clock: a restart may then take a wrong age of a proof.
     pub fn step_clock(&mut self) {
         self.stepped = true;
     }
 
-    /// The auditor's disk is full: the time of a proof is not written down.
+    /// Records a full disk: the times of proofs are not stored.
     pub fn fill_disk(&mut self) {
         self.unwritten = true;
     }
 
-    /// The auditor was restarted. Without a stepped clock it goes on to count, and after one it counts from now on, which
-    /// it writes down at the end of a cycle.
+    /// Records a restart. After a step of the clock the auditor counts from the restart on, and
+    /// stores that at the end of a cycle; otherwise it continues to count.
     pub fn restart(&mut self, now: Duration) {
         self.recounts = self.stepped;
         self.started = now;
@@ -169,8 +174,8 @@ impl Oracle {
         }
     }
 
-    /// Takes a trusted state from the disk, after a cycle that did not come to its end. Whether it was proven in that cycle
-    /// is not known.
+    /// Takes a trusted state from disk after an unfinished cycle. It is unknown whether that cycle
+    /// proved the state.
     pub fn find(
         &mut self,
         scene: &Scene,
@@ -183,7 +188,8 @@ impl Oracle {
         Ok(())
     }
 
-    /// The auditor's directory was replaced by a copy, in which these are the trusted states and the counts of open alarms.
+    /// Records that the auditor's directory was replaced by a copy with these trusted states and
+    /// numbers of open alarms.
     pub fn restore(&mut self, found: BTreeMap<String, (Option<State>, usize)>, now: Duration) {
         self.known.clear();
         self.started = now;
@@ -205,7 +211,7 @@ impl Oracle {
         self.started
     }
 
-    /// An operator closed all alarms.
+    /// Records that an operator closed all alarms.
     pub fn close_alarms(&mut self, told: Option<&Told>) {
         for (database, known) in &mut self.known {
             let lied = told.is_some_and(|told| told.is_about(database));
@@ -214,7 +220,7 @@ impl Oracle {
         }
     }
 
-    /// Returns whether a lie of this database would be told to an auditor that trusts its last state.
+    /// Returns whether an auditor that trusts the last state of this database could detect a lie.
     pub fn is_ready(&self, scene: &Scene, database: &str) -> bool {
         let last = scene.embedded.state(database);
         self.known
@@ -234,7 +240,7 @@ impl Oracle {
         }
     }
 
-    /// Judges a cycle that began at `begin`. `disk` is whether the auditor's disk had room all the while.
+    /// Judges a cycle that began at `begin`. `disk` is whether the disk had room during the cycle.
     pub fn cycle(
         &mut self,
         scene: &Scene,
@@ -320,7 +326,7 @@ impl Oracle {
             let open = format!("{database}: an alarm is open");
             return broken(Rule::NeverAccused, open);
         }
-        // a hidden database is accused, and its history goes on to be proven
+        // a hidden database causes an alarm, and its history is still proven
         if outcome.previous.is_some() {
             known.found(scene, database, outcome.previous)?;
         }
@@ -353,7 +359,7 @@ impl Oracle {
                 false => Ok(()),
             };
         }
-        // some lies make names up
+        // some lies invent database names
         let exists = scene.embedded.state(database).is_some();
         let calm = exists && scene.is_calm(database, begin) && sight.disk && sight.is_whole;
         match lie.filter(|told| told.since <= begin) {
@@ -364,7 +370,7 @@ impl Oracle {
                 if known.trusted.is_some() && !outcome.is_proven() && !unprovable {
                     return broken(Rule::NoneWaits, said());
                 }
-                // values are read of a proven state alone
+                // only values of a proven state are read
                 let is_read = self.values_are_read && !unprovable;
                 match is_read && self.is_settled(scene, database, begin) {
                     true => read_in_time(outcome),
@@ -374,7 +380,8 @@ impl Oracle {
         }
     }
 
-    /// Judges what a slice of a paced sweep found: a verdict that the next cycle takes back is news for every receiver.
+    /// Judges a finding of a slice of a paced sweep: a verdict that the next cycle reverts would
+    /// notify every receiver.
     pub fn slice(&self, outcome: &Outcome, scene: &Scene, begin: Duration) -> Result<(), Broken> {
         let lie = scene.lie.as_ref();
         let is_lied_to = lie.is_some_and(|told| told.is_about(&outcome.database));
@@ -384,7 +391,7 @@ impl Oracle {
         }
     }
 
-    /// Returns whether nothing was wrong with a database for as long as everything of it takes to be read.
+    /// Returns whether a database was without trouble for as long as reading all of it takes.
     fn is_settled(&self, scene: &Scene, database: &str, begin: Duration) -> bool {
         let all = scene.embedded.state(database).map_or(0, |state| state.tx);
         let all = u32::try_from(all).unwrap_or(u32::MAX);
@@ -409,7 +416,7 @@ fn time_for_one(world: &World) -> Duration {
     world.delay.1 * calls * databases * PART_FOR_DUE
 }
 
-/// What a judgement goes by beside an outcome.
+/// The circumstances of an outcome.
 #[derive(Clone, Copy)]
 pub struct Sight<'a> {
     pub scene: &'a Scene,

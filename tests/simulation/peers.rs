@@ -1,6 +1,7 @@
-//! A second auditor of the same server in another zone. The two are each other's peers: each compares its own view with the
-//! checkpoints that the other one serves. The first one is the auditor of the world, to whom everything else happens; the second
-//! one is up all the time, and what is served by it can be late, repeated, of a wrong clock, or signed by its next key.
+//! A second auditor of the same server in another zone. The two are peers of each other and compare
+//! their states with each other's checkpoints. All troubles happen to the first one. The second one
+//! always runs, but its checkpoints can be late, repeated, dated by a wrong clock, or signed by its
+//! next key.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -28,55 +29,55 @@ use crate::world::World;
 
 /// The server's label, which both auditors have to use.
 pub const SERVER: &str = "simulated";
-/// The user of the second auditor, who is shown the second view of a server that has two.
+/// The user of the second auditor; a server with two views shows this user the second one.
 pub const SECOND_USER: &str = "second";
 const FIRST: &str = "zone-a";
 const SECOND: &str = "zone-b";
 /// The time of a call of the second auditor.
 const DELAY: Duration = Duration::from_millis(1);
-/// Intervals without trouble after which two auditors that were shown two histories know it: a cycle in which each is
-/// shown its own, one in which each hears the other, and as many again.
+/// How many intervals without trouble two auditors need to find a split: a cycle in which each is
+/// shown its own view, one in which each gets the other's checkpoint, and as many again.
 const FOUND_WITHIN: u64 = 4;
 
-/// What an auditor's monitoring port answers: checkpoints, or nothing.
+/// The response of an auditor's monitoring port: checkpoints, or an error.
 type Served = Rc<RefCell<Result<Vec<u8>, String>>>;
 
 pub struct Peers {
     auditor: Auditor,
-    /// The second auditor's directory, which is removed with it.
+    /// The second auditor's directory, removed when this is dropped.
     _place: Place,
     clock: Clock,
     first_key: SignerKey,
-    /// The second auditor's keys, and which of them it signs with.
+    /// The second auditor's keys, and the index of the current one.
     second_keys: [SignerKey; 2],
     key: usize,
-    /// Cycles of the first one for each of the second, and how many there were.
+    /// How many cycles the first auditor has for each of the second, and how many there were.
     rests: u64,
     cycles: u64,
     served_by_first: Served,
     served_by_second: Served,
-    /// Until when the second one is not reachable, and until when it repeats what it served.
+    /// Until when the second auditor is unreachable, and until when it repeats old checkpoints.
     away_until: Duration,
     repeats_until: Duration,
-    /// By how many seconds its clock is wrong, and until when.
+    /// By how many seconds the second auditor's clock is wrong, and until when.
     skew: Option<(i64, Duration)>,
     trouble: Trouble,
     /// The databases of which the server shows two histories.
     splits: BTreeMap<String, Parted>,
-    /// Splits and disagreements that were found.
+    /// How many splits and disagreements were found.
     pub found: u64,
 }
 
 /// Two histories of a database.
 struct Parted {
     since: Duration,
-    /// The last transaction that both have.
+    /// The last common transaction.
     common: u64,
-    /// Whether both are still shown.
+    /// Whether the server still shows both.
     is_shown: bool,
-    /// What each auditor trusts.
+    /// The trusted state of each auditor.
     trusted: [Option<State>; 2],
-    /// Whether each of them said so.
+    /// Whether each of them has reported it.
     found: [bool; 2],
 }
 
@@ -134,13 +135,13 @@ impl Peers {
         }
     }
 
-    /// What the first auditor hears.
+    /// Returns the peers of the first auditor.
     pub fn of_first(&self) -> Hearing {
         let [old, new] = &self.second_keys;
         hearing(&[old, new], &self.served_by_second)
     }
 
-    /// The first auditor was restarted or restored: what it serves is made anew.
+    /// Makes the first auditor unreachable after a restart or a restore, until its next cycle.
     pub fn first_is_down(&mut self) {
         *self.served_by_first.borrow_mut() = Err("no connection".to_owned());
     }
@@ -160,12 +161,12 @@ impl Peers {
         self.trouble.begins("skew");
     }
 
-    /// It signs with its next key, which the first auditor knows already.
+    /// Lets the second auditor sign with its next key, which the first one already knows.
     pub fn rotate(&mut self) {
         self.key = 1;
     }
 
-    /// The server shows two histories of a database from now on.
+    /// Records that the server shows two histories of a database from now on.
     pub fn split(&mut self, database: &str, common: u64, now: Duration) {
         let parted = Parted {
             since: now,
@@ -177,14 +178,14 @@ impl Peers {
         self.splits.entry(database.to_owned()).or_insert(parted);
     }
 
-    /// The server shows the first history to both again.
+    /// Records that the server shows the first history to both again.
     pub fn heal(&mut self, database: &str) {
         if let Some(parted) = self.splits.get_mut(database) {
             parted.is_shown = false;
         }
     }
 
-    /// The cycle of the second auditor, if it has one now.
+    /// Runs the cycle of the second auditor if it has one now.
     pub fn cycle(&mut self, scene: &RefCell<Scene>) -> Result<(), Broken> {
         self.cycles += 1;
         if self.cycles % self.rests != 0 {
@@ -227,7 +228,8 @@ impl Peers {
         }
     }
 
-    /// Judges what the first auditor said, and serves its checkpoints. `since` is when it was started or restored last.
+    /// Judges the cycle of the first auditor and serves its checkpoints. `since` is when it was
+    /// started or restored last.
     pub fn after_cycle(
         &mut self,
         cycle: &Cycle,
@@ -242,7 +244,8 @@ impl Peers {
         Ok(())
     }
 
-    /// Auditors of one history never speak against each other, and those that were shown two know it in time.
+    /// Checks that auditors of one history never contradict each other, and that a split is found
+    /// in time.
     fn judge(
         &mut self,
         zone: Zone,
@@ -293,7 +296,7 @@ impl Peers {
                 .trusted
                 .iter()
                 .all(|trusted| trusted.is_some_and(|of| of.tx > parted.common));
-        // an open alarm says it, whatever the peer says now
+        // an open alarm reports it, whatever the peer serves now
         match is_due && !says && outcome.open_alarms == 0 {
             true => broken(Rule::SplitFound, format!("{}, {:?}", told(), outcome.peers)),
             false => Ok(()),
@@ -301,7 +304,7 @@ impl Peers {
     }
 }
 
-/// The checkpoints of what a cycle proved, as the monitoring port serves them.
+/// Returns the checkpoints of the states that a cycle proved, as the monitoring port serves them.
 fn served(cycle: &Cycle, key: &SignerKey, now: Timestamp, skew: i64) -> Vec<u8> {
     let time = Timestamp::from_unix(now.unix().saturating_add_signed(skew));
     let proven = cycle.outcomes.iter().filter(|outcome| outcome.is_proven());

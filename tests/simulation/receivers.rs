@@ -1,5 +1,5 @@
-//! The receivers of a world's notifications: they take them, refuse them for a while, ask to be left alone, are added and
-//! removed. What the auditor owes them is in their outboxes.
+//! The receivers of a world's notifications. They accept them, refuse them for a while, ask for a
+//! pause, and are added and removed. Pending notifications are in their outboxes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -16,45 +16,46 @@ use immuaudit::trust::{Alarm, Location, Store};
 
 use crate::oracle::{Broken, Rule, broken};
 
-/// Nobody listens there: what is due is delivered by [`Receivers::step`].
+/// No server listens there: [`Receivers::step`] delivers.
 const NOWHERE: &str = "http://127.0.0.1:9/";
-/// Alarms of one database of which each has a notification of its own at a start.
+/// How many alarms of one database have separate notifications at a start.
 const EACH: usize = 10;
 
 #[derive(Default)]
 pub struct Receivers {
     pub configured: BTreeSet<String>,
     notifier: Option<Notifier>,
-    /// Receivers that refuse what comes until then, and how long they ask to be left alone.
+    /// Until when receivers refuse notifications, and for how long they ask for a pause.
     refusing: BTreeMap<String, (Duration, Option<Duration>)>,
     receivers: BTreeMap<String, Known>,
-    /// Whether something happened after which a receiver may be notified twice, or of what is not on disk.
+    /// Whether a receiver may be notified twice, or of an alarm that is not on disk.
     pub may_repeat: bool,
-    /// Whether the disk was full, and the verdicts are not on disk since.
+    /// Whether the disk was full, and the verdicts were not stored since.
     was_full: bool,
     pub taken: u64,
 }
 
-/// What is known of a receiver.
+/// The test's knowledge of a receiver.
 #[derive(Default)]
 struct Known {
-    /// The ids of the notifications that it took.
+    /// The IDs of the accepted notifications.
     ids: BTreeSet<String>,
-    /// The alarms that it took a notification of, and those of which one was seen to wait.
+    /// The alarms in accepted notifications and in those that were seen in the outbox.
     alarms: BTreeSet<String>,
-    /// The openings that were there when that was judged.
+    /// The openings of alarms that were already judged.
     judged: BTreeSet<String>,
-    /// The verdicts that it knows.
+    /// The verdicts that the receiver knows.
     verdicts: Verdicts,
 }
 
-/// The verdicts that a receiver knows, after everything that it took. Those that are all well are one, and an accusation is
-/// left out: alarms have rules of their own.
+/// The verdicts that a receiver knows after all accepted notifications. Good verdicts count as one.
+/// Tampering is left out, because alarms have their own rules.
 #[derive(Default)]
 struct Verdicts {
-    /// Whether it was notified of every change since the first check of every database, each of which was good.
+    /// Whether it was notified of every change since the first check of every database, and each
+    /// first check was good.
     from_the_start: bool,
-    /// By database; `None` is a verdict that no notification names.
+    /// The last verdict of each database; `None` if no notification named it.
     last: BTreeMap<String, Option<String>>,
 }
 
@@ -67,10 +68,11 @@ impl Verdicts {
         self.last.insert(told.database.clone(), verdict);
     }
 
-    /// Takes what is said of several databases at once. Of those that are not named the verdict may have changed as well.
+    /// Takes a notification about several databases. The verdicts of databases that it does not
+    /// name may have changed too.
     fn take_reachability(&mut self, told: &Told) {
         if told.databases.is_empty() {
-            return; // of databases of which nothing is trusted
+            return; // about untrusted databases
         }
         let away = Some("unreachable".to_owned());
         for verdict in self.last.values_mut().filter(|verdict| **verdict == away) {
@@ -89,7 +91,7 @@ impl Verdicts {
         *self = Verdicts::default();
     }
 
-    /// Returns the verdict that is known of a database.
+    /// Returns the known verdict of a database.
     fn of(&self, database: &str) -> Option<&str> {
         match self.last.get(database) {
             Some(verdict) => verdict.as_deref(),
@@ -100,7 +102,7 @@ impl Verdicts {
 
 const GOOD: &str = "good";
 
-/// Returns what a change is measured by (docs/alerting.md, *Notifications*).
+/// Returns the status by which changes are measured (docs/alerting.md, *Notifications*).
 fn standing(verdict: &str) -> &str {
     match ["first-seen", "consistent", "empty"].contains(&verdict) {
         true => GOOD,
@@ -132,17 +134,17 @@ impl Receivers {
 
     pub fn add(&mut self, name: String) {
         self.configured.insert(name);
-        self.forget_verdicts(); // which of them are notified of changes goes by their order
+        self.forget_verdicts(); // their order decides which of them are notified of changes
     }
 
     pub fn remove(&mut self, name: &str) {
         self.configured.remove(name);
         self.receivers.remove(name);
-        self.may_repeat = true; // what waits for it is handed over
+        self.may_repeat = true; // its pending notifications go to other receivers
         self.forget_verdicts();
     }
 
-    /// The disk of the auditor is full: what is to be delivered may get lost.
+    /// Records that the auditor's disk is full: notifications may get lost.
     pub fn may_lose(&mut self) {
         self.may_repeat = true;
         self.was_full = true;
@@ -155,23 +157,23 @@ impl Receivers {
         }
     }
 
-    /// The auditor's directory was replaced by an older copy.
+    /// Records that the auditor's directory was replaced by an older copy.
     pub fn restore(&mut self) {
         for known in self.receivers.values_mut() {
-            known.judged.clear(); // what they took they have
+            known.judged.clear(); // accepted notifications stay known
         }
         self.may_repeat = true;
         self.forget_verdicts();
     }
 
-    /// The auditor starts, as the program does it.
+    /// Starts the notifier, as the program does.
     pub fn start(&mut self, store: &Store, clock: &Clock) {
         self.notifier = None;
         if !self.is_anybody() {
             return;
         }
         if self.was_full {
-            self.forget_verdicts(); // no process knows what the last one sent
+            self.forget_verdicts(); // a new process does not know what the last one sent
         }
         let mut open = OpenAlarms {
             alarms: Vec::new(),
@@ -206,7 +208,7 @@ impl Receivers {
         }
     }
 
-    /// A cycle has ended.
+    /// Ends a cycle.
     pub fn cycle(&mut self, cycle: &Cycle, is_full: bool) {
         self.was_full &= is_full || !cycle.is_recorded;
         if let Some(notifier) = &mut self.notifier {
@@ -214,8 +216,8 @@ impl Receivers {
         }
     }
 
-    /// Judges after a start or a check: for each database with open alarms that were not judged yet, each receiver has
-    /// a notification of one of them at least, or takes it soon.
+    /// Judges after a start or a check: for each database with new open alarms, each receiver must
+    /// have a notification of at least one of them, accepted or in its outbox.
     pub fn judge(&mut self, location: &Location, alarms: &[Alarm]) -> Result<(), Broken> {
         for name in &self.configured {
             let known = self.receivers.entry(name.clone()).or_default();
@@ -243,7 +245,7 @@ impl Receivers {
         Ok(())
     }
 
-    /// The receivers take what is due, or refuse it.
+    /// Lets the receivers accept or refuse the due notifications.
     pub fn step(&mut self, now: Duration, location: &Location) -> Result<(), Broken> {
         let Some(notifier) = &self.notifier else {
             return Ok(());
@@ -279,8 +281,8 @@ impl Receivers {
         }
     }
 
-    /// Judges after a whole cycle and after what was due: a receiver of changes for which nothing waits knows the verdict of
-    /// each database.
+    /// Judges after a complete cycle and the due deliveries: a receiver of changes with an empty
+    /// outbox knows the verdict of each database.
     pub fn judge_verdicts(&self, cycle: &Cycle) -> Result<(), Broken> {
         let Some(notifier) = &self.notifier else {
             return Ok(());
@@ -306,7 +308,7 @@ impl Receivers {
         Ok(())
     }
 
-    /// The receivers, and when each is notified.
+    /// Returns the receivers and when each is notified.
     fn whens(&self) -> impl Iterator<Item = (&String, NotifyOn)> {
         let numbered = self.configured.iter().enumerate();
         numbered.map(|(number, name)| match number % 2 {
@@ -345,14 +347,14 @@ impl Receivers {
     }
 }
 
-/// What a notification says.
+/// The content of a notification.
 struct Told {
     id: String,
     database: String,
     alarm: Option<String>,
     tampered: bool,
     verdict: String,
-    /// Of several databases, the first ones, and how many there are.
+    /// The first names and the number of databases, if it is about several.
     databases: Vec<String>,
     count: usize,
 }
@@ -380,12 +382,12 @@ impl Told {
     }
 }
 
-/// Which opening of which alarm.
+/// Returns a key for an opening of an alarm.
 fn opening(alarm: &Alarm) -> String {
     format!("{} {} {}", alarm.database, alarm.id, alarm.opened())
 }
 
-/// The alarms of the notifications that wait for a receiver.
+/// Returns the alarms of the notifications in a receiver's outbox.
 fn waiting(location: &Location, receiver: &str) -> Vec<String> {
     let home = location.dir.join(&location.server);
     let records = fs::read_dir(home.join("receivers")).into_iter().flatten();

@@ -1,5 +1,5 @@
-//! What happened, in the order of simulated time: the last lines for people, and a digest of all of them, which is the
-//! same whenever the same world runs.
+//! The record of a world, in the order of simulated time: its last lines, and a digest of all
+//! lines. The digest is the same whenever the same world runs.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -9,16 +9,16 @@ use immuaudit::ledger::Digest;
 
 use crate::world::Moment;
 
-/// Lines that are kept.
+/// How many lines are kept.
 const KEPT: usize = 400;
 
 #[derive(Default)]
 pub struct Record {
     lines: VecDeque<String>,
-    /// Lines of which the digest does not know yet.
+    /// Lines that are not in the digest yet.
     pending: Vec<u8>,
     digest: Option<Digest>,
-    /// Whether every line is printed as it comes.
+    /// Whether every line is printed immediately.
     pub printed: bool,
 }
 
@@ -39,7 +39,7 @@ impl Record {
         self.lines.push_back(line);
     }
 
-    /// The digest of every line so far.
+    /// Returns the digest of every line so far.
     pub fn digest(&mut self) -> Digest {
         self.settle();
         self.digest.unwrap_or(Digest::OF_NOTHING)

@@ -10,7 +10,7 @@ use crate::oracle::{Broken, Known, Rule, Sight, broken};
 use crate::scene::Scene;
 use crate::trouble::Told;
 
-/// Intervals that a database may go unproven, as the README says.
+/// How many intervals a database may be unproven, as the README says.
 const ALLOWED: u32 = 3;
 
 pub const TAMPERING: [&str; 4] = ["inconsistent", "rolled-back", "bad-signature", "bad-value"];
@@ -31,20 +31,20 @@ pub fn lied_to(
             outcome.why()
         )
     };
-    // some answers to it are honest ones, and some proofs do not need what it distorts
+    // under these lies some answers are honest, and some proofs do not need the changed part
     let at_times = ["value", "proof"].contains(&told.lie.group())
         || [Lie::Alternating, Lie::BrokenChain].contains(&told.lie);
     if told.accuses() && !at_times && outcome.is_proven() {
         return broken(Rule::Accused, said());
     }
     let due = told.lie.due().verdicts;
-    // values that are left out of a transaction may be read in another way
+    // values that are missing in a transaction may be read in another way
     let may_be_proven = due.contains(&"consistent") || told.lie.group() == "value";
     let (rule, right) = match told.accuses() {
         true => (Rule::Accused, accused),
         false => {
             let proven = may_be_proven && outcome.verdict.is_proven();
-            // it is found by whoever reads values, and contradicts nothing
+            // reading the values finds it, and it contradicts nothing
             let withheld = told.lie == Lie::WithheldTransaction;
             let unread = withheld && outcome.verdict == Verdict::Unread;
             (
@@ -105,9 +105,9 @@ pub fn is_honest(scene: &Scene, database: &str, state: State) -> Result<(), Brok
     }
 }
 
-/// Judges what is said of the values of a database of which nothing was wrong for some intervals.
+/// Judges the values of a database that had no trouble for some intervals.
 pub fn read_in_time(outcome: &Outcome) -> Result<(), Broken> {
-    // a sweep may take as long as it is given, and the auditor may have been away for longer
+    // a sweep has its own period, and the auditor may have been down for longer
     let late = outcome.values_overdue;
     let late = late.filter(|late| !matches!(late, Overdue::Unswept(_)));
     if outcome.verdict != Verdict::Unread && late.is_none() {

@@ -1,4 +1,4 @@
-//! One world from its start to its end: the auditor's loop, its restarts, and what happens to it.
+//! The run of one world: the auditor's loop, its restarts, and its troubles.
 
 use std::any::Any;
 use std::cell::{OnceCell, RefCell};
@@ -24,16 +24,16 @@ use crate::scene::Scene;
 use crate::tally::Tally;
 use crate::world::{Event, World};
 
-/// How often the loop looks whether a paced sweep is behind.
+/// How often the loop checks whether a paced sweep is late.
 const PACE: Duration = Duration::from_secs(30);
-/// Cycles between two looks at the files.
+/// How many cycles pass between two checks of the files.
 const BETWEEN_LOOKS: u64 = 500;
 
-/// What came of a world.
+/// The result of a world.
 pub struct Ran {
     pub tally: Tally,
     pub digest: Digest,
-    /// What was violated, when, and the last lines of the record.
+    /// The broken rule, its time, and the last lines of the record.
     pub violation: Option<Violation>,
 }
 
@@ -43,7 +43,7 @@ pub struct Violation {
     pub lines: Vec<String>,
 }
 
-/// Runs a world. `printed` is whether each line of its record is printed as it comes.
+/// Runs a world. `printed` is whether each line of its record is printed immediately.
 pub fn run(world: &World, printed: bool) -> Ran {
     let mut run = Run::new(world, printed);
     let ended = match panic::catch_unwind(AssertUnwindSafe(|| run.until_the_end())) {
@@ -91,10 +91,10 @@ pub struct Run<'w> {
     /// When the auditor is started again, and how long it is down after the next kill.
     pub starts_at: Duration,
     pub down: Duration,
-    /// A lie that waits for the auditor to trust the last state.
+    /// A lie that waits until the auditor trusts the last state.
     pub lie: Option<Event>,
     pub receivers: Receivers,
-    /// The second auditor, and what the two say to each other.
+    /// The second auditor, and the checkpoints of both.
     pub peers: Option<Peers>,
     pub tally: Tally,
 }
@@ -163,14 +163,14 @@ impl<'w> Run<'w> {
         scene.time.advance(then.saturating_sub(scene.now()));
     }
 
-    /// Notes a line. The directory is another one in each run.
+    /// Adds a line to the record, without the directory, which differs in each run.
     pub fn note(&self, line: impl std::fmt::Display) {
         let directory = self.place.path().display().to_string();
         let line = line.to_string().replace(&directory, "DIRECTORY");
         self.scene.borrow_mut().note(line);
     }
 
-    /// Lets everything happen whose time has come.
+    /// Runs all events whose time has come.
     fn pass(&mut self) -> Result<(), Broken> {
         loop {
             let event = {
@@ -230,7 +230,7 @@ impl<'w> Run<'w> {
         self.stopped()
     }
 
-    /// Judges what is due to the receivers after a cycle, and lets them take it.
+    /// Judges the notifications after a cycle, and lets the receivers accept them.
     fn notify(&mut self, cycle: &Cycle, disk: bool) -> Result<(), Broken> {
         if !self.receivers.is_anybody() {
             return Ok(());
@@ -266,7 +266,7 @@ impl<'w> Run<'w> {
         ));
     }
 
-    /// What is left of the interval.
+    /// Sweeps during the rest of the interval.
     fn sweep(&mut self, next: Duration) -> Result<(), Broken> {
         while self.now() < next {
             let begin = self.now();
@@ -317,7 +317,7 @@ impl<'w> Run<'w> {
         Ok(())
     }
 
-    /// What the auditor remembers is bounded, whatever happened. It is what its end gives back.
+    /// Checks that the auditor's memory is limited, by the bytes that are freed when it ends.
     fn look_at_memory(&mut self) -> Result<(), Broken> {
         let ((), of_auditor) = meter::given_back(|| self.auditor = None);
         let ((), of_notifier) = meter::given_back(|| self.receivers.stop());
@@ -335,7 +335,7 @@ impl<'w> Run<'w> {
         }
     }
 
-    /// The files are bounded, whatever happened.
+    /// Checks that the files are limited.
     fn look_at_files(&self) -> Result<(), Broken> {
         let (files, bytes) = disk::size(self.place.path());
         let names = 1 + self.world.databases.len() as u64 + self.world.events.len() as u64;
@@ -349,16 +349,16 @@ impl<'w> Run<'w> {
     }
 }
 
-/// Bytes that the auditor and the notifications that wait remember, at most, and those of each database besides. The
-/// exchanges of the last check are among them, as evidence would keep them.
+/// The most bytes of memory of the auditor and its pending notifications, without and for each
+/// database. They include the exchanges of the last check, as evidence would store them.
 const MAX_MEMORY: usize = MAX_TRANSCRIPT + MAX_REPLY + (64 << 10);
 const MAX_MEMORY_OF_ONE: usize = 16 << 10;
-/// Files of evidence at most.
+/// The most files of evidence.
 const MOST_EVIDENCE: u64 = 4000;
-/// Bytes of a database's history, alarms and progress.
+/// The most bytes of a database's history, alarms and progress.
 const MOST_OF_ONE: u64 = 4 << 20;
 
-/// What an outcome tells of that is not on disk.
+/// Returns a message if the alarm of an outcome is not on disk.
 fn not_on_disk(beside: &OnceCell<Store>, location: &Location, outcome: &Outcome) -> Option<String> {
     let alarm = outcome.alarm.as_ref()?;
     let store = match beside.get() {

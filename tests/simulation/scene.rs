@@ -1,4 +1,4 @@
-//! The server of a world and the network before it, as the events leave them.
+//! The server of a world and its network, in their current condition.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -19,14 +19,14 @@ use crate::record::Record;
 use crate::trouble::{Told, Trouble};
 use crate::world::{Event, Signed, What, World};
 
-/// When simulated time begins: 2027-01-15T08:00:00Z.
+/// The begin of simulated time: 2027-01-15T08:00:00Z.
 const START: u64 = 1_800_000_000;
 /// The deadline of a call.
 pub const TIMEOUT: Duration = Duration::from_secs(10);
 const PASSWORD: &str = "immudb";
-/// Transactions that are written when a lie begins that needs a grown ledger.
+/// How many transactions are written when a lie begins, unless the lie forges transactions itself.
 const GROWN: u64 = 5;
-/// Transactions that a ledger has for a lie to be one.
+/// How many transactions a ledger needs for a lie.
 const MIN_LEDGER: u64 = 12;
 
 pub struct Scene {
@@ -44,21 +44,21 @@ pub struct Scene {
     slow: BTreeMap<String, (Duration, Duration)>,
     /// When the server comes back.
     away_until: Option<Duration>,
-    /// When the password is the right one again.
+    /// When the password is valid again.
     other_password_until: Option<Duration>,
     pub lie: Option<Told>,
-    /// Calls until the auditor is killed, or asked to stop.
+    /// How many calls are left until the auditor is killed or stopped.
     pub kill_in: Cell<Option<u64>>,
     pub stop_in: Cell<Option<u64>>,
-    /// The databases that were deleted for good, and when.
+    /// The deleted databases, and when they were deleted.
     pub deleted: BTreeMap<String, Duration>,
     /// The databases of which two histories were shown.
     pub split: BTreeSet<String>,
-    /// From one cycle to the next.
+    /// The time between the begins of two cycles.
     pub interval: Duration,
-    /// What is wrong with the server as a whole.
+    /// The troubles of the whole server.
     troubled: Trouble,
-    /// What is wrong with each database.
+    /// The troubles of each database.
     troubles: BTreeMap<String, Trouble>,
 }
 
@@ -119,14 +119,15 @@ impl Scene {
         self.record.note(self.time.passed(), line);
     }
 
-    /// Takes the next event whose time has come, if it may happen now: during a cycle only those of the server may.
+    /// Takes the next event whose time has come. During a cycle only events of the server may
+    /// happen.
     pub fn next_event(&mut self, in_a_cycle: bool) -> Option<Event> {
         let next = self.events.front()?;
         let due = next.at <= self.now() && (!in_a_cycle || next.what.is_of_the_server());
         due.then(|| self.events.pop_front()).flatten()
     }
 
-    /// What became of a call.
+    /// Returns the fate of a call.
     pub fn deliver(&mut self, sent: &Sent<'_>) -> Delivery {
         self.pass();
         self.calls += 1;
@@ -162,14 +163,14 @@ impl Scene {
         };
         let between = u64::try_from((longest - shortest).as_micros()).expect("a simulated time");
         let more = match self.weather {
-            // most calls of a slow hour are quick all the same
+            // most calls during a storm are quick
             Some(_) if self.random.below(10) > 0 => 0,
             _ => self.random.below(between.max(1)),
         };
         Delivery::After(shortest + Duration::from_micros(more))
     }
 
-    /// Lets everything happen that happens to the server alone, while the auditor waits for an answer.
+    /// Runs the events of the server while the auditor waits for an answer.
     fn pass(&mut self) {
         self.end_troubles(true);
         while let Some(event) = self.next_event(true) {
@@ -177,7 +178,7 @@ impl Scene {
         }
     }
 
-    /// Something happens to the server.
+    /// Runs an event of the server.
     pub fn happen(&mut self, event: &Event) {
         self.note(event);
         let now = self.now();
@@ -248,8 +249,8 @@ impl Scene {
         }
     }
 
-    /// Returns whether the last transaction is written behind another history. The next one would be written over a tree
-    /// that holds both, and be consistent with what is trusted (protocol.md §4).
+    /// Returns whether the last transaction follows another history. The next one would have a tree
+    /// with both histories, and would be consistent with the trusted state (protocol.md §4).
     fn is_written_behind(&self, database: &str) -> bool {
         let told = self.lie.as_ref();
         told.is_some_and(|told| told.lie == Lie::WrittenBehindAnother && told.is_about(database))
@@ -301,7 +302,7 @@ impl Scene {
         self.embedded.drop_values_before(database, before);
     }
 
-    /// Ends what has lasted long enough.
+    /// Ends troubles whose time is over.
     pub fn end_troubles(&mut self, in_a_cycle: bool) {
         let now = self.now();
         let over = |until: &mut Option<Duration>| until.is_some_and(|until| until <= now);
@@ -348,7 +349,7 @@ impl Scene {
         }
     }
 
-    /// Writes what a ledger must hold for a lie about it to be one.
+    /// Writes the transactions that a ledger needs for a lie.
     pub fn grow_for_a_lie(&mut self, database: &str) {
         while self
             .embedded
@@ -359,7 +360,7 @@ impl Scene {
         }
     }
 
-    /// Tells a lie until then.
+    /// Starts a lie that lasts until then.
     pub fn tell(&mut self, lie: Lie, database: &str, until: Duration) {
         if !lie.forges() {
             for _ in 0..GROWN {
@@ -388,7 +389,7 @@ impl Scene {
         self.lie = Some(told);
     }
 
-    /// Returns whether nothing was wrong with the server or this database since then.
+    /// Returns whether the server and this database were without trouble since then.
     pub fn is_calm(&self, database: &str, since: Duration) -> bool {
         let of_database = self.troubles.get(database);
         let mut all = std::iter::once(&self.troubled).chain(of_database);
@@ -396,7 +397,7 @@ impl Scene {
     }
 }
 
-/// Counts down; returns whether it is time.
+/// Counts down, and returns whether the count was zero.
 pub fn due(count: &Cell<Option<u64>>) -> bool {
     match count.get() {
         Some(0) => {

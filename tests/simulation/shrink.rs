@@ -1,11 +1,12 @@
-//! The fewest events that still break the same rule: the shortest prefix, and of it whatever is not needed left out.
+//! The fewest events that still break the same rule: the shortest prefix, without the events that
+//! are not needed.
 
 use std::time::{Duration, Instant};
 
 use crate::run::{Ran, Violation, run};
 use crate::world::{Event, World};
 
-/// How long a violation is made smaller, in real time.
+/// For how long events are removed, in real time.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Returns the world with fewer events, and its violation.
@@ -32,7 +33,7 @@ pub fn shrink(world: &World, violation: Violation) -> (World, Violation) {
     least
 }
 
-/// Leaves out everything after the violation.
+/// Removes everything after the violation.
 fn cut(least: &mut (World, Violation)) {
     let (world, violation) = least;
     world.events.retain(|event| event.at <= violation.at);

@@ -1,13 +1,13 @@
-//! The counts of what happened.
+//! The counts of a run.
 
 use std::time::Duration;
 
 use crate::world::DAY;
 
-/// A cycle every five minutes.
+/// How many cycles of five minutes a year has.
 const CYCLES_OF_A_YEAR: f64 = 365.0 * 24.0 * 12.0;
 
-/// The counts of what happened.
+/// The counts of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
     pub worlds: u64,
@@ -20,13 +20,13 @@ pub struct Tally {
     pub accused: u64,
     pub starts: u64,
     pub kills: u64,
-    /// Notifications that receivers took.
+    /// How many notifications receivers accepted.
     pub notified: u64,
-    /// Splits and disagreements that one of two auditors found.
+    /// How many splits and disagreements one of two auditors found.
     pub splits: u64,
-    /// The most bytes that the auditor of a world remembered at its end.
+    /// The most bytes of memory that the auditor of a world used at its end.
     pub memory: usize,
-    /// Worlds in which a rule was broken, each of which ended then.
+    /// How many worlds ended with a broken rule.
     pub violations: u64,
 }
 
@@ -47,7 +47,7 @@ impl Tally {
         self.memory = self.memory.max(other.memory);
     }
 
-    /// Prints the counts, and how many years a minute of one core had.
+    /// Prints the counts, and how many years were simulated in a minute of one core.
     pub fn report(&self) {
         let took = busy();
         let minutes = took.as_secs_f64() / 60.0;
@@ -79,7 +79,7 @@ impl Tally {
     }
 }
 
-/// Returns the time that this process has had a core.
+/// Returns the CPU time of this process.
 fn busy() -> Duration {
     let of_process = std::fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
     let nanoseconds = of_process.split(' ').next().map(str::parse);

@@ -1,11 +1,12 @@
-//! What is wrong with a server or a database, and the lie that is told of it: the reasons that an auditor may have.
+//! The troubles of a server or a database, and the current lie: the possible reasons of an
+//! auditor's verdict.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use immuaudit::drill::Lie;
 
-/// A lie that is told.
+/// The current lie.
 #[derive(Clone, Debug)]
 pub struct Told {
     pub lie: Lie,
@@ -15,12 +16,12 @@ pub struct Told {
 }
 
 impl Told {
-    /// Returns whether every database is lied about, or the server as a whole.
+    /// Returns whether the lie is about every database or the whole server.
     pub fn is_of_all(&self) -> bool {
         ["login", "databases", "identity"].contains(&self.lie.group()) && !self.is_of_a_listed_one()
     }
 
-    /// Returns whether it is a lie about the list that is told of one database.
+    /// Returns whether the lie is about one database in the list.
     fn is_of_a_listed_one(&self) -> bool {
         [Lie::Vanished, Lie::Hidden, Lie::PermissionTaken].contains(&self.lie)
     }
@@ -36,7 +37,7 @@ impl Told {
     }
 }
 
-/// What is wrong at the moment, and when it was last that anything was.
+/// The current troubles, and when the last one ended.
 #[derive(Default)]
 pub struct Trouble {
     causes: BTreeSet<&'static str>,
@@ -44,7 +45,7 @@ pub struct Trouble {
 }
 
 impl Trouble {
-    /// Something is wrong from now on.
+    /// Starts a trouble.
     pub fn begins(&mut self, cause: &'static str) {
         self.causes.insert(cause);
     }
@@ -55,7 +56,7 @@ impl Trouble {
         }
     }
 
-    /// Returns whether nothing is wrong, nor was since then.
+    /// Returns whether there is no trouble now and was none since then.
     pub fn was_over(&self, since: Duration) -> bool {
         self.causes.is_empty() && self.ended.is_none_or(|ended| ended < since)
     }

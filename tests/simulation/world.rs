@@ -1,5 +1,5 @@
-//! A world: how the server and the auditor are set up, and everything that happens to them, drawn from a seed. An event
-//! says all that it needs, so that a world with fewer of them is a world too.
+//! A world: the setup of the server and the auditor, and all events, drawn from a seed. An event is
+//! self-contained, so that a world with fewer events is a world too.
 
 use std::fmt;
 use std::time::Duration;
@@ -17,50 +17,50 @@ pub const DAY: Duration = Duration::from_secs(24 * 3600);
 #[derive(Clone, Debug)]
 pub struct World {
     pub seed: u64,
-    /// Simulated time.
+    /// The simulated time of the world.
     pub length: Duration,
-    /// From one cycle's begin to the next one's.
+    /// The time between the begins of two cycles.
     pub interval: Duration,
     pub server: Emulated,
     pub lag: Lag,
     pub token_lifetime: Lifetime,
     pub signatures: Signed,
-    /// Beside `defaultdb`.
+    /// The databases in addition to `defaultdb`.
     pub databases: Vec<String>,
     pub values: Values,
-    /// The shortest and the longest time of a call in good weather.
+    /// The shortest and the longest time of a call without trouble.
     pub delay: (Duration, Duration),
     /// The names of the receivers of notifications.
     pub receivers: Vec<String>,
-    /// Whether a second auditor is there, and the two are each other's peers.
+    /// Whether there is a second auditor, and the two are peers of each other.
     pub has_a_peer: bool,
-    /// Cycles of the first auditor for one of the second.
+    /// How many cycles the first auditor has for one of the second.
     pub peer_rests: u64,
-    /// In the order of time.
+    /// The events in the order of time.
     pub events: Vec<Event>,
 }
 
-/// What a server's states are signed by.
+/// How a server signs its states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signed {
-    /// By nothing.
+    /// Not at all.
     No,
-    /// By a key that the auditor does not know.
+    /// With a key that the auditor does not know.
     Yes,
-    /// By the key that the auditor demands.
+    /// With the key that the auditor requires.
     Demanded,
 }
 
 #[derive(Clone, Debug)]
 pub struct Event {
-    /// Since the start.
+    /// The time since the start.
     pub at: Duration,
     pub what: What,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum What {
-    /// Transactions are written, each with so many entries of so many bytes.
+    /// Transactions are written, each with this many entries of this many bytes.
     Grow {
         database: String,
         transactions: u64,
@@ -73,19 +73,20 @@ pub enum What {
     /// The auditor's user loses its permission.
     Deny(String),
     Allow(String),
-    /// The first half of the values is dropped, which the ledger records.
+    /// The first half of the values is dropped, and the ledger records it.
     Truncate(String),
-    /// The values are lost, which nothing records: a replica of a truncated server has their digests alone.
+    /// The values are lost without a record: a replica of a truncated server has only their
+    /// digests.
     LoseValues(String),
-    /// The database is deleted for good, which has to be accused.
+    /// The database is deleted for good, which must cause an alarm.
     Delete(String),
-    /// The server is away for a while, and has forgotten every token when it comes back.
+    /// The server is down for a while, and has lost every token when it comes back.
     Restart(Duration),
     /// The data directory is moved: another identity, the same history.
     Move,
     /// The user's password is another one for a while.
     OtherPassword(Duration),
-    /// Calls get lost, are cut and take long.
+    /// Calls get lost, are cut, and take long.
     Storm {
         lasts: Duration,
         /// Of a thousand calls.
@@ -94,7 +95,7 @@ pub enum What {
         cut: u64,
         longest: Duration,
     },
-    /// Each call of one database takes so long.
+    /// Each call of one database takes this long.
     Slow {
         database: String,
         takes: Duration,
@@ -102,7 +103,7 @@ pub enum What {
     },
     /// The wall clock of the auditor's machine is stepped by these seconds.
     StepClock(i64),
-    /// The auditor is killed at a step of writing, and started again.
+    /// The auditor is killed at a write step, and started again.
     KillAtWrite {
         step: u64,
         down: Duration,
@@ -121,9 +122,9 @@ pub enum What {
     FullDisk(Duration),
     /// The auditor's directory is copied.
     BackUp,
-    /// The copy takes the directory's place.
+    /// The copy replaces the directory.
     Restore,
-    /// The server tells a lie; of the one database, if it is of one.
+    /// The server lies, about this database if the lie is about one.
     Lie {
         lie: Lie,
         database: String,
@@ -131,11 +132,11 @@ pub enum What {
     },
     /// An operator closes every alarm.
     CloseAlarms,
-    /// A receiver of notifications is added, and the auditor started again.
+    /// A receiver of notifications is added, and the auditor is restarted.
     AddReceiver(String),
-    /// One is removed, and the auditor started again.
+    /// A receiver is removed, and the auditor is restarted.
     RemoveReceiver(String),
-    /// One refuses what comes, and may say for how long it is to be left alone.
+    /// A receiver refuses notifications, and may ask for a pause.
     Refuse {
         receiver: String,
         lasts: Duration,
@@ -143,22 +144,23 @@ pub enum What {
     },
     /// The server shows the second auditor another history of a database from now on.
     Split(String),
-    /// The second auditor asks a replica, which lags behind in a database from now on.
+    /// The second auditor asks a replica, in which a database lags from now on.
     LagBehind(String),
-    /// It shows both the first one again.
+    /// The server shows both auditors the first history again.
     Heal(String),
-    /// The second auditor cannot be asked for its checkpoints.
+    /// The second auditor's checkpoints are not reachable.
     PeerAway(Duration),
-    /// It repeats what it served before.
+    /// The second auditor repeats old checkpoints.
     PeerRepeats(Duration),
-    /// The clock that its checkpoints are dated by is wrong by so many seconds.
+    /// The clock for the second auditor's checkpoints is wrong by this many seconds.
     PeerClock(i64, Duration),
-    /// It signs with its next key.
+    /// The second auditor signs with its next key.
     PeerKey,
 }
 
 impl What {
-    /// Returns whether it happens to the server alone, at any moment; everything else happens between two cycles.
+    /// Returns whether the event happens only to the server, at any time; other events happen
+    /// between two cycles.
     pub fn is_of_the_server(&self) -> bool {
         !matches!(
             self,
@@ -191,7 +193,7 @@ impl fmt::Display for Event {
     }
 }
 
-/// A simulated time for people: days, hours, minutes and seconds since the start.
+/// A simulated time in readable form: days, hours, minutes and seconds since the start.
 pub struct Moment(pub Duration);
 
 impl fmt::Display for Moment {
@@ -233,7 +235,8 @@ impl fmt::Display for World {
     }
 }
 
-/// Lies that a simulated world leaves out: their answers are so large that nothing else would be simulated.
+/// Lies that simulated worlds leave out, because their answers are so large that the run would
+/// simulate little else.
 const TOO_LARGE: [Lie; 6] = [
     Lie::HugeReply,
     Lie::GzipBomb,
@@ -264,7 +267,7 @@ impl World {
         self.length > DAY * 100
     }
 
-    /// The same with these events alone.
+    /// Returns the same world with only these events.
     pub fn with_events(&self, events: Vec<Event>) -> World {
         World {
             events,
@@ -272,19 +275,20 @@ impl World {
         }
     }
 
-    /// The names of all databases that were there at the start.
+    /// Returns the names of all databases that exist at the start.
     pub fn first_databases(&self) -> Vec<String> {
         let default = std::iter::once("defaultdb".to_owned());
         default.chain(self.databases.iter().cloned()).collect()
     }
 
-    /// Returns whether the server of this world can tell a lie, and the auditor see it.
+    /// Returns whether the server of this world can use a lie, and whether the auditor can detect
+    /// it.
     pub fn can_tell(&self, lie: Lie) -> bool {
         let newest = self.server == Emulated::V1_11_1;
         let plain = newest && self.lag == lie.options().lag;
         let right_key = match lie {
             Lie::SignatureDropped => self.signatures == Signed::Yes,
-            // it is accused then: the signature is of the other database
+            // with the required key it causes an alarm: the signature is for the other database
             Lie::OtherDatabase => self.signatures != Signed::Demanded,
             _ => lie.auditor() != AuditorSetup::WithKey || self.signatures == Signed::Demanded,
         };

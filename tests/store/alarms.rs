@@ -1,5 +1,5 @@
-//! Alarms and their evidence: an alarm stays open until an operator closes or adopts it, is open by its evidence if its
-//! list is lost, and evidence is bounded.
+//! Alarms and their evidence. An alarm stays open until an operator closes or adopts it. If the
+//! list of alarms is lost, the evidence keeps the alarm open. The size of evidence is limited.
 
 use std::fs;
 
@@ -75,7 +75,7 @@ fn an_open_alarm_does_not_freeze_the_trust() {
         .advance(&trusted, &chain.prove(5, 6), &chain.seen(6), at(7))
         .unwrap();
     assert_eq!(store.open_alarms(None).unwrap().len(), 1);
-    // a proven state that replaced the trusted one is not given up for an earlier lie
+    // a proven state that replaced the trusted one is not given up because of an earlier lie
     let due = Adoption::Overtaken {
         trusted: Some(after.state),
     };
@@ -185,7 +185,7 @@ fn an_alarm_that_names_no_other_state_can_only_be_closed() {
         store.close_alarm(&alarm.id, "kim", at(7)).unwrap();
         assert_eq!(store.load("db"), Ok(Some(trusted)));
         assert_eq!(store.open_alarms(None), Ok(vec![]));
-        // found again after that, it is open again
+        // found again later, the alarm is open again
         let again = store.raise(&found, at(8)).unwrap();
         assert_eq!(store.open_alarms(None), Ok(vec![again]));
     }
@@ -206,7 +206,8 @@ fn closing_keeps_the_trusted_state_and_every_other_alarm() {
         );
         assert_eq!(store.load("db"), Ok(Some(trusted.clone())));
         assert_eq!(store.open_alarms(None), Ok(vec![other]));
-        // closing it again changes nothing, and a server that still shows it opens it again
+        // closing it again changes nothing; if the server shows the state again, the alarm opens
+        // again
         let again = store.close_alarm(&alarm.id, "lee", at(8)).unwrap();
         assert_eq!(again, closed);
         let again = store.raise(&found(shown_tx), at(9)).unwrap();
@@ -215,7 +216,7 @@ fn closing_keeps_the_trusted_state_and_every_other_alarm() {
     }
 }
 
-/// `compare` accuses with an older state of the trusted history, which a later one extends.
+/// `compare` raises alarms with an older state of the trusted history, which a later one extends.
 #[test]
 fn a_closed_finding_about_an_older_trusted_state_is_open_again_when_it_is_found_again() {
     let (_place, store, chain, trusted) = grown_store();
@@ -238,12 +239,12 @@ fn a_finding_about_a_state_that_was_given_up_does_not_open_the_adopted_alarm_aga
     let found = finding(Some(&trusted), Tampering::Inconsistent, Some(fork.state(6)));
     let alarm = store.raise(&found, at(6)).unwrap();
     store.adopt(&alarm.id, "kim", at(7)).unwrap();
-    // the check that found it again began before
+    // the check that found it again began before the adoption
     assert!(!store.raise(&found, at(7)).unwrap().is_open());
     assert_eq!(store.open_alarms(None), Ok(vec![]));
 }
 
-/// The import of another auditor's states raises such an alarm: it names no state of the server.
+/// The import of another auditor's states raises such an alarm, which names no state of the server.
 #[test]
 fn an_alarm_without_a_shown_state_gives_up_nothing_unless_the_database_vanished() {
     for kind in [Tampering::Inconsistent, Tampering::RolledBack] {
@@ -267,7 +268,7 @@ fn the_transactions_that_adopting_gives_up_begin_behind_the_last_shared_state() 
     };
     assert_eq!(raise(Tampering::RolledBack, chain.state(4)), Some(5..=5));
     assert_eq!(raise(Tampering::RolledBack, chain.state(3)), Some(4..=5));
-    assert_eq!(raise(Tampering::RolledBack, chain.state(2)), Some(1..=5)); // never trusted itself
+    assert_eq!(raise(Tampering::RolledBack, chain.state(2)), Some(1..=5)); // never a trusted state
     assert_eq!(raise(Tampering::RolledBack, fork.state(4)), Some(1..=5));
     assert_eq!(raise(Tampering::Inconsistent, fork.state(8)), Some(1..=5));
     // a hidden database shows the trusted state, or one that extends it
@@ -275,7 +276,7 @@ fn the_transactions_that_adopting_gives_up_begin_behind_the_last_shared_state() 
     assert_eq!(raise(Tampering::RolledBack, chain.state(6)), None);
 }
 
-/// 0.1.0 has other words for two kinds of tampering, in files and in the ids of findings.
+/// 0.1.0 has other words for two kinds of tampering, in files and in the IDs of findings.
 #[test]
 fn an_alarm_of_the_first_version_is_read_and_stays_the_same_alarm() {
     let place = Place::new();
@@ -328,7 +329,7 @@ fn an_alarm_is_found_by_its_id_alone_and_a_wrong_id_lists_the_open_ones() {
     assert!(refused.contains(&due), "{refused}");
     store.close_alarm(&other.id, "kim", at(7)).unwrap();
     assert_eq!(store.alarm(&other.id).unwrap().closed.unwrap().who, "kim");
-    // a damaged list hides no other database's alarm
+    // a damaged list hides no alarm of another database
     fs::write(file(&place, "other.alarms"), "x").unwrap();
     assert_eq!(store.alarm(&alarm.id), Ok(alarm));
     assert!(matches!(
@@ -477,14 +478,14 @@ fn the_trusted_history_shown_again_is_noted_whatever_the_clock_and_only_while_it
     let shown_again = |id: &str| store.shown_again(&store.alarm(id).unwrap());
     let id = store.raise(&found, at(100)).unwrap().id;
     assert_eq!(shown_again(&id), None);
-    // a state that is not of the trusted history shows nothing
+    // a state outside of the trusted history is not recorded
     store.note_shown_again("db", fork.state(6), at(50)).unwrap();
     assert_eq!(shown_again(&id), None);
-    store.note_shown_again("db", trusted.state, at(50)).unwrap(); // the clock was put back
+    store.note_shown_again("db", trusted.state, at(50)).unwrap(); // the clock was set back
     assert_eq!(shown_again(&id), Some(at(50)));
     store.note_shown_again("db", trusted.state, at(60)).unwrap();
     assert_eq!(shown_again(&id), Some(at(50)));
-    // found again: the evidence is of now
+    // the finding is newer than the recorded time, so the record is removed
     store.raise(&found, at(70)).unwrap();
     assert_eq!(shown_again(&id), None);
     store.note_shown_again("db", trusted.state, at(80)).unwrap();

@@ -1,5 +1,5 @@
-//! Whatever happens to the files of trusted states: none is lost or made up, and what cannot be mended
-//! from the files that are left takes a pin of the last good state.
+//! Damage to the files of trusted states: no state is lost or invented. Damage that the remaining
+//! files cannot repair needs a pin of the last good state.
 
 use std::fs;
 use std::path::Path;
@@ -202,13 +202,13 @@ fn the_state_to_pin_after_damage_is_never_older_than_any_whole_file_names() {
             "{refused}"
         );
     };
-    // a history cut behind the whole state file
+    // the history was truncated and the state file is intact
     fs::write(&history, &older).unwrap();
     advises(trusted.state);
     let repaired = store.pin("db", trusted.state, at(10)).unwrap();
     assert_eq!(repaired.state, trusted.state);
     assert_eq!(store.history("db").unwrap().len(), 4);
-    // the state file damaged beside a cut history: an alarm names a newer one
+    // the state file is damaged and the history truncated: an alarm names a newer state
     fs::write(&state, &whole.0).unwrap();
     fs::write(&history, &whole.1).unwrap();
     let found = finding(Some(&trusted), Tampering::BadValue, None);
@@ -216,7 +216,7 @@ fn the_state_to_pin_after_damage_is_never_older_than_any_whole_file_names() {
     fs::write(&history, &older).unwrap();
     fs::write(&state, "x").unwrap();
     advises(trusted.state);
-    // and both are gone: the evidence alone names it
+    // both files are missing: only the evidence names the state
     fs::remove_file(&state).unwrap();
     fs::remove_file(&history).unwrap();
     fs::remove_file(file(&place, "db.alarms")).unwrap();
@@ -261,7 +261,7 @@ fn a_line_missing_anywhere_in_the_history_is_a_local_failure() {
     assert_eq!(store.load("db"), Ok(Some(trusted)));
 }
 
-/// Whole files, each with its checksum, of two directories of one server.
+/// Intact files with valid checksums, of two directories for one server.
 #[test]
 fn a_state_that_its_history_does_not_tell_of_is_a_local_failure() {
     let chain = Chain::new(9, 1);
@@ -284,7 +284,7 @@ fn a_state_that_its_history_does_not_tell_of_is_a_local_failure() {
         })
     };
     let first_seen = state_file(&|store| drop(seen(store, 5)));
-    // here transaction 5 was proven in second 5
+    // in this history transaction 5 was proven at second 5
     let mixed_up = [
         ("another way to the same state", first_seen, false),
         ("another time", proven(5, 9), false),

@@ -1,6 +1,7 @@
 //! Trusted states, alarms and evidence in files.
 //!
-//! No test here starts a program, because between fork and exec a child process holds a copy of each lock of its parent.
+//! No test here starts a program, because between fork and exec a child process holds a copy of
+//! each lock of its parent.
 
 #[path = "../support/mod.rs"]
 mod support;

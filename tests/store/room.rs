@@ -1,4 +1,5 @@
-//! Room for evidence: no database uses up the room of another, and no alarm is lost with its evidence.
+//! Limits for evidence: no database uses up the share of another one, and an alarm stays open
+//! without its evidence.
 
 use std::fs;
 use std::path::Path;
@@ -20,7 +21,7 @@ fn limited(place: &Place, files: usize, bytes: u64) -> Store {
     })
 }
 
-/// A database that was first seen then, and a finding about it.
+/// Trusts a database at first use at the time `then`.
 fn seen(store: &Store, chain: &Chain, database: &str, then: u64) -> TrustedState {
     store
         .first_use(database, &chain.seen(3), TrustOrigin::FirstSeen, at(then))
@@ -35,7 +36,7 @@ fn vanished(trusted: &TrustedState) -> Finding {
     }
 }
 
-/// The number of files and of bytes below a directory.
+/// Returns the number of files and of bytes below a directory.
 fn kept(directory: &Path) -> (usize, u64) {
     let (mut files, mut bytes) = (0, 0);
     for entry in fs::read_dir(directory).into_iter().flatten() {
@@ -63,7 +64,7 @@ fn thousands_of_databases_that_vanish_leave_room_for_the_evidence_of_an_older_on
     let real = grown(&store, &chain);
     for number in 0..200 {
         let made_up = seen(&store, &chain, &format!("made-up-{number}"), 100 + number);
-        // those for which there is no room are open alarms all the same
+        // alarms without room for evidence are open too
         let _ = store.raise(&vanished(&made_up), at(1_000));
     }
     let shown = Chain::new(9, 2).state(6);
@@ -73,7 +74,7 @@ fn thousands_of_databases_that_vanish_leave_room_for_the_evidence_of_an_older_on
     let (files, _) = kept(&home(&place).join("evidence"));
     assert_eq!(files, 50);
     assert_eq!(store.open_alarms(None).unwrap().len(), 201);
-    // the first database that was seen after the real one is displaced by no later one
+    // no later database displaces the first one that was seen after the real database
     assert!(
         store
             .open_alarms(Some("made-up-0"))
@@ -106,7 +107,8 @@ fn databases_that_vanish_leave_all_evidence_of_an_older_one_that_has_less_than_h
     assert_eq!(files, 50);
 }
 
-/// An older database keeps half of the room against a younger one, and all that it has against a stranger.
+/// An older database keeps half of the room when a younger one needs it, and all of its evidence
+/// when an untrusted database needs it.
 #[test]
 fn databases_of_which_nothing_was_ever_trusted_displace_no_evidence_of_one_that_fills_the_room() {
     for free in [0, 2] {
@@ -192,7 +194,7 @@ fn the_database_with_the_most_evidence_makes_room_and_keeps_its_first_and_its_la
     assert_eq!(files, 20);
     assert!(whole(&many[0]) && whole(&many[19]));
     assert_eq!(many.iter().filter(|alarm| whole(alarm)).count(), 15);
-    // no alarm is closed by that
+    // the alarms stay open
     assert_eq!(store.open_alarms(Some("db")).unwrap().len(), 20);
 }
 
@@ -234,7 +236,7 @@ fn evidence_that_made_room_comes_back_only_where_there_is_free_room() {
     assert_eq!((open.len(), open[0].times), (1, 2));
 }
 
-/// Findings about databases that were made up after the real one, more than there is room for.
+/// Raises findings about databases that were seen after the real one, more than the room allows.
 fn flood(store: &Store, chain: &Chain, databases: u64, then: u64) {
     for number in 0..databases {
         let made_up = seen(store, chain, &format!("made-up-{number}"), then);
@@ -257,7 +259,7 @@ fn adopting_a_state_does_not_make_a_database_the_youngest() {
     for made_up in &made_up {
         let _ = store.raise(&vanished(made_up), at(1_000));
     }
-    // its own finding, closed by the adoption, leaves room for nobody else's
+    // the database's own finding, which the adoption closed, leaves no room for other databases
     let shown = Chain::new(9, 2).state(6);
     let found = finding(
         adopted.trusted.as_ref(),
@@ -313,7 +315,7 @@ fn a_finding_before_anything_is_trusted_does_not_make_a_database_the_youngest_fr
         .collect();
     assert!(!whole(&before) && others.iter().all(whole));
     let real = seen(&store, &chain, "db", 30);
-    fs::remove_file(&others[4].evidence).unwrap(); // its operator needed it no more
+    fs::remove_file(&others[4].evidence).unwrap(); // the operator removed it
     let younger = seen(&store, &chain, "younger", 40);
     let younger = store.raise(&vanished(&younger), at(50)).unwrap();
     assert!(whole(&younger));

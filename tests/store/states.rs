@@ -1,5 +1,5 @@
-//! What is trusted, and of whom: a state gives way to a proven one, no name leads elsewhere, and one
-//! auditor at a time writes it down, for its owner alone.
+//! Trusted states in files. Only a proven state replaces a trusted one, no name leads to another
+//! directory, one auditor at a time writes, and only the owner can read the files.
 
 use std::fs;
 use std::path::Path;
@@ -15,7 +15,7 @@ use immuaudit::trust::{
     Warning,
 };
 
-// ---- what is trusted
+// ---- trusted states
 
 #[test]
 fn nothing_is_trusted_at_first_and_the_first_sight_stays() {
@@ -373,7 +373,7 @@ fn last_verdicts_live_through_a_restart_and_a_damaged_file_is_a_warning() {
 
 // ---- the last signed transaction
 
-/// A state as a server that signs shows it.
+/// Returns a state with a signature.
 fn signed(chain: &Chain, tx: u64) -> ObservedState {
     ObservedState {
         signature: Some(Signature {
@@ -409,7 +409,7 @@ fn the_last_signed_transaction_is_kept_when_later_states_come_unsigned() {
         .note_identity(&trusted, Some("another"), at(7))
         .unwrap();
     assert_eq!(store.load("db").unwrap().unwrap().last_signed, Some(4));
-    // a state file from before the last change is rolled forward, a damaged history repaired
+    // an older state file is rolled forward, and a damaged history repaired
     let (state, history) = (file(&place, "db.state"), file(&place, "db.history"));
     let older = fs::read(&state).unwrap();
     trusted = store
@@ -420,7 +420,7 @@ fn the_last_signed_transaction_is_kept_when_later_states_come_unsigned() {
     fs::write(&history, "x").unwrap();
     let pinned = store.pin("db", chain.state(6), at(9)).unwrap();
     assert_eq!(pinned.last_signed, Some(4));
-    // and adopting a history makes nobody forget that it was signed once
+    // adopting another history keeps the last signed transaction
     let found = finding(Some(&pinned), Tampering::RolledBack, Some(fork.state(2)));
     let alarm = store.raise(&found, at(10)).unwrap();
     let adopted = store

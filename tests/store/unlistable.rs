@@ -1,5 +1,5 @@
-//! A store that cannot be listed in the first cycle after a restart does not tell what is trusted: nothing is forgotten
-//! because of it.
+//! A store that cannot be listed in the first cycle after a restart. The trusted databases are
+//! unknown then, and nothing is forgotten because of that.
 
 use std::fs;
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ use immuaudit::trust::Tampering;
 const MINUTE: Duration = Duration::from_secs(60);
 const QUICK: Duration = Duration::from_millis(10);
 
-/// Databases of which values were read, and an auditor that is gone.
+/// Databases whose values were read by an auditor that has ended.
 struct Restarted {
     simulation: Simulation,
     names: Vec<String>,
@@ -59,12 +59,12 @@ impl Restarted {
         self.simulation.place.join("tested").join(name)
     }
 
-    /// Makes the files forget what was ever trusted, but for the trusted states themselves.
+    /// Removes the last verdicts and keeps the trusted states.
     fn lose_outcomes(&self) {
         fs::remove_file(self.file("outcomes")).expect("the last verdicts");
     }
 
-    /// Runs a cycle in which a file has the place of a directory that is listed.
+    /// Runs a cycle while a file replaces a directory that is listed.
     fn unlistable(&self, auditor: &mut Auditor) -> Cycle {
         fs::write(self.file("evidence"), "no directory").expect("nothing was there");
         let cycle = auditor.cycle(|_| {});
@@ -107,7 +107,7 @@ fn databases_that_are_trusted_or_have_alarms_are_no_strangers() {
     assert!(cycle.untrusted.is_empty(), "{cycle:?}");
 }
 
-/// Where nothing is known, a database that the server does not list either is not even asked for.
+/// Without any records, a database that the server does not list is not checked at all.
 #[test]
 fn a_database_that_is_not_listed_either_keeps_its_progress_and_its_row() {
     let restarted = Restarted::new(2);
@@ -131,7 +131,7 @@ fn a_database_that_is_not_listed_either_keeps_its_progress_and_its_row() {
     let cycle = auditor.cycle(|_| {});
     let vanished = Verdict::Tampered(Tampering::RolledBack);
     assert_eq!(of(&cycle, gone).verdict, vanished, "{cycle:?}");
-    drop(auditor); // it wrote down what it knew
+    drop(auditor); // it has stored its progress
     assert_eq!(read(&restarted.auditor(FirstUse::Trust), gone), before);
 }
 
@@ -153,7 +153,7 @@ fn a_database_that_is_not_listed_either_is_overdue_at_once_where_its_last_verdic
     }
 }
 
-/// Past the first ones, outcomes of databases of which nothing is trusted are only counted.
+/// After the first ones, outcomes of untrusted databases are only counted.
 #[test]
 fn databases_whose_files_cannot_be_read_at_all_keep_their_progress_however_many_they_are() {
     let restarted = Restarted::new(40);

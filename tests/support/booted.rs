@@ -1,4 +1,4 @@
-//! A real systemd, booted over a throw-away copy of this machine's files.
+//! A real systemd, booted with a temporary copy of this machine's files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::place::Place;
 
-/// A booted systemd, gone with it.
+/// A booted systemd, which ends when it is dropped.
 pub struct Booted {
     unshare: Child,
     first: u32,
@@ -16,8 +16,9 @@ pub struct Booted {
 }
 
 impl Booted {
-    /// # Errors
-    /// Why this machine cannot.
+    /// Boots systemd.
+    ///
+    /// # Errors Returns the reason why this machine cannot do that.
     pub fn boot() -> Result<Booted, String> {
         if fs::metadata("/lib/systemd/systemd").is_err() {
             return Err("there is no systemd".to_owned());
@@ -79,7 +80,7 @@ impl Booted {
         Err("it does not come up".to_owned())
     }
 
-    /// Runs a command in there.
+    /// Runs a command in the booted system.
     pub fn output(&self, words: &[&str]) -> Output {
         Command::new("nsenter")
             .args([
@@ -103,7 +104,7 @@ impl Booted {
             .expect("nsenter runs")
     }
 
-    /// Runs a command in there that goes well, and answers what it says.
+    /// Runs a command in the booted system, checks that it succeeds, and returns its output.
     #[track_caller]
     pub fn does(&self, words: &[&str]) -> String {
         let output = self.output(words);
@@ -116,13 +117,13 @@ impl Booted {
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
 
-    /// What systemd knows of the service.
+    /// Returns a property of the service.
     #[track_caller]
     pub fn shows(&self, property: &str) -> String {
         self.shows_of("immuaudit.service", property)
     }
 
-    /// What systemd knows of a unit.
+    /// Returns a property of a unit.
     #[track_caller]
     pub fn shows_of(&self, unit: &str, property: &str) -> String {
         self.does(&["systemctl", "show", "--value", "-p", property, unit])

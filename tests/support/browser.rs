@@ -1,5 +1,5 @@
-//! A headless Chromium, spoken to by the DevTools protocol over a pipe: what it shows, what it tells
-//! a screen reader, and what it complains about.
+//! A headless Chromium, controlled by the DevTools protocol over a pipe: its rendering, its
+//! accessibility tree and its console messages.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -18,12 +18,12 @@ pub struct Browser {
     from: BufReader<ChildStdout>,
     count: u32,
     session: String,
-    /// What the console said.
+    /// The messages of the console.
     complaints: Vec<String>,
     _profile: Place,
 }
 
-/// What the page looks like.
+/// The color scheme of the page.
 #[derive(Clone, Copy)]
 pub enum Theme {
     Light,
@@ -40,7 +40,7 @@ pub struct Node {
 impl Browser {
     pub fn start() -> Browser {
         let profile = Place::new();
-        // the protocol is spoken on descriptors 3 and 4
+        // the protocol uses descriptors 3 and 4
         let mut child = Command::new("sh")
             .args(["-c", "exec \"$0\" \"$@\" 3<&0 4>&1 </dev/null >/dev/null"])
             .args(["chromium", "--headless", "--no-sandbox", "--disable-gpu"])
@@ -74,7 +74,7 @@ impl Browser {
         browser
     }
 
-    /// Loads a page of this width and height.
+    /// Loads a page with this width, height and color scheme.
     pub fn load(&mut self, url: &str, (width, height): (u32, u32), theme: Theme) {
         let theme = match theme {
             Theme::Light => "light",
@@ -96,7 +96,7 @@ impl Browser {
         while !self.read().contains("\"Page.loadEventFired\"") {}
     }
 
-    /// What a script in the page comes to, as text.
+    /// Evaluates a script in the page and returns its result as text.
     pub fn evaluate(&mut self, script: &str) -> String {
         let script = script.replace('\\', "\\\\").replace('"', "\\\"");
         let script = script.replace('\n', " ");
@@ -107,7 +107,7 @@ impl Browser {
         text(&answer, "result.result.value")
     }
 
-    /// What a screen reader is given, but for what is only there for the eye.
+    /// Returns the nodes of the accessibility tree, as a screen reader gets them.
     pub fn accessible(&mut self) -> Vec<Node> {
         let tree = self.call("Accessibility.getFullAXTree", "{}");
         let mut nodes: Vec<Node> = Vec::new();
@@ -130,12 +130,12 @@ impl Browser {
         nodes
     }
 
-    /// What the console said so far.
+    /// Returns the messages of the console so far.
     pub fn complaints(&self) -> &[String] {
         &self.complaints
     }
 
-    /// Takes a picture, and keeps it in $SCREENSHOTS where that is given.
+    /// Takes a screenshot, and copies it to the directory $SCREENSHOTS if that is set.
     pub fn shoot(&mut self, name: &str) -> Vec<u8> {
         let answer = self.call("Page.captureScreenshot", "{\"format\":\"png\"}");
         let bytes = decode_base64(&text(&answer, "result.data")).expect("base64");

@@ -1,4 +1,4 @@
-//! A plain caller of a server's methods, with the bytes as they come.
+//! A plain caller of a server's methods, which returns the raw bytes of the response.
 
 use std::ffi::CString;
 use std::future::Future;
@@ -14,7 +14,7 @@ use grpcio::{
 };
 use immuaudit::wire::{self, method};
 
-/// What a call came to.
+/// The result of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
     Message(Vec<u8>),
@@ -41,7 +41,7 @@ impl Answer {
 pub struct Caller {
     client: Client,
     pub token: Option<(&'static str, String)>,
-    /// `immudb-uuid` of the last answer that had headers.
+    /// The header `immudb-uuid` of the last response that had headers.
     pub uuid: Option<String>,
     pub timeout: Duration,
 }
@@ -63,7 +63,7 @@ impl Caller {
         }
     }
 
-    /// One call; the streaming entry point survives an answer without a message.
+    /// Makes a call. The streaming API is used because it allows a response without a message.
     pub fn call(&mut self, name: &'static str, request: Vec<u8>) -> Answer {
         let unary = method::unary(name);
         let method = Method {
@@ -95,7 +95,7 @@ impl Caller {
         };
         let first = wait(receiver.next());
         if let Some(Ok(_)) = first {
-            // after a failed call this can wait for ever
+            // after a failed call this could wait forever
             if let Ok(headers) = wait(receiver.headers()) {
                 let uuid = headers.iter().find(|(key, _)| *key == "immudb-uuid");
                 self.uuid = uuid.map(|(_, value)| String::from_utf8_lossy(value).into_owned());
@@ -112,7 +112,7 @@ impl Caller {
         }
     }
 
-    /// Logs in and chooses a database.
+    /// Logs in and opens a database.
     pub fn log_in(&mut self, database: &str) -> Result<(), Answer> {
         self.token = None;
         let token = self.call(method::LOGIN, wire::login("immudb", "immudb"));

@@ -1,11 +1,11 @@
-//! Keys and certificates of a test's own, made by openssl.
+//! Keys and certificates for a test, made by openssl.
 
 use std::fs;
 use std::process::Command;
 
 use super::place::Place;
 
-/// Runs openssl, which the tests need for keys and certificates.
+/// Runs openssl in a folder.
 pub fn openssl(folder: &Place, words: &str) {
     let output = Command::new("openssl")
         .args(words.split_whitespace())
@@ -26,12 +26,12 @@ pub fn authority(folder: &Place, name: &str) {
     );
 }
 
-/// Makes a certificate for localhost, by an authority.
+/// Makes a certificate of an authority for localhost.
 pub fn certificate(folder: &Place, authority: &str, name: &str) {
     certificate_for(folder, authority, name, "DNS:localhost,IP:127.0.0.1");
 }
 
-/// Makes a certificate for these names alone, by an authority.
+/// Makes a certificate of an authority for these names only.
 pub fn certificate_for(folder: &Place, authority: &str, name: &str, names: &str) {
     fs::write(folder.join("names"), format!("subjectAltName={names}")).expect("a file");
     openssl(

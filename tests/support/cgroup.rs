@@ -1,7 +1,7 @@
-//! A program in a memory cgroup of its own without swap, as the unit and the manifests put it.
+//! A program in a memory cgroup without swap, as the unit and the manifests configure it.
 //!
-//! Version 2 where it is mounted and ours to divide, else version 1, else a scope of systemd, else no
-//! limit, and that is said.
+//! Version 2 is used if it is mounted and can be divided, otherwise version 1, otherwise a scope of
+//! systemd. Otherwise there is no limit, and a message says so.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::loud::not_shown;
 
-/// A limit on memory, gone with it.
+/// A memory limit, removed when it is dropped.
 pub struct Cgroup {
     kind: Kind,
     bytes: u64,
@@ -24,7 +24,7 @@ enum Kind {
 }
 
 impl Cgroup {
-    /// A group of so many bytes; what runs in it never has more, not even in swap.
+    /// Returns a group with a limit of `bytes`, swap included.
     pub fn of(bytes: u64) -> Cgroup {
         let kind = v2(bytes)
             .map(Kind::V2)
@@ -40,12 +40,12 @@ impl Cgroup {
         Cgroup { kind, bytes }
     }
 
-    /// Whether the kernel holds what runs in it to the limit.
+    /// Returns whether the kernel enforces the limit.
     pub fn is_enforced(&self) -> bool {
         !matches!(self.kind, Kind::None)
     }
 
-    /// What stands before the words of a command that is to run in it.
+    /// Returns the words before a command that is to run in the group.
     pub fn prefix(&self) -> Vec<String> {
         match &self.kind {
             Kind::V1(group) | Kind::V2(group) => {
@@ -58,8 +58,8 @@ impl Cgroup {
         }
     }
 
-    /// How many processes in it were killed for want of memory, as far as the kernel tells: where it does
-    /// not, by the way that a process ended.
+    /// Returns how many processes of the group the kernel has killed for lack of memory. Without a
+    /// count of the kernel it is 0, and only the exit of a process shows a kill.
     pub fn kills(&self) -> u64 {
         match &self.kind {
             Kind::V1(group) => number(group, "memory.oom_control", "oom_kill "),
@@ -68,7 +68,8 @@ impl Cgroup {
         }
     }
 
-    /// The most that it took, page cache and all, in bytes; `None` where nobody counted.
+    /// Returns the largest memory use of the group in bytes, including the page cache, or `None` if
+    /// it was not counted.
     pub fn peak(&self) -> Option<u64> {
         let (group, file) = match &self.kind {
             Kind::V1(group) => (group, "memory.max_usage_in_bytes"),
@@ -86,7 +87,7 @@ impl Cgroup {
 impl Drop for Cgroup {
     fn drop(&mut self) {
         if let Kind::V1(group) | Kind::V2(group) = &self.kind {
-            let _ = fs::remove_dir(group); // what ran in it has ended
+            let _ = fs::remove_dir(group); // its processes have ended
         }
     }
 }
@@ -94,13 +95,13 @@ impl Drop for Cgroup {
 fn number(group: &Path, file: &str, start: &str) -> u64 {
     let text = fs::read_to_string(group.join(file)).unwrap_or_default();
     let line = text.lines().find_map(|line| line.strip_prefix(start));
-    // v1 counts kills from Linux 4.13 on
+    // v1 counts kills since Linux 4.13
     line.and_then(|count| count.trim().parse().ok())
         .unwrap_or(0)
 }
 
-/// The group that this process is in: the line of `/proc/self/cgroup` that has this controller, below
-/// where the kind is mounted (cgroups(7)).
+/// Returns the mount point of this kind of cgroup and the group of this process: the line of
+/// `/proc/self/cgroup` with this controller, below the mount point (cgroups(7)).
 fn own(kind: &str, controller: &str) -> Option<(PathBuf, PathBuf)> {
     let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
     let path = groups.lines().find_map(|line| {
@@ -120,21 +121,21 @@ fn own(kind: &str, controller: &str) -> Option<(PathBuf, PathBuf)> {
         is_it.then(|| PathBuf::from(fields[1]))
     })?;
     let group = mount.join(path.trim_start_matches('/'));
-    // in a container the path may be the host's, which is not there
+    // in a container the path may be the host's, which does not exist here
     let group = if group.is_dir() { group } else { mount.clone() };
     Some((mount, group))
 }
 
 const NAME: &str = "immuaudit-test-";
 
-/// A name for a group that no other test has.
+/// Returns a group name that no other test has.
 fn name() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     format!("{NAME}{}-{count}", std::process::id())
 }
 
-/// Removes groups of tests that were killed before they could.
+/// Removes groups of tests that were killed before they could remove them.
 fn clear_away(parent: &Path) {
     for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
         let name = entry.file_name().into_string().unwrap_or_default();
@@ -142,18 +143,18 @@ fn clear_away(parent: &Path) {
             .strip_prefix(NAME)
             .and_then(|rest| rest.split('-').next());
         if process.is_some_and(|id| !Path::new("/proc").join(id).exists()) {
-            let _ = fs::remove_dir(entry.path()); // one with processes in it stays
+            let _ = fs::remove_dir(entry.path()); // fails if the group has processes
         }
     }
 }
 
-/// Makes a group below `parent` with these settings, and tries whether a process may go there.
+/// Makes a group below `parent` with these settings, and checks that a process may join it.
 fn made(parent: &Path, settings: &[(&str, u64)]) -> Option<PathBuf> {
     clear_away(parent);
     let group = parent.join(name());
     fs::create_dir(&group).ok()?;
     let set = |(file, value): &(&str, u64)| fs::write(group.join(file), value.to_string()).is_ok();
-    // swap may be compiled out, and then there is none
+    // swap may be compiled out; then the file does not exist
     let is_there = |(file, _): &&(&str, u64)| file.contains("sw") && !group.join(file).exists();
     let all = settings
         .iter()
@@ -186,7 +187,8 @@ fn v1(bytes: u64) -> Option<PathBuf> {
     made(&group, &limits)
 }
 
-/// Below the nearest group above this process that hands memory on: one that has processes itself may not.
+/// Makes a group below the nearest ancestor that delegates memory; a group that has processes
+/// itself cannot.
 fn v2(bytes: u64) -> Option<PathBuf> {
     let (mount, group) = own("cgroup2", "")?;
     let above = group

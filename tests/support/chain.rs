@@ -1,4 +1,4 @@
-//! A small ledger without a tree, whose every two states are proven against each other.
+//! A small ledger without a tree, which can prove any two of its states.
 
 use immuaudit::ledger::{
     Digest, DualProof, HeaderFields, LinearProof, Parts, Proven, State, StateShape, Term, TxHeader,
@@ -9,7 +9,7 @@ use immuaudit::trust::ObservedState;
 pub struct Chain(Vec<TxHeader>);
 
 impl Chain {
-    /// `length` transactions; two chains of other `seeds` share none.
+    /// Makes a chain of `length` transactions; chains with different seeds share no transaction.
     pub fn new(length: u64, seed: u64) -> Chain {
         let mut headers = Vec::new();
         let mut prev_alh = Digest::OF_NOTHING;

@@ -1,10 +1,10 @@
-//! Circles of files: which file of a module uses which other, read from the paths in the code.
+//! Circular dependencies between the files of a module, found by the paths in the code.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A file by its path below src, without its ending; those that it uses.
+/// Each file, by its path below src without its extension, with the files that it uses.
 pub type Uses = BTreeMap<String, BTreeSet<String>>;
 
 pub fn sources(folder: &Path) -> Vec<PathBuf> {
@@ -20,7 +20,7 @@ pub fn sources(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Code without its comments and its own tests.
+/// Returns code without its comments and its own tests.
 pub fn bare(text: &str) -> String {
     let code = text.split("\nmod tests {").next().unwrap_or_default();
     let lines = code.lines().map(|line| match line.find("//") {
@@ -30,7 +30,8 @@ pub fn bare(text: &str) -> String {
     lines.flat_map(|line| [line, "\n"]).collect()
 }
 
-/// The modules of src by their paths (`audit`, `audit/values/reader`), each with its file; tests left out.
+/// Returns the modules of src by their paths (`audit`, `audit/values/reader`), each with its file,
+/// without the tests.
 fn modules(src: &Path) -> BTreeMap<String, PathBuf> {
     let files = sources(src).into_iter().filter_map(|path| {
         let inner = path.strip_prefix(src).ok()?.with_extension("");
@@ -44,10 +45,10 @@ fn modules(src: &Path) -> BTreeMap<String, PathBuf> {
     files.collect()
 }
 
-/// Bare code, every `use` with a list (`use super::{a::B, c}`) as one without each.
+/// Returns the code with each list of a `use` (`use super::{a::B, c}`) split into single paths.
 pub fn unfolded(text: &str) -> String {
     let mut code = bare(text);
-    // the innermost list first
+    // innermost lists first
     while let Some((close, open)) = innermost_list(&code) {
         let from = code[..open]
             .rfind(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':'))
@@ -62,7 +63,7 @@ pub fn unfolded(text: &str) -> String {
     code
 }
 
-/// Where a list of paths ends and begins that holds no other.
+/// Returns the end and the begin of a list of paths that contains no other list.
 fn innermost_list(code: &str) -> Option<(usize, usize)> {
     let mut open = None;
     for (at, c) in code.char_indices() {
@@ -79,7 +80,8 @@ fn innermost_list(code: &str) -> Option<(usize, usize)> {
     None
 }
 
-/// The paths in code that begin with `crate`, `self` or `super`, from the root of the crate on.
+/// Returns the paths in the code that begin with `crate`, `self` or `super`, as paths from the root
+/// of the crate.
 pub fn paths(code: &str, module: &str) -> Vec<Vec<String>> {
     let is_path = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
     let mut paths = vec![];
@@ -107,8 +109,8 @@ pub fn paths(code: &str, module: &str) -> Vec<Vec<String>> {
     paths
 }
 
-/// Which file of a module uses which other: a name that a `mod.rs` passes on is of the file that it is from.
-/// A `mod.rs` itself is left out.
+/// Returns for each file the other files of its module that it uses. A name that a `mod.rs`
+/// re-exports counts as a use of its original file. A `mod.rs` itself is left out.
 pub fn uses(src: &Path) -> Uses {
     let modules = modules(src);
     let texts: BTreeMap<&String, String> = modules
@@ -121,7 +123,7 @@ pub fn uses(src: &Path) -> Uses {
         })
         .collect();
     let is_folder = |module: &str| modules[module].ends_with("mod.rs");
-    // module, name: the path that it is passed on from
+    // (module, name): the path that the module re-exports
     let mut passed_on: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
     for (module, text) in texts.iter().filter(|(module, _)| is_folder(module)) {
         for words in text.split("pub").skip(1) {
@@ -178,7 +180,7 @@ pub fn uses(src: &Path) -> Uses {
     uses
 }
 
-/// The sets of files that each reach each other.
+/// Returns the sets of files that depend on each other in a circle.
 pub fn circles(uses: &Uses) -> BTreeSet<BTreeSet<String>> {
     let reached = |from: &String| {
         let mut reached: BTreeSet<&String> = BTreeSet::new();

@@ -1,7 +1,10 @@
-//! Clients of immudb that were written by others and verify every answer themselves, each a program before the ledgers of a
-//! test. It is called with servers (`PORT/DATABASE`, or `PORT/DATABASE=FILE` with the server's public key), and prints one line for each,
-//! `PORT/DATABASE verified` or `PORT/DATABASE refused: WHY`: first of what it writes and reads there, then, after `ready` and a
-//! line of its stdin, of what it reads next, the keys `later` and `key/10`.
+//! Independent clients of immudb that verify every response, as programs that tests run against
+//! their ledgers.
+//!
+//! A client is called with servers (`PORT/DATABASE`, or `PORT/DATABASE=FILE` with the server's
+//! public key). It prints one line for each server: `PORT/DATABASE verified` or `PORT/DATABASE
+//! refused: WHY`. The first lines are about its own writes and reads. After `ready` and a line on
+//! its stdin it reads the keys `later` and `key/10`, and prints a line for each server again.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -12,7 +15,7 @@ use immuaudit::drill::Emulated;
 use super::place::Place;
 use super::{loud, real};
 
-/// A client of another language.
+/// The language of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Language {
     Go,
@@ -31,7 +34,8 @@ impl Language {
         }
     }
 
-    /// The newest server that it verifies: the Node client knows only headers of version 0.
+    /// Returns the newest server that the client can verify: the Node client knows only headers of
+    /// version 0.
     pub fn server(self) -> Emulated {
         match self {
             Language::Go | Language::Python => Emulated::V1_11_1,
@@ -39,12 +43,13 @@ impl Language {
         }
     }
 
-    /// Does it check signatures?
+    /// Returns whether the client verifies signatures.
     pub fn takes_a_key(self) -> bool {
         self != Language::Node
     }
 
-    /// The program; `None`, said loudly, where it is not there. Under CI that fails.
+    /// Returns the program, or `None` with a message if it is not installed. In CI a missing
+    /// program fails the test.
     fn program(self) -> Option<Command> {
         let source = Path::new(env!("CARGO_MANIFEST_DIR"));
         let target = std::env::var_os("CARGO_TARGET_DIR").map_or("target".into(), PathBuf::from);
@@ -77,7 +82,7 @@ impl Language {
         }
     }
 
-    /// Starts it before these servers.
+    /// Starts the client with these servers.
     pub fn start(self, servers: &[String]) -> Option<Client> {
         let place = Place::new();
         let mut child = self
@@ -100,7 +105,7 @@ impl Language {
     }
 }
 
-/// A running client; it ends with the test.
+/// A running client, which ends with the test.
 pub struct Client {
     pub language: Language,
     child: Child,
@@ -110,14 +115,14 @@ pub struct Client {
 }
 
 impl Client {
-    /// What it says of each server when it has written and read there.
+    /// Returns the lines of the client after it has written and read.
     pub fn begun(&mut self, servers: usize) -> Vec<String> {
         let said = self.said(servers);
         assert_eq!(self.said(1), ["ready"], "{:?}: {said:?}", self.language);
         said
     }
 
-    /// What it says of each server after it was told to read on.
+    /// Lets the client read again and returns its lines.
     pub fn goes_on(&mut self, servers: usize) -> Vec<String> {
         self.stdin.write_all(b"\n").expect("its stdin");
         self.said(servers)

@@ -1,4 +1,4 @@
-//! A server whose answers a proxy changes, and what an auditor makes of it.
+//! A server behind a proxy that changes its responses, and the auditor's verdict.
 
 use immuaudit::audit::{Auditor, Cycle, Outcome, Policy, Verdict};
 use immuaudit::config::Values;
@@ -12,7 +12,7 @@ use super::proxy::{Body, Distort, Proxy};
 pub const DB: &str = "defaultdb";
 pub const INCONSISTENT: Verdict = Verdict::Tampered(Tampering::Inconsistent);
 
-/// A server behind a proxy, and a place for what an auditor trusts of it.
+/// A server behind a proxy, and a directory for the auditor's files.
 pub struct Scene {
     pub embedded: Embedded,
     pub proxy: Proxy,
@@ -27,7 +27,7 @@ impl Scene {
         })
     }
 
-    /// A server of this version.
+    /// Returns a scene with a server of this version.
     pub fn of_version(server: Emulated) -> Scene {
         Scene::of(Options {
             server,
@@ -44,7 +44,7 @@ impl Scene {
         }
     }
 
-    /// Ten transactions that an auditor trusts, and two more.
+    /// Returns a scene with ten trusted transactions and two more.
     pub fn grown(lag: Lag) -> Scene {
         let scene = Scene::new(lag);
         scene.embedded.grow(DB, 10);
@@ -80,7 +80,7 @@ impl Scene {
     }
 }
 
-/// Every answer of a call is an error.
+/// Replaces every response of a call by an error.
 pub fn fails(call: &'static str, code: i32, words: &'static str) -> Distort {
     Box::new(move |name, _, reply| {
         if name == call {

@@ -1,4 +1,5 @@
-//! The same question to `ledger` and to the formal definitions of docs/proof, and whether both say the same.
+//! The same questions to `ledger` and to the formal definitions of docs/proof, and a comparison of
+//! both answers.
 
 use std::collections::BTreeMap;
 use std::fmt::{Display, Write as _};
@@ -14,7 +15,7 @@ use super::loud::not_shown;
 use super::place::Place;
 use super::question::Question;
 
-/// Questions to both, with what the ledger says.
+/// Questions to both, with the answers of the ledger.
 #[derive(Default)]
 pub struct Questions {
     pub lines: Vec<String>,
@@ -92,7 +93,7 @@ impl Questions {
         self.ask(line, check(proof.verify_answer(asked, header)));
     }
 
-    /// How often each verdict is due.
+    /// Returns how often each verdict is expected.
     pub fn verdicts(&self) -> BTreeMap<&str, usize> {
         let mut verdicts = BTreeMap::new();
         for due in self.due.iter().filter(|due| due.len() != 64) {
@@ -101,7 +102,7 @@ impl Questions {
         verdicts
     }
 
-    /// Asks the formal definitions the same.
+    /// Asks the formal definitions the same questions and compares the answers.
     pub fn compare(&self) {
         let Ok(checker) = std::env::var("IMMUAUDIT_PROOF_CHECKER") else {
             not_shown(

@@ -1,4 +1,4 @@
-//! Proofs, trees and entries drawn at random, honest ones and others, and changes to them.
+//! Random proofs, trees and entries, honest ones and changed ones.
 
 use immuaudit::ledger::{
     Digest, EntryInclusion, GetEntry, KvMetadata, LinearAdvance, Parts, Reference, State, Term,
@@ -9,8 +9,9 @@ use super::prover::{Chain, Tx, inclusion, prove, root, sha256};
 use super::question::{Question, random_term};
 use super::random::Random;
 
-/// Two variants of each transaction, each behind either variant of the one before, over a tree of either: most are
-/// of no honest ledger, and each step has some to refuse.
+/// Makes two variants of each transaction, each after either variant of the previous one, with a
+/// tree of either. Most of them belong to no honest ledger, so that each step has something to
+/// refuse.
 fn tangle(length: u64, random: &mut Random) -> Vec<[Vec<Tx>; 2]> {
     let mut chains: Vec<[Vec<Tx>; 2]> = vec![];
     let stray = 2 + random.below(12);
@@ -38,7 +39,8 @@ fn tangle(length: u64, random: &mut Random) -> Vec<[Vec<Tx>; 2]> {
     chains
 }
 
-/// The best proofs that can be made within a tangle, with a linear advance or with the parts of one.
+/// Returns the best possible proofs within a tangle, with a linear advance or with the parts of
+/// one.
 pub fn tangled(random: &mut Random, count: usize) -> Vec<Question> {
     let mut questions = vec![];
     while questions.len() < count {
@@ -66,7 +68,8 @@ pub fn tangled(random: &mut Random, count: usize) -> Vec<Question> {
     questions
 }
 
-/// Of each fetched header but the last the variant that the tree has, whatever it is behind.
+/// Replaces each fetched header except for the last by the variant in the tree, whatever precedes
+/// it.
 fn show_what_the_tree_has(parts: &mut Parts, chains: &[[Vec<Tx>; 2]], tree: &[Digest]) {
     let last = parts.headers.keys().next_back().copied();
     for ((id, alh), variants) in (1..).zip(tree).zip(chains) {
@@ -80,7 +83,7 @@ fn show_what_the_tree_has(parts: &mut Parts, chains: &[[Vec<Tx>; 2]], tree: &[Di
     }
 }
 
-/// Honest proofs over trees of every size to 70.
+/// Returns honest proofs over trees of every size up to 70.
 pub fn honest(random: &mut Random) -> Vec<Question> {
     let chain = Chain::honest(70, random, |id, random| (id - 1) - random.below(id.min(20)));
     let mut questions = vec![];
@@ -102,7 +105,7 @@ pub fn honest(random: &mut Random) -> Vec<Question> {
     questions
 }
 
-/// One change, anywhere.
+/// Makes one random change.
 pub fn change(q: &mut Question, random: &mut Random) {
     match random.below(15) {
         0 => number(&mut q.source.tx, random),
@@ -143,7 +146,7 @@ pub fn change(q: &mut Question, random: &mut Random) {
                 0 => drop(q.parts.headers.remove(&id)),
                 1 => drop(q.parts.headers.insert(id, other)),
                 2 => {
-                    // right but for its own content: the last one's is compared with the end alone
+                    // correct apart from its content: the last header is compared with the end only
                     let id = *ids.last().unwrap();
                     let prev = *q.parts.headers[&id].prev_alh();
                     let forged = Tx::new(id, prev, &[], random).header();
@@ -210,7 +213,7 @@ pub fn number(number: &mut u64, random: &mut Random) {
     };
 }
 
-/// Another field in a header, and in half of the cases a state that is of that header.
+/// Changes a field of a header, and in most cases the state to match that header.
 pub fn change_header(q: &mut Question, random: &mut Random) {
     let of_source = random.below(2) == 0;
     let (header, state) = match of_source {
@@ -236,8 +239,8 @@ pub fn change_header(q: &mut Question, random: &mut Random) {
     }
 }
 
-/// A root over `leaf` at `index` (from 0) in a tree of `size`, by the recursive definition (RFC 6962 §2.1.1), and as many
-/// terms as it took.
+/// Returns a root over `leaf` at `index` (from 0) in a tree of `size`, by the recursive definition
+/// (RFC 6962 §2.1.1), and the terms of its audit path.
 pub fn large_tree(index: u64, size: u64, leaf: Digest, random: &mut Random) -> (Digest, Vec<Term>) {
     if size == 1 {
         return (leaf, vec![]);
@@ -258,7 +261,7 @@ pub fn large_tree(index: u64, size: u64, leaf: Digest, random: &mut Random) -> (
     (root, terms)
 }
 
-/// An entry by chance.
+/// Returns a random entry.
 pub fn entry(version: i32, random: &mut Random) -> TxEntry {
     let (key, value) = (random.index(40), random.index(40));
     let value = random.bytes(value);
@@ -275,7 +278,8 @@ pub fn entry(version: i32, random: &mut Random) -> TxEntry {
     }
 }
 
-/// An entry that was got, its transaction's header and its audit path: right ones, and ones with a change.
+/// Returns an entry as a get returns it, with the header of its transaction and its audit path.
+/// Some of them have a change.
 pub fn got(random: &mut Random) -> (TxHeader, GetEntry, EntryInclusion) {
     let mut fields = Tx::new(7, random.digest(), &[], random).fields;
     let count = 1 + random.index(12);
@@ -296,7 +300,7 @@ pub fn got(random: &mut Random) -> (TxHeader, GetEntry, EntryInclusion) {
             metadata: got.metadata.take(),
         });
     }
-    // the same as an entry of the transaction
+    // the same entry, as the transaction stores it
     let stored = TxEntry {
         key: got.stored_key(),
         metadata: match &got.referenced_by {

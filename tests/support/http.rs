@@ -1,10 +1,11 @@
-//! HTTP as tests speak it: over plain sockets, so that nothing hides what the program does.
+//! HTTP requests of the tests over plain sockets, without a library that could hide the program's
+//! behaviour.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-/// An answer.
+/// A response.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
@@ -12,7 +13,7 @@ pub struct Answer {
     pub body: String,
 }
 
-/// Asks for a path; `accept` stands in the header of that name.
+/// Requests a path with this `Accept` header.
 pub fn get(port: u16, path: &str, accept: &str) -> Answer {
     ask(
         port,
@@ -21,7 +22,7 @@ pub fn get(port: u16, path: &str, accept: &str) -> Answer {
     .unwrap_or_else(|| panic!("no answer to {path}"))
 }
 
-/// Asks another host for its metrics.
+/// Requests the metrics of another host.
 pub fn metrics_of(host: &str, port: u16) -> Answer {
     let request = "GET /metrics HTTP/1.1\r\nHost: x\r\nAccept: text/plain\r\n\r\n";
     let answer = TcpStream::connect((host, port)).ok();
@@ -29,7 +30,8 @@ pub fn metrics_of(host: &str, port: u16) -> Answer {
     answer.unwrap_or_else(|| panic!("no metrics of {host}"))
 }
 
-/// Sends bytes and reads until the other side hangs up; `None` where that is no answer.
+/// Sends a request and reads until the server closes the connection. Returns `None` if there is no
+/// valid response.
 pub fn ask(port: u16, request: &str) -> Option<Answer> {
     ask_over(TcpStream::connect(("127.0.0.1", port)).ok()?, request)
 }
@@ -40,7 +42,7 @@ fn ask_over(mut stream: TcpStream, request: &str) -> Option<Answer> {
         .ok()?;
     stream.write_all(request.as_bytes()).ok()?;
     let mut bytes = Vec::new();
-    let _ = stream.read_to_end(&mut bytes); // a reset after the answer is an end too
+    let _ = stream.read_to_end(&mut bytes); // a reset after the response is no error
     parse(&String::from_utf8_lossy(&bytes))
 }
 
@@ -54,7 +56,7 @@ fn parse(text: &str) -> Option<Answer> {
 }
 
 impl Answer {
-    /// The value of a sample, by its name and labels as they are written.
+    /// Returns the value of a sample, by its name and labels as they are written.
     #[track_caller]
     pub fn sample(&self, name: &str) -> f64 {
         let line = self

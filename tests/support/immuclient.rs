@@ -1,4 +1,4 @@
-//! A real server with an auditor beside it that trusts nothing yet, and a real immuclient with its files.
+//! A real server with an auditor without trusted states, and a real immuclient with its files.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -12,7 +12,7 @@ use super::place::Place;
 use super::program::{Program, Run};
 use super::real::{Real, program};
 
-/// A real server, and an auditor that trusts nothing yet.
+/// A real server, and an auditor without trusted states.
 pub struct Scene {
     pub folder: Place,
     pub real: Real,
@@ -34,7 +34,7 @@ impl Scene {
         self.auditor().run(&["states", "import", &path, "--json"])
     }
 
-    /// Transaction and hash that the server says a database is at.
+    /// Returns the transaction and the hash of a database's current state, as the server shows it.
     pub fn state(&self, database: &str) -> (u64, Vec<u8>) {
         let shown = self.real.does(&["state", "--db", database]);
         let mut words = shown.split_whitespace();
@@ -44,7 +44,8 @@ impl Scene {
         (tx, (0..hash.len()).step_by(2).map(byte).collect())
     }
 
-    /// A state file as immuclient 1.x writes it, of what the server shows now.
+    /// Writes a state file as immuclient 1.x does, with the current state of the server after
+    /// `change`.
     pub fn write_state(&self, path: &Path, database: &str, change: impl Fn(&mut ImmutableState)) {
         let (tx_id, tx_hash) = self.state(database);
         let mut state = ImmutableState {
@@ -63,7 +64,7 @@ pub fn write(path: &Path, database: &str, message: &[u8]) {
     fs::write(path, format!("\n{database}:{}\n", base64(message))).unwrap();
 }
 
-/// RFC 4648 §4.
+/// Encodes bytes as base64 (RFC 4648 §4).
 fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::new();
@@ -83,11 +84,11 @@ fn base64(bytes: &[u8]) -> String {
     text
 }
 
-/// A real immuclient in audit mode, ended when it is dropped.
+/// A real immuclient in audit mode, which ends when it is dropped.
 pub struct Immuclient(pub Child);
 
 impl Immuclient {
-    /// Audits until it has written a trusted state below `temporary`, and answers the file.
+    /// Audits until immuclient has written a trusted state below `temporary`, and returns the file.
     pub fn audit(program: &Path, real: &Real, temporary: &Path) -> PathBuf {
         fs::create_dir_all(temporary).unwrap();
         let port = real.port.to_string();

@@ -1,4 +1,5 @@
-//! An auditor's parts in the test's own process, so that its cycles and calls can be told apart.
+//! The parts of an auditor in the test's own process, so that a test can separate its cycles and
+//! calls.
 
 use std::path::PathBuf;
 use std::thread;
@@ -11,7 +12,7 @@ use immuaudit::server::{Endpoint, Login, Server};
 use immuaudit::stop::Stop;
 use immuaudit::trust::{Location, Store, StoreError};
 
-/// A server that is logged in to as the embedded ledger wants it.
+/// Returns a client of a server with the login of the embedded ledger.
 pub fn server(endpoint: Endpoint, timeout: Duration, stop: &Stop) -> Server {
     let login = Login {
         username: "immudb".into(),
@@ -20,13 +21,13 @@ pub fn server(endpoint: Endpoint, timeout: Duration, stop: &Stop) -> Server {
     Server::new(endpoint, login, timeout, stop.clone()).expect("no TLS")
 }
 
-/// Makes a server on this port of the machine that waits ten seconds for an answer.
+/// Returns a client of the server on this local port, with a timeout of ten seconds.
 pub fn server_on(port: u16) -> Server {
     let endpoint = Endpoint::on_loopback(port);
     server(endpoint, Duration::from_secs(10), &Stop::new())
 }
 
-/// Where everything is kept of the server called `tested`.
+/// Returns the location of the files of the server called `tested`.
 pub fn location(dir: impl Into<PathBuf>) -> Location {
     Location {
         dir: dir.into(),
@@ -35,7 +36,7 @@ pub fn location(dir: impl Into<PathBuf>) -> Location {
     }
 }
 
-/// What the board says of the program, as in a test of the board alone.
+/// Returns the instance data for a test of the status registry alone.
 pub fn about() -> InstanceInfo {
     InstanceInfo {
         server: "tested".into(),
@@ -48,12 +49,13 @@ pub fn about() -> InstanceInfo {
     }
 }
 
-/// Its files.
+/// Opens the files below a directory.
 pub fn store(dir: impl Into<PathBuf>) -> Store {
     open(&location(dir), clock::now())
 }
 
-/// Opens files. A program that another test starts has a copy of every lock of this process for a moment, between fork and exec.
+/// Opens files, with retries. A program that another test starts holds a copy of each lock of this
+/// process for a moment, between fork and exec.
 pub fn open(location: &Location, now: Timestamp) -> Store {
     for _ in 0..200 {
         match Store::open(location, now) {

@@ -1,6 +1,6 @@
-//! JSON as tests look at it: every member in its order, by its path.
+//! JSON for tests: every member in its order, by its path.
 
-/// A value that is neither object nor list.
+/// A value that is neither an object nor a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Leaf {
     Text(String),
@@ -8,10 +8,9 @@ pub enum Leaf {
     Word(String),
 }
 
-/// Every leaf of a JSON text, each with its path (`a.b`, list items by their number), in order.
+/// Returns every leaf of a JSON text in order, with its path (`a.b`, list items by their number).
 ///
-/// # Panics
-/// It is no JSON.
+/// # Panics The text is not JSON.
 #[track_caller]
 pub fn leaves(text: &str) -> Vec<(String, Leaf)> {
     let mut reader = Reader {

@@ -1,13 +1,13 @@
-//! An embedded ledger of several databases.
+//! An embedded ledger with several databases.
 
 use immuaudit::drill::{Embedded, Options};
 
-/// The default database and these, each of twenty transactions.
+/// Starts a ledger with the default database and these, with twenty transactions each.
 pub fn ledger(databases: &[&str]) -> Embedded {
     ledger_with(Options::default(), databases, 20)
 }
 
-/// Starts a ledger with the default database and these, each of so many transactions.
+/// Starts a ledger with the default database and these, with `transactions` each.
 pub fn ledger_with(options: Options, databases: &[&str], transactions: u64) -> Embedded {
     let embedded = Embedded::start(options.with_databases(databases)).expect("an embedded ledger");
     embedded.grow("defaultdb", transactions);

@@ -1,5 +1,5 @@
-//! An auditor within the limit on memory that its unit and the manifests set: its monitor is scraped, and a webhook
-//! is told.
+//! An auditor within the memory limit of its unit and the manifests, with scraped metrics and a
+//! webhook.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -13,12 +13,12 @@ use super::place::Place;
 use super::program::{Program, Running, high_water};
 use super::receiver::Receiver;
 
-/// What the unit and the manifests allow, in bytes.
+/// The limit of the unit and the manifests, in bytes.
 const LIMIT: u64 = 64 << 20;
-/// What may be resident of it, in KiB: the rest is the kernel's for sockets and files.
+/// The most resident memory, in KiB: the rest of the limit is for the kernel's sockets and files.
 const MOST_MEMORY: u64 = 48 << 10;
 const MOST_SCRAPE: usize = 3_000_000;
-/// The database that is lied about.
+/// The database that the server lies about.
 pub const DATABASE: &str = "defaultdb";
 
 /// A server, a webhook, and an auditor within the limit.
@@ -48,7 +48,7 @@ impl Scene {
         }
     }
 
-    /// The loop, with its monitor and the webhook.
+    /// Starts the auditor with its monitoring and the webhook.
     pub fn start(&self, interval: &str) -> Running {
         let url = self.receiver.url();
         self.program.start(&[
@@ -65,15 +65,15 @@ impl Scene {
         files.map(|file| file.expect("a file").path()).collect()
     }
 
-    /// Holds what a run took, in KiB, against what it may.
+    /// Checks the memory that a run used, in KiB.
     #[track_caller]
     pub fn check_memory(&self, what: &str, peak: u64) {
         assert_eq!(self.cgroup.kills(), 0, "{what}");
         assert!(peak <= MOST_MEMORY, "{what}: {peak} KiB");
     }
 
-    /// Ends the program: it runs yet, nothing was killed, and its memory was bounded. The most that was
-    /// resident, in KiB.
+    /// Ends the program and checks that it was still running, was not killed, and used little
+    /// memory. Returns the largest resident memory in KiB.
     #[track_caller]
     pub fn end(&self, what: &str, running: &mut Running) -> u64 {
         let peak = high_water(running.id()).unwrap_or_else(|| panic!("{what}: {}", running.log()));
@@ -84,7 +84,7 @@ impl Scene {
     }
 }
 
-/// Asks for the metrics as a server of them does: every second, and of every page that is large.
+/// Scrapes the metrics, checks their size, and returns it.
 #[track_caller]
 pub fn scrape(what: &str, running: &Running) -> usize {
     let log = running.log();
@@ -101,7 +101,7 @@ pub fn scrape(what: &str, running: &Running) -> usize {
     scraped
 }
 
-/// Waits until `is`, with a scrape at the start and in every second.
+/// Waits until `is`, and scrapes the metrics at the start and in every second.
 #[track_caller]
 pub fn wait_scraping(what: &str, running: &mut Running, mut is: impl FnMut(&str) -> bool) {
     let (begin, mut scraped) = (Instant::now(), 0);

@@ -1,4 +1,4 @@
-//! A ledger of 300 transactions that was audited every ten, and what a rewrite of it looks like.
+//! A ledger of 300 transactions with an audit every ten, and rewritten copies of it.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use super::in_process;
 use super::place::Place;
 
 pub const DATABASE: &str = "defaultdb";
-/// Transactions in the ledger, and from one audit to the next.
+/// The transactions in the ledger, and between two audits.
 pub const ALL: u64 = 300;
 pub const APART: u64 = 10;
 
@@ -21,7 +21,7 @@ pub fn server(embedded: &Embedded, timeout: Duration) -> Server {
     in_process::server(endpoint, timeout, &Stop::new())
 }
 
-/// Another server that holds this ledger, and the way to it.
+/// Starts another server with this ledger, and returns it with a client of it.
 pub fn backup(ledger: Ledger) -> (Embedded, Server) {
     let backup = Embedded::start(Options::default()).unwrap();
     backup.put_ledger(DATABASE, ledger);
@@ -42,7 +42,7 @@ pub fn auditor_of(server: Server, dir: &Path) -> Auditor {
     Auditor::new(server, in_process::store(dir), policy).with_mirror(Some(1 << 20))
 }
 
-/// A ledger of 300 transactions, audited every 10, and the auditor that did.
+/// Returns a ledger of 300 transactions that was audited every 10, and its auditor.
 pub fn audited(place: &Place) -> (Embedded, Auditor) {
     let embedded = Embedded::start(Options::default()).unwrap();
     let mut auditor = auditor(&embedded, place.path());
@@ -59,7 +59,7 @@ pub fn fill_mirror(auditor: &mut Auditor) {
     assert!(told.is_empty(), "{told:?}");
 }
 
-/// The ledger with one value changed after `parted`, and everything written behind it as it was.
+/// Returns the ledger with one value changed after `parted`, and the same values after that.
 pub fn rewritten(honest: &Ledger, parted: u64) -> Ledger {
     let mut forged = honest.clone();
     forged.truncate(parted);

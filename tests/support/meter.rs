@@ -1,12 +1,12 @@
-//! How much memory a thread holds and has held at most, counted at each allocation.
+//! The memory that a thread holds and has held at most, counted at each allocation.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-/// To be made the global allocator of a test.
+/// The global allocator of a test.
 pub struct Meter;
 
-/// Bytes that one input may take at once, itself apart.
+/// The most bytes that one input may take at a time, without the input itself.
 pub const MEMORY_BUDGET: usize = 16 << 20;
 
 thread_local! {
@@ -14,7 +14,8 @@ thread_local! {
     static MOST: Cell<isize> = const { Cell::new(0) };
 }
 
-/// The most bytes that this thread held at once within `work`, beside what it held before.
+/// Runs `work` and returns its result with the most bytes that this thread held during it, in
+/// addition to the bytes that it held before.
 pub fn most<T>(work: impl FnOnce() -> T) -> (T, usize) {
     let before = HELD.get();
     MOST.set(before);
@@ -22,8 +23,8 @@ pub fn most<T>(work: impl FnOnce() -> T) -> (T, usize) {
     (done, usize::try_from(MOST.get() - before).unwrap_or(0))
 }
 
-/// The bytes that this thread gives back within `work`.
-#[allow(dead_code)] // each user of it uses a part
+/// Runs `work` and returns its result with the bytes that this thread freed.
+#[allow(dead_code)] // each test program uses a part
 pub fn given_back<T>(work: impl FnOnce() -> T) -> (T, usize) {
     let before = HELD.get();
     let done = work();
@@ -37,7 +38,7 @@ fn count(bytes: isize) {
     });
 }
 
-// SAFETY: everything is the system's allocator's; counting allocates nothing.
+// SAFETY: all calls go to the system's allocator; counting allocates nothing.
 unsafe impl GlobalAlloc for Meter {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(layout.size() as isize);
@@ -50,7 +51,7 @@ unsafe impl GlobalAlloc for Meter {
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        // for a moment both are there
+        // the old and the new block may exist at the same time
         count(size as isize);
         count(-(layout.size() as isize));
         unsafe { System.realloc(pointer, layout, size) }

@@ -1,5 +1,5 @@
-//! What several tests need.
-#![allow(dead_code)] // each test file uses a part of it
+//! Helpers for several tests.
+#![allow(dead_code)] // each test program uses a part
 
 pub mod booted;
 pub mod browser;

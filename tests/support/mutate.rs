@@ -1,9 +1,9 @@
-//! Changes to protobuf messages, at the level of fields and of bytes: the same ones each time for
-//! the same random numbers.
+//! Changes to protobuf messages, at the level of fields and of bytes. The same random numbers make
+//! the same changes.
 
 use super::random::Random;
 
-/// A field as it stands on the wire.
+/// A field of a message.
 #[derive(Clone)]
 struct Field {
     number: u64,
@@ -18,12 +18,12 @@ enum Value {
     Fixed32([u8; 4]),
 }
 
-/// How deep messages are within each other; the deepest of immudb's has 5 levels.
+/// The most levels of nested messages that are changed; immudb's deepest message has 5.
 const DEPTH: u32 = 6;
-/// Bytes that a changed answer has at most.
+/// The most bytes of a changed response.
 const MOST: usize = 4 << 20;
 
-/// One to three changes; `others` are what is spliced in.
+/// Makes one to three changes; parts of `others` are spliced in.
 pub fn mutate(bytes: &[u8], others: &[&[u8]], random: &mut Random) -> Vec<u8> {
     let mut changed = bytes.to_vec();
     for _ in 0..1 + random.below(3) {
@@ -66,7 +66,7 @@ fn change_message(bytes: &[u8], others: &[&[u8]], random: &mut Random, depth: u3
         return change_bytes(bytes.to_vec(), others, random);
     }
     let at = random.index(fields.len());
-    // as a rule further in, where most of a message is
+    // usually further inside, where most of a message is
     if let Value::Bytes(inner) = &fields[at].value {
         if depth > 0 && random.below(5) > 0 && parse(inner).is_some_and(|f| !f.is_empty()) {
             let inner = change_message(inner, others, random, depth - 1);
@@ -164,7 +164,7 @@ fn parse(mut bytes: &[u8]) -> Option<Vec<Field>> {
         };
         let number = tag >> 3;
         if !(1..100).contains(&number) {
-            return None; // a digest that happens to parse
+            return None; // bytes such as a digest, which only look like a message
         }
         fields.push(Field { number, value });
     }

@@ -1,4 +1,4 @@
-//! A ledger that is rolled back, an auditor that has to tell of it, and what waits to be told.
+//! A ledger that can be rolled back, an auditor with notifications, and the auditor's outbox.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use super::place::Place;
 use super::program::{Program, member};
 use super::receiver::{Received, Receiver};
 
-/// A ledger of three transactions and a directory, audited once already.
+/// A ledger of three transactions that was audited once, and a directory.
 pub struct Scene {
     pub ledger: Embedded,
     pub place: Place,
@@ -42,7 +42,7 @@ impl Scene {
         self.ledger.lie(LieSchedule::from(Lie::Rollback));
     }
 
-    /// What waits in all outboxes.
+    /// Returns the files in all outboxes.
     pub fn waiting(&self) -> Vec<PathBuf> {
         files(&self.place.join("state/tested/outbox"))
     }

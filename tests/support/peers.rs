@@ -1,4 +1,4 @@
-//! Peers of an auditor without a network: a test says what each of them says.
+//! Peers of an auditor without a network; the test sets the peer's response.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -16,10 +16,10 @@ use immuaudit::wire::method;
 use super::simulated::Simulation;
 
 pub const DATABASE: &str = "defaultdb";
-/// From one cycle to the next.
+/// The time between two cycles.
 pub const INTERVAL: Duration = Duration::from_secs(60);
 
-/// The private key of the peer with this name.
+/// Returns the private key of the peer with this name.
 pub fn signer(name: &str) -> SignerKey {
     let seed = [name.len() as u8; 32];
     SignerKey::of_seed(KeyName::new(name).expect("a name"), &seed).expect("a key")
@@ -44,7 +44,8 @@ pub struct Peering {
 }
 
 impl Peering {
-    /// A ledger of ten transactions that signs its states by a key that the auditor knows.
+    /// Returns a ledger of ten transactions that signs its states with a key that the auditor
+    /// knows.
     pub fn signed() -> Peering {
         let mut peering = Peering::new(Options::default().signed());
         let pem = peering.sim.embedded.public_pem().expect("a key");
@@ -53,7 +54,7 @@ impl Peering {
         peering
     }
 
-    /// A ledger of ten transactions that signs nothing.
+    /// Returns a ledger of ten transactions that signs nothing.
     pub fn unsigned() -> Peering {
         Peering::new(Options::default())
     }
@@ -72,7 +73,7 @@ impl Peering {
         }
     }
 
-    /// The auditor, or after a drop the same one restarted.
+    /// Returns the auditor; after a drop it is the same auditor after a restart.
     pub fn auditor(&self) -> Auditor {
         self.auditor_over(|_| Delivery::After(Duration::ZERO))
     }
@@ -82,7 +83,7 @@ impl Peering {
         auditor.with_peers_of(self.hearing())
     }
 
-    /// The peer `zone-b` that says what [`Peering::says`] was told.
+    /// Returns the peer `zone-b`, whose response the test has set.
     pub fn hearing(&self) -> Hearing {
         let peers = [witness("zone-b")];
         let said = self.said.clone();
@@ -90,27 +91,27 @@ impl Peering {
         Hearing::new(&peers, self.required, Box::new(source))
     }
 
-    /// The peer answers with these bytes from now on.
+    /// Lets the peer serve these bytes from now on.
     pub fn answers(&self, bytes: impl Into<Vec<u8>>) {
         *self.said.borrow_mut() = Ok(bytes.into());
     }
 
-    /// The peer cannot be reached from now on.
+    /// Makes the peer unreachable from now on.
     pub fn is_down(&self) {
         *self.said.borrow_mut() = Err("no connection".to_owned());
     }
 
-    /// The peer confirms a state, a second from now: behind whatever was done until now.
+    /// Lets the peer confirm a state one second from now, which is later than everything so far.
     pub fn says(&self, state: State) {
         self.answers(self.note(state, None, self.now() + 1));
     }
 
-    /// The peer confirms a state that the server signed.
+    /// Lets the peer confirm a state that the server signed.
     pub fn says_signed(&self, (state, signature): (State, Signature)) {
         self.answers(self.note(state, Some(signature), self.now() + 1));
     }
 
-    /// A checkpoint of the peer.
+    /// Returns a checkpoint of the peer.
     pub fn note(&self, state: State, signature: Option<Signature>, time: u64) -> String {
         note_by(
             &signer("zone-b"),
@@ -125,12 +126,13 @@ impl Peering {
         self.sim.clock.now().unix()
     }
 
-    /// The state of the ledger at a transaction.
+    /// Returns the state of the ledger at a transaction.
     pub fn state(&self, tx: u64) -> State {
         self.sim.embedded.state_at(DATABASE, tx).expect("a state")
     }
 
-    /// Another history that has the first `shared` transactions of this one, and is `length` long.
+    /// Returns another history with the first `shared` transactions of this one and `length` in
+    /// all.
     pub fn fork(&self, shared: u64, length: u64) -> Ledger {
         let mut ledger = self.sim.embedded.ledger(DATABASE).expect("a ledger");
         ledger.truncate(shared);
@@ -140,7 +142,7 @@ impl Peering {
         ledger
     }
 
-    /// A state with the server's signature, as it shows it to whoever is shown this history.
+    /// Returns the last state of this ledger with the server's signature.
     pub fn signed_state(&self, ledger: Ledger) -> (State, Signature) {
         let embedded = &self.sim.embedded;
         let honest = embedded.ledger(DATABASE).expect("a ledger");
@@ -151,7 +153,7 @@ impl Peering {
         (claimed.state, claimed.signature.expect("a signature"))
     }
 
-    /// One cycle an interval after the last one; the outcome of the database.
+    /// Runs one cycle an interval after the last one and returns the outcome of the database.
     pub fn cycle(&self, auditor: &mut Auditor) -> Outcome {
         self.sim.time.advance(INTERVAL);
         let mut cycle = auditor.cycle(|_| {});
@@ -159,7 +161,7 @@ impl Peering {
         cycle.outcomes.remove(place.expect("an outcome"))
     }
 
-    /// An operator has looked into the disagreement.
+    /// Acknowledges the disagreement, as an operator does.
     pub fn close_the_disagreement(&self) {
         let change = Acknowledgement {
             disagreement: true,
@@ -170,7 +172,7 @@ impl Peering {
         closed.expect("a file");
     }
 
-    /// Proofs that the server was asked for since the last call.
+    /// Returns how many proofs the server was asked for since the last call of this function.
     pub fn proofs(&self) -> u64 {
         let calls = self.sim.embedded.calls();
         self.sim.embedded.reset_calls();
@@ -178,7 +180,7 @@ impl Peering {
     }
 }
 
-/// What is told of the only peer.
+/// Returns the standing of the only peer.
 #[track_caller]
 pub fn standing(outcome: &Outcome) -> Standing {
     let [peer] = outcome.peers.as_slice() else {
@@ -187,7 +189,7 @@ pub fn standing(outcome: &Outcome) -> Standing {
     peer.standing
 }
 
-/// All is well, and the only peer stands as it is due to.
+/// Checks that the exit code is good and that the only peer has the expected standing.
 #[track_caller]
 pub fn is_well(outcome: &Outcome, due: Standing) {
     assert_eq!(standing(outcome), due, "{:?}", outcome.peers);
@@ -195,7 +197,7 @@ pub fn is_well(outcome: &Outcome, due: Standing) {
     assert_eq!(outcome.open_alarms, 0);
 }
 
-/// Another state of the same transaction.
+/// Returns a state of the same transaction with another hash.
 pub fn other(state: State) -> State {
     State {
         hash: Digest::of(&[b"another history"]),
@@ -203,7 +205,7 @@ pub fn other(state: State) -> State {
     }
 }
 
-/// A checkpoint by any key, of any server and database.
+/// Returns a checkpoint by any key, for any server and database.
 pub fn note_by(
     key: &SignerKey,
     (server, database): (&str, &str),

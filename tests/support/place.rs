@@ -1,4 +1,4 @@
-//! A directory of a test's own, removed with it.
+//! A temporary directory for one test, removed when it is dropped.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -7,13 +7,13 @@ pub struct Place(PathBuf);
 
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
-#[allow(dead_code)] // each user of it uses a part
+#[allow(dead_code)] // each test program uses a part
 impl Place {
     pub fn new() -> Place {
         Place::under(&std::env::temp_dir())
     }
 
-    /// In a folder other than the usual one for temporary files.
+    /// Makes a directory in this folder instead of the usual one for temporary files.
     pub fn under(folder: &Path) -> Place {
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("immuaudit-test-{}-{count}", std::process::id());
@@ -23,7 +23,7 @@ impl Place {
         Place(path)
     }
 
-    /// In memory, where there is a folder for it: years of simulated writing would wait for the disk.
+    /// Makes a directory in memory if possible: years of simulated writes would be slow on a disk.
     pub fn in_memory() -> Place {
         let memory = Path::new("/dev/shm");
         match memory.is_dir() {

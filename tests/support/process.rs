@@ -1,4 +1,4 @@
-//! A process that is given settings, in a directory of its own.
+//! A process with its settings, in its own directory.
 
 use std::fs;
 use std::path::{MAIN_SEPARATOR, PathBuf};
@@ -9,7 +9,7 @@ use immuaudit::sys;
 
 use super::modes::set_mode;
 
-/// A working directory of its own, gone with it, and a process in it.
+/// A temporary working directory, removed when it is dropped, and a process in it.
 pub struct Place {
     pub path: PathBuf,
     pub process: Process,
@@ -72,7 +72,7 @@ impl Place {
         }
     }
 
-    /// What is told where the settings are wrong, the place's own path left out.
+    /// Returns the message about wrong settings, without the path of the directory.
     pub fn wrong(&self) -> String {
         let told = load(&self.process).unwrap_err().to_string();
         let path = format!("{}{MAIN_SEPARATOR}", self.path.display());

@@ -1,5 +1,5 @@
-//! A prover that is slow and obviously right: the recursive definitions of RFC 6962 §2.1 over a
-//! list of leaves, and the ledger's hashing (protocol.md §3) written a second time.
+//! A slow and simple prover: the recursive definitions of RFC 6962 §2.1 over a list of leaves, and
+//! a second implementation of the ledger's hashing (protocol.md §3).
 
 use std::collections::BTreeMap;
 
@@ -19,7 +19,7 @@ fn hash(parts: &[&[u8]]) -> Digest {
     sha256(&parts.concat())
 }
 
-/// The largest power of two below `n`.
+/// Returns the largest power of two below `n`.
 fn split(n: usize) -> usize {
     assert!(n > 1);
     let mut k = 1;
@@ -29,7 +29,7 @@ fn split(n: usize) -> usize {
     k
 }
 
-/// MTH(D[n]), of one leaf at least.
+/// Returns MTH(D[n]) of at least one leaf.
 pub fn root(leaves: &[Digest]) -> Digest {
     match leaves {
         [leaf] => hash(&[&[0], leaf.as_bytes()]),
@@ -40,7 +40,7 @@ pub fn root(leaves: &[Digest]) -> Digest {
     }
 }
 
-/// PATH(m, D[n]): `index` from 0.
+/// Returns PATH(m, D[n]); `index` begins at 0.
 pub fn inclusion(index: usize, leaves: &[Digest]) -> Vec<Digest> {
     if leaves.len() == 1 {
         return vec![];
@@ -56,8 +56,9 @@ pub fn inclusion(index: usize, leaves: &[Digest]) -> Vec<Digest> {
     path
 }
 
-/// PROOF(m, D[n]) with immudb's two differences (protocol.md §4, *consistency*): the node to start
-/// from is always there, and trees of one size get the root's children, the right one first.
+/// Returns PROOF(m, D[n]) with immudb's two differences (protocol.md §4, *consistency*): the start
+/// node is always included, and trees of the same size get the root's children, the right one
+/// first.
 pub fn consistency(old: usize, leaves: &[Digest]) -> Vec<Digest> {
     match leaves.len() {
         1 => vec![],
@@ -69,7 +70,7 @@ pub fn consistency(old: usize, leaves: &[Digest]) -> Vec<Digest> {
     }
 }
 
-/// SUBPROOF(m, D[n], false).
+/// Returns SUBPROOF(m, D[n], false).
 fn sub_proof(old: usize, leaves: &[Digest]) -> Vec<Digest> {
     if old == leaves.len() {
         return vec![root(leaves)];
@@ -85,7 +86,7 @@ fn sub_proof(old: usize, leaves: &[Digest]) -> Vec<Digest> {
     proof
 }
 
-/// The inner hash of a header (protocol.md §3).
+/// Returns the inner hash of a header (protocol.md §3).
 fn inner(of: &HeaderFields) -> Digest {
     let mut bytes = of.ts.to_be_bytes().to_vec();
     bytes.extend(u16::try_from(of.version).unwrap().to_be_bytes());
@@ -117,18 +118,18 @@ fn serialise(metadata: &TxMetadata) -> Vec<u8> {
     bytes
 }
 
-/// One transaction as somebody may show it.
+/// One transaction, honest or not.
 #[derive(Clone, Debug)]
 pub struct Tx {
     pub fields: HeaderFields,
     pub inner: Digest,
     pub alh: Digest,
-    /// Alhs of transactions 1 to blTxId, as its tree has them.
+    /// The Alhs of transactions 1 to blTxId in its tree.
     pub tree: Vec<Digest>,
 }
 
 impl Tx {
-    /// Transaction `id` after `prev_alh`, over `tree`, all else by chance.
+    /// Makes transaction `id` after `prev_alh` over `tree`, with random other fields.
     pub fn new(id: u64, prev_alh: Digest, tree: &[Digest], random: &mut Random) -> Tx {
         let version = i32::from(random.below(3) > 0);
         let metadata = (version == 1 && random.below(3) == 0).then(|| {
@@ -179,12 +180,12 @@ impl Tx {
     }
 }
 
-/// A history: transaction 1 and all that follow, each the next one's `prevAlh`.
+/// A history from transaction 1 on: each transaction has the previous one's Alh as its `prevAlh`.
 #[derive(Clone, Debug, Default)]
 pub struct Chain(pub Vec<Tx>);
 
 impl Chain {
-    /// An honest history, the tree behind each transaction (from 1) of the size that `lag` says.
+    /// Makes an honest history. `lag` returns the size of the tree of each transaction (from 1).
     pub fn honest(
         length: u64,
         random: &mut Random,
@@ -207,12 +208,12 @@ impl Chain {
         self.0.last().map_or_else(|| sha256(b""), |tx| tx.alh)
     }
 
-    /// Transaction `id`, from 1.
+    /// Returns transaction `id`, from 1.
     pub fn tx(&self, id: u64) -> &Tx {
         &self.0[usize::try_from(id - 1).unwrap()]
     }
 
-    /// The history up to `id`.
+    /// Returns the history up to `id`.
     pub fn up_to(&self, id: u64) -> Chain {
         Chain(self.0[..usize::try_from(id).unwrap()].to_vec())
     }
@@ -222,7 +223,7 @@ fn terms(digests: Vec<Digest>) -> Vec<Term> {
     digests.into_iter().map(Term::from).collect()
 }
 
-/// The terms of a chain from `start` to `end` (protocol.md §4, step 6).
+/// Returns the terms of a chain from `start` to `end` (protocol.md §4, step 6).
 fn linear(chain: &[Tx], start: u64, end: u64) -> Vec<Term> {
     let at = |id: u64| &chain[usize::try_from(id - 1).unwrap()];
     let mut digests = vec![at(start).alh];
@@ -230,21 +231,22 @@ fn linear(chain: &[Tx], start: u64, end: u64) -> Vec<Term> {
     terms(digests)
 }
 
-/// Is there a linear advance to prove (protocol.md §4, step 7)? From where to where.
+/// Returns the begin and the end of a linear advance, if one must be proven (protocol.md §4, step
+/// 7).
 pub fn advance(source: &Tx, target: &Tx) -> Option<(u64, u64)> {
     let start = source.tree.len() as u64;
     let end = source.id().min(target.tree.len() as u64);
     (end > start + 1).then_some((start, end))
 }
 
-/// Is an onward link due (protocol.md §4, step 8)?
+/// Returns whether an onward link is required (protocol.md §4, step 8).
 pub fn onward(source: &Tx, target: &Tx) -> bool {
     source.tree.len() < target.tree.len() && (target.tree.len() as u64) < source.id()
 }
 
-/// The proof, and the parts beside it, from the last transaction of `source` to the last of
-/// `target`: the honest one where both are of one history, else the best that can be made, since
-/// any other holds other digests than those that the headers fix.
+/// Returns the proof and its additional parts from the last transaction of `source` to the last of
+/// `target`. If both belong to one history, it is the honest proof. Otherwise it is the best
+/// possible one, since any other has digests that differ from those in the headers.
 pub fn prove(source: &[Tx], target: &[Tx]) -> (DualProof, Parts) {
     let (s, t) = (source.last().unwrap(), target.last().unwrap());
     let tree = &t.tree;
@@ -259,7 +261,7 @@ pub fn prove(source: &[Tx], target: &[Tx]) -> (DualProof, Parts) {
         inclusion: if covered { path(s.id()) } else { vec![] },
         consistency: match s.tree.len() {
             0 => vec![],
-            old if old > tree.len() => vec![], // nothing can be proven
+            old if old > tree.len() => vec![], // no proof is possible
             old => terms(consistency(old, tree)),
         },
         target_bl_tx_alh: tree.last().copied().unwrap_or(Digest::ZERO).into(),

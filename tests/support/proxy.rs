@@ -1,5 +1,5 @@
-//! A proxy before a real server: each call's bytes and metadata go to it, and the answer comes
-//! back as a distortion makes it.
+//! A proxy for a real server. It forwards the bytes and metadata of each call, and a distortion can
+//! change the response.
 
 use std::sync::{Arc, Mutex};
 
@@ -12,10 +12,10 @@ use grpcio::{
 use immuaudit::wire::method;
 use protobuf::Message;
 
-/// An answer, as it comes from the server and as it goes on.
+/// A response, from the server and then to the client.
 #[derive(Clone, Debug)]
 pub struct Reply {
-    /// `immudb-uuid`.
+    /// The header `immudb-uuid`.
     pub uuid: Option<String>,
     pub body: Body,
 }
@@ -25,12 +25,12 @@ pub enum Body {
     /// One message, or several.
     Messages(Vec<Vec<u8>>),
     Error(i32, String),
-    /// Never anything.
+    /// No response at all.
     Silence,
 }
 
 impl Reply {
-    /// Changes the one message of an answer.
+    /// Changes the first message of a response.
     pub fn change(&mut self, change: impl FnOnce(&mut Vec<u8>)) {
         if let Body::Messages(messages) = &mut self.body {
             if let Some(first) = messages.first_mut() {
@@ -39,7 +39,7 @@ impl Reply {
         }
     }
 
-    /// Changes it as the message that it is.
+    /// Changes the first message after parsing it.
     pub fn message<M: Message>(&mut self, change: impl FnOnce(&mut M)) {
         self.change(|bytes| {
             let mut message = M::parse_from_bytes(bytes).expect("an answer");
@@ -49,7 +49,8 @@ impl Reply {
     }
 }
 
-/// What becomes of an answer: the call's name without the service, the request, the answer.
+/// Changes a response; the arguments are the call's name without the service, the request and the
+/// response.
 pub type Distort = Box<dyn FnMut(&str, &[u8], &mut Reply) + Send>;
 
 type Distortion = Arc<Mutex<Option<Distort>>>;
@@ -76,7 +77,7 @@ const CALLS: [&str; 9] = [
 ];
 
 impl Proxy {
-    /// Before the server on this port.
+    /// Starts a proxy for the server on this port.
     pub fn before(port: u16) -> Proxy {
         let environment = Arc::new(EnvBuilder::new().cq_count(2).build());
         let channel = ChannelBuilder::new(environment.clone())
@@ -109,12 +110,12 @@ impl Proxy {
         }
     }
 
-    /// Lies from now on.
+    /// Changes responses with `distort` from now on.
     pub fn distort(&self, distort: impl FnMut(&str, &[u8], &mut Reply) + Send + 'static) {
         *self.distortion.lock().expect("no panic") = Some(Box::new(distort));
     }
 
-    /// Passes everything on as it is.
+    /// Forwards every response unchanged from now on.
     pub fn be_honest(&self) {
         *self.distortion.lock().expect("no panic") = None;
     }
@@ -130,7 +131,7 @@ fn service(client: &Client, distortion: &Distortion, held: &Held) -> Service {
     let mut builder = ServiceBuilder::new();
     for call in CALLS {
         let (client, distortion, held) = (client.clone(), distortion.clone(), held.clone());
-        // on the wire a call with one answer and one with a stream of them begin alike
+        // on the wire a call with one response begins like a call with a stream of responses
         let streaming = Method {
             ty: MethodType::ServerStreaming,
             ..method::unary(call)
@@ -206,7 +207,7 @@ async fn answer(reply: Reply, mut sink: ServerStreamingSink<Vec<u8>>, held: Held
         Body::Messages(messages) => {
             for message in messages {
                 if sink.send((message, WriteFlags::default())).await.is_err() {
-                    return; // the caller has had enough
+                    return; // the caller has cancelled the call
                 }
             }
             let _ = sink.close().await;

@@ -1,10 +1,10 @@
-//! A question to the ledger, and what answers it by chance.
+//! A proof to verify with the ledger, and random terms.
 
 use immuaudit::ledger::{DualProof, Fault, Parts, State, Term, verify};
 
 use super::random::Random;
 
-/// One question to the ledger.
+/// A proof of one state from another, with its parts.
 #[derive(Clone)]
 pub struct Question {
     pub source: State,
@@ -23,7 +23,7 @@ impl Question {
         Some(refused.fault())
     }
 
-    /// The transaction that the refusal names.
+    /// Returns the transaction in the refusal.
     pub fn refused_at(&self) -> Option<u64> {
         let refused = verify(&self.source, &self.target, &self.proof, &self.parts).err()?;
         Some(refused.tx)
@@ -36,7 +36,7 @@ impl Question {
     }
 }
 
-/// A digest, or now and then bytes that are none.
+/// Returns a random digest, or sometimes bytes of the wrong length.
 pub fn random_term(random: &mut Random) -> Term {
     match random.below(8) {
         0 => Term::from(&random.bytes(31)[..]),

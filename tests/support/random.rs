@@ -1,4 +1,4 @@
-//! Reproducible random numbers: splitmix64 (Steele, Lea, Flood 2014), from a start value that a
+//! Reproducible random numbers: splitmix64 (Steele, Lea, Flood 2014), with a start value that a
 //! failing test prints.
 
 use immuaudit::ledger::Digest;
@@ -7,7 +7,8 @@ use immuaudit::ledger::Digest;
 pub struct Random(u64);
 
 impl Random {
-    /// From `IMMUAUDIT_TEST_START` where it is set, else from a value of the test's own.
+    /// Starts with `IMMUAUDIT_TEST_START` if it is set, otherwise with the test's own value, and
+    /// prints it.
     pub fn new(default: u64) -> Random {
         let start = std::env::var("IMMUAUDIT_TEST_START")
             .ok()
@@ -17,7 +18,7 @@ impl Random {
         Random(start)
     }
 
-    /// From a value that was printed already.
+    /// Starts with a value without printing it.
     pub fn starting_at(start: u64) -> Random {
         Random(start)
     }
@@ -30,7 +31,7 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    /// Below `bound`, which is above 0.
+    /// Returns a number below `bound`, which is at least 1.
     pub fn below(&mut self, bound: u64) -> u64 {
         self.u64() % bound
     }

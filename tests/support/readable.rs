@@ -1,9 +1,9 @@
-//! Whether everybody can read a page: what is checked of it in the browser.
+//! Accessibility of a page, checked in the browser.
 
 use super::browser::{Browser, Theme};
 
-/// WCAG 2.1, 1.4.3 and 1.4.11: every text against what is behind it, and each part of a picture.
-/// Answers what is too faint, and how many texts it looked at.
+/// A script for WCAG 2.1, 1.4.3 and 1.4.11: the contrast of every text and of each part of a
+/// picture. It returns how many it checked and those with too little contrast.
 pub const CONTRAST: &str = r"(() => {
     const numbers = c => c.match(/[\d.]+/g).map(Number);
     const light = c => { const [r, g, b] = numbers(c).map(v => v / 255)
@@ -31,19 +31,20 @@ pub const CONTRAST: &str = r"(() => {
     return count + ' looked at;' + faint.join(';');
 })()";
 
-/// A page of this many databases, as somebody with this screen sees it.
+/// A page with this many databases, and the screen on which it is shown.
 pub struct Look<'a> {
     pub url: &'a str,
-    /// The name of the picture.
+    /// The name of the screenshot.
     pub name: &'a str,
     pub size: (u32, u32),
     pub theme: Theme,
     pub databases: usize,
-    /// Lines about several databases at once.
+    /// How many lines are about several databases.
     pub others: usize,
 }
 
-/// Loads the page, takes a picture, and checks that it can be read by eye and by ear.
+/// Loads the page, takes a screenshot, and checks contrast, width, accessible names and console
+/// messages.
 #[track_caller]
 pub fn look(browser: &mut Browser, look: &Look) {
     let name = look.name;
@@ -62,7 +63,7 @@ pub fn look(browser: &mut Browser, look: &Look) {
     assert_eq!(browser.complaints(), [""; 0], "{name}");
 }
 
-/// What a screen reader says: everything that has a meaning has a name.
+/// Checks that every element with a meaning has an accessible name.
 #[track_caller]
 fn names(browser: &mut Browser, look: &Look) {
     let page = look.name;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::{env, fs};
 
-/// Where the servers are.
+/// Returns the folder of the server programs.
 fn folder() -> PathBuf {
     match env::var_os("REAL_BIN_DIR") {
         Some(folder) => folder.into(),
@@ -13,12 +13,13 @@ fn folder() -> PathBuf {
     }
 }
 
-/// A version's server program; `None`, said loudly, where it was not built. Under CI that fails.
+/// Returns the server program of a version, or `None` with a message if it was not built. In CI a
+/// missing program fails the test.
 pub fn program(version: &str) -> Option<PathBuf> {
     built(&format!("immudb-{version}"))
 }
 
-/// The same for any program of `tests/real/build`, such as `immuclient-1.11.1`.
+/// Returns any program of `tests/real/build`, such as `immuclient-1.11.1`, in the same way.
 pub fn built(name: &str) -> Option<PathBuf> {
     let path = folder().join(name);
     if path.exists() {
@@ -30,7 +31,7 @@ pub fn built(name: &str) -> Option<PathBuf> {
     None
 }
 
-/// A running server on loopback; it ends with the test, since its stdin does.
+/// A running server on loopback. It ends with the test, because it ends when its stdin is closed.
 pub struct Real {
     program: PathBuf,
     pub dir: PathBuf,
@@ -73,7 +74,7 @@ impl Real {
         }
     }
 
-    /// Runs one of its client commands.
+    /// Runs a client command of the server program and returns its output.
     pub fn does(&self, words: &[&str]) -> String {
         let output = Command::new(&self.program)
             .args(&words[..1])
@@ -86,13 +87,13 @@ impl Real {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
-    /// Writes transactions of one entry.
+    /// Writes transactions of one entry each.
     pub fn write(&self, database: &str, prefix: &str, transactions: u32) {
         let n = transactions.to_string();
         self.does(&["write", "--db", database, "--prefix", prefix, "--n", &n]);
     }
 
-    /// Writes by many at once.
+    /// Writes transactions with many concurrent writers.
     pub fn write_at_once(&self, database: &str, prefix: &str, transactions: u32) {
         let n = transactions.to_string();
         self.does(&[
@@ -108,7 +109,7 @@ impl Real {
         ]);
     }
 
-    /// Stops it cleanly; its data directory stays.
+    /// Stops the server cleanly and returns its data directory.
     pub fn stop(mut self) -> PathBuf {
         drop(self.child.stdin.take());
         self.child.wait().expect("the server ends");
@@ -130,8 +131,8 @@ pub fn copy(from: &Path, to: &Path) {
     assert!(done.expect("cp runs").success());
 }
 
-/// Runs a test for each version, each test named after it.
-#[allow(unused_macros)] // each file of tests is a program of its own
+/// Makes a test for each version, in a module named after the version.
+#[allow(unused_macros)] // each test program uses a part
 macro_rules! for_versions {
     ($($test:ident),+ $(,)?) => {
         for_versions!(@ v1_11_1 "1.11.1" $($test)+);

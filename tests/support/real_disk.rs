@@ -1,10 +1,10 @@
-//! Edits in the data directory of a real server that is stopped.
+//! Edits in the data directory of a stopped real server.
 
 use std::fs;
 use std::path::Path;
 
-/// Flips a bit of the last byte of `text`, wherever it occurs in the files of those directories whose
-/// names begin with `part`, and returns the count of edits.
+/// Flips a bit of the last byte of `text` at each occurrence in the files of the directories whose
+/// names begin with `part`. Returns the number of edits.
 pub fn edit(database: &Path, part: &str, text: &str) -> u32 {
     let mut edits = 0;
     for entry in fs::read_dir(database).expect("a directory") {

@@ -1,4 +1,4 @@
-//! A real immudb server, its folder and an auditor of it.
+//! A real immudb server, its folder and its auditor.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use super::place::Place;
 use super::program::Program;
 use super::real::Real;
 
-/// A server, its folder and an auditor of it.
+/// A server program, a folder for its data, and an auditor.
 pub struct Scene {
     pub folder: Place,
     pub server: PathBuf,

@@ -1,4 +1,4 @@
-//! Somebody who receives notifications: a small HTTP server that answers as it is told.
+//! A receiver of notifications: a small HTTP server that responds as the test configures it.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-/// One request as it came.
+/// A request.
 #[derive(Clone, Debug)]
 pub struct Received {
     pub head: String,
@@ -89,12 +89,12 @@ impl Receiver {
         }
     }
 
-    /// With this body.
+    /// Sets the body of the responses from now on.
     pub fn body(&self, body: &str) {
         *self.body.lock().expect("a body") = body.to_owned();
     }
 
-    /// Answers with this status line and headers from now on; `slow`: never.
+    /// Sets the status line and headers of the responses from now on; `slow` means no response.
     pub fn answer(&self, answer: &str) {
         *self.answer.lock().expect("an answer") = answer.to_owned();
     }
@@ -107,7 +107,7 @@ impl Receiver {
         self.received.lock().expect("a list").clone()
     }
 
-    /// Waits for a request that fits; the deadline only ends a test that failed.
+    /// Waits for a request that fits; the deadline only ends a failed test.
     #[track_caller]
     pub fn wait_for(&self, fits: impl Fn(&Received) -> bool) -> Received {
         for _ in 0..1200 {

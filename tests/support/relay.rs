@@ -1,5 +1,6 @@
-//! A relay before a server, of plain TCP: it can let bytes through one by one, or cut the connection
-//! when a request arrives. Requests are told by HTTP/2's HEADERS frames (RFC 9113 §4.1, §6.2).
+//! A TCP relay for a server. It can pass the bytes of responses one at a time, or close the
+//! connection when a request arrives. It recognizes requests by HTTP/2's HEADERS frames (RFC 9113
+//! §4.1, §6.2).
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -8,23 +9,23 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-/// From one byte to the next where they come one by one.
+/// The pause between two bytes of a slow response.
 const PAUSE: Duration = Duration::from_millis(25);
 
-/// What becomes of a connection.
+/// The relay's treatment of connections.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Plan {
-    /// Nothing.
+    /// Passes everything unchanged.
     Pass,
-    /// It is cut when so many more requests have passed and another one arrives; once.
+    /// Closes the connection at a request after this many further ones, once.
     CutAt(usize),
-    /// Every one is cut at its first request.
+    /// Closes each connection at its first request.
     Cut,
-    /// As many connections are closed when they are made.
+    /// Closes this many connections immediately.
     Close(usize),
-    /// Its answers come byte by byte from then on; once.
+    /// Passes the responses of a connection byte by byte after this many further requests, once.
     DribbleAt(usize),
-    /// The answers of every connection do, from its first byte on.
+    /// Passes all responses byte by byte.
     Dribble,
 }
 
@@ -35,14 +36,14 @@ pub struct Relay {
 
 struct Shared {
     plan: Mutex<Plan>,
-    /// Plans that were carried out.
+    /// How often a plan was carried out.
     done: AtomicUsize,
-    /// Connections that were made.
+    /// How many connections were made.
     connections: AtomicUsize,
 }
 
 impl Relay {
-    /// Before the server on this port.
+    /// Starts a relay for the server on this port.
     pub fn before(server: u16) -> Relay {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("an address").port();
@@ -69,12 +70,12 @@ impl Relay {
         *self.shared.plan.lock().expect("no panic") = plan;
     }
 
-    /// Returns the count of connections that were made.
+    /// Returns how many connections were made.
     pub fn connections(&self) -> usize {
         self.shared.connections.load(Ordering::SeqCst)
     }
 
-    /// How often a plan was carried out.
+    /// Returns how often a plan was carried out.
     pub fn done(&self) -> usize {
         self.shared.done.load(Ordering::SeqCst)
     }
@@ -87,7 +88,7 @@ enum Next {
 }
 
 impl Shared {
-    /// Counts a connection, and returns whether it is closed.
+    /// Counts a connection, and returns whether to close it.
     fn closes(&self) -> bool {
         self.connections.fetch_add(1, Ordering::SeqCst);
         let mut plan = self.plan.lock().expect("no panic");
@@ -98,7 +99,7 @@ impl Shared {
         true
     }
 
-    /// A request arrives.
+    /// Decides the treatment of a request.
     fn request(&self) -> Next {
         let mut plan = self.plan.lock().expect("no panic");
         let (next, now) = match *plan {
@@ -121,7 +122,7 @@ impl Shared {
     }
 }
 
-/// Both directions, until either end goes.
+/// Copies both directions until either end closes.
 fn carry(client: TcpStream, server: TcpStream, shared: &Arc<Shared>) {
     let slow = Arc::new(AtomicBool::new(shared.dribbles()));
     let ends = || {
@@ -172,7 +173,7 @@ fn hang_up(one: &TcpStream, other: &TcpStream) {
     let _ = other.shutdown(Shutdown::Both);
 }
 
-/// What a client sends: a preface of 24 bytes, then frames.
+/// The bytes from a client: a preface of 24 bytes, then frames.
 struct Frames {
     held: Vec<u8>,
     skip: usize,
@@ -188,7 +189,7 @@ impl Default for Frames {
 }
 
 impl Frames {
-    /// How many HEADERS frames begin within these bytes.
+    /// Returns how many HEADERS frames begin within these bytes.
     fn headers(&mut self, bytes: &[u8]) -> usize {
         self.held.extend(bytes);
         let mut found = 0;

@@ -1,4 +1,4 @@
-//! A server behind TLS that openssl runs, and certificates for it.
+//! A TLS server, run by openssl, and certificates for it.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -10,7 +10,7 @@ use super::certificates::{authority, certificate_for};
 use super::notify_scene::wait_until;
 use super::place::Place;
 
-/// A server behind TLS, with a certificate of a CA of its own; it takes one connection.
+/// A TLS server with a certificate of the test's CA; it accepts one connection.
 pub struct Secure {
     pub port: u16,
     child: Child,
@@ -46,16 +46,16 @@ impl Secure {
         }
     }
 
-    /// What came, once it has ended.
+    /// Returns all received bytes, after the server has ended.
     pub fn came(&mut self) -> String {
-        let reader = self.reader.take().expect("asked once");
+        let reader = self.reader.take().expect("called once");
         let bytes = reader.join().expect("a reader without panic");
         String::from_utf8_lossy(&bytes).into_owned()
     }
 }
 
-/// Answers the request once it is whole: a client that has its answer closes the connection, and
-/// what is still on its way to the server then is lost. Returns all that came.
+/// Responds after the request is complete: a client closes the connection after the response, and
+/// later bytes to the server would be lost. Returns all received bytes.
 fn answered(mut requests: ChildStdout, mut answers: ChildStdin, answer: &str) -> Vec<u8> {
     let (mut bytes, mut part, mut waiting) = (Vec::new(), [0; 4096], true);
     while let Ok(count @ 1..) = requests.read(&mut part) {
@@ -68,7 +68,7 @@ fn answered(mut requests: ChildStdout, mut answers: ChildStdin, answer: &str) ->
     bytes
 }
 
-/// Whether a request has its head, and as many bytes after it as the head announces.
+/// Returns whether a request has its head and as many bytes after it as the head announces.
 fn is_whole(request: &str) -> bool {
     let Some((head, body)) = request.split_once("\r\n\r\n") else {
         return false;
@@ -90,7 +90,7 @@ impl Drop for Secure {
     }
 }
 
-/// Makes two CAs, and a certificate of the first for 127.0.0.1.
+/// Makes two CAs, and a certificate of the first one for 127.0.0.1.
 pub fn certificates(place: &Place) {
     authority(place, "ca");
     authority(place, "other");

@@ -1,4 +1,4 @@
-//! The recorded answers that are changed at random, and the verdict on whatever stands in an answer's place.
+//! The recorded responses that tests change at random, and the verdict on a changed response.
 
 #![allow(clippy::result_large_err)] // the errors are the program's own
 
@@ -12,29 +12,29 @@ use immuaudit::wire::{self, Malformed};
 
 use super::vectors::{Case, Vectors, read, read_all};
 
-/// A recorded answer, and what the auditor holds it against.
+/// A recorded response, and the state or hash to compare it with.
 pub struct Seed {
-    /// File and place in it.
+    /// The file and the index in it.
     pub name: String,
     pub reply: Vec<u8>,
     question: Question,
 }
 
 enum Question {
-    /// `VerifiableTxById`: does it prove target from source?
+    /// `VerifiableTxById`: a proof of the target from the source.
     Proof {
         source: State,
         target: State,
         headers: BTreeMap<u64, Vec<u8>>,
         parts: BTreeMap<u64, Vec<u8>>,
-        /// Is the transaction asked for in the answer?
+        /// Whether the response has the requested transaction.
         with_tx: bool,
     },
-    /// `CurrentState`: is it the trusted state, signed by the key?
+    /// `CurrentState`: the trusted state, signed by the key.
     State { database: String, state: State },
-    /// `TxById`: is it this transaction, its entries and values?
+    /// `TxById`: this transaction with its entries and values.
     Tx { alh: Digest, entries: Entries },
-    /// `TxScan`: a run of transactions, the last one of this hash.
+    /// `TxScan`: a run of transactions whose last one has this hash.
     List {
         first: u64,
         last: Digest,
@@ -44,11 +44,11 @@ enum Question {
     Entry { tx: State, trusted: State },
 }
 
-/// Which entries the recorded answer has.
+/// Which entries the recorded response has.
 #[derive(Clone, Copy)]
 enum Entries {
     All,
-    /// Some were left out, as was asked: nothing is to be checked of them.
+    /// Some entries are missing, as requested, so the entries are not checked.
     NotAll,
 }
 
@@ -63,8 +63,8 @@ impl Entries {
     }
 }
 
-/// Everything that was consulted to come to *consistent*: the same for every accepted answer to
-/// the same question, unless SHA-256 is broken.
+/// Every digest and key that the verdict *consistent* depends on. They are equal for all accepted
+/// responses to the same question, unless SHA-256 is broken.
 pub type Consulted = Vec<Vec<u8>>;
 
 pub fn seeds() -> Vec<Seed> {
@@ -142,8 +142,8 @@ fn question(case: Case, trusted: Option<State>) -> Option<Question> {
 }
 
 impl Seed {
-    /// The verdict on `reply` instead of the recorded answer; `changed` stands for one of the parts
-    /// that were fetched beside it.
+    /// Returns the verdict on `reply` in place of the recorded response; `changed` replaces one of
+    /// the additional parts.
     pub fn judge(
         &self,
         reply: &[u8],
@@ -250,7 +250,7 @@ impl Seed {
         }
     }
 
-    /// Seeds with the same key ask the same question.
+    /// Returns a key; seeds with the same key have the same question.
     pub fn key(&self) -> String {
         match &self.question {
             Question::Proof {
@@ -264,7 +264,7 @@ impl Seed {
     }
 }
 
-/// The transaction that a recorded answer brings: the one asked for.
+/// Returns the transaction in a response.
 fn tx_asked(reply: &[u8]) -> Option<u64> {
     wire::verifiable_tx(reply).ok()?.tx.map(|tx| tx.header.id())
 }
@@ -273,7 +273,8 @@ fn digest(digest: &Digest) -> Vec<u8> {
     digest.as_bytes().to_vec()
 }
 
-/// A transaction that hashes to `alh`, its entries and what values came along.
+/// Checks that a transaction hashes to `alh`, and checks its entries and the values in the
+/// response.
 fn transaction(tx: &wire::Tx, alh: &Digest, entries: Entries) -> Result<Consulted, Refusal> {
     let got = tx.header.alh();
     if got != *alh {
@@ -302,7 +303,8 @@ fn transaction(tx: &wire::Tx, alh: &Digest, entries: Entries) -> Result<Consulte
     Ok(consulted)
 }
 
-/// What the steps of protocol.md §4 look at, in one form whichever way it came.
+/// Returns the digests that the steps of protocol.md §4 use, in one form for both ways to prove a
+/// linear advance.
 fn consulted(proof: &DualProof, parts: &Parts) -> Consulted {
     let (Some(source), Some(target)) = (&proof.source, &proof.target) else {
         panic!("a proof without headers was accepted");
@@ -349,7 +351,8 @@ fn consulted(proof: &DualProof, parts: &Parts) -> Consulted {
     consulted
 }
 
-/// Every Alh of a chain that is given by its first one and what is its own of each further.
+/// Returns every Alh of a chain that is given by its first Alh and by the inner hash of each
+/// further transaction.
 fn chain_of(first: u64, terms: &[Term]) -> Vec<Term> {
     let digests = terms.iter().map(|term| term.digest().expect("a digest"));
     let mut alh: Option<Digest> = None;

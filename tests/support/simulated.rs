@@ -1,5 +1,5 @@
-//! An auditor and an embedded ledger in one thread, with simulated time and a simulated network between them: nothing
-//! is waited for, and the same test sees the same times in every run.
+//! An auditor and an embedded ledger in one thread, with simulated time and a simulated network.
+//! Nothing waits in real time, and a test sees the same times in every run.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use immuaudit::trust::Store;
 use super::in_process::{location, open};
 use super::place::Place;
 
-/// When simulated time begins: 2027-01-15T08:00:00Z.
+/// The begin of simulated time: 2027-01-15T08:00:00Z.
 pub const START: u64 = 1_800_000_000;
 /// The deadline of a call.
 pub const TIMEOUT: Duration = Duration::from_secs(10);
@@ -28,7 +28,7 @@ pub struct Simulation {
 }
 
 impl Simulation {
-    /// A ledger as these options say, by simulated time.
+    /// Returns a ledger with these options, in simulated time.
     pub fn new(options: Options) -> Simulation {
         let time = SimulatedTime::starting_at(Timestamp::from_unix(START));
         let clock = time.clock();
@@ -44,7 +44,7 @@ impl Simulation {
         }
     }
 
-    /// The ledger behind a network, as the auditor calls it.
+    /// Returns a client of the ledger over this network.
     pub fn server(&self, network: impl FnMut(&Sent<'_>) -> Delivery + 'static) -> Server {
         let login = Login {
             username: "immudb".into(),
@@ -54,20 +54,21 @@ impl Simulation {
         Server::over(transport, login, TIMEOUT, self.stop.clone()).with_clock(self.clock.clone())
     }
 
-    /// The auditor's files.
+    /// Opens the auditor's files.
     pub fn store(&self) -> Store {
         let location = location(self.place.path());
         let store = open(&location, self.clock.now());
         store.with_clock(self.clock.clone())
     }
 
-    /// The same files, beside the auditor that has them.
+    /// Opens the same files while the auditor uses them, as a separate command does.
     pub fn store_beside(&self) -> Store {
         let store = Store::open_beside(&location(self.place.path())).expect("a store");
         store.with_clock(self.clock.clone())
     }
 
-    /// An auditor of the ledger behind a network. Dropped and made again, it is a program that was restarted.
+    /// Returns an auditor of the ledger over a network. Another one after a drop is like a program
+    /// after a restart.
     pub fn auditor(
         &self,
         policy: Policy,
@@ -77,7 +78,7 @@ impl Simulation {
     }
 }
 
-/// A network on which every answer takes this time.
+/// Returns a network on which every answer takes this time.
 pub fn taking(time: Duration) -> impl FnMut(&Sent<'_>) -> Delivery + 'static {
     move |_| Delivery::After(time)
 }

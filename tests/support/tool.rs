@@ -1,9 +1,9 @@
-//! Other people's programs that a test needs: without them it says loudly that it was left out, and
-//! under CI it fails.
+//! Other programs that a test needs. If one is missing, a message says that the test was skipped;
+//! in CI the test fails.
 
 use std::process::{Child, Command, Stdio};
 
-/// A program that ends with the test.
+/// A program that ends when it is dropped.
 pub struct Tool(pub Child);
 
 impl Drop for Tool {
@@ -13,7 +13,7 @@ impl Drop for Tool {
     }
 }
 
-/// Is the program there?
+/// Returns whether the program is installed.
 pub fn have(program: &str, package: &str) -> bool {
     let found = Command::new(program)
         .arg("--version")

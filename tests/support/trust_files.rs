@@ -1,4 +1,4 @@
-//! The files of an auditor of one server, what stands in them, and every way to damage one.
+//! The files of an auditor of one server, their content, and all small ways to damage a file.
 
 use std::path::PathBuf;
 
@@ -45,7 +45,7 @@ pub fn grown_store() -> (Place, Store, Chain, TrustedState) {
     (place, store, chain, trusted)
 }
 
-/// First sight of transaction 3, then 4 and 5 proven.
+/// Trusts transaction 3 at first use, then 4 and 5 with proofs.
 pub fn grown(store: &Store, chain: &Chain) -> TrustedState {
     let mut trusted = store
         .first_use("db", &chain.seen(3), TrustOrigin::FirstSeen, at(3))
@@ -78,7 +78,7 @@ pub fn finding(trusted: Option<&TrustedState>, kind: Tampering, shown: Option<St
     }
 }
 
-/// Every way to change one file a little.
+/// Returns a file with each possible truncation, flipped bit and zeroed end.
 pub fn changes(whole: &[u8]) -> impl Iterator<Item = (String, Vec<u8>)> {
     let cut = (0..whole.len()).map(|length| (format!("cut to {length}"), whole[..length].to_vec()));
     let flipped = (0..whole.len() * 8).map(|bit| {

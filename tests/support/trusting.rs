@@ -32,7 +32,7 @@ impl Scene {
         }
     }
 
-    /// Seen first, and grown since.
+    /// Returns a scene whose database was trusted at first use and has grown since.
     pub fn trusted() -> Scene {
         let scene = Scene::new();
         scene.program.once().is(0, DATABASE, "first-seen");
@@ -44,7 +44,7 @@ impl Scene {
         self.program.dir.join("tested").join(name)
     }
 
-    /// What `status` says is trusted.
+    /// Returns the transaction of the trusted state, as `status` prints it.
     pub fn believes(&self) -> String {
         let run = self.program.run(&["status", "--json"]);
         member(run.line(DATABASE), "tx").to_owned()

@@ -1,5 +1,5 @@
-//! An HTTP proxy that carries connections through (RFC 9110 §9.3.6): whatever host is asked for, it is one port of this
-//! machine.
+//! An HTTP proxy for tunnels (RFC 9110 §9.3.6). It connects requests for any host to one local
+//! port.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -12,7 +12,7 @@ pub struct Tunnel {
 }
 
 impl Tunnel {
-    /// To the server on this port.
+    /// Starts a proxy that connects to the server on this port.
     pub fn to(server: u16) -> Tunnel {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let port = listener.local_addr().expect("an address").port();
@@ -27,7 +27,7 @@ impl Tunnel {
         Tunnel { port, heads }
     }
 
-    /// The heads of the requests for a connection.
+    /// Returns the heads of the CONNECT requests.
     pub fn heads(&self) -> Vec<String> {
         self.heads.lock().expect("a list").clone()
     }

@@ -17,7 +17,7 @@ use super::place::Place;
 pub const DB: &str = "defaultdb";
 pub const VALUE: Verdict = Verdict::Tampered(Tampering::BadValue);
 
-/// Nothing but what a test asks for.
+/// No values unless a test sweeps.
 pub const NONE: Values = Values::NONE;
 
 /// Every value in each cycle.
@@ -41,7 +41,7 @@ impl Scene {
         }
     }
 
-    /// Sixty transactions of one entry.
+    /// Returns a scene with sixty transactions of one entry.
     pub fn of_sixty() -> Scene {
         let scene = Scene::new(Options::default());
         scene.embedded.grow(DB, 60);
@@ -59,7 +59,7 @@ impl Scene {
         })
     }
 
-    #[allow(dead_code)] // each user of it uses a part
+    #[allow(dead_code)] // each test program uses a part
     pub fn auditor_with(&self, policy: Policy) -> Auditor {
         let endpoint = Endpoint {
             max_answer: self.max_answer,
@@ -70,7 +70,7 @@ impl Scene {
         Auditor::new(server, store, policy)
     }
 
-    /// An auditor that trusts the ledger as it is.
+    /// Returns an auditor that trusts the current state of the ledger.
     pub fn trusting(&self) -> Auditor {
         let mut auditor = self.auditor(NONE);
         let outcome = cycle(&mut auditor);
@@ -97,7 +97,7 @@ pub fn cycle(auditor: &mut Auditor) -> Outcome {
     cycle.outcomes.remove(0)
 }
 
-/// A whole sweep: what it read, and what it told.
+/// Runs a complete sweep and returns its summary and the reported outcomes.
 pub fn sweep(auditor: &mut Auditor) -> (SweepSummary, Vec<Outcome>) {
     let mut outcomes = Vec::new();
     loop {

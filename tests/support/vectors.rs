@@ -1,4 +1,4 @@
-//! The recorded answers in `tests/vectors/`, read from TOML.
+//! The recorded responses in `tests/vectors/`, read from TOML.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ pub struct Vectors {
     pub file: Table,
 }
 
-/// One `[[case]]` of it.
+/// A `[[case]]` of a file.
 #[derive(Clone, Copy)]
 pub struct Case<'a>(pub &'a Table);
 
@@ -27,7 +27,7 @@ pub fn read(name: &str) -> Vectors {
     }
 }
 
-/// All files of a folder, by name.
+/// Reads all files of a folder, sorted by name.
 pub fn read_all(sub: &str) -> Vec<Vectors> {
     let mut names: Vec<String> = std::fs::read_dir(folder().join(sub))
         .expect(sub)

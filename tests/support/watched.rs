@@ -1,4 +1,4 @@
-//! An auditor whose metrics and status page are looked at.
+//! An auditor whose metrics and status page are read.
 
 use std::thread;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use super::http::{Answer, get};
 use super::place::Place;
 use super::program::{Program, Running};
 
-/// A ledger with some databases, and an auditor of it that has done its first cycle.
+/// A ledger with some databases, and a running auditor that has finished its first cycle.
 pub struct Watched {
     pub ledger: Embedded,
     pub running: Running,
@@ -42,7 +42,7 @@ pub fn watched(names: &[&str], args: &[&str]) -> Watched {
     }
 }
 
-/// The port of the status page, as the log names it.
+/// Returns the port of the status page from the log.
 pub fn port_of(running: &Running) -> u16 {
     let log = running.log();
     let at = log
@@ -62,7 +62,7 @@ impl Watched {
         get(self.port, "/metrics", "*/*")
     }
 
-    /// Until the metrics say so; the deadline only ends a test that failed.
+    /// Waits until a sample has this value; the deadline only ends a failed test.
     #[track_caller]
     pub fn wait_until(&self, sample: &str, value: f64) {
         for _ in 0..600 {

@@ -1,5 +1,5 @@
-//! Hosts of their own for a test: network namespaces behind one bridge, in a process that has a network and mounts of its own,
-//! so that nothing of it is left on the machine.
+//! Several hosts for a test: network namespaces with one bridge. They belong to a process with its
+//! own network and mounts, so that nothing of them remains on the machine.
 
 use std::env;
 use std::io::{self, Read, Write};
@@ -9,12 +9,13 @@ use std::thread;
 
 use super::loud::not_shown;
 
-/// The address of the host on which a test itself runs, and its servers.
+/// The address of the test's own host, which also has the servers.
 pub const SERVER: &str = "10.77.0.1";
-/// Tells the test that it runs within.
+/// The variable that marks the inner process.
 const WITHIN: &str = "IMMUAUDIT_TEST_ZONES";
 
-/// Runs a test of this name within a network and mounts of its own: `body` is the test then. Where this cannot be, that is said.
+/// Runs the test with this name in a process with its own network and mounts, where `body` is run.
+/// If that is impossible, a message says so.
 pub fn within(test: &str, body: impl FnOnce()) {
     if env::var_os(WITHIN).is_some() {
         set_up();
@@ -63,7 +64,7 @@ fn set_up() {
     ip("link set zones up");
 }
 
-/// A host; it is gone with the test.
+/// A host, which ends with the test.
 pub struct Zone {
     name: &'static str,
     pub address: String,
@@ -84,14 +85,15 @@ impl Zone {
         Zone { name, address }
     }
 
-    /// What a command is put behind to run on this host.
+    /// Returns the words before a command that is to run on this host.
     pub fn prefix(&self) -> Vec<String> {
         ["ip", "netns", "exec", self.name]
             .map(str::to_owned)
             .to_vec()
     }
 
-    /// Cuts this host from the others that are cut, or connects it again; the server stays in reach.
+    /// Cuts this host off from the other cut hosts, or connects it again; the server stays
+    /// reachable.
     pub fn cut(&self, cut: bool) {
         let word = if cut { "on" } else { "off" };
         run(&format!(
@@ -101,7 +103,7 @@ impl Zone {
     }
 }
 
-/// Brings a server of this port on loopback to where the hosts can reach it; returns the port there.
+/// Makes a local server reachable for the hosts, and returns its port there.
 pub fn expose(port: u16) -> u16 {
     let listener = TcpListener::bind((SERVER, 0)).expect("a port");
     let exposed = listener.local_addr().expect("an address").port();

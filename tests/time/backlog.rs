@@ -1,4 +1,4 @@
-//! What slow calls leave unread for a while, by simulated time.
+//! Transactions that stay unread for a while because calls are slow, in simulated time.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -13,8 +13,8 @@ const DATABASE: &str = "defaultdb";
 const MINUTE: Duration = Duration::from_secs(60);
 const TRANSACTIONS: u64 = 60;
 
-/// Found by the simulation, whose rule demanded all of it in five intervals: a transaction of such a server takes a dozen
-/// calls one after the other, and hundreds of them may be due.
+/// Found by the simulation, whose rule demanded that all of them are read within five intervals.
+/// With such a server one transaction takes a dozen successive calls, and hundreds may be due.
 #[test]
 fn what_hours_of_slow_calls_left_unread_is_read_once_calls_are_quick_again() {
     let simulation = Simulation::new(Options {
@@ -50,14 +50,14 @@ fn what_hours_of_slow_calls_left_unread_is_read_once_calls_are_quick_again() {
     let left = (0..5 * 60).map(|_| minute().1).max().unwrap_or_default();
     assert!(left > TRANSACTIONS / 2, "{left} were due");
     takes.set(Duration::from_millis(250));
-    // half of a cycle's time, and a transaction takes four seconds of it at most
+    // reading values may take half of a cycle, and a transaction takes four seconds at most
     let cycles = (0..15).find(|_| minute().1 == 0);
     assert!(cycles.is_some(), "some are still due");
     assert_eq!(minute(), (Verdict::Consistent, 0));
 }
 
-/// Found by the simulation: the verdict was `unread` after every slice and `consistent` after every cycle, and each
-/// receiver was notified of both, 39,000 times in two weeks.
+/// Found by the simulation: the verdict was `unread` after every slice and `consistent` after every
+/// cycle. Each receiver was notified of both, 39,000 times in two weeks.
 #[test]
 fn a_paced_sweep_whose_slices_are_too_short_for_a_proof_changes_no_verdict() {
     let simulation = Simulation::new(Options {

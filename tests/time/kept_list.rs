@@ -1,5 +1,5 @@
-//! The list of databases is not asked for in every one of cycles that follow each other fast and find nothing; and what it
-//! shows is found all the same. By simulated time.
+//! The cached list of databases. In fast cycles without findings it is requested only every tenth
+//! time, and changes of the list are still found. In simulated time.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -16,7 +16,7 @@ const DATABASE: &str = "defaultdb";
 const OTHER: &str = "otherdb";
 const DELAY: Duration = Duration::from_millis(5);
 const SECOND: Duration = Duration::from_secs(1);
-/// Cycles within which every change of the list is seen.
+/// The number of cycles within which each change of the list is seen.
 const WITHIN: u32 = 10;
 
 fn every(interval: Duration) -> Policy {
@@ -26,7 +26,7 @@ fn every(interval: Duration) -> Policy {
     }
 }
 
-/// A ledger of two databases, and an auditor that has trusted them and keeps the list.
+/// Returns a ledger of two databases, and an auditor that trusts both and caches the list.
 fn scene(interval: Duration) -> (Simulation, Auditor) {
     let simulation = Simulation::new(Options::default().with_databases(&[OTHER]));
     simulation.embedded.grow(DATABASE, 3);
@@ -45,7 +45,7 @@ fn cycle(simulation: &Simulation, auditor: &mut Auditor) -> Cycle {
     cycle
 }
 
-/// How many lists are asked for in so many cycles.
+/// Returns how many lists are requested in `cycles` cycles.
 fn lists(simulation: &Simulation, auditor: &mut Auditor, cycles: u32) -> u64 {
     simulation.embedded.reset_calls();
     for _ in 0..cycles {
@@ -54,7 +54,7 @@ fn lists(simulation: &Simulation, auditor: &mut Auditor, cycles: u32) -> u64 {
     calls(&simulation.embedded, method::DATABASE_LIST)
 }
 
-/// The number of the cycle in which a database has this verdict.
+/// Returns the number of the first cycle in which a database has this verdict.
 fn cycles_until(
     simulation: &Simulation,
     auditor: &mut Auditor,
@@ -77,7 +77,7 @@ fn nine_of_ten_cycles_go_by_the_list_of_the_tenth_where_nothing_happens() {
         assert_eq!(
             states(&simulation),
             200,
-            "{interval:?}: each state, each time"
+            "{interval:?}: both states in every cycle"
         );
         simulation.embedded.grow(OTHER, 1);
         assert!(lists(&simulation, &mut auditor, 100) <= 11, "{interval:?}");
@@ -132,7 +132,7 @@ fn the_list_is_asked_for_at_once_where_a_state_does_not_come() {
         simulation.embedded.drop_database(database);
         let vanished = Verdict::Tampered(Tampering::RolledBack);
         let seen = cycles_until(&simulation, &mut auditor, database, vanished);
-        // that of the database which is not asked for first: in the next cycle
+        // the next cycle, if this database is not the first one that is checked
         assert!(seen.is_some_and(|seen| seen <= 2), "{database}: {seen:?}");
         assert!(lists(&simulation, &mut auditor, 0) == 0);
     }

@@ -1,4 +1,5 @@
-//! Which ends of a call cost the connection, and when a failed connection is tried again: by simulated time.
+//! Which failures of a call close the connection, and when a failed connection is retried, in
+//! simulated time.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -37,14 +38,14 @@ struct Scene {
     simulation: Simulation,
     server: Server,
     connections: Rc<Cell<u32>>,
-    /// How often what runs for connections was ended.
+    /// How often the transport was ended.
     ends: Rc<Cell<u32>>,
-    /// What becomes of the next calls; of further ones, an answer after `DELAY`.
+    /// The fates of the next calls; after these, each call is answered after `DELAY`.
     next: Rc<RefCell<VecDeque<Delivery>>>,
 }
 
 impl Scene {
-    /// A server whose database is open, over one connection.
+    /// Returns a server with an open database and one connection.
     fn new() -> Scene {
         let simulation = Simulation::new(Options::default());
         simulation.embedded.grow(DATABASE, 5);
@@ -84,7 +85,7 @@ impl Scene {
         state.map(drop).map_err(|failure| failure.kind)
     }
 
-    /// Asks for the state with less time than an answer takes.
+    /// Requests the state with less time than an answer takes.
     fn state_in_haste(&mut self) -> Result<(), ServerErrorKind> {
         let until = self.simulation.clock.instant() + SHORT;
         let before = self.server.limit(until);
@@ -129,7 +130,7 @@ fn a_connection_that_breaks_after_a_call_was_cut_short_is_made_again() {
     scene.deliver([Delivery::Cut(Duration::ZERO)]);
     let begin = scene.simulation.time.passed();
     assert_eq!(scene.state(), Ok(()));
-    assert_eq!(scene.simulation.time.passed() - begin, DELAY, "at once");
+    assert_eq!(scene.simulation.time.passed() - begin, DELAY, "immediately");
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! The time of a cycle and who gets it: no database waits for another, by simulated time at the true figures.
+//! The scheduling of a cycle: no database waits long for another one. In simulated time, with the
+//! real intervals and deadlines.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,7 +15,7 @@ use immuaudit::wire::method;
 const MINUTE: Duration = Duration::from_secs(60);
 const MOMENT: Duration = Duration::from_secs(1);
 const QUICK: Duration = Duration::from_millis(10);
-/// Just within the deadline of a call.
+/// Slightly less than the deadline of a call.
 const SLOW: Duration = Duration::from_millis(9_900);
 
 fn every(interval: Duration) -> Policy {
@@ -24,7 +25,7 @@ fn every(interval: Duration) -> Policy {
     }
 }
 
-/// Databases that grow by a transaction each when they are told to.
+/// Databases that grow by one transaction each with `grow`.
 struct Databases {
     simulation: Simulation,
     names: Vec<String>,
@@ -46,7 +47,7 @@ impl Databases {
         }
     }
 
-    /// Nothing but these is audited, and all of them are trusted.
+    /// Runs a first cycle so that all of these databases are trusted, and lets them grow.
     fn trusted(&self, policy: &Policy) {
         self.auditor(policy, taking(QUICK)).cycle(|_| {});
         self.grow();
@@ -64,7 +65,7 @@ impl Databases {
         self.simulation.auditor(policy, network)
     }
 
-    /// Runs a cycle, and returns it with the time since its begin at which each database was told.
+    /// Runs a cycle and returns it with the time from its begin to the report of each database.
     fn cycle(&self, auditor: &mut Auditor) -> (Cycle, BTreeMap<String, Duration>) {
         let begin = self.simulation.time.passed();
         let mut told = BTreeMap::new();
@@ -83,7 +84,7 @@ impl Databases {
     }
 }
 
-/// Calls about this database take so long, all others a moment.
+/// Delays calls about this database by `time`, and all other calls by `QUICK`.
 fn slow_in(database: &'static str, time: Duration) -> impl FnMut(&Sent<'_>) -> Delivery + 'static {
     move |sent| match sent.database == Some(database) {
         true => Delivery::After(time),
@@ -137,11 +138,11 @@ fn three_trusted_databases_among_ten_thousand_slow_names_are_told_within_two_sec
         databases.rest(begin, MINUTE);
     }
     let asked = asked.borrow().len();
-    assert_eq!(asked, 9_994, "each name has its turn"); // with defaultdb
+    assert_eq!(asked, 9_994, "each name is checked"); // including defaultdb
 }
 
-/// The others ascend, so that some of them are always behind the last one that was checked and before `z`, which is slow
-/// besides.
+/// The other names ascend. Some of them are always after the last checked name and before `z`,
+/// which is also slow.
 #[test]
 fn each_name_that_stays_has_its_turn_among_names_that_are_fresh_in_every_list() {
     let staying = ["a", "m", "z"];
@@ -156,7 +157,7 @@ fn each_name_that_stays_has_its_turn_among_names_that_are_fresh_in_every_list() 
             .map(|number| format!("t-{cycles:03}-{number:04}"))
             .collect();
         fresh.iter().for_each(|name| embedded.create_database(name));
-        // each cycle is a process of its own
+        // each cycle is a new process
         let policy = every(10 * MOMENT);
         let mut auditor = databases.simulation.auditor(policy, |sent| {
             Delivery::After(match sent.database {
@@ -207,7 +208,7 @@ fn a_slow_database_keeps_no_other_waiting_and_is_overdue_after_three_intervals()
                 let now = begin + told[name];
                 let before = proven.insert(name.to_owned(), now);
                 let since = before.map_or(Duration::ZERO, |before| now - before);
-                // one that was not known to be slow yet may take its share once
+                // before its slowness is known, a database may delay the others once
                 let most = if number == 1 {
                     6 * MOMENT
                 } else {
@@ -238,7 +239,7 @@ fn a_slow_database_is_proven_where_the_interval_has_time_for_it() {
                 name == "slow" || told < 2 * MOMENT,
                 "{number} {name}: {told:?}"
             );
-            // the first time it is cut short, for others might wait
+            // the first time it is cut short, because others might wait
             let due = name != "slow" || number > 0;
             assert!(
                 !due || verdict(&cycle, &name) == Some(Verdict::Consistent),
@@ -262,11 +263,11 @@ fn a_database_that_was_slow_comes_last_after_a_restart_too() {
     order(SLOW);
     databases.grow();
     assert_eq!(order(QUICK), ["b", "c", "a-slow"]);
-    // it is not slow any more, and is one of the others after that is known
+    // it is no longer slow; the next process knows this and checks it in the usual order
     assert_eq!(order(QUICK), ["a-slow", "b", "c"]);
 }
 
-/// Each needs more than a third of the time that there is.
+/// Each of the databases needs more than a third of the available time.
 #[test]
 fn slow_databases_take_turns() {
     let names = ["x", "y", "z"];
@@ -309,7 +310,7 @@ fn a_proof_of_thousands_of_headers_keeps_no_other_waiting_and_is_overdue() {
             assert!(told[name] < MINUTE / 2);
         }
         let heavy = cycle.outcomes.iter().find(|of| of.database == "heavy");
-        let heavy = heavy.expect("it is told");
+        let heavy = heavy.expect("its outcome");
         assert!(matches!(heavy.reason, Reason::TookTooLong), "{heavy:?}");
         assert_eq!(heavy.overdue.is_some(), number > 2, "{number}: {heavy:?}");
         assert!(cycle.duration < MINUTE, "{:?}", cycle.duration);
@@ -365,12 +366,12 @@ fn a_trusted_database_that_is_not_reached_is_told_and_comes_first_the_next_time(
         .map(|of| of.database.clone())
         .collect();
     assert!(reached.len() < names.len(), "{cycle:?}");
-    assert_eq!(cycle.outcomes.len(), names.len(), "each is told");
+    assert_eq!(cycle.outcomes.len(), names.len(), "each is reported");
     let (cycle, _) = databases.cycle(&mut auditor);
     assert!(!reached.contains(&cycle.outcomes[0].database), "{cycle:?}");
 }
 
-/// Put behind all others in every cycle, it would never be reached.
+/// If such a database came after all others in every cycle, it would never be reached.
 #[test]
 fn a_database_whose_state_is_late_has_its_turn_among_more_than_a_cycle_has_time_for() {
     let others: Vec<String> = (0..300).map(|number| format!("other{number}")).collect();
@@ -400,7 +401,7 @@ fn a_database_whose_state_is_late_has_its_turn_among_more_than_a_cycle_has_time_
     assert!(told.contains(&Verdict::Consistent), "{told:?}");
 }
 
-/// The silent ones and the list together would take longer than the cycle.
+/// The databases without a response and the list would together take longer than the cycle.
 #[test]
 fn databases_are_checked_although_others_and_the_list_never_come() {
     let names = ["a", "b", "lost-1", "lost-2", "lost-3", "z"];
@@ -419,7 +420,7 @@ fn databases_are_checked_although_others_and_the_list_never_come() {
         assert!(cycle.list_error.is_some());
         for name in ["a", "b", "z"] {
             let verdict = verdict(&cycle, name);
-            // who comes after three silent ones in a row may have to wait for the next cycle
+            // a database after three timeouts in a row may have to wait for the next cycle
             let due = number > 0 || name != "z";
             assert!(
                 !due || verdict == Some(Verdict::Consistent),
@@ -478,7 +479,7 @@ fn a_stop_is_noticed_at_any_call() {
             break;
         }
         assert!(cycle.stopped, "{last}: {cycle:?}");
-        // those that are begun together are begun all the same
+        // calls that were prefetched together are all started
         assert!(asked <= last + 3, "{last}: {asked}");
     }
     assert!(asked > 10, "{asked}");

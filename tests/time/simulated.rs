@@ -1,4 +1,5 @@
-//! Simulated time and a simulated network: weeks of auditing in a moment, and every wait to the nanosecond.
+//! Audits in simulated time over a simulated network: weeks of cycles, and the exact duration of
+//! each wait.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -28,21 +29,21 @@ fn hourly() -> Policy {
     }
 }
 
-/// The simulated time that a piece of work takes.
+/// Runs `work` and returns its result and the simulated time that it took.
 fn taken<T>(simulation: &Simulation, work: impl FnOnce() -> T) -> (T, Duration) {
     let begin = simulation.time.passed();
     let done = work();
     (done, simulation.time.passed() - begin)
 }
 
-/// A server whose database is open.
+/// Returns the server after its database was opened.
 fn opened(simulation: &Simulation, mut server: Server) -> Server {
     simulation.embedded.grow(DATABASE, 5);
     server.state(DATABASE).expect("a state");
     server
 }
 
-/// A cycle every hour, and the paced sweep in between.
+/// A cycle every hour, with the paced sweep between the cycles.
 struct Hours<'a> {
     simulation: &'a Simulation,
     auditor: Auditor,
@@ -58,7 +59,7 @@ impl<'a> Hours<'a> {
         }
     }
 
-    /// Audits a grown ledger, which has to be consistent, and waits for the next hour.
+    /// Lets the ledger grow, checks that an audit of it is consistent, and waits for the next hour.
     fn pass(&mut self) {
         let simulation = self.simulation;
         let next = simulation.time.passed() + HOUR;
@@ -196,7 +197,7 @@ fn a_database_can_be_slow_beside_others_that_are_not() {
     let (_, time) = taken(&simulation, || server.state(DATABASE).expect("a state"));
     assert_eq!(time, DELAY);
     let (_, time) = taken(&simulation, || server.state("slow").expect("a state"));
-    assert_eq!(time, Duration::from_secs(18), "it is opened first");
+    assert_eq!(time, Duration::from_secs(18), "two calls: open and state");
 }
 
 #[test]
@@ -257,7 +258,8 @@ fn ten_thousand_databases_are_listed_and_checked() {
     }
 }
 
-/// Found by the simulation: the token was kept, and every call failed until the auditor was restarted.
+/// Found by the simulation: the token was stored, and every call failed until the auditor was
+/// restarted.
 #[test]
 fn a_token_that_cannot_be_used_is_not_kept() {
     for lie in [Lie::TokenWithLineBreak, Lie::LongToken] {
@@ -274,7 +276,8 @@ fn a_token_that_cannot_be_used_is_not_kept() {
     }
 }
 
-/// Found by the simulation: of two findings in one check the second took the first one's place, and the first was told.
+/// Found by the simulation: of two findings in one check the second one replaced the first one's
+/// alarm on disk, but the first one was reported.
 #[test]
 fn the_alarm_that_is_told_is_on_disk_where_there_are_as_many_as_there_may_be() {
     let simulation = Simulation::new(Options::default());
@@ -300,7 +303,8 @@ fn the_alarm_that_is_told_is_on_disk_where_there_are_as_many_as_there_may_be() {
     }
 }
 
-/// Found by the simulation: only the state was written down, and the age counted from the start of the next run.
+/// Found by the simulation: only the state was stored, so the age began with the start of the next
+/// run.
 #[test]
 fn a_database_that_was_first_seen_in_a_cycle_that_was_killed_is_overdue_after_a_day_without_the_auditor()
  {
@@ -327,7 +331,8 @@ fn a_database_that_was_first_seen_in_a_cycle_that_was_killed_is_overdue_after_a_
     assert!((24 * HOUR..25 * HOUR).contains(&time), "{time:?}");
 }
 
-/// Found by the simulation: the state seemed to be accepted later than it was proven, and nothing was overdue.
+/// Found by the simulation: the state seemed to have been accepted after its last proof, so nothing
+/// became overdue.
 #[test]
 fn a_clock_that_was_set_back_keeps_no_database_from_being_overdue() {
     let mut simulation = Simulation::new(Options::default());
@@ -345,7 +350,8 @@ fn a_clock_that_was_set_back_keeps_no_database_from_being_overdue() {
     assert!(matches!(overdue, Some(Overdue::Unproven(_))), "{cycle:?}");
 }
 
-/// Found by the simulation: it was slow in every other cycle alone, and kept the others waiting in those between.
+/// Found by the simulation: the database was considered slow only in every other cycle, and delayed
+/// the others in the cycles between.
 #[test]
 fn a_database_that_stays_slow_goes_last_in_every_cycle() {
     let names: Vec<String> = (0..9).map(|number| format!("quick{number}")).collect();

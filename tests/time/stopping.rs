@@ -1,4 +1,5 @@
-//! A program that is asked to end in the middle of a cycle: what it has written down it has also told.
+//! A program that is stopped in the middle of a cycle: it has reported every state that it has
+//! stored.
 
 use std::cell::Cell;
 use std::rc::Rc;

@@ -1,5 +1,5 @@
-//! Values that the server says it does not have: counted, reported, alerted on, and accusing nobody
-//! (protocol.md §6).
+//! Values that the server says it does not have. They are counted and reported as a warning, and
+//! are no tampering (protocol.md §6).
 
 use crate::support::value_scene::{ALL, DB, NONE, Scene, VALUE, broken, cycle, sweep};
 use immuaudit::audit::{Outcome, Verdict, Warning};
@@ -7,7 +7,8 @@ use immuaudit::clock;
 use immuaudit::drill::{Lie, LieSchedule};
 use immuaudit::trust::{Acknowledgement, Store};
 
-/// Transactions with absent values, the first and the last of them, and how many had been read before.
+/// Returns the number of transactions with absent values, the first, the last, and how many were
+/// read before.
 fn absent(outcome: &Outcome) -> Option<(u64, u64, u64, u64)> {
     let mut warnings = outcome.warnings.iter();
     warnings.find_map(|warning| match warning {
@@ -38,11 +39,11 @@ fn absent_values_are_no_alarm_and_no_silence() {
         scene.embedded.calls().get("/immudb.schema.ImmuService/Get"),
         None
     );
-    // in another run nothing is read, and it is told all the same
+    // another run reads nothing and still reports the absent values
     drop(auditor);
     let mut auditor = scene.auditor(NONE);
     assert_eq!(absent(&cycle(&mut auditor)), Some((60, 1, 60, 0)));
-    // once a value comes it is absent no more
+    // a value that is sent again is no longer absent
     drop(auditor);
     scene.embedded.be_honest();
     let mut auditor = scene.auditor(ALL);
@@ -106,7 +107,7 @@ fn what_an_operator_acknowledges_is_told_no_more_and_what_is_behind_it_is() {
     };
     let acknowledged = store.acknowledge(DB, change, "somebody", clock::now());
     acknowledged.expect("it is written");
-    // by the auditor that runs, in its next cycle
+    // the running auditor uses the acknowledgement in its next cycle
     assert_eq!(absent(&cycle(&mut auditor)), Some((20, 41, 60, 0)));
     let change = Acknowledgement {
         absent_to: Some(60),
@@ -120,7 +121,7 @@ fn what_an_operator_acknowledges_is_told_no_more_and_what_is_behind_it_is() {
     assert_eq!(absent(&cycle(&mut auditor)), Some((1, 61, 61, 0)));
 }
 
-/// What was read whole before and is absent only since then is news, whatever was acknowledged.
+/// A value that was read before and becomes absent later is reported, whatever was acknowledged.
 #[test]
 fn an_acknowledgement_explains_nothing_that_goes_away_afterwards() {
     let scene = Scene::of_sixty();
@@ -137,7 +138,7 @@ fn an_acknowledgement_explains_nothing_that_goes_away_afterwards() {
         absent_to: Some(tx),
         ..Acknowledgement::default()
     };
-    // the auditor writes what it knows now and then: by then the acknowledgement can know of it
+    // the auditor stores its progress, so that the acknowledgement can include it
     drop(auditor);
     let refused = store.acknowledge(DB, up_to(61), "somebody", clock::now());
     let refused = refused

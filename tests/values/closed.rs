@@ -1,5 +1,5 @@
-//! A closed alarm about a transaction: the next check reads the transaction again, whatever else it reads, until it was
-//! read whole or is found broken again.
+//! A closed alarm about a transaction. The next check reads the transaction again, until it was
+//! read completely or is found corrupt again.
 
 use crate::support::value_scene::{ALL, DB, NONE, Scene, cycle, sweep};
 use immuaudit::audit::{Auditor, Outcome, Verdict};
@@ -8,7 +8,7 @@ use immuaudit::drill::{Lie, LieSchedule};
 use immuaudit::trust::{Alarm, Store};
 use immuaudit::wire::method;
 
-/// Sixty transactions, of which an auditor found the seventh broken and has ended.
+/// Returns sixty transactions, after an auditor found the seventh corrupt and ended.
 fn scene_with_alarm(lie: Lie) -> Scene {
     let scene = Scene::of_sixty();
     let mut auditor = scene.auditor(ALL);
@@ -19,7 +19,7 @@ fn scene_with_alarm(lie: Lie) -> Scene {
     scene
 }
 
-/// Closes every open alarm, as the operator does beside the running auditor.
+/// Closes every open alarm while the auditor runs, as an operator does.
 fn close(scene: &Scene) {
     let store = Store::open_beside(&scene.location()).expect("a store");
     let closed = store.close_alarms_of(DB, "operator", clock::now());
@@ -37,7 +37,7 @@ fn is_open_again(outcome: &Outcome) {
     assert!(outcome.open_alarms > 0, "{outcome:?}");
 }
 
-/// The calls of a cycle that read a transaction.
+/// Runs a cycle and returns how many of its calls read a transaction.
 fn reads(scene: &Scene, auditor: &mut Auditor) -> u64 {
     scene.embedded.reset_calls();
     let outcome = cycle(auditor);
@@ -121,7 +121,7 @@ fn a_flood_of_edits_opens_alarms_again_once_all_of_them_were_closed() {
     is_open_again(&cycle(&mut auditor));
     let open = scene_alarms(&scene);
     assert!(open.len() > 16 && open.iter().any(flood), "{open:?}");
-    // the alarm of all the others alone
+    // only the alarm about all the others is closed
     let id = open.into_iter().find(flood).expect("one").id;
     let store = Store::open_beside(&scene.location()).expect("a store");
     let closed = store.close_alarm(&id, "operator", clock::now());

@@ -1,5 +1,5 @@
-//! Due transactions: what could not be read is retried in turn, goes on where the time ended, and keeps nothing else
-//! waiting.
+//! Due transactions. Transactions that could not be read are retried in turn, reading continues
+//! where the time ended, and they delay nothing else.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,7 +20,7 @@ use immuaudit::wire::proto;
 use protobuf::Message;
 
 impl Scene {
-    /// An auditor that waits this long for an answer, and gives a cycle this time.
+    /// Returns an auditor with this timeout of a call and this time for a cycle, in milliseconds.
     fn auditor(&self, values: Values, timeout: u64, cycle: u64) -> Auditor {
         let endpoint = Endpoint::on_loopback(self.proxy.port);
         let timeout = Duration::from_millis(timeout);
@@ -34,7 +34,7 @@ impl Scene {
         Auditor::new(server, store, policy).with_shortest_cycle(Duration::from_millis(cycle))
     }
 
-    /// Trusts the ledger, and makes these transactions due since so many seconds.
+    /// Trusts the ledger, and makes transactions due: (first, last, age in seconds).
     fn make_due(&self, due: &[(u64, u64, u64)]) {
         let outcome = cycle(&mut self.auditor(NONE, 10_000, 10_000));
         assert!(outcome.verdict.is_proven(), "{outcome:?}");
@@ -51,7 +51,8 @@ impl Scene {
         store.save_progress([&progress]).expect("it is written");
     }
 
-    /// Makes each value by key take so many milliseconds; returns the count of them.
+    /// Makes each call for a value by key take this many milliseconds, and returns a counter of
+    /// these calls.
     fn slow_values(&self, millis: u64) -> Arc<AtomicU64> {
         let count = Arc::new(AtomicU64::new(0));
         let counted = count.clone();
@@ -73,7 +74,7 @@ fn due(outcome: &Outcome) -> u64 {
 fn one_that_stays_silent_keeps_two_thousand_others_not_waiting() {
     let scene = Scene::of_version(Emulated::V1_11_1);
     scene.embedded.grow(DB, 2_000);
-    // the silent one is the oldest, and the others are no neighbours
+    // the silent transaction has been due longest, and the others are not adjacent to each other
     let even: Vec<(u64, u64, u64)> = (1..=1_000).map(|of| (2 * of, 2 * of, of)).collect();
     scene.make_due(&[&[(999, 999, 5_000)], &even[..]].concat());
     let silent = LieSchedule::from(Lie::SilentTransaction).about(999);
@@ -100,7 +101,7 @@ fn many_due_neighbours_are_read_by_scans() {
     assert!(calls < 200, "{:?}", scene.embedded.calls());
 }
 
-/// More than may fail in a cycle are due, and the oldest of them are refused.
+/// More transactions are due than may fail in a cycle, and all of them are refused.
 #[test]
 fn the_oldest_is_retried_first_and_the_youngest_in_its_turn() {
     let scene = Scene::of_version(Emulated::V1_11_1);
@@ -128,7 +129,7 @@ fn the_oldest_is_retried_first_and_the_youngest_in_its_turn() {
     assert_eq!(order[..100], expected);
     assert_eq!(order.len(), 4 * 32);
     assert_eq!(order[100..], (11..=38).collect::<Vec<u64>>());
-    // each once, also those before the one that was last
+    // each of them once, also those before the one that was retried last
     scene.proxy.be_honest();
     let mut auditor = scene.auditor(NONE, 10_000, 10_000);
     assert_eq!(cycle(&mut auditor).verdict, Verdict::Consistent);
@@ -187,7 +188,7 @@ fn a_due_transaction_leaves_time_for_the_sample() {
     assert_eq!(auditor.values_read(DB).map(|of| of.read), Some(3));
 }
 
-/// A scan shows other headers than are proven, so each transaction is read alone.
+/// A scan shows headers that differ from the proven ones, so each transaction is read alone.
 #[test]
 fn many_transactions_of_one_scan_that_are_read_alone_do_not_outlast_the_cycle() {
     let scene = Scene::of_version(Emulated::V1_11_1);
@@ -285,7 +286,8 @@ fn a_sweep_passes_a_transaction_of_many_slow_values_which_is_due_and_read_on() {
     assert_eq!(values.load(Ordering::Relaxed), 66);
 }
 
-/// The time ends before the transactions that a scan shows to be broken can be read alone, and no later scan shows it.
+/// The time ends before the transactions that a scan shows as corrupt can be read alone, and no
+/// later scan shows that again.
 #[test]
 fn what_a_scan_shows_once_is_a_finding_although_the_time_ends() {
     for (slow, edits_header) in [("Get", false), ("TxScan", true)] {
@@ -328,7 +330,7 @@ fn what_a_scan_shows_once_is_a_finding_although_the_time_ends() {
     }
 }
 
-/// A scan brings more than there is time for: the rest waits for the next cycle, and is not due.
+/// A scan returns more than there is time for: the rest waits for the next cycle and is not due.
 #[test]
 fn slow_values_of_a_scan_are_read_in_order_over_several_cycles() {
     let scene = Scene::of_version(Emulated::V1_1_0);

@@ -1,4 +1,5 @@
-//! Findings made while values are read: their evidence verifies without the server, and one fault is one alarm.
+//! Findings about values: their evidence verifies without the server, and one fault raises one
+//! alarm.
 
 use std::fs;
 
@@ -16,7 +17,7 @@ use protobuf::Message;
 
 const INCONSISTENT: Verdict = Verdict::Tampered(Tampering::Inconsistent);
 
-/// All evidence of the scene's database.
+/// Returns all evidence for the scene's database.
 fn evidence(scene: &Scene) -> Vec<Evidence> {
     let directory = scene.place.join("trust/tested/evidence").join(DB);
     let files = fs::read_dir(directory).into_iter().flatten();
@@ -28,7 +29,7 @@ fn evidence(scene: &Scene) -> Vec<Evidence> {
     found
 }
 
-/// The text that verifies evidence offline, or why it does not.
+/// Verifies evidence offline, and returns the finding or the reason why it is not reproduced.
 fn verified(evidence: &Evidence) -> Result<String, String> {
     match recheck(evidence, &[]) {
         Rechecked::Shown { what, .. } => Ok(what.to_string()),
@@ -36,7 +37,7 @@ fn verified(evidence: &Evidence) -> Result<String, String> {
     }
 }
 
-/// Lies about values that accuse.
+/// Returns the lies about values that are tampering.
 fn accusing_lies() -> impl Iterator<Item = Lie> {
     let values = Lie::ALL.iter().filter(|lie| lie.group() == "value");
     values
@@ -72,7 +73,8 @@ fn evidence_of_every_lie_about_values_is_shown_offline_whether_read_alone_or_by_
     }
 }
 
-/// A ledger of as many transactions, in which `broken` does not follow on the one before.
+/// Returns a ledger with `last` transactions, in which transaction `broken` does not follow the
+/// previous one.
 fn with_broken_link(broken: u64, last: u64) -> Scene {
     let scene = Scene::new(Options::default());
     scene.embedded.grow(DB, broken - 1);
@@ -94,7 +96,7 @@ fn verdicts(outcomes: &[Outcome]) -> Vec<Verdict> {
 
 #[test]
 fn a_broken_link_is_one_alarm_wherever_in_a_scan_it_lies() {
-    // a first scan brings 64 transactions
+    // the first scan has 64 transactions
     for broken in [2, 20, 64, 65, 66, 140] {
         let scene = with_broken_link(broken, 150);
         let mut auditor = scene.trusting();
@@ -145,7 +147,7 @@ fn evidence_of_a_tree_that_holds_another_history_is_shown_offline() {
     }
 }
 
-/// The answers that the server gives to the recorded requests now.
+/// Returns the server's current answers to the recorded requests.
 fn asked_again(scene: &Scene, evidence: &Evidence) -> Vec<Answer> {
     let mut caller = Caller::new(scene.embedded.port());
     caller.log_in(DB).expect("a login");
@@ -188,7 +190,7 @@ fn honest_answers_in_the_place_of_the_recorded_ones_show_nothing() {
     }
 }
 
-/// The evidence with each recorded transaction changed.
+/// Returns the evidence with each recorded transaction changed.
 fn with_changed(evidence: &Evidence, change: impl Fn(&mut proto::Tx)) -> Evidence {
     let mut changed = evidence.clone();
     for answer in &mut changed.answers {
@@ -345,7 +347,7 @@ fn evidence_of_values_that_come_by_key_alone_is_shown_offline() {
     }
 }
 
-/// What the program may take with default settings, in KiB.
+/// The most memory of the program with default settings, in KiB.
 const MOST: u64 = 48 << 10;
 
 #[test]
@@ -368,7 +370,7 @@ fn findings_about_long_values_are_held_without_the_values() {
     assert!(most < MOST, "{most} KiB");
 }
 
-/// Each finding used to copy the answers that show it, of which a report keeps sixteen.
+/// A report has up to sixteen findings, and each of them used to copy its answers.
 #[test]
 fn a_transaction_with_thousands_of_edited_entries_is_one_answer_in_memory() {
     let scene = Scene::new(Options::default());
@@ -394,7 +396,8 @@ fn a_transaction_with_thousands_of_edited_entries_is_one_answer_in_memory() {
     let (run, most) = program.run_measured(&["--once", "--audit-sample", "1"]);
     run.ends_with(2);
 
-    // one answer of 1.7 MB, judged and decoded, and not one for each of sixteen findings
+    // one answer of 1.7 MB, in encoded and decoded form, instead of one for each of sixteen
+    // findings
     assert!(most < MOST, "{most} KiB");
 }
 

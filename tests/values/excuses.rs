@@ -1,5 +1,5 @@
-//! What comes instead of a transaction whose values are read: only what is shown accuses, and the rest
-//! stays due. Each answer is put in place by a proxy.
+//! Other responses when the values of a transaction are read. Only a proven contradiction is
+//! tampering; otherwise the transaction stays due. A proxy makes the responses.
 
 use crate::support::distorted::{
     CANNOT_PROVE, CORRUPTED, DB, INCONSISTENT, NOT_FOUND, Scene, fails,
@@ -21,7 +21,7 @@ fn is_due_and_accuses_nobody(outcome: &Outcome) {
     assert!(!report.unread.is_empty());
 }
 
-/// Changes the header of the transaction that stands beside a proof.
+/// Changes the header of the transaction next to a proof.
 fn header(reply: &mut Reply, change: impl FnOnce(&mut proto::TxHeader)) {
     reply.message(|answer: &mut proto::VerifiableTx| {
         let tx = answer.tx.mut_or_insert_default();
@@ -29,7 +29,7 @@ fn header(reply: &mut Reply, change: impl FnOnce(&mut proto::TxHeader)) {
     });
 }
 
-/// A transaction that calls itself the next one.
+/// Makes a transaction have the number of the next one.
 fn of_the_next(reply: &mut Reply) {
     reply.message(|tx: &mut proto::Tx| tx.header.mut_or_insert_default().id += 1);
 }
@@ -44,7 +44,7 @@ fn another_transaction_than_the_one_asked_for_is_no_rewrite() {
         }
     });
     is_due_and_accuses_nobody(&scene.cycle_reading_values());
-    // nor beside an excuse
+    // nor together with an excuse
     scene.proxy.distort(|call, request, reply| match call {
         "VerifiableTxById" => reply.body = Body::Error(2, CANNOT_PROVE.into()),
         "TxById" => {
@@ -60,7 +60,7 @@ fn another_transaction_than_the_one_asked_for_is_no_rewrite() {
     is_due_and_accuses_nobody(&scene.cycle_reading_values());
 }
 
-/// A scene in which all is proven, and one transaction after another is read alone.
+/// Checks once so that all is proven, and then reads single transactions over a changed connection.
 fn reading(distort: impl FnMut(&str, &[u8], &mut Reply) + Send + 'static) -> Outcome {
     let scene = Scene::grown(Lag::None);
     scene.cycle();
@@ -105,7 +105,7 @@ fn reading_values_ends_in_what_stood_in_its_way() {
     assert!(outcome.why().contains("malformed"), "{outcome:?}");
 }
 
-/// Values that a server refuses as truncated, of every transaction but the last.
+/// Refuses the values of every transaction but the last as truncated.
 fn truncates(request: &[u8], reply: &mut Reply) {
     let request = proto::VerifiableTxRequest::parse_from_bytes(request).expect("a request");
     let with_values = request
@@ -131,7 +131,7 @@ fn values_are_truncated_where_a_header_says_so_that_is_chained_to_the_trusted_on
     let outcome = scene.cycle_reading_values();
     assert_eq!(outcome.verdict, Verdict::Consistent, "{outcome:?}");
 
-    // the same words in a header that is not the ledger's
+    // the same metadata in a header that does not belong to the ledger
     let scene = Scene::grown(Lag::None);
     scene.embedded.grow(DB, 1);
     scene.cycle();
@@ -169,7 +169,7 @@ fn what_was_refused_once_is_due_in_the_next_cycle() {
     assert_eq!(scene.cycle().verdict, Verdict::Consistent);
 }
 
-/// What `Get` says of a value that a server was given the ledger without (protocol.md §6).
+/// The error of `Get` for a value that a replica never received (protocol.md §6).
 const NO_VALUE: &str = "data is corrupted: internal value consistency error - missing value prefix";
 
 #[test]
@@ -181,7 +181,7 @@ fn a_value_that_get_says_is_not_there_is_absent_and_another_word_of_damage_accus
             Verdict::Tampered(Tampering::BadValue),
         ),
     ] {
-        // the value does not come, and its length is not said to be zero
+        // the value is missing, although its length is not zero
         let outcome = reading(move |call, _, reply| match call {
             "VerifiableTxById" => reply.message(|answer: &mut proto::VerifiableTx| {
                 let tx = answer.tx.mut_or_insert_default();

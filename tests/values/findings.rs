@@ -1,4 +1,5 @@
-//! Findings of values: each is evidence and alarm before anything else is asked for, and few are held in memory.
+//! Findings about values: evidence and alarm are stored before the next request, and few findings
+//! are in memory.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -31,7 +32,7 @@ impl Scene {
         Auditor::new(server, in_process::store(self.place.join("trust")), policy)
     }
 
-    /// Checks once, and reads these values.
+    /// Runs one cycle that reads these values.
     fn cycle_reading(&self, values: Values) -> Outcome {
         let mut cycle = self.auditor_until(values, &Stop::new()).cycle(|_| {});
         assert_eq!(cycle.outcomes.len(), 1, "{cycle:?}");
@@ -42,14 +43,14 @@ impl Scene {
         Files::of(&self.place.join("trust/tested"))
     }
 
-    /// Begins to show an edited value of each transaction.
+    /// Trusts the ledger, and then makes the server show edited values.
     fn edit(&self) {
         assert_eq!(self.cycle_reading(NONE).verdict, Verdict::FirstSeen);
         self.embedded.lie(Lie::EditedValue);
     }
 }
 
-/// What of the findings is on disk.
+/// The findings on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Files {
     evidence: usize,
@@ -67,7 +68,7 @@ impl Files {
     }
 }
 
-/// The transaction that a call reads alone, or one value of.
+/// Returns the transaction that a call reads, completely or one value of it.
 fn asked(call: &str, request: &[u8]) -> Option<u64> {
     Some(match call {
         "VerifiableTxById" => {
@@ -115,7 +116,7 @@ fn a_finding_is_on_disk_before_the_next_transaction_is_asked_for() {
     }
 }
 
-/// A 0.9.0 that is asked by several at once mixes up what it answers.
+/// A server of 0.9.0 mixes up its answers to concurrent calls.
 #[test]
 fn a_value_by_key_that_a_0_9_0_shows_once_accuses_nobody_and_one_that_it_shows_twice_does() {
     for (times, verdict) in [(1, Verdict::Malformed), (u32::MAX, VALUE)] {
@@ -160,7 +161,7 @@ fn the_alarm_that_is_reported_is_one_that_the_check_opened_of_the_first_transact
     assert_eq!(reported(), (Some(1), false));
 }
 
-/// A scan shows what no answer to a single transaction shows: it was shown all the same.
+/// A scan alone shows the edit: no answer to a call for a single transaction does.
 #[test]
 fn what_a_scan_alone_shows_is_a_finding_with_the_answer_of_the_scan() {
     for (edits_header, due) in [(false, VALUE), (true, INCONSISTENT)] {
@@ -183,7 +184,7 @@ fn what_a_scan_alone_shows_is_a_finding_with_the_answer_of_the_scan() {
     }
 }
 
-/// One value is edited, and another one withheld.
+/// One value is edited, and another one is withheld.
 #[test]
 fn a_broken_transaction_of_which_a_value_does_not_come_is_an_alarm_and_due() {
     let scene = Scene::of_version(Emulated::V1_1_0);
@@ -260,7 +261,7 @@ fn ten_thousand_edited_entries_of_one_transaction_are_an_alarm_and_one_of_a_floo
     loud(format!("10,000 edited entries: {:?}\n", begin.elapsed()));
 }
 
-/// KiB of memory that findings may take, whatever they are about.
+/// The most memory in KiB, whatever the findings are about.
 const MOST: u64 = 48 << 10;
 
 #[test]

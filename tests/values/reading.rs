@@ -1,5 +1,5 @@
-//! Reading values: an edit anywhere is found and named, nothing honest is accused, and what is not shown
-//! is due or, where that is proven, unavailable.
+//! Reading values. An edit anywhere is found and named, an honest ledger causes no alarm, and a
+//! missing value is due or, if that is proven, unavailable.
 
 use crate::support::value_scene::{
     DB, NONE, Scene, VALUE, broken, cycle, report, sweep, truncation,
@@ -82,7 +82,7 @@ fn finding_it_again_is_no_new_alarm_and_no_alarm_keeps_trust_from_growing() {
     );
 }
 
-/// Returns the verdict on a server that shows an edited key once, and how many alarms are open.
+/// Returns the verdict on a server that shows an edited key once, and the number of open alarms.
 fn edited_once(server: Emulated, call: &'static str) -> (Verdict, usize) {
     let scene = Scene::new(Options {
         server,
@@ -101,13 +101,14 @@ fn edited_once(server: Emulated, call: &'static str) -> (Verdict, usize) {
     (outcome.verdict, outcome.open_alarms)
 }
 
-/// A 0.9.0 that is asked by several at once mixes up what it answers, and is not to be accused; any other server is.
+/// A server of 0.9.0 mixes up its answers to concurrent calls, so a single answer is no tampering
+/// there.
 #[test]
 fn what_a_second_answer_does_not_show_is_an_alarm_except_of_a_0_9_0() {
     let (alone, scan) = (method::VERIFIABLE_TX_BY_ID, method::TX_SCAN);
     let earliest = edited_once(Emulated::V0_9_0, alone);
     assert_eq!(earliest, (Verdict::Malformed, 0));
-    // a finding for each transaction of the scan
+    // one finding for each transaction of the scan
     let (verdict, alarms) = edited_once(Emulated::V1_11_1, scan);
     assert!(verdict == VALUE && alarms > 0, "{verdict:?} {alarms}");
 }
@@ -122,7 +123,7 @@ fn a_cycle_draws_as_many_transactions_as_it_was_told_by_one_scan_and_one_proof_f
     cycle(&mut auditor);
     let calls = scene.embedded.calls();
     let of = |call| calls.get(call).copied().unwrap_or(0);
-    // three windows of 7, 7 and 6, of which one may go on at the first transaction
+    // three windows of 7, 7 and 6; one of them may continue at the first transaction
     assert!((3..=4).contains(&of(method::TX_SCAN)), "{calls:?}");
     assert!(
         (2..=4).contains(&of(method::VERIFIABLE_TX_BY_ID)),
@@ -202,7 +203,7 @@ fn a_withheld_transaction_stays_due_until_it_is_shown() {
     assert_eq!(
         cycle(&mut auditor).verdict,
         Verdict::Consistent,
-        "it is due no more"
+        "it is no longer due"
     );
 }
 
@@ -220,14 +221,14 @@ fn dropped_values_are_unavailable_only_where_a_proven_header_says_so() {
         report(&outcomes[0]).unread[0].why,
         UnreadReason::ValuesRefused(_)
     ));
-    // a truncation before transaction 20 says nothing of 20 itself
+    // a truncation before transaction 20 does not include 20 itself
     for (before, clean) in [(20, false), (21, true)] {
         scene.embedded.write(DB, truncation(before));
         cycle(&mut auditor);
         let (swept, outcomes) = sweep(&mut auditor);
         assert_eq!(outcomes.is_empty(), clean, "{outcomes:?}");
         assert_eq!(swept.read == swept.of, clean);
-        assert_eq!(swept.unavailable.truncated, u64::from(clean), "it is said");
+        assert_eq!(swept.unavailable.truncated, u64::from(clean), "counted");
     }
 }
 
@@ -253,11 +254,11 @@ fn expired_and_document_entries_come_without_values_and_others_do_not() {
     assert_eq!(swept.read, 1);
     let said = swept.unavailable.to_string();
     assert_eq!(said, "1 expired, 1 of documents, which no server sends");
-    // the digests of what did not come count all the same
+    // the digests of missing values are still checked
     scene.embedded.lie(Lie::EditedKey);
     let (_, outcomes) = sweep(&mut auditor);
     assert_eq!(outcomes[0].verdict, VALUE);
-    // what is left out must have expired
+    // only expired entries may be left out
     scene.embedded.lie(Lie::ForgedExpiry);
     let (swept, outcomes) = sweep(&mut auditor);
     assert_eq!(

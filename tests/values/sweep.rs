@@ -1,5 +1,5 @@
-//! A sweep goes on where it was stopped, keeps to its pace and out of the way of the checks, and takes
-//! less than 48 MiB.
+//! A sweep continues where it was stopped, keeps its pace, does not delay checks, and needs less
+//! than 48 MiB.
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
@@ -19,7 +19,7 @@ fn a_sweep_goes_on_where_it_was_killed() {
     let mut auditor = scene.trusting();
     scene.embedded.lie(Lie::Slow);
     let SweepStatus::InProgress { at, of } = auditor.sweep(DB).status else {
-        panic!("it is not over yet");
+        panic!("the sweep has not ended yet");
     };
     assert!(0 < at && at < of);
     drop(auditor);
@@ -29,9 +29,9 @@ fn a_sweep_goes_on_where_it_was_killed() {
         .embedded
         .lie(LieSchedule::from(Lie::EditedValue).about(at));
     let (swept, outcomes) = sweep(&mut auditor);
-    assert!(outcomes.is_empty(), "what was passed is not read again");
+    assert!(outcomes.is_empty(), "read transactions are not read again");
     assert_eq!((swept.read, swept.of), (1_000, 1_000));
-    // and the next one begins anew
+    // the next sweep starts from the beginning
     assert_eq!(broken(&sweep(&mut auditor).1[0]), [at]);
 }
 
@@ -77,13 +77,13 @@ fn a_paced_sweep_is_spread_over_its_time_and_ends() {
     );
     cycle(&mut auditor);
     let SweepStatus::InProgress { at, of: 300 } = auditor.sweep_at_pace(next).status else {
-        panic!("a first scan is due at once");
+        panic!("a first scan is due immediately");
     };
     assert!(at < 300);
     assert_eq!(
         auditor.sweep_at_pace(next).status,
         SweepStatus::NotDue,
-        "it is ahead"
+        "the sweep is ahead of its pace"
     );
     drop(auditor);
     let mut auditor = scene.auditor(sweeping(1));
@@ -119,13 +119,13 @@ fn no_call_of_a_paced_sweep_may_last_until_a_second_after_the_next_check_is_due(
     let begin = Instant::now();
     let due = begin + Duration::from_millis(100);
     let went = auditor.sweep_at_pace(due).status;
-    // the haste is ours: nothing is said of the server
+    // the call was cut short by the auditor, so the server is not reported
     assert_eq!(went, SweepStatus::InProgress { at: 0, of: 60 });
     assert!(
         begin.elapsed() < Duration::from_secs(5),
         "{:?}",
         begin.elapsed()
-    ); // a call has ten
+    ); // the timeout of a call is ten
     scene.embedded.be_honest();
     assert_eq!(cycle(&mut auditor).verdict, Verdict::Consistent);
 }
@@ -160,7 +160,7 @@ fn a_sweep_beside_a_running_auditor_of_the_same_directory_is_refused() {
     assert!(run.ends_with(3).stderr.contains(&holder), "{run:#?}");
 }
 
-/// KiB that a sweep of the program takes at most, with default settings.
+/// Returns the most memory of a sweep with default settings, in KiB.
 fn memory_of_a_sweep(scene: &Scene) -> u64 {
     let transactions = scene.embedded.state(DB).expect("a database").tx;
     let program = Program::new(scene.embedded.port(), &scene.place.path().join("trust"));
@@ -174,7 +174,7 @@ fn memory_of_a_sweep(scene: &Scene) -> u64 {
     most
 }
 
-/// What a sweep may take with default settings.
+/// The most memory of a sweep with default settings, in KiB.
 const MOST: u64 = 48 << 10;
 
 #[test]
@@ -182,7 +182,7 @@ fn a_sweep_takes_less_than_48_mib() {
     let scene = Scene::new(Options::default());
     scene.embedded.grow(DB, 20_000);
     assert!(memory_of_a_sweep(&scene) < MOST);
-    // values of which few fit an answer, and such as nearly fill one
+    // large values, so that few fit into an answer, and values that nearly fill one
     for (transactions, size) in [(300, 60_000), (10, 3_500_000)] {
         let scene = Scene::new(Options::default());
         for tx in 0..transactions {

@@ -1,4 +1,4 @@
-//! A paced sweep under cron: every run is a process of its own, and what one leaves the next goes on with.
+//! A paced sweep under cron: every run is a new process, and the next run continues the sweep.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ struct Cron {
     program: Program,
 }
 
-/// A hundred transactions, of which a job reads nothing but by its sweep.
+/// Returns a ledger of a hundred transactions and a program that reads values only by its sweep.
 fn cron(sweep: &str) -> Cron {
     let server = Embedded::start(Options::default()).expect("a ledger");
     server.grow(DB, 100);

@@ -1,5 +1,5 @@
-//! Values that a retention dropped: explained by the header that records it, wherever that lies, and by nothing
-//! else.
+//! Values that were dropped by retention. Only a header that records the truncation explains them,
+//! wherever it is.
 
 use crate::support::value_scene::{ALL, DB, NONE, Scene, cycle, report, sweep, truncation};
 use immuaudit::audit::{Policy, Verdict};
@@ -24,11 +24,11 @@ fn a_truncation_is_found_however_far_back_and_what_it_covers_is_due_no_more() {
     assert_eq!(
         outcome.verdict,
         Verdict::Unread,
-        "no header records it: {outcome:?}"
+        "no header records a truncation: {outcome:?}"
     );
     let due = report(&outcome).left.due;
     assert!(due >= 8, "{due}");
-    // recorded, and then the ledger grows by far more than --audit-max-fetch
+    // the truncation is recorded, and then the ledger grows by far more than --audit-max-fetch
     scene.embedded.write(DB, truncation(3_001));
     scene.embedded.grow(DB, 2_500);
     scene.embedded.be_honest();
@@ -45,7 +45,7 @@ fn a_truncation_is_found_however_far_back_and_what_it_covers_is_due_no_more() {
     let progress = auditor.values_read(DB).expect("it was read");
     assert!(progress.due.is_empty(), "{progress:?}");
     assert_eq!(progress.truncated_before, 3_001);
-    // headers that were looked through are not looked through again
+    // headers are searched only once
     scene.embedded.be_honest();
     scene.embedded.grow(DB, 1);
     scene.embedded.reset_calls();
@@ -58,14 +58,14 @@ fn a_search_without_a_find_is_made_once() {
     let scene = Scene::new(Options::default());
     scene.embedded.grow(DB, 5_000);
     let auditor = scene.auditor(Values { sample: 8, ..NONE });
-    // the second sample of this seed is behind the first one, so that nothing is left to search
+    // the second sample of this seed is after the first one, so that nothing is left to search
     let mut auditor = auditor.with_random(Random::of_seed(2));
     cycle(&mut auditor);
     scene.embedded.lie(Lie::ForgedTruncation);
     cycle(&mut auditor);
     scene.embedded.reset_calls();
     cycle(&mut auditor);
-    // three for the window of the sample, which comes down to single transactions
+    // three scans for the window of the sample, which is halved down to single transactions
     let scans = scene.embedded.calls().get(method::TX_SCAN).copied();
     assert_eq!(scans, Some(3));
 }
@@ -101,7 +101,7 @@ fn a_sweep_over_a_truncated_ledger_ends_in_one_pass_with_few_calls() {
     assert_eq!(swept.unavailable.truncated, 1_500);
     let calls: u64 = scene.embedded.calls().values().sum();
     assert!(calls < 600, "{calls}"); // one by one it takes 4,500
-    // the digests of what was dropped are read all the same
+    // the digests of dropped values are still checked
     scene
         .embedded
         .lie(LieSchedule::from(Lie::EditedKey).about(700));
@@ -110,7 +110,8 @@ fn a_sweep_over_a_truncated_ledger_ends_in_one_pass_with_few_calls() {
     assert!(outcomes[0].verdict.is_tampering(), "{outcomes:?}");
 }
 
-/// A truncation drops values. A transaction that is withheld whole, header and digests included, is another matter.
+/// A truncation drops values only. A transaction that is withheld completely, with its header and
+/// digests, is not explained by it.
 #[test]
 fn a_recorded_truncation_explains_no_transaction_that_is_withheld() {
     for lie in [Lie::SilentTransaction, Lie::WithheldTransaction] {

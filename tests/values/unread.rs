@@ -1,5 +1,5 @@
-//! Transactions that could not be read: each is due until it is read, whatever the reason, and keeps no
-//! other from being read.
+//! Transactions that could not be read. Each is due until it is read, whatever the reason, and does
+//! not prevent the reading of others.
 
 use std::thread;
 use std::time::Duration;
@@ -38,7 +38,7 @@ fn a_transaction_that_never_comes_is_due_and_the_others_are_read() {
         assert_eq!(report(&outcome).whole.count(), 59);
         assert_eq!(outcome.open_alarms, 0);
     }
-    // it is due in another run as well, in which nothing else is read
+    // it is still due in another run, which reads nothing else
     drop(auditor);
     let mut auditor = scene.auditor(NONE);
     assert_eq!(cycle(&mut auditor).verdict, Verdict::Unread);
@@ -97,7 +97,7 @@ fn what_stays_due_for_three_intervals_is_overdue() {
 fn a_server_that_is_away_while_values_are_read_leaves_nothing_due_but_what_was_tried() {
     let scene = distorted::Scene::grown(Lag::None);
     scene.cycle();
-    // no answer to anything but the list, once reading has begun
+    // no response except for the list, once reading has begun
     let mut reading = false;
     scene.proxy.distort(move |call, _, reply| {
         reading |= call == "VerifiableTxById";
@@ -131,7 +131,7 @@ fn new_values_that_wait_to_be_read_are_told_and_overdue_after_three_intervals() 
     let outcome = scene.cycle_with(policy());
     assert_eq!(outcome.exit().code(), 0, "{outcome:?}");
     scene.embedded.grow(DB, 5);
-    // the state and its proof come, then nothing more
+    // only the state and its proof are answered
     let mut proven = false;
     scene.proxy.distort(move |call, _, reply| {
         if proven {
@@ -180,7 +180,7 @@ fn new_values_that_wait_to_be_read_are_told_and_overdue_after_three_intervals() 
     );
 }
 
-/// Five small keys and one that is larger than the auditor takes, in a fresh directory.
+/// Five small values and one over the receive limit, with an empty directory of states.
 #[test]
 fn a_first_sight_is_reported_beside_what_could_not_be_read() {
     let mut scene = Scene::new(Options::default());
@@ -193,14 +193,14 @@ fn a_first_sight_is_reported_beside_what_could_not_be_read() {
     let outcome = cycle(&mut auditor);
     assert_eq!(outcome.verdict, Verdict::Unread, "{outcome:?}");
     assert_eq!(outcome.of_state, Some(Verdict::FirstSeen));
-    assert_eq!(unread(&outcome), [6], "once");
+    assert_eq!(unread(&outcome), [6], "named once");
     assert!(
         outcome.why().contains("--max-recv-msg-size"),
         "{}",
         outcome.why()
     );
     assert_eq!(report(&outcome).whole.count(), 5);
-    // what is not drawn again stays due
+    // a transaction that is not sampled again stays due
     drop(auditor);
     let mut auditor = scene.auditor(NONE);
     let outcome = cycle(&mut auditor);
@@ -208,7 +208,7 @@ fn a_first_sight_is_reported_beside_what_could_not_be_read() {
     assert_eq!(outcome.of_state, Some(Verdict::Consistent));
 }
 
-/// What is named is enough: no second transaction fails with the size that the first one needed.
+/// The reported size is sufficient: no second transaction fails with the size for the first one.
 #[test]
 fn the_size_to_set_holds_the_largest_of_several_transactions() {
     for sizes in [&[5, 10, 7][..], &[30]] {
@@ -256,7 +256,7 @@ fn due_transactions_are_all_retried_as_long_as_that_succeeds() {
     assert_eq!(cycle(&mut auditor).verdict, Verdict::Consistent);
 }
 
-/// More of them stay away than are tried in one cycle, and they are the first.
+/// More due transactions fail than are tried in one cycle, and they are the first ones.
 #[test]
 fn due_transactions_that_stay_away_keep_no_other_waiting() {
     let scene = Scene::of_sixty();

@@ -1,4 +1,4 @@
-//! What the real program says, and how it ends, when transactions or values cannot be read.
+//! The output and the exit code of the program if transactions or values cannot be read.
 
 use crate::support::http::get;
 use crate::support::notify_scene::is_tampering;
@@ -8,7 +8,7 @@ use crate::support::receiver::Receiver;
 use crate::support::watched::{Watched, watched};
 use immuaudit::drill::{Embedded, Lie, LieSchedule, Options};
 
-/// Twenty transactions that an auditor trusts.
+/// Returns a ledger with twenty trusted transactions and its auditor.
 fn trusted() -> (Embedded, Place, Program) {
     let ledger = Embedded::start(Options::default()).expect("a ledger");
     ledger.grow("defaultdb", 20);
@@ -36,7 +36,7 @@ fn a_sweep_that_could_not_read_a_transaction_ends_with_1_and_its_id() {
     let run = program.run(&["status"]);
     run.ends_with(1);
     assert!(run.stdout.contains("could not be read since"), "{run:#?}");
-    // it stays due, and is read once it comes
+    // it stays due until it is read
     let run = program.once();
     run.is(1, "defaultdb", "unread");
     assert_eq!(member(run.line("defaultdb"), "state_verdict"), "consistent");
@@ -93,7 +93,7 @@ fn a_quiet_sweep_says_why_it_does_not_end_with_0() {
     let run = quiet(&["payments"]);
     let why = "payments: this auditor audits no such database\n";
     assert_eq!(run.ends_with(1).stdout, why, "{run:#?}");
-    // the state is proven, and then the server is silent
+    // the state is proven, and then the server stops answering
     ledger.reset_calls();
     program.run(&["--once", "--audit-sample", "0"]).ends_with(0);
     let calls = ledger.calls().values().sum();
@@ -175,7 +175,7 @@ fn what_a_sweep_finds_is_notified() {
     assert!(told.iter().any(is_tampering), "{told:#?}");
 }
 
-/// Until the series is there, with one transaction; the deadline only ends a test that failed.
+/// Waits until the series has the value 1; the deadline only ends a failed test.
 #[track_caller]
 fn wait_for(watched: &Watched, series: &str) {
     for _ in 0..600 {
@@ -275,7 +275,7 @@ fn a_value_that_one_auditor_read_and_another_is_told_is_not_there_shows_when_the
     }
 }
 
-/// As cron runs it: what is not silent on a terminal is not silent there.
+/// Under cron, everything that needs attention is printed in spite of `--quiet`.
 #[test]
 fn a_quiet_run_tells_of_warnings_and_of_filters_that_select_nothing() {
     let (ledger, _place, program) = trusted();
@@ -299,7 +299,7 @@ fn a_quiet_run_tells_of_warnings_and_of_filters_that_select_nothing() {
     assert!(run.stderr.contains("paymets"), "{run:#?}");
 }
 
-/// A server that goes silent explains nothing.
+/// A server that becomes unreachable explains no absent value.
 #[test]
 fn values_stay_absent_for_whoever_watches_while_the_server_is_away() {
     let mut watched = watched(

@@ -1,5 +1,5 @@
-//! Values of servers of every version, however far their trees lag; and the walk along chain and tree,
-//! which follows that one history alone.
+//! Values from servers of every version with every lag, and the walk along chain and tree, which
+//! follows one history only.
 
 use std::fs;
 
@@ -45,7 +45,7 @@ fn every_version_is_swept_whatever_its_tree_lags_and_its_edits_are_found() {
     }
 }
 
-/// Before 1.2 values come by their keys alone, and only those of plain keys; 0.9.0 gives the latest.
+/// Before 1.2 values are read by key, and only those of plain keys; 0.9.0 returns the latest value.
 #[test]
 fn what_an_old_server_cannot_send_is_counted_and_not_withheld() {
     for (server, unreadable) in [
@@ -71,7 +71,7 @@ fn what_an_old_server_cannot_send_is_counted_and_not_withheld() {
     }
 }
 
-/// No tree proof of the later pairs can exist; the chain of headers shows where each belongs.
+/// No tree proof of the later pairs is possible; the chain of headers shows the place of each.
 #[test]
 fn an_old_server_whose_last_tree_is_a_small_one_is_read_one_by_one() {
     let mut sizes: Vec<u64> = (0..11).collect();
@@ -82,7 +82,7 @@ fn an_old_server_whose_last_tree_is_a_small_one_is_read_one_by_one() {
         ..Options::default()
     });
     scene.embedded.grow(DB, 12);
-    // nearly all of them, each by itself
+    // nearly all transactions, each read alone
     let mut auditor = scene.auditor(Values { sample: 11, ..NONE });
     cycle(&mut auditor);
     let outcome = cycle(&mut auditor);
@@ -90,7 +90,8 @@ fn an_old_server_whose_last_tree_is_a_small_one_is_read_one_by_one() {
     assert_eq!(auditor.values_read(DB).map(|values| values.read), Some(22));
 }
 
-/// Each transaction is in the tree, so its proof holds; but one names another before it.
+/// Each transaction is in the tree, so its proof is valid, but one of them names another
+/// predecessor.
 #[test]
 fn a_chain_that_the_tree_does_not_have_is_found_by_a_sweep_one_by_one_or_by_scans() {
     for server in [Emulated::V0_9_0, Emulated::V1_11_1] {
@@ -122,7 +123,7 @@ fn ledger(lag: Lag, size: u64) -> Ledger {
     ledger
 }
 
-/// A header with another field, as a server may write it that keeps two histories.
+/// Returns a header with a changed field, as a server with two histories may write it.
 fn changed(header: &TxHeader, change: impl Fn(&mut HeaderFields)) -> TxHeader {
     let mut fields = header.fields().clone();
     change(&mut fields);
@@ -140,7 +141,7 @@ fn the_walk_follows_chain_and_tree_and_no_other() {
             for stored in ledger.txs() {
                 let header = &stored.header;
                 let id = header.id();
-                // restored from what is kept of it, it goes on as if nothing had been
+                // restored from its stored part, the walk continues
                 if lag == Lag::None && id % 10 == 3 {
                     walk = Walk::restore(walk.at(), walk.hash(), walk.peaks());
                 }
@@ -151,7 +152,7 @@ fn the_walk_follows_chain_and_tree_and_no_other() {
                         matches!(step, Step::Broken(Corruption::Tree { .. })),
                         "{id}: {step:?}"
                     );
-                    // a tree that holds the transaction itself, or one behind it
+                    // a tree that includes the transaction itself, or a later one
                     for size in [id, id + 1, u64::MAX] {
                         let large = changed(header, |fields| fields.bl_tx_id = size);
                         let step = walk.clone().pass(&large);
@@ -195,8 +196,9 @@ fn the_walk_learns_a_skipped_hash_from_the_next_header() {
     }
 }
 
-/// A header's tree whose root the walk does not remember: in it 450 is another one than in the chain. All other headers have the
-/// chain's tree, but a larger one, so that none of them can be proven to the trusted state.
+/// One header has an old tree, whose root the walk has forgotten; in it, transaction 450 differs
+/// from the chain. All other headers have the chain's tree, but a larger one, so that none of them
+/// can be proven to the trusted state.
 #[test]
 fn a_tree_older_than_the_walk_remembers_is_held_against_the_chain() {
     for forged in [false, true] {
@@ -222,7 +224,7 @@ fn a_tree_older_than_the_walk_remembers_is_held_against_the_chain() {
             verdicts.iter().all(|verdict| verdict.is_tampering()),
             "{verdicts:?}"
         );
-        // the evidence shows it without the server
+        // the evidence verifies without the server
         let mut shown = 0;
         let directory = scene.place.join("trust/tested/evidence").join(DB);
         for file in fs::read_dir(directory).into_iter().flatten() {

@@ -37,7 +37,7 @@ func state(v Version, args []string) error {
 
 type dbAction func(ctx context.Context, v Version, c *Client, name string) error
 
-// eachDB is a command that takes names of databases.
+// eachDB returns a command that takes names of databases.
 func eachDB(act dbAction) func(Version, []string) error {
 	return func(v Version, args []string) error {
 		var c clientFlags
@@ -119,7 +119,7 @@ func (u *userFlags) level() (uint32, error) {
 func createUser(v Version, args []string) error {
 	var u userFlags
 	f := flags("create-user")
-	// --password is the new user's here.
+	// Here --password is the password of the new user.
 	u.register(f, "admin-password")
 	password := f.String("password", "", "of the new user: 8 to 32 characters with a capital, a digit and a symbol")
 	if err := parse(f, args); err != nil {

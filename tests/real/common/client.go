@@ -16,7 +16,7 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 )
 
-// Client is a connection that is logged in. All versions take the bearer token of Login.
+// Client is a connection after login. All versions accept the bearer token of Login.
 type Client struct {
 	schema.ImmuServiceClient
 	Conn  *grpc.ClientConn
@@ -43,7 +43,7 @@ func (c *clientFlags) registerAs(f *flag.FlagSet, password string) {
 	f.StringVar(&c.servername, "servername", "", "name expected in the server's certificate")
 }
 
-// connect logs in; with a db name, to that database.
+// connect logs in and opens the database if one is named.
 func (c *clientFlags) connect(ctx context.Context, v Version, db string) (*Client, error) {
 	transport, err := c.transport()
 	if err != nil {
@@ -64,7 +64,7 @@ func (c *clientFlags) connect(ctx context.Context, v Version, db string) (*Clien
 		}
 		client.token = reply.Token
 	}
-	// A server without authentication knows no UseDatabase: its calls are on defaultdb.
+	// A server without authentication has no UseDatabase; all calls are about defaultdb.
 	if c.noAuth && db != "" && db != "defaultdb" {
 		return nil, fmt.Errorf("database %s: without authentication only defaultdb can be used", db)
 	}
@@ -104,7 +104,7 @@ func (c *Client) authorize(ctx context.Context, method string, req, reply interf
 	return invoke(ctx, method, req, reply, conn, opts...)
 }
 
-// State asks for the current state and the id that the server gives itself.
+// State requests the current state and the server's own ID.
 func (c *Client) State(ctx context.Context) (*schema.ImmutableState, string, error) {
 	var header metadata.MD
 	state, err := c.CurrentState(ctx, &emptypb.Empty{}, grpc.Header(&header))

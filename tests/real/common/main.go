@@ -34,7 +34,7 @@ var commands = map[string]command{
 	"version":     {"", func(v Version, _ []string) error { fmt.Println(v.Name); return nil }},
 }
 
-// Main runs one subcommand. Exit codes: 1 it failed, 2 it was called wrongly, 3 this version cannot do it.
+// Main runs one command. Exit codes: 1 failure, 2 wrong arguments, 3 not supported by this version.
 func Main(v Version) {
 	if len(os.Args) < 2 {
 		usage(v)
@@ -74,7 +74,7 @@ func flags(name string) *flag.FlagSet {
 	return f
 }
 
-// parse turns the flag package's errors, which it has already told, into exit code 2.
+// parse turns errors of the flag package, which it has already printed, into exit code 2.
 func parse(f *flag.FlagSet, args []string) error {
 	if err := f.Parse(args); err != nil {
 		return flag.ErrHelp
@@ -82,7 +82,7 @@ func parse(f *flag.FlagSet, args []string) error {
 	return nil
 }
 
-// A helper that hangs would hang the test that runs it.
+// deadline limits the time of a command, because a hanging command would hang the test.
 func deadline(d time.Duration) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.Background(), d)
 }

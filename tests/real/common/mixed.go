@@ -9,7 +9,7 @@ import (
 	"github.com/codenotary/immudb/pkg/api/schema"
 )
 
-// mixed writes each kind of entry that the version has, one transaction or more for each.
+// mixed writes each kind of entry that the version supports, in one transaction or more each.
 func mixed(v Version, args []string) error {
 	var c clientFlags
 	f := flags("mixed")
@@ -30,7 +30,7 @@ func mixed(v Version, args []string) error {
 	for _, kind := range append(kinds, v.Kinds...) {
 		id, err := kind.Write(ctx, client, *prefix)
 		if c.noAuth && err != nil && strings.Contains(err.Error(), "logged") {
-			// 1.11 wants a user for SQL and documents even where nobody can log in.
+			// 1.11 requires a user for SQL and documents even without authentication.
 			fmt.Fprintf(stderr, "skipped %s: %v\n", kind.Name, err)
 			continue
 		}

@@ -19,7 +19,7 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 )
 
-// immudb prints a banner and its log; these stay ours.
+// immudb prints a banner and its log to os.Stdout and os.Stderr, which are redirected; these are the original ones.
 var stdout, stderr = os.Stdout, os.Stderr
 
 const (
@@ -58,7 +58,7 @@ func serve(v Version, args []string) error {
 		return err
 	}
 
-	// Bound before immudb starts: a free port that is closed and reopened can be lost to another test.
+	// The port is bound before immudb starts, because another test could take a free port in between.
 	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", fmt.Sprint(port)))
 	if err != nil {
 		return err
@@ -116,10 +116,11 @@ func shutDown(server Server, ended <-chan error) error {
 	}
 }
 
-// stopRequests closes on SIGTERM, SIGINT or the end of stdin: an orphan dies with the test that started it.
+// stopRequests returns a channel that closes on SIGTERM, SIGINT or the end of stdin, so that the server ends with its
+// test.
 func stopRequests() <-chan struct{} {
 	signals := make(chan os.Signal, 1)
-	// immudb has asked for these too, and two shutdowns at once can wait for each other.
+	// immudb handles these signals too, and two concurrent shutdowns can block each other.
 	signal.Reset(syscall.SIGTERM, syscall.SIGINT)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	eof := make(chan struct{})
@@ -147,13 +148,13 @@ func redirectOutput(path string) error {
 	return nil
 }
 
-// waitReady returns once the server has answered a call.
+// waitReady waits until the server has answered a call.
 func waitReady(port int, files TLSFiles) error {
 	ctx, cancel := deadline(startTimeout)
 	defer cancel()
 	address := net.JoinHostPort("127.0.0.1", fmt.Sprint(port))
 	if files.ClientCA != "" {
-		// We have no client certificate. A finished handshake shows that the server is past accepting.
+		// There is no client certificate here. A finished handshake shows that the server accepts connections.
 		return waitHandshake(ctx, address)
 	}
 	transport := grpc.WithInsecure()
@@ -172,7 +173,7 @@ func waitReady(port int, files TLSFiles) error {
 func waitHandshake(ctx context.Context, address string) error {
 	dialer := tls.Dialer{Config: &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}}}
 	conn, err := dialer.DialContext(ctx, "tcp", address)
-	// Under TLS 1.2 the server's refusal of our missing certificate is part of the handshake.
+	// In TLS 1.2 the server refuses the missing certificate during the handshake.
 	if err != nil && !strings.Contains(err.Error(), "tls:") {
 		return err
 	}

@@ -1,5 +1,5 @@
 // Package common runs a real immudb server on loopback and writes to it, for tests.
-// It holds what all versions have alike; what differs comes in through Version.
+// It has the common parts of all versions; Version has the differences.
 package common
 
 import (
@@ -11,24 +11,24 @@ import (
 	"github.com/codenotary/immudb/pkg/api/schema"
 )
 
-// Version is what one immudb version does in its own way. A nil function: it cannot.
+// Version has the parts of one immudb version. A nil function is not supported.
 type Version struct {
 	Name string
 
 	NewServer func(ServeOptions) (Server, error)
 	Database  func(name string) *schema.Database
-	// NoWait asks the server not to wait for its index, which is most of a write's time.
+	// NoWait asks the server not to wait for its index, which takes most of a write's time.
 	NoWait func(*schema.SetRequest)
-	// MaxInFlight is how many writes the server bears at once, 0 if it queues them itself.
-	// Past it a server refuses, and 0.9 never recovers from that.
+	// MaxInFlight is how many concurrent writes the server supports, 0 if it queues them itself.
+	// A server refuses more than that, and 0.9 never recovers from it.
 	MaxInFlight int
-	// Kinds are the entries that `mixed` writes on top of those that every version has.
+	// Kinds are the kinds of entries that `mixed` writes in addition to those of every version.
 	Kinds []Kind
 
 	LoadDB, UnloadDB, DeleteDB func(context.Context, *Client, string) error
 }
 
-// ServeOptions is what `serve` was asked for. The listener is already bound to loopback.
+// ServeOptions are the arguments of `serve`. The listener is already bound to loopback.
 type ServeOptions struct {
 	Dir             string
 	Listener        net.Listener
@@ -42,26 +42,26 @@ type ServeOptions struct {
 	TokenExpiry int
 }
 
-// TLSFiles are PEM files; without Cert the server speaks plaintext, with ClientCA it wants a client certificate.
+// TLSFiles are PEM files. Without Cert the server uses plaintext, with ClientCA it requires a client certificate.
 type TLSFiles struct{ Cert, Key, ClientCA string }
 
-// Server is what all versions' servers can do. Start returns when the server has stopped.
+// Server is the interface of all versions' servers. Start returns after the server has stopped.
 type Server interface {
 	Initialize() error
 	Start() error
 	Stop() error
 }
 
-// Kind writes one kind of entry and tells the transaction's id.
+// Kind is a kind of entry; Write returns the ID of the last transaction.
 type Kind struct {
 	Name  string
 	Write func(ctx context.Context, c *Client, prefix string) (uint64, error)
 }
 
-// ErrUnsupported is how a version says that it lacks something.
+// ErrUnsupported means that this version does not support a command or flag.
 var ErrUnsupported = errors.New("this immudb version cannot do that")
 
-// ServerTLS is nil for a plaintext server.
+// ServerTLS returns the TLS settings, or nil for a plaintext server.
 func (f TLSFiles) ServerTLS() (*tls.Config, error) {
 	if f.Cert == "" {
 		return nil, nil

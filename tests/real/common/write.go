@@ -54,7 +54,7 @@ func write(v Version, args []string) error {
 
 type setter func(context.Context, int64) (uint64, error)
 
-// limited lets at most max calls through at once; the other writers wait for their turn.
+// limited allows at most max concurrent calls; the other writers wait.
 func limited(max int, set setter) setter {
 	if max == 0 {
 		return set
@@ -67,7 +67,7 @@ func limited(max int, set setter) setter {
 	}
 }
 
-// writeAll spreads n calls over the writers and stops them all at the first error.
+// writeAll distributes n calls over the writers and stops all of them at the first error.
 func writeAll(ctx context.Context, n int64, writers int, set setter) (uint64, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

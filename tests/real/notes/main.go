@@ -1,9 +1,9 @@
-// Notes opens and signs checkpoints by the libraries that the transparency community uses, for the tests of
+// Notes verifies and signs checkpoints with the usual Go libraries for transparency logs, for the tests of
 // interoperability.
 //
-//	notes open KEY...     reads a note, prints a line for each key that confirms it: NAME TIME; then the text
-//	notes sign KEY        reads a text, prints the note that the private key makes of it
-//	notes key NAME        prints a new private key, and its public half
+//	notes open KEY...     reads a note, prints a line NAME TIME for each key that signed it, and then its text
+//	notes sign KEY        reads a text, prints it as a note with a signature by the private key
+//	notes key NAME        prints a new private key and its public key
 package main
 
 import (
@@ -20,7 +20,7 @@ import (
 	"golang.org/x/mod/sumdb/note"
 )
 
-// The signature type of a cosignature (C2SP signed-note).
+// cosignature is the signature type of a cosignature (C2SP signed-note).
 const cosignature = 4
 
 func main() {

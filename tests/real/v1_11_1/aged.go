@@ -16,8 +16,8 @@ import (
 	"google.golang.org/grpc/metadata"
 )
 
-// A retention drops only what is older than a day, and only whole value files: these commands make a
-// database of small files, fill it with transactions of two days ago, and have the server truncate it.
+// ageing has commands for tests of retention, which drops only values older than a day, and only complete value files. The
+// commands make a database with small files, fill it with transactions of two days ago, and let the server truncate it.
 var ageing = map[string]func(*flag.FlagSet, []string) error{
 	"create-small": createSmall,
 	"write-aged":   writeAged,
@@ -32,7 +32,7 @@ const (
 	fileSize  = 4096
 )
 
-// createSmall makes a database whose values stand in files of their own, each of a few kilobytes.
+// createSmall makes a database with separate value files of a few kilobytes each.
 func createSmall(f *flag.FlagSet, args []string) error {
 	return asAdmin(f, args, func(ctx context.Context, client schema.ImmuServiceClient, db string) error {
 		_, err := client.CreateDatabaseV2(ctx, &schema.CreateDatabaseRequest{
@@ -46,7 +46,7 @@ func createSmall(f *flag.FlagSet, args []string) error {
 	})
 }
 
-// truncate asks the server to drop the values of everything older than a day.
+// truncate asks the server to drop all values older than a day.
 func truncate(f *flag.FlagSet, args []string) error {
 	return asAdmin(f, args, func(ctx context.Context, client schema.ImmuServiceClient, db string) error {
 		_, err := client.TruncateDatabase(ctx, &schema.TruncateDatabaseRequest{
@@ -82,7 +82,7 @@ func asAdmin(
 	return do(metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+login.Token), client, *db)
 }
 
-// writeAged writes into the files of a database, while no server has them open, by a clock that is behind.
+// writeAged writes to the files of a database while no server has them open, with a clock that is two days behind.
 func writeAged(f *flag.FlagSet, args []string) error {
 	dir := f.String("dir", "", "the server's data directory")
 	db := f.String("db", "aged", "database")

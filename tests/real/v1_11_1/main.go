@@ -35,7 +35,7 @@ func newServer(o common.ServeOptions) (common.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	// past the default of 100 it unloads one to load another, and a list of them takes for ever
+	// with more than the default of 100 it unloads one to load another, and a list takes very long
 	options = options.WithLogRequestMetadata(o.RequestMetadata).WithMaxActiveDatabases(2000)
 	return server.DefaultServer().WithOptions(options), nil
 }

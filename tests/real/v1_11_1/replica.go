@@ -8,7 +8,7 @@ import (
 	"github.com/codenotary/immudb/pkg/api/schema"
 )
 
-// replicate creates a database that copies the database of the same name of another server.
+// replicate creates a database that replicates the database with the same name of another server.
 func replicate(f *flag.FlagSet, args []string) error {
 	of := f.Uint("of", 0, "port of the primary on 127.0.0.1")
 	user := f.String("primary-user", "immudb", "who logs in at the primary")

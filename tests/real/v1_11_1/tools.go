@@ -1,6 +1,6 @@
 //go:build tools
 
-// Keeps what immuclient needs in go.mod and go.sum.
+// This import keeps immuclient's dependencies in go.mod and go.sum.
 package main
 
 import _ "github.com/codenotary/immudb/cmd/immuclient"

@@ -1,4 +1,4 @@
-// Package before10 is what servers before 1.0 do in their own way.
+// Package before10 has the parts of servers before 1.0.
 package before10
 
 import (

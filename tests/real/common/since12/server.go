@@ -1,5 +1,5 @@
-// Package since12 is what servers from 1.2 on have alike. It does not build against this module's
-// own floor, only against the version that a server's go.mod picks.
+// Package since12 has the common parts of servers since 1.2. It does not build with the minimum
+// versions in this module's go.mod, only with the versions in a server's go.mod.
 package since12
 
 import (
@@ -11,7 +11,7 @@ import (
 	"immuaudit/tests/real/common"
 )
 
-// Version is what servers of this package have alike under one name.
+// Version returns the common parts under one version name.
 func Version(name string, newServer func(common.ServeOptions) (common.Server, error)) common.Version {
 	return common.Version{
 		Name:        name,
@@ -26,7 +26,7 @@ func Version(name string, newServer func(common.ServeOptions) (common.Server, er
 	}
 }
 
-// Options are complete but for what a single version adds.
+// Options returns the common options; a version may add more.
 func Options(o common.ServeOptions) (*server.Options, error) {
 	tls, err := o.TLS.ServerTLS()
 	if err != nil {

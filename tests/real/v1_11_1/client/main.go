@@ -1,8 +1,8 @@
-// immudb's own Go client before the ledgers of a test: it writes and reads with calls whose answers it verifies.
+// Client runs immudb's own Go client against the ledgers of a test, with writes and reads whose responses it verifies.
 //
 //	client SERVER...          SERVER: PORT/DATABASE, or PORT/DATABASE=FILE with the server's public key
 //
-// tests/drill/clients.rs says what it prints and when, and talks with the other clients in the same way.
+// tests/support/clients.rs describes the output, which is the same for all clients.
 package main
 
 import (
@@ -22,7 +22,7 @@ const (
 	patience = 60 * time.Second
 )
 
-// ledger is one database of one server, with what the client trusts of it.
+// ledger is one database of one server, with a client that stores its trusted state.
 type ledger struct {
 	name   string
 	client client.ImmuClient
@@ -53,7 +53,7 @@ func report(name string, err error) {
 	}
 }
 
-// begin opens a session, and writes and reads.
+// begin opens a session, writes and reads.
 func (l *ledger) begin(server string) error {
 	address, key, _ := strings.Cut(server, "=")
 	port, database, _ := strings.Cut(address, "/")
@@ -110,7 +110,7 @@ func (l *ledger) begin(server string) error {
 	return l.references(context, named)
 }
 
-// references writes references, bound to a transaction and not, and a member of a sorted set, and reads transactions.
+// references writes a reference, a reference to a transaction and a member of a sorted set, and reads transactions.
 func (l *ledger) references(context context.Context, key func(int) []byte) error {
 	c := l.client
 	got, err := c.VerifiedGet(context, key(3))
@@ -142,7 +142,7 @@ func (l *ledger) references(context context.Context, key func(int) []byte) error
 	return nil
 }
 
-// goOn reads what was written after the client stopped, and what stands far behind it. Some answers end the client's code.
+// goOn reads an entry that was written after begin, and an old one. Some invalid responses make the client panic.
 func (l *ledger) goOn() (err error) {
 	defer func() {
 		if ended := recover(); ended != nil {

@@ -1,5 +1,5 @@
-// What decoding and verifying a recorded answer costs immudb's own client code. Each line of stdin is
-// an answer (hex), source and target of the proof (transaction and hash); the median's nanoseconds come back.
+// Verify measures how long immudb's own client code takes to decode and verify a recorded response. Each line of stdin has a
+// response (hex), and the source and target of its proof (transaction and hash); the median in nanoseconds is printed.
 package main
 
 import (
