@@ -126,7 +126,7 @@ impl Auditor {
             since: relation.began(ours.since, now),
             ..ours
         };
-        self.drop_closed(relation);
+        self.drop_closed(relation, ours.since);
         let mut split = None;
         // a checkpoint that the server has not reached yet keeps waiting; the peer's last checkpoint is compared
         let waiting = relation.record.waiting.as_ref().and_then(waiting_word);

@@ -78,7 +78,7 @@ pub(super) enum Found {
 
 /// Whether a response of the server in this check proves the content of the local history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ByAnswer {
+pub(in crate::audit) enum ByAnswer {
     Yes,
     No,
 }
