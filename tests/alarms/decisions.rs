@@ -490,17 +490,12 @@ fn an_acknowledgement_that_is_damaged_counts_no_more_and_says_so() {
     scene.server.lie(Lie::SignatureDropped);
     scene.server.grow(DATABASE, 1);
     scene.audit.once().is(0, DATABASE, "consistent");
-    let words = [
-        "acknowledge",
-        DATABASE,
-        "--unsigned",
-        "--absent-values-to=7",
-    ];
+    let words = ["acknowledge", DATABASE, "--unsigned"];
     scene.audit.run(&words).ends_with(0);
     assert!(!scene.audit.once().stderr.contains(LOST));
     let file = scene.audit.dir.join("tested/defaultdb.acknowledged");
     let whole = fs::read_to_string(&file).expect("a file");
-    assert!(whole.contains("absent_to = 7\n"), "{whole}");
+    assert!(whole.contains("unsigned_after = 20\n"), "{whole}");
     fs::write(
         &file,
         whole.replace("unsigned_after = 20", "unsigned_after = 21"),
