@@ -64,6 +64,7 @@ fn peers() -> Vec<PeerRecord> {
         behind: None,
         waiting: None,
         disagreement: None,
+        acknowledged: None,
         begins: None,
     };
     let state = chain().state(5);
@@ -91,6 +92,7 @@ fn peers() -> Vec<PeerRecord> {
             found: at(6),
             note,
         }),
+        acknowledged: Some(at(7)),
         begins: Some(Begins {
             dated: at(90),
             by: at(7),

@@ -13,7 +13,7 @@ use crate::ledger::StateShape;
 use crate::peer::Hearing;
 use crate::random::Random;
 use crate::server::Server;
-use crate::trust::{self, Store};
+use crate::trust::{self, Alarm, Store, StoreError};
 
 /// The auditor of one server.
 pub struct Auditor {
@@ -160,6 +160,14 @@ impl Auditor {
     /// Returns the server's clock, which the audit uses.
     pub fn clock(&self) -> &Clock {
         self.server.clock()
+    }
+
+    /// Returns the open alarms of a database, of which other commands may have opened some.
+    ///
+    /// # Errors
+    /// The list of alarms cannot be read; the check of the database reports that too.
+    pub fn open_alarms(&self, database: &str) -> Result<Vec<Alarm>, StoreError> {
+        self.store.open_alarms(Some(database))
     }
 
     /// Returns the warnings about the files since the last call.

@@ -226,8 +226,8 @@ pub enum Reason {
     },
     /// Another auditor was shown another history.
     SplitView {
-        /// The other auditor.
-        peer: KeyName,
+        /// The other auditor, if its signature names it.
+        peer: Option<KeyName>,
         /// The other auditor's state.
         theirs: State,
         /// The proof.
@@ -237,6 +237,11 @@ pub enum Reason {
     },
     /// The auditor's own files failed.
     Local(StoreError),
+}
+
+/// Returns the name of the other auditor.
+fn name_of(peer: Option<&KeyName>) -> Escaped {
+    Escaped::new(peer.map_or("the other auditor", KeyName::as_str))
 }
 
 /// Writes the last transaction on which two auditors agreed.
@@ -337,7 +342,7 @@ impl fmt::Display for Reason {
                 write!(
                     f,
                     "{SPLIT_SIGNED}: {} has transaction {} with hash {}, but here it has {here}",
-                    Escaped::new(peer.as_str()),
+                    name_of(peer.as_ref()),
                     theirs.tx,
                     theirs.hash
                 )?;
@@ -352,7 +357,7 @@ impl fmt::Display for Reason {
                 write!(
                     f,
                     "{SPLIT_SHOWN}: {} has transaction {} with hash {}, which contradicts the trusted state here: {why}",
-                    Escaped::new(peer.as_str()),
+                    name_of(peer.as_ref()),
                     theirs.tx,
                     theirs.hash
                 )?;

@@ -19,6 +19,7 @@ pub fn run(settings: &Settings, task: &AcknowledgeTask) -> Result<Exit, CommandE
         unsigned: task.unsigned,
         disagreement: task.disagreement,
     };
+    check_there(&store, &task.database, change)?;
     let acknowledged =
         store.acknowledge(&task.database, change, &operator::name(), clock::now())?;
     print(&match settings.report.format {
@@ -38,6 +39,46 @@ pub fn run(settings: &Settings, task: &AcknowledgeTask) -> Result<Exit, CommandE
             .join("\n"),
     });
     Ok(Exit::Good)
+}
+
+/// Returns an error if there is nothing to acknowledge. Otherwise the command would hide a later fact of this kind.
+fn check_there(store: &Store, database: &str, change: Acknowledgement) -> Result<(), CommandError> {
+    let name = Escaped::new(database);
+    let nothing = |why: String| {
+        Err(CommandError::NothingToAcknowledge(format!(
+            "{why}; nothing was changed"
+        )))
+    };
+    let trusted = store.load(database)?.map_or(0, |trusted| trusted.state.tx);
+    // the store refuses a transaction that is not trusted yet
+    if let Some(tx) = change.absent_to.filter(|tx| *tx <= trusted) {
+        let progress = store.load_progress(clock::now());
+        let of_database = progress.iter().find(|of| of.database == database);
+        let first = of_database.and_then(|of| of.absent.iter().next());
+        match first.map(|(first, ..)| first) {
+            Some(first) if first <= tx => {}
+            Some(first) => {
+                return nothing(format!(
+                    "the first absent value of {name} is of transaction {first}: give --absent-values-to {first} or more"
+                ));
+            }
+            None => {
+                return nothing(format!(
+                    "no absent value of {name} is known: remove --absent-values-to, and acknowledge when immuaudit status names absent values"
+                ));
+            }
+        }
+    }
+    if change.disagreement {
+        let records = store.load_peers(clock::now());
+        let mut of_database = records.iter().filter(|of| of.database == database);
+        if !of_database.any(|of| of.disagreement.is_some() || of.waiting.is_some()) {
+            return nothing(format!(
+                "no peer disagrees about {name}, and no checkpoint of it waits to be compared: remove --disagreement"
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Returns a line about each acknowledged fact.

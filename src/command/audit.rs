@@ -371,6 +371,7 @@ fn after(auditor: &mut Auditor, settings: &Settings, monitoring: &Monitoring, cy
         monitoring.values(auditor, &outcome.database);
     }
     monitoring.peers(auditor, name);
+    monitoring.alarms(auditor, cycle);
     monitoring.cycle(cycle, auditor.identity().as_deref());
     for warning in auditor.store_warnings() {
         log_warning(name, warning);

@@ -11,7 +11,7 @@ use crate::http::Client;
 use crate::report::{alarm_lines, few_ranges, print, print_error};
 use crate::stop::Stop;
 use crate::text::{Escaped, counted, number};
-use crate::trust::{Export, Store, shown_states};
+use crate::trust::{Answer, Export, Store, shown_states};
 
 /// The deadline for another auditor to send its trusted states.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
@@ -72,7 +72,7 @@ fn exported(path: &Path) -> Result<Theirs, CommandError> {
     let (export, raw) = Export::read(path)?;
     Ok(Theirs {
         databases: export.databases,
-        came_as: "states export of another auditor",
+        came_as: Answer::EXPORT,
         raw,
     })
 }
@@ -101,7 +101,7 @@ fn shown(settings: &Settings, url: &Url, roots: &Roots) -> Result<Theirs, String
         .ok_or("its response is not a list of states: check that the URL is that of its /states")?;
     Ok(Theirs {
         databases,
-        came_as: "states of another auditor",
+        came_as: Answer::STATES,
         raw,
     })
 }
@@ -122,21 +122,41 @@ fn line(comparison: &Comparison) -> String {
         Compared::NotProven(verdict, reason) => {
             format!("{name}: neither state is proven to extend the other: {verdict}: {reason}")
         }
+        Compared::Pending(why) => format!(
+            "{name}: the other auditor has another history, but it could not be tested against the server: {why}"
+        ),
+        Compared::GivenUp { given_up, agreed } => {
+            let agreed = agreed.map_or(String::new(), |agreed| {
+                format!("; both agree at transaction {}", agreed.tx)
+            });
+            format!(
+                "{name}: the other auditor's history was given up here: transaction {}, hash {}, was trusted here until {given_up}{agreed}\n  it contradicts nothing: compare an export of an auditor that trusts the present history",
+                given_up.state.tx, given_up.state.hash
+            )
+        }
+        Compared::Disagrees {
+            theirs,
+            here,
+            parting,
+        } => format!(
+            "{name}: disagreement: the other auditor claims that transaction {tx} has hash {there}, but here it has {here}; either the server showed it another history, or its states are wrong: nothing but these states contradicts the server\n  {}\n  to find out: compare its signed checkpoints (immuaudit checkpoint export there, immuaudit compare FILE --peer-key KEY here) with the server's key in --server-signing-pub-key",
+            parted(parting),
+            tx = theirs.tx,
+            there = theirs.hash,
+        ),
         Compared::Local(failure) => format!("{name}: local failure: {failure}"),
         Compared::SplitView {
             reason,
-            theirs,
             alarm,
             parting,
+            ..
         } => {
             let kept = match alarm {
                 Ok(alarm) => alarm_lines(alarm).join("\n  "),
                 Err(failure) => format!("not stored: {failure}"),
             };
             format!(
-                "{name}: split-view: {reason}; the other auditor trusts transaction {}, hash {}\n  {}\n  {kept}",
-                theirs.tx,
-                theirs.hash,
+                "{name}: split-view: {reason}\n  {}\n  {kept}",
                 parted(parting)
             )
         }

@@ -108,6 +108,20 @@ impl Monitoring {
         self.notifier.borrow_mut().checked(cycle);
     }
 
+    /// Publishes the open alarms of the databases of a cycle. Another command, such as `compare`, may have opened some:
+    /// the receivers are notified of those.
+    pub fn alarms(&self, auditor: &Auditor, cycle: &Cycle) {
+        let outcomes = cycle.outcomes.iter();
+        for outcome in outcomes.filter(|of| of.open_alarms > 0 && !of.is_stranger) {
+            let database = &outcome.database;
+            // a list that cannot be read was reported with the outcome
+            if let Ok(open) = auditor.open_alarms(database) {
+                self.registry.publish_alarms(database, &open);
+                self.notifier.borrow_mut().open_alarms(database, &open);
+            }
+        }
+    }
+
     /// Publishes the end of a cycle.
     pub fn cycle(&self, cycle: &Cycle, identity: Option<&str>) {
         self.registry.publish_cycle(cycle, identity);
@@ -232,8 +246,8 @@ fn remember(
         if !setup::is_audited(settings, &database) {
             registry.note_unselected(&database);
         }
-        for alarm in alarms.iter().flatten() {
-            registry.restore_alarm(&database, alarm.kind);
+        if let Ok(alarms) = &alarms {
+            registry.publish_alarms(&database, alarms);
         }
     }
     for progress in store.load_progress(clock::now()) {

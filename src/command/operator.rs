@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use crate::sys::{User, words};
+use crate::sys::{self, User, words};
 
 /// The word that consents.
 const YES: &str = "yes";
@@ -18,12 +18,13 @@ pub(super) enum Consent {
     CannotAsk,
 }
 
-/// Returns the user behind sudo, else the user.
+/// Returns the name of the user behind sudo, else of the user. A user without a name has a number.
 pub(super) fn name() -> String {
     words::USER_VARIABLES
         .iter()
         .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
-        .unwrap_or_else(|| format!("{} {}", words::USER, User::current()))
+        .or_else(sys::user_name)
+        .unwrap_or_else(|| format!("user {}", User::current()))
 }
 
 /// Asks the operator on the terminal to type `yes`.

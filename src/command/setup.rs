@@ -54,6 +54,8 @@ pub enum CommandError {
     },
     /// An alarm cannot be adopted, with the command that closes it.
     NotAdopted { failure: StoreError, close: String },
+    /// The facts to acknowledge do not exist.
+    NothingToAcknowledge(String),
     /// Standard input is no terminal, and `--yes` is not given.
     NoConsent,
     /// No receiver is configured.
@@ -92,7 +94,9 @@ impl fmt::Display for CommandError {
                 f,
                 "{failure}. To close the alarm and keep the trusted state: {close}"
             ),
-            CommandError::Key(failure) => f.write_str(failure),
+            CommandError::Key(failure) | CommandError::NothingToAcknowledge(failure) => {
+                f.write_str(failure)
+            }
             CommandError::NoSigningKey => f.write_str(
                 "a key must sign the checkpoints: create one with immuaudit key new, and give it with --audit-signing-key",
             ),

@@ -4,7 +4,8 @@
 //! own. `identity` names the outboxes, `record` stores a receiver's notifications, and `stranded` hands over those of
 //! receivers that are gone. `outage` and `reachability` fold an outage of a server into one notification. `last_check`
 //! decides whether a check is news, and `untrusted` when a notification about all untrusted databases is due. `unrecorded` stores
-//! changes that were sent before they are on disk as the last verdicts. `configured` has the receivers of the settings, `sink` is
+//! changes that were sent before they are on disk as the last verdicts. `known_alarms` finds alarms that another
+//! command opened. `configured` has the receivers of the settings, `sink` is
 //! one of `webhook` and `exec`; `heartbeat` sends a periodic ping (dead man's switch).
 
 #![forbid(unsafe_code)]
@@ -16,6 +17,7 @@ mod exec;
 mod heartbeat;
 mod identity;
 mod item;
+mod known_alarms;
 mod last_check;
 mod notification;
 mod notifier;

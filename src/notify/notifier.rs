@@ -8,6 +8,7 @@ use super::configured::{Configured, HEARTBEAT, configured, ping};
 use super::delivery::{DeliveryWorker, Noted, PendingDeliveries};
 use super::disagreements::Disagreements;
 use super::heartbeat::Heartbeat;
+use super::known_alarms::KnownAlarms;
 use super::last_check::LastCheck;
 use super::notification::{Notification, Priority, fresh_id};
 use super::outage::Outage;
@@ -42,6 +43,7 @@ pub struct Notifier {
     /// The earlier notifications about untrusted databases.
     untrusted: Notified,
     outage: Outage,
+    alarms: KnownAlarms,
 }
 
 /// The result of a test notification.
@@ -112,6 +114,8 @@ impl Notifier {
                 last.unrecorded = Some(verdict.clone());
             }
         }
+        let mut alarms = KnownAlarms::default();
+        alarms.add(&open.alarms);
         Notifier {
             server: server.to_owned(),
             clock: clock.clone(),
@@ -122,6 +126,7 @@ impl Notifier {
             unrecorded,
             untrusted: Notified::load(directory),
             outage: Outage::default(),
+            alarms,
         }
     }
 
@@ -146,12 +151,23 @@ impl Notifier {
         let now = LastCheck::after(last, outcome);
         let is_news = now.is_news_after(last, outcome);
         let before = std::mem::replace(last, now);
+        if outcome.open_alarms == 0 {
+            self.alarms.forget(&outcome.database);
+        }
+        // if another command opened the alarm of the verdict, this notification is the first about it
+        let found = outcome.alarm.as_ref().filter(|_| is_news);
+        let found = found.filter(|alarm| !self.alarms.has(alarm));
+        let opened = match (&outcome.opened[..], found) {
+            ([], Some(alarm)) => std::slice::from_ref(alarm),
+            (opened, _) => opened,
+        };
+        self.alarms.add(opened);
         if !is_news && !self.has_every_check() {
             return;
         }
         let now = self.clock.now();
         let notification = Notification::of(&self.server, outcome, now);
-        let noted = match (&outcome.opened[..], &outcome.alarm) {
+        let noted = match (opened, &outcome.alarm) {
             ([], _) => Noted::Nothing,
             (opened, Some(_)) => Noted::Alarms(opened),
             (_, None) => Noted::Id,
@@ -168,6 +184,20 @@ impl Notifier {
         if let Some(alone) = self.outage.hold(&before, outcome, notification) {
             self.record(outcome);
             self.give_to(NotifyOn::Changes, &alone);
+        }
+    }
+
+    /// Notifies each receiver of the open alarms of a database that another command opened while this process ran.
+    pub fn open_alarms(&mut self, database: &str, open: &[Alarm]) {
+        if self.workers.is_empty() {
+            return;
+        }
+        let news = self.alarms.news(database, open);
+        if news.is_empty() {
+            return;
+        }
+        for (worker, _) in &self.workers {
+            catch_up(&self.server, worker, &news);
         }
     }
 

@@ -181,7 +181,7 @@ impl Record {
 }
 
 /// Returns a text that distinguishes the openings of an alarm: an alarm that was closed can open again.
-fn opening(alarm: &Alarm) -> String {
+pub(super) fn opening(alarm: &Alarm) -> String {
     format!("{}@{}", alarm.id, alarm.opened().unix())
 }
 

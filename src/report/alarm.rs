@@ -7,7 +7,7 @@ use super::json::JsonObject;
 use crate::clock::Timestamp;
 use crate::ledger::State;
 use crate::text::{Escaped, counted, shell_value, shell_word};
-use crate::trust::{Adoption, Alarm, Closed, Location, PastClosing, StoreError};
+use crate::trust::{Adoption, Alarm, Closed, Location, PastClosing, StoreError, Tampering};
 
 /// An alarm, with the consequences of adopting it.
 #[derive(Debug)]
@@ -27,7 +27,8 @@ pub fn alarm_lines(alarm: &Alarm) -> Vec<String> {
     let mut lines = vec![
         format!("evidence: {}", evidence_place(alarm)),
         format!(
-            "to close it and keep the trusted state: {}",
+            "{}to close it and keep the trusted state: {}",
+            before_closing(alarm),
             close_command(alarm)
         ),
     ];
@@ -42,6 +43,24 @@ pub fn alarm_lines(alarm: &Alarm) -> Vec<String> {
         ));
     }
     lines
+}
+
+/// Returns the condition for closing an alarm, for a kind that needs the decision of two operators.
+fn before_closing(alarm: &Alarm) -> &'static str {
+    match alarm.kind {
+        Tampering::SplitView => {
+            "keep it open until both auditors' operators know which history is the written one; then, "
+        }
+        _ => "",
+    }
+}
+
+/// Returns the check that opens a closed alarm again if the finding is still there.
+pub fn opened_again_by(alarm: &Alarm) -> &'static str {
+    match alarm.kind {
+        Tampering::SplitView => "the next comparison with the other auditor",
+        _ => "the next check",
+    }
 }
 
 /// Returns the command that closes an alarm and keeps the trusted state. It runs in any directory.
@@ -191,8 +210,8 @@ impl AlarmReport {
             let read = alarm.read_again();
             let read = read.map(|what| format!(": it reads {what} again"));
             lines.push(format!(
-                "  closing:   keeps the trusted state; if the finding is still there, the next check opens the alarm \
-                 again{}",
+                "  closing:   keeps the trusted state; if the finding is still there, {} opens the alarm again{}",
+                opened_again_by(alarm),
                 read.unwrap_or_default()
             ));
             lines.push(format!("             {}", close_command(alarm)));

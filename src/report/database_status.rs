@@ -1,5 +1,6 @@
 //! The status of one database in the registry: its last check, alarms and values.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,7 +10,7 @@ use crate::ledger::{Signature, State};
 use crate::report::condition::Facts;
 use crate::report::timeline::Timeline;
 use crate::report::values::Values;
-use crate::trust::Tampering;
+use crate::trust::{Alarm, Tampering};
 
 /// The status of one database.
 #[derive(Clone, Debug)]
@@ -42,10 +43,8 @@ pub struct DatabaseStatus {
     pub open_alarms: usize,
     /// The last open alarm.
     pub alarm: Option<String>,
-    /// Whether an open alarm is known to be about the history, or another than a value.
-    pub alarms_of_history: bool,
-    /// Whether an open alarm is known to be about a stored value.
-    pub alarms_of_values: bool,
+    /// The known kinds of its open alarms.
+    pub alarm_kinds: BTreeSet<Tampering>,
     /// Whether the database was not proven in time: in the last check, or by the moment of the snapshot.
     pub overdue: bool,
     /// The end of the last check in this run that proved the state; if none did, the time at which the row was
@@ -88,8 +87,7 @@ impl DatabaseStatus {
             previous: None,
             open_alarms: 0,
             alarm: None,
-            alarms_of_history: false,
-            alarms_of_values: false,
+            alarm_kinds: BTreeSet::new(),
             overdue: false,
             unproven_since: now,
             values_overdue: false,
@@ -126,10 +124,10 @@ impl DatabaseStatus {
         }
         if let Some(alarm) = &outcome.alarm {
             self.alarm = Some(alarm.id.clone());
-            self.note_kind(alarm.kind);
+            self.alarm_kinds.insert(alarm.kind);
         } else if outcome.open_alarms == 0 {
             self.alarm = None;
-            (self.alarms_of_history, self.alarms_of_values) = (false, false);
+            self.alarm_kinds.clear();
         }
         if outcome.is_proven() {
             self.proven = Some(now);
@@ -150,11 +148,12 @@ impl DatabaseStatus {
             .note(now, self.open_alarms > 0, outcome.verdict);
     }
 
-    /// Records the kind of an open alarm.
-    pub(super) fn note_kind(&mut self, kind: Tampering) {
-        match kind {
-            Tampering::BadValue => self.alarms_of_values = true,
-            _ => self.alarms_of_history = true,
+    /// Records the open alarms, of which other commands may have opened or closed some.
+    pub(super) fn note_alarms(&mut self, open: &[Alarm]) {
+        self.alarm_kinds = open.iter().map(|alarm| alarm.kind).collect();
+        let is_open = |id: &String| open.iter().any(|alarm| alarm.id == *id);
+        if !self.alarm.as_ref().is_some_and(is_open) {
+            self.alarm = open.last().map(|alarm| alarm.id.clone());
         }
     }
 

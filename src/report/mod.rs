@@ -35,7 +35,7 @@ mod values;
 pub use ago::ago;
 pub use alarm::{
     AlarmReport, adopt_command, alarm_line, alarm_lines, close_command, decision, evidence_line,
-    seen,
+    opened_again_by, seen,
 };
 pub use alarm_summary::alarm_summary;
 pub use checkpoint::checkpoint;

@@ -17,7 +17,7 @@ use crate::config;
 use crate::histogram::Histogram;
 use crate::report::values::Values;
 use crate::server::{Calls, Counted};
-use crate::trust::{Acknowledged, OutcomeRecord, Tampering, TrustedState, ValueProgress};
+use crate::trust::{Acknowledged, Alarm, OutcomeRecord, TrustedState, ValueProgress};
 
 /// Upper bounds of a cycle's duration, in seconds.
 const CYCLES: &[f64] = &[
@@ -192,10 +192,10 @@ impl StatusRegistry {
         }
     }
 
-    /// Restores the kind of an open alarm that an earlier run left.
-    pub fn restore_alarm(&self, database: &str, kind: Tampering) {
+    /// Takes over the open alarms of a database, also those that another run or command opened.
+    pub fn publish_alarms(&self, database: &str, open: &[Alarm]) {
         if let Some(row) = self.written().databases.get_mut(database) {
-            Arc::make_mut(row).note_kind(kind);
+            Arc::make_mut(row).note_alarms(open);
         }
     }
 

@@ -11,7 +11,7 @@ use super::store::Store;
 use super::store_error::StoreError;
 use crate::clock::Timestamp;
 use crate::json::Json;
-use crate::ledger::State;
+use crate::ledger::{ClaimedState, Signature, State, StateShape, decode_base64};
 use crate::ranges::Ranges;
 use crate::sys::Lock;
 
@@ -43,6 +43,20 @@ pub struct Exported {
     pub absent: Ranges,
     /// Transactions that were read completely.
     pub whole: Ranges,
+    /// The server's signature of the last state, if the source has it. It is not verified.
+    pub signature: Option<Signature>,
+}
+
+impl Exported {
+    /// Returns the last state with its signature, as the server claims it; `None` without states.
+    pub fn claimed(&self) -> Option<ClaimedState> {
+        Some(ClaimedState {
+            shape: StateShape::WithDatabase, // the signature of 0.9.0 fits every database
+            database: self.database.clone().into(),
+            state: *self.states.last()?,
+            signature: self.signature.clone(),
+        })
+    }
 }
 
 impl Store {
@@ -91,6 +105,12 @@ impl Store {
 }
 
 impl Export {
+    /// Returns whether a file begins like an export.
+    pub fn begins(text: &str) -> bool {
+        text.strip_prefix("# ")
+            .is_some_and(|rest| rest.starts_with(WHAT))
+    }
+
     /// Reads an export from a file, and returns it with the file's bytes.
     ///
     /// # Errors
@@ -120,6 +140,7 @@ impl Export {
                     states: vec![state],
                     absent: Ranges::new(),
                     whole: Ranges::new(),
+                    signature: None,
                 }),
             }
         }
@@ -157,9 +178,18 @@ pub fn shown_states(bytes: &[u8]) -> Option<Vec<Exported>> {
             }],
             absent: Ranges::new(),
             whole: Ranges::new(),
+            signature: shown.member("signature").and_then(shown_signature),
         })
     });
     exported.collect()
+}
+
+fn shown_signature(shown: &Json) -> Option<Signature> {
+    let bytes = |name| decode_base64(shown.member(name)?.text()?);
+    Some(Signature {
+        public_key: bytes("public_key")?,
+        der: bytes("signature")?,
+    })
 }
 
 fn exported(root: &Table) -> Result<(String, State), FileDamage> {

@@ -148,6 +148,10 @@ impl Shortened {
 impl Answer {
     /// The name of another auditor's signed checkpoint among the responses.
     pub const CHECKPOINT: &'static str = "checkpoint of another auditor";
+    /// The name of the response of another auditor's `/states` among the responses.
+    pub const STATES: &'static str = "states of another auditor";
+    /// The name of another auditor's `states export` among the responses.
+    pub const EXPORT: &'static str = "states export of another auditor";
     /// The approximate number of bytes that a response takes in evidence in addition to its request and reply.
     pub const OVERHEAD: usize = 200;
 

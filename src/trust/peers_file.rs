@@ -47,6 +47,8 @@ pub struct PeerRecord {
     /// The peer's first checkpoint that contradicts the state that the server shows here, if there is no other
     /// proof against the server.
     pub disagreement: Option<Disagreement>,
+    /// The time at which an operator acknowledged a disagreement, until the peer agrees again.
+    pub acknowledged: Option<Timestamp>,
     /// The begin of the history, if it is in the future.
     pub begins: Option<Begins>,
 }
@@ -208,6 +210,7 @@ fn write(writer: &mut Writer, record: &PeerRecord) {
         writer.time("disagreed_found", disagreement.found);
         writer.text("disagreed_note", &disagreement.note);
     }
+    writer.optional_time("acknowledged", record.acknowledged);
     if let Some(begins) = &record.begins {
         writer.time("begins_dated", begins.dated);
         writer.time("begins_by", begins.by);
@@ -257,6 +260,10 @@ fn parse(table: &Table, now: Timestamp) -> Option<PeerRecord> {
                 found: time("disagreed_found")?,
                 note: text("disagreed_note")?.into(),
             }),
+            false => None,
+        },
+        acknowledged: match has("acknowledged") {
+            true => Some(time("acknowledged")?),
             false => None,
         },
         begins: match has("begins_dated") {

@@ -51,14 +51,11 @@ fn verify(program: &Program, more: &[&str]) -> Run {
     verify_file(program, &evidence(program), more)
 }
 
-/// Asserts that the run printed a split view, that an alarm is open, and that its evidence is
-/// verified offline.
-fn is_a_split_view_at_20(program: &Program, run: &Run) {
-    assert!(run.ends_with(2).stdout.contains("split-view"), "{run:#?}");
-    program.run(&["status"]).ends_with(2);
-    let run = verify(program, &[]);
-    let due = "another hash for transaction 20";
-    assert!(run.ends_with(2).stdout.contains(due), "{run:#?}");
+/// Asserts that the run printed a disagreement, and that no alarm is open.
+fn is_a_disagreement_at_20(program: &Program, run: &Run) {
+    let due = "disagreement: the other auditor claims that transaction 20 has hash";
+    assert!(run.ends_with(1).stdout.contains(due), "{run:#?}");
+    program.run(&["status"]).ends_with(0);
 }
 
 /// Replaces members of a file and adapts its checksum, which has no key.
@@ -281,8 +278,8 @@ fn two_histories_are_parted_where_the_server_ceases_to_prove_the_others_states()
         ),
     ] {
         let run = parted(common, steps);
-        let stdout = &run.ends_with(2).stdout;
-        assert!(stdout.contains("split-view"), "{run:#?}");
+        let stdout = &run.ends_with(1).stdout;
+        assert!(stdout.contains("disagreement"), "{run:#?}");
         assert!(stdout.contains(due), "{common}, {steps:?}: {run:#?}");
     }
 }
@@ -349,7 +346,7 @@ fn a_replica_proves_an_older_state_of_the_other_auditor_that_it_never_trusted_it
     let fresh = Program::new(replica.port(), &folder.join("fresh"));
     fresh.once().is(0, DATABASE, "first-seen");
     let run = compare(&fresh, &ahead, &folder);
-    assert!(run.ends_with(2).stdout.contains("split-view"), "{run:#?}");
+    assert!(run.ends_with(1).stdout.contains("disagreement"), "{run:#?}");
 }
 
 #[test]
@@ -450,7 +447,7 @@ fn every_damaged_file_has_the_remedy_of_its_own_kind() {
 }
 
 #[test]
-fn one_transaction_with_two_hashes_is_a_split_view_without_asking_the_server() {
+fn one_transaction_with_two_hashes_is_a_disagreement_without_asking_the_server() {
     let folder = Place::new();
     let (server, program) = audited(&folder);
     let second = Embedded::start(Options::default()).expect("an embedded ledger");
@@ -461,7 +458,7 @@ fn one_transaction_with_two_hashes_is_a_split_view_without_asking_the_server() {
     other.once().is(0, DATABASE, "first-seen");
     drop((server, second));
     let run = compare(&program, &other, &folder);
-    is_a_split_view_at_20(&program, &run);
+    is_a_disagreement_at_20(&program, &run);
 }
 
 #[test]
@@ -475,12 +472,11 @@ fn two_histories_that_share_no_transaction_are_told_apart_by_the_server() {
     let other = Program::new(second.port(), &folder.join("other"));
     other.once().is(0, DATABASE, "first-seen");
     let run = compare(&program, &other, &folder);
-    assert!(run.ends_with(2).stdout.contains("split-view"), "{run:#?}");
-    let run = verify(&program, &[]);
-    assert!(run.ends_with(2).stdout.contains("refused"), "{run:#?}");
-    // the trusted state has not changed
+    let due = "claims that transaction 15 has hash";
+    assert!(run.ends_with(1).stdout.contains(due), "{run:#?}");
+    // the trusted state has not changed, and no alarm is open
     server.grow(DATABASE, 1);
-    program.once().is(2, DATABASE, "consistent");
+    program.once().is(0, DATABASE, "consistent");
 }
 
 #[test]
@@ -537,7 +533,7 @@ fn a_running_auditor_is_asked_for_what_it_trusts() {
 }
 
 #[test]
-fn a_running_auditor_that_was_shown_another_history_is_a_split_view() {
+fn a_running_auditor_that_was_shown_another_history_disagrees() {
     let folder = Place::new();
     let (_server, program) = audited(&folder);
     let second = Embedded::start(Options::default()).expect("an embedded ledger");
@@ -547,7 +543,7 @@ fn a_running_auditor_that_was_shown_another_history_is_a_split_view() {
     let other = Program::new(second.port(), &folder.join("other"));
     let (_running, url) = watching(&other);
     let run = program.run(&["compare", &url]);
-    is_a_split_view_at_20(&program, &run);
+    is_a_disagreement_at_20(&program, &run);
 }
 
 /// The response at the URL may have any content. It raises no alarm, and only printable ASCII is

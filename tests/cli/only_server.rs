@@ -31,14 +31,13 @@ fn verbs_that_read_files_take_the_only_server_of_the_directory_and_name_several(
         run(&dir, &words).ends_with(0);
     };
     audit("ledger", "127.0.0.1");
-    let readers: [&[&str]; 7] = [
+    let readers: [&[&str]; 6] = [
         &["status"],
         &["status", "--json"],
         &["alarm", "list"],
         &["states", "list"],
         &["states", "export"],
         &["evidence", "list"],
-        &["acknowledge", DB, "--absent-values-to", "5"],
     ];
     for words in readers {
         run(&dir, words).ends_with(0);

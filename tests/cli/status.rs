@@ -230,6 +230,23 @@ fn a_trusted_state_that_no_check_has_proven_yet_is_not_well() {
 #[test]
 fn absent_values_are_not_well_until_they_are_acknowledged_and_many_ranges_of_them_are_shortened() {
     let scene = trusted();
+    let refuses = |words: &[&str], why: &str| {
+        let run = scene.program.run(&[&["acknowledge", DB], words].concat());
+        assert!(run.ends_with(3).stderr.contains(why), "{run:#?}");
+        scene.status(0, "tested: All is well");
+        assert!(
+            !scene
+                .program
+                .dir
+                .join("tested/defaultdb.acknowledged")
+                .exists()
+        );
+    };
+    // nothing is acknowledged that is not there, which would hide what comes later
+    let absent = "--absent-values-to";
+    refuses(&[absent, "40"], "no absent value of defaultdb is known");
+    refuses(&["--disagreement"], "no peer disagrees about defaultdb");
+    refuses(&[absent, "4000"], "is not trusted yet");
     let store = scene.store();
     let mut progress = store.load_progress(clock::now());
     for of in &mut progress {

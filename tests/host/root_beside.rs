@@ -82,9 +82,12 @@ fn whatever_root_writes_belongs_to_the_owner_of_the_directory() {
     scene.server.be_honest();
     let alarm = program.open_alarm(DATABASE);
     program.run(&["alarm", "close", &alarm]).ends_with(0);
+    scene.server.lie(LieSchedule::from(Lie::AbsentValues));
+    program.run(&["sweep"]).ends_with(1);
     program
         .run(&["acknowledge", DATABASE, "--absent-values-to", "1"])
         .ends_with(0);
+    scene.server.be_honest();
     program.run(&["states", "forget", DATABASE]).ends_with(0);
     theirs();
     // the service can use the files

@@ -2,11 +2,12 @@
 //! process finds it; a repetition sends none. The tests run the program against the embedded
 //! ledger.
 
+use crate::support::http::get;
 use crate::support::notify_scene::{is_tampering, wait_until};
 use crate::support::place::Place;
-use crate::support::program::{Program, Run, member};
+use crate::support::program::{Program, Run, Running, member};
 use crate::support::receiver::{Received, Receiver};
-use immuaudit::drill::{Embedded, Options};
+use immuaudit::drill::{Embedded, NewEntry, Options};
 
 const DATABASE: &str = "defaultdb";
 
@@ -104,4 +105,65 @@ fn an_alarm_that_is_closed_beside_a_running_auditor_and_opens_again_is_notified_
     wait_until("a second notification", || scene.accusations().len() == 2);
     running.wait_for_cycles(5);
     assert_eq!(named(&scene.accusations()), [&alarm, &alarm]);
+}
+
+/// The address of the status page of an auditor that runs.
+fn page_of(running: &mut Running) -> String {
+    running.wait_for("status page on ");
+    let log = running.log();
+    let url = log.split("status page on ").nth(1).expect("it says where");
+    url.split_whitespace().next().expect("a URL").to_owned()
+}
+
+#[test]
+fn an_alarm_that_compare_opens_beside_a_running_auditor_is_notified_and_on_its_page_in_the_next_cycle()
+ {
+    let (folder, receiver) = (Place::new(), Receiver::start());
+    let server = Embedded::start(Options::default().signed()).expect("an embedded ledger");
+    server.grow(DATABASE, 20);
+    let pem = folder.join("server.pub");
+    std::fs::write(&pem, server.public_pem().expect("a key")).expect("a file");
+    let key = ["--server-signing-pub-key", pem.to_str().expect("UTF-8")];
+    let program = Program::new(server.port(), &folder.join("trust")).with(&key);
+    program.once().is(0, DATABASE, "first-seen");
+    // the other auditor was shown another history
+    let honest = server.ledger(DATABASE).expect("a database");
+    let mut another = honest.clone();
+    another.truncate(10);
+    while another.last() < 20 {
+        another.commit(vec![NewEntry::set("another", another.last().to_string())]);
+    }
+    server.put_ledger(DATABASE, another);
+    let other = Program::new(server.port(), &folder.join("other"));
+    let mut other = other.start(&["--audit-interval", "50ms"]);
+    let states = page_of(&mut other);
+    other.wait_for("INFO  cycle ");
+    server.put_ledger(DATABASE, honest);
+    let notifies = program.with(&["--audit-notification-url", &receiver.url()]);
+    let mut running = notifies.start(&["--audit-interval", "50ms"]);
+    let page = page_of(&mut running);
+    running.wait_for_cycles(3);
+    let accusations = || -> Vec<Received> {
+        let received = receiver.received().into_iter();
+        received.filter(is_tampering).collect()
+    };
+    assert_eq!(accusations().len(), 0);
+    program.run(&["compare", &states]).ends_with(2);
+    let alarm = program.open_alarm(DATABASE);
+    wait_until("a notification", || accusations().len() == 1);
+    running.wait_for_cycles(5);
+    assert_eq!(named(&accusations()), [&alarm]);
+    let port = page.trim_end_matches('/').rsplit(':').next();
+    let port = port.and_then(|port| port.parse().ok()).expect("a port");
+    let page = get(port, "/", "text/html").body;
+    let due = "Two auditors were shown different histories";
+    assert!(page.contains(due) && page.contains(&alarm), "{page}");
+    assert!(!page.contains("alarm adopt"), "{page}");
+    // closed and opened again, it is another alarm
+    program.run(&["alarm", "close", &alarm]).ends_with(0);
+    running.wait_for_cycles(2);
+    std::thread::sleep(std::time::Duration::from_millis(1_100)); // times have seconds
+    program.run(&["compare", &states]).ends_with(2);
+    wait_until("a second notification", || accusations().len() == 2);
+    assert_eq!(named(&accusations()), [&alarm, &alarm]);
 }

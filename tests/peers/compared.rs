@@ -734,3 +734,48 @@ fn a_disagreement_with_a_peer_that_is_not_named_any_more_is_kept_until_an_operat
     peering.cycle(&mut auditor);
     assert!(disagreeing().is_empty());
 }
+
+#[test]
+fn an_acknowledged_disagreement_holds_until_the_peer_agrees_again() {
+    let peering = Peering::unsigned();
+    let mut auditor = peering.auditor();
+    peering.cycle(&mut auditor);
+    peering.says(other(peering.state(10)));
+    assert_eq!(standing(&peering.cycle(&mut auditor)), Standing::Disagrees);
+    peering.close_the_disagreement();
+    // the peer says the same, and later states of its own history
+    for length in [10, 10, 12, 15] {
+        peering.says(peering.fork(5, length).state_at(length).expect("a state"));
+        while peering.sim.embedded.state(DATABASE).expect("a state").tx < length {
+            peering.sim.embedded.grow(DATABASE, 1);
+        }
+        let outcome = peering.cycle(&mut auditor);
+        is_well(&outcome, Standing::Pending);
+        let why = outcome.peers[0].why.as_deref().unwrap_or_default();
+        assert!(why.contains("an operator acknowledged"), "{why}");
+        // also after a restart
+        drop(auditor);
+        auditor = peering.auditor();
+    }
+    peering.says(peering.state(15));
+    is_well(&peering.cycle(&mut auditor), Standing::Agrees);
+    peering.says(other(peering.state(15)));
+    assert_eq!(standing(&peering.cycle(&mut auditor)), Standing::Disagrees);
+}
+
+#[test]
+fn an_acknowledged_disagreement_hides_no_state_that_the_server_signed() {
+    let peering = Peering::signed();
+    let mut auditor = peering.auditor();
+    let (state, signature) = peering.signed_state(peering.fork(5, 10));
+    peering.cycle(&mut auditor);
+    peering.says(other(peering.state(10)));
+    assert_eq!(standing(&peering.cycle(&mut auditor)), Standing::Disagrees);
+    peering.close_the_disagreement();
+    peering.says(state);
+    is_well(&peering.cycle(&mut auditor), Standing::Pending);
+    peering.says_signed((state, signature));
+    let outcome = peering.cycle(&mut auditor);
+    assert_eq!(outcome.exit(), Exit::Tampered, "{outcome:?}");
+    assert_eq!(standing(&outcome), Standing::Split);
+}

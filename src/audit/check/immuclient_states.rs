@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::ledger::{ClaimedState, State, StateShape, decode_base64};
 use crate::text::Escaped;
+use crate::trust::Export;
 use crate::wire::{self, Malformed};
 
 /// The name of a state file, in a folder named after the server's identity. The name of a client library's file
@@ -56,11 +57,59 @@ pub enum StateFileError {
         /// The error of this line.
         fault: StateLineError,
     },
+    /// The file was written by immuaudit.
+    OwnFile {
+        /// The file.
+        path: PathBuf,
+        /// The kind of file.
+        kind: OwnFile,
+    },
     /// The folder has no state file.
     Nothing {
         /// The folder.
         path: PathBuf,
     },
+}
+
+/// The kinds of files that immuaudit writes, and that are no state files to import.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OwnFile {
+    /// `states export`.
+    Export,
+    /// `checkpoint export`.
+    Checkpoints,
+    /// A file of an auditor's directory.
+    OfDirectory,
+}
+
+impl OwnFile {
+    /// Returns the kind of a file with this content; `None` if immuaudit did not write it.
+    fn of(text: &str) -> Option<OwnFile> {
+        if Export::begins(text) {
+            return Some(OwnFile::Export);
+        }
+        if text.starts_with("# immuaudit: ") || text.starts_with("immuaudit-history ") {
+            return Some(OwnFile::OfDirectory);
+        }
+        (text.starts_with("immudb/") && text.contains("\n\n\u{2014} "))
+            .then_some(OwnFile::Checkpoints)
+    }
+}
+
+impl fmt::Display for OwnFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            OwnFile::Export => {
+                "an export of immuaudit, whose states are compared by immuaudit compare FILE"
+            }
+            OwnFile::Checkpoints => {
+                "checkpoints of immuaudit, which are compared by immuaudit compare FILE --peer-key KEY"
+            }
+            OwnFile::OfDirectory => {
+                "a file of an auditor's directory, which is moved by a copy of the whole --dir"
+            }
+        })
+    }
 }
 
 /// The error of one line of a state file.
@@ -98,6 +147,11 @@ impl fmt::Display for StateFileError {
                 write!(f, "{}:{line}: {fault}", path.display())?;
                 f.write_str("; nothing was imported: remove the line, or name another file")
             }
+            StateFileError::OwnFile { path, kind } => write!(
+                f,
+                "{}: {kind}; only the files of immuclient, immugw and client libraries are imported; to start from a state that is known to be good, audit once with --pin DATABASE:TX:HASH",
+                path.display()
+            ),
             StateFileError::Nothing { path } => write!(
                 f,
                 "{}: the folder has no file with the name .state: name the folder of immuclient's --roots-filepath (by default the system's temporary folder), or the file itself",
@@ -173,6 +227,10 @@ fn read_file(path: &Path) -> Result<StateFile, StateFileError> {
         let fault = format!("larger than {MAX_FILE_BYTES} bytes");
         let path = path.to_owned();
         return Err(StateFileError::Unreadable { path, fault });
+    }
+    if let Some(kind) = OwnFile::of(&text) {
+        let path = path.to_owned();
+        return Err(StateFileError::OwnFile { path, kind });
     }
     let mut states = Vec::new();
     for (line, text) in (1..).zip(text.lines().map(str::trim)) {

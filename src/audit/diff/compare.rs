@@ -1,16 +1,14 @@
 //! Comparing another auditor's trusted states with the local trusted states.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use crate::audit::auditor::Auditor;
-use crate::audit::capture;
 use crate::audit::check::proof::{self, ExtensionResult};
 use crate::audit::diff::parting::Parting;
 use crate::audit::verdict::{Exit, Reason, Verdict};
-use crate::ledger::State;
+use crate::ledger::{Digest, State};
 use crate::ranges::Ranges;
-use crate::trust::{Alarm, Answer, Exported, Finding, StoreError, Tampering, TrustedState};
+use crate::trust::{Alarm, Exported, GivenUp, StoreError, Tampering, TrustedState};
 
 /// The trusted states of another auditor, and their source.
 #[derive(Clone, Debug)]
@@ -66,7 +64,7 @@ pub enum Compared {
         /// The other auditor's newest state.
         theirs: State,
     },
-    /// The server showed the two auditors different histories.
+    /// The server showed the two auditors different histories: it signed the other auditor's state, or shows it here.
     SplitView {
         /// The reason.
         reason: Reason,
@@ -77,6 +75,24 @@ pub enum Compared {
         /// The states between which the histories fork.
         parting: Parting,
     },
+    /// Only the other auditor's states contradict the server.
+    Disagrees {
+        /// The other auditor's state.
+        theirs: State,
+        /// The hash that its transaction has here.
+        here: Digest,
+        /// The states between which the histories fork.
+        parting: Parting,
+    },
+    /// The other auditor's history was trusted here until an operator gave it up.
+    GivenUp {
+        /// The other auditor's state, and the decision.
+        given_up: GivenUp,
+        /// The last state that is known to belong to both histories.
+        agreed: Option<State>,
+    },
+    /// The states contradict each other, and it could not be tested which one the server shows, for this reason.
+    Pending(String),
     /// No proof was possible.
     NotProven(Verdict, Reason),
     /// The database has no local trusted state.
@@ -90,7 +106,7 @@ enum Held {
     /// One state extends the other.
     Agree,
     /// Neither state extends the other.
-    Split(Reason),
+    Refused,
     /// No proof, for this reason.
     Unproven(Verdict, Reason),
     /// The server shows only this many transactions.
@@ -105,7 +121,11 @@ impl Compared {
         match self {
             Compared::Agree(_) | Compared::Ahead { .. } | Compared::NotHere => Exit::Good,
             Compared::SplitView { .. } => Exit::Tampered,
-            Compared::NotProven(..) | Compared::NotYet { .. } => Exit::Incomplete,
+            Compared::Disagrees { .. }
+            | Compared::GivenUp { .. }
+            | Compared::Pending(_)
+            | Compared::NotProven(..)
+            | Compared::NotYet { .. } => Exit::Incomplete,
             Compared::Local(_) => Exit::Local,
         }
     }
@@ -147,16 +167,7 @@ impl Auditor {
             (Err(failure), _) | (_, Err(failure)) => return Some(Compared::Local(failure)),
         };
         let ours: BTreeMap<u64, State> = ours.into_iter().map(|state| (state.tx, state)).collect();
-        let mut result = self.held(&trusted, &ours, theirs, all)?;
-        if let Compared::SplitView {
-            theirs: other,
-            parting,
-            ..
-        } = &mut result
-        {
-            *parting = self.parting(database, trusted.state, &ours, &theirs.states, *other);
-        }
-        Some(result)
+        self.held(&trusted, &ours, theirs, all)
     }
 
     fn held(
@@ -168,13 +179,7 @@ impl Auditor {
     ) -> Option<Compared> {
         let other = |theirs: &&State| ours.get(&theirs.tx).is_some_and(|ours| ours != *theirs);
         if let Some(other) = theirs.states.iter().find(other) {
-            let reason = Reason::OtherHash { tx: other.tx };
-            let ours = ours.get(&other.tx).copied();
-            let against = TrustedState {
-                state: ours.unwrap_or(trusted.state),
-                ..trusted.clone()
-            };
-            return Some(self.split_view(&against, *other, reason, all));
+            return self.contradicted(trusted, ours, theirs, *other, all);
         }
         let Some(newest) = theirs.states.last().copied() else {
             return Some(Compared::NotHere);
@@ -184,7 +189,7 @@ impl Auditor {
         }
         match self.hold_pair(&theirs.database, newest, trusted.state) {
             Held::Agree => Some(Compared::Agree(newest)),
-            Held::Split(reason) => Some(self.split_view(trusted, newest, reason, all)),
+            Held::Refused => self.contradicted(trusted, ours, theirs, newest, all),
             Held::Unproven(verdict, reason) => Some(Compared::NotProven(verdict, reason)),
             Held::Behind(shown) => self.behind(trusted, ours, theirs, newest, shown, all),
             Held::Stopped => None,
@@ -213,14 +218,21 @@ impl Auditor {
         if let Some(ancestor) = ancestor {
             match self.hold_pair(&theirs.database, ancestor, trusted.state) {
                 Held::Agree => agreed = Some(ancestor),
-                Held::Split(reason) => {
-                    return Some(self.split_view(trusted, ancestor, reason, all));
+                Held::Refused => {
+                    return self.contradicted(trusted, ours, theirs, ancestor, all);
                 }
                 Held::Unproven(verdict, reason) if agreed.is_none() => {
                     return Some(Compared::NotProven(verdict, reason));
                 }
                 Held::Stopped => return None,
                 Held::Unproven(..) | Held::Behind(_) => {}
+            }
+        }
+        if newest.tx > trusted.state.tx {
+            match self.given_up_of(theirs, newest.tx) {
+                Err(failure) => return Some(Compared::Local(failure)),
+                Ok(Some(given_up)) => return Some(Compared::GivenUp { given_up, agreed }),
+                Ok(None) => {}
             }
         }
         Some(match agreed {
@@ -244,8 +256,8 @@ impl Auditor {
         let range = self.policy.max_fetch;
         match proof::extend(&mut self.server, database, &source, &target, range) {
             ExtensionResult::Extends(_) => Held::Agree,
-            ExtensionResult::NotExtended(Verdict::Tampered(Tampering::Inconsistent), reason) => {
-                Held::Split(reason)
+            ExtensionResult::NotExtended(Verdict::Tampered(Tampering::Inconsistent), _) => {
+                Held::Refused
             }
             ExtensionResult::NotExtended(verdict, reason) => Held::Unproven(verdict, reason),
             ExtensionResult::ServerBehind => self.how_far(database, target),
@@ -262,43 +274,6 @@ impl Auditor {
             Err(failure) => match Verdict::of_failure(&failure, true) {
                 None => Held::Stopped,
                 Some(verdict) => Held::Unproven(verdict, Reason::of_failure(failure)),
-            },
-        }
-    }
-
-    fn split_view(
-        &mut self,
-        trusted: &TrustedState,
-        theirs: State,
-        reason: Reason,
-        all: &Theirs,
-    ) -> Compared {
-        let mut answers = capture::answers(self.server.transcript());
-        answers.push(Answer {
-            call: all.came_as.into(),
-            request: Vec::new(),
-            reply: Ok(Arc::new(all.raw.clone())),
-            shortened: None,
-        });
-        let finding = Finding {
-            database: trusted.database.clone(),
-            kind: Tampering::SplitView,
-            reason: reason.to_string(),
-            trusted: Some(trusted.clone()),
-            claim: None,
-            shown: Some(theirs),
-            uuid: None,
-            identity_changed: false,
-            answers,
-        };
-        Compared::SplitView {
-            alarm: self.store.raise(&finding, self.wall_time()),
-            theirs,
-            reason,
-            parting: Parting {
-                same: None,
-                other: theirs,
-                unknown: 0,
             },
         }
     }

@@ -126,7 +126,7 @@ impl Auditor {
             since: relation.began(ours.since, now),
             ..ours
         };
-        self.drop_closed(relation);
+        self.drop_closed(relation, ours.since);
         let mut split = None;
         // a checkpoint that the server has not reached yet keeps waiting; the peer's last checkpoint is compared
         let waiting = relation.record.waiting.as_ref().and_then(waiting_word);
@@ -179,20 +179,25 @@ impl Auditor {
         Some(split.or(told))
     }
 
-    /// Forgets the disagreement that an operator closed, and a waiting checkpoint if it was waiting at that time.
-    fn drop_closed(&self, relation: &mut Relation) {
+    /// Forgets the disagreement that an operator acknowledged, and a waiting checkpoint if it was waiting at that time.
+    /// The acknowledgement holds until the peer agrees again, or until another history is trusted here.
+    fn drop_closed(&self, relation: &mut Relation, since: Timestamp) {
         let PeerRecord {
             database,
             waiting,
             disagreement,
+            acknowledged,
             ..
         } = &mut relation.record;
+        acknowledged.take_if(|at| *at < since);
         if waiting.is_none() && disagreement.is_none() {
             return;
         }
         let closed_to = self.acknowledged(database).disagreements_to;
         let is_closed = |since: Timestamp| closed_to.is_some_and(|to| since <= to);
-        disagreement.take_if(|of| is_closed(of.found));
+        if disagreement.take_if(|of| is_closed(of.found)).is_some() {
+            *acknowledged = closed_to;
+        }
         waiting.take_if(|of| is_closed(of.since));
     }
 
@@ -261,7 +266,12 @@ impl Auditor {
 
     /// Asks the server. immudb 0.9.0 mixes up the responses to concurrent clients, so its response counts only if it
     /// comes twice in a row.
-    fn ask_beside(&mut self, database: &str, theirs: State, ours: Ours) -> Option<Found> {
+    pub(super) fn ask_beside(
+        &mut self,
+        database: &str,
+        theirs: State,
+        ours: Ours,
+    ) -> Option<Found> {
         let range = self.policy.max_fetch;
         let mixes_up = self.shape == Some(StateShape::WithoutDatabase);
         let mut again = mixes_up;
@@ -323,6 +333,11 @@ impl Auditor {
                 relation.why = None;
                 Some(Told::Signed(word.clone(), here, by))
             }
+            Found::Other(..) if relation.record.acknowledged.is_some() => {
+                let at = relation.record.acknowledged.unwrap_or(now);
+                relation.disagree_as_acknowledged(at);
+                None
+            }
             Found::Other(here, by) => {
                 let is_new = relation.record.disagreement.is_none();
                 relation.disagree(word, here, ours.state, now);
@@ -335,7 +350,8 @@ impl Auditor {
     fn is_to_be_shown(&self, relation: &Relation, word: &Word, ours: Ours) -> bool {
         word.time > ours.since
             && relation.is_given_up(word.state, ours.since) != Some(true)
-            && (relation.record.disagreement.is_none() || self.is_signed_by_the_server(word))
+            && ((relation.record.disagreement.is_none() && relation.record.acknowledged.is_none())
+                || self.is_signed_by_the_server(word))
     }
 
     /// Returns whether the server signed a peer's state for this very database, by a key of the settings. A key that only

@@ -77,7 +77,7 @@ impl Auditor {
     }
 
     /// Returns whether the server has proven the trusted state, according to the files.
-    fn was_proven(&self, database: &str, trusted: &TrustedState) -> bool {
+    pub(super) fn was_proven(&self, database: &str, trusted: &TrustedState) -> bool {
         let outcomes = self.store.load_outcomes();
         let checked = outcomes.iter().find(|of| of.database == database);
         last_proven(trusted, checked).is_some()
@@ -86,7 +86,7 @@ impl Auditor {
     /// Asks the server to prove a trusted state that it never proved. A state that only an operator gave is no
     /// evidence before that. No trusted state changes. `Err` is the reason why there is no proof; `None` means that
     /// the program is asked to end.
-    fn prove_now(&mut self, database: &str, ours: State) -> Option<Result<(), String>> {
+    pub(super) fn prove_now(&mut self, database: &str, ours: State) -> Option<Result<(), String>> {
         let params = self.params();
         let finding = state::check(&mut self.server, database, Some(ours), &params);
         let why = match finding {

@@ -5,9 +5,10 @@
 //!
 //! Reading order: `relation` (the memory of a peer and a database), `compare` (one checkpoint against the trusted
 //! state), `recent` (the states trusted last), `given_up` (the states trusted before the present history), `late`
-//! (checkpoints that no longer confirm anything), `split` (evidence and alarm), `report` (the reports), `due` (overdue
+//! (checkpoints that no longer confirm anything), `claim` (states without a signature), `split` (evidence and alarm), `report` (the reports), `due` (overdue
 //! comparisons), `persist` (the records on disk), `file` (checkpoints from a file).
 
+mod claim;
 mod compare;
 mod due;
 mod file;
@@ -19,10 +20,11 @@ mod relation;
 mod report;
 mod split;
 
+pub(super) use claim::ClaimTest;
 pub use file::WordCompared;
 pub(super) use persist::MAX_WAIT_OF_SINGLE_CYCLE;
 pub(super) use recent::Recent;
-pub(super) use relation::Relation;
 pub use relation::Standing;
+pub(super) use relation::{ByAnswer, Relation};
 pub use report::PeerReport;
 pub(super) use split::Split;

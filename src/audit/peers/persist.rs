@@ -71,6 +71,7 @@ impl Auditor {
                 facts.add(record.behind.map(|behind| behind.tx));
                 facts.add(record.waiting.as_ref().map(|waiting| waiting.time));
                 facts.add(record.disagreement.as_ref().map(|of| of.found));
+                facts.add(record.acknowledged);
             }
         }
         // the last cycle always writes; otherwise times may be old, because overdue is three intervals

@@ -78,7 +78,7 @@ pub(super) enum Found {
 
 /// Whether a response of the server in this check proves the content of the local history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ByAnswer {
+pub(in crate::audit) enum ByAnswer {
     Yes,
     No,
 }
@@ -124,6 +124,7 @@ impl Relation {
             behind: None,
             waiting: None,
             disagreement: None,
+            acknowledged: None,
             begins: None,
         })
     }
@@ -228,6 +229,7 @@ impl Relation {
                 since: now,
             }),
         };
+        self.record.acknowledged = None; // a later disagreement is another one
         self.standing = match word.state.tx.cmp(&ours.tx) {
             Ordering::Less => Standing::Behind,
             Ordering::Equal => Standing::Agrees,
@@ -245,9 +247,11 @@ impl Relation {
             behind,
             waiting,
             disagreement,
+            acknowledged,
             ..
         } = &mut self.record;
         let times = [
+            acknowledged.as_mut(),
             Some(since),
             agreed.as_mut().map(|of| &mut of.time),
             behind.as_mut().map(|of| &mut of.since),
@@ -278,6 +282,14 @@ impl Relation {
     pub(super) fn fall_silent(&mut self, why: String) {
         self.standing = Standing::Silent;
         self.why = Some(why);
+    }
+
+    /// Records that a checkpoint contradicts the local server, and that an operator has acknowledged that.
+    pub(super) fn disagree_as_acknowledged(&mut self, at: Timestamp) {
+        self.standing = Standing::Pending;
+        self.why = Some(format!(
+            "its checkpoint contradicts the server, as an operator acknowledged at {at}"
+        ));
     }
 
     /// Records that a checkpoint contradicts the local server. The first one is stored.

@@ -69,7 +69,7 @@ impl Auditor {
             }
         };
         let reason = Reason::SplitView {
-            peer: peer.clone(),
+            peer: Some(peer.clone()),
             theirs: word.state,
             by,
             agreed: agreed.filter(|tx| *tx < word.state.tx),

@@ -130,7 +130,7 @@ impl Case<'_> {
             }
             Tampering::SplitView => match self.checkpoint() {
                 Some(checkpoint) => self.shows_a_split(checkpoint.state),
-                None => self.shows_another_history(),
+                None => self.shows_a_claimed_split(),
             },
             Tampering::Inconsistent => self.shows_another_history(),
             Tampering::RolledBack => self.shows_less(),
@@ -207,9 +207,8 @@ impl Case<'_> {
             let signed = state.verify_signature(&finding.database, self.keys);
             signed.is_ok()
         };
-        let is_split = finding.kind == Tampering::SplitView;
-        if let Some(checkpoint) = self.checkpoint().filter(|_| is_split) {
-            return self.bearing_of(&checkpoint, what, signed(&trusted));
+        if finding.kind == Tampering::SplitView {
+            return self.bearing_of_split(what, signed(&trusted));
         }
         if !signed(&trusted) {
             return EvidenceStrength::AuditorsWord;

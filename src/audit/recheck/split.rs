@@ -1,12 +1,12 @@
-//! Verifying another auditor's checkpoint as evidence of two histories.
+//! Verifying another auditor's checkpoint or states as evidence of two histories.
 
 use protobuf::Message;
 
 use super::history::verify;
 use super::{Case, EvidenceClaim, EvidenceStrength, NotReproduced};
 use crate::checkpoint::{Checkpoint, SignedNote};
-use crate::ledger::{Fault, State, StateShape};
-use crate::trust::Answer;
+use crate::ledger::{ClaimedState, Fault, State, StateShape};
+use crate::trust::{Answer, shown_states};
 use crate::wire::{self, VerifiableTx, proto};
 
 impl Case<'_> {
@@ -76,17 +76,49 @@ impl Case<'_> {
         found
     }
 
-    /// Returns for whom a checkpoint that contradicts the trusted state is a proof.
-    pub(super) fn bearing_of(
+    /// Checks whether another auditor's state, which came without a checkpoint, contradicts the history of the
+    /// trusted state.
+    pub(super) fn shows_a_claimed_split(&self) -> Result<EvidenceClaim, NotReproduced> {
+        let theirs = self.evidence.finding.shown;
+        let theirs = theirs.ok_or(NotReproduced::Absent("state of another auditor"))?;
+        match self.shows_a_split(theirs) {
+            // version 0.1.0 requested the proof between the two states only
+            Err(NotReproduced::Absent(_)) => self.shows_another_history(),
+            shown => shown,
+        }
+    }
+
+    /// Returns the other auditor's state with the server's signature, from the recorded `/states`; `None` if the file
+    /// has none.
+    fn claimed_elsewhere(&self) -> Option<ClaimedState> {
+        let finding = &self.evidence.finding;
+        let mut states = self.replies(Answer::STATES);
+        let (_, reply) = states.next()?;
+        let shown = shown_states(reply)?.into_iter();
+        let mut of_database = shown.filter(|of| of.database == finding.database);
+        let claimed = of_database.find_map(|of| of.claimed());
+        claimed.filter(|claimed| Some(claimed.state) == finding.shown)
+    }
+
+    /// Returns whether the server signed the other auditor's state, by a known key.
+    fn is_signed_elsewhere(&self) -> bool {
+        let (keys, database) = (self.keys, &self.evidence.finding.database);
+        match self.checkpoint() {
+            _ if keys.is_empty() => false,
+            Some(checkpoint) => checkpoint.verify_server(keys) == Ok(StateShape::WithDatabase),
+            None => self
+                .claimed_elsewhere()
+                .is_some_and(|claimed| claimed.verify_signature(database, keys).is_ok()),
+        }
+    }
+
+    /// Returns for whom another auditor's state that contradicts the trusted state is a proof.
+    pub(super) fn bearing_of_split(
         &self,
-        checkpoint: &Checkpoint,
         what: &EvidenceClaim,
         is_trusted_signed: bool,
     ) -> EvidenceStrength {
-        let keys = self.keys;
-        let is_signed =
-            !keys.is_empty() && checkpoint.verify_server(keys) == Ok(StateShape::WithDatabase);
-        match (what, is_signed, is_trusted_signed) {
+        match (what, self.is_signed_elsewhere(), is_trusted_signed) {
             (EvidenceClaim::TwoHashes { .. } | EvidenceClaim::OtherHere { .. }, true, true) => {
                 EvidenceStrength::Proof
             }

@@ -42,7 +42,7 @@ impl fmt::Display for EvidenceClaim {
             EvidenceClaim::TwoHashes { tx } => write!(f, "{}", Reason::OtherHash { tx: *tx }),
             EvidenceClaim::OtherHere { tx, here, there } => write!(
                 f,
-                "transaction {tx} is proven to have hash {here} here, but has hash {there} in the checkpoint of another auditor"
+                "transaction {tx} is proven to have hash {here} here, but has hash {there} in the state of another auditor"
             ),
             EvidenceClaim::RefusedProof(refusal) => {
                 write!(f, "the recorded proof is refused: {refusal}")
@@ -97,7 +97,7 @@ impl fmt::Display for EvidenceStrength {
                 "the server signed the state of the other auditor; only this auditor's record proves the state that was shown here"
             }
             EvidenceStrength::Witnesses => {
-                "a disagreement: it convinces only people who trust this auditor and the auditor that signed the checkpoint; no known key of the server signed it, so the server may never have shown it"
+                "a disagreement: it convinces only people who trust this auditor and the other auditor; no known key of the server signed the other auditor's state, so the server may never have shown it"
             }
             EvidenceStrength::AuditorsWord => "it convinces only people who trust this auditor, because the file does not have two states that a known key signed",
         })

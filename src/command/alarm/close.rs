@@ -1,12 +1,14 @@
 //! `alarm close`: closes alarms and leaves the trusted state unchanged.
 
+use std::collections::BTreeSet;
+
 use super::report;
 use crate::audit::Exit;
 use crate::clock;
 use crate::command::operator;
 use crate::command::setup::{self, CommandError};
 use crate::config::{ClosedAlarms, Format, Settings};
-use crate::report::{decision, print};
+use crate::report::{decision, opened_again_by, print};
 use crate::text::Escaped;
 use crate::trust::{Alarm, Store, StoreError};
 
@@ -90,6 +92,11 @@ fn text(store: &Store, closed: &[Alarm]) -> String {
         1 => (format!("alarm {ids} is"), "the finding is"),
         _ => (format!("alarms {ids} are"), "a finding is"),
     };
+    let by: BTreeSet<&str> = closed.iter().map(opened_again_by).collect();
+    let again = match by.len() {
+        1 => opened_again_by(first),
+        _ => "the next check or comparison",
+    };
     let read = match closed {
         [alarm] => alarm
             .read_again()
@@ -100,7 +107,7 @@ fn text(store: &Store, closed: &[Alarm]) -> String {
         _ => None,
     };
     format!(
-        "{database}: {alarms} closed; {kept}. If {findings} still there, the next check opens the alarm again{}",
+        "{database}: {alarms} closed; {kept}. If {findings} still there, {again} opens the alarm again{}",
         read.unwrap_or_default()
     )
 }

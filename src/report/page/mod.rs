@@ -1,5 +1,6 @@
 //! The status page: one document without scripts, which loads nothing and shows the worst first.
 
+mod alarms;
 mod headline;
 mod html;
 mod table;
@@ -46,14 +47,7 @@ pub fn page(snapshot: &Snapshot) -> String {
         );
     }
     if all == Overall::Tampered {
-        let rows = || snapshot.databases.values().filter(|row| row.is_alarming());
-        if rows().any(|row| row.alarms_of_values) {
-            html.push_str(VALUE_ALARM);
-        }
-        // the kind of an alarm of an earlier run is not known
-        if rows().any(|row| row.alarms_of_history || !row.alarms_of_values) || rows().count() == 0 {
-            html.push_str(ALARM);
-        }
+        alarms::sections(&mut html, snapshot);
     }
     table::table(&mut html, snapshot, now);
     notifications(&mut html, snapshot);
@@ -74,24 +68,6 @@ pub fn page_style() -> String {
     let hash = digest::digest(&digest::SHA256, STYLE.as_bytes());
     format!("sha256-{}", encode_base64(hash.as_ref()))
 }
-
-/// The meaning of an alarm, and the next step.
-const ALARM: &str = "<section class=\"alarm\"><h2>What this means, and what to do</h2>\n\
-    <p>The server's history contradicts its earlier history: committed transactions were changed, removed or hidden. Network problems or load cannot cause this.</p>\n<ol>\
-    <li>Do not change the server or its data, and restore nothing over them.</li>\
-    <li>On the auditor's host, <code>immuaudit alarm list</code> names the evidence file of each alarm: \
-    copy it to a safe place.</li>\
-    <li>Find out who changed the server: an operator who restored an old backup, a replica that was promoted too early, or an intruder. Data that was read since the last proof is in doubt.</li>\
-    <li>When the change is explained, use one of the two commands that <code>immuaudit alarm list</code> names: <code>alarm close</code> closes an alarm and keeps the trusted state; <code>alarm adopt</code> trusts the state that the server showed instead. Until then the alarm stays on this page.</li></ol></section>\n";
-
-/// The meaning of an alarm about a value, and the next step.
-const VALUE_ALARM: &str = "<section class=\"alarm\"><h2>A stored value differs from the written value</h2>\n\
-    <p>The history of the ledger is proven, but a stored value or entry does not match its committed hash: it was changed on the server, or the server's disk is damaged.</p>\n<ol>\
-    <li>Do not change the server or its data, and restore nothing over them.</li>\
-    <li>On the auditor's host, <code>immuaudit alarm list</code> names the evidence file of each alarm: \
-    copy it to a safe place.</li>\
-    <li><code>immuaudit locate DATABASE</code> reads the whole history, and lists every corrupt transaction.</li>\
-    <li>Restore the values from a backup or a replica. Then close the alarm with <code>immuaudit alarm close</code>: the next check reads the transaction again, and opens the alarm again if it is still corrupt.</li></ol></section>\n";
 
 /// Returns sentences about the server and the audit of it. The server is named once if its name is its address.
 fn about(snapshot: &Snapshot, now: Timestamp) -> String {

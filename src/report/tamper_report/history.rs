@@ -10,7 +10,7 @@ pub(super) fn lines(lines: &mut Vec<String>, located: &Located, values: Option<&
         lines.push(format!("\n{title}"));
         lines.extend(text.into_iter().map(|line| format!("  {line}")));
     };
-    section("What happened", vec![happened(&located.present, values).1]);
+    section("What happened", vec![happened(located, values).1]);
     match &located.present {
         ServerView::Shows {
             window,
@@ -50,11 +50,12 @@ pub(super) fn lines(lines: &mut Vec<String>, located: &Located, values: Option<&
 
 /// Returns the finding as one word, and as a text.
 pub(super) fn happened(
-    present: &ServerView,
+    located: &Located,
     values: Option<&CorruptionReport>,
 ) -> (&'static str, String) {
+    let is_split = located.alarms.iter().any(is_split);
     let broken = values.is_some_and(|values| values.total() > 0);
-    let (word, text) = match present {
+    let (word, text) = match &located.present {
         ServerView::Shows { window, listed, .. } => match window {
             window if window.is_replaced() => (
                 "replaced",
@@ -81,6 +82,10 @@ pub(super) fn happened(
                 Listed::Hidden => (
                     "hidden",
                     "the database is hidden, but its history is intact",
+                ),
+                _ if is_split => (
+                    "split-view",
+                    "the server's history extends every trusted state of this auditor, but another auditor was shown another history",
                 ),
                 _ => (
                     "nothing",
@@ -230,12 +235,25 @@ fn since(window: &Window, alarms: &[Alarm]) -> Vec<String> {
         "the last successful audit reached transaction {}, {}",
         window.newest.state.tx, window.newest.audited
     )];
-    if let Some(first) = alarms.iter().map(|alarm| alarm.raised).min() {
+    let first = |split| {
+        let alarms = alarms.iter().filter(|alarm| is_split(alarm) == split);
+        alarms.map(|alarm| alarm.raised).min()
+    };
+    if let Some(first) = first(false) {
         lines.push(format!(
             "the first alarm was raised {first}: the change was made, or first shown, between these two times"
         ));
     }
+    if let Some(first) = first(true) {
+        lines.push(format!(
+            "the split view was found {first}: the server showed another auditor another history before that"
+        ));
+    }
     lines
+}
+
+fn is_split(alarm: &Alarm) -> bool {
+    alarm.kind == Tampering::SplitView
 }
 
 fn how_known(window: &Window, located: &Located) -> Vec<String> {

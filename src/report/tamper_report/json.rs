@@ -40,7 +40,7 @@ pub fn tamper_report_json(server: &str, found: &TamperReport) -> String {
         .map(|located| located.alarms.as_slice())
         .unwrap_or_default();
     let alarms: Vec<&str> = alarms.iter().map(|alarm| alarm.id.as_str()).collect();
-    let happened = located.map(|located| happened(&located.present, found.values.as_ref()));
+    let happened = located.map(|located| happened(located, found.values.as_ref()));
     let steps = located.map_or_else(Vec::new, |located| steps(located, found));
     let steps: Vec<&str> = steps.iter().map(String::as_str).collect();
     JsonObject::new()

@@ -4,6 +4,7 @@ use super::TamperReport;
 use crate::audit::{Located, Lost, ServerView};
 use crate::report::alarm::{adopt_command, close_command};
 use crate::text::shell_word;
+use crate::trust::Tampering;
 
 pub(super) fn lines(lines: &mut Vec<String>, located: &Located, found: &TamperReport) {
     let steps = steps(located, found);
@@ -38,11 +39,11 @@ pub(super) fn steps(located: &Located, found: &TamperReport) -> Vec<String> {
     if whole && !broken_values {
         return match located.alarms.is_empty() {
             true => Vec::new(),
-            false => vec![
-                "the server shows another history now than at the alarm. The evidence has the history of the alarm: keep it, and find out who could show another history at that time"
-                    .into(),
-                close_again(located),
-            ],
+            false => {
+                let mut steps = intact_steps(located);
+                steps.push(close_again(located));
+                steps
+            }
         };
     }
     let mut steps = vec![
@@ -61,6 +62,29 @@ pub(super) fn steps(located: &Located, found: &TamperReport) -> Vec<String> {
         ),
     });
     steps.push(close(located));
+    steps
+}
+
+/// Returns the steps for open alarms if the server shows the trusted history now.
+fn intact_steps(located: &Located) -> Vec<String> {
+    let any = |kind| located.alarms.iter().any(|alarm| alarm.kind == kind);
+    let mut steps = Vec::new();
+    if any(Tampering::Inconsistent) || any(Tampering::RolledBack) {
+        steps.push("the server shows another history now than at the alarm. The evidence has the history of the alarm: keep it, and find out who could show another history at that time".into());
+    }
+    if any(Tampering::BadValue) {
+        steps.push("the values that were read now match their hashes, but at the alarm a value did not. Keep the evidence, and find out whether values were restored, or the server sends different values to different clients".into());
+    }
+    if any(Tampering::SplitView) {
+        steps.push("keep the evidence of this auditor and of the other one: the server showed each of them another history. Find out which of the two other auditors and the users were shown, and who could show the other one".into());
+        steps.push(format!(
+            "find the first transaction that differs: run immuaudit states export for the other auditor, and immuaudit compare FILE here; with a mirror of the other auditor: immuaudit locate {} --against FILE",
+            shell_word(&located.database)
+        ));
+    }
+    if any(Tampering::BadSignature) {
+        steps.push("the history is intact, but a state was not signed by a configured key. Keep the evidence, and find out which server responded, and who changed its signing key".into());
+    }
     steps
 }
 
@@ -84,8 +108,9 @@ fn close(located: &Located) -> String {
     let adopt = adopt_command(alarm).map_or_else(String::new, |command| {
         format!("; to trust the state in the evidence instead: {command}")
     });
+    let either = if adopt.is_empty() { "" } else { " or adopt" };
     format!(
-        "close or adopt the alarm only after the change is explained; an unexplained alarm stays open. To close it and keep the trusted state: {}{adopt}",
+        "close{either} the alarm only after the change is explained; an unexplained alarm stays open. To close it and keep the trusted state: {}{adopt}",
         close_command(alarm)
     )
 }

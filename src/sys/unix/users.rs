@@ -97,6 +97,23 @@ fn effective_user() -> u32 {
     unsafe { libc::geteuid() }
 }
 
+/// Returns the name of the effective user; `None` if `/etc/passwd` does not have it.
+pub fn user_name() -> Option<String> {
+    let text = fs::read("/etc/passwd").ok()?;
+    name_of(&String::from_utf8_lossy(&text), effective_user())
+}
+
+/// Returns the name of a user in the format of passwd(5).
+fn name_of(text: &str, user: u32) -> Option<String> {
+    let mut lines = text.lines();
+    lines.find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next().filter(|name| !name.is_empty())?;
+        let id = fields.nth(1)?.parse::<u32>().ok()?;
+        (id == user).then(|| name.to_owned())
+    })
+}
+
 /// Returns the group id that, with the further groups, decides which files may be opened.
 pub fn effective_group() -> u32 {
     // SAFETY: the call takes nothing and cannot fail (getegid(2)).
@@ -129,4 +146,18 @@ pub fn act_as(user: u32, group: u32) -> io::Result<()> {
         return Err(io::Error::last_os_error());
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_is_named_by_its_number() {
+        let text = "# comment\n\nroot:x:0:0:root:/root:/bin/sh\n:x:7:7::/:\nkim:x:1000:1000::/home/kim:/bin/sh\nbroken:x\n";
+        assert_eq!(name_of(text, 0).as_deref(), Some("root"));
+        assert_eq!(name_of(text, 1000).as_deref(), Some("kim"));
+        assert_eq!(name_of(text, 7), None);
+        assert_eq!(name_of(text, 100), None);
+    }
 }

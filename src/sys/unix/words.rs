@@ -43,5 +43,3 @@ pub const STATE_VARIABLES: &str = "$STATE_DIRECTORY, $XDG_STATE_HOME and $HOME a
 pub const NO_SYSTEM_ROOTS: &str = "no system CA certificates found: install ca-certificates, set SSL_CERT_FILE, or give --tls-ca FILE";
 /// Variables that name the person who started the program, the best one first.
 pub const USER_VARIABLES: [&str; 3] = ["SUDO_USER", "USER", "LOGNAME"];
-/// The name of a user if no variable names it; the user's id follows.
-pub const USER: &str = "uid";

@@ -178,6 +178,11 @@ pub fn usage() -> Usage {
     }
 }
 
+/// Returns the name of the user, if only the system has it: Windows always sets the variable with the name.
+pub fn user_name() -> Option<String> {
+    None
+}
+
 /// Converts a time of Windows, which is in units of 100 nanoseconds.
 fn duration(time: &FILETIME) -> Duration {
     let tenths = u64::from(time.dwHighDateTime) << 32 | u64::from(time.dwLowDateTime);

@@ -43,5 +43,3 @@ pub const STATE_VARIABLES: &str = "%ProgramData% and %LOCALAPPDATA% are";
 pub const NO_SYSTEM_ROOTS: &str = "no CA certificates found in this system's store of trusted root authorities: import the CA there (certlm.msc), set SSL_CERT_FILE, or give --tls-ca FILE";
 /// Variables with the name of the current user, the best one first.
 pub const USER_VARIABLES: [&str; 1] = ["USERNAME"];
-/// The word before a user that no variable names.
-pub const USER: &str = "user";

@@ -1,0 +1,135 @@
+//! Another auditor's state that contradicts the trusted history: whether it accuses the server.
+//!
+//! The other auditor's states have no signature of that auditor, so they accuse nobody on their own: they are a
+//! disagreement. A split view needs the server's signature on the state, or the server's own response.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use super::compare::{Compared, Theirs};
+use crate::audit::auditor::Auditor;
+use crate::audit::capture;
+use crate::audit::diff::parting::Parting;
+use crate::audit::peers::{ByAnswer, ClaimTest};
+use crate::audit::verdict::{Reason, SplitBy};
+use crate::ledger::State;
+use crate::trust::{Answer, Exported, Finding, GivenUp, StoreError, Tampering, TrustedState};
+
+impl Auditor {
+    /// Judges another auditor's state that contradicts the trusted history. Returns `None` if the program is asked to
+    /// end.
+    pub(super) fn contradicted(
+        &mut self,
+        trusted: &TrustedState,
+        ours: &BTreeMap<u64, State>,
+        theirs: &Exported,
+        other: State,
+        all: &Theirs,
+    ) -> Option<Compared> {
+        let database = &trusted.database;
+        let known = ours.get(&other.tx).map(|state| state.hash);
+        let tested = self.test_claim(trusted, other, known)?;
+        let answers = capture::answers(self.server.transcript());
+        let parting = self.parting(database, trusted.state, ours, &theirs.states, other);
+        let (here, by) = match tested {
+            ClaimTest::Shown(why) => {
+                let by = SplitBy::Answer(Box::new(why));
+                return Some(self.split_view(trusted, other, by, answers, parting, all));
+            }
+            ClaimTest::Differs(here, by) => (here, by),
+            ClaimTest::Unclear(why) => return Some(Compared::Pending(why)),
+        };
+        match self.given_up_of(theirs, parting.other.tx) {
+            Err(failure) => return Some(Compared::Local(failure)),
+            Ok(Some(given_up)) => {
+                let agreed = parting.same;
+                return Some(Compared::GivenUp { given_up, agreed });
+            }
+            Ok(None) => {}
+        }
+        if !self.is_signed(theirs, other) {
+            return Some(Compared::Disagrees {
+                theirs: other,
+                here,
+                parting,
+            });
+        }
+        let state = State {
+            hash: here,
+            ..other
+        };
+        let against = match by == ByAnswer::Yes || trusted.state == state {
+            true => trusted.clone(),
+            false => TrustedState {
+                state,
+                signature: None, // the history does not store it
+                ..trusted.clone()
+            },
+        };
+        let by = SplitBy::Signature { here };
+        Some(self.split_view(&against, other, by, answers, parting, all))
+    }
+
+    /// Returns the last of another auditor's states, from transaction `from` on, that was trusted here until an
+    /// operator gave it up.
+    pub(super) fn given_up_of(
+        &self,
+        theirs: &Exported,
+        from: u64,
+    ) -> Result<Option<GivenUp>, StoreError> {
+        let later = theirs.states.iter().filter(|state| state.tx >= from);
+        let later: HashSet<&State> = later.collect();
+        self.store
+            .given_up(&theirs.database, |state| later.contains(state))
+    }
+
+    /// Returns whether another auditor's state has a valid signature of the server.
+    fn is_signed(&self, theirs: &Exported, other: State) -> bool {
+        let claimed = theirs.claimed();
+        claimed.is_some_and(|claimed| {
+            let keys = self.policy.signatures.keys();
+            claimed.state == other && claimed.verify_signature(&theirs.database, keys).is_ok()
+        })
+    }
+
+    /// Stores evidence of a split view, and opens its alarm.
+    fn split_view(
+        &mut self,
+        trusted: &TrustedState,
+        theirs: State,
+        by: SplitBy,
+        mut answers: Vec<Answer>,
+        parting: Parting,
+        all: &Theirs,
+    ) -> Compared {
+        answers.push(Answer {
+            call: all.came_as.into(),
+            request: Vec::new(),
+            reply: Ok(Arc::new(all.raw.clone())),
+            shortened: None,
+        });
+        let reason = Reason::SplitView {
+            peer: None,
+            theirs,
+            by,
+            agreed: parting.same.map(|same| same.tx),
+        };
+        let finding = Finding {
+            database: trusted.database.clone(),
+            kind: Tampering::SplitView,
+            reason: reason.to_string(),
+            trusted: Some(trusted.clone()),
+            claim: None,
+            shown: Some(theirs),
+            uuid: None,
+            identity_changed: false,
+            answers,
+        };
+        Compared::SplitView {
+            alarm: self.store.raise(&finding, self.wall_time()),
+            theirs,
+            reason,
+            parting,
+        }
+    }
+}

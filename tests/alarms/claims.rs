@@ -1,0 +1,309 @@
+//! The states of another auditor, without its signature: they accuse nobody, unless the server signed them or shows them
+//! here too. A history that an operator gave up contradicts nothing.
+
+use std::fs;
+
+use crate::support::place::Place;
+use crate::support::program::{Program, Run, Running, member};
+use immuaudit::drill::{Embedded, Ledger, Lie, NewEntry, Options};
+
+const DATABASE: &str = "defaultdb";
+
+/// A ledger of 20 transactions.
+fn ledger(options: Options) -> Embedded {
+    let server = Embedded::start(options).expect("an embedded ledger");
+    server.grow(DATABASE, 20);
+    server
+}
+
+fn kept(server: &Embedded) -> Ledger {
+    server.ledger(DATABASE).expect("a database")
+}
+
+/// The same history up to a transaction, and another one after it, up to `last`.
+fn rewritten(from: &Ledger, common: u64, last: u64) -> Ledger {
+    let mut another = from.clone();
+    another.truncate(common);
+    for number in common..last {
+        another.commit(vec![NewEntry::set("another", number.to_string())]);
+    }
+    another
+}
+
+/// The export of an auditor, compared by another one.
+fn compare(program: &Program, other: &Program, folder: &Place) -> Run {
+    let export = other.run(&["states", "export"]);
+    let file = folder.join("export.toml");
+    fs::write(&file, &export.ends_with(0).stdout).expect("a file");
+    program.run(&["compare", file.to_str().expect("UTF-8")])
+}
+
+/// Nobody is accused, and no alarm is open.
+#[track_caller]
+fn accuses_nobody(program: &Program, run: &Run, due: &[&str]) {
+    let stdout = &run.ends_with(1).stdout;
+    for due in due {
+        assert!(stdout.contains(due), "{due}: {run:#?}");
+    }
+    assert!(!stdout.contains("split-view"), "{run:#?}");
+    program.run(&["alarm", "list"]).ends_with(0);
+    program.run(&["status"]).ends_with(0);
+}
+
+/// A split view at a transaction, with an open alarm, and the only evidence file.
+#[track_caller]
+fn is_a_split_view(program: &Program, run: &Run, keys: &[&str]) -> Run {
+    assert!(run.ends_with(2).stdout.contains("split-view"), "{run:#?}");
+    let list = program.run(&["alarm", "list", "--json"]);
+    let evidence = member(list.ends_with(2).line(DATABASE), "evidence").to_owned();
+    let words = ["evidence", "verify", &evidence];
+    program.run(&[&words[..], keys].concat())
+}
+
+/// A server that shows the other auditor's history here too: both its present response and its earlier one are known.
+#[test]
+fn a_claimed_state_that_the_server_shows_here_too_is_a_split_view() {
+    for last in [12, 20, 27] {
+        let folder = Place::new();
+        let server = ledger(Options::default());
+        let program = Program::new(server.port(), &folder.join("trust"));
+        let other = Program::new(server.port(), &folder.join("other"));
+        program.once().is(0, DATABASE, "first-seen");
+        let first = kept(&server);
+        server.put_ledger(DATABASE, rewritten(&first, 10, last));
+        other.once().is(0, DATABASE, "first-seen");
+        if last == 20 {
+            // one transaction with two hashes needs no call: nothing but the export shows the second one
+            let run = compare(&program, &other, &folder);
+            accuses_nobody(&program, &run, &["disagreement"]);
+            continue;
+        }
+        // the server has both transactions, so it can prove neither against the other
+        if last == 12 {
+            server.grow(DATABASE, 9);
+        }
+        let run = compare(&program, &other, &folder);
+        let verified = is_a_split_view(&program, &run, &[]);
+        assert!(
+            verified.ends_with(2).stdout.contains("refused"),
+            "{verified:#?}"
+        );
+        assert!(
+            run.stdout.contains("the server shows it here too"),
+            "{run:#?}"
+        );
+    }
+}
+
+#[test]
+fn a_claimed_state_that_the_server_does_not_show_is_a_disagreement_wherever_it_is() {
+    for last in [12, 20, 27] {
+        let folder = Place::new();
+        let server = ledger(Options::default());
+        let program = Program::new(server.port(), &folder.join("trust"));
+        let other = Program::new(server.port(), &folder.join("other"));
+        program.once().is(0, DATABASE, "first-seen");
+        let first = kept(&server);
+        server.put_ledger(DATABASE, rewritten(&first, 10, last));
+        other.once().is(0, DATABASE, "first-seen");
+        let mut grown = first;
+        while grown.last() < 30 {
+            grown.commit(vec![NewEntry::set("honest", grown.last().to_string())]);
+        }
+        server.put_ledger(DATABASE, grown);
+        let run = compare(&program, &other, &folder);
+        let claimed = format!("claims that transaction {last} has hash ");
+        accuses_nobody(
+            &program,
+            &run,
+            &["disagreement", &claimed, "but here it has"],
+        );
+    }
+}
+
+/// An auditor that runs, and the URL of its status page.
+fn watching(program: &Program) -> (Running, String) {
+    let mut running = program.start(&["--audit-interval", "50ms"]);
+    running.wait_for("INFO  cycle ");
+    let log = running.log();
+    let url = log.split("status page on ").nth(1).expect("it says where");
+    let url = url.split_whitespace().next().expect("a URL").to_owned();
+    (running, url)
+}
+
+#[test]
+fn a_claimed_state_that_the_server_signed_is_a_split_view_and_proof_with_its_key() {
+    for last in [20, 15] {
+        let folder = Place::new();
+        let server = ledger(Options::default().signed());
+        let pem = folder.join("server.pub");
+        fs::write(&pem, server.public_pem().expect("a key")).expect("a file");
+        let key = ["--server-signing-pub-key", pem.to_str().expect("UTF-8")];
+        let program = Program::new(server.port(), &folder.join("trust"));
+        let other = Program::new(server.port(), &folder.join("other"));
+        program.once().is(0, DATABASE, "first-seen");
+        let first = kept(&server);
+        server.put_ledger(DATABASE, rewritten(&first, 10, last));
+        let (_running, url) = watching(&other);
+        server.put_ledger(DATABASE, first);
+        // without the key it is a claim like any other
+        let run = program.run(&["compare", &url]);
+        accuses_nobody(&program, &run, &["disagreement"]);
+        let run = program.with(&key).run(&["compare", &url]);
+        let verified = is_a_split_view(&program, &run, &key);
+        let due = "proof against the server";
+        assert!(verified.ends_with(2).stdout.contains(due), "{verified:#?}");
+        assert!(
+            run.stdout
+                .contains("keep it open until both auditors' operators know"),
+            "{run:#?}"
+        );
+        let alarm = program.open_alarm(DATABASE);
+        let shown = program.run(&["alarm", "show", &alarm]);
+        let due = "the next comparison with the other auditor opens the alarm again";
+        assert!(shown.ends_with(2).stdout.contains(due), "{shown:#?}");
+        let located = program
+            .run(&["locate", DATABASE])
+            .ends_with(2)
+            .stdout
+            .clone();
+        for due in [
+            "but another auditor was shown another history",
+            "the split view was found ",
+            "run immuaudit states export for the other auditor",
+        ] {
+            assert!(located.contains(due), "{due}: {located}");
+        }
+        for wrong in ["than at the alarm", "alarm adopt", "the change was made"] {
+            assert!(!located.contains(wrong), "{wrong}: {located}");
+        }
+        // who does not have the key has two auditors' words
+        let verified = is_a_split_view(&program, &run, &[]);
+        assert!(
+            verified.ends_with(1).stdout.contains("a disagreement"),
+            "{verified:#?}"
+        );
+    }
+}
+
+/// The auditor's own export, from before an operator gave the history up.
+#[test]
+fn an_own_export_of_a_history_that_was_given_up_contradicts_nothing() {
+    // rewritten with as many, more and fewer transactions, and rolled back
+    for (common, last) in [(10, 25), (10, 30), (10, 15), (22, 22)] {
+        let folder = Place::new();
+        let server = ledger(Options::default());
+        let program = Program::new(server.port(), &folder.join("trust"));
+        program.once().is(0, DATABASE, "first-seen");
+        server.grow(DATABASE, 5);
+        program.once().is(0, DATABASE, "consistent");
+        let export = program.run(&["states", "export"]).stdout;
+        let file = folder.join("export.toml");
+        fs::write(&file, export).expect("a file");
+        let first = kept(&server);
+        server.put_ledger(DATABASE, rewritten(&first, common, last));
+        program.once().ends_with(2);
+        let alarm = program.open_alarm(DATABASE);
+        program
+            .run(&["alarm", "adopt", "--yes", &alarm])
+            .ends_with(0);
+        program.once().is(0, DATABASE, "consistent");
+        let file = file.to_str().expect("UTF-8");
+        let due = format!("by immuaudit alarm adopt {alarm}");
+        let run = program.run(&["compare", file]);
+        accuses_nobody(
+            &program,
+            &run,
+            &["given up here", "transaction 25, hash", &due],
+        );
+        // the present history grows past the one that was given up
+        let mut grown = kept(&server);
+        while grown.last() < 40 {
+            grown.commit(vec![NewEntry::set("later", grown.last().to_string())]);
+        }
+        server.put_ledger(DATABASE, grown);
+        program.once().is(0, DATABASE, "consistent");
+        let run = program.run(&["compare", file]);
+        accuses_nobody(&program, &run, &["given up here", &due]);
+    }
+}
+
+#[test]
+fn a_history_that_was_given_up_by_forgetting_contradicts_nothing() {
+    let folder = Place::new();
+    let server = ledger(Options::default());
+    let program = Program::new(server.port(), &folder.join("trust"));
+    program.once().is(0, DATABASE, "first-seen");
+    let file = folder.join("export.toml");
+    fs::write(&file, program.run(&["states", "export"]).stdout).expect("a file");
+    program.run(&["states", "forget", DATABASE]).ends_with(0);
+    let first = kept(&server);
+    server.put_ledger(DATABASE, rewritten(&first, 10, 20));
+    program.once().is(0, DATABASE, "first-seen");
+    let run = program.run(&["compare", file.to_str().expect("UTF-8")]);
+    accuses_nobody(
+        &program,
+        &run,
+        &["given up here", "by immuaudit states forget"],
+    );
+}
+
+#[test]
+fn a_file_of_immuaudit_is_not_imported_and_its_own_command_is_named() {
+    let folder = Place::new();
+    let server = ledger(Options::default());
+    let program = Program::new(server.port(), &folder.join("trust"));
+    program.once().is(0, DATABASE, "first-seen");
+    let file = folder.join("export.toml");
+    fs::write(&file, program.run(&["states", "export"]).stdout).expect("a file");
+    let key = folder.join("zone-a.key");
+    let new = [
+        "key",
+        "new",
+        "--name",
+        "zone-a",
+        key.to_str().expect("UTF-8"),
+    ];
+    program.run(&new).ends_with(0);
+    let signs = ["checkpoint", "export", "--audit-signing-key"];
+    let checkpoints = program.run(&[&signs[..], &[key.to_str().expect("UTF-8")]].concat());
+    let signed = folder.join("zone-a.txt");
+    fs::write(&signed, &checkpoints.ends_with(0).stdout).expect("a file");
+    for (file, due) in [
+        (file, "immuaudit compare FILE;"),
+        (signed, "immuaudit compare FILE --peer-key KEY;"),
+        (
+            program.dir.join("tested/defaultdb.state"),
+            "a copy of the whole --dir",
+        ),
+        (
+            program.dir.join("tested/outcomes"),
+            "a copy of the whole --dir",
+        ),
+    ] {
+        let run = program.run(&["states", "import", &file.display().to_string()]);
+        let text = &run.ends_with(3).stderr;
+        assert!(text.contains(due) && text.contains("--pin"), "{text}");
+    }
+}
+
+#[test]
+fn after_a_wrong_signature_the_history_is_not_said_to_have_been_another_one() {
+    let folder = Place::new();
+    let server = ledger(Options::default().signed());
+    let pem = folder.join("server.pub");
+    fs::write(&pem, server.public_pem().expect("a key")).expect("a file");
+    let key = ["--server-signing-pub-key", pem.to_str().expect("UTF-8")];
+    let program = Program::new(server.port(), &folder.join("trust")).with(&key);
+    program.once().is(0, DATABASE, "first-seen");
+    server.lie(Lie::Unsigned);
+    program.once().is(2, DATABASE, "bad-signature");
+    server.be_honest();
+    let located = program
+        .run(&["locate", DATABASE])
+        .ends_with(2)
+        .stdout
+        .clone();
+    assert!(located.contains("who changed its signing key"), "{located}");
+    assert!(!located.contains("than at the alarm"), "{located}");
+}
