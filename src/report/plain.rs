@@ -52,14 +52,11 @@ pub fn outcome_line(outcome: &Outcome) -> String {
         for told in alarm_lines(alarm) {
             line.push_str(&format!("\n  {told}"));
         }
-    } else if outcome.open_alarms > 0 {
+    } else if outcome.open_alarms > 0 && outcome.unreadable_alarms.is_none() {
         line.push_str(&format!(
             "\n  {} of earlier checks: see immuaudit alarm list",
             counted(outcome.open_alarms as u64, "open alarm")
         ));
-    }
-    if let Some(failure) = &outcome.unwritten {
-        line.push_str(&format!("\n  not stored: {failure}"));
     }
     line
 }
