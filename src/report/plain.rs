@@ -46,7 +46,7 @@ pub fn outcome_line(outcome: &Outcome) -> String {
         line.push_str(&format!(": {why}"));
     }
     if outcome.state_verdict() == Verdict::FirstSeen {
-        line.push_str(" (trusted on first use: no state was stored yet)");
+        line.push_str(" (trusted on first use: the database had no trusted state)");
     }
     if let Some(alarm) = &outcome.alarm {
         for told in alarm_lines(alarm) {

@@ -7,6 +7,7 @@ use toml::Table;
 use super::checksummed::{self, Writer};
 use super::file_damage::{FileDamage, Record};
 use super::files;
+use super::record::DatedState;
 use super::store::Store;
 use super::store_error::StoreError;
 use crate::clock::Timestamp;
@@ -53,14 +54,14 @@ impl Store {
     /// As [`load`](Store::load).
     pub fn proven_line(&self, database: &str) -> Result<Vec<State>, StoreError> {
         let line = self.dated_line(database)?;
-        Ok(line.into_iter().map(|(state, _)| state).collect())
+        Ok(line.into_iter().map(|dated| dated.state).collect())
     }
 
-    /// Returns the same states, each with the time at which it was accepted.
+    /// Returns the same states, each with the time and the grounds of its acceptance.
     ///
     /// # Errors
     /// As [`load`](Store::load).
-    pub fn dated_line(&self, database: &str) -> Result<Vec<(State, Timestamp)>, StoreError> {
+    pub fn dated_line(&self, database: &str) -> Result<Vec<DatedState>, StoreError> {
         let _hold = self.hold(Lock::Shared)?;
         Ok(self.record(database)?.dated_line())
     }

@@ -92,6 +92,7 @@ pub use mirror::{Extended, Mirror};
 pub use outcome::{MAX_LAST_REASON_CHARS, OutcomeRecord, Outcomes, last_proven};
 pub use peers_file::{Agreed, Begins, Behind, Disagreement, PeerRecord, Waiting};
 pub use raise_alarm::{Raised, read_evidence};
+pub use record::DatedState;
 pub use store::Store;
 pub use store_error::StoreError;
 pub use trusted_state::{ObservedState, TrustOrigin, TrustedState, kept_identity};
