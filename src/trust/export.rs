@@ -101,7 +101,9 @@ impl Export {
     /// # Errors
     /// The file does not exist, or an auditor did not write it.
     pub fn read(path: &Path) -> Result<(Export, Vec<u8>), StoreError> {
-        let bytes = files::read(path, MAX_EXPORT_BYTES)?.ok_or_else(|| StoreError::NoFile {
+        let bytes = files::read(path, MAX_EXPORT_BYTES);
+        let bytes = bytes.map_err(|failure| failure.of_named(Record::Export))?;
+        let bytes = bytes.ok_or_else(|| StoreError::NoFile {
             path: path.into(),
             record: Record::Export,
         })?;
