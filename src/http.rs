@@ -30,6 +30,11 @@ impl Client {
         }
     }
 
+    /// Returns the URL, of which `Display` shows scheme, host and port.
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
     /// Begins a GET.
     pub fn get(&self) -> RequestBuilder<WithoutBody> {
         self.agent.get(self.url.expose())

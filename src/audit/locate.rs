@@ -8,10 +8,12 @@ use crate::audit::check::proof::{self, AncestorCheck};
 use crate::audit::check::state;
 use crate::clock::Timestamp;
 use crate::ledger::{Digest, State};
-use crate::locate::{Checkpoint, Probe, TxHashes, Window, narrow};
+use crate::locate::{Acceptance, Checkpoint, Grounds, Probe, TxHashes, Window, narrow};
 use crate::server::{Server, ServerError, ServerErrorKind};
 use crate::text::Escaped;
-use crate::trust::{Alarm, LocatedRecord, Mirror, StoreError, Tampering, TrustedState};
+use crate::trust::{
+    Alarm, DatedState, LocatedRecord, Mirror, StoreError, Tampering, TrustOrigin, TrustedState,
+};
 
 /// The result of `locate` for one database.
 #[derive(Debug)]
@@ -260,7 +262,19 @@ impl Auditor {
     /// Returns the trusted states of a database, each an ancestor of the next.
     pub(super) fn line(&self, database: &str) -> Result<Vec<Checkpoint>, StoreError> {
         let line = self.store.dated_line(database)?.into_iter();
-        let checkpoint = |(state, audited)| Checkpoint { state, audited };
+        let checkpoint = |dated: DatedState| Checkpoint {
+            state: dated.state,
+            accepted: Acceptance {
+                at: dated.accepted,
+                by: match dated.how {
+                    TrustOrigin::Pinned => Grounds::Pin,
+                    TrustOrigin::Adopted { .. } => Grounds::Adoption,
+                    TrustOrigin::FirstSeen | TrustOrigin::Proven | TrustOrigin::Imported => {
+                        Grounds::Audit
+                    }
+                },
+            },
+        };
         Ok(line.map(checkpoint).collect())
     }
 

@@ -210,7 +210,9 @@ pub struct Outcome {
     pub opened: Vec<Alarm>,
     /// The reason why the alarm could not be written, if it could not.
     pub unwritten: Option<StoreError>,
-    /// Open alarms of this database, this one included.
+    /// The reason why the list of alarms cannot be read, if it cannot.
+    pub unreadable_alarms: Option<StoreError>,
+    /// Open alarms of this database, this one included. A damaged list counts as one.
     pub open_alarms: usize,
     /// Not proven in time.
     pub overdue: Option<Overdue>,
@@ -260,7 +262,13 @@ impl Outcome {
     /// Returns whether everything due was proven and read in time.
     pub fn is_complete(&self) -> bool {
         let in_time = self.overdue().next().is_none();
-        self.verdict.is_proven() && in_time && self.unwritten.is_none() && !self.is_contradicted()
+        let is_stored = self.own_failures().next().is_none();
+        self.verdict.is_proven() && in_time && is_stored && !self.is_contradicted()
+    }
+
+    /// Returns the failures of the auditor's own files that are not the verdict.
+    pub fn own_failures(&self) -> impl Iterator<Item = &StoreError> {
+        self.unreadable_alarms.iter().chain(&self.unwritten)
     }
 
     /// Returns whether a peer's checkpoint contradicts the local server's state.
@@ -286,22 +294,131 @@ impl Outcome {
             true => Exit::Incomplete,
             false => Exit::Good,
         };
-        let unwritten = match self.unwritten {
+        let local = match self.own_failures().next() {
             Some(_) => Exit::Local,
             None => Exit::Good,
         };
-        self.verdict.exit().max(alarm).max(overdue).max(unwritten)
+        self.verdict.exit().max(alarm).max(overdue).max(local)
     }
 
-    /// Describes the verdict's reason, the rewritten range and what is overdue; empty if there is nothing to report.
+    /// Describes the failures of the auditor's own files that are not the verdict.
+    fn own_failures_in_words(&self) -> impl Iterator<Item = String> {
+        let unreadable = self.unreadable_alarms.iter().map(|failure| {
+            let counts = match failure.hides_alarms() {
+                true => ", so the database counts as one with an open alarm",
+                false => "",
+            };
+            format!("the alarms of the database cannot be read{counts}: {failure}")
+        });
+        let unwritten = self.unwritten.iter();
+        unreadable.chain(unwritten.map(|failure| format!("not stored: {failure}")))
+    }
+
+    /// Describes the verdict's reason, the rewritten range, what is overdue, and failures of the auditor's own files;
+    /// empty if there is nothing to report.
     pub fn why(&self) -> String {
-        let overdue = self.overdue();
+        joined([self.found(), self.late()])
+    }
+
+    /// Returns the same within this number of characters: what is overdue is complete, and the text before it is cut.
+    pub fn why_within(&self, most: usize) -> String {
+        let (found, late) = (self.found(), self.late());
+        let end = match late.len() {
+            0 => 0,
+            length => length.saturating_add(SEPARATOR.len()),
+        };
+        let room = most.saturating_sub(end);
+        let found = match found.char_indices().nth(room) {
+            None => found,
+            Some(_) => {
+                let kept = room.saturating_sub(CUT.len());
+                found.chars().take(kept).chain(CUT.chars()).collect()
+            }
+        };
+        joined([found, late])
+    }
+
+    /// Describes the verdict's reason, the rewritten range, and failures of the auditor's own files.
+    fn found(&self) -> String {
         let mut parts = vec![self.reason.to_string()];
         parts.extend(self.values.as_ref().map(|report| report.to_string()));
         parts.extend(self.window.iter().map(Window::to_string));
         parts.extend(self.peers.iter().map(PeerReport::to_string));
-        parts.extend(overdue.map(Overdue::to_string));
-        parts.retain(|part| !part.is_empty());
-        parts.join("; ")
+        parts.extend(self.own_failures_in_words());
+        joined(parts)
+    }
+
+    /// Describes what is overdue.
+    fn late(&self) -> String {
+        joined(self.overdue().map(Overdue::to_string))
+    }
+}
+
+/// The text between two parts of a reason.
+const SEPARATOR: &str = "; ";
+/// The mark at the end of a text that was cut.
+const CUT: &str = "[...]";
+
+/// Joins the parts that are not empty.
+fn joined(parts: impl IntoIterator<Item = String>) -> String {
+    let parts = parts.into_iter().filter(|part| !part.is_empty());
+    parts.collect::<Vec<_>>().join(SEPARATOR)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    impl Outcome {
+        /// An outcome of a database without a trusted state.
+        pub(in crate::audit) fn sample(database: &str, verdict: Verdict) -> Outcome {
+            Outcome {
+                database: database.into(),
+                verdict,
+                of_state: None,
+                reason: Reason::None,
+                values: None,
+                window: None,
+                shown: None,
+                previous: None,
+                signature: None,
+                previous_signature: None,
+                alarm: None,
+                opened: Vec::new(),
+                unwritten: None,
+                unreadable_alarms: None,
+                open_alarms: 0,
+                overdue: None,
+                values_overdue: None,
+                peers: Vec::new(),
+                peers_overdue: None,
+                warnings: Vec::new(),
+                duration: Duration::ZERO,
+                is_stranger: true,
+                asked: true,
+            }
+        }
+    }
+
+    #[test]
+    fn a_shortened_reason_still_says_what_is_overdue() {
+        let time = Duration::from_secs(9);
+        let mut outcome = Outcome::sample("db", Verdict::Unreachable);
+        assert_eq!(outcome.why_within(10), "");
+        outcome.reason = Reason::OtherDatabase(Escaped::new(&"long ".repeat(50)));
+        let whole = outcome.why();
+        assert_eq!(outcome.why_within(whole.len()), whole);
+        let short = outcome.why_within(60);
+        assert!(short.len() <= 60 && short.ends_with(CUT), "{short}");
+        (outcome.overdue, outcome.values_overdue) =
+            (Some(Overdue::Unproven(time)), Some(Overdue::Cut(time)));
+        let whole = outcome.why();
+        for most in [150, whole.len() - 1, whole.len()] {
+            let short = outcome.why_within(most);
+            assert!(short.len() <= most, "{short}");
+            for late in [Overdue::Unproven(time), Overdue::Cut(time)] {
+                assert!(short.contains(&late.to_string()), "{short}");
+            }
+        }
     }
 }

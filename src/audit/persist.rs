@@ -11,7 +11,7 @@ use super::verdict::Reason;
 use super::written::Facts;
 use crate::clock::Timestamp;
 use crate::ledger::State;
-use crate::trust::{OutcomeRecord, TrustOrigin};
+use crate::trust::{MAX_LAST_REASON_CHARS, OutcomeRecord, TrustOrigin};
 
 impl Auditor {
     /// Stores the outcomes for `status`, and for the overdue times after a restart. Untrusted databases are limited
@@ -144,7 +144,7 @@ fn record(outcome: &Outcome, before: Option<&OutcomeRecord>, now: Timestamp) -> 
     OutcomeRecord {
         database: outcome.database.clone(),
         verdict: outcome.verdict.word().into(),
-        reason: outcome.why(),
+        reason: outcome.why_within(MAX_LAST_REASON_CHARS),
         checked: now,
         proven: if proven {
             Some(now)

@@ -103,8 +103,10 @@ impl Auditor {
         let mut alarm = alarms.reported().cloned();
         let state = of_state.unwrap_or(verdict);
         let proven = shown.filter(|_| state.is_proven());
-        let (open_alarms, unread) = self.count_open_alarms(database, proven);
-        let unwritten = alarms.unwritten.or(unread);
+        let (open_alarms, unreadable_alarms, not_noted) = self.count_open_alarms(database, proven);
+        let unwritten = alarms.unwritten.or(not_noted);
+        // an alarm cannot be added to a list that cannot be read: that is one failure
+        let unwritten = unwritten.filter(|failure| unreadable_alarms.as_ref() != Some(failure));
         let now = self.now();
         let record = self.databases.of(database);
         if state.is_proven() {
@@ -136,6 +138,7 @@ impl Auditor {
             alarm,
             opened: alarms.opened,
             unwritten,
+            unreadable_alarms,
             open_alarms,
             overdue,
             values_overdue: self.values_overdue(database),
@@ -150,15 +153,16 @@ impl Auditor {
 
     /// Counts the open alarms. If this check proved a state, alarms about the history also get a note that the server
     /// showed the trusted history again. An alarm whose list is damaged counts as open; a list that the system
-    /// refuses to read is only a local failure.
+    /// refuses to read is only a local failure. Also returns the reason why the list cannot be read, and the reason why
+    /// the note cannot be written.
     fn count_open_alarms(
         &self,
         database: &str,
         proven: Option<State>,
-    ) -> (usize, Option<StoreError>) {
+    ) -> (usize, Option<StoreError>, Option<StoreError>) {
         let alarms = match self.store.open_alarms(Some(database)) {
             Ok(alarms) => alarms,
-            Err(failure) => return (usize::from(failure.hides_alarms()), Some(failure)),
+            Err(failure) => return (usize::from(failure.hides_alarms()), Some(failure), None),
         };
         let unwritten = proven
             .filter(|_| alarms.iter().any(Alarm::may_be_shown_again))
@@ -168,7 +172,7 @@ impl Auditor {
                     .note_shown_again(database, shown, self.wall_time());
                 noted.err()
             });
-        (alarms.len(), unwritten)
+        (alarms.len(), None, unwritten)
     }
 
     fn raise(

@@ -186,37 +186,7 @@ impl Auditor {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
-    use crate::audit::verdict::Reason;
-
-    fn outcome(database: &str, verdict: Verdict) -> Outcome {
-        Outcome {
-            database: database.into(),
-            verdict,
-            of_state: None,
-            reason: Reason::None,
-            values: None,
-            window: None,
-            shown: None,
-            previous: None,
-            signature: None,
-            previous_signature: None,
-            alarm: None,
-            opened: Vec::new(),
-            unwritten: None,
-            open_alarms: 0,
-            overdue: None,
-            values_overdue: None,
-            peers: Vec::new(),
-            peers_overdue: None,
-            warnings: Vec::new(),
-            duration: Duration::ZERO,
-            is_stranger: true,
-            asked: true,
-        }
-    }
 
     #[test]
     fn thousands_are_counted_and_few_are_reported_and_named() {
@@ -227,7 +197,7 @@ mod tests {
                 0 => Verdict::Empty,
                 _ => Verdict::Refused,
             };
-            let outcome = outcome(&format!("n\"{number}"), verdict);
+            let outcome = Outcome::sample(&format!("n\"{number}"), verdict);
             reported += usize::from(untrusted.count(outcome).is_some());
         }
         assert_eq!(reported, MAX_REPORTED_UNTRUSTED);
@@ -255,7 +225,7 @@ mod tests {
                 0 => Verdict::Refused,
                 _ => Verdict::Empty,
             };
-            untrusted.count(outcome(&number.to_string(), verdict));
+            untrusted.count(Outcome::sample(&number.to_string(), verdict));
         }
         assert!(untrusted.unreported_are_complete());
         assert_eq!(untrusted.exit(), Exit::Incomplete); // the verdict of the first database

@@ -46,6 +46,8 @@ impl fmt::Display for KeyName {
 pub enum KeyError {
     /// The text is not of the form `NAME+HASH+KEY`.
     Form,
+    /// The text is not of the form `PRIVATE+KEY+NAME+HASH+KEY`.
+    PrivateForm,
     /// The text is a private key instead of a public one.
     Private,
     /// The text is a public key instead of a private one.
@@ -64,6 +66,9 @@ impl fmt::Display for KeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             KeyError::Form => "it is not of the form NAME+HASH+KEY, as immuaudit key show prints it",
+            KeyError::PrivateForm => {
+                "it is not of the form PRIVATE+KEY+NAME+HASH+KEY, which immuaudit key new writes"
+            }
             KeyError::Private => {
                 "it is a private key, which must stay secret: give the public key, as immuaudit key show prints it"
             }
@@ -137,13 +142,17 @@ impl SignerKey {
             return Err(if is_public {
                 KeyError::Public
             } else {
-                KeyError::Form
+                KeyError::PrivateForm
             });
         };
-        let (name, hash, mut seed) = parts(rest)?;
+        let parts = parts(rest).map_err(|why| match why {
+            KeyError::Form => KeyError::PrivateForm,
+            why => why,
+        });
+        let (name, hash, mut seed) = parts?;
         let key = SignerKey::of_seed(name, &seed);
         overwrite(&mut seed);
-        let key = key.ok_or(KeyError::Form)?;
+        let key = key.ok_or(KeyError::PrivateForm)?;
         (key.public.id == hash).then_some(key).ok_or(KeyError::Hash)
     }
 

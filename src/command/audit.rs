@@ -81,10 +81,14 @@ pub(super) fn once(auditor: &mut Auditor, settings: &Settings, monitoring: &Moni
     );
     after(auditor, settings, monitoring, &cycle);
     tell_rest(settings, &cycle);
-    if settings.report.verbosity == Verbosity::Quiet {
-        // the log is off, and these errors belong to no database's line
-        for trouble in cycle.errors() {
-            print_error(&format!("{name}: {trouble}"));
+    for trouble in cycle.errors() {
+        match (settings.report.verbosity, settings.report.format) {
+            // the log is off, and these errors belong to no database's line
+            (Verbosity::Quiet, _) => print_error(&format!("{name}: {trouble}")),
+            // tell_rest has printed the untrusted databases, and after has printed JSON
+            (_, Format::Json) => {}
+            _ if matches!(trouble, CycleError::Untrusted(_)) => {}
+            (Verbosity::Normal, Format::Text) => print(&format!("{name}: {trouble}")),
         }
     }
     monitoring.flush();

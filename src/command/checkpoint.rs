@@ -15,7 +15,7 @@ use crate::config::{CheckpointTask, Format, Settings};
 use crate::ledger::{BadSignature, StateShape};
 use crate::report::{JsonObject, ago, checkpoint, print, print_error};
 use crate::text::{Escaped, number};
-use crate::trust::{Store, last_proven};
+use crate::trust::{Export, Store, last_proven};
 
 /// The longest file that is read, in bytes: 10,000 databases with a few signatures each.
 const MAX_FILE: u64 = 16 << 20;
@@ -87,8 +87,7 @@ fn read(file: &Path) -> Result<(Vec<Read>, usize), CommandError> {
     let bytes =
         content(file).map_err(|why| CommandError::Key(format!("{}: {why}", file.display())))?;
     let notes = read_list(&bytes);
-    let mut checkpoints = Vec::new();
-    let mut wrong = 0;
+    let (mut checkpoints, mut invalid) = (Vec::new(), Vec::new());
     for (place, note) in (1..).zip(notes) {
         let place: usize = place;
         let read = note.map_err(|why| why.to_string()).and_then(|note| {
@@ -99,13 +98,18 @@ fn read(file: &Path) -> Result<(Vec<Read>, usize), CommandError> {
         match read {
             Ok(read) => checkpoints.push(read),
             Err(why) => {
-                wrong += 1;
-                print_error(&format!(
-                    "immuaudit: note {place} is not a valid checkpoint: {why}"
+                invalid.push(format!(
+                    "immuaudit: {}: checkpoint {place} is invalid: {why}",
+                    file.display()
                 ));
             }
         }
     }
+    if checkpoints.is_empty() {
+        check_no_export(file)?;
+    }
+    invalid.iter().for_each(|line| print_error(line));
+    let wrong = invalid.len();
     if checkpoints.is_empty() && wrong == 0 {
         return Err(CommandError::Key(format!(
             "{}: it has no checkpoint",
@@ -113,6 +117,26 @@ fn read(file: &Path) -> Result<(Vec<Read>, usize), CommandError> {
         )));
     }
     Ok((checkpoints, wrong))
+}
+
+/// Returns whether a file has a checkpoint, whoever signed it.
+pub(super) fn has_checkpoints(file: &Path) -> bool {
+    let bytes = whole(File::open(file)).unwrap_or_default();
+    read_list(&bytes).iter().any(Result::is_ok)
+}
+
+/// Checks that a file is not the export of trusted states, which has no checkpoints.
+///
+/// # Errors
+/// The file is such an export.
+pub(super) fn check_no_export(file: &Path) -> Result<(), CommandError> {
+    match Export::read(file) {
+        Ok(_) => Err(CommandError::Key(format!(
+            "{}: the file has no checkpoints, because states export wrote it: compare it with immuaudit compare FILE, without a key, or write checkpoints with immuaudit checkpoint export",
+            file.display()
+        ))),
+        Err(_) => Ok(()),
+    }
 }
 
 fn content(file: &Path) -> Result<Vec<u8>, String> {
@@ -244,7 +268,8 @@ fn verify(
         if !is_enough || matches!(by_server, Some(Err(_))) {
             exit = exit.max(Exit::Incomplete);
         }
-        tell(settings, checkpoint, &words, required, by_server);
+        let signers: Vec<&str> = note.signatures.iter().map(|of| of.name.as_str()).collect();
+        tell(settings, checkpoint, &words, required, by_server, &signers);
         let is_proof = !server_keys.is_empty() && by_server == Some(Ok(StateShape::WithDatabase));
         let is_confirmed = !words.confirmed.is_empty() && words.wrong.is_empty();
         if is_proof || is_confirmed {
@@ -298,6 +323,7 @@ fn tell(
     words: &Words,
     required: u64,
     by_server: Option<Result<StateShape, BadSignature>>,
+    signers: &[&str],
 ) {
     let now = clock::now();
     if settings.report.format == Format::Json {
@@ -332,6 +358,12 @@ fn tell(
         if each.is_empty() { "" } else { ": " },
         each.join(", ")
     );
+    if words.confirmed.is_empty() && words.wrong.is_empty() {
+        text.push_str(&format!(
+            "\n  none of the given keys signed it; it names {} as its signer: give the public key of that auditor with --key",
+            shown_names(signers)
+        ));
+    }
     for name in &words.wrong {
         text.push_str(&format!(
             "\n  {}: {}",

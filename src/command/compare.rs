@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use super::checkpoint::has_checkpoints;
 use super::compare_checkpoints;
 use super::setup::{self, CommandError};
 use crate::audit::{Auditor, Compared, Comparison, Exit, Parting, Theirs};
@@ -11,7 +12,7 @@ use crate::http::Client;
 use crate::report::{alarm_lines, few_ranges, print, print_error};
 use crate::stop::Stop;
 use crate::text::{Escaped, counted, number};
-use crate::trust::{Answer, Export, Store, shown_states};
+use crate::trust::{Answer, Export, Store, StoreError, shown_states};
 
 /// The deadline for another auditor to send its trusted states.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
@@ -29,7 +30,7 @@ pub fn run(settings: &Settings, another: &CompareSource) -> Result<Exit, Command
         CompareSource::Url { url, roots } => match shown(settings, url, roots) {
             Ok(theirs) => theirs,
             Err(why) => {
-                print_error(&format!("immuaudit: the other auditor: {why}"));
+                print_error(&format!("immuaudit: the other auditor at {url}: {why}"));
                 return Ok(Exit::Incomplete);
             }
         },
@@ -69,12 +70,33 @@ pub fn run(settings: &Settings, another: &CompareSource) -> Result<Exit, Command
 }
 
 fn exported(path: &Path) -> Result<Theirs, CommandError> {
-    let (export, raw) = Export::read(path)?;
+    let (export, raw) = Export::read(path).map_err(|failure| {
+        if has_checkpoints(path) {
+            return CommandError::Key(format!(
+                "{}: the file has checkpoints: give the public key of the auditor that signed them: --peer-key KEY",
+                path.display()
+            ));
+        }
+        match (&failure, path.to_str()) {
+            (StoreError::NoFile { .. }, Some(text)) if is_host_and_port(text) => {
+                CommandError::Key(format!(
+                    "there is no file {text}; for the monitoring port of another auditor write immuaudit compare http://{text}"
+                ))
+            }
+            _ => failure.into(),
+        }
+    })?;
     Ok(Theirs {
         databases: export.databases,
         came_as: Answer::EXPORT,
         raw,
     })
+}
+
+/// Returns whether a text has the form `HOST:PORT`.
+fn is_host_and_port(text: &str) -> bool {
+    let parts = text.rsplit_once(':');
+    parts.is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
 }
 
 /// Fetches the states that a running auditor shows at its monitoring port. The URL may omit `/states`.
@@ -90,10 +112,17 @@ fn shown(settings: &Settings, url: &Url, roots: &Roots) -> Result<Theirs, String
     let proxy = proxy.map_err(|problem| problem.to_string())?;
     let client = Client::new(&url, roots, proxy.as_ref(), FETCH_TIMEOUT);
     let answer = client.get().header("accept", "application/json").call();
-    let mut answer = answer.map_err(|error| client.why(&error))?;
+    let mut answer = answer.map_err(|error| {
+        format!(
+            "{}: check that it runs, and that its monitoring port can be reached from here",
+            client.why(&error)
+        )
+    })?;
     if !answer.status().is_success() {
         let status = client.refused(answer.status().as_u16());
-        return Err(format!("it responds with {status}"));
+        return Err(format!(
+            "it responds with {status}: check that the URL is that of its monitoring port"
+        ));
     }
     let body = answer.body_mut().with_config().limit(MAX_FETCHED_BYTES);
     let raw = body.read_to_vec().map_err(|error| client.why(&error))?;

@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::path::Path;
 
-use super::checkpoint::whole;
+use super::checkpoint::{self, whole};
 use super::setup::{self, CommandError};
 use crate::audit::{Auditor, Exit, Standing, WordCompared};
 use crate::checkpoint::VerifierKey;
@@ -12,7 +12,7 @@ use crate::config::Settings;
 use crate::peer::{Heard, Witness, judge};
 use crate::report::{alarm_lines, peer_line, print, print_error};
 use crate::stop::Stop;
-use crate::text::Escaped;
+use crate::text::{Escaped, counted_with, number};
 use crate::trust::Store;
 
 /// Compares the checkpoints of a file with the local trusted states. Works while the auditor runs.
@@ -39,8 +39,13 @@ pub fn run(
     } = judge(&bytes, &peer, &settings.server.name);
     let mut exit = Exit::Good;
     if let Some(why) = why {
+        if words.is_empty() {
+            checkpoint::check_no_export(file)?;
+        }
         print_error(&format!(
-            "immuaudit: {refused} of the checkpoints in the file are invalid, the first: {why}"
+            "immuaudit: {}: {} invalid, the first: {why}",
+            file.display(),
+            counted_with(number(refused), "checkpoint", ["is", "are"])
         ));
         exit = Exit::Incomplete;
     }

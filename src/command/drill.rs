@@ -8,7 +8,7 @@ use super::exercise_peers;
 use super::setup::CommandError;
 use crate::audit::Exit;
 use crate::clock::Clock;
-use crate::config::Drill;
+use crate::config::{Drill, nearest};
 use crate::drill::{Growth, Lie, PeerLie, Served, Split, serve};
 use crate::report::print;
 use crate::stop::Stop;
@@ -80,7 +80,9 @@ impl Exercise {
         match self {
             Exercise::Lie(lie) => lie.describe(),
             Exercise::Split(split) => split.describe(),
-            Exercise::Healed => "the same, but is honest again before two auditors can compare",
+            Exercise::Healed => {
+                "shows its second user another history for a while, and is honest again before two auditors can compare"
+            }
             Exercise::Peer(lie) => lie.describe(),
         }
     }
@@ -115,8 +117,10 @@ fn all() -> Vec<Exercise> {
 fn named(name: &str) -> Result<Exercise, CommandError> {
     let named = all().into_iter().find(|exercise| exercise.name() == name);
     named.ok_or_else(|| {
+        let near = nearest(name, all().into_iter().map(Exercise::name));
+        let near = near.map_or_else(String::new, |near| format!("; the nearest is {near}"));
         CommandError::Drill(format!(
-            "there is no lie {name:?}: immuaudit drill --list prints all"
+            "there is no lie {name:?}{near}; immuaudit drill --list prints all"
         ))
     })
 }

@@ -45,7 +45,10 @@ pub fn run(settings: &Settings) -> Result<Exit, CommandError> {
             Err(error) => failures.push(format!("{url}: {}", Escaped::new(&error.to_string()))),
         }
     }
-    print(&failures.join("; "));
+    print(&format!(
+        "no auditor responds: {}: start it, or give the --audit-monitoring-port that it has",
+        failures.join("; ")
+    ));
     Ok(Exit::Incomplete)
 }
 

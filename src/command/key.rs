@@ -12,7 +12,7 @@ use crate::checkpoint::{KeyName, SignerKey, overwrite};
 use crate::config::{KeyTask, Secret};
 use crate::report::{print, print_error};
 use crate::sys;
-use crate::trust::files;
+use crate::trust::{StoreError, files};
 
 /// The longest key file that is read, in bytes.
 const MAX_FILE: u64 = 4096;
@@ -61,17 +61,18 @@ fn write(file: &Path, text: &Secret) -> io::Result<()> {
 }
 
 fn show(file: &Path) -> Result<Exit, CommandError> {
-    let bytes = files::read(file, MAX_FILE)?;
-    let bytes = bytes
-        .ok_or_else(|| CommandError::Key(format!("{}: there is no such file", file.display())))?;
+    let failed = |why: &str| CommandError::Key(format!("{}: {why}", file.display()));
+    let bytes = files::read(file, MAX_FILE).map_err(|failure| match failure {
+        StoreError::TooLong { .. } | StoreError::NotAFile { .. } => {
+            failed("not a private key of immuaudit key new: give the file that it wrote")
+        }
+        failure => failure.into(),
+    })?;
+    let bytes = bytes.ok_or_else(|| failed("there is no such file"))?;
     let secret = Secret::new(String::from_utf8(bytes).unwrap_or_default());
     let key = SignerKey::read(secret.expose().trim_end());
-    let key = key.map_err(|why| {
-        CommandError::Key(format!(
-            "{}: not a private key of immuaudit key new: {why}",
-            file.display()
-        ))
-    })?;
+    let key =
+        key.map_err(|why| failed(&format!("not a private key of immuaudit key new: {why}")))?;
     print(&key.public().to_string());
     Ok(Exit::Good)
 }

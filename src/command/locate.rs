@@ -1,5 +1,7 @@
 //! `locate`: after an alarm, finds the rewritten transactions and the changes in them.
 
+use std::net::IpAddr;
+
 use super::setup::{self, CommandError};
 use crate::audit::{Auditor, CorruptionReport, Exit, Located, ServerView};
 use crate::config::{CompareTarget, Format, LocateTask, Settings};
@@ -18,6 +20,8 @@ pub fn run(settings: &Settings, task: &LocateTask) -> Result<Exit, CommandError>
         _ => None,
     };
     let store = Store::open_beside(&setup::location(settings))?;
+    let known = setup::kept_or_checked(&store, &store.load_outcomes())?;
+    setup::check_known(&task.database, known)?;
     let server = setup::server(settings, stop.clone())?;
     let auditor = Auditor::new(server, store, setup::policy(settings));
     let mut auditor = setup::keep_until_exit(auditor);
@@ -83,13 +87,18 @@ fn ask(
             let mut second = settings.clone();
             second.server.address.clone_from(address);
             second.server.port = port.unwrap_or(settings.server.port);
-            let of = format!("{address}:{}", second.server.port);
+            let mut of = format!("{address}:{}", second.server.port);
             let mut other = setup::server(&second, stop.clone())?;
             let differences = auditor.against_server(database, ours, &mut other, task.values);
             let Some(compared) = differences else {
                 return Ok(None);
             };
             let compared = compared.map(Box::new);
+            if compared.is_err() && port.is_none() && address.parse::<IpAddr>().is_err() {
+                of.push_str(&format!(
+                    " (there is no file {address}, so this is taken for a server)"
+                ));
+            }
             Some(Compared::Server { of, compared })
         }
         _ => None,

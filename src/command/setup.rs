@@ -74,21 +74,12 @@ impl fmt::Display for CommandError {
             CommandError::States(bad) => write!(f, "{bad}"),
             CommandError::Service(failure) | CommandError::Drill(failure) => f.write_str(failure),
             CommandError::NoDatabase { database, known } => {
-                write!(f, "database {} has no stored files; ", Escaped::new(database))?;
-                f.write_str(if known.is_empty() {
-                    "no database has been audited yet"
-                } else {
-                    "known databases:"
-                })?;
-                for (place, known) in known.iter().take(MAX_NAMES).enumerate() {
-                    let before = if place == 0 { " " } else { ", " };
-                    write!(f, "{before}{}", Escaped::new(known))?;
-                }
-                let more = known.len().saturating_sub(MAX_NAMES);
-                if more > 0 {
-                    write!(f, ", and {more} more: immuaudit status lists them")?;
-                }
-                Ok(())
+                write!(
+                    f,
+                    "this auditor knows no database {}; {}",
+                    Escaped::new(database),
+                    known_databases(known)
+                )
             }
             CommandError::NotAdopted { failure, close } => write!(
                 f,
@@ -113,6 +104,23 @@ impl fmt::Display for CommandError {
             CommandError::NoThread(error) => write!(f, "the peers cannot be queried: {error}"),
         }
     }
+}
+
+/// Names the databases that an auditor knows, or the first of them.
+pub(super) fn known_databases(known: &[String]) -> String {
+    if known.is_empty() {
+        return "no database has been audited yet".into();
+    }
+    let names: Vec<String> = known
+        .iter()
+        .take(MAX_NAMES)
+        .map(|known| Escaped::new(known).to_string())
+        .collect();
+    let more = match known.len().saturating_sub(MAX_NAMES) {
+        0 => String::new(),
+        more => format!(", and {more} more: immuaudit status lists them"),
+    };
+    format!("known databases: {}{more}", names.join(", "))
 }
 
 impl From<StoreError> for CommandError {

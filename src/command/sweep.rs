@@ -45,7 +45,10 @@ pub fn run(
         {
             let unknown = Err(EndedEarly {
                 at: None,
-                reason: "this auditor audits no such database".into(),
+                reason: format!(
+                    "this auditor audits no such database; {}",
+                    setup::known_databases(&readable)
+                ),
             });
             let done = Done::new(&auditor, name, unknown, Exit::Good);
             done.print(settings);

@@ -53,8 +53,7 @@ pub(super) fn separate(arguments: &[String], compat_mode: CompatMode) -> Separat
             line.words.push(argument.to_owned());
             continue;
         }
-        let command = line.words.iter().find_map(|word| command::find(word));
-        let (setting, attached) = name(argument, command.map(|command| command.name), compat_mode);
+        let (setting, attached) = name(argument, command(&line.words), compat_mode);
         let Some(setting) = setting else {
             line.flags.push(argument.into());
             continue;
@@ -133,10 +132,11 @@ pub(super) fn read(arguments: &[String], compat_mode: CompatMode) -> Line {
         });
     }
     let left_over = flags.finish();
+    let command = command(&separated.words);
     let problems = left_over.iter().map(|argument| {
         let known = separated.given.iter().find(|given| argument == given.long);
         known.map_or_else(
-            || unknown(&argument.to_string_lossy(), compat_mode),
+            || unknown(&argument.to_string_lossy(), command, compat_mode),
             |setting| SettingsError::NoValue {
                 flag: setting.flag,
                 argument: setting.argument,
@@ -156,8 +156,14 @@ fn value(argument: &OsStr) -> Result<String, &'static str> {
     value.map(str::to_owned).ok_or("not a value")
 }
 
-/// Returns the problem that no setting has this name.
-fn unknown(argument: &str, compat_mode: CompatMode) -> SettingsError {
+/// Returns the command, which is the first word that names one.
+fn command(words: &[String]) -> Option<CommandName> {
+    let command = words.iter().find_map(|word| command::find(word));
+    command.map(|command| command.name)
+}
+
+/// Returns the problem that no setting has this name. The nearest name is one that the command takes.
+fn unknown(argument: &str, command: Option<CommandName>, compat_mode: CompatMode) -> SettingsError {
     // the text after "=" may be a secret
     let flag = argument.split('=').next().unwrap_or_default();
     let name = flag.trim_start_matches('-');
@@ -167,7 +173,13 @@ fn unknown(argument: &str, compat_mode: CompatMode) -> SettingsError {
             now: setting.long.to_owned(),
         };
     }
-    let known = TABLE.iter().filter(|setting| setting.is_known(compat_mode));
+    // --help --all needs no command
+    let command = command.unwrap_or(CommandName::Help);
+    let fits = |setting: &&Setting| setting.command().is_none_or(|of| of == command);
+    let known = TABLE
+        .iter()
+        .filter(|setting| setting.is_known(compat_mode))
+        .filter(fits);
     SettingsError::UnknownFlag {
         flag: flag.to_owned(),
         nearest: nearest(name, known.map(|setting| setting.flag)),

@@ -1,6 +1,6 @@
 //! `--help`: the everyday options on one screen, or all options by section.
 
-use super::command::{COMMANDS, CommandName, Purpose};
+use super::command::{COMMANDS, CommandName, Purpose, first_words};
 use super::setting::{Group, Section, Setting};
 use super::table::TABLE;
 use crate::sys::words;
@@ -28,6 +28,21 @@ pub(super) fn usage(name: CommandName) -> String {
     format!("immuaudit {} {forms}", name.word())
         .trim_end()
         .to_owned()
+}
+
+/// Returns the forms of a command with this subcommand, each with the whole command; all forms if `subcommand` is
+/// empty.
+pub(super) fn usage_of(name: CommandName, subcommand: &str) -> String {
+    let forms = name.row().map_or(&[][..], |command| command.forms);
+    let forms = forms.iter().map(|(form, _)| *form);
+    let of_it = |&form: &&'static str| {
+        subcommand.is_empty() || first_words(form).any(|word| word == subcommand)
+    };
+    let forms = forms.filter(of_it);
+    let forms: Vec<String> = forms
+        .map(|form| format!("immuaudit {} {form}", name.word()))
+        .collect();
+    forms.join(" or ")
 }
 
 fn short() -> String {

@@ -1,6 +1,6 @@
 //! Reads the task of the process from its inputs.
 
-use super::command::{self, COMMANDS, CommandName};
+use super::command::{self, COMMANDS, Command, CommandName, WITH_JSON};
 use super::compat_mode::CompatMode;
 use super::completions;
 use super::effective::{Effective, one_line};
@@ -15,9 +15,11 @@ use super::process::Process;
 use super::raw_settings::RawSettings;
 use super::resolve::{port, resolve, unless_off};
 use super::service;
+use super::setting::Setting;
 use super::settings::Settings;
 use super::settings_error::{SettingsError, SettingsErrors};
 use super::settings_warning::SettingsWarning;
+use super::table::TABLE;
 use super::task::{AllInstances, CheckpointTask, Drill, EvidenceTask, Task};
 use super::version;
 use super::words;
@@ -61,6 +63,10 @@ pub fn load(process: &Process) -> Result<Invocation, SettingsErrors> {
         Some(word) => find(&word)?,
     };
     let words: Vec<String> = words.collect();
+    if name == CommandName::Help {
+        prints_json(name, &words, raw.json)?;
+        fits(name, &words, &line.given)?;
+    }
     if raw.help || name == CommandName::Help {
         let about = match words.first() {
             Some(word) if name == CommandName::Help => Some(find(word)?),
@@ -69,18 +75,27 @@ pub fn load(process: &Process) -> Result<Invocation, SettingsErrors> {
         };
         return Ok(Invocation::Tell(help::text(about, raw.all)));
     }
-    if raw.version || name == CommandName::Version {
+    let is_version = raw.version || name == CommandName::Version;
+    prints_json(
+        if is_version {
+            CommandName::Version
+        } else {
+            name
+        },
+        &words,
+        raw.json,
+    )?;
+    fits(name, &words, &line.given)?;
+    if is_version {
         return Ok(Invocation::Tell(version::line()));
     }
-    fits(name, &words, &line.given)?;
     let run = |task| layers(process, &line.given, task);
     if let (CommandName::AuditMode, Some(word)) = (name, words.first()) {
         let run = service::load(process, &raw, &line.given, word)?;
         return Ok(Invocation::Run(Box::new(run)));
     }
-    if let Some(flag) = raw.service_flag() {
-        let needs = "install or uninstall";
-        return Err(SettingsError::FlagNeedsWord { flag, needs }.into());
+    if let Some((flag, commands)) = raw.service_flag("") {
+        return Err(SettingsError::FlagOfCommand { flag, commands }.into());
     }
     let task = match name {
         CommandName::Config if raw.check => Task::Check,
@@ -103,15 +118,12 @@ pub fn load(process: &Process) -> Result<Invocation, SettingsErrors> {
             Task::Compare(words::another(&raw, words.concat())?)
         }
         CommandName::Compare => {
-            let usage = help::usage(name);
-            return Err(SettingsError::Incomplete { usage }.into());
+            let needs = "the file or the URL of another auditor";
+            return Err(words::incomplete(name, "", needs).into());
         }
         CommandName::Drill => Task::Drill(drill(&raw)?),
         CommandName::Notify if raw.test => Task::NotifyTest,
-        CommandName::Notify => {
-            let usage = help::usage(CommandName::Notify);
-            return Err(SettingsError::Incomplete { usage }.into());
-        }
+        CommandName::Notify => return Err(words::incomplete(name, "", "--test").into()),
         CommandName::Man if INSTEAD_OF_MAN.is_some() => {
             let command = CommandName::Man.word();
             let instead = INSTEAD_OF_MAN.unwrap_or_default();
@@ -149,19 +161,72 @@ fn apply(given: &[Assignment]) -> Result<RawSettings, SettingsErrors> {
     }
 }
 
+/// Checks that a command prints JSON if the flag requires it. `config` prints settings, and `audit-mode install` writes
+/// those of the service: `--json` may be among them.
+fn prints_json(name: CommandName, words: &[String], json: bool) -> Result<(), SettingsError> {
+    let command = name.with_subcommand(words);
+    let is_setting = ["config", "audit-mode install"].contains(&command.as_str());
+    match json && !is_setting && !WITH_JSON.contains(&command.as_str()) {
+        true => Err(SettingsError::NoJson { command }),
+        false => Ok(()),
+    }
+}
+
 /// Checks that the command takes these words and flags.
 fn fits(name: CommandName, words: &[String], flags: &[Assignment]) -> Result<(), SettingsErrors> {
     let mut problems = Vec::new();
     for given in flags {
-        if let Some(command) = given.setting.command().filter(|command| *command != name) {
-            let (flag, command) = (given.setting.flag, command.word());
-            problems.push(SettingsError::FlagOfCommand { flag, command });
+        if given
+            .setting
+            .command()
+            .is_some_and(|command| command != name)
+        {
+            let flag = given.setting.flag;
+            let others = TABLE.iter().filter(|setting| setting.flag == flag);
+            let commands: Vec<CommandName> = others.filter_map(Setting::command).collect();
+            // two commands have this flag, and it stands before the word that decides between them
+            problems.push(match commands.contains(&name) {
+                true => SettingsError::FlagBeforeCommand {
+                    flag,
+                    command: name.word(),
+                },
+                false => SettingsError::FlagOfCommand {
+                    flag,
+                    commands: commands.into_iter().map(CommandName::word).collect(),
+                },
+            });
         }
     }
-    let most = name.row().map_or(0, |command| command.words);
-    for word in words.iter().skip(most) {
-        let (command, word) = (name.word(), word.clone());
-        problems.push(SettingsError::UnexpectedWord { command, word });
+    let (most, subcommands) = name
+        .row()
+        .map_or((0, Vec::new()), |row| (row.words, row.subcommands()));
+    let command = name.word();
+    match words.first() {
+        Some(word) if !subcommands.is_empty() && !subcommands.contains(&word.as_str()) => {
+            problems.push(SettingsError::UnknownSubcommand {
+                command,
+                word: word.clone(),
+                nearest: nearest(word, subcommands.iter().copied()),
+                subcommands,
+            });
+        }
+        None if name.row().is_some_and(Command::needs_subcommand) => {
+            problems.push(SettingsError::NoSubcommand {
+                command,
+                subcommands,
+            });
+        }
+        _ => {
+            let command = || name.with_subcommand(words);
+            let unexpected = words
+                .iter()
+                .skip(most)
+                .map(|word| SettingsError::UnexpectedWord {
+                    command: command(),
+                    word: word.clone(),
+                });
+            problems.extend(unexpected);
+        }
     }
     if problems.is_empty() {
         Ok(())
@@ -171,16 +236,14 @@ fn fits(name: CommandName, words: &[String], flags: &[Assignment]) -> Result<(),
 }
 
 fn evidence(words: Vec<String>) -> Result<Task, SettingsError> {
-    let mut words = words.into_iter();
-    let task = match (words.next().as_deref(), words.next()) {
-        (Some("list"), None) => EvidenceTask::List,
-        (Some("show"), Some(file)) => EvidenceTask::Show(file.into()),
-        (Some("verify"), Some(file)) => EvidenceTask::Verify(file.into()),
-        _ => {
-            let usage = help::usage(CommandName::Evidence);
-            return Err(SettingsError::Incomplete { usage });
-        }
+    let (name, file) = (CommandName::Evidence, "the file of the evidence");
+    let (subcommand, mut words) = words::separated(words);
+    let task = match subcommand.as_str() {
+        "show" => EvidenceTask::Show(words::next(&mut words, name, "show", file)?.into()),
+        "verify" => EvidenceTask::Verify(words::next(&mut words, name, "verify", file)?.into()),
+        _ => EvidenceTask::List,
     };
+    words::end(words, name, &subcommand)?;
     Ok(Task::Evidence(task))
 }
 
@@ -238,10 +301,7 @@ fn completions(words: &[String]) -> Result<Invocation, SettingsErrors> {
         Some("bash") => completions::bash(),
         Some("zsh") => completions::zsh(),
         Some("fish") => completions::fish(),
-        _ => {
-            let usage = help::usage(CommandName::Completions);
-            return Err(SettingsError::Incomplete { usage }.into());
-        }
+        _ => return Err(words::incomplete(CommandName::Completions, "", "a shell").into()),
     };
     Ok(Invocation::Tell(script))
 }

@@ -68,6 +68,7 @@ pub use instance::{DIRECTORY as INSTANCES, Instance};
 pub use load::{Invocation, Run, load};
 pub use masked::masked_settings;
 pub use memory::{memory_needed, size_to_set};
+pub use nearest::nearest;
 pub use parameter::Parameter;
 pub use process::{Privilege, Process};
 pub use proxy::{Proxies, Proxy};

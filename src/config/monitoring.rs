@@ -1,6 +1,7 @@
 //! Resolves the settings of monitoring and notifications.
 
 use std::fs::File;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -32,6 +33,7 @@ pub(super) fn resolve(
     let peers = peers(raw, &proxies, warnings, &mut problems);
     let exec = raw.exec.as_ref().map(exec).transpose();
     let exec = exec.map_err(|problem| problems.push(problem));
+    warnings.extend(raw.exec.as_ref().and_then(absent_program));
     match (exec, signer, problems.is_empty()) {
         (Ok(exec), Ok(signer), true) => Ok(MonitoringSettings {
             listen: (!raw.no_monitoring).then(|| Listen {
@@ -80,6 +82,23 @@ fn exec(given: &SourcedPath) -> Result<Vec<String>, SettingsError> {
     }
     let command = given.path.to_string_lossy();
     Ok(sys::words_of(&command))
+}
+
+/// Warns about a program that is not there. Its directory may be mounted later, so this is no error.
+fn absent_program(given: &SourcedPath) -> Option<SettingsWarning> {
+    let words = sys::words_of(&given.path.to_string_lossy());
+    let program = PathBuf::from(words.first()?);
+    let fault = match std::fs::metadata(&program) {
+        Ok(found) if found.is_file() => return None,
+        Ok(_) => "it is not a file",
+        Err(error) if error.kind() == ErrorKind::NotFound => "there is no such file",
+        Err(_) => return None, // this user may not see it
+    };
+    Some(SettingsWarning::NoProgram {
+        program,
+        source: given.source.clone(),
+        fault,
+    })
 }
 
 /// Returns the reason why a settings file may not name this program; `None` if it may. Owner and contents are those

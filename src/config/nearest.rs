@@ -1,23 +1,27 @@
 //! Suggests the existing name that is nearest to an unknown one.
 
-/// The number of letters for each allowed mistake. With more mistakes, the name is probably another word.
-const LETTERS_A_MISTAKE: usize = 3;
+/// The number of letters for each allowed mistake after the first. A name of at most so many letters may have one
+/// mistake. With more mistakes, the name is probably another word.
+const LETTERS_A_MISTAKE: usize = 4;
 
-/// Returns the candidate with the fewest changed, added, omitted and swapped letters, or the first of several.
-/// Returns `None` if none is near.
-pub(super) fn nearest(
-    name: &str,
-    candidates: impl Iterator<Item = &'static str>,
-) -> Option<&'static str> {
+/// Returns the candidate with the fewest changed, added, omitted and swapped letters. Of several, it is one that begins
+/// with the name, or the first. Returns `None` if none is near.
+pub fn nearest(name: &str, candidates: impl Iterator<Item = &'static str>) -> Option<&'static str> {
     let name = name.to_lowercase();
-    // an omitted part ("--address") counts as fewer mistakes than many wrong letters
+    // an omitted end ("--al") or begin ("--address") counts as fewer mistakes than many wrong letters
     let measured = candidates.map(|candidate| {
+        let begin = name.len() > 1 && candidate.starts_with(name.as_str());
         let part = name.len() > 2 && candidate.contains(name.as_str());
-        let mistakes = if part { 2 } else { distance(&name, candidate) };
-        let is_near = part || mistakes <= 1 + name.len() / LETTERS_A_MISTAKE;
-        (mistakes, is_near, candidate)
+        let mistakes = match (begin, part) {
+            (true, _) => 1,
+            (false, true) => 2,
+            (false, false) => distance(&name, candidate),
+        };
+        let is_near =
+            begin || part || mistakes <= 1 + name.len().saturating_sub(1) / LETTERS_A_MISTAKE;
+        ((mistakes, !begin), is_near, candidate)
     });
-    let (_, is_near, candidate) = measured.min_by_key(|(mistakes, ..)| *mistakes)?;
+    let (_, is_near, candidate) = measured.min_by_key(|(rank, ..)| *rank)?;
     is_near.then_some(candidate)
 }
 
@@ -69,9 +73,25 @@ mod tests {
     }
 
     #[test]
+    fn of_equally_near_names_the_one_that_begins_so_is_meant() {
+        let names = ["as", "all", "alarm"];
+        assert_eq!(nearest("al", names.into_iter()), Some("all"));
+        assert_eq!(nearest("ala", names.into_iter()), Some("alarm"));
+        assert_eq!(nearest("alk", names.into_iter()), Some("all"));
+    }
+
+    #[test]
     fn what_is_not_near_is_not_named() {
-        let names = ["json", "value-only", "audit-keep-hashes"];
-        for name in ["build-seconds", "build-revision", "frobnicate", "x"] {
+        let names = ["json", "value-only", "audit-keep-hashes", "version", "bash"];
+        let unknown = [
+            "build-seconds",
+            "build-revision",
+            "frobnicate",
+            "x",
+            "verdict",
+            "tcsh",
+        ];
+        for name in unknown {
             assert_eq!(nearest(name, names.into_iter()), None, "{name}");
         }
     }

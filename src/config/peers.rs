@@ -116,7 +116,9 @@ pub(super) fn enough(settings: &Settings, effective: &Effective) -> Result<(), S
             flag: REQUIRED,
             source: source.clone(),
             value: Some(required.to_string()),
-            wanted: format!("at most the number of peers, {peers}"),
+            wanted: format!(
+                "at most {peers}, the number of configured peers: add peers with --audit-peer or [[peer]] tables, or reduce the number"
+            ),
         }),
         _ => Ok(()),
     }

@@ -122,11 +122,14 @@ pub(super) struct RawSettings {
 }
 
 impl RawSettings {
-    /// Returns a given flag that has no effect without `install` or `uninstall`.
-    pub fn service_flag(&self) -> Option<&'static str> {
-        let given = [("dry-run", self.dry_run), ("purge", self.purge)];
-        let given = given.into_iter().find(|(_, given)| *given);
-        given.map(|(flag, _)| flag)
+    /// Returns a given flag that this subcommand of `audit-mode` does not take, with the commands that take it.
+    pub fn service_flag(&self, subcommand: &str) -> Option<(&'static str, Vec<&'static str>)> {
+        let (install, uninstall) = ("audit-mode install", "audit-mode uninstall");
+        let (installs, uninstalls) = (subcommand == "install", subcommand == "uninstall");
+        if self.dry_run && !installs && !uninstalls {
+            return Some(("dry-run", vec![install, uninstall]));
+        }
+        (self.purge && !uninstalls).then(|| ("purge", vec![uninstall]))
     }
 }
 

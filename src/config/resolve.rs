@@ -55,7 +55,7 @@ pub(super) fn resolve(
                 audit: audit(raw, signatures),
                 trust: TrustSettings {
                     directory,
-                    roots: raw.roots.as_ref().map(|given| given.path.clone()),
+                    roots: raw.roots.as_ref().map(|given| absolute(&given.path)),
                 },
                 report: report(raw),
                 monitoring,
@@ -87,8 +87,13 @@ fn directory(raw: &RawSettings) -> Result<PathBuf, SettingsError> {
             });
         }
     }
-    let directory = raw.directory.as_ref().map(|given| given.path.clone());
+    let directory = raw.directory.as_ref().map(|given| absolute(&given.path));
     directory.ok_or(SettingsError::NoDirectory)
+}
+
+/// Returns the path from the root, because paths in reports and commands are also used in other directories.
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.into())
 }
 
 fn server(

@@ -45,22 +45,12 @@ pub(super) fn load(
         "restart" => Wanted::Control(Control::Restart),
         "status" => Wanted::Control(Control::Status),
         _ => {
-            let (command, word) = (CommandName::AuditMode.word(), word.to_owned());
+            let (command, word) = (CommandName::AuditMode.word().to_owned(), word.to_owned());
             return Err(SettingsError::UnexpectedWord { command, word }.into());
         }
     };
-    let plain = matches!(wanted, Wanted::Control(_));
-    for (flag, given, needs) in [
-        ("dry-run", raw.dry_run && plain, "install or uninstall"),
-        (
-            "purge",
-            raw.purge && !matches!(wanted, Wanted::Uninstall),
-            "uninstall",
-        ),
-    ] {
-        if given {
-            return Err(SettingsError::FlagNeedsWord { flag, needs }.into());
-        }
+    if let Some((flag, commands)) = raw.service_flag(word) {
+        return Err(SettingsError::FlagOfCommand { flag, commands }.into());
     }
     // the service reads only this file; an instance also reads the common file
     let compat_mode = process.compat_mode()?;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use super::command::WITH_JSON;
 use super::source::Source;
 use crate::sys::words;
 
@@ -70,25 +71,30 @@ pub enum SettingsError {
         /// The present command that replaces it.
         now: &'static str,
     },
-    /// A flag of another command.
+    /// A flag of other commands.
     FlagOfCommand {
         /// Without dashes.
         flag: &'static str,
-        /// The command that it belongs to.
+        /// The commands that it belongs to, at least one.
+        commands: Vec<&'static str>,
+    },
+    /// A flag that several commands have, before the command.
+    FlagBeforeCommand {
+        /// Without dashes.
+        flag: &'static str,
+        /// The command.
         command: &'static str,
+    },
+    /// `--json`, with a command that prints no JSON.
+    NoJson {
+        /// The command, with its subcommand.
+        command: String,
     },
     /// A flag that has no effect without another.
     FlagNeeds {
         /// Without dashes.
         flag: &'static str,
         /// The other one.
-        needs: &'static str,
-    },
-    /// A flag that has no effect without a word.
-    FlagNeedsWord {
-        /// Without dashes.
-        flag: &'static str,
-        /// The words.
         needs: &'static str,
     },
     /// Two flags that exclude each other.
@@ -114,15 +120,37 @@ pub enum SettingsError {
         /// The name of its value.
         argument: &'static str,
     },
-    /// A word that the command does not take.
+    /// A word too many.
     UnexpectedWord {
+        /// The command, with its subcommand.
+        command: String,
+        /// The word as given.
+        word: String,
+    },
+    /// A first word after the command that is none of its subcommands.
+    UnknownSubcommand {
         /// The command.
         command: &'static str,
         /// The word as given.
         word: String,
+        /// The most similar subcommand.
+        nearest: Option<&'static str>,
+        /// All subcommands.
+        subcommands: Vec<&'static str>,
+    },
+    /// A command without its subcommand.
+    NoSubcommand {
+        /// The command.
+        command: &'static str,
+        /// All subcommands.
+        subcommands: Vec<&'static str>,
     },
     /// A command that lacks a word or a flag.
     Incomplete {
+        /// The command, with its subcommand.
+        command: String,
+        /// The missing word or flag.
+        needs: &'static str,
         /// The usage.
         usage: String,
     },
@@ -258,14 +286,23 @@ impl fmt::Display for SettingsError {
             SettingsError::FormerCommand { command, now } => {
                 write!(f, "the command {command} no longer exists: use {now}")
             }
-            SettingsError::FlagOfCommand { flag, command } => {
-                write!(f, "--{flag} is an option of \"immuaudit {command}\": remove it")
+            SettingsError::FlagOfCommand { flag, commands } => {
+                let commands: Vec<String> = commands
+                    .iter()
+                    .map(|command| format!("\"immuaudit {command}\""))
+                    .collect();
+                write!(f, "--{flag} is an option of {}: remove it", list(&commands, "and"))
             }
+            SettingsError::FlagBeforeCommand { flag, command } => {
+                write!(f, "--{flag} stands before the command: write it after \"{command}\"")
+            }
+            SettingsError::NoJson { command } => write!(
+                f,
+                "\"immuaudit {command}\" prints no JSON: remove --json; the commands that print it are {}",
+                list(&WITH_JSON, "and")
+            ),
             SettingsError::FlagNeeds { flag, needs } => {
                 write!(f, "--{flag} has no effect without --{needs}: give both or neither")
-            }
-            SettingsError::FlagNeedsWord { flag, needs } => {
-                write!(f, "--{flag} applies only to audit-mode {needs}: remove it")
             }
             SettingsError::FlagsExclude { flag, other, remedy } => {
                 write!(f, "--{flag} and --{other} exclude each other: {remedy}")
@@ -277,7 +314,19 @@ impl fmt::Display for SettingsError {
                 write!(f, "\"{command}\" does not take {}: remove it", shown(word))
             }
             SettingsError::BadWord { command, wanted } => write!(f, "{command}: expected {wanted}"),
-            SettingsError::Incomplete { usage } => write!(f, "incomplete command: expected {usage}"),
+            SettingsError::UnknownSubcommand { command, word, nearest, subcommands } => {
+                write!(f, "\"{command}\" does not take {}", shown(word))?;
+                hint(f, "", *nearest)?;
+                write!(f, "; expected {}", list(subcommands, "or"))
+            }
+            SettingsError::NoSubcommand { command, subcommands } => write!(
+                f,
+                "incomplete command: \"{command}\" needs {}; immuaudit help {command} explains them",
+                list(subcommands, "or")
+            ),
+            SettingsError::Incomplete { command, needs, usage } => {
+                write!(f, "incomplete command: \"{command}\" needs {needs}; expected {usage}")
+            }
             SettingsError::NotText { what } => write!(f, "{what} is not UTF-8: encode it as UTF-8"),
             SettingsError::UnknownKey { key, source, nearest } => {
                 write!(f, "{source}: unknown key {}", shown(key))?;
@@ -314,6 +363,15 @@ impl fmt::Display for SettingsError {
 
 fn hint(f: &mut fmt::Formatter<'_>, prefix: &str, nearest: Option<&str>) -> fmt::Result {
     nearest.map_or(Ok(()), |name| write!(f, "; the nearest is {prefix}{name}"))
+}
+
+/// Joins words by commas, and the last one by `last`.
+fn list<T: AsRef<str>>(words: &[T], last: &str) -> String {
+    let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
+    match words.split_last() {
+        Some((end, rest)) if !rest.is_empty() => format!("{} {last} {end}", rest.join(", ")),
+        _ => words.concat(),
+    }
 }
 
 /// Formats a given text in quotes. It is escaped, and cut if it is long.

@@ -40,6 +40,15 @@ pub enum SettingsWarning {
         /// The file.
         path: PathBuf,
     },
+    /// A program of `--audit-exec` that is not there.
+    NoProgram {
+        /// The program.
+        program: PathBuf,
+        /// The source of the setting.
+        source: Source,
+        /// The fault.
+        fault: &'static str,
+    },
     /// Requests go through a proxy.
     Proxied {
         /// Scheme, host and port of their URL.
@@ -147,6 +156,15 @@ impl fmt::Display for SettingsWarning {
             ),
             SettingsWarning::LoosePasswordFile { path } => loose(f, "password", path),
             SettingsWarning::LooseUrlFile { path } => loose(f, "URL", path),
+            SettingsWarning::NoProgram {
+                program,
+                source,
+                fault,
+            } => write!(
+                f,
+                "--audit-exec ({source}): {}: {fault}, so no notification can be given to it: install it, or correct the path",
+                shown(&program.to_string_lossy())
+            ),
             SettingsWarning::Proxied { url, proxy } => write!(f, "requests to {url} go through {proxy}"),
             SettingsWarning::LooseKeyFile { path } => loose(f, "private key", path),
             SettingsWarning::LittleMemory {

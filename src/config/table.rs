@@ -67,16 +67,16 @@ pub(super) static TABLE: &[Setting] = &[
         .everyday().variable("audit-agent-interval"),
     Setting::new(Audit, "--once", Switch(|d| &mut d.once), "", "false", "audit once and exit")
         .everyday(),
-    Setting::new(Audit, "--audit-max-idle", Time(OFF, |d| &mut d.max_idle), "DURATION", "", "alert if a database has not grown for this long"),
+    Setting::new(Audit, "--audit-max-idle", Time(OFF, |d| &mut d.max_idle), "DURATION", "", "report a database as overdue if it has not grown for this long"),
     Setting::new(Audit, "--audit-max-fetch", Count(1..=1 << 32, |d| &mut d.max_fetch), "TRANSACTIONS", "10000", "limit of the transactions that are read to prove one step of a server before 1.4"),
     Setting::new(Trust, "--server-signing-pub-key", Path(|d| &mut d.signing_keys), "FILE", "", "PEM; one of its keys must sign every state")
         .everyday().immuclient(),
     Setting::new(Trust, "--pin", Pins(|d| &mut d.pins), "DATABASE:TX:HASH", "", "a known good state to start from; repeatable"),
-    Setting::new(Trust, "--no-first-use", Switch(|d| &mut d.no_first_use), "", "false", "reject databases that have no trusted state"),
+    Setting::new(Trust, "--no-first-use", Switch(|d| &mut d.no_first_use), "", "false", "trust no state on first use: report databases that have no trusted state"),
     Setting::new(Values, "--audit-verify-values", Switch(|d| &mut d.verify_values), "", "false", "read and verify the values of every new transaction")
         .immuclient(),
     Setting::new(Values, "--audit-sample", Count(0..=1_000_000, |d| &mut d.sample), "TRANSACTIONS", "32", "transactions to sample in each cycle; 0: none"),
-    Setting::new(Values, "--audit-sweep", Time(OFF, |d| &mut d.sweep), "DURATION", "", "read the whole history once in this time"),
+    Setting::new(Values, "--audit-sweep", Time(OFF, |d| &mut d.sweep), "DURATION", "", "read the values of the whole history once in each period of this length"),
     Setting::new(Values, "--audit-keep-hashes", Switch(|d| &mut d.mirror), "", "false", "keep the hash of every transaction, 32 bytes each: locate then names the first rewritten one"),
     Setting::new(Values, "--audit-keep-hashes-max", Bytes(65_536..=1 << 40, |d| &mut d.mirror_max), "BYTES", "1073741824", "size limit of these hashes of all databases together"),
     Setting::new(Storage, "--dir", Path(|d| &mut d.directory), "DIRECTORY", "", "directory of the trusted states")
@@ -84,17 +84,17 @@ pub(super) static TABLE: &[Setting] = &[
     Setting::new(Storage, "--roots-filepath", Path(|d| &mut d.roots), "DIRECTORY", "", "directory of the trusted states alone (default: in --dir)")
         .immuclient(),
     Setting::new(Storage, "--server-label", Text(|d| &mut d.server_label), "LABEL", "", "name that the server's states are stored under (default: ADDRESS:PORT)"),
-    Setting::new(Output, "--json", Switch(|d| &mut d.json), "", "false", "print one JSON object per database")
+    Setting::new(Output, "--json", Switch(|d| &mut d.json), "", "false", "print JSON, one object a line")
         .everyday(),
     Setting::new(Output, "--quiet", Switch(|d| &mut d.quiet), "", "false", "print nothing if everything is verified"),
     Setting::new(Output, "--log-level", Choice(LEVELS), "LEVEL", "info", "off, error, warn, info, debug or trace"),
     Setting::new(Output, "--log-format", Choice(LOG_FORMATS), "FORMAT", "text", "format of the log: text or json"),
-    Setting::new(Monitoring, "--audit-monitoring-host", Host(|d| &mut d.monitoring_host), "ADDRESS", "::", "address of metrics, probes and the status page (::: all, IPv4 too)")
+    Setting::new(Monitoring, "--audit-monitoring-host", Host(|d| &mut d.monitoring_host), "ADDRESS", "::", "address on which metrics, probes and the status page are served; :: is every address, IPv4 too")
         .immuclient(),
     Setting::new(Monitoring, "--audit-monitoring-port", Count(0..=65535, |d| &mut d.monitoring_port), "PORT", "9477", "port of metrics, probes and the status page; 0: a free one, which is logged")
         .immuclient().computed(Process::monitoring_port),
     Setting::new(Monitoring, "--no-monitoring", Switch(|d| &mut d.no_monitoring), "", "false", "serve no metrics, probes or status page"),
-    Setting::new(Notifications, "--audit-notification-url", Urls(|d| &mut d.notification_urls), "URLS", "", "URLs that each change of a verdict is POSTed to; repeatable; prefer a file")
+    Setting::new(Notifications, "--audit-notification-url", Urls(|d| &mut d.notification_urls), "URLS", "", "URLs that receive a POST for each change of a verdict; repeatable; prefer a file")
         .immuclient(),
     Setting::new(Notifications, "--audit-notification-url-file", UrlFile(|d| &mut d.notification_urls), "FILE", "", "file that contains these URLs, one per line"),
     Setting::new(Notifications, "--audit-notification-username", Text(|d| &mut d.notification_username), "NAME", "", "user in the body of notifications")
@@ -127,7 +127,7 @@ pub(super) static TABLE: &[Setting] = &[
         .immugw(),
     Setting::new(Compatibility, "--server-name", Text(|d| &mut d.server_label), "LABEL", "", "the former name of --server-label")
         .renamed("server-label"),
-    Setting::new(Compatibility, "--as", Choice(compat_mode::WORDS), "WHOM", "", "compatibility with immuclient or immugw: read its variables and its file (default: by the program's name)")
+    Setting::new(Compatibility, "--as", Choice(compat_mode::WORDS), "PROGRAM", "", "read the variables and the settings file of this program: immuclient or immugw (default: by the name of this program)")
         .layers(Layers::FlagAndEnvironment).computed(Process::compat_mode_by_name),
     Setting::new(Compatibility, "--audit", Switch(|d| &mut d.audit), "", "", "with --as immugw: run the audit")
         .immugw(),
@@ -155,12 +155,12 @@ pub(super) static TABLE: &[Setting] = &[
     Setting::of(CommandName::Config, "--check", Switch(|d| &mut d.check), "", "false", "only report wrong settings, and exit with 3 if there are any"),
     Setting::of(CommandName::Locate, "--against", Text(|d| &mut d.against), "OTHER", "", "compare with a second server (HOST[:PORT], same login) or with another auditor's mirror file"),
     Setting::of(CommandName::Compare, "--ca", Path(|d| &mut d.other_ca), "FILE", "", "CAs that verify the other auditor, PEM (default: the system's)"),
-    Setting::of(CommandName::Compare, "--peer-key", VerifierKeys(|d| &mut d.verifier_keys), "KEY", "", "FILE has checkpoints of the auditor with this public key; repeatable"),
+    Setting::of(CommandName::Compare, "--peer-key", VerifierKeys(|d| &mut d.verifier_keys), "KEY", "", "public key of the auditor that signed the checkpoints in FILE; repeatable"),
     Setting::of(CommandName::Key, "--name", Text(|d| &mut d.key_name), "NAME", "", "new: name of the key, such as zone-a.example.com"),
     Setting::of(CommandName::Checkpoint, "--key", VerifierKeys(|d| &mut d.verifier_keys), "KEY", "", "verify: public key of an auditor, as key show prints it; repeatable"),
     Setting::of(CommandName::Checkpoint, "--require", Count(1..=100, |d| &mut d.required), "COUNT", "1", "verify: number of keys that must confirm each checkpoint"),
     Setting::of(CommandName::Locate, "--show-values", Switch(|d| &mut d.show_values), "", "false", "print values that differ, shortened"),
-    Setting::of(CommandName::Status, "--all", Switch(|d| &mut d.all_instances), "", "false", "every instance on this host, the worst first"),
+    Setting::of(CommandName::Status, "--all", Switch(|d| &mut d.all_instances), "", "false", "print every instance on this host, the worst first"),
     Setting::of(CommandName::Alarm, "--all", Switch(|d| &mut d.all_alarms), "", "false", "list: closed alarms too"),
     Setting::of(CommandName::Alarm, "--database", Text(|d| &mut d.close_database), "DATABASE", "", "close: every open alarm of this database"),
     Setting::of(CommandName::Alarm, "--yes", Switch(|d| &mut d.yes), "", "false", "adopt: do not ask for confirmation"),
@@ -168,11 +168,11 @@ pub(super) static TABLE: &[Setting] = &[
     Setting::of(CommandName::Acknowledge, "--unsigned", Switch(|d| &mut d.unsigned), "", "false", "the loss of the signature after the last signed state is explained"),
     Setting::of(CommandName::Acknowledge, "--disagreement", Switch(|d| &mut d.disagreement), "", "false", "all disagreements of peers until now are explained"),
     Setting::of(CommandName::States, "--alarm", Switch(|d| &mut d.import_alarm), "", "false", "import: raise an alarm for each state that the server contradicts"),
-    Setting::of(CommandName::Drill, "--serve", Switch(|d| &mut d.serve), "", "false", "keep the embedded ledger running"),
+    Setting::of(CommandName::Drill, "--serve", Switch(|d| &mut d.serve), "", "false", "keep the embedded ledger running; its data is only in memory, so each start has a new history"),
     Setting::of(CommandName::Drill, "--databases", Count(1..=5000, |d| &mut d.drill_databases), "COUNT", "1", "number of databases of the embedded ledger"),
     Setting::of(CommandName::Drill, "--port", Count(0..=65535, |d| &mut d.drill_port), "PORT", "0", "port to serve on; 0: a free one"),
     Setting::of(CommandName::Drill, "--views", Count(1..=2, |d| &mut d.drill_views), "COUNT", "1", "histories that the embedded ledger shows; with 2, user immudb2 sees another one"),
-    Setting::of(CommandName::Drill, "--grow", Time(OFF, |d| &mut d.grow), "DURATION", "", "add a transaction each time this has passed"),
+    Setting::of(CommandName::Drill, "--grow", Time(OFF, |d| &mut d.grow), "DURATION", "", "add a transaction each time this period has passed"),
     Setting::of(CommandName::Drill, "--lie", Text(|d| &mut d.lie), "NAME", "", "run only this lie"),
     Setting::of(CommandName::Drill, "--list", Switch(|d| &mut d.list), "", "false", "list the lies"),
     Setting::of(CommandName::Notify, "--test", Switch(|d| &mut d.test), "", "false", "send a test notification"),

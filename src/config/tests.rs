@@ -3,6 +3,7 @@
 mod lines;
 #[cfg(unix)] // the page has Unix paths
 mod reference;
+mod with_json;
 
 use std::fs;
 use std::path::PathBuf;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::vec;
 
 use super::command::CommandName;
 use super::help;
@@ -16,6 +17,63 @@ use super::task::{
 use super::url::Url;
 use crate::checkpoint::KeyName;
 
+/// Returns the error that a command lacks a word or a flag.
+pub(super) fn incomplete(
+    name: CommandName,
+    subcommand: &str,
+    needs: &'static str,
+) -> SettingsError {
+    SettingsError::Incomplete {
+        command: name.with_subcommand(&[subcommand.to_owned()]),
+        needs,
+        usage: help::usage_of(name, subcommand),
+    }
+}
+
+/// Returns the subcommand, which the caller has checked, and the words after it.
+pub(super) fn separated(words: Vec<String>) -> (String, vec::IntoIter<String>) {
+    let mut words = words.into_iter();
+    (words.next().unwrap_or_default(), words)
+}
+
+/// Returns the next word, which the subcommand needs.
+pub(super) fn next(
+    words: &mut vec::IntoIter<String>,
+    name: CommandName,
+    subcommand: &str,
+    needs: &'static str,
+) -> Result<String, SettingsError> {
+    words
+        .next()
+        .ok_or_else(|| incomplete(name, subcommand, needs))
+}
+
+/// Checks that no word is left after those that the subcommand takes.
+pub(super) fn end(
+    mut words: vec::IntoIter<String>,
+    name: CommandName,
+    subcommand: &str,
+) -> Result<(), SettingsError> {
+    match words.next() {
+        Some(word) => Err(SettingsError::UnexpectedWord {
+            command: name.with_subcommand(&[subcommand.to_owned()]),
+            word,
+        }),
+        None => Ok(()),
+    }
+}
+
+/// Returns the error of the first flag that is given although only `command` takes it.
+fn of_another(flags: &[(&'static str, bool, &'static str)]) -> Result<(), SettingsError> {
+    let wrong = flags.iter().find(|(_, is_wrong, _)| *is_wrong);
+    wrong.map_or(Ok(()), |&(flag, _, command)| {
+        Err(SettingsError::FlagOfCommand {
+            flag,
+            commands: vec![command],
+        })
+    })
+}
+
 /// Reads `locate DATABASE [--against HOST[:PORT]|FILE] [--show-values]`.
 pub(super) fn locate(raw: &RawSettings, words: Vec<String>) -> Result<LocateTask, SettingsError> {
     let against = Some(raw.against.as_str()).filter(|other| !other.is_empty());
@@ -26,10 +84,9 @@ pub(super) fn locate(raw: &RawSettings, words: Vec<String>) -> Result<LocateTask
             needs: "against HOST",
         });
     }
-    let usage = || help::usage(CommandName::Locate);
-    let database = words.into_iter().next();
+    let needs = "the name of a database";
     Ok(LocateTask {
-        database: database.ok_or_else(|| SettingsError::Incomplete { usage: usage() })?,
+        database: next(&mut words.into_iter(), CommandName::Locate, "", needs)?,
         against,
         values: match raw.show_values {
             true => ShownValues::Yes,
@@ -62,66 +119,69 @@ fn against_what(text: &str) -> Result<CompareTarget, SettingsError> {
             address: address.into(),
             port,
         }),
-        _ => Err(SettingsError::Incomplete {
-            usage: help::usage(CommandName::Locate),
+        _ => Err(SettingsError::BadValue {
+            flag: "against",
+            source: Source::Flag("against"),
+            value: Some(text.to_owned()),
+            wanted:
+                "HOST[:PORT] with a port from 1 to 65535, or the mirror file of another auditor"
+                    .to_owned(),
         }),
     }
 }
 
 /// Reads `alarm list [DATABASE] [--all] | show ID | close ID... | close --database DATABASE | adopt ID [--yes]`.
 pub(super) fn alarm(raw: &RawSettings, words: Vec<String>) -> Result<AlarmTask, SettingsError> {
-    let mut words = words.into_iter();
-    let (subcommand, word) = (words.next(), words.next());
-    let more: Vec<String> = words.collect();
+    let (name, id) = (CommandName::Alarm, "the ID of an alarm");
+    let (subcommand, mut words) = separated(words);
     let of_database = Some(raw.close_database.clone()).filter(|database| !database.is_empty());
-    let closes = subcommand.as_deref() == Some("close");
-    if let Some(word) = more.first().filter(|_| !closes) {
-        return Err(SettingsError::UnexpectedWord {
-            command: CommandName::Alarm.word(),
-            word: word.clone(),
-        });
-    }
-    let task = match (subcommand.as_deref(), word, of_database.clone()) {
-        (Some("list"), database, _) => AlarmTask::List {
-            database,
-            which: match raw.all_alarms {
-                true => ListedAlarms::All,
-                false => ListedAlarms::Open,
-            },
+    let is = |word: &str| subcommand == word;
+    of_another(&[
+        ("all", raw.all_alarms && !is("list"), "alarm list"),
+        (
+            "database",
+            of_database.is_some() && !is("close"),
+            "alarm close",
+        ),
+        ("yes", raw.yes && !is("adopt"), "alarm adopt"),
+    ])?;
+    let task = match subcommand.as_str() {
+        "show" => AlarmTask::Show {
+            alarm: next(&mut words, name, "show", id)?,
         },
-        (Some("show"), Some(alarm), _) => AlarmTask::Show { alarm },
-        (Some("close"), Some(alarm), None) => {
-            let ids = std::iter::once(alarm).chain(more).collect();
-            AlarmTask::Close(ClosedAlarms::Ids(ids))
+        "close" => {
+            let ids: Vec<String> = words.by_ref().collect();
+            AlarmTask::Close(match (of_database, ids.is_empty()) {
+                (Some(database), true) => ClosedAlarms::OfDatabase(database),
+                (None, false) => ClosedAlarms::Ids(ids),
+                (Some(_), false) => {
+                    return Err(SettingsError::BadWord {
+                        command: "alarm close",
+                        wanted: "the IDs of alarms or --database DATABASE, but not both".to_owned(),
+                    });
+                }
+                (None, true) => {
+                    let needs = "the ID of an alarm, or --database DATABASE";
+                    return Err(incomplete(name, "close", needs));
+                }
+            })
         }
-        (Some("close"), None, Some(database)) => {
-            AlarmTask::Close(ClosedAlarms::OfDatabase(database))
-        }
-        (Some("adopt"), Some(alarm), _) => AlarmTask::Adopt {
-            alarm,
+        "adopt" => AlarmTask::Adopt {
+            alarm: next(&mut words, name, "adopt", id)?,
             consent: match raw.yes {
                 true => AdoptConsent::Given,
                 false => AdoptConsent::Ask,
             },
         },
-        _ => {
-            let usage = help::usage(CommandName::Alarm);
-            return Err(SettingsError::Incomplete { usage });
-        }
+        _ => AlarmTask::List {
+            database: words.next(),
+            which: match raw.all_alarms {
+                true => ListedAlarms::All,
+                false => ListedAlarms::Open,
+            },
+        },
     };
-    let (lists, adopts) = (
-        matches!(task, AlarmTask::List { .. }),
-        matches!(task, AlarmTask::Adopt { .. }),
-    );
-    for (flag, given, command) in [
-        ("all", raw.all_alarms && !lists, "alarm list"),
-        ("database", of_database.is_some() && !closes, "alarm close"),
-        ("yes", raw.yes && !adopts, "alarm adopt"),
-    ] {
-        if given {
-            return Err(SettingsError::FlagOfCommand { flag, command });
-        }
-    }
+    end(words, name, &subcommand)?;
     Ok(task)
 }
 
@@ -130,20 +190,19 @@ pub(super) fn acknowledge(
     raw: &RawSettings,
     words: Vec<String>,
 ) -> Result<AcknowledgeTask, SettingsError> {
+    let name = CommandName::Acknowledge;
     let absent_to = Some(raw.absent_to).filter(|tx| *tx > 0);
-    match words.into_iter().next() {
-        Some(database) if absent_to.is_some() || raw.unsigned || raw.disagreement => {
-            Ok(AcknowledgeTask {
-                database,
-                absent_to,
-                unsigned: raw.unsigned,
-                disagreement: raw.disagreement,
-            })
-        }
-        _ => Err(SettingsError::Incomplete {
-            usage: help::usage(CommandName::Acknowledge),
-        }),
+    let database = next(&mut words.into_iter(), name, "", "the name of a database")?;
+    if absent_to.is_none() && !raw.unsigned && !raw.disagreement {
+        let needs = "the facts to acknowledge: --absent-values-to TX, --unsigned or --disagreement";
+        return Err(incomplete(name, "", needs));
     }
+    Ok(AcknowledgeTask {
+        database,
+        absent_to,
+        unsigned: raw.unsigned,
+        disagreement: raw.disagreement,
+    })
 }
 
 /// The longest name of a new key, in characters.
@@ -154,20 +213,30 @@ pub(super) fn checkpoint(
     raw: &RawSettings,
     words: Vec<String>,
 ) -> Result<CheckpointTask, SettingsError> {
-    let mut words = words.into_iter();
+    let (name, file) = (CommandName::Checkpoint, "a file of checkpoints");
+    let (subcommand, mut words) = separated(words);
     let keys = raw.verifier_keys.clone();
-    let task = match (words.next().as_deref(), words.next()) {
-        (Some("export"), None) => CheckpointTask::Export,
-        (Some("show"), Some(file)) => CheckpointTask::Show(file.into()),
-        (Some("verify"), Some(file)) if !keys.is_empty() => CheckpointTask::Verify {
-            file: file.into(),
-            required: raw.required.max(1),
-            keys: keys.clone(),
-        },
-        _ => {
-            let usage = help::usage(CommandName::Checkpoint);
-            return Err(SettingsError::Incomplete { usage });
+    let verifies = subcommand == "verify";
+    let (key, of) = (!keys.is_empty() && !verifies, "checkpoint verify");
+    of_another(&[
+        ("key", key, of),
+        ("require", raw.required > 1 && !verifies, of),
+    ])?;
+    let task = match subcommand.as_str() {
+        "show" => CheckpointTask::Show(next(&mut words, name, "show", file)?.into()),
+        "verify" => {
+            let file = next(&mut words, name, "verify", file)?.into();
+            if keys.is_empty() {
+                let needs = "the public key of an auditor: --key KEY";
+                return Err(incomplete(name, "verify", needs));
+            }
+            CheckpointTask::Verify {
+                file,
+                required: raw.required.max(1),
+                keys: keys.clone(),
+            }
         }
+        _ => CheckpointTask::Export,
     };
     let points: BTreeSet<[u8; 32]> = keys.iter().map(|key| key.point).collect();
     if points.len() < keys.len() {
@@ -179,19 +248,19 @@ pub(super) fn checkpoint(
                 .to_owned(),
         });
     }
-    if !keys.is_empty() && !matches!(task, CheckpointTask::Verify { .. }) {
-        let (flag, command) = ("key", "checkpoint verify");
-        return Err(SettingsError::FlagOfCommand { flag, command });
-    }
+    end(words, name, &subcommand)?;
     Ok(task)
 }
 
 /// Reads `key new --name NAME FILE | show FILE`.
 pub(super) fn key(raw: &RawSettings, words: Vec<String>) -> Result<KeyTask, SettingsError> {
-    let mut words = words.into_iter();
+    let command = CommandName::Key;
+    let (subcommand, mut words) = separated(words);
     let given = Some(raw.key_name.as_str()).filter(|name| !name.is_empty());
-    match (words.next().as_deref(), words.next(), given) {
-        (Some("new"), Some(file), Some(given)) => {
+    let task = match subcommand.as_str() {
+        "new" => {
+            let needs = "the name of the key: --name NAME";
+            let given = given.ok_or_else(|| incomplete(command, "new", needs))?;
             // key names are printed with commas between them, and people read them
             let is_plain = |name: &&str| {
                 let is_plain = |c: char| matches!(c, '!'..='~') && c != ',';
@@ -205,43 +274,39 @@ pub(super) fn key(raw: &RawSettings, words: Vec<String>) -> Result<KeyTask, Sett
                 wanted: "a short name without blanks, commas and +, such as zone-a.example.com"
                     .to_owned(),
             })?;
-            let file = file.into();
-            Ok(KeyTask::New { name, file })
+            let file = next(&mut words, command, "new", "the new file of the key")?.into();
+            KeyTask::New { name, file }
         }
-        (Some("show"), Some(file), None) => Ok(KeyTask::Show(file.into())),
-        (Some("show"), Some(_), Some(_)) => {
-            let (flag, command) = ("name", "key new");
-            Err(SettingsError::FlagOfCommand { flag, command })
+        _ => {
+            of_another(&[("name", given.is_some(), "key new")])?;
+            KeyTask::Show(next(&mut words, command, "show", "the file of a key")?.into())
         }
-        _ => Err(SettingsError::Incomplete {
-            usage: help::usage(CommandName::Key),
-        }),
-    }
+    };
+    end(words, command, &subcommand)?;
+    Ok(task)
 }
 
 /// Reads `states list | export | import DIR-OR-FILE [--alarm] | forget DATABASE`.
 pub(super) fn states(raw: &RawSettings, words: Vec<String>) -> Result<StatesTask, SettingsError> {
-    let mut words = words.into_iter();
-    let (what, of) = (words.next(), words.next());
-    let task = match (what.as_deref(), of) {
-        (Some("list"), None) => StatesTask::List,
-        (Some("export"), None) => StatesTask::Export,
-        (Some("import"), Some(path)) => StatesTask::Import {
-            path: PathBuf::from(path),
-            alarm: raw.import_alarm,
-        },
-        (Some("forget"), Some(database)) => StatesTask::Forget { database },
-        _ => {
-            let usage = help::usage(CommandName::States);
-            return Err(SettingsError::Incomplete { usage });
+    let name = CommandName::States;
+    let (subcommand, mut words) = separated(words);
+    let imports = subcommand == "import";
+    of_another(&[("alarm", raw.import_alarm && !imports, "states import")])?;
+    let task = match subcommand.as_str() {
+        "export" => StatesTask::Export,
+        "import" => {
+            let needs = "the state file or the directory of immuclient or immugw";
+            StatesTask::Import {
+                path: PathBuf::from(next(&mut words, name, "import", needs)?),
+                alarm: raw.import_alarm,
+            }
         }
+        "forget" => StatesTask::Forget {
+            database: next(&mut words, name, "forget", "the name of a database")?,
+        },
+        _ => StatesTask::List,
     };
-    if raw.import_alarm && !matches!(task, StatesTask::Import { .. }) {
-        return Err(SettingsError::FlagOfCommand {
-            flag: "alarm",
-            command: "states import",
-        });
-    }
+    end(words, name, &subcommand)?;
     Ok(task)
 }
 
@@ -250,9 +315,9 @@ pub(super) fn another(raw: &RawSettings, word: String) -> Result<CompareSource, 
     let keys = raw.verifier_keys.clone();
     let is_url = word.contains("://");
     if !keys.is_empty() && is_url {
-        return Err(SettingsError::FlagNeeds {
-            flag: "peer-key",
-            needs: "a FILE, because a running auditor is compared by --audit-peer",
+        return Err(SettingsError::BadWord {
+            command: CommandName::Compare.word(),
+            wanted: "a file of checkpoints with --peer-key; a URL needs no --peer-key, and --audit-peer URL=KEY compares signed states of a running auditor".to_owned(),
         });
     }
     let names: BTreeSet<&str> = keys.iter().map(|key| key.name.as_str()).collect();

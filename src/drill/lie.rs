@@ -86,7 +86,7 @@ macro_rules! lies {
 
 lies! {
     "history": {
-        OtherHash "other-hash" INCONSISTENT, "answers another hash for the same transaction";
+        OtherHash "other-hash" INCONSISTENT, "returns another hash for the same transaction";
         Fork "fork" INCONSISTENT, "continues from a history that forked earlier";
         ForkInOneDatabase "fork-in-one-database" INCONSISTENT, "a fork in defaultdb, every other database honest";
         ForkBehindTheSource "fork-behind-the-source" INCONSISTENT, "shows the trusted header, and then another history";
@@ -94,11 +94,11 @@ lies! {
         ChangingState "changing-state" INCONSISTENT, "another hash for the last transaction at every call";
         Rollback "rollback" ROLLED_BACK, "is rolled back to half its transactions";
         ClaimsOlder "claims-older" ROLLED_BACK, "claims an older state while it has the newer one";
-        Emptied "emptied" because(&["rolled-back"], "emptied"), "comes back with the database empty";
+        Emptied "emptied" because(&["rolled-back"], "emptied"), "restarts with an empty database";
         OtherIdentity "other-identity-longer-history" INCONSISTENT, "is another server: new identity, longer history";
-        SwappedInTree "swapped-in-tree" INCONSISTENT, "puts another transaction into its tree than the trusted one (protocol.md §4, step 5)";
-        SwappedLater "swapped-later" INCONSISTENT, "the same, two transactions later (protocol.md §4, step 3)";
-        WrittenBehindAnother "written-behind-another" INCONSISTENT, "its tree is the trusted one's, its new transaction follows on another (protocol.md §4, step 6)";
+        SwappedInTree "swapped-in-tree" INCONSISTENT, "its tree contains another transaction in the place of the trusted one, and its state is one transaction later (protocol.md §4, step 5)";
+        SwappedLater "swapped-later" INCONSISTENT, "its tree contains another transaction in the place of the trusted one, and its state is two transactions later (protocol.md §4, step 3)";
+        WrittenBehindAnother "written-behind-another" INCONSISTENT, "its tree contains the trusted transaction, but its new transaction follows another one (protocol.md §4, step 6)";
         SwappedBeforeTheSource "swapped-before-the-source" INCONSISTENT, "its tree contains other transactions than the trusted chain, and ends before the trusted one (protocol.md §4, step 8)";
         TwoHistoriesLinear "two-histories-linear" INCONSISTENT, "its tree contains other transactions than the trusted chain, and ends after the trusted one (CVE-2022-36111; protocol.md §4, step 7)";
         VersionDowngraded "version-downgraded" INCONSISTENT, "a header of version 1 shown as version 0";
@@ -117,7 +117,7 @@ lies! {
         UuidPath "uuid-path" CONSISTENT, "immudb-uuid: ../../../../etc/x";
         NoUuid "no-uuid" CONSISTENT, "no immudb-uuid at all";
         LongUuid "long-uuid" CONSISTENT, "an immudb-uuid of 4,000 characters";
-        UuidChanged "uuid-changed" CONSISTENT, "another immudb-uuid with the same history (a moved data directory)";
+        UuidChanged "uuid-changed" CONSISTENT, "another immudb-uuid with the same history, as after a move of the data directory";
     }
     "signature": {
         Unsigned "unsigned" SIGNATURE, "no signature, though a key is configured";
@@ -143,9 +143,9 @@ lies! {
         OtherPair "other-pair" MALFORMED, "the proof of another pair of transactions";
         OtherTransaction "other-transaction" due(&["malformed", "inconsistent"]), "another transaction than the requested one, with a correct proof";
         LongDigests "digests-33-bytes" MALFORMED, "digests of 33 bytes";
-        ManyTerms "many-terms" MALFORMED, "100,000 terms too many";
-        ManyParts "many-parts" MALFORMED, "a million empty parts in a short response";
-        OutOfRange "out-of-range" MALFORMED, "impossible fields: a negative number of entries, a tree larger than its transaction";
+        ManyTerms "many-terms" MALFORMED, "a proof with 100,000 hashes too many";
+        ManyParts "many-parts" MALFORMED, "a short response with a million empty entries";
+        OutOfRange "out-of-range" MALFORMED, "impossible numbers: a negative number of entries, a tree with more transactions than there are";
         Excuse "forged-excuse" MALFORMED, "responds that it cannot prove this pair of states, although it can";
         RollbackExcuse "forged-rollback-excuse" due(&["malformed", "rolled-back"]), "responds that the trusted transaction is after its last one, although its state is newer";
         WithheldAdvance "withheld-advance" CONSISTENT, "leaves out the linear advance proof, as servers before 1.4 do";
@@ -169,10 +169,10 @@ lies! {
         ForgottenTokens "forgotten-tokens" REFUSED, "forgets every token";
         LongToken "long-token" due(&["consistent", "malformed", "refused", "unreachable"]), "a token of 6,000 characters";
         TokenWithLineBreak "token-with-line-break" due(&["malformed", "refused", "unreachable"]), "a token with characters that no header allows";
-        LoginRefused "login-refused" REFUSED, "no longer knows the user";
+        LoginRefused "login-refused" REFUSED, "refuses the login of a known user";
     }
     "databases": {
-        Vanished "vanished" because(&["rolled-back"], "vanished"), "comes back without the database";
+        Vanished "vanished" because(&["rolled-back"], "vanished"), "restarts without the database";
         Hidden "hidden" because(&["rolled-back"], "hidden"), "no longer lists the database, which can still be opened";
         PermissionTaken "permission-taken" REFUSED, "lists the database, but refuses to open it";
         ImpossibleNames "impossible-names" CONSISTENT, "lists impossible databases: paths, control characters, no UTF-8, too long";

@@ -14,4 +14,6 @@ mod words;
 
 pub use bisect::{Found, bisect, max_probes};
 pub use probe::{Probe, ProvenAncestor, ProvenOther};
-pub use window::{Checkpoint, Contradicted, Point, TxHashes, Undecided, Window, narrow};
+pub use window::{
+    Acceptance, Checkpoint, Contradicted, Grounds, Point, TxHashes, Undecided, Window, narrow,
+};

@@ -8,13 +8,33 @@ use crate::clock::Timestamp;
 use crate::ledger::{Digest, State};
 use crate::text::Escaped;
 
-/// A state that was trusted, and the time of its acceptance.
+/// The grounds on which a state became the trusted one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grounds {
+    /// An audit: the server showed the state, or a proof led to it.
+    Audit,
+    /// The operator gave the state (`--pin`).
+    Pin,
+    /// The operator adopted the state of an alarm's evidence.
+    Adoption,
+}
+
+/// The time at which a state became the trusted one, and the grounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Acceptance {
+    /// The time.
+    pub at: Timestamp,
+    /// The grounds.
+    pub by: Grounds,
+}
+
+/// A state that was trusted, and its acceptance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
     /// Transaction and hash.
     pub state: State,
-    /// The time of the acceptance.
-    pub audited: Timestamp,
+    /// The acceptance.
+    pub accepted: Acceptance,
 }
 
 /// Stored hashes of single transactions.
@@ -25,13 +45,13 @@ pub trait TxHashes {
     fn alh(&mut self, tx: u64) -> Option<Digest>;
 }
 
-/// A transaction, and the time of the first audit that covered it.
+/// A transaction, and the acceptance of the first trusted state that covered it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Point {
     /// The transaction.
     pub tx: u64,
-    /// The time of the audit.
-    pub audited: Timestamp,
+    /// The acceptance.
+    pub accepted: Acceptance,
 }
 
 /// A transaction that could not be decided, and the reason.
@@ -131,7 +151,7 @@ impl Window {
             let after = line.iter().find(|point| point.state.tx >= tx);
             Point {
                 tx,
-                audited: after.map_or(self.newest.audited, |point| point.audited),
+                accepted: after.map_or(self.newest.accepted, |point| point.accepted),
             }
         };
         if let Some(holds) = found.holds {
@@ -162,7 +182,7 @@ impl Window {
                 self.contradicted = Some(Contradicted {
                     oldest: Point {
                         tx: self.oldest.state.tx,
-                        audited: self.oldest.audited,
+                        accepted: self.oldest.accepted,
                     },
                     proven,
                 });
@@ -244,7 +264,10 @@ mod tests {
                 tx,
                 hash: hash(0, tx),
             },
-            audited: Timestamp::from_unix(1_795_319_313 + tx),
+            accepted: Acceptance {
+                at: Timestamp::from_unix(1_795_319_313 + tx),
+                by: Grounds::Audit,
+            },
         };
         txs.map(point).collect()
     }

@@ -15,9 +15,6 @@ const WEBHOOK_TIMEOUT: Duration = Duration::from_secs(10);
 /// The time limit of one run of a program.
 const EXEC_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The heartbeat's name for people.
-pub(super) const HEARTBEAT: &str = "heartbeat";
-
 /// Returns the heartbeat, if there is one.
 pub(super) fn ping(settings: &MonitoringSettings) -> Option<Ping> {
     let heartbeat = settings.heartbeat.as_ref()?;

@@ -12,6 +12,9 @@ use crate::config::HeartbeatSettings;
 use crate::http::Client;
 use crate::report::ReceiverStats;
 
+/// The heartbeat's name for people.
+pub(super) const HEARTBEAT: &str = "heartbeat";
+
 pub(super) struct Heartbeat {
     beats: SyncSender<()>,
     done: Arc<(Mutex<u64>, Condvar)>,
@@ -26,6 +29,11 @@ impl Ping {
     pub fn new(settings: &HeartbeatSettings, timeout: Duration) -> Ping {
         let HeartbeatSettings { url, roots, proxy } = settings;
         Ping(Client::new(url, roots, proxy.as_ref(), timeout))
+    }
+
+    /// Names the heartbeat, with scheme, host and port of its URL.
+    pub fn name(&self) -> String {
+        format!("{HEARTBEAT} to {}", self.0.url())
     }
 
     /// Tries once.
@@ -56,7 +64,7 @@ impl Heartbeat {
                     }
                     Err(DeliveryError { why, .. }) => {
                         receiver.failed();
-                        log::warn!("heartbeat: {why}");
+                        log::warn!("{}: not delivered: {why}", ping.name());
                     }
                 }
                 *theirs.0.lock().unwrap_or_else(PoisonError::into_inner) += 1;

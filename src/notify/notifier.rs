@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::time::Duration;
 
-use super::configured::{Configured, HEARTBEAT, configured, ping};
+use super::configured::{Configured, configured, ping};
 use super::delivery::{DeliveryWorker, Noted, PendingDeliveries};
 use super::disagreements::Disagreements;
-use super::heartbeat::Heartbeat;
+use super::heartbeat::{HEARTBEAT, Heartbeat};
 use super::known_alarms::KnownAlarms;
 use super::last_check::LastCheck;
 use super::notification::{Notification, Priority, fresh_id};
@@ -346,7 +346,7 @@ impl Notifier {
             delivered: sink.deliver(&notification),
         });
         let ping = ping(settings).map(|ping| Tested {
-            receiver: HEARTBEAT.to_owned(),
+            receiver: ping.name(),
             delivered: ping.send(),
         });
         tested.chain(ping).collect()

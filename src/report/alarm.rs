@@ -7,7 +7,9 @@ use super::json::JsonObject;
 use crate::clock::Timestamp;
 use crate::ledger::State;
 use crate::text::{Escaped, counted, shell_value, shell_word};
-use crate::trust::{Adoption, Alarm, Closed, Location, PastClosing, StoreError, Tampering};
+use crate::trust::{
+    Adoption, Alarm, Closed, Location, PastClosing, StoreError, Tampering, TrustOrigin,
+};
 
 /// An alarm, with the consequences of adopting it.
 #[derive(Debug)]
@@ -291,8 +293,16 @@ impl AlarmReport {
             given_up.since
         ));
         if let Some(range) = self.alarm.given_up() {
+            let grounds = match given_up.how {
+                TrustOrigin::Pinned => "pinned by the operator",
+                _ => "proven",
+            };
+            let verb = match range.start() == range.end() {
+                true => "was",
+                false => "were",
+            };
             rest.push(format!(
-                "gives up {}, which were proven",
+                "gives up {}, which {verb} {grounds}",
                 transactions(&range)
             ));
         }

@@ -13,7 +13,7 @@ fn level(outcome: &Outcome) -> Level {
     match outcome.verdict {
         // the cycle logs all untrusted databases in one line
         verdict if outcome.is_stranger && !verdict.is_tampering() => Level::Debug,
-        _ if outcome.unwritten.is_some() => Level::Error,
+        _ if outcome.own_failures().next().is_some() => Level::Error,
         Verdict::Tampered(_) | Verdict::LocalFailure | Verdict::Malformed => Level::Error,
         _ if outcome.open_alarms > 0 => Level::Warn,
         Verdict::Consistent | Verdict::Empty if outcome.is_complete() => Level::Debug,
@@ -79,9 +79,7 @@ pub fn log_outcome(server: &str, outcome: &Outcome) {
     if outcome.open_alarms > 0 {
         event = event.number("open_alarms", outcome.open_alarms as u64);
     }
-    event
-        .text_opt("not_written", outcome.unwritten.as_ref())
-        .log();
+    event.log();
 }
 
 fn message_of(outcome: &Outcome) -> &'static str {

@@ -46,20 +46,17 @@ pub fn outcome_line(outcome: &Outcome) -> String {
         line.push_str(&format!(": {why}"));
     }
     if outcome.state_verdict() == Verdict::FirstSeen {
-        line.push_str(" (trusted on first use: no state was stored yet)");
+        line.push_str(" (trusted on first use: the database had no trusted state)");
     }
     if let Some(alarm) = &outcome.alarm {
         for told in alarm_lines(alarm) {
             line.push_str(&format!("\n  {told}"));
         }
-    } else if outcome.open_alarms > 0 {
+    } else if outcome.open_alarms > 0 && outcome.unreadable_alarms.is_none() {
         line.push_str(&format!(
             "\n  {} of earlier checks: see immuaudit alarm list",
             counted(outcome.open_alarms as u64, "open alarm")
         ));
-    }
-    if let Some(failure) = &outcome.unwritten {
-        line.push_str(&format!("\n  not stored: {failure}"));
     }
     line
 }

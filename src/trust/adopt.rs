@@ -110,7 +110,7 @@ impl Store {
         let _hold = self.hold(Lock::Exclusive)?;
         let mut alarms = self.alarms(database)?;
         let line = self.record(database)?.dated_line();
-        let has_proven = |state: State| line.iter().any(|(proven, _)| *proven == state);
+        let has_proven = |state: State| line.iter().any(|dated| dated.state == state);
         let mut noted = false;
         if has_proven(shown) {
             for alarm in alarms.iter_mut().filter(|alarm| alarm.may_be_shown_again()) {

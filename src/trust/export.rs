@@ -7,6 +7,7 @@ use toml::Table;
 use super::checksummed::{self, Writer};
 use super::file_damage::{FileDamage, Record};
 use super::files;
+use super::record::DatedState;
 use super::store::Store;
 use super::store_error::StoreError;
 use crate::clock::Timestamp;
@@ -16,6 +17,10 @@ use crate::ranges::Ranges;
 use crate::sys::Lock;
 
 const WHAT: &str = "immuaudit: the trusted states, with their history. `immuaudit compare FILE` compares them with the states of another auditor.";
+/// The name of a state in the file.
+const STATE: &str = "state";
+/// The name that version 0.1.0 gave to a state. Exports and evidence of that version have it.
+const FORMER_STATE: &str = "root";
 /// The longest file that is read, in bytes.
 const MAX_EXPORT_BYTES: u64 = 64 << 20;
 
@@ -67,14 +72,14 @@ impl Store {
     /// As [`load`](Store::load).
     pub fn proven_line(&self, database: &str) -> Result<Vec<State>, StoreError> {
         let line = self.dated_line(database)?;
-        Ok(line.into_iter().map(|(state, _)| state).collect())
+        Ok(line.into_iter().map(|dated| dated.state).collect())
     }
 
-    /// Returns the same states, each with the time at which it was accepted.
+    /// Returns the same states, each with the time and the grounds of its acceptance.
     ///
     /// # Errors
     /// As [`load`](Store::load).
-    pub fn dated_line(&self, database: &str) -> Result<Vec<(State, Timestamp)>, StoreError> {
+    pub fn dated_line(&self, database: &str) -> Result<Vec<DatedState>, StoreError> {
         let _hold = self.hold(Lock::Shared)?;
         Ok(self.record(database)?.dated_line())
     }
@@ -89,7 +94,7 @@ impl Store {
         writer.time("exported", now);
         for database in self.databases()? {
             for state in self.proven_line(&database)? {
-                writer.element("root");
+                writer.element(STATE);
                 writer.text("database", &database);
                 writer.text("state", &state.to_string());
             }
@@ -116,7 +121,9 @@ impl Export {
     /// # Errors
     /// The file does not exist, or an auditor did not write it.
     pub fn read(path: &Path) -> Result<(Export, Vec<u8>), StoreError> {
-        let bytes = files::read(path, MAX_EXPORT_BYTES)?.ok_or_else(|| StoreError::NoFile {
+        let bytes = files::read(path, MAX_EXPORT_BYTES);
+        let bytes = bytes.map_err(|failure| failure.of_named(Record::Export))?;
+        let bytes = bytes.ok_or_else(|| StoreError::NoFile {
             path: path.into(),
             record: Record::Export,
         })?;
@@ -131,8 +138,12 @@ impl Export {
     fn parse(bytes: &[u8]) -> Result<Export, FileDamage> {
         let file = checksummed::open_of_any_server(bytes)?;
         let mut databases: Vec<Exported> = Vec::new();
-        for root in checksummed::elements(&file, "root")? {
-            let (database, state) = exported(root)?;
+        let former = checksummed::elements(&file, FORMER_STATE)?;
+        for element in former
+            .into_iter()
+            .chain(checksummed::elements(&file, STATE)?)
+        {
+            let (database, state) = exported(element)?;
             match databases.last_mut() {
                 Some(last) if last.database == database => last.states.push(state),
                 _ => databases.push(Exported {
@@ -192,7 +203,46 @@ fn shown_signature(shown: &Json) -> Option<Signature> {
     })
 }
 
-fn exported(root: &Table) -> Result<(String, State), FileDamage> {
-    let state = checksummed::state(root, "state")?.ok_or(FileDamage::Value("state"))?;
-    Ok((checksummed::text(root, "database")?.into(), state))
+fn exported(element: &Table) -> Result<(String, State), FileDamage> {
+    let state = checksummed::state(element, "state")?.ok_or(FileDamage::Value("state"))?;
+    Ok((checksummed::text(element, "database")?.into(), state))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::Digest;
+
+    /// Returns an export of two databases, whose states have this name.
+    fn export(name: &str) -> Vec<u8> {
+        let mut writer = Writer::new(WHAT, "db:3322");
+        writer.text("program", "immuaudit 0.1.0");
+        writer.time("exported", Timestamp::from_unix(1_795_319_313));
+        for (database, tx) in [("a", 1), ("a", 2), ("b", 7)] {
+            writer.element(name);
+            writer.text("database", database);
+            writer.text(
+                "state",
+                &State {
+                    tx,
+                    hash: Digest::of(&[]),
+                }
+                .to_string(),
+            );
+        }
+        writer.finish()
+    }
+
+    #[test]
+    fn an_export_of_0_1_0_which_calls_its_states_roots_is_read() {
+        let (former, now) = (export("root"), export("state"));
+        assert_ne!(former, now);
+        let read = Export::parse(&former).unwrap();
+        let of = |name: &str| {
+            let of = read.databases.iter().find(|of| of.database == name);
+            of.map_or(0, |of| of.states.len())
+        };
+        assert_eq!((of("a"), of("b")), (2, 1));
+        assert_eq!(Export::parse(&now).unwrap(), read);
+    }
 }

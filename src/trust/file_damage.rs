@@ -82,6 +82,9 @@ impl Record {
             Record::Export => {
                 "write it on the other auditor's host: immuaudit states export > FILE"
             }
+            Record::Mirror => {
+                "name the DATABASE.mirror of another auditor, which --audit-keep-hashes writes, or a copy of it"
+            }
             other => other.remedy(),
         }
     }

@@ -68,7 +68,14 @@ impl Mirror {
     /// # Errors
     /// The file does not exist, or is no mirror.
     pub fn read(path: &Path) -> Result<Mirror, StoreError> {
-        Mirror::open(path, OpenOptions::new().read(true))
+        if !files::exists(path)? {
+            return Err(StoreError::NoFile {
+                path: path.into(),
+                record: Record::Mirror,
+            });
+        }
+        let mirror = Mirror::open(path, OpenOptions::new().read(true));
+        mirror.map_err(|failure| failure.of_named(Record::Mirror))
     }
 
     /// Returns the server's name under which the mirror was written.

@@ -21,8 +21,8 @@ const WHAT: &str = "immuaudit: the last verdict on each database.";
 const FILE: &str = "outcomes";
 /// The longest file that is read, in bytes.
 const MAX_FILE_BYTES: u64 = 16 << 20;
-/// The length limit of a stored reason, in characters.
-const MAX_REASON_CHARS: usize = 200;
+/// The length limit of a stored reason, in characters: 10,000 databases with such reasons fit into the file.
+pub const MAX_LAST_REASON_CHARS: usize = 500;
 /// The maximum length of a stored fault of a cycle, in characters.
 const MAX_TROUBLE: usize = 500;
 
@@ -119,7 +119,7 @@ impl Store {
             writer.element("outcome");
             writer.text("database", &outcome.database);
             writer.text("verdict", &outcome.verdict);
-            writer.text("reason", &cut(&outcome.reason, MAX_REASON_CHARS));
+            writer.text("reason", &cut(&outcome.reason, MAX_LAST_REASON_CHARS));
             writer.time("checked", outcome.checked);
             writer.optional_time("proven", outcome.proven);
             writer.optional_time("grown", outcome.grown);

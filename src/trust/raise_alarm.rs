@@ -27,7 +27,9 @@ const RESERVED_BYTES: u64 = 4 << 20;
 /// # Errors
 /// The file does not exist, or an auditor did not write it.
 pub fn read_evidence(path: &Path) -> Result<Evidence, StoreError> {
-    let bytes = files::read(path, MAX_EVIDENCE_BYTES)?.ok_or_else(|| StoreError::NoFile {
+    let bytes = files::read(path, MAX_EVIDENCE_BYTES);
+    let bytes = bytes.map_err(|failure| failure.of_named(Record::EvidenceCopy))?;
+    let bytes = bytes.ok_or_else(|| StoreError::NoFile {
         path: path.into(),
         record: Record::EvidenceCopy,
     })?;

@@ -31,6 +31,31 @@ pub(super) struct Record {
     pub(super) unsettled: Option<Unsettled>,
 }
 
+/// A state that was trusted, with the time and the grounds of its acceptance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DatedState {
+    /// The state.
+    pub state: State,
+    /// The time at which it became the trusted one.
+    pub accepted: Timestamp,
+    /// The grounds.
+    pub how: TrustOrigin,
+}
+
+impl DatedState {
+    /// Returns the state of a history line; `None` if the line removed the trusted state.
+    fn of(entry: &HistoryEntry) -> Option<DatedState> {
+        let Change::Accepted(how) = &entry.change else {
+            return None;
+        };
+        Some(DatedState {
+            state: entry.state,
+            accepted: entry.time,
+            how: how.clone(),
+        })
+    }
+}
+
 /// The remaining change that makes each file agree with the record.
 #[derive(Debug)]
 pub(super) enum Unsettled {
@@ -45,9 +70,9 @@ pub(super) enum Unsettled {
 }
 
 impl Record {
-    /// Returns the states of the unbroken line of proofs that ends in the trusted state, each with the time at which it
-    /// was accepted; none if no state is trusted.
-    pub(super) fn dated_line(&self) -> Vec<(State, Timestamp)> {
+    /// Returns the states of the unbroken line of proofs that ends in the trusted state, each with the time and the
+    /// grounds of its acceptance; none if no state is trusted.
+    pub(super) fn dated_line(&self) -> Vec<DatedState> {
         let Some(trusted) = &self.trusted else {
             return Vec::new();
         };
@@ -55,9 +80,13 @@ impl Record {
         let entries = entries.map_or(&[][..], Vec::as_slice);
         let begin = entries.iter().rposition(HistoryEntry::is_a_beginning);
         let line = entries.get(begin.unwrap_or(0)..).unwrap_or_default();
-        let mut line: Vec<_> = line.iter().map(|entry| (entry.state, entry.time)).collect();
-        if line.last().map(|(state, _)| *state) != Some(trusted.state) {
-            line.push((trusted.state, trusted.accepted));
+        let mut line: Vec<DatedState> = line.iter().filter_map(DatedState::of).collect();
+        if line.last().map(|dated| dated.state) != Some(trusted.state) {
+            line.push(DatedState {
+                state: trusted.state,
+                accepted: trusted.accepted,
+                how: trusted.how.clone(),
+            });
         }
         line
     }
@@ -69,7 +98,7 @@ impl Record {
 
     /// Returns whether a state is in the unbroken line of proofs that ends in the trusted state.
     pub(super) fn has_proven(&self, state: State) -> bool {
-        self.dated_line().iter().any(|(proven, _)| *proven == state)
+        self.dated_line().iter().any(|dated| dated.state == state)
     }
 }
 

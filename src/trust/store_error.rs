@@ -51,6 +51,12 @@ pub enum StoreError {
     },
     /// A file that the operator named does not exist.
     NoFile { path: PathBuf, record: Record },
+    /// A file that the operator named is something else.
+    OtherFile {
+        path: PathBuf,
+        fault: String,
+        record: Record,
+    },
     /// No file is left of a database that was audited before.
     Lost {
         database: String,
@@ -144,6 +150,20 @@ impl StoreError {
     /// there and damaged. Everything else is only a failure of this machine.
     pub fn hides_alarms(&self) -> bool {
         !matches!(self, StoreError::System { .. } | StoreError::Busy { .. })
+    }
+
+    /// Returns the failure of a file that the operator named: a file in another place than those of the auditor.
+    pub(super) fn of_named(self, record: Record) -> StoreError {
+        let (path, fault) = match self {
+            StoreError::NotAFile { path, found } => (path, format!("it is {found}")),
+            StoreError::TooLong { path, most } => (path, format!("it is longer than {most} bytes")),
+            other => return other,
+        };
+        StoreError::OtherFile {
+            path,
+            fault,
+            record,
+        }
     }
 
     /// Returns whether the files cannot be relied on, so that a pin of the last good state repairs them.

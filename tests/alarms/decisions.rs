@@ -611,6 +611,7 @@ fn the_trusted_history_is_shown_again_only_while_it_is_the_trusted_one() {
 #[test]
 fn a_damaged_list_of_alarms_counts_as_an_open_alarm() {
     let scene = Scene::new();
+    let good = scene.server.ledger(DATABASE).expect("a database");
     scene.truncate(20);
     scene.audit.once().ends_with(2);
     let file = scene.audit.dir.join("tested/defaultdb.alarms");
@@ -619,6 +620,25 @@ fn a_damaged_list_of_alarms_counts_as_an_open_alarm() {
         let run = scene.audit.run(words);
         let text = run.ends_with(2).stderr.clone() + &run.stdout;
         assert!(text.contains("defaultdb.alarms"), "{words:?}: {text}");
+    }
+    // of a tampered database and of a good one, for people and for programs
+    for verdict in ["rolled-back", "consistent"] {
+        if verdict == "consistent" {
+            scene.server.put_ledger(DATABASE, good.clone());
+        }
+        let json = scene.audit.once();
+        let reason = json.is(2, DATABASE, verdict).reason(DATABASE);
+        let count = reason.matches("defaultdb.alarms").count();
+        assert_eq!(count, 1, "{reason}");
+        assert!(
+            reason.contains("alarms of the database cannot be read"),
+            "{reason}"
+        );
+        let text = scene.audit.run(&["--once"]).ends_with(2).stdout.clone();
+        assert_eq!(text.matches("defaultdb.alarms").count(), 1, "{text}");
+        for wrong in ["of earlier checks", "not stored"] {
+            assert!(!text.contains(wrong), "{text}");
+        }
     }
 }
 

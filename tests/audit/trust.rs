@@ -62,10 +62,37 @@ fn a_pin_starts_from_a_known_state_and_is_held_against_the_trusted_one() {
     assert!(wrong.reason("defaultdb").contains("mistyped"), "{wrong:#?}");
 
     let fresh = Program::new(embedded.port(), &place.join("fresh"));
-    fresh
-        .with(&["--pin", &other])
-        .once()
-        .is(2, "defaultdb", "inconsistent");
+    let run = fresh.with(&["--pin", &other]).once();
+    let reason = run.is(2, "defaultdb", "inconsistent").reason("defaultdb");
+    // no audit has covered it: the operator gave it
+    for said in [
+        "the oldest stored one (pinned 2",
+        "so the pin is wrong, the rewrite",
+    ] {
+        assert!(reason.contains(said), "{reason}");
+    }
+    assert!(!reason.contains("audited"), "{reason}");
+    let alarm = fresh.open_alarm("defaultdb");
+    for words in [&["locate", "defaultdb"][..], &["alarm", "show", &alarm]] {
+        let text = fresh.run(words).ends_with(2).stdout.clone();
+        assert!(text.contains("pinned"), "{text}");
+        for wrong in ["audited", "which were proven", "successful audit"] {
+            assert!(!text.contains(wrong), "{words:?}: {text}");
+        }
+    }
+}
+
+#[test]
+fn a_first_use_after_a_state_was_forgotten_does_not_say_that_none_was_ever_stored() {
+    let embedded = ledger(&[]);
+    let place = Place::new();
+    let audit = Program::new(embedded.port(), &place.join("trust"));
+    let said = "(trusted on first use: the database had no trusted state)";
+    for _ in 0..2 {
+        let text = audit.run(&["--once"]).ends_with(0).stdout.clone();
+        assert!(text.contains(said), "{text}");
+        audit.run(&["states", "forget", "defaultdb"]).ends_with(0);
+    }
 }
 
 #[test]

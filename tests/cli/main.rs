@@ -5,6 +5,7 @@
 mod support;
 
 mod completions;
+mod messages;
 mod only_server;
 mod secrets;
 mod status;

@@ -272,3 +272,24 @@ fn absent_values_are_not_well_until_they_are_acknowledged_and_many_ranges_of_the
     scene.program.run(&acknowledge).ends_with(0);
     scene.status(0, "tested: All is well");
 }
+
+#[test]
+fn a_long_reason_leaves_what_is_overdue_in_the_status() {
+    let scene = trusted();
+    let mut ledger = scene.server.ledger(DB).expect("a database");
+    ledger.truncate(20);
+    scene.server.put_ledger(DB, ledger);
+    scene.server.grow(DB, 40);
+    std::thread::sleep(Duration::from_millis(1100));
+    let program = scene.program.with(&["--audit-interval", "1ms"]);
+    let run = program.once();
+    let reason = run.is(2, DB, "inconsistent").reason(DB);
+    // the former limit of the stored reason
+    assert!(
+        reason.len() > 200 && reason.contains("overdue: not proven"),
+        "{run:#?}"
+    );
+    let status = program.run(&["status"]);
+    let text = &status.ends_with(2).stdout;
+    assert!(text.contains("overdue: not proven"), "{text}");
+}

@@ -12,8 +12,9 @@ use crate::support::place::Place;
 use crate::support::program::{Program, Running};
 use crate::support::receiver::Receiver;
 use crate::support::watched::port_of;
-use immuaudit::drill::{Embedded, Lie, LieSchedule, Options};
+use immuaudit::drill::{Embedded, Lie, LieSchedule, NewEntry, Options};
 use immuaudit::json::Json;
+use immuaudit::ledger::encode_base64;
 
 fn page(name: &str) -> String {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
@@ -256,7 +257,12 @@ fn lines(text: &str) -> Vec<String> {
 
 #[test]
 fn the_json_of_the_verbs_is_documented() {
-    let scene = Scene::new(&["--audit-databases=shop,defaultdb,none", "--json"]);
+    let scene = Scene::new(&["--audit-databases=shop,defaultdb,none"]);
+    let plain = scene.program.with(&[]);
+    let scene = Scene {
+        program: plain.with(&["--json"]),
+        ..scene
+    };
     let once = |scene: &Scene| lines(&scene.program.run(&["--once"]).stdout);
     let mut checks = once(&scene);
     scene.program.run(&["alarm", "list"]).ends_with(0);
@@ -271,8 +277,7 @@ fn the_json_of_the_verbs_is_documented() {
     let alarm = scene.program.open_alarm("shop");
     let shown = |verb: &[&str]| scene.program.run(verb).stdout;
     let open = shown(&["alarm", "show", &alarm]);
-    shown(&["alarm", "close", &alarm]);
-    let closed = shown(&["alarm", "list", "--all"]);
+    let closed = shown(&["alarm", "close", &alarm]) + &shown(&["alarm", "list", "--all"]);
     checks.extend(once(&scene)); // which opens the alarm again
     let again = shown(&["alarm", "list"]);
     scene.ledger.be_honest();
@@ -287,10 +292,10 @@ fn the_json_of_the_verbs_is_documented() {
     documented("`immuaudit --once --json`: no single database", &none);
     documented("`immuaudit sweep --json`", &sweeps);
     let key = scene.place.join("key").display().to_string();
-    let public = shown(&["key", "new", "--name", "zone-a", &key]);
+    let public = plain.run(&["key", "new", "--name", "zone-a", &key]).stdout;
     let file = scene.place.join("checkpoints");
-    let exported = shown(&["checkpoint", "export", "--audit-signing-key", &key]);
-    fs::write(&file, exported).expect("a file");
+    let exported = plain.run(&["checkpoint", "export", "--audit-signing-key", &key]);
+    fs::write(&file, exported.stdout).expect("a file");
     let file = file.display().to_string();
     let verify = ["checkpoint", "verify", &file, "--key", public.trim()];
     documented(
@@ -309,9 +314,62 @@ fn the_json_of_the_verbs_is_documented() {
     documented("`immuaudit states list --json`", &roots);
     let alarms = [lines(&open), lines(&closed), lines(&again)].concat();
     documented(
-        "`immuaudit alarm list --json` and `alarm show ID --json`",
+        "`immuaudit alarm list --json`, and `show`, `close` and `adopt`",
         &alarms,
     );
+}
+
+#[test]
+fn the_json_of_the_verbs_that_change_and_search_is_documented() {
+    let scene = Scene::new(&["--json"]);
+    let shown = |verb: &[&str]| lines(&scene.program.run(verb).stdout);
+    scene.program.run(&["--once"]).ends_with(0);
+    let state = scene.ledger.state("defaultdb").expect("a state");
+    let message = [
+        &[10, 9][..],
+        b"defaultdb",
+        &[16, 5, 26, 32],
+        state.hash.as_bytes(),
+    ]
+    .concat();
+    let file = scene.place.join("imported.state");
+    fs::write(&file, format!("defaultdb:{}\n", encode_base64(&message))).expect("a file");
+    let imported = shown(&["states", "import", file.to_str().expect("UTF-8")]);
+    documented("`immuaudit states import --json`", &imported);
+    let acknowledge = [
+        "acknowledge",
+        "shop",
+        "--absent-values-to=3",
+        "--unsigned",
+        "--disagreement",
+    ];
+    documented("`immuaudit acknowledge --json`", &shown(&acknowledge));
+    // rewritten from the fourth transaction on, beside a copy of the good history
+    let good = scene.ledger.ledger("shop").expect("a database");
+    let copy = Embedded::start(Options::default().with_databases(&["shop"])).expect("a ledger");
+    copy.put_ledger("shop", good.clone());
+    let mut forged = good.clone();
+    forged.truncate(3);
+    for number in 0..4 {
+        forged.commit(vec![NewEntry::set("forged", number.to_string())]);
+    }
+    scene.ledger.put_ledger("shop", forged);
+    scene.program.run(&["--once"]).ends_with(2);
+    let against = format!("127.0.0.1:{}", copy.port());
+    let mut located = shown(&["locate", "shop", "--against", &against, "--show-values"]);
+    scene.ledger.put_ledger("shop", good);
+    scene.ledger.lie(Lie::EditedValue);
+    scene.program.run(&["sweep", "defaultdb"]).ends_with(2);
+    located.extend(shown(&["locate", "defaultdb"]));
+    let mirroring = scene.program.with(&["--audit-keep-hashes"]);
+    mirroring.run(&["--once"]);
+    let mirror = scene.program.dir.join("tested/defaultdb.mirror");
+    let mirror = mirror.to_str().expect("UTF-8");
+    located.extend(shown(&["locate", "defaultdb", "--against", mirror]));
+    documented("`immuaudit locate --json`", &located);
+    scene.ledger.be_honest();
+    let forgotten = shown(&["states", "forget", "defaultdb"]);
+    documented("`immuaudit states forget --json`", &forgotten);
 }
 
 #[test]

@@ -73,7 +73,8 @@ fn a_full_disk_is_a_local_failure_and_what_is_trusted_stays() {
     scene.server.lie(Lie::Rollback);
     let run = scene.program.once();
     run.is(2, DATABASE, "rolled-back");
-    assert!(run.stderr.contains("not_written"), "{run:#?}");
+    assert!(run.stderr.contains("not stored: "), "{run:#?}");
+    assert!(run.reason(DATABASE).contains("not stored: "), "{run:#?}");
     scene.server.be_honest();
     fs::remove_file(&filler).expect("room again");
     scene.program.once().is(0, DATABASE, "consistent");

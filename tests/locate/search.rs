@@ -300,9 +300,10 @@ fn the_verb_tells_people_programs_and_the_evidence() {
     audit.run(&["evidence", "verify", file]).ends_with(2);
     let run = audit.run(&["locate", "nothere"]);
     assert!(
-        run.ends_with(1)
-            .stdout
-            .contains("this auditor has no trusted state of the database")
+        run.ends_with(3)
+            .stderr
+            .contains("this auditor knows no database nothere; known databases: defaultdb"),
+        "{run:?}"
     );
     audit.run(&["locate"]).ends_with(3);
     audit

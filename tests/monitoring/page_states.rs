@@ -63,6 +63,7 @@ fn outcome(database: &str, verdict: Verdict) -> Outcome {
         alarm: None,
         opened: Vec::new(),
         unwritten: None,
+        unreadable_alarms: None,
         open_alarms: usize::from(verdict.is_tampering()),
         overdue: None,
         values_overdue: None,

@@ -66,7 +66,7 @@ fn a_key_is_made_for_its_owner_alone_once_and_only_its_public_half_is_printed() 
         ),
         (
             &["key", "new", "f"],
-            "incomplete command: expected immuaudit",
+            "expected immuaudit key new --name NAME FILE",
         ),
         (
             &["key", "show", "nowhere"],
@@ -75,7 +75,7 @@ fn a_key_is_made_for_its_owner_alone_once_and_only_its_public_half_is_printed() 
         (&["key", "show", "--name", "a", &path], "--name"),
         (
             &["checkpoint", "verify", &path],
-            "incomplete command: expected immuaudit",
+            "expected immuaudit checkpoint verify FILE --key KEY",
         ),
         (&["checkpoint", "export"], "--audit-signing-key"),
         (

@@ -52,8 +52,100 @@ fn a_wrong_command_line_is_told_with_its_remedy() {
             "--alarm is an option of \"immuaudit states\": remove it",
         ),
         (
+            &["sweep", "--all"],
+            "--all is an option of \"immuaudit help\", \"immuaudit status\" and \"immuaudit alarm\": remove it",
+        ),
+        (
+            &["--all", "alarm", "list"],
+            "--all stands before the command: write it after \"alarm\"",
+        ),
+        (
+            &["alarm"],
+            "incomplete command: \"alarm\" needs list, show, close or adopt; immuaudit help alarm explains them",
+        ),
+        (
+            &["alarm", "clos", "7"],
+            "\"alarm\" does not take \"clos\"; the nearest is close; expected list, show, close or adopt",
+        ),
+        (
             &["alarm", "close"],
-            "incomplete command: expected immuaudit alarm list [DATABASE] [--all] | show ID | close ID... | close --database DATABASE | adopt ID [--yes]",
+            "incomplete command: \"alarm close\" needs the ID of an alarm, or --database DATABASE; expected immuaudit alarm close ID... or immuaudit alarm close --database DATABASE",
+        ),
+        (
+            &["alarm", "close", "7", "--database=shop"],
+            "alarm close: expected the IDs of alarms or --database DATABASE, but not both",
+        ),
+        (
+            &["alarm", "show"],
+            "incomplete command: \"alarm show\" needs the ID of an alarm; expected immuaudit alarm show ID",
+        ),
+        (
+            &["alarm", "list", "shop", "bank"],
+            "\"alarm list\" does not take \"bank\": remove it",
+        ),
+        (
+            &["alarm", "list", "--al"],
+            "unknown option \"--al\"; the nearest is --all; --help --all lists every option",
+        ),
+        (
+            &["--al"],
+            "unknown option \"--al\"; the nearest is --all; --help --all lists every option",
+        ),
+        (
+            &["verdict"],
+            "unknown command \"verdict\"; --help lists the commands",
+        ),
+        (
+            &["locate"],
+            "incomplete command: \"locate\" needs the name of a database; expected immuaudit locate DATABASE or immuaudit locate DATABASE --against HOST[:PORT] [--show-values] or immuaudit locate DATABASE --against FILE",
+        ),
+        (
+            &["locate", "shop", "--against=host:99999"],
+            "--against: \"host:99999\" is not valid; expected HOST[:PORT] with a port from 1 to 65535, or the mirror file of another auditor",
+        ),
+        (
+            &["evidence", "show"],
+            "incomplete command: \"evidence show\" needs the file of the evidence; expected immuaudit evidence show FILE",
+        ),
+        (
+            &["evidence", "list", "x"],
+            "\"evidence list\" does not take \"x\": remove it",
+        ),
+        (
+            &["compare"],
+            "incomplete command: \"compare\" needs the file or the URL of another auditor; expected immuaudit compare FILE or immuaudit compare URL or immuaudit compare FILE --peer-key KEY...",
+        ),
+        (
+            &["checkpoint", "verify", "x"],
+            "incomplete command: \"checkpoint verify\" needs the public key of an auditor: --key KEY; expected immuaudit checkpoint verify FILE --key KEY... [--require COUNT]",
+        ),
+        (
+            &["checkpoint", "export", "x"],
+            "\"checkpoint export\" does not take \"x\": remove it",
+        ),
+        (
+            &["key", "new", "x"],
+            "incomplete command: \"key new\" needs the name of the key: --name NAME; expected immuaudit key new --name NAME FILE",
+        ),
+        (
+            &["notify"],
+            "incomplete command: \"notify\" needs --test; expected immuaudit notify --test",
+        ),
+        (
+            &["help", "status", "now"],
+            "\"help\" does not take \"now\": remove it",
+        ),
+        (
+            &["version", "now"],
+            "\"version\" does not take \"now\": remove it",
+        ),
+        (
+            &["compare", "x", "--json"],
+            "\"immuaudit compare\" prints no JSON: remove --json; the commands that print it are audit-mode, sweep, status, locate, alarm list, alarm show, alarm close, alarm adopt, acknowledge, states list, states import, states forget, checkpoint show and checkpoint verify",
+        ),
+        (
+            &["--once", "--audit-peers-required=2"],
+            "--audit-peers-required: \"2\" is not valid; expected at most 0, the number of configured peers: add peers with --audit-peer or [[peer]] tables, or reduce the number",
         ),
         (
             &["alarm", "show", "7", "--all"],
@@ -65,27 +157,31 @@ fn a_wrong_command_line_is_told_with_its_remedy() {
         ),
         (
             &["acknowledge", "shop"],
-            "incomplete command: expected immuaudit acknowledge DATABASE [--absent-values-to TX] [--unsigned] [--disagreement]",
+            "incomplete command: \"acknowledge\" needs the facts to acknowledge: --absent-values-to TX, --unsigned or --disagreement; expected immuaudit acknowledge DATABASE [--absent-values-to TX] [--unsigned] [--disagreement]",
         ),
         (
             &["acknowledge", "--unsigned"],
-            "incomplete command: expected immuaudit acknowledge DATABASE [--absent-values-to TX] [--unsigned] [--disagreement]",
+            "incomplete command: \"acknowledge\" needs the name of a database; expected immuaudit acknowledge DATABASE [--absent-values-to TX] [--unsigned] [--disagreement]",
         ),
         (
             &["audit-mode", "instal"],
-            "\"audit-mode\" does not take \"instal\": remove it",
+            "\"audit-mode\" does not take \"instal\"; the nearest is install; expected install, uninstall, start, stop, restart or status",
         ),
         (
             &["audit-mode", "--dry-run"],
-            "--dry-run applies only to audit-mode install or uninstall: remove it",
+            "--dry-run is an option of \"immuaudit audit-mode install\" and \"immuaudit audit-mode uninstall\": remove it",
         ),
         (
             &["audit-mode", "start", "--dry-run"],
-            "--dry-run applies only to audit-mode install or uninstall: remove it",
+            "--dry-run is an option of \"immuaudit audit-mode install\" and \"immuaudit audit-mode uninstall\": remove it",
         ),
         (
             &["audit-mode", "install", "--purge"],
-            "--purge applies only to audit-mode uninstall: remove it",
+            "--purge is an option of \"immuaudit audit-mode uninstall\": remove it",
+        ),
+        (
+            &["audit-mode", "install", "--dry-run", "--purge"],
+            "--purge is an option of \"immuaudit audit-mode uninstall\": remove it",
         ),
         (
             &["audit-mode", "install", "-p", "0"],
@@ -93,11 +189,11 @@ fn a_wrong_command_line_is_told_with_its_remedy() {
         ),
         (
             &["states"],
-            "incomplete command: expected immuaudit states list | export | import DIR-OR-FILE [--alarm] | forget DATABASE",
+            "incomplete command: \"states\" needs list, export, import or forget; immuaudit help states explains them",
         ),
         (
             &["states", "import"],
-            "incomplete command: expected immuaudit states list | export | import DIR-OR-FILE [--alarm] | forget DATABASE",
+            "incomplete command: \"states import\" needs the state file or the directory of immuclient or immugw; expected immuaudit states import DIR-OR-FILE [--alarm]",
         ),
         (
             &["states", "list", "--alarm"],
@@ -109,7 +205,7 @@ fn a_wrong_command_line_is_told_with_its_remedy() {
         ),
         (
             &["completions", "tcsh"],
-            "incomplete command: expected immuaudit completions bash|zsh|fish",
+            "\"completions\" does not take \"tcsh\"; expected bash, zsh or fish",
         ),
         (
             &["-p", "0"],

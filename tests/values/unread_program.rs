@@ -91,7 +91,7 @@ fn a_quiet_sweep_says_why_it_does_not_end_with_0() {
     acknowledged.ends_with(0);
     ledger.be_honest();
     let run = quiet(&["payments"]);
-    let why = "payments: this auditor audits no such database\n";
+    let why = "payments: this auditor audits no such database; known databases: defaultdb\n";
     assert_eq!(run.ends_with(1).stdout, why, "{run:#?}");
     // the state is proven, and then the server stops answering
     ledger.reset_calls();

@@ -142,7 +142,11 @@ impl std::error::Error for StateFileError {}
 impl fmt::Display for StateFileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            StateFileError::Unreadable { path, fault } => write!(f, "{}: {fault}", path.display()),
+            StateFileError::Unreadable { path, fault } => write!(
+                f,
+                "{}: {fault}; name a state file of immuclient or immugw, or its folder",
+                path.display()
+            ),
             StateFileError::Line { path, line, fault } => {
                 write!(f, "{}:{line}: {fault}", path.display())?;
                 f.write_str("; nothing was imported: remove the line, or name another file")

@@ -5,16 +5,21 @@ use crate::clock;
 use crate::command::setup::{self, CommandError};
 use crate::config::{Format, Settings};
 use crate::report::{JsonObject, print, print_error};
-use crate::text::shell_value;
+use crate::text::{Escaped, shell_value};
 use crate::trust::Store;
 
 /// Forgets the trusted state of a database; works while the auditor runs.
 pub fn run(settings: &Settings, database: &str) -> Result<Exit, CommandError> {
     let store = Store::open_beside(&setup::location(settings))?;
     let json = settings.report.format == Format::Json;
+    setup::check_known(
+        database,
+        setup::kept_or_checked(&store, &store.load_outcomes())?,
+    )?;
     let Some(trusted) = store.load(database)? else {
         print_error(&format!(
-            "immuaudit: {database}: it has no trusted state; immuaudit states list prints the databases that have one"
+            "immuaudit: database {} has no trusted state; immuaudit states list prints the databases that have one",
+            Escaped::new(database)
         ));
         return Ok(Exit::Local);
     };

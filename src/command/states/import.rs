@@ -149,10 +149,7 @@ fn told(import: &Import) -> Told {
                     outcome.reason,
                     alarm_lines(alarm).join("\n  ")
                 ),
-                None => match &outcome.unwritten {
-                    Some(failure) => format!("{}; not stored: {failure}", outcome.reason),
-                    None => outcome.reason.to_string(),
-                },
+                None => outcome.why(),
             },
         },
     }

@@ -1,7 +1,7 @@
 //! The intact and the rewritten parts of a history, their time, and the proof.
 
 use crate::audit::{CorruptionReport, Listed, Located, ServerView};
-use crate::locate::{Undecided, Window};
+use crate::locate::{Grounds, Undecided, Window};
 use crate::text::{Escaped, counted};
 use crate::trust::{Alarm, Tampering};
 
@@ -35,8 +35,8 @@ pub(super) fn lines(lines: &mut Vec<String>, located: &Located, values: Option<&
         ServerView::Emptied(lost) | ServerView::Vanished(lost) => {
             section("Intact", vec!["nothing".into()]);
             let all = format!(
-                "transactions 1..{}, audited {} to {}, are missing",
-                lost.newest.state.tx, lost.oldest.audited, lost.newest.audited
+                "transactions 1..{}, {} to {}, are missing",
+                lost.newest.state.tx, lost.oldest.accepted, lost.newest.accepted.at
             );
             section("Rewritten or missing", vec![all]);
         }
@@ -128,8 +128,9 @@ fn stands(window: &Window, values: Option<&CorruptionReport>) -> Vec<String> {
     };
     vec![
         format!(
-            "the headers of transactions 1..{}, audited by {}, are proven to be unchanged",
-            point.tx, point.audited
+            "the headers of transactions 1..{}, {}, are proven to be unchanged",
+            point.tx,
+            point.accepted.at_the_latest()
         ),
         looked_at,
     ]
@@ -186,20 +187,24 @@ fn stands_not(
     let mut lines = Vec::new();
     match (window.first_differing(), window.broken, window.doubtful()) {
         _ if window.is_replaced() => lines.push(format!(
-            "transaction 1, audited by {}, already differs",
-            window.oldest.audited
+            "transaction 1, {}, already differs",
+            window.oldest.accepted.at_the_latest()
         )),
         _ if window.precedes_memory() => lines.push(format!(
-            "transaction {}, the first audited one ({}), already differs; this auditor has no proof of the transactions before it",
-            window.oldest.state.tx, window.oldest.audited
+            "transaction {}, the oldest stored one ({}), already differs; this auditor has no proof of the transactions before it",
+            window.oldest.state.tx, window.oldest.accepted
         )),
         (Some(first), ..) => lines.push(format!(
-            "transaction {} is the first that was rewritten; it was audited by {}; from it on, the history differs from the trusted one",
-            first.tx, first.audited
+            "transaction {} is the first that was rewritten; it was {}; from it on, the history differs from the trusted one",
+            first.tx,
+            first.accepted.at_the_latest()
         )),
         (None, Some(broken), Some(doubtful)) => lines.push(format!(
-            "the rewrite begins in {}..{}, which was audited by {}; from {} on, the history differs from the trusted one",
-            doubtful.start(), doubtful.end(), broken.audited, broken.tx
+            "the rewrite begins in {}..{}, which was {}; from {} on, the history differs from the trusted one",
+            doubtful.start(),
+            doubtful.end(),
+            broken.accepted.at_the_latest(),
+            broken.tx
         )),
         (_, None, Some(doubtful)) => lines.push(format!(
             "for {}..{} neither a match nor a rewrite is proven",
@@ -215,10 +220,10 @@ fn stands_not(
     );
     if let Some(lost) = window.lost() {
         lines.push(format!(
-            "transactions {}..{} are missing; the last of them was audited {}",
+            "transactions {}..{} are missing; the last of them was {}",
             lost.start(),
             lost.end(),
-            window.newest.audited
+            window.newest.accepted
         ));
     }
     lines.extend(values.and_then(|values| values_differ(values, alarm)));
@@ -231,10 +236,16 @@ fn stands_not(
 }
 
 fn since(window: &Window, alarms: &[Alarm]) -> Vec<String> {
-    let mut lines = vec![format!(
-        "the last successful audit reached transaction {}, {}",
-        window.newest.state.tx, window.newest.audited
-    )];
+    let (tx, accepted) = (window.newest.state.tx, window.newest.accepted);
+    let mut lines = vec![match accepted.by {
+        Grounds::Audit => format!(
+            "the last successful audit reached transaction {tx}, {}",
+            accepted.at
+        ),
+        Grounds::Pin | Grounds::Adoption => {
+            format!("transaction {tx} was {accepted}; no audit has proven a later state since")
+        }
+    }];
     let first = |split| {
         let alarms = alarms.iter().filter(|alarm| is_split(alarm) == split);
         alarms.map(|alarm| alarm.raised).min()

@@ -52,11 +52,11 @@ pub fn tamper_report_json(server: &str, found: &TamperReport) -> String {
         .number("shown_tx", window.map(|window| window.shown.tx))
         .shown("shown_hash", window.map(|window| window.shown.hash))
         .number("trusted_tx", newest.map(|newest| newest.state.tx))
-        .shown("trusted_audited", newest.map(|newest| newest.audited))
+        .shown("trusted_audited", newest.map(|newest| newest.accepted.at))
         .number("stands_tx", stands.map(|point| point.tx))
-        .shown("stands_audited", stands.map(|point| point.audited))
+        .shown("stands_audited", stands.map(|point| point.accepted.at))
         .number("broken_tx", broken.map(|point| point.tx))
-        .shown("broken_audited", broken.map(|point| point.audited))
+        .shown("broken_audited", broken.map(|point| point.accepted.at))
         .number(
             "first_rewritten",
             window

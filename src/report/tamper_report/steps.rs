@@ -1,7 +1,9 @@
 //! The next steps after a finding.
 
-use super::TamperReport;
+use super::{Compared, TamperReport};
 use crate::audit::{Located, Lost, ServerView};
+use crate::ledger::State;
+use crate::locate::Window;
 use crate::report::alarm::{adopt_command, close_command};
 use crate::text::shell_word;
 use crate::trust::Tampering;
@@ -56,10 +58,7 @@ pub(super) fn steps(located: &Located, found: &TamperReport) -> Vec<String> {
         true => format!(
             "the headers are intact, but the values named above differ: restore them from a replica or a backup; start it on another port and run: immuaudit locate {name} --against HOST:PORT"
         ),
-        false => format!(
-            "find a backup that still has transaction {} (hash {}): start it on another port and run: immuaudit locate {name} --against HOST:PORT, which also names every changed key",
-            newest.state.tx, newest.state.hash
-        ),
+        false => source(found, newest.state, &name),
     });
     steps.push(close(located));
     steps
@@ -86,6 +85,30 @@ fn intact_steps(located: &Located) -> Vec<String> {
         steps.push("the history is intact, but a state was not signed by a configured key. Keep the evidence, and find out which server responded, and who changed its signing key".into());
     }
     steps
+}
+
+/// Returns the step that finds a source for a restore. A server that was compared is one, or is none.
+fn source(found: &TamperReport, newest: State, name: &str) -> String {
+    let State { tx, hash } = newest;
+    let compared = match &found.compared {
+        Some(Compared::Server {
+            of,
+            compared: Ok(differences),
+        }) => Some((of, differences)),
+        _ => None,
+    };
+    let has_it = |window: &Window| window.is_whole();
+    match compared {
+        Some((of, differences)) if differences.holds.as_ref().is_some_and(has_it) => format!(
+            "restore the database from {of}, which still has transaction {tx} (hash {hash}); the changed keys are listed above"
+        ),
+        Some((of, _)) => format!(
+            "find another backup: {of} does not have transaction {tx} (hash {hash}), or could not prove it; start the backup on another port and run this command with its address"
+        ),
+        None => format!(
+            "find a backup that still has transaction {tx} (hash {hash}): start it on another port and run: immuaudit locate {name} --against HOST:PORT, which also names every changed key"
+        ),
+    }
 }
 
 /// Returns the step after which the server shows the trusted history again: there is no other state to adopt.

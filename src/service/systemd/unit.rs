@@ -44,7 +44,7 @@ impl Unit<'_> {
             directories.push_str(&format!("ReadWritePaths={}\n", quoted(other)));
         }
         let whole = Whole {
-            again: " (again after a change of where states are kept, or of the largest answer)",
+            again: " (run it again after a change of --dir, --roots-filepath or --max-recv-msg-size)",
             of: "",
             program: self.program,
             words: &format!("{mode} --config {config}"),
@@ -118,7 +118,7 @@ impl Whole<'_> {
             "\
 {written}{again}
 [Unit]
-Description=immuaudit{of}, which proves when an immudb server rewrites history
+Description=immuaudit{of}: audit of the history of an immudb server
 Wants=network-online.target
 After=network-online.target
 StartLimitIntervalSec=0

@@ -24,12 +24,12 @@ pub const HELP_SUPERVISOR: &str = "\
 systemd also passes passwords: $CREDENTIALS_DIRECTORY/audit-password.
 ";
 /// The help of `--instance`.
-pub const HELP_INSTANCE: &str = "one of several auditors on this host: reads /etc/immudb/immuaudit.d/NAME.toml over immuaudit.toml, with its own states and port";
+pub const HELP_INSTANCE: &str = "name of one of several auditors on this host: its file /etc/immudb/immuaudit.d/NAME.toml overrides immuaudit.toml, and it has its own states and port";
 /// The help of the commands of `audit-mode` for a service.
 pub const HELP_SERVICE: [&str; 3] = [
     "write a systemd service, and start it",
     "remove the service; states, settings and evidence stay without --purge",
-    "the same commands of systemctl, for the service",
+    "run systemctl start, stop, restart or status for the service",
 ];
 /// The alternative to the manual page, on systems without manual pages.
 pub const INSTEAD_OF_MAN: Option<&str> = None;

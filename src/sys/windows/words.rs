@@ -24,12 +24,12 @@ and C:\\ProgramData\\ImmuClient\\config. The keys are the names of the flags.
 /// Further sources of settings, for the help: none.
 pub const HELP_SUPERVISOR: &str = "";
 /// The description of `--instance`.
-pub const HELP_INSTANCE: &str = r"one of several auditors on this host: reads C:\ProgramData\ImmuClient\config\immuaudit.d\NAME.toml over immuaudit.toml, with its own states and port";
+pub const HELP_INSTANCE: &str = r"name of one of several auditors on this host: its file C:\ProgramData\ImmuClient\config\immuaudit.d\NAME.toml overrides immuaudit.toml, and it has its own states and port";
 /// The descriptions of the verbs of `audit-mode` for a service.
 pub const HELP_SERVICE: [&str; 3] = [
     "create a Windows service, and start it (needs an elevated prompt)",
     "remove the service; states, settings and evidence stay",
-    "the same commands of the Service Control Manager, for the service",
+    "start, stop or restart the service, or print its status, by the Service Control Manager",
 ];
 /// The alternative to the manual page, on systems without manual pages.
 pub const INSTEAD_OF_MAN: Option<&str> = Some("immuaudit --help --all prints the same");

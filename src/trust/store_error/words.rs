@@ -80,6 +80,16 @@ impl fmt::Display for StoreError {
             StoreError::NoFile { path, record } => {
                 write!(f, "there is no file {}; {}", path.display(), record.place())
             }
+            StoreError::OtherFile {
+                path,
+                fault,
+                record,
+            } => write!(
+                f,
+                "{} is no file of immuaudit: {fault}; {}",
+                path.display(),
+                record.place()
+            ),
             StoreError::Lost {
                 database,
                 directory,

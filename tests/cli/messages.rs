@@ -1,0 +1,283 @@
+//! Messages about what a user named: each says what is wrong, where, and what to do. The real binary, against the
+//! embedded ledger.
+
+use std::fs;
+
+use crate::support::place::Place;
+use crate::support::program::Program;
+use immuaudit::drill::{Embedded, Options};
+
+const DB: &str = "defaultdb";
+
+struct Scene {
+    _server: Embedded,
+    place: Place,
+    program: Program,
+}
+
+/// An auditor that trusts forty transactions.
+fn trusted() -> Scene {
+    let server = Embedded::start(Options::default()).expect("a ledger");
+    server.grow(DB, 40);
+    let place = Place::new();
+    let program = Program::new(server.port(), &place.join("state"));
+    program.once().is(0, DB, "first-seen");
+    Scene {
+        _server: server,
+        place,
+        program,
+    }
+}
+
+impl Scene {
+    /// Writes a file, and returns its path.
+    fn file(&self, name: &str, text: &str) -> String {
+        let path = self.place.join(name);
+        fs::write(&path, text).expect("a file");
+        path.display().to_string()
+    }
+
+    /// Checks that a command ends with this code, and that one of its texts contains each of these.
+    #[track_caller]
+    fn says(&self, words: &[&str], code: i32, parts: &[&str]) {
+        let run = self.program.run(words);
+        let text = run.ends_with(code).stdout.clone() + &run.stderr;
+        for part in parts {
+            assert!(text.contains(part), "{words:?}: {part}: {text}");
+        }
+        // a server that was not asked for
+        assert!(
+            !text.contains("DNS resolution failed") || words[0] == "locate",
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn an_unknown_database_has_one_message_in_every_command() {
+    let scene = trusted();
+    for words in [
+        &["locate", "defaultd"][..],
+        &["alarm", "list", "defaultd"],
+        &["alarm", "close", "--database", "defaultd"],
+        &["acknowledge", "defaultd", "--unsigned"],
+        &["states", "forget", "defaultd"],
+    ] {
+        let said =
+            "immuaudit: this auditor knows no database defaultd; known databases: defaultdb\n";
+        scene.says(words, 3, &[said]);
+    }
+    let said = "defaultd: this auditor audits no such database; known databases: defaultdb\n";
+    scene.says(&["sweep", "defaultd"], 1, &[said]);
+    // it is known, and its trusted state was forgotten
+    scene.says(&["states", "forget", DB], 0, &["forgotten"]);
+    let said = "database defaultdb has no trusted state; immuaudit states list prints";
+    scene.says(&["states", "forget", DB], 3, &[said]);
+}
+
+#[test]
+fn a_file_that_is_not_there_or_is_another_one_is_named_with_the_right_one() {
+    let scene = trusted();
+    let folder = scene.place.join("state").display().to_string();
+    for (words, parts) in [
+        (
+            &["locate", DB, "--against", "./nofile"][..],
+            &[
+                "there is no file ./nofile",
+                "DATABASE.mirror of another auditor",
+            ][..],
+        ),
+        (
+            &["locate", DB, "--against", &format!("{folder}/")],
+            &[
+                "is no file of immuaudit: it is a directory",
+                "DATABASE.mirror of another auditor",
+            ],
+        ),
+        (
+            &["compare", "nofile"],
+            &["there is no file nofile", "immuaudit states export"],
+        ),
+        (
+            &["compare", &folder],
+            &[
+                "is no file of immuaudit: it is a directory",
+                "immuaudit states export",
+            ],
+        ),
+        (
+            &["compare", "localhost:9477"],
+            &[
+                "there is no file localhost:9477",
+                "write immuaudit compare http://localhost:9477",
+            ],
+        ),
+        (
+            &["evidence", "show", &folder],
+            &[
+                "is no file of immuaudit: it is a directory",
+                "immuaudit alarm list names the evidence",
+            ],
+        ),
+        (
+            &["states", "import", "nofile"],
+            &[
+                "nofile: ",
+                "name a state file of immuclient or immugw, or its folder",
+            ],
+        ),
+        (
+            &["key", "show", &folder],
+            &["not a private key of immuaudit key new: give the file that it wrote"],
+        ),
+        (
+            &["key", "show", &scene.file("password", "hunter2\n")],
+            &["not of the form PRIVATE+KEY+NAME+HASH+KEY, which immuaudit key new writes"],
+        ),
+    ] {
+        scene.says(words, 3, parts);
+    }
+    let run = scene
+        .program
+        .run(&["key", "show", &scene.file("password", "hunter2\n")]);
+    assert!(!run.stderr.contains("hunter2"), "{run:?}");
+    // a word that may be a host is one, and the message names the other possibility
+    let said = "Not compared with nofile.invalid:";
+    let why = "(there is no file nofile.invalid, so this is taken for a server)";
+    scene.says(
+        &["locate", DB, "--against", "nofile.invalid"],
+        1,
+        &[said, why],
+    );
+}
+
+#[test]
+fn an_export_and_a_file_of_checkpoints_are_not_mistaken_for_each_other() {
+    let scene = trusted();
+    let key = scene.place.join("key").display().to_string();
+    let new = scene.program.run(&["key", "new", "--name", "zone-a", &key]);
+    let public = new.ends_with(0).stdout.trim().to_owned();
+    let other = scene.place.join("other").display().to_string();
+    let new = scene
+        .program
+        .run(&["key", "new", "--name", "zone-b", &other]);
+    let another = new.ends_with(0).stdout.trim().to_owned();
+    let text = scene
+        .program
+        .run(&["checkpoint", "export", "--audit-signing-key", &key]);
+    let checkpoints = scene.file("checkpoints", &text.ends_with(0).stdout);
+    let text = scene.program.run(&["states", "export"]);
+    let export = scene.file("export", &text.ends_with(0).stdout);
+    scene.says(&["compare", &export], 0, &["agrees"]);
+    scene.says(
+        &["compare", &checkpoints, "--peer-key", &public],
+        0,
+        &["agrees"],
+    );
+    scene.says(
+        &["compare", &checkpoints],
+        3,
+        &[
+            "the file has checkpoints: give the public key",
+            "--peer-key KEY",
+        ],
+    );
+    for words in [
+        &["compare", &export, "--peer-key", &public][..],
+        &["checkpoint", "show", &export],
+        &["checkpoint", "verify", &export, "--key", &public],
+    ] {
+        let said = "the file has no checkpoints, because states export wrote it: compare it with";
+        scene.says(words, 3, &[said]);
+    }
+    scene.says(
+        &["compare", &checkpoints, "--peer-key", &another],
+        1,
+        &["1 checkpoint is invalid, the first: it is not signed by this key"],
+    );
+    scene.says(
+        &["checkpoint", "verify", &checkpoints, "--key", &another],
+        1,
+        &["confirmed by 0 of 1 required\n  none of the given keys signed it; it names zone-a as its signer"],
+    );
+    let broken = scene.file("broken", "defaultdb\n1\n");
+    scene.says(
+        &["checkpoint", "show", &broken],
+        1,
+        &["broken: checkpoint 1 is invalid: "],
+    );
+}
+
+#[test]
+fn what_cannot_be_reached_is_named_with_its_address_and_the_next_step() {
+    let scene = trusted();
+    scene.says(
+        &["health", "--audit-monitoring-port", "1"],
+        1,
+        &[
+            "no auditor responds: http://127.0.0.1:1/livez: ",
+            "--audit-monitoring-port that it has",
+        ],
+    );
+    scene.says(
+        &["compare", "http://127.0.0.1:1/states?token=hunter2"],
+        1,
+        &[
+            "the other auditor at http://127.0.0.1:1: ",
+            "check that it runs",
+        ],
+    );
+    let run = scene
+        .program
+        .run(&["compare", "http://127.0.0.1:1/states?token=hunter2"]);
+    assert!(!run.stderr.contains("hunter2"), "{run:?}");
+    // also on stdout, where a user looks for the result
+    let away = Program::new(1, &scene.place.join("away"));
+    let run = away.run(&["--once"]);
+    let said = "tested: the list of databases could not be read: ";
+    assert!(run.ends_with(1).stdout.starts_with(said), "{run:?}");
+    assert_eq!(run.stdout.lines().count(), 1, "{run:?}");
+    let run = away.run(&["--once", "--quiet"]);
+    assert_eq!(run.ends_with(1).stdout, "", "{run:?}");
+    assert!(run.stderr.starts_with(said), "{run:?}");
+}
+
+#[test]
+fn a_check_of_the_settings_warns_of_a_program_that_is_not_there() {
+    let scene = trusted();
+    let said =
+        "warning: --audit-exec (flag --audit-exec): \"/no/such/program\": there is no such file";
+    scene.says(
+        &["config", "--check", "--audit-exec=/no/such/program -x"],
+        0,
+        &[said],
+    );
+    let run = scene
+        .program
+        .run(&["config", "--check", "--audit-exec=/bin/sh -x"]);
+    assert!(!run.ends_with(0).stdout.contains("--audit-exec"), "{run:?}");
+    let said = "there is no lie \"forks\"; the nearest is fork; immuaudit drill --list prints all";
+    scene.says(&["drill", "--lie", "forks"], 3, &[said]);
+}
+
+#[test]
+fn paths_and_commands_of_a_relative_directory_are_those_of_any_directory() {
+    let server = Embedded::start(Options::default()).expect("a ledger");
+    server.grow(DB, 40);
+    let place = Place::new();
+    let program = Program::new(server.port(), &place.join("state"));
+    // the last one counts; the program is run in the directory around it
+    let relative = program.with(&["--dir", "state"]);
+    relative.once().is(0, DB, "first-seen");
+    let mut ledger = server.ledger(DB).expect("a database");
+    ledger.truncate(20);
+    server.put_ledger(DB, ledger);
+    let run = relative.run(&["--once"]);
+    let text = &run.ends_with(2).stdout;
+    let root = place.path().canonicalize().expect("a path");
+    let evidence = format!("evidence: {}/state/tested/evidence/{DB}/", root.display());
+    assert!(text.contains(&evidence), "{text}");
+    for line in relative.run(&["alarm", "list"]).ends_with(2).stdout.lines() {
+        assert!(!line.contains("evidence: state/"), "{line}");
+    }
+}
