@@ -13,6 +13,11 @@ mod place;
 #[path = "../tests/support/program.rs"]
 #[allow(dead_code)]
 mod program;
+#[path = "../tests/support/signals.rs"]
+mod signals;
+#[path = "../tests/support/usage.rs"]
+#[allow(dead_code)]
+mod usage;
 
 use std::thread;
 use std::time::{Duration, Instant};
