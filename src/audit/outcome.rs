@@ -227,7 +227,7 @@ pub struct Outcome {
     /// The duration of the check.
     pub duration: Duration,
     /// Whether it had no trusted state before, was not trusted on first use, and has no alarm in the store.
-    pub is_stranger: bool,
+    pub is_untrusted: bool,
     /// Whether the server's state was requested. A slice of a sweep reads only transactions of the trusted state.
     pub asked: bool,
 }
@@ -394,7 +394,7 @@ mod tests {
                 peers_overdue: None,
                 warnings: Vec::new(),
                 duration: Duration::ZERO,
-                is_stranger: true,
+                is_untrusted: true,
                 asked: true,
             }
         }

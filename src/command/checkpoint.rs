@@ -39,7 +39,7 @@ fn export(settings: &Settings) -> Result<Exit, CommandError> {
     let Some(key) = &settings.monitoring.signer else {
         return Err(CommandError::NoSigningKey);
     };
-    let store = Store::open_beside(&setup::location(settings))?;
+    let store = Store::open_shared(&setup::location(settings))?;
     let (outcomes, now) = (store.load_outcomes(), clock::now());
     let (mut notes, mut exit) = (Vec::new(), Exit::Good);
     for database in store.databases()? {
@@ -121,7 +121,7 @@ fn read(file: &Path) -> Result<(Vec<Read>, usize), CommandError> {
 
 /// Returns whether a file has a checkpoint, whoever signed it.
 pub(super) fn has_checkpoints(file: &Path) -> bool {
-    let bytes = whole(File::open(file)).unwrap_or_default();
+    let bytes = read_whole_file(File::open(file)).unwrap_or_default();
     read_list(&bytes).iter().any(Result::is_ok)
 }
 
@@ -141,8 +141,8 @@ pub(super) fn check_no_export(file: &Path) -> Result<(), CommandError> {
 
 fn content(file: &Path) -> Result<Vec<u8>, String> {
     match file.to_str() {
-        Some("-") => whole(Ok(io::stdin().lock())),
-        _ => whole(File::open(file)),
+        Some("-") => read_whole_file(Ok(io::stdin().lock())),
+        _ => read_whole_file(File::open(file)),
     }
 }
 
@@ -150,7 +150,7 @@ fn content(file: &Path) -> Result<Vec<u8>, String> {
 ///
 /// # Errors
 /// The file cannot be read, or is too long.
-pub(super) fn whole(opened: io::Result<impl io::Read>) -> Result<Vec<u8>, String> {
+pub(super) fn read_whole_file(opened: io::Result<impl io::Read>) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     let read = opened.and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes));
     read.map_err(|error| format!("it cannot be read: {error}"))?;
@@ -269,7 +269,7 @@ fn verify(
             exit = exit.max(Exit::Incomplete);
         }
         let signers: Vec<&str> = note.signatures.iter().map(|of| of.name.as_str()).collect();
-        tell(settings, checkpoint, &words, required, by_server, &signers);
+        print_checkpoint(settings, checkpoint, &words, required, by_server, &signers);
         let is_proof = !server_keys.is_empty() && by_server == Some(Ok(StateShape::WithDatabase));
         let is_confirmed = !words.confirmed.is_empty() && words.wrong.is_empty();
         if is_proof || is_confirmed {
@@ -317,7 +317,7 @@ impl Hashes {
     }
 }
 
-fn tell(
+fn print_checkpoint(
     settings: &Settings,
     checkpoint: &Checkpoint,
     words: &Words,

@@ -19,7 +19,7 @@ pub fn run(settings: &Settings, task: &LocateTask) -> Result<Exit, CommandError>
         Some(CompareTarget::Mirror(file)) => Some(Mirror::read(file)?),
         _ => None,
     };
-    let store = Store::open_beside(&setup::location(settings))?;
+    let store = Store::open_shared(&setup::location(settings))?;
     let known = setup::kept_or_checked(&store, &store.load_outcomes())?;
     setup::check_known(&task.database, known)?;
     let server = setup::server(settings, stop.clone())?;
@@ -126,7 +126,7 @@ fn read_values(settings: &Settings, auditor: &mut Auditor, located: &Located) ->
     if !located.alarms.iter().any(of_values) {
         return Read::NotAskedFor;
     }
-    let trusted = match window.is_whole() {
+    let trusted = match window.is_intact() {
         true => window.shown,
         false => return Read::NotAskedFor, // the history is located first
     };

@@ -71,7 +71,7 @@ impl Monitoring {
     ) -> Result<(), CommandError> {
         self.registry.change_settings(about(settings, effective));
         self.registry.sign_by(settings.monitoring.signer.clone());
-        let store = Store::open_beside(&setup::location(settings))?;
+        let store = Store::open_shared(&setup::location(settings))?;
         for database in store.databases()? {
             if !setup::is_audited(settings, &database) {
                 self.registry.note_unselected(&database);
@@ -112,7 +112,7 @@ impl Monitoring {
     /// the receivers are notified of those.
     pub fn alarms(&self, auditor: &Auditor, cycle: &Cycle) {
         let outcomes = cycle.outcomes.iter();
-        for outcome in outcomes.filter(|of| of.open_alarms > 0 && !of.is_stranger) {
+        for outcome in outcomes.filter(|of| of.open_alarms > 0 && !of.is_untrusted) {
             let database = &outcome.database;
             // a list that cannot be read was reported with the outcome
             if let Ok(open) = auditor.open_alarms(database) {

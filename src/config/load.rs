@@ -29,7 +29,7 @@ use crate::sys::words::INSTEAD_OF_MAN;
 #[derive(Debug)]
 pub enum Invocation {
     /// Write this text to stdout and end with exit code 0.
-    Tell(String),
+    Print(String),
     /// Run this task.
     Run(Box<Run>),
 }
@@ -73,7 +73,7 @@ pub fn load(process: &Process) -> Result<Invocation, SettingsErrors> {
             _ => Some(name)
                 .filter(|name| !matches!(name, CommandName::Help | CommandName::AuditMode)),
         };
-        return Ok(Invocation::Tell(help::text(about, raw.all)));
+        return Ok(Invocation::Print(help::text(about, raw.all)));
     }
     let is_version = raw.version || name == CommandName::Version;
     prints_json(
@@ -87,7 +87,7 @@ pub fn load(process: &Process) -> Result<Invocation, SettingsErrors> {
     )?;
     fits(name, &words, &line.given)?;
     if is_version {
-        return Ok(Invocation::Tell(version::line()));
+        return Ok(Invocation::Print(version::line()));
     }
     let run = |task| layers(process, &line.given, task);
     if let (CommandName::AuditMode, Some(word)) = (name, words.first()) {
@@ -101,7 +101,7 @@ pub fn load(process: &Process) -> Result<Invocation, SettingsErrors> {
         CommandName::Config if raw.check => Task::Check,
         CommandName::Config => {
             let run = run(Task::Audit)?;
-            return Ok(Invocation::Tell(config(&run)));
+            return Ok(Invocation::Print(config(&run)));
         }
         CommandName::Sweep => Task::Sweep { databases: words },
         CommandName::Status if raw.all_instances => all_instances(process, &raw)?,
@@ -129,7 +129,7 @@ pub fn load(process: &Process) -> Result<Invocation, SettingsErrors> {
             let instead = INSTEAD_OF_MAN.unwrap_or_default();
             return Err(SettingsError::NotHere { command, instead }.into());
         }
-        CommandName::Man => return Ok(Invocation::Tell(man::page())),
+        CommandName::Man => return Ok(Invocation::Print(man::page())),
         CommandName::Completions => return completions(&words),
         CommandName::AuditMode | CommandName::Help | CommandName::Version => Task::Audit,
     };
@@ -303,7 +303,7 @@ fn completions(words: &[String]) -> Result<Invocation, SettingsErrors> {
         Some("fish") => completions::fish(),
         _ => return Err(words::incomplete(CommandName::Completions, "", "a shell").into()),
     };
-    Ok(Invocation::Tell(script))
+    Ok(Invocation::Print(script))
 }
 
 fn config(run: &Run) -> String {

@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_near_is_not_named() {
+    fn a_distant_name_is_not_suggested() {
         let names = ["json", "value-only", "audit-keep-hashes", "version", "bash"];
         let unknown = [
             "build-seconds",

@@ -55,7 +55,7 @@ impl fmt::Display for Window {
                     Grounds::Audit | Grounds::Adoption => "",
                 }
             )?,
-            Some(point) if self.is_whole() => write!(
+            Some(point) if self.is_intact() => write!(
                 f,
                 "transactions up to {}, {}, are intact",
                 point.tx, point.accepted

@@ -221,7 +221,7 @@ impl Store {
         let file = alarm::render(self.server(), database, alarms);
         files::replace(FileKind::Alarms, &self.alarms_path(database), &file)?;
         // what a reader would parse: `render` writes every field, and `parse` reads each as it was
-        self.known_alarms
+        self.parsed_alarms
             .put(database, Digest::of(&[&file]), alarms);
         Ok(())
     }

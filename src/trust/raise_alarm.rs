@@ -168,7 +168,7 @@ impl Store {
         let adoptable = |alarm: &&mut Alarm| alarm.is_open() && alarm.can_be_adopted();
         for alarm in alarms.iter_mut().filter(adoptable) {
             // a damaged result of a search is reported where it is printed
-            if let Ok(Some(located)) = LocatedRecord::beside(&alarm.evidence) {
+            if let Ok(Some(located)) = LocatedRecord::for_evidence(&alarm.evidence) {
                 alarm.shares(located.shown, located.stands.unwrap_or(0));
             }
         }
@@ -211,12 +211,12 @@ impl Store {
     /// Returns the alarms in the bytes of a database's file, which are only parsed if they are not the known ones.
     fn parse_alarms(&self, bytes: &[u8], database: &str) -> Result<Vec<Alarm>, FileDamage> {
         let digest = Digest::of(&[bytes]);
-        if let Some(known) = self.known_alarms.get(database, digest) {
+        if let Some(known) = self.parsed_alarms.get(database, digest) {
             return Ok(known);
         }
         let evidence = |id: &str| self.evidence_path(database, id);
         let alarms = alarm::parse(bytes, &self.location, database, evidence)?;
-        self.known_alarms.put(database, digest, &alarms);
+        self.parsed_alarms.put(database, digest, &alarms);
         Ok(alarms)
     }
 
@@ -233,7 +233,7 @@ impl Store {
             if gone.is_open() {
                 displaced = displaced.saturating_add(1);
             }
-            drop(LocatedRecord::remove_beside(&gone.evidence));
+            drop(LocatedRecord::remove_for_evidence(&gone.evidence));
             drop(files::remove(&gone.evidence)); // evidence that cannot be removed counts as an open alarm again
         }
         displaced

@@ -117,9 +117,9 @@ impl Store {
             },
             other => other,
         };
-        let missing = |path, beside| StoreError::Missing {
+        let missing = |path, other_file| StoreError::Missing {
             path,
-            beside,
+            other_file,
             recovery: recovery(),
         };
         let history = match &history {
@@ -303,7 +303,7 @@ impl Store {
             }),
             Some(state) => Err(StoreError::Missing {
                 path: self.state_path(database),
-                beside: self.alarms_path(database),
+                other_file: self.alarms_path(database),
                 recovery: Recovery::of(database, Some(state)),
             }),
         }

@@ -14,8 +14,8 @@ use super::evidence::Limits;
 use super::file_name::{file_name, from_file_name};
 use super::files;
 use super::history::database_of;
-use super::known_alarms::KnownAlarms;
 use super::location::{ACKNOWLEDGED, ALARMS, EVIDENCE, HISTORY, LOCATED, Location, STATE};
+use super::parsed_alarms::ParsedAlarms;
 use super::permissions;
 use super::room_memory;
 use super::store_error::StoreError;
@@ -50,7 +50,7 @@ pub struct Store {
     /// The ends of histories that were read completely.
     pub(super) tails: Tails,
     /// The alarms of files that were parsed.
-    pub(super) known_alarms: KnownAlarms,
+    pub(super) parsed_alarms: ParsedAlarms,
     /// The locks that keep other auditors out; none if another process is the auditor.
     auditor: Vec<File>,
 }
@@ -87,7 +87,7 @@ impl Store {
     ///
     /// # Errors
     /// There is no such directory, or the system refuses.
-    pub fn open_beside(location: &Location) -> Result<Store, StoreError> {
+    pub fn open_shared(location: &Location) -> Result<Store, StoreError> {
         let store = Store::at(location);
         for directory in store.directories() {
             if !files::exists(directory)? {
@@ -257,7 +257,7 @@ impl Store {
             warnings: Mutex::default(),
             room_memory: room_memory::Memory::default(),
             tails: Tails::default(),
-            known_alarms: KnownAlarms::default(),
+            parsed_alarms: ParsedAlarms::default(),
             auditor: Vec::new(),
         }
     }

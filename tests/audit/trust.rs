@@ -27,7 +27,7 @@ fn a_moved_data_directory_is_consistent_with_a_warning() {
 }
 
 #[test]
-fn an_identity_that_is_filed_under_another_name_is_warned_about() {
+fn an_identity_stored_under_another_label_causes_a_warning() {
     let embedded = ledger(&[]);
     let place = Place::new();
     let audit = Program::new(embedded.port(), &place.join("trust"));
@@ -43,7 +43,7 @@ fn an_identity_that_is_filed_under_another_name_is_warned_about() {
 }
 
 #[test]
-fn a_pin_starts_from_a_known_state_and_is_held_against_the_trusted_one() {
+fn a_pin_is_a_first_trusted_state_and_is_compared_with_later_ones() {
     let embedded = ledger(&[]);
     let place = Place::new();
     let known = embedded.state("defaultdb").unwrap();
@@ -96,7 +96,7 @@ fn a_first_use_after_a_state_was_forgotten_does_not_say_that_none_was_ever_store
 }
 
 #[test]
-fn a_pin_that_the_server_has_not_reached_is_not_comparable_yet_and_becomes_overdue() {
+fn a_pin_that_the_server_has_not_reached_becomes_overdue() {
     let embedded = ledger(&[]);
     let place = Place::new();
     let audit = Program::new(embedded.port(), &place.join("trust"));
@@ -138,7 +138,7 @@ fn a_pin_that_the_server_has_not_reached_is_not_comparable_yet_and_becomes_overd
 }
 
 #[test]
-fn a_pin_is_held_until_it_is_proven() {
+fn a_pin_stays_until_it_is_proven() {
     let embedded = ledger(&[]);
     let place = Place::new();
     let pin = format!("defaultdb:{}", embedded.state("defaultdb").unwrap());
@@ -154,7 +154,7 @@ fn a_pin_is_held_until_it_is_proven() {
 }
 
 #[test]
-fn a_pinned_database_that_is_not_there_has_vanished() {
+fn a_missing_pinned_database_has_vanished() {
     let embedded = ledger(&[]);
     let place = Place::new();
     let audit = Program::new(embedded.port(), &place.join("trust"));
@@ -166,7 +166,7 @@ fn a_pinned_database_that_is_not_there_has_vanished() {
 }
 
 #[test]
-fn what_was_trusted_and_is_nowhere_to_be_found_is_no_first_sight() {
+fn a_trusted_state_in_another_folder_is_not_a_first_use() {
     let embedded = ledger(&[]);
     let place = Place::new();
     let audit = Program::new(embedded.port(), &place.join("trust"));
@@ -182,7 +182,7 @@ fn what_was_trusted_and_is_nowhere_to_be_found_is_no_first_sight() {
 }
 
 #[test]
-fn a_damaged_list_of_alarms_hides_no_other_databases_alarm() {
+fn a_damaged_alarm_list_hides_no_alarm_of_another_database() {
     let embedded = ledger(&["aaa"]);
     let place = Place::new();
     let audit = Program::new(embedded.port(), &place.join("trust"));
@@ -200,7 +200,7 @@ fn a_damaged_list_of_alarms_hides_no_other_databases_alarm() {
 }
 
 #[test]
-fn a_first_sight_is_refused_where_trust_is_required() {
+fn a_first_use_is_refused_with_no_first_use() {
     let embedded = ledger(&[]);
     let place = Place::new();
     let audit = Program::new(embedded.port(), &place.join("trust"));
@@ -211,7 +211,7 @@ fn a_first_sight_is_refused_where_trust_is_required() {
 }
 
 #[test]
-fn an_empty_database_is_empty_and_its_first_transaction_a_first_sight() {
+fn the_first_transaction_of_an_empty_database_is_a_first_use() {
     let embedded = ledger(&[]);
     embedded.create_database("new");
     let place = Place::new();
@@ -226,7 +226,7 @@ fn an_empty_database_is_empty_and_its_first_transaction_a_first_sight() {
 }
 
 #[test]
-fn a_vanished_database_whose_alarm_is_adopted_is_trusted_no_more() {
+fn adopting_the_alarm_of_a_vanished_database_ends_its_trust() {
     let embedded = ledger(&["gone"]);
     let place = Place::new();
     let audit = Program::new(embedded.port(), &place.join("trust"));
@@ -249,7 +249,7 @@ fn decide(audit: &Program, database: &str, how: &[&str]) {
 }
 
 #[test]
-fn a_hidden_database_is_reported_and_stays_trusted_when_its_alarm_is_closed() {
+fn a_hidden_database_stays_trusted_when_its_alarm_is_closed() {
     let embedded = ledger(&["hidden"]);
     let place = Place::new();
     let audit = Program::new(embedded.port(), &place.join("trust"));
@@ -277,7 +277,7 @@ fn a_hidden_database_is_reported_and_stays_trusted_when_its_alarm_is_closed() {
 }
 
 #[test]
-fn an_open_alarm_keeps_the_exit_code_while_the_checking_goes_on() {
+fn an_open_alarm_keeps_the_exit_code_while_checks_continue() {
     let embedded = ledger(&[]);
     let place = Place::new();
     let audit = Program::new(embedded.port(), &place.join("trust"));
@@ -298,7 +298,7 @@ fn an_open_alarm_keeps_the_exit_code_while_the_checking_goes_on() {
 }
 
 #[test]
-fn a_damaged_state_stops_its_own_database_alone_and_is_never_a_first_sight() {
+fn a_damaged_state_affects_only_its_own_database() {
     let embedded = ledger(&["other"]);
     let place = Place::new();
     let audit = Program::new(embedded.port(), &place.join("trust"));

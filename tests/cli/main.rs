@@ -4,10 +4,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod commands;
 mod completions;
 mod messages;
 mod only_server;
 mod secrets;
 mod status;
 mod tokens;
-mod verbs;

@@ -43,7 +43,7 @@ impl Scene {
         self.server.put_ledger(DATABASE, ledger);
     }
 
-    fn accusations(&self) -> Vec<Received> {
+    fn tampering_notices(&self) -> Vec<Received> {
         let received = self.receiver.received().into_iter();
         received.filter(is_tampering).collect()
     }
@@ -54,8 +54,8 @@ impl Scene {
 }
 
 /// Returns the alarm IDs in the notifications.
-fn named(accusations: &[Received]) -> Vec<&str> {
-    let alarms = accusations.iter();
+fn named(tampering_notices: &[Received]) -> Vec<&str> {
+    let alarms = tampering_notices.iter();
     alarms
         .map(|received| member(&received.body, "alarm"))
         .collect()
@@ -68,14 +68,14 @@ fn a_second_alarm_in_a_later_run_is_notified_and_a_repetition_is_not() {
     for _ in 0..2 {
         scene.audit.once().is(2, DATABASE, "rolled-back");
     }
-    assert_eq!(scene.accusations().len(), 1);
+    assert_eq!(scene.tampering_notices().len(), 1);
     scene.truncate(15);
     for _ in 0..2 {
         scene.audit.once().is(2, DATABASE, "rolled-back");
     }
-    let accusations = scene.accusations();
-    let named = named(&accusations);
-    assert_eq!(named.len(), 2, "{accusations:?}");
+    let tampering_notices = scene.tampering_notices();
+    let named = named(&tampering_notices);
+    assert_eq!(named.len(), 2, "{tampering_notices:?}");
     assert_ne!(named[0], named[1]);
     assert_eq!(scene.alarms().ends_with(2).stdout.lines().count(), 2);
 }
@@ -90,21 +90,23 @@ fn an_alarm_that_opens_again_is_notified_again() {
     for _ in 0..2 {
         scene.audit.once().is(2, DATABASE, "rolled-back");
     }
-    assert_eq!(named(&scene.accusations()), [&alarm, &alarm]);
+    assert_eq!(named(&scene.tampering_notices()), [&alarm, &alarm]);
 }
 
 #[test]
-fn an_alarm_that_is_closed_beside_a_running_auditor_and_opens_again_is_notified_again() {
+fn an_alarm_that_is_closed_during_a_run_and_reopens_is_notified() {
     let scene = Scene::new();
     scene.truncate(20);
     let running = scene.audit.with(&["--audit-interval", "50ms"]);
     let mut running = running.start(&[]);
-    wait_until("a notification", || scene.accusations().len() == 1);
+    wait_until("a notification", || scene.tampering_notices().len() == 1);
     let alarm = scene.audit.open_alarm(DATABASE);
     scene.audit.run(&["alarm", "close", &alarm]).ends_with(0);
-    wait_until("a second notification", || scene.accusations().len() == 2);
+    wait_until("a second notification", || {
+        scene.tampering_notices().len() == 2
+    });
     running.wait_for_cycles(5);
-    assert_eq!(named(&scene.accusations()), [&alarm, &alarm]);
+    assert_eq!(named(&scene.tampering_notices()), [&alarm, &alarm]);
 }
 
 /// The address of the status page of an auditor that runs.
@@ -143,16 +145,16 @@ fn an_alarm_that_compare_opens_beside_a_running_auditor_is_notified_and_on_its_p
     let mut running = notifies.start(&["--audit-interval", "50ms"]);
     let page = page_of(&mut running);
     running.wait_for_cycles(3);
-    let accusations = || -> Vec<Received> {
+    let tampering_notices = || -> Vec<Received> {
         let received = receiver.received().into_iter();
         received.filter(is_tampering).collect()
     };
-    assert_eq!(accusations().len(), 0);
+    assert_eq!(tampering_notices().len(), 0);
     program.run(&["compare", &states]).ends_with(2);
     let alarm = program.open_alarm(DATABASE);
-    wait_until("a notification", || accusations().len() == 1);
+    wait_until("a notification", || tampering_notices().len() == 1);
     running.wait_for_cycles(5);
-    assert_eq!(named(&accusations()), [&alarm]);
+    assert_eq!(named(&tampering_notices()), [&alarm]);
     let port = page.trim_end_matches('/').rsplit(':').next();
     let port = port.and_then(|port| port.parse().ok()).expect("a port");
     let page = get(port, "/", "text/html").body;
@@ -164,6 +166,6 @@ fn an_alarm_that_compare_opens_beside_a_running_auditor_is_notified_and_on_its_p
     running.wait_for_cycles(2);
     std::thread::sleep(std::time::Duration::from_millis(1_100)); // times have seconds
     program.run(&["compare", &states]).ends_with(2);
-    wait_until("a second notification", || accusations().len() == 2);
-    assert_eq!(named(&accusations()), [&alarm, &alarm]);
+    wait_until("a second notification", || tampering_notices().len() == 2);
+    assert_eq!(named(&tampering_notices()), [&alarm, &alarm]);
 }

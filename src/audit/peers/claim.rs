@@ -44,15 +44,19 @@ impl Auditor {
             state: trusted.state,
             since: trusted.since,
         };
-        Some(match (self.ask_beside(database, theirs, ours)?, here) {
-            (Found::Contradiction(reason), _) => ClaimTest::Shown(reason),
-            (Found::Other(hash, by), _) => ClaimTest::Differs(hash, by),
-            (Found::Same | Found::Unclear(_), Some(here)) => ClaimTest::Differs(here, ByAnswer::No),
-            (Found::Unclear(why), None) => ClaimTest::Unclear(why),
-            (Found::Same, None) => ClaimTest::Unclear(format!(
-                "the server sent two proofs about transaction {} that contradict each other",
-                theirs.tx
-            )),
-        })
+        Some(
+            match (self.ask_server_about(database, theirs, ours)?, here) {
+                (Found::Contradiction(reason), _) => ClaimTest::Shown(reason),
+                (Found::Other(hash, by), _) => ClaimTest::Differs(hash, by),
+                (Found::Same | Found::Unclear(_), Some(here)) => {
+                    ClaimTest::Differs(here, ByAnswer::No)
+                }
+                (Found::Unclear(why), None) => ClaimTest::Unclear(why),
+                (Found::Same, None) => ClaimTest::Unclear(format!(
+                    "the server sent two proofs about transaction {} that contradict each other",
+                    theirs.tx
+                )),
+            },
+        )
     }
 }

@@ -26,7 +26,7 @@ pub(super) fn steps(located: &Located, found: &TamperReport) -> Vec<String> {
         .is_some_and(|values| values.total() > 0);
     let name = shell_word(&located.database);
     let (whole, newest) = match &located.present {
-        ServerView::Shows { window, .. } => (window.is_whole(), window.newest),
+        ServerView::Shows { window, .. } => (window.is_intact(), window.newest),
         ServerView::Emptied(Lost { newest, .. }) | ServerView::Vanished(Lost { newest, .. }) => {
             (false, *newest)
         }
@@ -97,7 +97,7 @@ fn source(found: &TamperReport, newest: State, name: &str) -> String {
         }) => Some((of, differences)),
         _ => None,
     };
-    let has_it = |window: &Window| window.is_whole();
+    let has_it = |window: &Window| window.is_intact();
     match compared {
         Some((of, differences)) if differences.holds.as_ref().is_some_and(has_it) => format!(
             "restore the database from {of}, which still has transaction {tx} (hash {hash}); the changed keys are listed above"

@@ -15,7 +15,7 @@ const MAX_REMEMBERED_ALARMS: usize = 1_000;
 
 /// The alarms of the last parsed files, by database.
 #[derive(Debug, Default)]
-pub(super) struct KnownAlarms(Mutex<BTreeMap<String, Parsed>>);
+pub(super) struct ParsedAlarms(Mutex<BTreeMap<String, Parsed>>);
 
 /// The alarms of a file, and the digest of all its bytes.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ struct Parsed {
     alarms: Vec<Alarm>,
 }
 
-impl KnownAlarms {
+impl ParsedAlarms {
     /// Returns the alarms of a file with this digest, if they are remembered.
     pub fn get(&self, database: &str, digest: Digest) -> Option<Vec<Alarm>> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn other_bytes_of_the_same_database_are_not_known() {
-        let known = KnownAlarms::default();
+        let known = ParsedAlarms::default();
         let [one, other] = [b"one", b"two"].map(|bytes| Digest::of(&[bytes]));
         known.put("db", one, &[alarm(1)]);
         assert_eq!(known.get("db", one), Some(vec![alarm(1)]));
@@ -126,7 +126,7 @@ mod tests {
 
     #[test]
     fn the_remembered_alarms_are_bounded() {
-        let known = KnownAlarms::default();
+        let known = ParsedAlarms::default();
         let digest = Digest::of(&[b"any"]);
         let most = vec![alarm(1); MAX_REMEMBERED_ALARMS];
         known.put("first", digest, &most);
