@@ -125,7 +125,8 @@ impl Audited {
             self.ledger.grow(name, 1);
         }
         let before = self.durations().len();
-        self.running.wait_for_times("cycle finished server=", before + 2); // the new transactions are proven
+        self.running
+            .wait_for_times("cycle finished server=", before + 2); // the new transactions are proven
         let before = self.durations().len();
         let mut done = 0;
         while done < SCRAPES || self.durations().len() < before + 4 {

@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_or_too_much_of_it_is_refused() {
+    fn invalid_or_too_large_json_is_refused() {
         for bad in [
             "",
             "{",

@@ -138,7 +138,7 @@ fn run(seeds: &[Seed], from: u64, runs: usize) -> Tally {
 }
 
 #[test]
-fn no_changed_answer_panics_costs_too_much_or_says_what_is_not_so() {
+fn changed_responses_never_panic_cost_too_much_or_verify_falsely() {
     let runs = env::var("IMMUAUDIT_FUZZ_RUNS").ok();
     let runs = runs.map_or(RUNS, |runs| runs.parse().expect("a number of runs"));
     let start = Random::new(20_261_122).u64();
@@ -214,7 +214,7 @@ fn corpus(seeds: &[Seed], classes: &BTreeMap<String, (usize, usize, Vec<u8>)>) -
 }
 
 #[test]
-fn what_was_interesting_once_ends_as_it_did() {
+fn kept_fuzz_inputs_have_their_recorded_outcomes() {
     let (seeds, keys) = (seeds(), keys());
     let by_name: BTreeMap<&str, &Seed> = seeds.iter().map(|s| (&*s.name, s)).collect();
     let vectors = read("fuzz.toml");

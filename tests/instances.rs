@@ -77,7 +77,7 @@ fn share(booted: &Booted, instance: &str) -> u64 {
 }
 
 #[test]
-fn twenty_instances_share_a_host_and_the_worst_of_them_is_told_first() {
+fn twenty_instances_share_a_host_and_the_worst_is_listed_first() {
     let booted = match Booted::boot() {
         Ok(booted) => booted,
         Err(why) => {
@@ -103,10 +103,10 @@ fn twenty_instances_share_a_host_and_the_worst_of_them_is_told_first() {
         install(&booted, &name(n), server.port(), *port);
     }
     let liar = name(HONEST);
-    each_has_its_own(&booted);
+    each_instance_has_separate_files_and_a_separate_user(&booted);
     status_of_all(&booted, 0, &[]);
-    a_target_for_prometheus_is_where_the_instance_answers(&booted, &ports);
-    one_is_told_to_read_its_settings_again(&booted);
+    each_prometheus_target_is_the_port_of_its_instance(&booted, &ports);
+    one_instance_reloads_its_settings(&booted);
 
     let shares: Vec<u64> = (0..=HONEST).map(|n| share(&booted, &name(n))).collect();
     loud(format!(
@@ -117,7 +117,7 @@ fn twenty_instances_share_a_host_and_the_worst_of_them_is_told_first() {
     ));
     assert!(shares.iter().all(|kib| *kib < MOST_KIB), "{shares:?}");
 
-    one_that_never_ran_or_cannot_be_read_is_not_well(&booted);
+    an_idle_or_misconfigured_instance_is_reported(&booted);
 
     other.lie(LieSchedule::from(Lie::Rollback));
     let told = status_of_all(&booted, 2, &[]);
@@ -133,10 +133,10 @@ fn twenty_instances_share_a_host_and_the_worst_of_them_is_told_first() {
     let alarms = String::from_utf8_lossy(&alarms.stdout);
     assert!(alarms.contains("rolled-back"), "{alarms}");
 
-    one_goes_and_the_others_stay(&booted);
+    uninstalling_one_instance_keeps_the_others(&booted);
 }
 
-fn each_has_its_own(booted: &Booted) {
+fn each_instance_has_separate_files_and_a_separate_user(booted: &Booted) {
     let unit = "immuaudit@n00.service";
     assert_eq!(booted.shows_of(unit, "ActiveState"), "active");
     assert_eq!(booted.shows_of(unit, "User"), "immuaudit-n00");
@@ -173,7 +173,7 @@ fn each_has_its_own(booted: &Booted) {
     assert_eq!(other, (64 << 20).to_string());
 }
 
-fn a_target_for_prometheus_is_where_the_instance_answers(booted: &Booted, ports: &[u16]) {
+fn each_prometheus_target_is_the_port_of_its_instance(booted: &Booted, ports: &[u16]) {
     let targets = booted.does(&["sh", "-c", "cat /etc/immudb/immuaudit.d/*.json"]);
     let lines: Vec<&str> = targets.lines().collect();
     assert_eq!(lines.len(), ports.len());
@@ -219,7 +219,7 @@ fn a_target_for_prometheus_is_where_the_instance_answers(booted: &Booted, ports:
     }
 }
 
-fn one_is_told_to_read_its_settings_again(booted: &Booted) {
+fn one_instance_reloads_its_settings(booted: &Booted) {
     let (unit, settings) = ("immuaudit@n00.service", "/etc/immudb/immuaudit.d/n00.toml");
     let process = booted.shows_of(unit, "MainPID");
     let again = |instance: &str| {
@@ -238,7 +238,7 @@ fn one_is_told_to_read_its_settings_again(booted: &Booted) {
     assert!(!again("n01"));
 }
 
-fn one_that_never_ran_or_cannot_be_read_is_not_well(booted: &Booted) {
+fn an_idle_or_misconfigured_instance_is_reported(booted: &Booted) {
     let folder = "/etc/immudb/immuaudit.d";
     for (file, text, code, says) in [
         ("idle.toml", "", 3, "has no stored states"),
@@ -268,7 +268,7 @@ fn one_that_never_ran_or_cannot_be_read_is_not_well(booted: &Booted) {
     booted.does(&words);
 }
 
-fn one_goes_and_the_others_stay(booted: &Booted) {
+fn uninstalling_one_instance_keeps_the_others(booted: &Booted) {
     let uninstall = |name: &str, more: &[&str]| {
         let words = ["immuaudit", "audit-mode", "uninstall", "--instance", name];
         booted.does(&[&words, more].concat());
@@ -299,7 +299,7 @@ fn one_goes_and_the_others_stay(booted: &Booted) {
 }
 
 #[test]
-fn an_instance_has_its_files_where_they_belong_and_nowhere_else() {
+fn an_instance_refuses_other_paths_for_its_files() {
     for (flag, value) in [
         ("--dir", "/srv"),
         ("--config", "/x.toml"),

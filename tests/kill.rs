@@ -29,7 +29,7 @@ const SIGKILL: i32 = 9;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Work {
-    FirstSight,
+    FirstUse,
     Advance,
     NoteIdentity,
     Raise,
@@ -42,7 +42,7 @@ enum Work {
 }
 
 const ALL: [Work; 10] = [
-    Work::FirstSight,
+    Work::FirstUse,
     Work::Advance,
     Work::NoteIdentity,
     Work::Raise,
@@ -141,7 +141,7 @@ fn finding(work: Work, trusted: &TrustedState) -> Finding {
 
 /// Prepares the store: nothing, or transaction 5 trusted, and an alarm if the work needs one.
 fn prepare(store: &Store, work: Work) -> Option<TrustedState> {
-    if work == Work::FirstSight {
+    if work == Work::FirstUse {
         return None;
     }
     let seen = chain().seen(5);
@@ -236,7 +236,7 @@ fn progress() -> Vec<ValueProgress> {
 fn run(store: &Store, work: Work) {
     let trusted = store.load("db").unwrap();
     match (work, trusted) {
-        (Work::FirstSight, _) => {
+        (Work::FirstUse, _) => {
             store
                 .first_use("db", &chain().seen(5), TrustOrigin::FirstSeen, at(5))
                 .unwrap();
@@ -274,15 +274,15 @@ fn check(store: &mut Store, work: Work, before: Option<&TrustedState>, case: &st
     let old = before.map(|trusted| trusted.state);
     let new = match work {
         Work::Advance => Some(chain().state(6)),
-        Work::FirstSight => Some(chain().state(5)),
+        Work::FirstUse => Some(chain().state(5)),
         Work::Adopt => Some(fork()),
         Work::Forget => None,
         _ => old,
     };
     assert!(state == old || state == new, "{case}: {state:?}");
     match work {
-        Work::FirstSight if found.is_none() => run(store, work),
-        Work::FirstSight | Work::NoteIdentity => {}
+        Work::FirstUse if found.is_none() => run(store, work),
+        Work::FirstUse | Work::NoteIdentity => {}
         Work::Advance => drop(advance(store, &found.expect(case), 7)),
         Work::Raise => {
             assert!(store.open_alarms(None).expect(case).len() <= 1, "{case}");
@@ -332,11 +332,11 @@ fn check(store: &mut Store, work: Work, before: Option<&TrustedState>, case: &st
     assert_eq!(store.warnings(), vec![], "{case}");
 }
 
-fn no_file_is_left_half_written(dir: &Path, case: &str) {
+fn no_temporary_file_is_left(dir: &Path, case: &str) {
     for entry in fs::read_dir(dir).expect(case) {
         let path = entry.expect(case).path();
         if path.is_dir() {
-            no_file_is_left_half_written(&path, case);
+            no_temporary_file_is_left(&path, case);
         }
         assert!(
             path.extension().is_none_or(|end| end != "new"),
@@ -347,7 +347,7 @@ fn no_file_is_left_half_written(dir: &Path, case: &str) {
 }
 
 #[test]
-fn a_kill_at_any_step_loses_nothing_and_is_never_a_first_sight() {
+fn a_kill_at_any_step_loses_nothing_and_causes_no_first_use() {
     if let (Ok(work), Some(place)) = (env::var(WORK), env::var_os(PLACE)) {
         let work = ALL
             .into_iter()
@@ -363,7 +363,7 @@ fn a_kill_at_any_step_loses_nothing_and_is_never_a_first_sight() {
             let status = Command::new(env::current_exe().expect("this binary"))
                 .args([
                     "--exact",
-                    "a_kill_at_any_step_loses_nothing_and_is_never_a_first_sight",
+                    "a_kill_at_any_step_loses_nothing_and_causes_no_first_use",
                 ])
                 .env(WORK, format!("{work:?}"))
                 .env(PLACE, place.path())
@@ -378,7 +378,7 @@ fn a_kill_at_any_step_loses_nothing_and_is_never_a_first_sight() {
             }
             let case = format!("{work:?} killed at {point}");
             let mut store = open(place.path());
-            no_file_is_left_half_written(place.path(), &case);
+            no_temporary_file_is_left(place.path(), &case);
             // a warning about a torn line is reported once
             store.warnings();
             check(&mut store, work, before.as_ref(), &case);

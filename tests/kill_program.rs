@@ -25,7 +25,7 @@ const SIGKILL: i32 = 9;
 /// The work of the killed run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Work {
-    FirstSight,
+    FirstUse,
     Advance,
     Raise,
 }
@@ -42,7 +42,7 @@ fn killed(program: &Program, point: &str) -> bool {
     status.signal() == Some(SIGKILL)
 }
 
-fn told(program: &Program, name: &str) -> String {
+fn shown_by(program: &Program, name: &str) -> String {
     let run = program.run(&["status", "--json"]);
     member(run.line(DATABASE), name).to_owned()
 }
@@ -87,7 +87,7 @@ impl Notified {
 /// The next process compares with the stored verdicts, so the notifications about them must be in
 /// the outboxes before.
 #[test]
-fn killed_as_the_last_verdicts_are_written_it_has_put_an_outage_into_the_outboxes() {
+fn an_outage_is_in_the_outboxes_before_the_verdicts_are_written() {
     let mut notified = Notified::of(&[DATABASE, "other"]);
     let point = failpoint::point(
         failpoint::FileKind::Outcomes,
@@ -110,7 +110,7 @@ fn killed_as_the_last_verdicts_are_written_it_has_put_an_outage_into_the_outboxe
 /// A receiver must be notified that a database can be reached again. An outage of several databases
 /// is one notification, and so is its end.
 #[test]
-fn killed_after_an_outage_was_sent_it_sends_that_the_databases_can_be_reached_again() {
+fn a_kill_after_an_outage_was_sent_still_sends_its_end() {
     for databases in [&[DATABASE][..], &[DATABASE, "other"]] {
         let mut notified = Notified::of(databases);
         notified.server.stop();
@@ -134,7 +134,7 @@ fn killed_after_an_outage_was_sent_it_sends_that_the_databases_can_be_reached_ag
 /// If the process ended before an outage was sent, a receiver still knows an earlier trouble of a
 /// database. "reachable again" would not say that this trouble has ended.
 #[test]
-fn killed_before_an_outage_was_sent_it_names_the_verdict_of_each_database_after_another_trouble() {
+fn a_kill_before_an_outage_was_sent_sends_each_verdict_later() {
     let databases = [DATABASE, "other"];
     let mut notified = Notified::of(&databases);
     let set_access = |notified: &Notified, access| {
@@ -166,7 +166,7 @@ fn killed_before_an_outage_was_sent_it_names_the_verdict_of_each_database_after_
 /// If a panic ended only one thread, an auditor could continue without its delivery workers or its
 /// port.
 #[test]
-fn a_panic_is_said_in_one_line_and_ends_the_program_with_sigabrt() {
+fn a_panic_prints_one_line_and_ends_the_program_with_sigabrt() {
     let folder = Place::new();
     let server = Embedded::start(Options::default()).expect("an embedded ledger");
     server.grow(DATABASE, 10);
@@ -185,9 +185,9 @@ fn a_panic_is_said_in_one_line_and_ends_the_program_with_sigabrt() {
 }
 
 #[test]
-fn killed_at_any_step_the_program_goes_on_from_what_it_trusted() {
+fn a_program_killed_at_any_step_keeps_its_trusted_state() {
     let mut reached = BTreeSet::new();
-    for work in [Work::FirstSight, Work::Advance, Work::Raise] {
+    for work in [Work::FirstUse, Work::Advance, Work::Raise] {
         for point in failpoint::points() {
             let case = format!("{work:?} killed at {point}");
             let folder = Place::new();
@@ -195,7 +195,7 @@ fn killed_at_any_step_the_program_goes_on_from_what_it_trusted() {
             server.grow(DATABASE, 10);
             let receiver = Receiver::start();
             let mut program = Program::new(server.port(), &folder.join("trust"));
-            if work != Work::FirstSight {
+            if work != Work::FirstUse {
                 program.once().is(0, DATABASE, "first-seen");
                 server.grow(DATABASE, 5);
             }
@@ -214,11 +214,11 @@ fn killed_at_any_step_the_program_goes_on_from_what_it_trusted() {
                 let run = program.once();
                 run.is(2, DATABASE, "inconsistent");
                 assert_eq!(member(run.line(DATABASE), "open_alarms"), "1", "{case}");
-                let told = receiver.received();
-                let of_it = told
+                let shown_by = receiver.received();
+                let of_it = shown_by
                     .iter()
-                    .filter(|told| told.body.contains("inconsistent"));
-                assert!(of_it.count() > 0, "{case}: {told:?}");
+                    .filter(|shown_by| shown_by.body.contains("inconsistent"));
+                assert!(of_it.count() > 0, "{case}: {shown_by:?}");
                 server.be_honest();
                 server.grow(DATABASE, 1);
                 program.once().is(2, DATABASE, "consistent");
@@ -232,7 +232,7 @@ fn killed_at_any_step_the_program_goes_on_from_what_it_trusted() {
                 _ => assert!(["first-seen", "consistent"].contains(&verdict), "{case}"),
             }
             let state = server.state(DATABASE).expect("a state");
-            assert_eq!(told(&program, "tx"), state.tx.to_string(), "{case}");
+            assert_eq!(shown_by(&program, "tx"), state.tx.to_string(), "{case}");
         }
     }
     println!("killed at {} points", reached.len());
@@ -244,7 +244,7 @@ fn killed_at_any_step_the_program_goes_on_from_what_it_trusted() {
 }
 
 #[test]
-fn a_clock_that_jumps_under_it_holds_up_no_cycle_and_deletes_no_history() {
+fn a_jumping_clock_delays_no_cycle_and_deletes_no_history() {
     let folder = Place::new();
     let server = Embedded::start(Options::default()).expect("an embedded ledger");
     server.grow(DATABASE, 10);

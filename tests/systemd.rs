@@ -47,7 +47,7 @@ END"
 }
 
 /// The memory of the program counts towards the limit of the service.
-fn a_program_that_takes_all_memory_is_killed_and_the_auditor_goes_on(
+fn a_program_that_takes_all_memory_is_killed_without_the_auditor(
     booted: &Booted,
     install: &[&str],
 ) {
@@ -79,7 +79,7 @@ fn write(booted: &Booted, path: &str, mode: &str, text: &str) {
 
 /// Mailers such as postfix's are setgid, which has no effect in the sandbox of the service. The
 /// units of deploy/mail run them outside, with separate memory.
-fn a_setgid_mailer_outside_the_sandbox_sends_what_waits(
+fn a_setgid_mailer_outside_the_sandbox_sends_the_mail(
     booted: &Booted,
     embedded: &Embedded,
     install: &[&str],
@@ -156,7 +156,7 @@ fn a_setgid_mailer_outside_the_sandbox_sends_what_waits(
 }
 
 #[test]
-fn the_service_is_installed_runs_comes_back_after_a_hang_and_goes_without_a_trace() {
+fn the_service_is_installed_restarted_after_a_hang_and_purged() {
     let booted = match Booted::boot() {
         Ok(booted) => booted,
         Err(why) => {
@@ -246,8 +246,8 @@ fn the_service_is_installed_runs_comes_back_after_a_hang_and_goes_without_a_trac
 
     a_hang_is_ended_by_the_watchdog_and_followed_by_a_restart(&booted);
 
-    a_program_that_takes_all_memory_is_killed_and_the_auditor_goes_on(&booted, &install);
-    a_setgid_mailer_outside_the_sandbox_sends_what_waits(&booted, &embedded, &install);
+    a_program_that_takes_all_memory_is_killed_without_the_auditor(&booted, &install);
+    a_setgid_mailer_outside_the_sandbox_sends_the_mail(&booted, &embedded, &install);
 
     booted.does(&["immuaudit", "audit-mode", "uninstall"]);
     assert!(
@@ -264,7 +264,7 @@ fn the_service_is_installed_runs_comes_back_after_a_hang_and_goes_without_a_trac
     booted.does(&["test", "!", "-e", "/var/lib/immuaudit"]);
     booted.does(&["sh", "-c", "! getent passwd immuaudit"]);
 
-    nothing_of_others_is_taken_over_or_removed(&booted, &install);
+    files_of_others_are_neither_taken_over_nor_removed(&booted, &install);
 }
 
 /// Runs a command in the booted system that is refused, and returns the message.
@@ -275,7 +275,7 @@ fn refused(booted: &Booted, words: &[&str]) -> String {
     String::from_utf8_lossy(&output.stderr).trim().to_owned()
 }
 
-fn nothing_of_others_is_taken_over_or_removed(booted: &Booted, install: &[&str]) {
+fn files_of_others_are_neither_taken_over_nor_removed(booted: &Booted, install: &[&str]) {
     let elsewhere = ["--dir=/srv/t/a", "--roots-filepath=/srv/t/a/roots"];
     let install_elsewhere = [install, &elsewhere].concat();
     let settings = "/etc/immudb/immuclient.toml";

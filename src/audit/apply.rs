@@ -42,7 +42,7 @@ impl Auditor {
     fn first_use(&mut self, database: &str, claimed: &ClaimedState) -> PendingOutcome {
         let shown = claimed.state;
         if self.policy.first_use == FirstUse::Refuse {
-            return PendingOutcome::new(Verdict::Refused, Reason::FirstSightRefused).showing(shown);
+            return PendingOutcome::new(Verdict::Refused, Reason::FirstUseRefused).showing(shown);
         }
         let seen = self.seen(claimed);
         let written =
@@ -95,7 +95,7 @@ impl Auditor {
     ) -> PendingOutcome {
         let Some(trusted) = trusted else {
             // without a trusted state nothing is proven
-            return PendingOutcome::new(Verdict::Refused, Reason::FirstSightRefused);
+            return PendingOutcome::new(Verdict::Refused, Reason::FirstUseRefused);
         };
         let mut seen = self.seen(claimed);
         if seen.uuid.is_none() {

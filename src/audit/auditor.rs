@@ -10,7 +10,7 @@ use super::written::Written;
 use crate::audit::check::state::CheckParams;
 use crate::clock::{Clock, Timestamp};
 use crate::ledger::StateShape;
-use crate::peer::Hearing;
+use crate::peer::PeerPoller;
 use crate::random::Random;
 use crate::server::Server;
 use crate::trust::{self, Store};
@@ -44,7 +44,7 @@ pub struct Auditor {
     /// The untrusted database that was checked last; `None` if all of them were checked.
     pub(super) last_untrusted: Option<String>,
     /// The number of databases with open alarms that never had a trusted state; `None` until a cycle needs it.
-    pub(super) strangers_with_alarms: Option<usize>,
+    pub(super) untrusted_with_alarms: Option<usize>,
     /// The database whose sweep was continued last.
     pub(super) swept_last: Option<String>,
     /// The database whose mirror was extended last.
@@ -58,7 +58,7 @@ pub struct Auditor {
     /// The progress that was last stored.
     pub(super) progress_written: Written,
     /// The latest responses of the peers.
-    pub(super) peers: Hearing,
+    pub(super) peers: PeerPoller,
     /// The records of peers that were last stored.
     pub(super) peers_written: Written,
     /// The time at which the progress of a sweep was last stored.
@@ -106,14 +106,14 @@ impl Auditor {
             shape: None,
             first: None,
             last_untrusted,
-            strangers_with_alarms: None,
+            untrusted_with_alarms: None,
             swept_last: None,
             mirrored_last: None,
             locating: LOCATING,
             mirror_most: None,
             outcomes_written: Written::default(),
             progress_written: Written::default(),
-            peers: Hearing::default(),
+            peers: PeerPoller::default(),
             peers_written: Written::default(),
             saved: None,
         }

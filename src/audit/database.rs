@@ -33,7 +33,7 @@ pub(super) struct Database {
     /// Whether damaged or lost files were replaced by a pin.
     pub repaired: bool,
     /// The pins that were compared with the trusted state in this run, by their index in the policy.
-    pub pins_held: BTreeSet<usize>,
+    pub compared_pins: BTreeSet<usize>,
     /// The progress of the value check.
     pub progress: Option<Box<ValueProgress>>,
     /// The size of the next scan.
@@ -83,7 +83,7 @@ impl Database {
             trusted_before: false,
             unlisted: false,
             repaired: false,
-            pins_held: BTreeSet::new(),
+            compared_pins: BTreeSet::new(),
             progress: None,
             scan: Scan::default(),
             partials: Partials::default(),

@@ -37,7 +37,7 @@ impl KeptList {
     }
 
     /// Returns whether one more cycle may use the list.
-    pub fn stands(&self, known: &BTreeSet<String>, now: Instant) -> bool {
+    pub fn is_usable(&self, known: &BTreeSet<String>, now: Instant) -> bool {
         self.cycles < MAX_CYCLES
             && now.saturating_duration_since(self.asked) < MAX_AGE
             && self.known == *known

@@ -85,7 +85,7 @@ impl Located {
                     || window.contradicted.is_some();
                 match rewritten || *listed == Listed::Hidden {
                     true => Exit::Tampered,
-                    false if window.is_whole() => Exit::Good,
+                    false if window.is_intact() => Exit::Good,
                     false => Exit::Incomplete,
                 }
             }
@@ -169,7 +169,7 @@ impl Auditor {
 
     /// Stores the window beside the evidence, unless a locate report is already there.
     fn keep_window(&self, alarm: &Alarm, window: &Window) {
-        if let Ok(None) = LocatedRecord::beside(&alarm.evidence) {
+        if let Ok(None) = LocatedRecord::for_evidence(&alarm.evidence) {
             let record = record(window, window.to_string(), self.wall_time());
             if let Err(failure) = self.store.save_located(&alarm.database, &alarm.id, &record) {
                 log::warn!(database:% = alarm.database, reason:% = failure; "the range of the tampering could not be written");
@@ -293,8 +293,8 @@ impl Auditor {
         };
         // an intact history now does not invalidate the earlier result
         let well =
-            matches!(&located.present, ServerView::Shows { window, .. } if window.is_whole());
-        match LocatedRecord::beside(&alarm.evidence) {
+            matches!(&located.present, ServerView::Shows { window, .. } if window.is_intact());
+        match LocatedRecord::for_evidence(&alarm.evidence) {
             Ok(Some(_)) if well => Ok(()),
             _ => self.store.save_located(&located.database, &alarm.id, &kept),
         }

@@ -225,7 +225,7 @@ pub struct Outcome {
     /// The duration of the check.
     pub duration: Duration,
     /// Whether it had no trusted state before, was not trusted on first use, and has no alarm in the store.
-    pub is_stranger: bool,
+    pub is_untrusted: bool,
     /// Whether the server's state was requested. A slice of a sweep reads only transactions of the trusted state.
     pub asked: bool,
 }

@@ -121,7 +121,7 @@ impl Auditor {
             let stands = window.stands.map_or(0, |stands| stands.tx);
             alarm.shares(Some(window.shown), stands);
         }
-        let (peers, peers_overdue) = self.told_of_peers(database);
+        let (peers, peers_overdue) = self.peer_reports(database);
         Outcome {
             database: database.into(),
             verdict,
@@ -143,7 +143,7 @@ impl Auditor {
             peers_overdue,
             warnings,
             duration: Duration::ZERO,
-            is_stranger: false,
+            is_untrusted: false,
             asked,
         }
     }

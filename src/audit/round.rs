@@ -91,7 +91,7 @@ impl Auditor {
                     self.databases.of(late.name).slow = true;
                 }
                 let left = [named].into_iter().chain(waiting).chain(late);
-                self.tell_not_reached(group, left, round);
+                self.report_not_reached(group, left, round);
                 return Some(());
             }
             let until = match has_others && group != Group::Slow {
@@ -109,7 +109,7 @@ impl Auditor {
         }
     }
 
-    fn tell_not_reached<'a>(
+    fn report_not_reached<'a>(
         &mut self,
         group: Group,
         left: impl Iterator<Item = Named<'a>>,
@@ -120,7 +120,7 @@ impl Auditor {
                 Group::Untrusted => round.cycle.not_reached += 1,
                 Group::Trusted | Group::Slow => {
                     let outcome = self.not_reached(named.name);
-                    round.tell(outcome);
+                    round.on_outcome(outcome);
                 }
             }
         }
@@ -140,7 +140,7 @@ impl Auditor {
         let checked = match (&round.away, named.listed) {
             (Some(away), _) => {
                 let outcome = self.not_tried(name, away.clone())?;
-                round.tell(outcome);
+                round.on_outcome(outcome);
                 return Some(None);
             }
             (None, Listed::Yes) => self.check_listed(name)?,
@@ -172,7 +172,7 @@ impl Auditor {
             Checked::Done(mut outcome) => {
                 outcome.duration = took;
                 self.look_whether_away(round);
-                if !round.tell(*outcome) {
+                if !round.on_outcome(*outcome) {
                     self.databases.forget(name);
                 }
                 Some(None)
@@ -210,11 +210,11 @@ impl Auditor {
             }
             let (took, until) = (proven.took, now + share);
             let (mut outcome, read) = self.within(until + MAX_CALL_OVERRUN, |auditor| {
-                auditor.read_beside(proven, until)
+                auditor.read_values_until(proven, until)
             });
             stopped |= read.is_none();
             outcome.duration = took + self.server.clock().since(now);
-            round.tell(outcome);
+            round.on_outcome(outcome);
         }
         (!stopped).then_some(())
     }
@@ -290,31 +290,31 @@ pub(super) struct Round<'a> {
     pub silent: u32,
     /// The databases that are or were trusted.
     pub known: &'a BTreeSet<String>,
-    pub tell: &'a mut dyn FnMut(&Outcome),
+    pub on_outcome: &'a mut dyn FnMut(&Outcome),
     pub cycle: Cycle,
 }
 
 impl Round<'_> {
     /// Reports an outcome, or only counts it if there are many untrusted databases. Returns whether it was reported.
-    fn tell(&mut self, mut outcome: Outcome) -> bool {
+    fn on_outcome(&mut self, mut outcome: Outcome) -> bool {
         let is_known = self.known.contains(&outcome.database);
         // the files may be unreadable, so the outcome decides as well
         let is_taken = outcome.state_verdict() == Verdict::FirstSeen
             || outcome.previous.is_some()
             || outcome.alarm.is_some()
             || outcome.open_alarms > 0;
-        outcome.is_stranger = !is_known && !is_taken;
-        if outcome.is_stranger && matches!(outcome.overdue, Some(Overdue::Unproven(_))) {
+        outcome.is_untrusted = !is_known && !is_taken;
+        if outcome.is_untrusted && matches!(outcome.overdue, Some(Overdue::Unproven(_))) {
             outcome.overdue = None; // no earlier proof exists that could become overdue
         }
-        let told = match outcome.is_stranger {
+        let told = match outcome.is_untrusted {
             true => self.cycle.untrusted.count(outcome),
             false => Some(outcome),
         };
         let Some(outcome) = told else {
             return false;
         };
-        (self.tell)(&outcome);
+        (self.on_outcome)(&outcome);
         self.cycle.outcomes.push(outcome);
         true
     }

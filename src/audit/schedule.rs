@@ -21,15 +21,15 @@ const SYSTEM_DATABASE: &str = "systemdb";
 impl Auditor {
     /// Checks every database once and reports each outcome immediately. The order is: the states of trusted databases,
     /// their values, slow trusted databases, and new ones. So a slow or new database delays no other.
-    pub fn cycle(&mut self, tell: impl FnMut(&Outcome)) -> Cycle {
-        self.cycle_and(tell, |_| {})
+    pub fn cycle(&mut self, on_outcome: impl FnMut(&Outcome)) -> Cycle {
+        self.cycle_and(on_outcome, |_| {})
     }
 
     /// Runs a cycle and calls `checked` with all outcomes before they are stored. If the process is killed in
     /// between, nothing goes unreported, because the next process compares with the stored outcomes.
     pub fn cycle_and(
         &mut self,
-        mut tell: impl FnMut(&Outcome),
+        mut on_outcome: impl FnMut(&Outcome),
         checked: impl FnOnce(&Cycle),
     ) -> Cycle {
         let begin = self.now();
@@ -38,7 +38,7 @@ impl Auditor {
         self.server.begin_cycle();
         self.server.begin_transcript();
         self.locating = LOCATING;
-        self.strangers_with_alarms = None;
+        self.untrusted_with_alarms = None;
         for (_, database) in self.databases.iter_mut() {
             database.not_now = false;
             database.sweepable = None;
@@ -50,11 +50,11 @@ impl Auditor {
         }
         self.recall_shape();
         let known = self.known();
-        let stands = self.list_stands(&known);
-        let first = self.begin_round(!stands);
-        self.hear(); // responses of peers since the last cycle
+        let is_usable = self.may_reuse_list(&known);
+        let first = self.begin_round(!is_usable);
+        self.collect_responses(); // responses of peers since the last cycle
         self.peers.ask();
-        let kept = match stands {
+        let kept = match is_usable {
             true => self.kept_listing(first.as_deref(), budget.list()),
             false => None,
         };
@@ -74,7 +74,7 @@ impl Auditor {
             away: None,
             silent: 0,
             known: &known,
-            tell: &mut tell,
+            on_outcome: &mut on_outcome,
             cycle,
         };
         if self.check_all(&listing, &known, &mut round).is_none() {
@@ -93,7 +93,7 @@ impl Auditor {
         self.save_progress_if_due();
         self.save_peers(&cycle);
         let outcomes = cycle.outcomes.iter();
-        let taken = outcomes.filter(|outcome| !outcome.is_stranger);
+        let taken = outcomes.filter(|outcome| !outcome.is_untrusted);
         cycle.known = known;
         cycle
             .known
@@ -132,10 +132,10 @@ impl Auditor {
     }
 
     /// Returns whether this cycle may use the list of an earlier one.
-    fn list_stands(&self, known: &BTreeSet<String>) -> bool {
+    fn may_reuse_list(&self, known: &BTreeSet<String>) -> bool {
         let now = self.now();
         let kept = self.kept_list.as_ref();
-        kept.is_some_and(|kept| kept.stands(known, now))
+        kept.is_some_and(|kept| kept.is_usable(known, now))
     }
 
     /// Returns the list of an earlier cycle, if the server responds for its `first` database; otherwise the list

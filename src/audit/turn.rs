@@ -141,7 +141,11 @@ impl Auditor {
 
     /// Reads values of a database whose state is proven, up to `until`. The result does not invalidate the proof. A
     /// `None` with the outcome means that the program was asked to end before anything was found.
-    pub(super) fn read_beside(&mut self, proven: Proven, until: Instant) -> (Outcome, Option<()>) {
+    pub(super) fn read_values_until(
+        &mut self,
+        proven: Proven,
+        until: Instant,
+    ) -> (Outcome, Option<()>) {
         let Proven {
             database,
             trusted,

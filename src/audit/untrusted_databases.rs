@@ -151,12 +151,12 @@ impl Auditor {
         if is_known || self.has_files(database) {
             return true;
         }
-        let with_alarms = match self.strangers_with_alarms {
+        let with_alarms = match self.untrusted_with_alarms {
             Some(count) => count,
             None => self.count_untrusted_with_alarms(),
         };
         let may = with_alarms < MAX_WITH_ALARMS;
-        self.strangers_with_alarms = Some(with_alarms + usize::from(may));
+        self.untrusted_with_alarms = Some(with_alarms + usize::from(may));
         may
     }
 
@@ -213,7 +213,7 @@ mod tests {
             peers_overdue: None,
             warnings: Vec::new(),
             duration: Duration::ZERO,
-            is_stranger: true,
+            is_untrusted: true,
             asked: true,
         }
     }
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn empty_databases_past_those_reported_are_no_trouble() {
+    fn further_empty_databases_are_no_problem() {
         let mut untrusted = UntrustedDatabases::default();
         for number in 0..100 {
             let verdict = match number {

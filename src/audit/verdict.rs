@@ -202,7 +202,7 @@ pub enum Reason {
     /// The response is about another transaction, or about none.
     NoTransaction,
     /// No trusted state, and `--no-first-use`.
-    FirstSightRefused,
+    FirstUseRefused,
     /// The server has not come as far as the pinned state yet.
     PinAhead {
         /// The pinned state.
@@ -313,7 +313,7 @@ impl fmt::Display for Reason {
                 f.write_str("the transaction of the state is missing, or has another hash")
             }
             Reason::NoTransaction => f.write_str("the response does not have the requested transaction"),
-            Reason::FirstSightRefused => {
+            Reason::FirstUseRefused => {
                 f.write_str("no trusted state, and --no-first-use is set: give --pin")
             }
             Reason::PinContradicts { pin, why } => write!(

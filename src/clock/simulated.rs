@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_sleeps_who_is_asked_to_stop() {
+    fn a_stop_request_ends_every_sleep() {
         let (time, stop) = (time(), Stop::new());
         stop.request();
         time.clock().sleep(Duration::from_secs(1), &stop);

@@ -12,7 +12,7 @@ use crate::trust::{Acknowledged, Acknowledgement, Store};
 
 /// Acknowledges absent values, a lost signature, or disagreements of peers.
 pub fn run(settings: &Settings, task: &AcknowledgeTask) -> Result<Exit, CommandError> {
-    let store = Store::open_beside(&setup::location(settings))?;
+    let store = Store::open_shared(&setup::location(settings))?;
     setup::check_known(&task.database, store.databases()?)?;
     let change = Acknowledgement {
         absent_to: task.absent_to,

@@ -15,9 +15,9 @@ use crate::audit::{
 use crate::clock::Clock;
 use crate::config::{Effective, Format, Process, RunMode, Settings, Verbosity};
 use crate::report::{
-    Event, Said, Untrusted, cycle_error_json, log_cycle, log_outcome, log_slow_cycle, log_swept,
-    log_untrusted, log_values, log_warning, log_warnings, outcome_json, outcome_line, print,
-    print_error, untrusted_json,
+    Event, Untrusted, UntrustedReport, cycle_error_json, log_cycle, log_outcome, log_slow_cycle,
+    log_swept, log_untrusted, log_values, log_warning, log_warnings, outcome_json, outcome_line,
+    print, print_error, untrusted_json,
 };
 use crate::server::ServerError;
 use crate::service::SdNotify;
@@ -40,7 +40,7 @@ pub fn run(
     let progress = notifier.clone();
     let server = setup::server(settings, stop.clone())?.on_progress(move || progress.progress());
     let monitoring = monitoring::start(settings, effective, &mut store, &server)?;
-    let peers = setup::hearing(settings, server.clock())?;
+    let peers = setup::peer_poller(settings, server.clock())?;
     let auditor = Auditor::new(server, store, setup::policy(settings))
         .keeping_the_list()
         .with_mirror(settings.audit.mirror)
@@ -80,7 +80,7 @@ pub(super) fn once(auditor: &mut Auditor, settings: &Settings, monitoring: &Moni
         |cycle| monitoring.checked(cycle),
     );
     after(auditor, settings, monitoring, &cycle);
-    tell_rest(settings, &cycle);
+    print_rest(settings, &cycle);
     if settings.report.verbosity == Verbosity::Quiet {
         // the log is off, and these errors belong to no database's line
         for trouble in cycle.errors() {
@@ -92,7 +92,7 @@ pub(super) fn once(auditor: &mut Auditor, settings: &Settings, monitoring: &Moni
 }
 
 /// Prints a line about the untrusted databases that have no line of their own.
-fn tell_rest(settings: &Settings, cycle: &Cycle) {
+fn print_rest(settings: &Settings, cycle: &Cycle) {
     let rest = cycle.untrusted.unreported();
     if rest == 0 {
         return;
@@ -127,7 +127,7 @@ fn report(settings: &Settings, monitoring: &Monitoring, outcome: &Outcome) {
         Format::Text => log_warnings(name, outcome),
     }
     monitoring.outcome(outcome);
-    tell(settings, outcome);
+    print_database(settings, outcome);
 }
 
 /// Continues paced sweeps that are behind their pace after the one cycle of `--once`, so that a job under cron also
@@ -175,7 +175,7 @@ fn log_waiting(server: &str, failure: ServerError) {
 
 /// Prints a database's line. With `--quiet`, prints it only if there is a problem, with the warnings that the log
 /// would have.
-pub(super) fn tell(settings: &Settings, outcome: &Outcome) {
+pub(super) fn print_database(settings: &Settings, outcome: &Outcome) {
     let quiet = settings.report.verbosity == Verbosity::Quiet;
     if !quiet || outcome.exit() != Exit::Good || !outcome.warnings.is_empty() {
         print_outcome(settings, outcome);
@@ -208,7 +208,7 @@ impl Loop<'_> {
             .text("interval", format!("{:?}", self.settings.audit.interval))
             .log();
         self.notifier.ready(self.settings.server.call_timeout);
-        let mut said = Said::default();
+        let mut last_report = UntrustedReport::default();
         let mut level = Level::Info; // only the first line of a process is logged at this level
         let mut said_slow = false;
         while !self.stop.requested() {
@@ -219,7 +219,7 @@ impl Loop<'_> {
             let interval = settings.audit.interval;
             let next = self.clock.instant() + interval;
             let cycle = auditor.cycle_and(
-                |outcome| self.tell(outcome),
+                |outcome| self.print_database(outcome),
                 |cycle| self.monitoring.checked(cycle),
             );
             after(auditor, settings, self.monitoring, &cycle);
@@ -228,8 +228,8 @@ impl Loop<'_> {
                 said_slow = true; // the metrics count later slow cycles
                 log_slow_cycle(name, &cycle);
             }
-            self.tell_untrusted(&cycle, &mut said);
-            tell_values(auditor, settings, &cycle, level);
+            self.log_news_of_untrusted(&cycle, &mut last_report);
+            log_values_read(auditor, settings, &cycle, level);
             level = Level::Debug;
             self.sweep_until(auditor, next);
         }
@@ -250,17 +250,17 @@ impl Loop<'_> {
     }
 
     /// Logs a line about all untrusted databases if there is more to report than in the last line.
-    fn tell_untrusted(&self, cycle: &Cycle, said: &mut Said) {
+    fn log_news_of_untrusted(&self, cycle: &Cycle, last_report: &mut UntrustedReport) {
         let untrusted = Untrusted::of(cycle);
-        let is_over = untrusted.unproven == 0 && said.unproven > 0;
-        let is_more = untrusted.unproven > 0 && untrusted.is_more_than(said);
+        let is_over = untrusted.unproven == 0 && last_report.unproven > 0;
+        let is_more = untrusted.unproven > 0 && untrusted.is_more_than(last_report);
         if !cycle.stopped && (is_over || is_more) {
             log_untrusted(&self.settings.server.name, &untrusted);
-            *said = untrusted.said();
+            *last_report = untrusted.last_report();
         }
     }
 
-    fn tell(&self, outcome: &Outcome) {
+    fn print_database(&self, outcome: &Outcome) {
         log_outcome(&self.settings.server.name, outcome);
         self.monitoring.outcome(outcome);
         if matches!(self.settings.report.format, Format::Json) {
@@ -276,7 +276,7 @@ impl Loop<'_> {
             mirror(auditor, &self.settings, next.min(now + MIRROR_SLICE));
             let slice = auditor.sweep_at_pace(next);
             if let Some(outcome) = &slice.outcome {
-                self.tell(outcome);
+                self.print_database(outcome);
             }
             self.monitoring.values(auditor, &slice.database);
             let left = self.clock.until(next);
@@ -311,7 +311,7 @@ impl Loop<'_> {
         while !self.is_called_for() && self.clock.instant() < until {
             self.notifier.progress();
             let left = self.clock.until(until);
-            let pause = left.min(self.notifier.patience());
+            let pause = left.min(self.notifier.max_wait());
             self.clock.sleep(pause, self.stop);
         }
     }
@@ -339,7 +339,7 @@ const MIRROR_SLICE: Duration = Duration::from_millis(400);
 const SWEEP_POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Logs how many transactions of each database were read, and the probability of detection.
-fn tell_values(auditor: &Auditor, settings: &Settings, cycle: &Cycle, level: Level) {
+fn log_values_read(auditor: &Auditor, settings: &Settings, cycle: &Cycle, level: Level) {
     for outcome in &cycle.outcomes {
         let values = auditor.values_read(&outcome.database);
         if let (Some(values), Some(shown)) = (values, outcome.shown) {

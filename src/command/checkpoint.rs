@@ -39,7 +39,7 @@ fn export(settings: &Settings) -> Result<Exit, CommandError> {
     let Some(key) = &settings.monitoring.signer else {
         return Err(CommandError::NoSigningKey);
     };
-    let store = Store::open_beside(&setup::location(settings))?;
+    let store = Store::open_shared(&setup::location(settings))?;
     let (outcomes, now) = (store.load_outcomes(), clock::now());
     let (mut notes, mut exit) = (Vec::new(), Exit::Good);
     for database in store.databases()? {
@@ -117,8 +117,8 @@ fn read(file: &Path) -> Result<(Vec<Read>, usize), CommandError> {
 
 fn content(file: &Path) -> Result<Vec<u8>, String> {
     match file.to_str() {
-        Some("-") => whole(Ok(io::stdin().lock())),
-        _ => whole(File::open(file)),
+        Some("-") => read_whole_file(Ok(io::stdin().lock())),
+        _ => read_whole_file(File::open(file)),
     }
 }
 
@@ -126,7 +126,7 @@ fn content(file: &Path) -> Result<Vec<u8>, String> {
 ///
 /// # Errors
 /// The file cannot be read, or is too long.
-pub(super) fn whole(opened: io::Result<impl io::Read>) -> Result<Vec<u8>, String> {
+pub(super) fn read_whole_file(opened: io::Result<impl io::Read>) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     let read = opened.and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes));
     read.map_err(|error| format!("it cannot be read: {error}"))?;
@@ -244,7 +244,7 @@ fn verify(
         if !is_enough || matches!(by_server, Some(Err(_))) {
             exit = exit.max(Exit::Incomplete);
         }
-        tell(settings, checkpoint, &words, required, by_server);
+        print_checkpoint(settings, checkpoint, &words, required, by_server);
         let is_proof = !server_keys.is_empty() && by_server == Some(Ok(StateShape::WithDatabase));
         let is_confirmed = !words.confirmed.is_empty() && words.wrong.is_empty();
         if is_proof || is_confirmed {
@@ -292,7 +292,7 @@ impl Hashes {
     }
 }
 
-fn tell(
+fn print_checkpoint(
     settings: &Settings,
     checkpoint: &Checkpoint,
     words: &Words,

@@ -34,7 +34,7 @@ pub fn run(settings: &Settings, another: &CompareSource) -> Result<Exit, Command
             }
         },
     };
-    let store = Store::open_beside(&setup::location(settings))?;
+    let store = Store::open_shared(&setup::location(settings))?;
     let server = setup::server(settings, stop)?;
     let auditor = Auditor::new(server, store, setup::policy(settings));
     let mut auditor = setup::keep_until_exit(auditor);

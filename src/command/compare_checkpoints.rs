@@ -4,12 +4,12 @@
 use std::fs::File;
 use std::path::Path;
 
-use super::checkpoint::whole;
+use super::checkpoint::read_whole_file;
 use super::setup::{self, CommandError};
 use crate::audit::{Auditor, Exit, Standing, WordCompared};
 use crate::checkpoint::VerifierKey;
 use crate::config::Settings;
-use crate::peer::{Heard, Witness, judge};
+use crate::peer::{PeerResponse, Witness, judge};
 use crate::report::{alarm_lines, peer_line, print, print_error};
 use crate::stop::Stop;
 use crate::text::Escaped;
@@ -29,9 +29,9 @@ pub fn run(
         name,
         keys: keys.to_vec(),
     };
-    let bytes = whole(File::open(file))
+    let bytes = read_whole_file(File::open(file))
         .map_err(|why| CommandError::Key(format!("{}: {why}", file.display())))?;
-    let Heard {
+    let PeerResponse {
         words,
         of_others,
         refused,
@@ -44,7 +44,7 @@ pub fn run(
         ));
         exit = Exit::Incomplete;
     }
-    let store = Store::open_beside(&setup::location(settings))?;
+    let store = Store::open_shared(&setup::location(settings))?;
     let server = setup::server(settings, stop)?;
     let auditor = Auditor::new(server, store, setup::policy(settings));
     let mut auditor = setup::keep_until_exit(auditor);
@@ -61,7 +61,7 @@ pub fn run(
             Some(Ok(Some(of))) => {
                 compared += 1;
                 exit = exit.max(self::exit(&of));
-                tell(&auditor, &format!("{shown}"), &of);
+                print_comparison(&auditor, &format!("{shown}"), &of);
             }
         }
     }
@@ -83,7 +83,7 @@ fn exit(of: &WordCompared) -> Exit {
     }
 }
 
-fn tell(auditor: &Auditor, database: &str, of: &WordCompared) {
+fn print_comparison(auditor: &Auditor, database: &str, of: &WordCompared) {
     let now = auditor.clock().now();
     let theirs = of.report.theirs.map_or(0, |state| state.tx);
     let mut text = format!(

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use super::exercise::{self, Said};
+use super::exercise::{self, ExerciseResult};
 use super::exercise_peers;
 use super::setup::CommandError;
 use crate::audit::Exit;
@@ -93,14 +93,14 @@ impl Exercise {
         }
     }
 
-    fn said(self) -> Result<Said, CommandError> {
-        let said = match self {
+    fn exercise_result(self) -> Result<ExerciseResult, CommandError> {
+        let exercise_result = match self {
             Exercise::Lie(lie) => exercise::lied_to(lie),
             Exercise::Split(split) => exercise_peers::split(split),
             Exercise::Healed => exercise_peers::healed(),
             Exercise::Peer(lie) => exercise_peers::lied_to_by(lie),
         };
-        said.map_err(CommandError::Drill)
+        exercise_result.map_err(CommandError::Drill)
     }
 }
 
@@ -139,29 +139,29 @@ fn table(lies: &[Exercise], stop: &Stop) -> Result<Exit, CommandError> {
     let begin = Clock::system().instant();
     let (mut told, mut missed) = (0, 0);
     print(&row("behaviour of the server", "expected", "verdict", "ms"));
-    let mut tell = |what: &str, due: &str, said: &Said| {
-        let verdict = if said.right {
-            said.verdict.clone()
+    let mut tell = |what: &str, due: &str, exercise_result: &ExerciseResult| {
+        let verdict = if exercise_result.right {
+            exercise_result.verdict.clone()
         } else {
             missed += 1;
-            format!("{}  <-- WRONG", said.verdict)
+            format!("{}  <-- WRONG", exercise_result.verdict)
         };
         print(&row(
             what,
             due,
             &verdict,
-            &said.took.as_millis().to_string(),
+            &exercise_result.took.as_millis().to_string(),
         ));
     };
     let honest = exercise::honest().map_err(CommandError::Drill)?;
-    for (what, due, said) in &honest {
-        tell(what, due, said);
+    for (what, due, exercise_result) in &honest {
+        tell(what, due, exercise_result);
     }
     for lie in lies {
         if stop.requested() {
             return Ok(Exit::Incomplete);
         }
-        tell(lie.name(), &lie.due(), &lie.said()?);
+        tell(lie.name(), &lie.due(), &lie.exercise_result()?);
         told += 1;
     }
     print(&format!(
@@ -176,6 +176,6 @@ fn table(lies: &[Exercise], stop: &Stop) -> Result<Exit, CommandError> {
     })
 }
 
-fn row(what: &str, due: &str, said: &str, ms: &str) -> String {
-    format!("{what:32} {due:28} {said:34} {ms:>6}")
+fn row(what: &str, due: &str, exercise_result: &str, ms: &str) -> String {
+    format!("{what:32} {due:28} {exercise_result:34} {ms:>6}")
 }

@@ -16,7 +16,7 @@ pub fn run(settings: &Settings, task: &EvidenceTask) -> Result<Exit, CommandErro
         EvidenceTask::List => list(settings),
         EvidenceTask::Show(file) => {
             show(settings, &read_evidence(file)?);
-            if let Some(located) = LocatedRecord::beside(file)? {
+            if let Some(located) = LocatedRecord::for_evidence(file)? {
                 // the file may come from anyone, so only printable ASCII is sent to the terminal
                 let report = located.report.lines().map(|line| {
                     let plain = |c: char| matches!(c, ' '..='~');
@@ -37,7 +37,7 @@ pub fn run(settings: &Settings, task: &EvidenceTask) -> Result<Exit, CommandErro
 
 /// Prints a line for each finding. The exit code shows whether an alarm is open.
 fn list(settings: &Settings) -> Result<Exit, CommandError> {
-    let store = Store::open_beside(&setup::location(settings))?;
+    let store = Store::open_shared(&setup::location(settings))?;
     let mut exit = Exit::Good;
     for database in store.databases()? {
         for alarm in readable(&store, &database, &mut exit) {

@@ -14,7 +14,7 @@ use crate::stop::Stop;
 use crate::trust::{Location, Store};
 
 /// The auditor's verdict, and its duration.
-pub struct Said {
+pub struct ExerciseResult {
     /// Verdict and reason.
     pub verdict: String,
     /// Whether the verdict was expected.
@@ -33,16 +33,16 @@ pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(60);
 const SILENCE_TIMEOUT: Duration = Duration::from_millis(1500);
 
 /// Audits an honest ledger (first seen, unchanged, grown, moved and restarted) and expects no alarm.
-pub fn honest() -> Result<Vec<(&'static str, &'static str, Said)>, String> {
+pub fn honest() -> Result<Vec<(&'static str, &'static str, ExerciseResult)>, String> {
     let mut bench = Bench::new(Options::default(), Audited::Plain, CALL_TIMEOUT)?;
     let mut steps = vec![(
         "(honest, seen first)",
         "first-seen",
-        bench.say(&["first-seen"])?,
+        bench.run_and_check(&["first-seen"])?,
     )];
     let mut step = |bench: &mut Bench, what| -> Result<(), String> {
-        let said = bench.say(&["consistent"])?;
-        steps.push((what, "consistent", said));
+        let exercise_result = bench.run_and_check(&["consistent"])?;
+        steps.push((what, "consistent", exercise_result));
         Ok(())
     };
     step(&mut bench, "(honest, unchanged)")?;
@@ -63,7 +63,7 @@ pub fn honest() -> Result<Vec<(&'static str, &'static str, Said)>, String> {
 pub(super) const DATABASE: &str = "defaultdb";
 
 /// Audits a ledger that is honest until it is trusted and then runs `lie` within one cycle.
-pub fn lied_to(lie: Lie) -> Result<Said, String> {
+pub fn lied_to(lie: Lie) -> Result<ExerciseResult, String> {
     let silent = lie.due().verdicts.contains(&"unreachable");
     let timeout = if silent {
         SILENCE_TIMEOUT
@@ -72,12 +72,12 @@ pub fn lied_to(lie: Lie) -> Result<Said, String> {
     };
     let mut bench = Bench::new(lie.options(), lie.auditor(), timeout)?;
     if lie.auditor() == Audited::New {
-        bench.tell(lie);
-        return bench.say(lie.due().verdicts);
+        bench.run_lie(lie);
+        return bench.run_and_check(lie.due().verdicts);
     }
-    let before = bench.say(&["first-seen"])?;
+    let before = bench.run_and_check(&["first-seen"])?;
     bench.embedded.grow(DATABASE, 7);
-    let grown = bench.say(&["consistent"])?;
+    let grown = bench.run_and_check(&["consistent"])?;
     if !before.right || !grown.right {
         return Ok(if before.right { grown } else { before });
     }
@@ -87,12 +87,12 @@ pub fn lied_to(lie: Lie) -> Result<Said, String> {
     if lie.group() == "login" || lie == Lie::PermissionTaken {
         bench.embedded.forget_tokens(); // otherwise the auditor does not log in again
     }
-    bench.tell(lie);
-    let mut said = bench.say(lie.due().verdicts)?;
+    bench.run_lie(lie);
+    let mut exercise_result = bench.run_and_check(lie.due().verdicts)?;
     if let Some(reason) = lie.due().reason {
-        said.right &= said.verdict.contains(reason);
+        exercise_result.right &= exercise_result.verdict.contains(reason);
     }
-    Ok(said)
+    Ok(exercise_result)
 }
 
 /// Describes the expected verdicts of a lie.
@@ -110,7 +110,7 @@ struct Bench {
     auditor: Auditor,
     embedded: Embedded,
     /// Whether the lie may cause the same verdict for every database.
-    told_of_all: bool,
+    is_about_all: bool,
     _folder: Folder,
 }
 
@@ -143,14 +143,14 @@ impl Bench {
         Ok(Bench {
             auditor: auditor(&embedded, login, timeout, policy, &folder)?,
             embedded,
-            told_of_all: false,
+            is_about_all: false,
             _folder: folder,
         })
     }
 
     /// Runs a cycle and checks that `defaultdb` has one of the verdicts in `due`, and that no other database is
     /// accused.
-    fn say(&mut self, due: &[&str]) -> Result<Said, String> {
+    fn run_and_check(&mut self, due: &[&str]) -> Result<ExerciseResult, String> {
         let begin = Clock::system().instant();
         let cycle = self.auditor.cycle(|_| {});
         let took = Clock::system().since(begin);
@@ -165,14 +165,14 @@ impl Bench {
                 Some(failure) => failure.to_string(),
                 None => "nothing".into(),
             };
-            return Ok(Said {
+            return Ok(ExerciseResult {
                 verdict,
                 right: false,
                 took,
             });
         };
         let other_fine = of(OTHER).is_some_and(|other| {
-            other.verdict.is_proven() || self.told_of_all && other.verdict == outcome.verdict
+            other.verdict.is_proven() || self.is_about_all && other.verdict == outcome.verdict
         });
         let why = outcome.why();
         let mut verdict = outcome.verdict.word().to_owned();
@@ -183,7 +183,7 @@ impl Bench {
         if !other_fine {
             verdict.push_str(" (and another database failed)");
         }
-        Ok(Said {
+        Ok(ExerciseResult {
             right: due.contains(&outcome.verdict.word()) && other_fine,
             verdict,
             took,
@@ -191,10 +191,10 @@ impl Bench {
     }
 
     /// Runs a lie about one database, or about all if the lie is about no single database.
-    fn tell(&mut self, lie: Lie) {
-        self.told_of_all = ["login", "databases", "identity"].contains(&lie.group())
+    fn run_lie(&mut self, lie: Lie) {
+        self.is_about_all = ["login", "databases", "identity"].contains(&lie.group())
             && ![Lie::Vanished, Lie::Hidden, Lie::PermissionTaken].contains(&lie);
-        self.embedded.lie(if self.told_of_all {
+        self.embedded.lie(if self.is_about_all {
             LieSchedule::from(lie)
         } else {
             LieSchedule::from(lie).of(DATABASE)

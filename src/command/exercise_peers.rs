@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
-use super::exercise::{CALL_TIMEOUT, DATABASE, Folder, SERVER, Said, auditor, by_its_key};
+use super::exercise::{
+    CALL_TIMEOUT, DATABASE, ExerciseResult, Folder, SERVER, auditor, by_its_key,
+};
 use crate::audit::{Auditor, Outcome, Policy};
 use crate::checkpoint::{KeyName, SignerKey};
 use crate::clock::{self, Clock, Timestamp};
 use crate::config::{PeerSettings, Roots, Secret, Url};
 use crate::drill::{Embedded, Options, Peer, PeerLie, Serving, SigningKey, Split, fill};
 use crate::ledger::{Digest, Signature, State, StateShape};
-use crate::peer::{Fetcher, Hearing, Witness};
+use crate::peer::{Fetcher, PeerPoller, Witness};
 use crate::report::checkpoint;
 use crate::server::Login;
 
@@ -22,7 +24,7 @@ pub const HEALED: &str = "split-view-healed";
 
 /// Runs two auditors of a server that shows one of them another history. Each must find this by the other's
 /// checkpoint.
-pub fn split(split: Split) -> Result<Said, String> {
+pub fn split(split: Split) -> Result<ExerciseResult, String> {
     let mut pair = Pair::new()?;
     if split == Split::FromNowOn {
         pair.both(&["first-seen"])?;
@@ -31,11 +33,11 @@ pub fn split(split: Split) -> Result<Said, String> {
     pair.server.split(DATABASE, split);
     pair.both(&["first-seen", "consistent"])?;
     pair.both(&["split-view"])?;
-    pair.said()
+    pair.exercise_result()
 }
 
 /// Runs [`split`] with auditors that cannot reach each other until the server shows both the first history again.
-pub fn healed() -> Result<Said, String> {
+pub fn healed() -> Result<ExerciseResult, String> {
     let mut pair = Pair::new()?;
     pair.both(&["first-seen"])?;
     pair.both(&["consistent"])?;
@@ -44,26 +46,27 @@ pub fn healed() -> Result<Said, String> {
     pair.both(&["consistent"])?;
     pair.server.heal(DATABASE);
     pair.server.grow(DATABASE, 1);
-    pair.say(1, &["inconsistent"])?;
+    pair.run_and_check(1, &["inconsistent"])?;
     pair.connected = true;
     pair.publish();
-    pair.say(0, &["split-view"])?;
-    pair.said()
+    pair.run_and_check(0, &["split-view"])?;
+    pair.exercise_result()
 }
 
 /// Runs an auditor of an honest server with a wrong peer: the auditor must report the peer and raise no alarm.
-pub fn lied_to_by(lie: PeerLie) -> Result<Said, String> {
+pub fn lied_to_by(lie: PeerLie) -> Result<ExerciseResult, String> {
     let server = Embedded::start(Options::default()).map_err(|error| error.to_string())?;
     fill(&server, DATABASE);
     let mut side = Side::new(&server, "immudb", "zone-a", "zone-b")?;
     let key = signer("zone-b")?;
     let of = |server: &Embedded| server.state(DATABASE).ok_or("no such database");
     let early = of(&server)?;
-    let say = |state, signature, time| note(SERVER, state, signature, &key, time);
+    let run_and_check = |state, signature, time| note(SERVER, state, signature, &key, time);
     let now = later();
-    side.peer.serve(Serving::Text(say(early, None, now)));
-    side.say(&["first-seen"])?;
-    side.say(&["consistent"])?;
+    side.peer
+        .serve(Serving::Text(run_and_check(early, None, now)));
+    side.run_and_check(&["first-seen"])?;
+    side.run_and_check(&["consistent"])?;
     server.grow(DATABASE, 3);
     let now = later();
     let state = of(&server)?;
@@ -73,31 +76,31 @@ pub fn lied_to_by(lie: PeerLie) -> Result<Said, String> {
     };
     let text = |text| Serving::Text(text);
     side.peer.serve(match lie {
-        PeerLie::OtherHash => text(say(other, None, now)),
+        PeerLie::OtherHash => text(run_and_check(other, None, now)),
         PeerLie::OtherServerKey => {
             let signed = SigningKey::generate()
                 .and_then(|key| key.sign(StateShape::WithDatabase, DATABASE, &other));
-            text(say(other, signed.as_ref(), now))
+            text(run_and_check(other, signed.as_ref(), now))
         }
-        PeerLie::Replayed => text(say(early, None, now)),
-        PeerLie::Stale => text(say(state, None, now - DAY.as_secs())),
-        PeerLie::FromTheFuture => text(say(state, None, now + DAY.as_secs())),
+        PeerLie::Replayed => text(run_and_check(early, None, now)),
+        PeerLie::Stale => text(run_and_check(state, None, now - DAY.as_secs())),
+        PeerLie::FromTheFuture => text(run_and_check(state, None, now + DAY.as_secs())),
         PeerLie::OtherOrigin => text(note("another", other, None, &key, now)),
         PeerLie::OtherKey => text(note(SERVER, other, None, &signer("zone-c")?, now)),
         PeerLie::Changed => {
-            let whole = say(state, None, now);
+            let whole = run_and_check(state, None, now);
             text(whole.replacen(&format!("\n{}\n", state.tx), "\n999\n", 1))
         }
         PeerLie::Garbage => text("<!doctype html><title>404</title>".to_owned()),
         PeerLie::Endless => Serving::Endless,
         PeerLie::Silent => Serving::Silence,
     });
-    side.say(&["consistent"])?;
-    let (standing, alarms) = side.told();
-    let mut said = side.said.ok_or("there was no verdict")?;
-    said.right &= standing == lie.due() && alarms == 0;
-    said.verdict = format!("{}, {standing}", said.verdict);
-    Ok(said)
+    side.run_and_check(&["consistent"])?;
+    let (standing, alarms) = side.standing_and_alarms();
+    let mut exercise_result = side.exercise_result.ok_or("there was no verdict")?;
+    exercise_result.right &= standing == lie.due() && alarms == 0;
+    exercise_result.verdict = format!("{}, {standing}", exercise_result.verdict);
+    Ok(exercise_result)
 }
 
 /// Two auditors of one server with two views, each the peer of the other.
@@ -127,25 +130,25 @@ impl Pair {
 
     /// Runs a cycle of each auditor and then exchanges their checkpoints.
     fn both(&mut self, due: &[&str]) -> Result<(), String> {
-        self.say(0, due)?;
-        self.say(1, due)?;
+        self.run_and_check(0, due)?;
+        self.run_and_check(1, due)?;
         self.publish();
         Ok(())
     }
 
-    fn say(&mut self, side: usize, due: &[&str]) -> Result<(), String> {
+    fn run_and_check(&mut self, side: usize, due: &[&str]) -> Result<(), String> {
         let side = self.sides.get_mut(side).ok_or("there are two sides")?;
-        side.say(due)
+        side.run_and_check(due)
     }
 
     /// Returns the second auditor's last result if it was wrong, else the first auditor's.
-    fn said(self) -> Result<Said, String> {
+    fn exercise_result(self) -> Result<ExerciseResult, String> {
         let [first, second] = self.sides;
-        let said = match second.said {
-            Some(said) if !said.right => Some(said),
-            _ => first.said,
+        let exercise_result = match second.exercise_result {
+            Some(exercise_result) if !exercise_result.right => Some(exercise_result),
+            _ => first.exercise_result,
         };
-        said.ok_or_else(|| "there was no verdict".to_owned())
+        exercise_result.ok_or_else(|| "there was no verdict".to_owned())
     }
 
     fn publish(&mut self) {
@@ -164,7 +167,7 @@ struct Side {
     checkpoint: String,
     peer: Peer,
     last: Option<Outcome>,
-    said: Option<Said>,
+    exercise_result: Option<ExerciseResult>,
     _folder: Folder,
 }
 
@@ -180,20 +183,21 @@ impl Side {
             ..Policy::of_consistency()
         };
         let peer = Peer::start().map_err(|error| error.to_string())?;
-        let hearing = hearing(&peer, signer(other)?)?;
+        let peer_poller = peer_poller(&peer, signer(other)?)?;
         Ok(Side {
-            auditor: auditor(server, login, CALL_TIMEOUT, policy, &folder)?.with_peers_of(hearing),
+            auditor: auditor(server, login, CALL_TIMEOUT, policy, &folder)?
+                .with_peers_of(peer_poller),
             key: signer(name)?,
             checkpoint: String::new(),
             peer,
             last: None,
-            said: None,
+            exercise_result: None,
             _folder: folder,
         })
     }
 
     /// Runs a cycle, and signs the state if it was proven. An unexpected result is never replaced by a later one.
-    fn say(&mut self, due: &[&str]) -> Result<(), String> {
+    fn run_and_check(&mut self, due: &[&str]) -> Result<(), String> {
         let begin = Clock::system().instant();
         let cycle = self.auditor.cycle(|_| {});
         let took = Clock::system().since(begin);
@@ -206,9 +210,13 @@ impl Side {
             let signature = outcome.signature.as_ref();
             self.checkpoint = note(SERVER, state, signature, &self.key, later());
         }
-        if self.said.as_ref().is_none_or(|said| said.right) {
+        if self
+            .exercise_result
+            .as_ref()
+            .is_none_or(|exercise_result| exercise_result.right)
+        {
             let verdict = outcome.verdict.word().to_owned();
-            self.said = Some(Said {
+            self.exercise_result = Some(ExerciseResult {
                 right: due.contains(&verdict.as_str()),
                 verdict,
                 took,
@@ -219,7 +227,7 @@ impl Side {
     }
 
     /// Returns the peer's standing and the number of open alarms after the last cycle.
-    fn told(&self) -> (&'static str, usize) {
+    fn standing_and_alarms(&self) -> (&'static str, usize) {
         let peers = self.last.iter().flat_map(|outcome| &outcome.peers);
         let standing = peers.map(|peer| peer.standing.word()).next();
         let alarms = self.last.as_ref().map_or(0, |outcome| outcome.open_alarms);
@@ -227,7 +235,7 @@ impl Side {
     }
 }
 
-fn hearing(peer: &Peer, key: SignerKey) -> Result<Hearing, String> {
+fn peer_poller(peer: &Peer, key: SignerKey) -> Result<PeerPoller, String> {
     let key = key.public().clone();
     let url = Url::read(&peer.url()).map_err(|_| "no URL".to_owned())?;
     let settings = PeerSettings {
@@ -244,7 +252,7 @@ fn hearing(peer: &Peer, key: SignerKey) -> Result<Hearing, String> {
     };
     let fetcher = Fetcher::start(&[settings], SERVER, Clock::system());
     let fetcher = fetcher.map_err(|error| error.to_string())?;
-    Ok(Hearing::new(&[witness], 0, Box::new(fetcher)).waiting())
+    Ok(PeerPoller::new(&[witness], 0, Box::new(fetcher)).waiting())
 }
 
 /// Creates the key of an auditor of the exercise, which has no value outside it.

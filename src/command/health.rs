@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_listens_everywhere_is_asked_on_loopback() {
+    fn an_unspecified_address_is_asked_on_loopback() {
         let at = |host: &str| {
             authorities(&Listen {
                 host: host.into(),

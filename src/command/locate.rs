@@ -17,7 +17,7 @@ pub fn run(settings: &Settings, task: &LocateTask) -> Result<Exit, CommandError>
         Some(CompareTarget::Mirror(file)) => Some(Mirror::read(file)?),
         _ => None,
     };
-    let store = Store::open_beside(&setup::location(settings))?;
+    let store = Store::open_shared(&setup::location(settings))?;
     let server = setup::server(settings, stop.clone())?;
     let auditor = Auditor::new(server, store, setup::policy(settings));
     let mut auditor = setup::keep_until_exit(auditor);
@@ -117,7 +117,7 @@ fn read_values(settings: &Settings, auditor: &mut Auditor, located: &Located) ->
     if !located.alarms.iter().any(of_values) {
         return Read::NotAskedFor;
     }
-    let trusted = match window.is_whole() {
+    let trusted = match window.is_intact() {
         true => window.shown,
         false => return Read::NotAskedFor, // the history is located first
     };

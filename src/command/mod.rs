@@ -54,7 +54,7 @@ pub fn main() -> ! {
     end_at_a_panic();
     let exit = process.and_then(|process| {
         Ok(match config::load(&process)? {
-            Invocation::Tell(text) => {
+            Invocation::Print(text) => {
                 print(&text);
                 Exit::Good
             }

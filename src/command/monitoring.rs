@@ -71,7 +71,7 @@ impl Monitoring {
     ) -> Result<(), CommandError> {
         self.registry.change_settings(about(settings, effective));
         self.registry.sign_by(settings.monitoring.signer.clone());
-        let store = Store::open_beside(&setup::location(settings))?;
+        let store = Store::open_shared(&setup::location(settings))?;
         for database in store.databases()? {
             if !setup::is_audited(settings, &database) {
                 self.registry.note_unselected(&database);

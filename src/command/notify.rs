@@ -12,7 +12,7 @@ pub fn run(settings: &Settings) -> Result<Exit, CommandError> {
     Store::act_as_owner(&setup::location(settings))?; // --audit-exec has the same permissions as in the service
     let tested = Notifier::test(&settings.server.name, &settings.monitoring);
     if tested.is_empty() {
-        return Err(CommandError::NobodyToNotify);
+        return Err(CommandError::NoReceivers);
     }
     let mut exit = Exit::Good;
     for tested in tested {

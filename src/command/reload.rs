@@ -92,7 +92,7 @@ fn change(
     };
     let peers = match is_same(before) {
         true => None,
-        false => Some(setup::hearing(&settings, auditor.clock()).map_err(failed)?),
+        false => Some(setup::peer_poller(&settings, auditor.clock()).map_err(failed)?),
     };
     monitoring
         .change_settings(before, &settings, &effective)

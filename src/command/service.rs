@@ -100,7 +100,7 @@ fn look(
 fn carry_out(plan: &Plan, installation: &Installation) -> Result<Exit, CommandError> {
     if installation.dry_run {
         for step in &plan.0 {
-            print(&step.whole());
+            print(&step.full_text());
         }
         if !is_systemd() {
             print_error(&format!("immuaudit: {NoSystemd}"));

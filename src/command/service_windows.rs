@@ -59,7 +59,7 @@ fn install(settings: &Settings, installation: &Installation) -> Result<Exit, Com
         config: installation.config.clone(),
         parameters: installation.parameters.clone(),
         states: settings.trust.directory.clone(),
-        says_states: !installation.directories.is_empty(),
+        contains_states: !installation.directories.is_empty(),
     };
     let steps = service.steps().map_err(CommandError::Service)?;
     for step in &steps {

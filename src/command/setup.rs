@@ -9,7 +9,7 @@ use crate::audit::{Auditor, Policy, StateFileError};
 use crate::clock::{self, Clock};
 use crate::config::{Effective, PeerSettings, Roots, RunMode, Settings, SettingsError, Transport};
 use crate::monitor::ListenError;
-use crate::peer::{Fetcher, Hearing, Witness};
+use crate::peer::{Fetcher, PeerPoller, Witness};
 use crate::report::{Event, log_warning};
 use crate::server::{ClientCertificate, Endpoint, Security, Server, SystemRootsError, Tls};
 use crate::service::make_usual_directory;
@@ -57,7 +57,7 @@ pub enum CommandError {
     /// Standard input is no terminal, and `--yes` is not given.
     NoConsent,
     /// No receiver is configured.
-    NobodyToNotify,
+    NoReceivers,
     /// No port is configured, or only the running auditor knows its number.
     NoProbe,
 }
@@ -99,7 +99,7 @@ impl fmt::Display for CommandError {
             CommandError::NoConsent => f.write_str(
                 "nothing was changed: standard input is not a terminal, so immuaudit cannot ask for confirmation; give --yes to adopt",
             ),
-            CommandError::NobodyToNotify => {
+            CommandError::NoReceivers => {
                 f.write_str("no receiver is configured: give --audit-notification-url, --audit-exec or --audit-heartbeat-url")
             }
             CommandError::NoProbe => f.write_str(
@@ -264,10 +264,10 @@ fn tls(transport: &Transport) -> Option<Tls> {
 
 /// Returns the peers from the settings, and the thread that requests their checkpoints, which exists only if there
 /// are peers.
-pub fn hearing(settings: &Settings, clock: &Clock) -> Result<Hearing, CommandError> {
+pub fn peer_poller(settings: &Settings, clock: &Clock) -> Result<PeerPoller, CommandError> {
     let monitoring = &settings.monitoring;
     if monitoring.peers.is_empty() {
-        return Ok(Hearing::default());
+        return Ok(PeerPoller::default());
     }
     let own = monitoring.signer.as_ref().map(|signer| signer.public());
     let is_own = |peer: &&PeerSettings| own.is_some_and(|own| peer.keys.contains(own));
@@ -284,10 +284,10 @@ pub fn hearing(settings: &Settings, clock: &Clock) -> Result<Hearing, CommandErr
     let witnesses: Vec<Witness> = monitoring.peers.iter().map(witness).collect();
     let fetcher = Fetcher::start(&monitoring.peers, &settings.server.name, clock.clone());
     let fetcher = fetcher.map_err(|error| CommandError::NoThread(error.to_string()))?;
-    let hearing = Hearing::new(&witnesses, monitoring.peers_required, Box::new(fetcher));
+    let peer_poller = PeerPoller::new(&witnesses, monitoring.peers_required, Box::new(fetcher));
     Ok(match settings.audit.run_mode {
-        RunMode::Once => hearing.waiting(),
-        RunMode::UntilStopped => hearing,
+        RunMode::Once => peer_poller.waiting(),
+        RunMode::UntilStopped => peer_poller,
     })
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::audit::{mirror, once, tell};
+use super::audit::{mirror, once, print_database};
 use super::monitoring::{self, Monitoring};
 use super::setup::{self, CommandError};
 use crate::audit::{Auditor, Exit, SweepStatus};
@@ -26,7 +26,7 @@ pub fn run(
     // a sweep ends by itself, so it opens no port, which another auditor may use
     let mut ends = settings.clone();
     ends.audit.run_mode = RunMode::Once;
-    let peers = setup::hearing(&ends, server.clock())?;
+    let peers = setup::peer_poller(&ends, server.clock())?;
     let monitoring = monitoring::start(&ends, effective, &mut store, &server)?;
     let auditor = Auditor::new(server, store, setup::policy(settings))
         .with_mirror(settings.audit.mirror)
@@ -235,7 +235,7 @@ fn sweep(
             log_outcome(&settings.server.name, outcome);
             monitoring.outcome(outcome);
             monitoring.flush();
-            tell(settings, outcome);
+            print_database(settings, outcome);
         }
         match slice.status {
             SweepStatus::InProgress { at, of } if shows => bar.show(at, of),

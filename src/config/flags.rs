@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_stands_apart_or_attached() {
+    fn a_value_is_separate_or_attached() {
         for arguments in [
             &["--immudb-address", "db.example"][..],
             &["--immudb-address=db.example"],
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_switch_stands_bare_or_has_a_value() {
+    fn a_switch_may_have_a_value() {
         for (arguments, value) in [
             (&["--mtls"][..], "true"),
             (&["-m"], "true"),
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_flag_given_twice_the_last_counts() {
+    fn the_last_of_two_equal_flags_is_used() {
         assert_eq!(
             given(&line(&["--audit-databases=a", "--audit-databases", "b"])),
             [("audit-databases", vec!["b"])]
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_flag_is_told_without_its_value() {
+    fn an_unknown_flag_is_reported_without_its_value() {
         let line = line(&["--audit-pasword=hunter2", "-x"]);
         let told: Vec<String> = line.problems.iter().map(ToString::to_string).collect();
         assert!(

@@ -14,7 +14,7 @@ const FLAG: usize = 36;
 pub(super) fn text(about: Option<CommandName>, all: bool) -> String {
     match about {
         Some(name) => of_command(name),
-        None if all => whole(),
+        None if all => full_help(),
         None => short(),
     }
 }
@@ -54,7 +54,7 @@ fn short() -> String {
     text
 }
 
-fn whole() -> String {
+fn full_help() -> String {
     let mut text = "Audits an immudb server, and proves it if history was rewritten.\n\nUsage: immuaudit [COMMAND] [OPTION]...\n".to_owned();
     for purpose in Purpose::ALL {
         text.push_str(&format!("\n{}:\n", purpose.title()));

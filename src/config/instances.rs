@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn every_settings_file_is_an_instance_or_told() {
+    fn every_settings_file_is_an_instance_or_is_reported() {
         let scene = Scene::new("list");
         for name in ["b.toml", "a.toml", "A.toml", "a.json", "a.pass"] {
             scene.file(&format!("{DIRECTORY}/{name}"), "");

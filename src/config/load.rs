@@ -27,7 +27,7 @@ use crate::sys::words::INSTEAD_OF_MAN;
 #[derive(Debug)]
 pub enum Invocation {
     /// Write this text to stdout and end with exit code 0.
-    Tell(String),
+    Print(String),
     /// Run this task.
     Run(Box<Run>),
 }
@@ -67,10 +67,10 @@ pub fn load(process: &Process) -> Result<Invocation, SettingsErrors> {
             _ => Some(name)
                 .filter(|name| !matches!(name, CommandName::Help | CommandName::AuditMode)),
         };
-        return Ok(Invocation::Tell(help::text(about, raw.all)));
+        return Ok(Invocation::Print(help::text(about, raw.all)));
     }
     if raw.version || name == CommandName::Version {
-        return Ok(Invocation::Tell(version::line()));
+        return Ok(Invocation::Print(version::line()));
     }
     fits(name, &words, &line.given)?;
     let run = |task| layers(process, &line.given, task);
@@ -86,7 +86,7 @@ pub fn load(process: &Process) -> Result<Invocation, SettingsErrors> {
         CommandName::Config if raw.check => Task::Check,
         CommandName::Config => {
             let run = run(Task::Audit)?;
-            return Ok(Invocation::Tell(config(&run)));
+            return Ok(Invocation::Print(config(&run)));
         }
         CommandName::Sweep => Task::Sweep { databases: words },
         CommandName::Status if raw.all_instances => all_instances(process, &raw)?,
@@ -117,7 +117,7 @@ pub fn load(process: &Process) -> Result<Invocation, SettingsErrors> {
             let instead = INSTEAD_OF_MAN.unwrap_or_default();
             return Err(SettingsError::NotHere { command, instead }.into());
         }
-        CommandName::Man => return Ok(Invocation::Tell(man::page())),
+        CommandName::Man => return Ok(Invocation::Print(man::page())),
         CommandName::Completions => return completions(&words),
         CommandName::AuditMode | CommandName::Help | CommandName::Version => Task::Audit,
     };
@@ -243,7 +243,7 @@ fn completions(words: &[String]) -> Result<Invocation, SettingsErrors> {
             return Err(SettingsError::Incomplete { usage }.into());
         }
     };
-    Ok(Invocation::Tell(script))
+    Ok(Invocation::Print(script))
 }
 
 fn config(run: &Run) -> String {

@@ -11,7 +11,7 @@ use super::url;
 /// The part of a value that is removed.
 enum Mask {
     /// The whole value.
-    Whole,
+    Everything,
     /// All parts of a URL except scheme, host and port.
     Url,
 }
@@ -79,9 +79,9 @@ fn mask(key: &str) -> Option<Mask> {
     let setting = TABLE.iter().find(|setting| setting.flag == key);
     match setting.map(|setting| &setting.kind) {
         Some(Kind::Url(_) | Kind::Urls(_) | Kind::Proxy(_) | Kind::Peers(_)) => Some(Mask::Url),
-        Some(kind) if kind.is_secret() => Some(Mask::Whole),
+        Some(kind) if kind.is_secret() => Some(Mask::Everything),
         None if key == receiver_table::URL => Some(Mask::Url),
-        None if key.ends_with("password") || key.ends_with("secret") => Some(Mask::Whole),
+        None if key.ends_with("password") || key.ends_with("secret") => Some(Mask::Everything),
         _ => None,
     }
 }
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn passwords_and_tokens_are_not_shown_wherever_they_stand() {
+    fn passwords_and_tokens_are_masked_everywhere() {
         let file = "audit-password = \"TOKEN\"\npassword=\"TOKEN\" # ours\nuser = \"z\"\n\
                     audit-notification-url = [\n  \"https://h/TOKEN\", # one\n  \"https://i/?TOKEN\",\n]\n\
                     AUDIT-NOTIFICATION-SECRET = \"\"\"\nTOKEN\"\"\"\nproxy = \"http://u:TOKEN@p:1\"\n\

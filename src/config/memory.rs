@@ -27,13 +27,13 @@ pub fn memory_needed(max_recv_msg_size: u64) -> u64 {
 }
 
 /// The additional size of a response with a proof of the same transaction, in bytes.
-const BESIDE: u64 = 64 << 10;
+const ADDITIONAL_PROOF_BYTES: u64 = 64 << 10;
 /// The largest possible `--max-recv-msg-size`, in bytes.
 const MAX_RECV_MSG_BYTES: u64 = 1 << 30;
 
 /// Returns the `--max-recv-msg-size`, in bytes, for responses of up to this size: whole MiB.
 pub fn size_to_set(answer: u64) -> u64 {
-    let size = answer.saturating_add(BESIDE).div_ceil(MIB);
+    let size = answer.saturating_add(ADDITIONAL_PROOF_BYTES).div_ceil(MIB);
     size.saturating_mul(MIB).min(MAX_RECV_MSG_BYTES)
 }
 

@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_near_is_not_named() {
+    fn a_distant_name_is_not_suggested() {
         let names = ["json", "value-only", "audit-keep-hashes"];
         for name in ["build-seconds", "build-revision", "frobnicate", "x"] {
             assert_eq!(nearest(name, names.into_iter()), None, "{name}");

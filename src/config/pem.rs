@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn an_encrypted_key_is_told_what_to_do_with() {
+    fn an_encrypted_key_is_refused_with_a_remedy() {
         for text in [
             KEY.replace("EC PRIVATE", "ENCRYPTED PRIVATE"),
             KEY.replace("KEY-----\nMHcC", "KEY-----\nProc-Type: 4,ENCRYPTED\n\nMHcC"),
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_file_is_told_with_its_line() {
+    fn an_error_in_a_file_is_reported_with_its_line() {
         for (text, fault) in [
             (KEY.to_owned(), "no CERTIFICATE block in it"),
             (String::new(), "no CERTIFICATE block in it"),
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_is_not_the_certificates_is_told() {
+    fn a_key_of_another_certificate_is_reported() {
         assert_eq!(is_key_of(KEY, CERTIFICATE), Ok(()));
         // differs in one bit of the public key
         let tail = "jqx+VQfR";

@@ -283,7 +283,7 @@ fn help_explains_each_form_of_each_verb() {
 
 /// Checks that the flags of each section are together, because no help would list a flag without a section.
 #[test]
-fn every_setting_stands_with_those_of_its_section() {
+fn every_setting_is_listed_in_its_section() {
     let sections: Vec<Section> = TABLE
         .iter()
         .filter_map(|setting| match setting.group {
@@ -357,7 +357,7 @@ fn the_effective_settings_are_a_settings_file() {
 }
 
 #[test]
-fn a_variable_of_ours_that_names_no_setting_is_remarked_upon() {
+fn a_variable_without_a_setting_is_warned_about() {
     let place = Place::new();
     let mut process = place.process();
     process

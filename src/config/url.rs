@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn what_ps_may_show_ends_where_a_token_may_begin() {
+    fn the_url_for_ps_ends_before_a_possible_token() {
         for (text, open) in [
             ("https://h/T", "https://h"),
             ("https://h:1?T", "https://h:1"),

@@ -59,7 +59,7 @@ fn claimed(
     let claim = |store: &Store, tx, hash| store.claim(database, State { tx, hash });
     match active.schedule.lie {
         Lie::ChangingState => claim(store, honest.tx, made_up(active.times)),
-        Lie::PoisonedFirstSight => claim(store, honest.tx, made_up(0)),
+        Lie::PoisonedFirstUse => claim(store, honest.tx, made_up(0)),
         Lie::FarFuture => claim(store, 1 << 62, made_up(0)),
         Lie::LastState => claim(store, u64::MAX, made_up(0)),
         Lie::EmptyWithHash => claim(store, 0, honest.hash),

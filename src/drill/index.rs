@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_truncated_is_forgotten() {
+    fn truncated_transactions_leave_the_index() {
         let mut index = Index::default();
         index.add(1, &[entry(b"a"), entry(b"a")]);
         index.add(2, &[entry(b"a"), entry(b"b")]);

@@ -110,7 +110,7 @@ lies! {
         WithheldTransaction "withheld-transaction" CONSISTENT, "never returns one transaction in the middle";
         FarFuture "far-future-state" NO_ANSWER, "a state in the far future without its transaction";
         LastState "last-state-of-all" NO_ANSWER, "a state at the largest possible transaction number";
-        PoisonedFirstSight "poisoned-first-sight" due(&["inconsistent", "malformed"]), "a first state whose hash is not its transaction's";
+        PoisonedFirstUse "poisoned-first-use" due(&["inconsistent", "malformed"]), "a first state whose hash is not its transaction's";
     }
     "identity": {
         UuidEveryAnswer "uuid-every-answer" CONSISTENT, "a new immudb-uuid with every answer (CVE-2022-39199)";
@@ -216,7 +216,7 @@ impl Lie {
                 | Lie::GarbageSignature
                 | Lie::SignatureWithoutDatabase
                 | Lie::OtherDatabaseSigned => AuditorSetup::WithKey,
-                Lie::PoisonedFirstSight => AuditorSetup::New,
+                Lie::PoisonedFirstUse => AuditorSetup::New,
                 _ => AuditorSetup::Plain,
             },
         }

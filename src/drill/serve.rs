@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_line_says_the_port_and_the_server_serves_until_it_is_stopped() {
+    fn the_first_line_has_the_port_and_the_server_runs_until_stopped() {
         let mut out = Vec::new();
         let mut asked = 0;
         let growth = Growth::Every(Duration::ZERO);

@@ -89,7 +89,7 @@ mod tests {
     use crate::ledger::{ClaimedState, PublicKey};
 
     #[test]
-    fn what_it_signs_verifies_with_its_pem() {
+    fn signatures_verify_with_the_exported_pem() {
         let key = SigningKey::generate().unwrap();
         let shape = StateShape::WithDatabase;
         let claimed = ClaimedState {

@@ -20,7 +20,7 @@ impl Split {
     pub fn name(self) -> &'static str {
         match self {
             Split::FromTheFirst => "split-view",
-            Split::FromNowOn => "split-after-first-sight",
+            Split::FromNowOn => "split-after-first-use",
         }
     }
 

@@ -54,7 +54,7 @@ pub(super) struct Store {
     /// The number of honest responses before the lie.
     quiet: u64,
     /// The number of runs of the lie, by call.
-    told: HashMap<&'static str, u64>,
+    run_counts: HashMap<&'static str, u64>,
 }
 
 /// The lie of one response.
@@ -84,7 +84,7 @@ impl Store {
             other_key: None,
             schedule: None,
             quiet: 0,
-            told: HashMap::new(),
+            run_counts: HashMap::new(),
             options,
         };
         for name in store.options.databases.clone() {
@@ -148,7 +148,7 @@ impl Store {
     pub fn be_honest(&mut self) {
         self.schedule = None;
         self.quiet = 0;
-        self.told.clear();
+        self.run_counts.clear();
         for database in self.databases.values_mut() {
             database.forged = None;
         }
@@ -168,11 +168,11 @@ impl Store {
             self.quiet -= 1;
             return None;
         }
-        let so_far: u64 = self.told.values().sum();
+        let so_far: u64 = self.run_counts.values().sum();
         if schedule.times.is_some_and(|times| so_far >= times) {
             return None;
         }
-        let times = self.told.entry(call).or_default();
+        let times = self.run_counts.entry(call).or_default();
         *times += 1;
         Some(ActiveLie {
             schedule: schedule.clone(),
@@ -182,7 +182,7 @@ impl Store {
 
     /// Returns whether a lie about a database as a whole runs for it, whatever the call is.
     pub fn lies_about(&self, lie: Lie, database: &str) -> bool {
-        let so_far: u64 = self.told.values().sum();
+        let so_far: u64 = self.run_counts.values().sum();
         self.quiet == 0
             && self.schedule.as_ref().is_some_and(|schedule| {
                 schedule.lie == lie
@@ -192,13 +192,13 @@ impl Store {
     }
 
     /// Returns how often a lie was run in a call.
-    pub fn times_told(&self, call: &str) -> u64 {
-        self.told.get(call).copied().unwrap_or(0)
+    pub fn times_run(&self, call: &str) -> u64 {
+        self.run_counts.get(call).copied().unwrap_or(0)
     }
 
     /// Returns the ledger that a call sees under the lie.
     pub fn ledger(&mut self, name: &str, active: Option<&ActiveLie>) -> Result<&Ledger, Status> {
-        let turn = self.times_told(crate::wire::method::CURRENT_STATE);
+        let turn = self.times_run(crate::wire::method::CURRENT_STATE);
         let gone = || Status::unknown("database does not exist");
         let other = self.databases.keys().find(|other| *other != name).cloned();
         let name = match other {

@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_left_without_an_answer_the_window_holds_the_place() {
+    fn the_window_contains_the_change_despite_unanswered_probes() {
         let mut seed = 7u64;
         for round in 0..20_000u64 {
             let among = 1 + round % 300;
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_asked_once_nobody_answers() {
+    fn no_probe_follows_once_the_server_stops_answering() {
         let found = bisect(0..300, 40, |_| Probe::Aborted(Escaped::new("gone")));
         assert_eq!((found.asked, found.ended), (1, true));
         assert_eq!((found.holds, found.broken), (None, None));

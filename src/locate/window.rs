@@ -171,7 +171,7 @@ impl Window {
     }
 
     /// Returns whether the whole trusted history is intact.
-    pub fn is_whole(&self) -> bool {
+    pub fn is_intact(&self) -> bool {
         let stands = self.stands.map_or(0, |point| point.tx);
         stands >= self.newest.state.tx && self.contradicted.is_none()
     }
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fork_is_placed_between_the_audits_around_it_and_by_the_mirror_at_the_very_transaction() {
+    fn a_fork_is_located_between_two_audits_or_exactly_by_the_mirror() {
         for parted in 0..300 {
             let window = narrowed(parted, 310, None);
             let before = parted / 10 * 10;
@@ -280,11 +280,11 @@ mod tests {
             assert!(window.questions <= 20, "{window:?}");
         }
         let whole = narrowed(300, 310, None);
-        assert!(whole.is_whole() && whole.doubtful().is_none() && whole.questions == 2);
+        assert!(whole.is_intact() && whole.doubtful().is_none() && whole.questions == 2);
     }
 
     #[test]
-    fn after_a_rollback_what_is_lost_is_named_and_what_is_left_stands() {
+    fn after_a_rollback_lost_and_intact_transactions_are_named() {
         for last in 1..300 {
             let window = narrowed(300, last, None);
             assert_eq!(window.lost(), Some(last + 1..=300));
@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn an_oldest_state_that_is_refuted_before_a_proven_one_is_a_contradiction_and_no_replacement() {
+    fn a_refuted_oldest_state_before_a_proven_one_is_a_contradiction() {
         for parted in [55, 300] {
             let shown = State {
                 tx: 310,
@@ -329,7 +329,7 @@ mod tests {
             let contradicted = window.contradicted.unwrap();
             assert_eq!(contradicted.oldest.tx, 10);
             assert_eq!(contradicted.proven.tx, parted / 10 * 10);
-            assert!(!window.is_whole() && !window.is_replaced() && !window.precedes_memory());
+            assert!(!window.is_intact() && !window.is_replaced() && !window.precedes_memory());
             let said = window.to_string();
             assert!(
                 said.contains("transaction 10, the oldest stored one"),

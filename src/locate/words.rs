@@ -28,7 +28,7 @@ impl fmt::Display for Window {
                 "no stored state is part of the history: transaction {}, the oldest stored one (audited {}), already differs, so the rewrite begins at or before it, or another server responds",
                 self.oldest.state.tx, self.oldest.audited
             )?,
-            Some(point) if self.is_whole() => write!(
+            Some(point) if self.is_intact() => write!(
                 f,
                 "transactions up to {}, audited {}, are intact",
                 point.tx, point.audited

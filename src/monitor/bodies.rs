@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn those_who_ask_at_the_same_time_share_one_body() {
+    fn concurrent_requests_share_one_body() {
         let (mut bodies, now) = (Bodies::default(), Instant::now());
         let one = bodies.get(Resource::Metrics, now, large).unwrap();
         let other = bodies

@@ -105,7 +105,7 @@ impl Connection {
                 head.len() <= request::MAX_HEAD_BYTES
             });
             let answer = match request::read(head) {
-                Head::Whole(request) => answer(&request),
+                Head::Complete(request) => answer(&request),
                 Head::Wrong(answer) => answer,
                 Head::Unfinished if more != More::Later => return Next::Close,
                 Head::Unfinished if is_late => Answer::error(REQUEST_TIMEOUT),

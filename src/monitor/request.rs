@@ -31,7 +31,7 @@ pub(super) enum Reader {
 
 /// The result of reading a head.
 pub(super) enum Head {
-    Whole(Request),
+    Complete(Request),
     Wrong(Answer),
     Unfinished,
 }
@@ -50,7 +50,7 @@ pub(super) fn read(came: &[u8]) -> Head {
         _ => Err(HEAD_TOO_LARGE),
     };
     match request {
-        Ok(request) => Head::Whole(request),
+        Ok(request) => Head::Complete(request),
         Err(status) if bytes.starts_with(b"HEAD ") => {
             Head::Wrong(Answer::error(status).head_only())
         }
@@ -167,14 +167,14 @@ mod tests {
 
     fn request(head: &str) -> Request {
         match read(head.as_bytes()) {
-            Head::Whole(request) => request,
+            Head::Complete(request) => request,
             Head::Wrong(answer) => panic!("{head:?}: {:?}", answer.status()),
             Head::Unfinished => panic!("{head:?}: unfinished"),
         }
     }
 
     #[test]
-    fn a_whole_head_is_read() {
+    fn a_complete_head_is_read() {
         let head = "GET /metrics?x=1 HTTP/1.1\r\nHost: a\r\nAccept: text/html,*/*\r\n\r\n";
         let wanted = Request {
             method: Method::Get,
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_no_plain_question_is_refused() {
+    fn any_other_request_is_refused() {
         for (head, wanted) in [
             ("POST / HTTP/1.1\r\nHost: a\r\n\r\n", 405),
             ("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", 405),
@@ -236,7 +236,7 @@ mod tests {
     #[test]
     fn bytes_beyond_ascii_in_a_value_are_no_error() {
         let head = b"GET / HTTP/1.0\r\nCookie: name=caf\xc3\xa9; other=\xff\xfe\r\n\r\n";
-        assert!(matches!(read(head), Head::Whole(_)));
+        assert!(matches!(read(head), Head::Complete(_)));
     }
 
     #[test]
@@ -337,7 +337,7 @@ mod tests {
     /// Checks that any input gets a response, and that every input that is no error is a valid request.
     fn survives(bytes: &[u8]) {
         match read(bytes) {
-            Head::Whole(Request { method, path, .. }) => {
+            Head::Complete(Request { method, path, .. }) => {
                 assert!(matches!(method, Method::Get | Method::Head), "{bytes:?}");
                 assert!(path.starts_with('/') && path.is_ascii(), "{bytes:?}");
                 assert!(!path.contains([' ', '\r', '\n', '?']), "{bytes:?}");

@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_method_is_told_the_right_ones() {
+    fn a_wrong_method_gets_the_allowed_ones() {
         assert!(head(Answer::error(METHOD_NOT_ALLOWED)).contains("\r\nAllow: GET, HEAD\r\n"));
         assert!(!head(Answer::error(NOT_FOUND)).contains("Allow"));
     }

@@ -148,7 +148,7 @@ impl DeliveryWorker {
         }
         let id = notification.id.clone();
         let outdated = waiting.queue.take_outdated(&notification);
-        let is_safe = match waiting.queue.tells(&notification) {
+        let is_safe = match waiting.queue.has_finding(&notification) {
             true => {
                 shared.receiver.dropped(1);
                 true

@@ -145,7 +145,7 @@ impl Notification {
             _ => 0,
         });
         let reason = reachability.text();
-        let body = beside_databases(server, now, false, Some(verdict.word()), &reason)
+        let body = body_without_database(server, now, false, Some(verdict.word()), &reason)
             .number("database_count", Some(number(count)))
             .texts("databases", &reachability.names())
             .text("id", Some(&id))
@@ -171,7 +171,7 @@ impl Notification {
             true => "all listed databases are trusted or empty now",
             false => &untrusted.text,
         };
-        let body = beside_databases(server, now, untrusted.is_tampering(), verdict, reason)
+        let body = body_without_database(server, now, untrusted.is_tampering(), verdict, reason)
             .text("id", Some(id))
             .end();
         Notification {
@@ -189,7 +189,7 @@ impl Notification {
     pub fn test(server: &str, now: Timestamp) -> Notification {
         let id = fresh_id();
         let reason = "immuaudit notify --test: nothing was checked";
-        let body = beside_databases(server, now, false, Some("test"), reason)
+        let body = body_without_database(server, now, false, Some("test"), reason)
             .text("id", Some(&id))
             .end();
         Notification {
@@ -202,7 +202,7 @@ impl Notification {
 }
 
 /// Returns the beginning of the body of a notification that concerns no single database: `db` is empty.
-fn beside_databases(
+fn body_without_database(
     server: &str,
     now: Timestamp,
     tampered: bool,

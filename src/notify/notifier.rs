@@ -139,7 +139,7 @@ impl Notifier {
     /// Processes a database's check. A change that all databases of the server may share is held until the end of
     /// the cycle.
     pub fn outcome(&mut self, outcome: &Outcome) {
-        if self.workers.is_empty() || outcome.is_stranger {
+        if self.workers.is_empty() || outcome.is_untrusted {
             return;
         }
         let last = self.last.entry(outcome.database.clone()).or_default();

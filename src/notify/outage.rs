@@ -69,7 +69,10 @@ impl Outage {
         );
         match cycle {
             Some(cycle) if away.len() > 1 || back.len() > 1 => {
-                let outcomes = cycle.outcomes.iter().filter(|outcome| !outcome.is_stranger);
+                let outcomes = cycle
+                    .outcomes
+                    .iter()
+                    .filter(|outcome| !outcome.is_untrusted);
                 let is_away = |outcome: &&Outcome| outcome.verdict == Verdict::Unreachable;
                 let reachability = Reachability {
                     away: outcomes

@@ -28,7 +28,7 @@ pub(super) struct Queue {
 impl Queue {
     /// Returns whether a notification of tampering of the same topic is waiting or being delivered. The first
     /// notification of a finding stays.
-    pub fn tells(&self, notification: &Notification) -> bool {
+    pub fn has_finding(&self, notification: &Notification) -> bool {
         let is_under_way = self
             .under_way
             .as_ref()
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn a_finding_lets_go_of_the_changes_of_its_database_that_would_be_delivered_after_it() {
+    fn a_finding_drops_later_changes_of_its_database() {
         let (mut queue, now) = (Queue::default(), Instant::now());
         let of = |sequence, priority, dedup_key: &str, database: &str| {
             let mut kept = kept(sequence, priority, dedup_key);
@@ -245,13 +245,13 @@ mod tests {
             [0]
         );
         queue.add(kept(2, Priority::Tampering, "a"), now);
-        assert!(queue.tells(&kept(3, Priority::Tampering, "a").notification));
-        assert!(!queue.tells(&kept(3, Priority::Tampering, "b").notification));
+        assert!(queue.has_finding(&kept(3, Priority::Tampering, "a").notification));
+        assert!(!queue.has_finding(&kept(3, Priority::Tampering, "b").notification));
         assert_eq!(queue.len(), 2);
     }
 
     #[test]
-    fn a_change_is_given_up_after_three_days_of_tries_and_tampering_never() {
+    fn a_change_is_given_up_after_three_days_but_tampering_never_is() {
         let now = Instant::now();
         for (priority, ends) in [(Priority::Change, true), (Priority::Tampering, false)] {
             let mut queue = Queue::default();
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn what_waits_is_bounded_but_for_tampering() {
+    fn the_queue_is_limited_except_for_tampering() {
         let (mut queue, now) = (Queue::default(), Instant::now());
         for n in 0..3000 {
             queue.add(kept(n, Priority::Change, &n.to_string()), now);
@@ -341,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn a_receiver_that_asks_to_be_left_alone_is_tried_for_nothing_else_meanwhile() {
+    fn a_receiver_that_asks_for_a_pause_gets_nothing_during_it() {
         let (mut queue, now) = (Queue::default(), Instant::now());
         for n in 0..30 {
             queue.add(kept(n, Priority::Change, &n.to_string()), now);
@@ -358,23 +358,22 @@ mod tests {
     }
 
     #[test]
-    fn a_finding_that_is_under_way_is_not_told_again() {
+    fn a_finding_in_delivery_is_not_sent_again() {
         let (mut queue, now) = (Queue::default(), Instant::now());
         let again = kept(1, Priority::Tampering, "a").notification;
         queue.add(kept(0, Priority::Tampering, "a"), now);
         let item = queue.take_due(now).unwrap();
-        assert!(queue.tells(&again));
+        assert!(queue.has_finding(&again));
         queue.put_back(item, None, 0.0, now);
-        assert!(queue.tells(&again));
+        assert!(queue.has_finding(&again));
         queue.take_due(now + RETRY_WAITS.1).unwrap();
         queue.delivered();
-        assert!(!queue.tells(&again));
+        assert!(!queue.has_finding(&again));
     }
 
     /// Tests one check a minute, each with a notification, and a finding on the third day.
     #[test]
-    fn a_receiver_that_is_down_for_a_week_is_tried_every_ten_minutes_and_is_due_two_notifications_then()
-     {
+    fn a_receiver_that_is_down_for_a_week_is_retried_every_ten_minutes() {
         let (mut queue, start) = (Queue::default(), Instant::now());
         let week = 7 * 24 * 60;
         let (mut tries, mut lost) = (0, 0);

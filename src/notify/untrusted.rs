@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::notification::fresh_id;
 use crate::audit::Exit;
 use crate::clock::Timestamp;
-use crate::report::{Said, Untrusted};
+use crate::report::{Untrusted, UntrustedReport};
 use crate::trust::StoreError;
 use crate::trust::failpoint::FileKind;
 use crate::trust::files;
@@ -34,7 +34,7 @@ pub(super) enum News {
 pub(super) struct Notified {
     path: PathBuf,
     /// The content of the last notification; `None` when the finding is over.
-    said: Option<Said>,
+    last_report: Option<UntrustedReport>,
     /// The time of the last notification, and of the last one about tampering.
     at: Option<Timestamp>,
     tampering_at: Option<Timestamp>,
@@ -64,16 +64,16 @@ impl Notified {
     /// must have reached the end of the server's list.
     pub fn news(&mut self, untrusted: &Untrusted, now: Timestamp) -> Option<News> {
         if untrusted.unproven == 0 {
-            self.said.take()?;
+            self.last_report.take()?;
             self.id = None;
             return Some(News::Over);
         }
-        let is_news = match &self.said {
-            Some(said) => untrusted.is_more_than(said),
+        let is_news = match &self.last_report {
+            Some(last_report) => untrusted.is_more_than(last_report),
             None => true,
         };
-        let accuses = match &self.said {
-            Some(said) => untrusted.accuses_more_than(said),
+        let accuses = match &self.last_report {
+            Some(last_report) => untrusted.shows_more_tampering_than(last_report),
             None => untrusted.is_tampering(),
         };
         let last = if accuses { self.tampering_at } else { self.at };
@@ -89,13 +89,13 @@ impl Notified {
     /// Lowers the counts to the databases that are left after a cycle that reached the end of the server's list.
     /// Returns whether the file must be written.
     pub fn lower_to(&mut self, untrusted: &Untrusted) -> bool {
-        let said = self.said.as_mut();
-        said.is_some_and(|said| said.lower_to(untrusted))
+        let last_report = self.last_report.as_mut();
+        last_report.is_some_and(|last_report| last_report.lower_to(untrusted))
     }
 
     /// Records a notification.
     pub fn note(&mut self, untrusted: &Untrusted, now: Timestamp) {
-        self.said = Some(untrusted.said());
+        self.last_report = Some(untrusted.last_report());
         self.at = Some(now);
         self.id = untrusted.is_tampering().then(fresh_id);
         if untrusted.is_tampering() {
@@ -112,10 +112,13 @@ impl Notified {
         let mut text = format!("{} {}", unix(self.at), unix(self.tampering_at));
         text.extend(self.id.iter().flat_map(|id| [" ", id]));
         text.push('\n');
-        if let Some(said) = &self.said {
-            let worst = said.worst.code();
-            text.push_str(&format!("{} {} {worst}\n", said.unproven, said.accusing));
-            for name in &said.names {
+        if let Some(last_report) = &self.last_report {
+            let worst = last_report.worst.code();
+            text.push_str(&format!(
+                "{} {} {worst}\n",
+                last_report.unproven, last_report.tampering_count
+            ));
+            for name in &last_report.names {
                 text.push_str(&format!("{name}\n")); // names of databases contain no white space
             }
         }
@@ -132,14 +135,14 @@ fn parse(text: &str) -> Option<Notified> {
     };
     let (at, tampering_at) = (time()?, time()?);
     let id = first.next().map(str::to_owned);
-    let said = match lines.next() {
+    let last_report = match lines.next() {
         None => None,
         Some(line) => {
             let (unproven, rest) = line.split_once(' ')?;
-            let (accusing, worst) = rest.split_once(' ')?;
-            Some(Said {
+            let (tampering_count, worst) = rest.split_once(' ')?;
+            Some(UntrustedReport {
                 unproven: unproven.parse().ok()?,
-                accusing: accusing.parse().ok()?,
+                tampering_count: tampering_count.parse().ok()?,
                 worst: Exit::of_code(worst.parse().ok()?)?,
                 names: lines.map(str::to_owned).collect(),
             })
@@ -147,7 +150,7 @@ fn parse(text: &str) -> Option<Notified> {
     };
     Some(Notified {
         path: PathBuf::new(),
-        said,
+        last_report,
         at,
         tampering_at,
         id,
@@ -171,9 +174,9 @@ mod tests {
         }
     }
 
-    fn accused(count: u64, accusing: u64) -> Untrusted {
+    fn with_tampering(count: u64, tampering_count: u64) -> Untrusted {
         Untrusted {
-            accusing,
+            tampering_count,
             worst: Some(Verdict::Tampered(crate::trust::Tampering::BadSignature)),
             ..refused(count)
         }
@@ -210,45 +213,45 @@ mod tests {
     }
 
     #[test]
-    fn an_accusation_does_not_wait_for_the_hour() {
+    fn tampering_does_not_wait_for_the_hour() {
         let mut notified = none();
         notified.news(&refused(20), at(0));
-        let accused = accused(20, 1);
-        assert_eq!(notified.news(&accused, at(1)), Some(News::Untrusted));
+        let with_tampering = with_tampering(20, 1);
+        assert_eq!(notified.news(&with_tampering, at(1)), Some(News::Untrusted));
         for second in 2..100 {
             let untrusted = if second % 2 == 0 {
                 refused(0)
             } else {
-                accused.clone()
+                with_tampering.clone()
             };
             assert_ne!(notified.news(&untrusted, at(second)), Some(News::Untrusted));
         }
     }
 
     #[test]
-    fn another_accusation_waits_for_the_hour_after_the_first_one() {
+    fn further_tampering_waits_for_an_hour_after_the_first() {
         let mut notified = none();
-        for (second, accusing, is_news) in [
+        for (second, tampering_count, is_news) in [
             (0, 1, true),
             (60, 2, false),
             (3_599, 2, false),
             (3_600, 2, true),
             (9_000, 2, false),
         ] {
-            let news = notified.news(&accused(20, accusing), at(second));
+            let news = notified.news(&with_tampering(20, tampering_count), at(second));
             assert_eq!(news.is_some(), is_news, "{second}");
         }
     }
 
     #[test]
-    fn accusations_that_come_and_go_every_second_are_notified_twice_an_hour_at_most() {
+    fn tampering_that_comes_and_goes_is_notified_twice_an_hour_at_most() {
         let mut notified = none();
         let mut sent = 0;
         for second in 0..3 * 3600 {
             let untrusted = match second % 3 {
                 0 => refused(20 + second),
-                1 => accused(20 + second, second),
-                _ => accused(20, 1),
+                1 => with_tampering(20 + second, second),
+                _ => with_tampering(20, 1),
             };
             sent += u32::from(notified.news(&untrusted, at(second)).is_some());
             notified.lower_to(&untrusted);
@@ -257,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn the_next_process_goes_on_with_what_was_notified() {
+    fn the_next_process_continues_from_the_last_notification() {
         let directory = std::env::temp_dir().join(format!("immuaudit-told-{}", std::process::id()));
         std::fs::create_dir(&directory).unwrap();
         let mut notified = Notified::load(&directory);
@@ -273,7 +276,7 @@ mod tests {
         assert_eq!(next.news(&refused(5), at(10)), None); // the hour is not over
         assert_eq!(next.id(), None);
         // an accusation has an id until it is over
-        next.news(&accused(5, 1), at(20));
+        next.news(&with_tampering(5, 1), at(20));
         let id = next.id().map(str::to_owned);
         assert!(id.is_some());
         next.save().unwrap();

@@ -5,8 +5,8 @@ use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::hearing::{Answer, Source};
 use super::judge::{Witness, judge};
+use super::poller::{Answer, Source};
 use crate::checkpoint::KeyName;
 use crate::clock::Clock;
 use crate::config::{PeerSettings, Url};
@@ -141,10 +141,10 @@ impl Way {
     }
 
     fn ask(&self, server: &str) -> Answer {
-        let heard = self.fetch();
+        let peer_response = self.fetch();
         Answer {
             peer: self.peer.name.clone(),
-            heard: heard.map(|bytes| judge(&bytes, &self.peer, server)),
+            peer_response: peer_response.map(|bytes| judge(&bytes, &self.peer, server)),
         }
     }
 
@@ -172,23 +172,24 @@ impl Way {
 
 /// Returns the URL with the path of the checkpoints, unless it has that path or a query already.
 fn url_of_checkpoints(url: &Url) -> Url {
-    let whole = url.expose();
-    let is_whole = whole.contains(['?', '#']) || whole.trim_end_matches('/').ends_with(PATH);
-    let longer = format!("{}{PATH}", whole.trim_end_matches('/'));
-    match is_whole {
+    let full_url = url.expose();
+    let is_full_url =
+        full_url.contains(['?', '#']) || full_url.trim_end_matches('/').ends_with(PATH);
+    let longer = format!("{}{PATH}", full_url.trim_end_matches('/'));
+    match is_full_url {
         true => url.clone(),
         false => Url::read(&longer).unwrap_or_else(|_| url.clone()),
     }
 }
 
 /// A test's response in place of the peer: the bytes of its checkpoints, or the reason why they do not come.
-type Said = dyn FnMut(&KeyName) -> Result<Vec<u8>, String>;
+type TestResponse = dyn FnMut(&KeyName) -> Result<Vec<u8>, String>;
 
 /// Peers in the thread of the auditor itself, for tests: a closure returns each response immediately.
 pub struct InProcess {
     peers: Vec<Witness>,
     server: String,
-    said: Box<Said>,
+    test_response: Box<TestResponse>,
     asked: bool,
 }
 
@@ -197,12 +198,12 @@ impl InProcess {
     pub fn new(
         peers: &[Witness],
         server: &str,
-        said: impl FnMut(&KeyName) -> Result<Vec<u8>, String> + 'static,
+        test_response: impl FnMut(&KeyName) -> Result<Vec<u8>, String> + 'static,
     ) -> InProcess {
         InProcess {
             peers: peers.to_vec(),
             server: server.to_owned(),
-            said: Box::new(said),
+            test_response: Box::new(test_response),
             asked: false,
         }
     }
@@ -217,10 +218,10 @@ impl Source for InProcess {
         if !std::mem::take(&mut self.asked) {
             return Vec::new();
         }
-        let said = &mut self.said;
+        let test_response = &mut self.test_response;
         let answers = self.peers.iter().map(|peer| Answer {
             peer: peer.name.clone(),
-            heard: said(&peer.name).map(|bytes| judge(&bytes, peer, &self.server)),
+            peer_response: test_response(&peer.name).map(|bytes| judge(&bytes, peer, &self.server)),
         });
         answers.collect()
     }
@@ -240,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_base_leads_to_the_checkpoints_and_a_whole_address_stays_as_it_is() {
+    fn a_base_url_is_completed_and_a_full_url_stays_unchanged() {
         for (given, asked) in [
             ("http://h:9477", "http://h:9477/checkpoints"),
             ("http://h:9477/", "http://h:9477/checkpoints"),

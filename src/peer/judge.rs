@@ -26,7 +26,7 @@ pub struct Witness {
 
 /// The content of a peer's response.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Heard {
+pub struct PeerResponse {
     /// The peer's checkpoints, by database.
     pub words: BTreeMap<String, Word>,
     /// Checkpoints of other servers, which the peer may also audit.
@@ -65,27 +65,27 @@ impl fmt::Display for WordError {
 
 /// Reads the checkpoints of `peer` for databases of `server`, by its label, from a response. Of several for one
 /// database, the latest counts. The caller limits the number of bytes.
-pub fn judge(bytes: &[u8], peer: &Witness, server: &str) -> Heard {
-    let mut heard = Heard::default();
+pub fn judge(bytes: &[u8], peer: &Witness, server: &str) -> PeerResponse {
+    let mut peer_response = PeerResponse::default();
     for note in read_list(bytes) {
         match word(note, peer, server) {
             Ok(Some((database, word))) => {
-                let later = heard
+                let later = peer_response
                     .words
                     .get(&database)
                     .is_none_or(|of| of.time < word.time);
                 if later {
-                    heard.words.insert(database, word);
+                    peer_response.words.insert(database, word);
                 }
             }
-            Ok(None) => heard.of_others = heard.of_others.saturating_add(1),
+            Ok(None) => peer_response.of_others = peer_response.of_others.saturating_add(1),
             Err(why) => {
-                heard.refused = heard.refused.saturating_add(1);
-                heard.why = heard.why.or(Some(why));
+                peer_response.refused = peer_response.refused.saturating_add(1);
+                peer_response.why = peer_response.why.or(Some(why));
             }
         }
     }
-    heard
+    peer_response
 }
 
 /// Returns the database and the checkpoint of a note; `None` if it is of another server.
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn the_latest_word_on_each_database_of_this_server_counts_by_any_of_the_keys() {
+    fn the_latest_checkpoint_of_each_database_counts_by_any_key() {
         let (old, new, other) = (key("a", 1), key("a", 2), key("b", 3));
         let notes = [
             note("s", "one", 7, &old, 1_000),
@@ -172,18 +172,18 @@ mod tests {
             note("s", "three", 5, &other, 1_000), // another auditor
         ];
         let bytes = print_list(notes.iter().map(String::as_str));
-        let heard = judge(bytes.as_bytes(), &peer(&[&old, &new]), "s");
-        let said: Vec<_> = heard
+        let peer_response = judge(bytes.as_bytes(), &peer(&[&old, &new]), "s");
+        let said: Vec<_> = peer_response
             .words
             .iter()
             .map(|(name, word)| (name.as_str(), word.state.tx))
             .collect();
         assert_eq!(said, [("one", 9), ("two", 5)]);
-        assert_eq!((heard.of_others, heard.refused), (1, 1));
-        assert_eq!(heard.words["one"].time, Timestamp::from_unix(1_002));
-        assert_eq!(&*heard.words["one"].note, notes[1]);
+        assert_eq!((peer_response.of_others, peer_response.refused), (1, 1));
+        assert_eq!(peer_response.words["one"].time, Timestamp::from_unix(1_002));
+        assert_eq!(&*peer_response.words["one"].note, notes[1]);
         let why = WordError::Confirmed(CosignatureError::Absent);
-        assert_eq!(heard.why, Some(why));
+        assert_eq!(peer_response.why, Some(why));
         assert_eq!(
             judge(bytes.as_bytes(), &peer(&[&other]), "s").words.len(),
             1
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_changed_on_the_way_counts_for_nothing() {
+    fn a_changed_checkpoint_is_ignored() {
         let key = key("a", 1);
         let whole = note("s", "one", 7, &key, 1_000);
         for changed in [
@@ -202,32 +202,37 @@ mod tests {
             "<html>".to_owned(),
             whole.replace("immudb/", "log/"),
         ] {
-            let heard = judge(changed.as_bytes(), &peer(&[&key]), "s");
-            assert!(heard.words.is_empty() && heard.refused > 0, "{changed}");
+            let peer_response = judge(changed.as_bytes(), &peer(&[&key]), "s");
+            assert!(
+                peer_response.words.is_empty() && peer_response.refused > 0,
+                "{changed}"
+            );
         }
-        assert_eq!(judge(b"", &peer(&[&key]), "s"), Heard::default());
+        assert_eq!(judge(b"", &peer(&[&key]), "s"), PeerResponse::default());
     }
 
     #[test]
-    fn a_word_is_refused_once_its_note_is_longer_than_what_is_kept_of_each_database() {
+    fn a_checkpoint_longer_than_its_limit_is_refused() {
         let key = key("a", 1);
         let of = |length: usize| note("s", &"x".repeat(length), 7, &key, 1_000);
         let room = MAX_NOTE - of(1).len() + 1;
-        let heard = judge(of(room).as_bytes(), &peer(&[&key]), "s");
-        assert_eq!((heard.words.len(), heard.refused), (1, 0));
-        let heard = judge(of(room + 1).as_bytes(), &peer(&[&key]), "s");
-        assert_eq!((heard.words.len(), heard.refused), (0, 1));
-        assert_eq!(heard.why, Some(WordError::TooLong));
+        let peer_response = judge(of(room).as_bytes(), &peer(&[&key]), "s");
+        assert_eq!((peer_response.words.len(), peer_response.refused), (1, 0));
+        let peer_response = judge(of(room + 1).as_bytes(), &peer(&[&key]), "s");
+        assert_eq!((peer_response.words.len(), peer_response.refused), (0, 1));
+        assert_eq!(peer_response.why, Some(WordError::TooLong));
     }
 
     #[test]
-    fn a_word_counts_from_the_skew_ahead_of_now_to_what_is_allowed_before_it() {
+    fn a_checkpoint_counts_within_the_allowed_time_range() {
         use super::super::word::{Age, MAX_SKEW};
         use std::time::Duration;
         let key = key("a", 1);
         let bytes = note("s", "one", 7, &key, 100_000);
-        let heard = judge(bytes.as_bytes(), &peer(&[&key]), "s");
-        let age = |now| heard.words["one"].age(Timestamp::from_unix(now), Duration::from_secs(900));
+        let peer_response = judge(bytes.as_bytes(), &peer(&[&key]), "s");
+        let age = |now| {
+            peer_response.words["one"].age(Timestamp::from_unix(now), Duration::from_secs(900))
+        };
         assert_eq!(age(100_000), Age::Fresh);
         assert_eq!(age(100_900), Age::Fresh);
         assert_eq!(age(100_901), Age::Stale(Duration::from_secs(901)));

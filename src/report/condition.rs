@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whatever_is_not_as_it_should_be_is_not_well_and_ends_with_an_exit_code() {
+    fn every_problem_is_not_good_and_has_an_exit_code() {
         let good = Facts {
             is_audited: true,
             is_complete: true,

@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn facts_stand_behind_the_text_or_are_members() {
+    fn facts_follow_the_text_or_are_members() {
         let facts = [
             ("database", Fact::Text("shop".into())),
             ("reason", Fact::Text("a \"b\"\n".into())),

@@ -214,7 +214,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whatever_the_text_is_the_object_stays_one_line_of_ascii() {
+    fn an_object_with_any_text_is_one_line_of_ascii() {
         let nasty = "a\"b\\c\nd\u{202e}\u{1f600}\u{0}";
         let json = JsonObject::new()
             .text(nasty, Some(nasty))

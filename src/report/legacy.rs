@@ -215,7 +215,7 @@ mod tests {
     const TAMPERED: Verdict = Verdict::Tampered(Tampering::RolledBack);
 
     #[test]
-    fn an_empty_database_decides_only_where_no_other_was_checked() {
+    fn an_empty_database_decides_only_if_no_other_was_checked() {
         let empty = ("defaultdb", Verdict::Empty, 0);
         let shop = ("shop", Verdict::Consistent, 7);
         assert_eq!(gauges(&checked(&[empty])), ["-1", "0", "-1"]);

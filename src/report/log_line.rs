@@ -12,7 +12,7 @@ use crate::trust::{SweepSummary, ValueProgress};
 fn level(outcome: &Outcome) -> Level {
     match outcome.verdict {
         // the cycle logs all untrusted databases in one line
-        verdict if outcome.is_stranger && !verdict.is_tampering() => Level::Debug,
+        verdict if outcome.is_untrusted && !verdict.is_tampering() => Level::Debug,
         _ if outcome.unwritten.is_some() => Level::Error,
         Verdict::Tampered(_) | Verdict::LocalFailure | Verdict::Malformed => Level::Error,
         _ if outcome.open_alarms > 0 => Level::Warn,
@@ -147,7 +147,7 @@ pub fn log_untrusted(server: &str, untrusted: &Untrusted) {
     Event::new(level, text)
         .text("server", server)
         .number("unproven", untrusted.unproven)
-        .number("tampered", untrusted.accusing)
+        .number("tampered", untrusted.tampering_count)
         .number("not_reached", untrusted.not_reached)
         .log();
 }

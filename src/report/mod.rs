@@ -60,5 +60,5 @@ pub use progress::Bar;
 pub use receiver_stats::{ReceiverStats, ReceiverStatsSnapshot};
 pub use status_registry::{InstanceInfo, Snapshot, StatusRegistry};
 pub use tamper_report::{Compared, TamperReport, tamper_report_json, tamper_report_text};
-pub use untrusted::{Said, Untrusted};
+pub use untrusted::{Untrusted, UntrustedReport};
 pub use values::few_ranges;

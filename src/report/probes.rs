@@ -173,7 +173,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn a_loop_that_stands_still_fails_its_probe_and_is_told_by_the_page() {
+    fn a_stalled_loop_fails_its_probe_and_shows_on_the_page() {
         let about = InstanceInfo {
             server: "s".into(),
             address: "127.0.0.1:3322".into(),

@@ -19,7 +19,7 @@ pub struct Bar {
     name: String,
     begin: Instant,
     from: Option<u64>,
-    told: Option<Instant>,
+    last_line: Option<Instant>,
     terminal: bool,
 }
 
@@ -30,7 +30,7 @@ impl Bar {
             name: name.into(),
             begin: Clock::system().instant(),
             from: None,
-            told: None,
+            last_line: None,
             terminal: io::stdout().is_terminal(),
         }
     }
@@ -43,11 +43,11 @@ impl Bar {
         } else {
             LINE_INTERVAL
         };
-        let last = self.told.unwrap_or(self.begin);
+        let last = self.last_line.unwrap_or(self.begin);
         if Clock::system().since(last) < often {
             return;
         }
-        self.told = Some(Clock::system().instant());
+        self.last_line = Some(Clock::system().instant());
         let line = line(
             &self.name,
             at,
@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_says_how_far_how_fast_and_how_long_still() {
+    fn a_progress_line_has_position_speed_and_time_left() {
         let minute = Duration::from_secs(60);
         assert_eq!(
             line("db", 3_000, 12_000, 1_500, minute),

@@ -225,7 +225,7 @@ impl StatusRegistry {
         let moment = self.0.calls.clock().instant();
         let mut written = self.written();
         written.progress = moment;
-        if outcome.is_stranger {
+        if outcome.is_untrusted {
             return;
         }
         let before = written.databases.get(outcome.database.as_str()).cloned();

@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn many_ranges_are_shortened_for_people_and_whole_for_programs() {
+    fn many_ranges_are_shortened_in_text_and_complete_in_json() {
         let mut ranges = Ranges::new();
         assert_eq!((few_ranges(&ranges), ranges.to_string()), <_>::default());
         for first in (10..90).step_by(10) {

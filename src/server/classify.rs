@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn no_words_within_another_message_accuse() {
+    fn words_within_another_message_are_no_tampering() {
         let version = "tx created with a newer version or data is corrupted";
         for (code, message) in [
             (2, version),
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_somebody_chose_decides_nothing() {
+    fn a_chosen_name_decides_nothing() {
         for chosen in [
             "already closed",
             "invalid token",
@@ -279,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn only_this_client_says_that_an_answer_is_too_large_for_it() {
+    fn only_this_client_reports_a_too_large_answer() {
         for (message, due) in [
             (
                 "Received message larger than max (8388652 vs. 4194304)",

@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_same_refusal_of_the_same_database_is_held() {
+    fn only_the_same_refusal_of_the_same_database_is_remembered() {
         let now = Instant::now();
         let mut denied = Denied::default();
         let no = refused(ServerErrorKind::Forbidden, "no");

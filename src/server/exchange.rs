@@ -111,7 +111,7 @@ impl Server {
                 }
                 failure.note = self.renewal.note(&failure.kind);
                 if failure.note.is_none() && !self.carried {
-                    failure.note = tls_hint::hint(failure, self.spoken);
+                    failure.note = tls_hint::hint(failure, self.connection_security);
                 }
                 match failure.kind {
                     ServerErrorKind::CutShort if !self.stalled => self.stalled = true,

@@ -45,7 +45,7 @@ use channel::GrpcTransport;
 use prefetch_queue::PrefetchQueue;
 use renewal::Renewal;
 use session::Session;
-use tls_hint::Spoken;
+use tls_hint::ConnectionSecurity;
 
 /// The database of a server without authentication, and the first of any other.
 pub const DEFAULT_DATABASE: &str = "defaultdb";
@@ -73,7 +73,7 @@ pub struct Server {
     calls: Calls,
     progress: Option<Box<dyn Fn()>>,
     renewal: Renewal,
-    spoken: Spoken,
+    connection_security: ConnectionSecurity,
     /// The maximum length of a response, in bytes; 0: there is no limit.
     largest_answer: u64,
 }
@@ -112,14 +112,14 @@ impl Server {
         stop: Stop,
     ) -> Result<Server, SystemRootsError> {
         let largest_answer = u64::try_from(endpoint.max_answer).unwrap_or(0);
-        let spoken = match endpoint.security {
-            Security::Plaintext => Spoken::Plain,
-            Security::Tls(_) => Spoken::Tls,
+        let connection_security = match endpoint.security {
+            Security::Plaintext => ConnectionSecurity::Plain,
+            Security::Tls(_) => ConnectionSecurity::Tls,
         };
         let transport = Box::new(GrpcTransport::new(endpoint)?);
         let server = Server::over(transport, login, timeout, stop);
         Ok(Server {
-            spoken,
+            connection_security,
             largest_answer,
             ..server
         })
@@ -150,7 +150,7 @@ impl Server {
             prefetched: PrefetchQueue::default(),
             progress: None,
             renewal: Renewal::default(),
-            spoken: Spoken::Neither,
+            connection_security: ConnectionSecurity::Neither,
             largest_answer: 0,
         }
     }
@@ -164,7 +164,7 @@ impl Server {
         self.session = other.session;
         self.timeout = other.timeout;
         self.renewal = other.renewal;
-        self.spoken = other.spoken;
+        self.connection_security = other.connection_security;
         self.largest_answer = other.largest_answer;
     }
 

@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scan_of_another_run_cancels_what_was_begun_with_its_token_and_nothing_else() {
+    fn a_scan_of_another_run_cancels_only_the_calls_with_its_token() {
         let when = Instant::now();
         let call = || {
             let scan = call(method::TX_SCAN, b"7", when);

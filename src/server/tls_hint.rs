@@ -5,7 +5,7 @@ use super::server_error::ServerError;
 
 /// The security of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Spoken {
+pub(super) enum ConnectionSecurity {
     /// Plaintext.
     Plain,
     /// TLS, with a certificate of the client if there is one.
@@ -27,7 +27,10 @@ const WANTS_CERTIFICATE: [&str; 4] = [
 const ENDED: [&str; 3] = ["Socket closed", "Connection reset", "empty address list"];
 
 /// Returns the possible cause of a failure over a connection that has brought no response yet.
-pub(super) fn hint(failure: &ServerError, spoken: Spoken) -> Option<String> {
+pub(super) fn hint(
+    failure: &ServerError,
+    connection_security: ConnectionSecurity,
+) -> Option<String> {
     if failure.kind != ServerErrorKind::Unreachable {
         return None;
     }
@@ -35,14 +38,14 @@ pub(super) fn hint(failure: &ServerError, spoken: Spoken) -> Option<String> {
         let message = failure.message.as_str();
         words.iter().any(|words| message.contains(words))
     };
-    let hint = match spoken {
-        Spoken::Tls if says(&NO_TLS) => {
+    let hint = match connection_security {
+        ConnectionSecurity::Tls if says(&NO_TLS) => {
             "the program at this address does not use TLS: remove --tls, --tls-ca and --mtls, or correct the port"
         }
-        Spoken::Tls if says(&WANTS_CERTIFICATE) => {
+        ConnectionSecurity::Tls if says(&WANTS_CERTIFICATE) => {
             "the server requires a client certificate: give --mtls with --certificate, --pkey and --clientcas"
         }
-        Spoken::Plain if says(&ENDED) => {
+        ConnectionSecurity::Plain if says(&ENDED) => {
             "a server that requires TLS closes connections without TLS: if this server does, give --tls, --tls-ca or --mtls"
         }
         _ => return None,

@@ -86,7 +86,7 @@ impl SdNotify {
     }
 
     /// Returns how long a wait may last without [`progress`](SdNotify::progress).
-    pub fn patience(&self) -> Duration {
+    pub fn max_wait(&self) -> Duration {
         self.every.unwrap_or(Duration::MAX)
     }
 
@@ -118,14 +118,14 @@ mod tests {
     use std::os::linux::net::SocketAddrExt;
     use std::os::unix::net::{SocketAddr, UnixDatagram};
 
-    fn said(listener: &UnixDatagram) -> String {
+    fn received_message(listener: &UnixDatagram) -> String {
         let mut buffer = [0; 200];
         let length = listener.recv(&mut buffer).unwrap();
         String::from_utf8_lossy(&buffer[..length]).into_owned()
     }
 
     #[test]
-    fn an_abstract_socket_is_told_too() {
+    fn an_abstract_socket_is_notified_too() {
         let name = format!("immuaudit-notify-{}", std::process::id());
         let address = SocketAddr::from_abstract_name(&name).unwrap();
         let listener = UnixDatagram::bind_addr(&address).unwrap();
@@ -133,26 +133,29 @@ mod tests {
         let minutes = |n: u64| Duration::from_secs(60 * n);
         let notifier = SdNotify::to(OsStr::new(&path), Some(minutes(2))).unwrap();
         notifier.ready(Duration::from_secs(10));
-        assert_eq!(said(&listener), "READY=1");
+        assert_eq!(received_message(&listener), "READY=1");
         // a watchdog shorter than a call would end a process that waits for a response
         notifier.ready(minutes(10));
-        assert_eq!(said(&listener), "READY=1\nWATCHDOG_USEC=1260000000");
+        assert_eq!(
+            received_message(&listener),
+            "READY=1\nWATCHDOG_USEC=1260000000"
+        );
         notifier.progress();
         notifier.progress(); // too soon after the last one, so nothing is sent
         notifier.status(|| "All is well\nindeed".to_owned());
         notifier.stopping();
-        assert_eq!(said(&listener), "WATCHDOG=1");
-        assert_eq!(said(&listener), "STATUS=All is well indeed");
-        assert_eq!(said(&listener), "STOPPING=1");
+        assert_eq!(received_message(&listener), "WATCHDOG=1");
+        assert_eq!(received_message(&listener), "STATUS=All is well indeed");
+        assert_eq!(received_message(&listener), "STOPPING=1");
     }
 
     #[test]
-    fn nobody_is_told_where_nobody_asked() {
+    fn nothing_is_sent_without_a_notify_socket() {
         let silent = SdNotify::default();
         silent.ready(Duration::MAX / 8);
         silent.progress();
         silent.status(|| unreachable!("nobody reads it"));
         silent.stopping();
-        assert_eq!(silent.patience(), Duration::MAX);
+        assert_eq!(silent.max_wait(), Duration::MAX);
     }
 }

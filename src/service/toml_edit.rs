@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_toml_is_refused_without_being_quoted() {
+    fn invalid_toml_is_refused_without_being_quoted() {
         let told = set_keys("a = 1\naudit-password = \"hunter2\n", &[]).unwrap_err();
         assert!(
             told.starts_with("line 2: ") && !told.contains("hunter2"),
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_added_stands_before_the_first_table() {
+    fn added_keys_precede_the_first_table() {
         let text = "a = 1\n\n# the pager\n[[receiver]]\nname = \"x\"\n";
         assert_eq!(
             set_keys(text, &[("b", "2")]).unwrap(),

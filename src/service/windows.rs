@@ -37,7 +37,7 @@ pub struct Service {
     pub states: PathBuf,
     /// Whether the settings contain that directory. Otherwise it becomes part of the command, because a service may have other
     /// variables.
-    pub says_states: bool,
+    pub contains_states: bool,
 }
 
 /// One step of an installation.
@@ -98,7 +98,7 @@ impl Service {
             true => format!(" --config \"{config}\""),
             false => String::new(),
         };
-        let states = match self.says_states {
+        let states = match self.contains_states {
             true => String::new(),
             false => format!(" --dir \"{}\"", self.states.display()),
         };

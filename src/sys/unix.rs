@@ -282,7 +282,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_machine_without_ipv6_is_told_from_a_port_that_is_taken() {
+    fn a_missing_ipv6_differs_from_a_taken_port() {
         let without = |code| is_without_ipv6(&io::Error::from_raw_os_error(code));
         assert!(without(libc::EAFNOSUPPORT) && without(libc::EADDRNOTAVAIL));
         assert!(!without(libc::EADDRINUSE) && !without(libc::EACCES));

@@ -64,7 +64,7 @@ impl Store {
     pub(super) fn arrivals(&self) -> BTreeMap<String, u64> {
         let path = self.home.join(ARRIVALS);
         let names = match files::read(&path, MAX_FILE_BYTES) {
-            Ok(Some(file)) => whole_lines(&file),
+            Ok(Some(file)) => complete_lines(&file),
             Ok(None) => self.arrivals_by_histories().unwrap_or_default(),
             Err(_) => Vec::new(),
         };
@@ -115,7 +115,7 @@ fn beginning(path: &Path) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-fn whole_lines(file: &[u8]) -> Vec<String> {
+fn complete_lines(file: &[u8]) -> Vec<String> {
     let lines = file.split_inclusive(|byte| *byte == b'\n');
     let whole = lines.filter_map(|line| std::str::from_utf8(line).ok()?.strip_suffix('\n'));
     whole.map(String::from).collect()

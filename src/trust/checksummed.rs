@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_file_is_read() {
+    fn a_complete_file_is_read() {
         let table = open(&example(), "a server").unwrap();
         assert_eq!(text(&table, "database"), Ok("x\n# sha256: 00"));
         assert_eq!(elements(&table, "list").unwrap().len(), 1);

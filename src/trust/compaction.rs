@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_named_stays_and_thinning_twice_is_thinning_once() {
+    fn named_entries_stay_and_thinning_is_idempotent() {
         let entries: Vec<_> = (1..40_000).map(|tx| entry(tx, START + tx * 300)).collect();
         let named: Vec<State> = [77, 78, 79, 5_001].map(|tx| entries[tx].state).into();
         let kept = compact(&entries, &named).unwrap();

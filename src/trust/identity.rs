@@ -162,7 +162,7 @@ impl Store {
                 });
             }
             Ok(None) => {}
-            Err(_) => self.warn(Warning::BegunAnew { path }),
+            Err(_) => self.warn(Warning::StartedOver { path }),
         }
         self.write_identities(hold, &self.known());
         Ok(())

@@ -78,7 +78,7 @@ impl LocatedRecord {
     ///
     /// # Errors
     /// An auditor did not write the file.
-    pub fn beside(evidence: &Path) -> Result<Option<LocatedRecord>, StoreError> {
+    pub fn for_evidence(evidence: &Path) -> Result<Option<LocatedRecord>, StoreError> {
         let Some(path) = path_for(evidence) else {
             return Ok(None);
         };
@@ -95,7 +95,7 @@ impl LocatedRecord {
     }
 
     /// Removes the result for an alarm that is removed.
-    pub(super) fn remove_beside(evidence: &Path) -> Result<(), StoreError> {
+    pub(super) fn remove_for_evidence(evidence: &Path) -> Result<(), StoreError> {
         path_for(evidence).map_or(Ok(()), |path| files::remove(&path))
     }
 }

@@ -52,7 +52,7 @@ impl Store {
                 }
                 Err(StoreError::DamagedRecord { .. }) => {
                     files::set_aside(&path)?;
-                    self.warn(Warning::BegunAnew { path: path.clone() });
+                    self.warn(Warning::StartedOver { path: path.clone() });
                 }
                 Err(failure) => return Err(failure),
             }

@@ -180,7 +180,7 @@ impl Store {
         let path = self.home.join(FILE);
         let outcomes = self.elements(&path, MAX_FILE_BYTES, "outcome", outcome);
         outcomes.unwrap_or_else(|| {
-            self.warn(Warning::BegunAnew { path });
+            self.warn(Warning::StartedOver { path });
             Vec::new()
         })
     }

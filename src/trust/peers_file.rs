@@ -154,7 +154,7 @@ impl Store {
     pub fn load_peers(&self, now: Timestamp) -> Vec<PeerRecord> {
         let path = self.home.join(FILE);
         self.peer_records(&path, now).unwrap_or_else(|| {
-            self.warn(Warning::BegunAnew { path });
+            self.warn(Warning::StartedOver { path });
             Vec::new()
         })
     }

@@ -46,7 +46,7 @@ impl Store {
     pub(super) fn present(&self, database: &str) -> Result<Present, StoreError> {
         match self.remembered(database) {
             Some(present) => Ok(present),
-            None => self.read_whole(database, |store| store.record(database)),
+            None => self.read_complete_history(database, |store| store.record(database)),
         }
     }
 
@@ -58,7 +58,7 @@ impl Store {
     ) -> Result<Present, StoreError> {
         match self.remembered(database) {
             Some(present) => Ok(present),
-            None => self.read_whole(database, |store| store.settled(hold, database)),
+            None => self.read_complete_history(database, |store| store.settled(hold, database)),
         }
     }
 
@@ -161,7 +161,7 @@ impl Store {
     }
 
     /// Reads a history completely, and remembers its end if it is complete and agrees with the state file.
-    fn read_whole(
+    fn read_complete_history(
         &self,
         database: &str,
         read: impl FnOnce(&Store) -> Result<Record, StoreError>,
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn a_database_that_is_gone_is_remembered_no_more() {
+    fn a_removed_database_is_forgotten() {
         let mut aged = Aged::new("gone", 3);
         aged.check();
         aged.store.keep_remembered(|name| name == "db");
@@ -373,12 +373,12 @@ mod tests {
     }
 
     #[test]
-    fn beside_an_auditor_nothing_is_written_to_a_history() {
+    fn a_second_process_writes_nothing_to_a_history() {
         let mut aged = Aged::new("beside", 10);
         aged.check();
         let path = aged.store.history_path("db");
         let before = sys::stamp(&path);
-        let beside = Store::open_beside(&aged.store.location).unwrap();
+        let beside = Store::open_shared(&aged.store.location).unwrap();
         for _ in 0..2 {
             assert_eq!(beside.load("db"), Ok(Some(trusted(aged.last))));
         }

@@ -166,7 +166,7 @@ impl Store {
         let adoptable = |alarm: &&mut Alarm| alarm.is_open() && alarm.can_be_adopted();
         for alarm in alarms.iter_mut().filter(adoptable) {
             // a damaged result of a search is reported where it is printed
-            if let Ok(Some(located)) = LocatedRecord::beside(&alarm.evidence) {
+            if let Ok(Some(located)) = LocatedRecord::for_evidence(&alarm.evidence) {
                 alarm.shares(located.shown, located.stands.unwrap_or(0));
             }
         }
@@ -231,7 +231,7 @@ impl Store {
             if gone.is_open() {
                 displaced = displaced.saturating_add(1);
             }
-            drop(LocatedRecord::remove_beside(&gone.evidence));
+            drop(LocatedRecord::remove_for_evidence(&gone.evidence));
             drop(files::remove(&gone.evidence)); // evidence that cannot be removed counts as an open alarm again
         }
         displaced

@@ -88,9 +88,9 @@ impl Store {
             },
             other => other,
         };
-        let missing = |path, beside| StoreError::Missing {
+        let missing = |path, other_file| StoreError::Missing {
             path,
-            beside,
+            other_file,
             recovery: recovery(),
         };
         let history = match &history {
@@ -274,7 +274,7 @@ impl Store {
             }),
             Some(state) => Err(StoreError::Missing {
                 path: self.state_path(database),
-                beside: self.alarms_path(database),
+                other_file: self.alarms_path(database),
                 recovery: Recovery::of(database, Some(state)),
             }),
         }

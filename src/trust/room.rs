@@ -27,7 +27,7 @@ use super::store_error::StoreError;
 const SHORTAGE_MEMORY: Duration = Duration::from_secs(60);
 
 /// The evidence files of a server.
-pub(super) struct Room {
+pub(super) struct EvidenceFiles {
     /// By directory name.
     databases: BTreeMap<String, Kept>,
     places: Arc<Places>,
@@ -52,7 +52,7 @@ pub(super) enum Shortage {
     Bytes,
 }
 
-impl Room {
+impl EvidenceFiles {
     /// Returns the limit that one more file with this content would exceed; `None` if there is room.
     pub(super) fn shortage(&self, file: &[u8], files: usize, bytes: u64) -> Option<Shortage> {
         if self.count >= files {
@@ -91,9 +91,9 @@ impl Room {
 
 impl Store {
     /// Lists the evidence of all databases.
-    pub(super) fn room(&self) -> Result<Room, StoreError> {
+    pub(super) fn room(&self) -> Result<EvidenceFiles, StoreError> {
         let directory = self.home.join(EVIDENCE);
-        let mut room = Room {
+        let mut room = EvidenceFiles {
             databases: BTreeMap::new(),
             places: self.places(),
             count: 0,
@@ -119,14 +119,19 @@ impl Store {
 
     /// Removes one evidence file to make room for evidence of the database in `directory`; returns whether there was
     /// one that may be removed.
-    pub(super) fn displace(&self, room: &mut Room, directory: &str, shortage: Shortage) -> bool {
+    pub(super) fn displace(
+        &self,
+        room: &mut EvidenceFiles,
+        directory: &str,
+        shortage: Shortage,
+    ) -> bool {
         let found = self.between(room, directory, shortage);
         let Some((database, file)) = found.or_else(|| self.of_a_younger(room, directory)) else {
             return false;
         };
         let path = self.home.join(EVIDENCE).join(&database).join(&file);
         log::info!(evidence:% = path.display(); "evidence was removed to make space for other evidence");
-        drop(LocatedRecord::remove_beside(&path));
+        drop(LocatedRecord::remove_for_evidence(&path));
         let removed = files::remove(&path).is_ok();
         room.remove(&database, &file);
         removed
@@ -143,7 +148,7 @@ impl Store {
     /// `directory` keeps half of the room, or all of it if the younger never had a trusted state.
     fn between(
         &self,
-        room: &Room,
+        room: &EvidenceFiles,
         directory: &str,
         shortage: Shortage,
     ) -> Option<(String, String)> {
@@ -169,7 +174,7 @@ impl Store {
     }
 
     /// Returns the last file of the youngest database, if that is younger than the database in `directory`.
-    fn of_a_younger(&self, room: &mut Room, directory: &str) -> Option<(String, String)> {
+    fn of_a_younger(&self, room: &mut EvidenceFiles, directory: &str) -> Option<(String, String)> {
         let place = room.place(directory);
         let with_files = room
             .databases
@@ -216,7 +221,7 @@ impl Store {
     }
 
     /// Remembers that there was no room at all.
-    pub(super) fn remember_full(&self, room: &Room) {
+    pub(super) fn remember_full(&self, room: &EvidenceFiles) {
         // absent for a repeated finding, which displaces nothing and so does not show whether there is room
         if let Some(youngest) = room.exhausted {
             self.room_memory().refused = Some((self.clock.instant(), youngest));

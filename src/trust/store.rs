@@ -87,7 +87,7 @@ impl Store {
     ///
     /// # Errors
     /// There is no such directory, or the system refuses.
-    pub fn open_beside(location: &Location) -> Result<Store, StoreError> {
+    pub fn open_shared(location: &Location) -> Result<Store, StoreError> {
         let store = Store::at(location);
         for directory in store.directories() {
             if !files::exists(directory)? {

@@ -60,7 +60,7 @@ pub enum StoreError {
     /// A file is missing that belongs to an existing one.
     Missing {
         path: PathBuf,
-        beside: PathBuf,
+        other_file: PathBuf,
         recovery: Box<Recovery>,
     },
     /// State file and history are both complete and contradict each other.

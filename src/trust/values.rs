@@ -18,7 +18,7 @@ const MAX_ABSENT_RANGES: usize = 1_000;
 const MAX_BROKEN_RANGES: usize = 1_000;
 /// The maximum number of ranges of completely read transactions of a database. Beyond it the shortest are
 /// forgotten.
-const MAX_WHOLE_RANGES: usize = 64;
+const MAX_COMPLETE_RANGES: usize = 64;
 /// The maximum number of ranges of searched headers of a database. Beyond it the oldest are searched again.
 const MAX_SEARCHED: usize = 8;
 
@@ -314,13 +314,13 @@ impl ValueProgress {
     }
 
     /// Records transactions that were read completely; a `run` of neighbours is stored as such.
-    pub fn note_whole(&mut self, whole: &Ranges, run: bool) {
+    pub fn note_complete(&mut self, whole: &Ranges, run: bool) {
         self.absent.subtract(whole);
         self.dropped.subtract(whole);
         if run {
             self.whole.extend(whole);
         }
-        self.whole.keep_longest(MAX_WHOLE_RANGES);
+        self.whole.keep_longest(MAX_COMPLETE_RANGES);
     }
 
     /// Records that a proven header contains a truncation of values before this transaction. Values that it covers

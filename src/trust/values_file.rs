@@ -55,7 +55,7 @@ impl Store {
         let path = self.home.join(FILE);
         let progress = self.elements(&path, MAX_FILE_BYTES, "database", |table| parse(table, now));
         progress.unwrap_or_else(|| {
-            self.warn(Warning::BegunAnew { path });
+            self.warn(Warning::StartedOver { path });
             Vec::new()
         })
     }

@@ -25,7 +25,7 @@ pub enum Warning {
     /// A file that no trusted state depends on could not be written.
     NotWritten { path: PathBuf, error: String },
     /// A file that no trusted state depends on is damaged, and started again.
-    BegunAnew { path: PathBuf },
+    StartedOver { path: PathBuf },
     /// A file that no trusted state depends on was damaged; it stays with `.damaged` after its name.
     SetAside { path: PathBuf },
     /// The acknowledged facts of a database could not be read, so none count.
@@ -65,7 +65,7 @@ impl fmt::Display for Warning {
             Warning::NotWritten { path, error } => {
                 write!(f, "{} is not up to date: {error}", path.display())
             }
-            Warning::BegunAnew { path } => {
+            Warning::StartedOver { path } => {
                 write!(
                     f,
                     "{} was damaged, so a new file was started",

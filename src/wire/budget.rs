@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_would_grow_past_the_budget_is_refused_before_it_is_made() {
+    fn a_message_over_the_budget_is_refused_before_decoding() {
         let mut budget = Budget::new("Tx", 1000);
         let over = Err(Malformed::OverBudget { message: "Tx" });
         assert_eq!(budget.list::<[u8; 1 << 20]>(usize::MAX >> 19), over);

@@ -87,7 +87,7 @@ fn token(bytes: &[u8]) -> Result<String, Malformed> {
 pub fn database_list(bytes: &[u8]) -> Result<Names, Malformed> {
     let (reply, mut budget) = open("DatabaseListResponse", bytes)?;
     let room = reply.each(1).map(<[u8]>::len).sum(); // slightly more than the names need
-    let mut names = Names::with_room(budget.list(reply.times(1))?, budget.list(room)?);
+    let mut names = Names::with_buffers(budget.list(reply.times(1))?, budget.list(room)?);
     for database in reply.each(1) {
         names.push(Message::new("Database", database)?.bytes(1));
     }

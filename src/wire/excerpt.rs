@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_message_has_no_excerpt() {
+    fn an_invalid_message_has_no_excerpt() {
         let whole = scanned(&[b"value"]);
         for length in 1..whole.len() {
             if let Some(short) = without_values("TxById", &whole[..length]) {

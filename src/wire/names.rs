@@ -19,7 +19,7 @@ impl Names {
     }
 
     /// Creates an empty list in these two empty vectors, whose capacity the caller has chosen.
-    pub(super) fn with_room(ends: Vec<usize>, bytes: Vec<u8>) -> Names {
+    pub(super) fn with_buffers(ends: Vec<usize>, bytes: Vec<u8>) -> Names {
         Names { bytes, ends }
     }
 
@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_come_out_as_they_went_in() {
+    fn names_are_returned_unchanged() {
         let names = [&b"a"[..], b"", b"\xff\xfe", b"name"];
         let all: Names = names.into_iter().collect();
         assert_eq!(all.iter().collect::<Vec<_>>(), names);

@@ -92,7 +92,7 @@ fn closing_after_the_good_history_was_restored_keeps_the_trusted_state() {
 }
 
 #[test]
-fn the_printed_lines_say_what_each_command_does() {
+fn the_printed_commands_explain_their_effect() {
     let scene = Scene::new();
     scene.truncate(20);
     let run = scene.audit.run(&["--once"]);
@@ -140,7 +140,7 @@ fn a_finding_that_names_no_other_state_offers_no_adoption() {
 }
 
 #[test]
-fn adopting_says_what_is_given_up_and_needs_consent() {
+fn adopting_lists_the_transactions_given_up_and_needs_consent() {
     let scene = Scene::new();
     let trusted = scene.trusted();
     scene.rewrite();
@@ -189,7 +189,7 @@ fn adopting_says_what_is_given_up_and_needs_consent() {
 }
 
 /// Runs `alarm adopt` on a pseudo-terminal and types `answer`.
-fn typed(scene: &Scene, alarm: &str, answer: &str) -> Output {
+fn adopt_on_a_terminal(scene: &Scene, alarm: &str, answer: &str) -> Output {
     let mut command = scene.audit.command(&["alarm", "adopt", alarm]);
     let words: Vec<String> = std::iter::once(command.get_program())
         .chain(command.get_args())
@@ -220,14 +220,14 @@ fn on_a_terminal_only_the_word_yes_adopts() {
     scene.audit.once().is(2, DATABASE, "rolled-back");
     let alarm = scene.audit.open_alarm(DATABASE);
     for answer in ["y\n", "\n", "no\n"] {
-        let done = typed(&scene, &alarm, answer);
+        let done = adopt_on_a_terminal(&scene, &alarm, answer);
         let text = String::from_utf8_lossy(&done.stdout).into_owned();
         assert_eq!(done.status.code(), Some(1), "{text}");
         assert!(text.contains("Type yes to adopt"), "{text}");
         assert!(text.contains("nothing was changed"), "{text}");
         assert_eq!(scene.trusted(), trusted);
     }
-    let done = typed(&scene, &alarm, "yes\n");
+    let done = adopt_on_a_terminal(&scene, &alarm, "yes\n");
     assert_eq!(done.status.code(), Some(0), "{done:?}");
     scene.audit.once().is(0, DATABASE, "consistent");
     assert_ne!(scene.trusted(), trusted);
@@ -402,7 +402,7 @@ fn signed() -> Scene {
 const LOST: &str = "signed before and is not signed now";
 
 #[test]
-fn a_lost_signature_is_warned_of_until_it_is_back_or_acknowledged() {
+fn a_lost_signature_causes_a_warning_until_back_or_acknowledged() {
     let scene = signed();
     let warns = |due: bool| {
         let run = scene.audit.once();
@@ -479,7 +479,7 @@ fn the_metric_of_a_lost_signature_stays_until_it_is_acknowledged() {
 }
 
 #[test]
-fn a_loss_that_never_was_is_not_acknowledged() {
+fn a_signature_that_never_existed_cannot_be_acknowledged_as_lost() {
     let scene = Scene::new(); // this server never signed
     let refused = scene.audit.run(&["acknowledge", DATABASE, "--unsigned"]);
     let text = &refused.ends_with(3).stderr;
@@ -490,7 +490,7 @@ fn a_loss_that_never_was_is_not_acknowledged() {
 }
 
 #[test]
-fn an_acknowledgement_that_is_damaged_counts_no_more_and_says_so() {
+fn a_damaged_acknowledgement_is_reported_and_ignored() {
     let scene = signed();
     scene.server.lie(Lie::SignatureDropped);
     scene.server.grow(DATABASE, 1);
@@ -526,7 +526,7 @@ fn an_acknowledgement_that_is_damaged_counts_no_more_and_says_so() {
 }
 
 #[test]
-fn closing_takes_several_alarms_or_all_of_a_database() {
+fn several_alarms_or_all_of_a_database_are_closed_together() {
     let scene = Scene::new();
     let good = scene.server.ledger(DATABASE).expect("a database");
     let ids = |run: Run| -> Vec<String> {
@@ -572,7 +572,7 @@ fn closing_takes_several_alarms_or_all_of_a_database() {
 }
 
 #[test]
-fn an_alarm_that_opens_again_keeps_when_it_was_raised_and_who_closed_it() {
+fn a_reopened_alarm_keeps_its_first_time_and_its_closings() {
     let scene = Scene::new();
     scene.truncate(20);
     scene.audit.once().ends_with(2);
@@ -596,7 +596,7 @@ fn an_alarm_that_opens_again_keeps_when_it_was_raised_and_who_closed_it() {
 }
 
 #[test]
-fn the_trusted_history_is_shown_again_only_while_it_is_the_trusted_one() {
+fn an_adopted_history_does_not_count_as_shown_again() {
     let scene = Scene::new();
     scene.rewrite();
     scene.audit.once().is(2, DATABASE, "inconsistent");
@@ -626,7 +626,7 @@ fn a_damaged_list_of_alarms_counts_as_an_open_alarm() {
 }
 
 #[test]
-fn the_json_of_a_tampered_database_names_its_alarm_its_evidence_and_the_commands() {
+fn the_json_of_tampering_has_alarm_evidence_and_commands() {
     let scene = Scene::new();
     let well = scene.audit.once();
     assert!(well.line(DATABASE).contains("\"alarm\":null"), "{well:?}");

@@ -78,7 +78,7 @@ fn forge(file: &Path, members: &[&str], text: &str) {
 }
 
 #[test]
-fn what_a_file_of_evidence_says_reaches_a_terminal_as_text_alone() {
+fn text_of_an_evidence_file_is_printed_escaped() {
     let folder = Place::new();
     let (server, program) = audited(&folder);
     server.lie(Lie::Rollback);
@@ -104,7 +104,7 @@ fn what_a_file_of_evidence_says_reaches_a_terminal_as_text_alone() {
 }
 
 #[test]
-fn the_command_that_closes_an_alarm_knows_where_states_are_that_lie_elsewhere() {
+fn the_printed_close_command_includes_a_separate_state_folder() {
     let folder = Place::new();
     let server = started(Options::default());
     let roots = folder.join("the roots").display().to_string();
@@ -147,7 +147,7 @@ fn two_signed_states_of_one_transaction_are_proof_against_the_server() {
 }
 
 #[test]
-fn an_older_state_that_is_signed_was_shown_and_its_order_is_the_auditors_word() {
+fn signed_states_prove_a_rollback_but_not_their_order() {
     let folder = Place::new();
     let server = started(Options::default().signed());
     let key = folder.join("server.pub");
@@ -163,7 +163,7 @@ fn an_older_state_that_is_signed_was_shown_and_its_order_is_the_auditors_word() 
 }
 
 #[test]
-fn evidence_that_was_edited_is_damaged_and_proves_nothing() {
+fn edited_evidence_is_damaged_and_proves_nothing() {
     let folder = Place::new();
     let (server, program) = audited(&folder);
     server.lie(Lie::OtherHash);
@@ -200,7 +200,7 @@ fn compare(program: &Program, other: &Program, folder: &Place) -> Run {
 }
 
 #[test]
-fn auditors_of_one_history_agree_whoever_saw_it_last() {
+fn auditors_of_one_history_agree_in_both_directions() {
     let folder = Place::new();
     let server = started(Options::default());
     let program = Program::new(server.port(), &folder.join("trust"));
@@ -228,7 +228,7 @@ fn lagging(by: u64) -> (Embedded, Embedded) {
 /// Starts two servers whose histories differ after transaction `common`, and audits each. Returns
 /// the comparison of the first auditor with the export of the second, which trusted a state at each
 /// of `steps`.
-fn parted(common: u64, steps: &[u64]) -> Run {
+fn compare_after_a_fork(common: u64, steps: &[u64]) -> Run {
     let folder = Place::new();
     let whole = Embedded::start(Options::default()).expect("an embedded ledger");
     whole.grow(DATABASE, common);
@@ -255,7 +255,7 @@ fn parted(common: u64, steps: &[u64]) -> Run {
 }
 
 #[test]
-fn two_histories_are_parted_where_the_server_ceases_to_prove_the_others_states() {
+fn compare_reports_the_last_common_and_first_different_state() {
     for (common, steps, due) in [
         // the server proves state 12 of the other auditor; 17 is the first state that it does not
         // prove
@@ -280,7 +280,7 @@ fn two_histories_are_parted_where_the_server_ceases_to_prove_the_others_states()
             "the histories are the same up to at least transaction 9, and differ at the latest from transaction 30 on\n",
         ),
     ] {
-        let run = parted(common, steps);
+        let run = compare_after_a_fork(common, steps);
         let stdout = &run.ends_with(2).stdout;
         assert!(stdout.contains("split-view"), "{run:#?}");
         assert!(stdout.contains(due), "{common}, {steps:?}: {run:#?}");
@@ -288,7 +288,7 @@ fn two_histories_are_parted_where_the_server_ceases_to_prove_the_others_states()
 }
 
 #[test]
-fn a_replica_that_lags_behind_agrees_as_far_as_it_has_come() {
+fn a_lagging_replica_agrees_up_to_its_own_state() {
     let folder = Place::new();
     let (primary, replica) = lagging(0);
     let behind = Program::new(replica.port(), &folder.join("trust"));
@@ -322,7 +322,7 @@ fn a_replica_that_lags_behind_agrees_as_far_as_it_has_come() {
 }
 
 #[test]
-fn a_replica_proves_an_older_state_of_the_other_auditor_that_it_never_trusted_itself() {
+fn a_replica_proves_an_older_state_that_its_auditor_never_trusted() {
     let folder = Place::new();
     let (primary, replica) = lagging(10);
     let ahead = Program::new(primary.port(), &folder.join("other"));
@@ -353,7 +353,7 @@ fn a_replica_proves_an_older_state_of_the_other_auditor_that_it_never_trusted_it
 }
 
 #[test]
-fn states_that_a_lagging_replica_cannot_relate_are_not_comparable_yet() {
+fn states_are_not_comparable_while_a_replica_lags_behind() {
     let folder = Place::new();
     let (primary, replica) = lagging(30);
     let behind = Program::new(replica.port(), &folder.join("trust"));
@@ -450,7 +450,7 @@ fn every_damaged_file_has_the_remedy_of_its_own_kind() {
 }
 
 #[test]
-fn one_transaction_with_two_hashes_is_a_split_view_without_asking_the_server() {
+fn two_hashes_of_one_transaction_are_a_split_view_without_a_server() {
     let folder = Place::new();
     let (server, program) = audited(&folder);
     let second = Embedded::start(Options::default()).expect("an embedded ledger");
@@ -465,7 +465,7 @@ fn one_transaction_with_two_hashes_is_a_split_view_without_asking_the_server() {
 }
 
 #[test]
-fn two_histories_that_share_no_transaction_are_told_apart_by_the_server() {
+fn two_histories_without_a_common_transaction_are_a_split_view() {
     let folder = Place::new();
     let (server, program) = audited(&folder);
     let second = Embedded::start(Options::default()).expect("an embedded ledger");
@@ -484,7 +484,7 @@ fn two_histories_that_share_no_transaction_are_told_apart_by_the_server() {
 }
 
 #[test]
-fn a_server_that_is_away_proves_nothing_either_way() {
+fn an_unavailable_server_leaves_the_comparison_undecided() {
     let folder = Place::new();
     let (server, program) = audited(&folder);
     server.grow(DATABASE, 1);
@@ -506,7 +506,7 @@ fn watching(program: &Program) -> (Running, String) {
 }
 
 #[test]
-fn a_running_auditor_is_asked_for_what_it_trusts() {
+fn the_states_of_a_running_auditor_are_compared_by_url() {
     let folder = Place::new();
     let (server, program) = audited(&folder);
     server.grow(DATABASE, 5);
@@ -553,7 +553,7 @@ fn a_running_auditor_that_was_shown_another_history_is_a_split_view() {
 /// The response at the URL may have any content. It raises no alarm, and only printable ASCII is
 /// printed.
 #[test]
-fn an_answer_that_is_none_of_an_auditor_accuses_nobody() {
+fn an_invalid_response_to_compare_raises_no_alarm() {
     let folder = Place::new();
     let (_server, program) = audited(&folder);
     let hash = "00".repeat(32);
@@ -598,7 +598,7 @@ fn an_answer_that_is_none_of_an_auditor_accuses_nobody() {
 
 /// Each lie is found by a sample and by a sweep, and the evidence of both is verified.
 #[test]
-fn evidence_of_broken_values_shows_them_however_they_were_read() {
+fn evidence_of_corrupt_values_is_verified_for_samples_and_sweeps() {
     for lie in [
         Lie::EditedValue,
         Lie::EditedKey,
@@ -651,7 +651,7 @@ fn evidence_of_headers_alone_shows_another_history() {
 }
 
 #[test]
-fn a_running_auditor_behind_tls_is_checked_by_the_ca_that_is_given_and_by_no_other() {
+fn a_running_auditor_behind_tls_is_verified_by_the_given_ca_only() {
     let folder = Place::new();
     certificates(&folder);
     let (server, program) = audited(&folder);
@@ -665,15 +665,18 @@ fn a_running_auditor_behind_tls_is_checked_by_the_ca_that_is_given_and_by_no_oth
         let url = format!("https://{host}:{}/states", secure.port);
         let ca = format!("--ca={}", folder.join(ca).display());
         let run = program.run(&["compare", &url, &ca]);
-        (run, secure.came())
+        (run, secure.received_text())
     };
-    let (run, came) = compare("ca.pem", "127.0.0.1");
+    let (run, received_text) = compare("ca.pem", "127.0.0.1");
     assert!(run.ends_with(0).stdout.contains("agrees"), "{run:#?}");
-    assert!(came.starts_with("GET /states HTTP/1.1\r\n"), "{came}");
+    assert!(
+        received_text.starts_with("GET /states HTTP/1.1\r\n"),
+        "{received_text}"
+    );
     // another CA, and a host name that is not in the certificate
     for (ca, host) in [("other.pem", "127.0.0.1"), ("ca.pem", "localhost")] {
-        let (run, came) = compare(ca, host);
+        let (run, received_text) = compare(ca, host);
         assert!(run.ends_with(1).stderr.contains("TLS"), "{run:#?}");
-        assert_eq!(came, "", "{ca} {host}");
+        assert_eq!(received_text, "", "{ca} {host}");
     }
 }

@@ -9,7 +9,7 @@ const MANY: &str = "defaultdb";
 const ONE: &str = "shop";
 
 #[test]
-fn many_alarms_of_one_database_are_a_summary_and_the_first_three_and_all_of_them_on_request() {
+fn many_alarms_of_one_database_print_a_summary_and_the_first_three() {
     let server = Embedded::start(Options::default().with_databases(&[ONE])).expect("a ledger");
     server.grow(MANY, 30);
     server.grow(ONE, 3);

@@ -43,7 +43,7 @@ fn trusted(auditor: &Program) -> String {
 }
 
 #[test]
-fn each_user_is_shown_a_history_in_which_nothing_is_wrong() {
+fn each_history_of_a_split_view_is_consistent_alone() {
     for split in Split::ALL {
         let (server, place) = (server(), Place::new());
         let both = auditors(&server, &place);

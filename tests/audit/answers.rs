@@ -34,7 +34,7 @@ fn peeked(server: &mut Server) -> Option<State> {
 }
 
 /// Returns a ledger of one transaction, and a server that has prefetched its state.
-fn asked_ahead(auth: bool) -> (Embedded, Server) {
+fn server_with_a_prefetched_state(auth: bool) -> (Embedded, Server) {
     let options = Options {
         auth,
         ..Options::default()
@@ -50,31 +50,31 @@ fn asked_ahead(auth: bool) -> (Embedded, Server) {
 
 /// Asserts that the next state is the present one, not a prefetched one.
 #[track_caller]
-fn tells_of_now(embedded: &Embedded, server: &mut Server) {
+fn assert_next_state_is_current(embedded: &Embedded, server: &mut Server) {
     let taken = server.state(DB).expect("a state").state;
     assert_eq!(Some(taken), embedded.state(DB));
 }
 
 #[test]
-fn an_answer_asked_for_ahead_is_taken_once() {
-    let (embedded, mut server) = asked_ahead(true);
+fn a_prefetched_response_is_used_once() {
+    let (embedded, mut server) = server_with_a_prefetched_state(true);
     let before = embedded.state(DB);
     embedded.grow(DB, 1);
     assert_eq!(server.state(DB).ok().map(|taken| taken.state), before);
-    tells_of_now(&embedded, &mut server);
+    assert_next_state_is_current(&embedded, &mut server);
 }
 
 #[test]
-fn an_answer_asked_for_in_an_earlier_cycle_is_not_taken() {
-    let (embedded, mut server) = asked_ahead(true);
+fn a_response_prefetched_in_an_earlier_cycle_is_not_used() {
+    let (embedded, mut server) = server_with_a_prefetched_state(true);
     embedded.grow(DB, 1);
     server.begin_cycle();
-    tells_of_now(&embedded, &mut server);
+    assert_next_state_is_current(&embedded, &mut server);
 }
 
 #[test]
-fn what_a_cycle_begins_with_is_kept_until_states_of_others_are_begun() {
-    let (embedded, mut server) = asked_ahead(true);
+fn the_first_prefetched_state_stays_until_other_states_are_requested() {
+    let (embedded, mut server) = server_with_a_prefetched_state(true);
     server.begin_cycle();
     server.prefetch_list();
     server.prefetch_state(DB);
@@ -89,22 +89,22 @@ fn what_a_cycle_begins_with_is_kept_until_states_of_others_are_begun() {
     assert_eq!(peeked(&mut server), embedded.state(DB));
     embedded.grow(DB, 1);
     server.prefetch_states(["another"].into_iter(), soon());
-    tells_of_now(&embedded, &mut server);
+    assert_next_state_is_current(&embedded, &mut server);
 }
 
 /// Without authentication no token changes when the database is opened again, so a token cannot
 /// distinguish the responses.
 #[test]
-fn an_answer_asked_for_before_the_database_was_opened_anew_is_not_taken() {
-    let (embedded, mut server) = asked_ahead(false);
+fn a_response_prefetched_before_the_database_was_reopened_is_unused() {
+    let (embedded, mut server) = server_with_a_prefetched_state(false);
     embedded.grow(DB, 1);
     server.open(DB).expect("a database");
-    tells_of_now(&embedded, &mut server);
+    assert_next_state_is_current(&embedded, &mut server);
 }
 
 /// A server may return the same token again, so a token cannot distinguish the responses.
 #[test]
-fn an_answer_asked_for_before_the_token_was_renewed_is_not_taken() {
+fn a_response_prefetched_before_the_token_was_renewed_is_unused() {
     let embedded = Embedded::start(Options::default()).expect("an embedded ledger");
     embedded.grow(DB, 3);
     let proxy = Proxy::before(embedded.port());
@@ -140,16 +140,16 @@ fn an_answer_asked_for_before_the_token_was_renewed_is_not_taken() {
 
 /// The response that replaces a later one, after corrupt data was shown.
 #[derive(Clone, Copy, Debug)]
-enum Then {
+enum LaterReply {
     Refused,
     Away,
 }
 
-impl Then {
+impl LaterReply {
     fn answer(self, reply: &mut Reply) {
         reply.body = match self {
-            Then::Refused => Body::Error(2, "tx not found".into()),
-            Then::Away => Body::Error(14, "connection refused".into()),
+            LaterReply::Refused => Body::Error(2, "tx not found".into()),
+            LaterReply::Away => Body::Error(14, "connection refused".into()),
         };
     }
 }
@@ -198,7 +198,7 @@ impl Scene {
 
     /// Leaves the responses to the first `times` requests for each single transaction unchanged, and
     /// replaces all later responses by `then`.
-    fn show_each(&self, times: u64, then: Then) {
+    fn show_each(&self, times: u64, then: LaterReply) {
         let mut shown = BTreeMap::new();
         self.proxy.distort(move |call, request, reply| {
             if call == "VerifiableTxById" {
@@ -213,7 +213,7 @@ impl Scene {
     }
 
     #[track_caller]
-    fn finds(&mut self, due: Tampering, then: Then) {
+    fn finds(&mut self, due: Tampering, then: LaterReply) {
         let outcome = cycle(&mut self.auditor);
         let due = Verdict::Tampered(due);
         assert_eq!(outcome.verdict, due, "{then:?}: {outcome:?}");
@@ -228,8 +228,8 @@ fn cycle(auditor: &mut Auditor) -> Outcome {
 }
 
 #[test]
-fn a_broken_transaction_that_is_shown_once_and_then_no_more_is_tampering() {
-    for then in [Then::Refused, Then::Away] {
+fn a_corrupt_transaction_that_is_shown_only_once_is_tampering() {
+    for then in [LaterReply::Refused, LaterReply::Away] {
         // a sample of one transaction is read alone, not by a scan
         let mut scene = Scene::reading(1);
         let lie = LieSchedule::from(Lie::EditedValue);
@@ -242,7 +242,7 @@ fn a_broken_transaction_that_is_shown_once_and_then_no_more_is_tampering() {
 /// A 0.9.0 confuses its responses to concurrent callers, so one response is not enough for an
 /// accusation.
 #[test]
-fn of_a_0_9_0_a_broken_transaction_counts_only_once_a_second_answer_shows_it() {
+fn a_corrupt_transaction_of_a_0_9_0_needs_a_second_response() {
     for (times, due) in [
         (1, Verdict::Malformed),
         (2, Verdict::Tampered(Tampering::BadValue)),
@@ -254,15 +254,15 @@ fn of_a_0_9_0_a_broken_transaction_counts_only_once_a_second_answer_shows_it() {
         let mut scene = Scene::reading_of(options, 5);
         let lie = LieSchedule::from(Lie::EditedKey);
         scene.embedded.lie(lie.in_call(method::VERIFIABLE_TX_BY_ID));
-        scene.show_each(times, Then::Refused);
+        scene.show_each(times, LaterReply::Refused);
         let outcome = cycle(&mut scene.auditor);
         assert_eq!(outcome.verdict, due, "{times}: {outcome:?}");
     }
 }
 
 #[test]
-fn a_broken_transaction_of_a_scan_that_is_not_shown_alone_is_tampering() {
-    for then in [Then::Refused, Then::Away] {
+fn a_corrupt_transaction_shown_only_in_a_scan_is_tampering() {
+    for then in [LaterReply::Refused, LaterReply::Away] {
         for lie in [Lie::EditedValue, Lie::EditedKey] {
             let mut scene = Scene::reading(u64::MAX);
             let lie = LieSchedule::from(lie).about(7);
@@ -276,8 +276,8 @@ fn a_broken_transaction_of_a_scan_that_is_not_shown_alone_is_tampering() {
 }
 
 #[test]
-fn a_header_of_a_scan_that_is_not_the_proven_one_nor_shown_alone_is_tampering() {
-    for then in [Then::Refused, Then::Away] {
+fn an_unproven_header_shown_only_in_a_scan_is_tampering() {
+    for then in [LaterReply::Refused, LaterReply::Away] {
         let mut scene = Scene::reading(u64::MAX);
         scene.proxy.distort(move |call, request, reply| match call {
             "TxScan" => reply.message(|list: &mut proto::TxList| {
@@ -301,7 +301,7 @@ fn a_header_of_a_scan_that_is_not_the_proven_one_nor_shown_alone_is_tampering() 
 
 /// A scan may contain anything for its last transaction, which counts only after it is proven.
 #[test]
-fn the_end_of_a_scan_is_proven_before_anything_in_it_counts() {
+fn the_end_of_a_scan_is_proven_before_its_content_counts() {
     let mut scene = Scene::reading(u64::MAX);
     scene.embedded.grow(DB, 2_000);
     let mut forged = None;
@@ -358,7 +358,7 @@ fn a_server_that_is_older_than_its_data_is_not_accused() {
 }
 
 #[test]
-fn a_rate_limit_is_unreachable_for_one_cycle_and_no_advice_to_take_larger_answers() {
+fn a_rate_limit_is_unreachable_for_one_cycle_without_size_advice() {
     let mut scene = Scene::reading(5);
     refuse(&scene, 8, "rate limit exceeded");
     let outcome = cycle(&mut scene.auditor);

@@ -37,7 +37,7 @@ fn verdict(cycle: &Cycle, database: &str) -> Verdict {
 }
 
 #[test]
-fn a_hundred_databases_cost_one_call_each_where_nothing_changed_and_two_where_something_did() {
+fn an_unchanged_database_costs_one_call_and_a_changed_one_two() {
     let names: Vec<String> = (0..99).map(|number| format!("db{number}")).collect();
     let embedded = ledger(&names.iter().map(String::as_str).collect::<Vec<_>>());
     let place = Place::new();
@@ -72,7 +72,7 @@ fn a_hundred_databases_cost_one_call_each_where_nothing_changed_and_two_where_so
 }
 
 #[test]
-fn a_forgotten_token_is_renewed_once_a_cycle_and_database() {
+fn a_forgotten_token_is_renewed_once_per_cycle_and_database() {
     let embedded = ledger(&["other"]);
     let place = Place::new();
     let mut auditor = auditor(&embedded, place.path());
@@ -98,7 +98,7 @@ fn a_forgotten_token_is_renewed_once_a_cycle_and_database() {
 }
 
 #[test]
-fn a_server_that_has_sessions_alone_is_audited_by_a_session_a_database() {
+fn a_server_with_only_sessions_is_audited_by_one_per_database() {
     let options = Options {
         server: Emulated::WithoutLogin,
         ..Options::default()
@@ -123,7 +123,7 @@ fn a_server_that_has_sessions_alone_is_audited_by_a_session_a_database() {
 }
 
 #[test]
-fn a_database_that_never_answers_delays_no_other_twice() {
+fn a_silent_database_delays_the_others_only_once() {
     let embedded = ledger(&["other"]);
     let place = Place::new();
     let mut auditor = auditor(&embedded, place.path());
@@ -144,7 +144,7 @@ fn a_database_that_never_answers_delays_no_other_twice() {
 
 /// Responses may be fast: the stop is checked before each call.
 #[test]
-fn a_program_that_is_asked_to_end_makes_no_more_calls() {
+fn a_stopping_program_makes_no_more_calls() {
     let embedded = ledger(&["shop"]);
     let place = Place::new();
     let stop = Stop::new();
@@ -162,7 +162,7 @@ fn a_program_that_is_asked_to_end_makes_no_more_calls() {
 
 /// A 0.9.0 confuses its responses to concurrent callers; no newer server does.
 #[test]
-fn a_0_9_0_is_accused_of_what_it_shows_twice_and_a_newer_server_of_what_it_shows_once() {
+fn a_0_9_0_must_show_an_invalid_proof_twice_before_it_counts() {
     for (server, shown, due) in [
         (Emulated::V0_9_0, 1, Verdict::Consistent),
         (Emulated::V0_9_0, 2, INCONSISTENT),

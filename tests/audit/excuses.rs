@@ -30,7 +30,7 @@ fn rewritten(honest: &Ledger) -> Ledger {
 /// The server sends a proof, but the tree of transaction 12 is smaller than the tree of the trusted
 /// transaction.
 #[test]
-fn a_proof_over_a_tree_that_shrank_is_unprovable_where_the_headers_show_it() {
+fn a_proof_over_a_smaller_tree_is_unprovable_if_headers_show_it() {
     let scene = Scene::grown(Lag::Table(vec![0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 4]));
     let ledger = scene.embedded.ledger(DB).expect("a database");
     let header = |tx| Some(ledger.tx(tx).expect("a transaction").header.clone());
@@ -64,7 +64,7 @@ fn a_proof_over_a_tree_that_shrank_is_unprovable_where_the_headers_show_it() {
 
 /// Servers before 1.2 use this error as an excuse, and also for a damaged log.
 #[test]
-fn words_of_a_corrupted_log_without_an_excuse_are_the_servers_own_finding() {
+fn an_error_about_a_corrupt_log_without_an_excuse_is_a_bad_value() {
     let scene = Scene::grown(Lag::None);
     scene.proxy.distort(fails("VerifiableTxById", 2, CORRUPTED));
     let outcome = scene.cycle();
@@ -80,7 +80,7 @@ fn words_of_a_corrupted_log_without_an_excuse_are_the_servers_own_finding() {
 }
 
 #[test]
-fn whatever_excuse_is_given_headers_of_another_history_are_inconsistent() {
+fn headers_of_another_history_are_inconsistent_despite_an_excuse() {
     for words in [CORRUPTED, CANNOT_PROVE] {
         let scene = Scene::grown(Lag::None);
         let honest = scene.embedded.ledger(DB).expect("a database");
@@ -94,8 +94,7 @@ fn whatever_excuse_is_given_headers_of_another_history_are_inconsistent() {
 /// The proof needs more headers, because the server leaves out the linear advance, as servers
 /// before 1.4 do.
 #[test]
-fn a_header_that_does_not_come_is_malformed_where_it_is_not_there_and_unreachable_where_nobody_is()
-{
+fn the_error_for_a_missing_header_decides_the_verdict() {
     for (code, words, due) in [
         (2, NOT_FOUND, Verdict::Malformed),
         (14, "connection refused", Verdict::Unreachable),
@@ -110,7 +109,7 @@ fn a_header_that_does_not_come_is_malformed_where_it_is_not_there_and_unreachabl
 }
 
 #[test]
-fn as_many_headers_are_fetched_for_a_proof_as_are_allowed_and_no_more() {
+fn the_number_of_headers_fetched_for_a_proof_is_limited() {
     let scene = Scene::grown(Lag::By(5));
     scene.embedded.lie(Lie::WithheldAdvance);
     let allowed = |max_fetch| {
@@ -129,7 +128,7 @@ fn as_many_headers_are_fetched_for_a_proof_as_are_allowed_and_no_more() {
 }
 
 #[test]
-fn an_excuse_that_is_too_long_to_be_looked_at_is_none() {
+fn an_excuse_over_too_many_headers_is_rejected() {
     let scene = Scene::grown(Lag::None);
     scene.proxy.distort(fails("VerifiableTxById", 2, CORRUPTED));
     let outcome = scene.cycle_with(Policy {
@@ -142,7 +141,7 @@ fn an_excuse_that_is_too_long_to_be_looked_at_is_none() {
 /// The server claims more transactions, then denies them, and returns the trusted state when it is
 /// asked again.
 #[test]
-fn a_server_that_takes_back_what_it_claimed_is_malformed_and_not_rolled_back() {
+fn a_server_that_withdraws_its_claim_is_malformed_not_rolled_back() {
     let scene = Scene::grown(Lag::None);
     let older = scene.embedded.ledger(DB).map(|mut ledger| {
         ledger.truncate(10);
@@ -173,7 +172,7 @@ fn a_server_that_takes_back_what_it_claimed_is_malformed_and_not_rolled_back() {
 }
 
 #[test]
-fn a_first_state_whose_transaction_is_not_there_is_malformed() {
+fn a_first_state_without_its_transaction_is_malformed() {
     let scene = Scene::new(Lag::None);
     scene.embedded.grow(DB, 10);
     scene.proxy.distort(fails("TxById", 2, NOT_FOUND));
@@ -181,7 +180,7 @@ fn a_first_state_whose_transaction_is_not_there_is_malformed() {
 }
 
 #[test]
-fn only_a_database_that_is_trusted_can_vanish() {
+fn only_a_trusted_database_can_vanish() {
     for (trusted, due) in [
         (false, Verdict::Refused),
         (true, Verdict::Tampered(Tampering::RolledBack)),
@@ -207,7 +206,7 @@ fn unlisted(list: &mut proto::DatabaseListResponse) {
 }
 
 #[test]
-fn a_database_that_is_listed_again_when_it_is_looked_for_is_not_hidden() {
+fn a_database_in_a_second_list_is_not_hidden() {
     for (lists, due) in [
         (1, Verdict::Consistent),
         (2, Verdict::Tampered(Tampering::RolledBack)),
@@ -228,7 +227,7 @@ fn a_database_that_is_listed_again_when_it_is_looked_for_is_not_hidden() {
 }
 
 #[test]
-fn a_database_that_is_not_listed_and_cannot_be_opened_is_what_its_error_says() {
+fn an_unlisted_database_gets_the_verdict_of_its_open_error() {
     let scene = Scene::grown(Lag::None);
     scene.proxy.distort(|call, _, reply| match call {
         "DatabaseList" => reply.message(unlisted),
@@ -242,7 +241,7 @@ fn a_database_that_is_not_listed_and_cannot_be_opened_is_what_its_error_says() {
 
 /// The finding names the trusted state, so no command offers to give it up.
 #[test]
-fn a_hidden_database_that_shows_nothing_is_hidden_at_what_is_trusted() {
+fn a_hidden_database_without_a_state_has_the_trusted_one() {
     let scene = Scene::grown(Lag::None);
     let trusted = scene
         .embedded
@@ -259,7 +258,7 @@ fn a_hidden_database_that_shows_nothing_is_hidden_at_what_is_trusted() {
 }
 
 #[test]
-fn a_pinned_database_is_audited_whatever_is_selected() {
+fn a_pinned_database_is_audited_despite_the_filter() {
     let scene = Scene::new(Lag::None);
     scene.embedded.grow(DB, 10);
     let state = scene.embedded.state(DB).expect("a database");
@@ -275,9 +274,9 @@ fn a_pinned_database_is_audited_whatever_is_selected() {
 }
 
 #[test]
-fn a_cycle_in_which_anything_was_left_out_is_not_good() {
+fn a_cycle_that_skipped_anything_is_incomplete() {
     let scene = Scene::grown(Lag::None);
-    let good = || scene.whole_cycle(Policy::of_consistency());
+    let good = || scene.complete_cycle(Policy::of_consistency());
     assert_eq!(good().exit(), Exit::Good);
     for leave_out in [
         |cycle: &mut Cycle| cycle.skipped_databases = 1,

@@ -21,7 +21,7 @@ const AUDITS: usize = 500;
 
 /// The resources of a running auditor.
 #[derive(Clone, Copy, Debug)]
-struct Taken {
+struct Resources {
     memory: u64,
     threads: u64,
     descriptors: u64,
@@ -29,14 +29,14 @@ struct Taken {
     bytes: u64,
 }
 
-fn taken(id: u32, directory: &Path) -> Option<Taken> {
+fn resources_of(id: u32, directory: &Path) -> Option<Resources> {
     let (mut files, mut bytes) = (0, 0);
     for entry in fs::read_dir(directory).ok()?.flatten() {
         files += 1;
         // the file may have been renamed in the meantime
         bytes += entry.metadata().map_or(0, |found| found.len());
     }
-    Some(Taken {
+    Some(Resources {
         memory: status(id, "VmRSS")?,
         threads: status(id, "Threads")?,
         // only root can count them, because the process is not dumpable
@@ -55,7 +55,7 @@ fn place() -> Place {
 }
 
 #[test]
-fn a_soak_of_thousands_of_cycles_leaves_everything_flat() {
+fn resources_stay_constant_over_thousands_of_cycles() {
     let cycles = std::env::var("IMMUAUDIT_SOAK_CYCLES").ok();
     let cycles: u64 = cycles.map_or(CYCLES, |cycles| cycles.parse().expect("a number"));
     let folder = place();
@@ -76,7 +76,7 @@ fn a_soak_of_thousands_of_cycles_leaves_everything_flat() {
             .unwrap_or(&0)
     };
     let directory = program.dir.join("tested");
-    let mut early: Option<Taken> = None;
+    let mut early: Option<Resources> = None;
     let mut late = Vec::new();
     let begin = Instant::now();
     let mut written = 0u64;
@@ -88,7 +88,7 @@ fn a_soak_of_thousands_of_cycles_leaves_everything_flat() {
             written += 1;
         }
         if done >= cycles / 10 {
-            let now = taken(running.id(), &directory).expect("a running process");
+            let now = resources_of(running.id(), &directory).expect("a running process");
             match early {
                 None => early = Some(now),
                 Some(_) => late.push(now),
@@ -102,7 +102,7 @@ fn a_soak_of_thousands_of_cycles_leaves_everything_flat() {
     }
     let took = begin.elapsed();
     let early = early.expect("a tenth of it");
-    let most = |of: fn(&Taken) -> u64| late.iter().map(of).max().unwrap_or(0);
+    let most = |of: fn(&Resources) -> u64| late.iter().map(of).max().unwrap_or(0);
     println!(
         "{cycles} cycles in {took:.0?}, {written} writes; from the tenth percent on: {early:?}; at most {} KiB, {} \
          threads, {} descriptors, {} files, {} bytes",
@@ -136,7 +136,7 @@ fn a_soak_of_thousands_of_cycles_leaves_everything_flat() {
 fn never_accused(server: &Path) {
     let folder = Place::new();
     let real = Real::start(server, &folder.join("data"), &[]);
-    real.write_at_once(DATABASE, "first", 100);
+    real.write_concurrently(DATABASE, "first", 100);
     let audit = Program::new(real.port, &folder.join("trust")).with(&[
         "--json",
         "--log-level",
@@ -151,7 +151,7 @@ fn never_accused(server: &Path) {
                 if !writing.load(Ordering::Relaxed) {
                     break;
                 }
-                real.write_at_once(DATABASE, &format!("round{round}"), 500);
+                real.write_concurrently(DATABASE, &format!("round{round}"), 500);
             }
         });
         let mut running = audit.start(&["--audit-interval", "20ms"]);

@@ -11,5 +11,5 @@ mod order;
 mod overdue;
 mod program;
 mod slow;
-mod strangers;
 mod trust;
+mod untrusted;

@@ -40,7 +40,7 @@ fn names(cycle: &Cycle) -> Vec<&str> {
 }
 
 #[test]
-fn trusted_databases_come_first_wherever_the_list_has_them_and_new_names_share_what_is_left() {
+fn trusted_databases_are_checked_first_and_new_ones_take_turns() {
     let new: Vec<String> = (0..30).map(|number| format!("a-{number:02}")).collect();
     let place = Place::new();
     let embedded = Embedded::start(Options::default()).expect("a server");
@@ -85,7 +85,7 @@ fn trusted_databases_come_first_wherever_the_list_has_them_and_new_names_share_w
 }
 
 #[test]
-fn an_entry_that_selects_nothing_is_told_and_costs_the_exit_code() {
+fn a_filter_entry_without_a_match_is_reported_with_exit_code_1() {
     let place = Place::new();
     let embedded = Embedded::start(Options::default()).expect("a server");
     embedded.grow("defaultdb", 3);
@@ -107,7 +107,7 @@ fn an_entry_that_selects_nothing_is_told_and_costs_the_exit_code() {
 }
 
 #[test]
-fn a_filter_under_which_nothing_is_audited_is_not_well() {
+fn a_filter_that_selects_no_database_is_incomplete() {
     let place = Place::new();
     let embedded = Embedded::start(Options::default()).expect("a server");
     let mut auditor = auditor(&embedded, &place, selecting(&["nothing"]));
@@ -124,7 +124,7 @@ fn a_filter_under_which_nothing_is_audited_is_not_well() {
 
 /// For instance `systemdb`, which a superuser can open, although no list contains it.
 #[test]
-fn a_database_that_no_list_names_is_audited_by_its_name_and_never_taken_for_hidden() {
+fn an_unlisted_selected_database_is_audited_and_not_hidden() {
     let place = Place::new();
     for name in ["systemdb", "other"] {
         let embedded =
@@ -150,7 +150,7 @@ fn a_database_that_no_list_names_is_audited_by_its_name_and_never_taken_for_hidd
 }
 
 #[test]
-fn a_database_that_was_listed_and_is_not_any_more_is_hidden() {
+fn a_database_that_is_no_longer_listed_is_hidden() {
     let place = Place::new();
     let embedded = Embedded::start(Options::default().with_databases(&["shop"])).expect("a server");
     embedded.grow("shop", 3);
@@ -167,7 +167,7 @@ fn a_database_that_was_listed_and_is_not_any_more_is_hidden() {
 /// The server was unavailable in the last check, so its verdict does not say whether a state was
 /// trusted.
 #[test]
-fn files_that_are_lost_after_a_check_that_failed_are_no_first_sight() {
+fn files_lost_after_a_failed_check_are_not_a_first_use() {
     let place = Place::new();
     let mut embedded = Embedded::start(Options::default()).expect("a server");
     embedded.grow("defaultdb", 3);
@@ -191,7 +191,7 @@ fn files_that_are_lost_after_a_check_that_failed_are_no_first_sight() {
 }
 
 #[test]
-fn files_that_are_lost_while_the_program_runs_are_no_first_sight() {
+fn files_lost_during_a_run_are_not_a_first_use() {
     let place = Place::new();
     let embedded = Embedded::start(Options::default()).expect("a server");
     embedded.grow("defaultdb", 3);
@@ -208,7 +208,7 @@ fn files_that_are_lost_while_the_program_runs_are_no_first_sight() {
 /// The server hides the database at the same time. The local failure remains, in this run and in
 /// the next one.
 #[test]
-fn files_that_are_lost_of_a_database_that_is_not_listed_any_more_stay_a_local_failure() {
+fn lost_files_of_an_unlisted_database_stay_a_local_failure() {
     let place = Place::new();
     let embedded = Embedded::start(Options::default().with_databases(&["shop"])).expect("a server");
     embedded.grow("shop", 3);
@@ -235,7 +235,7 @@ fn files_that_are_lost_of_a_database_that_is_not_listed_any_more_stay_a_local_fa
 }
 
 #[test]
-fn a_directory_that_cannot_be_listed_once_wipes_nothing_that_is_remembered() {
+fn an_unreadable_directory_loses_no_progress_in_memory() {
     let place = Place::new();
     let embedded = Embedded::start(Options::default()).expect("a server");
     embedded.grow("defaultdb", 3);
@@ -263,7 +263,7 @@ fn a_directory_that_cannot_be_listed_once_wipes_nothing_that_is_remembered() {
 }
 
 #[test]
-fn a_sweep_that_cannot_go_on_keeps_no_other_waiting() {
+fn a_stalled_sweep_does_not_delay_the_others() {
     let place = Place::new();
     let embedded =
         Embedded::start(Options::default().with_databases(&["a", "b"])).expect("a server");
@@ -299,7 +299,7 @@ fn a_sweep_that_cannot_go_on_keeps_no_other_waiting() {
 
 /// The calls of this database would take longer than a cycle may.
 #[test]
-fn a_database_that_never_answers_is_overdue_and_keeps_no_other_waiting() {
+fn a_database_that_never_answers_is_overdue_and_delays_no_other() {
     let place = Place::new();
     let embedded =
         Embedded::start(Options::default().with_databases(&["a", "b"])).expect("a server");
@@ -327,7 +327,7 @@ fn a_database_that_never_answers_is_overdue_and_keeps_no_other_waiting() {
 
 /// The pin is newer than the state of a lagging replica, which never had that transaction.
 #[test]
-fn a_server_that_lags_behind_a_pin_is_not_accused_and_one_that_went_back_behind_it_is() {
+fn a_server_behind_a_pin_is_tampering_only_after_a_rollback() {
     let place = Place::new();
     let embedded = Embedded::start(Options::default()).expect("a server");
     embedded.grow("defaultdb", 10);
@@ -360,7 +360,7 @@ fn a_server_that_lags_behind_a_pin_is_not_accused_and_one_that_went_back_behind_
 
 /// Each run is a new auditor, as under cron.
 #[test]
-fn turns_last_from_one_run_to_the_next() {
+fn the_turns_of_new_databases_continue_in_the_next_run() {
     let new: Vec<String> = (0..12).map(|number| format!("a-{number:02}")).collect();
     let place = Place::new();
     let embedded = Embedded::start(Options::default()).expect("a server");
@@ -386,7 +386,7 @@ fn turns_last_from_one_run_to_the_next() {
 }
 
 #[test]
-fn a_pin_in_the_place_of_damaged_files_excuses_no_rollback() {
+fn a_pin_that_replaces_damaged_files_excuses_no_rollback() {
     let place = Place::new();
     let embedded = Embedded::start(Options::default()).expect("a server");
     embedded.grow("defaultdb", 10);

@@ -94,7 +94,7 @@ impl Scene {
 }
 
 #[test]
-fn a_cycle_that_takes_longer_than_three_intervals_is_not_in_time_and_says_what_to_do() {
+fn a_cycle_longer_than_three_intervals_is_late_and_has_a_remedy() {
     let mut scene = scene(Duration::from_secs(1), INTERVAL);
     for number in 0..3 {
         let cycle = scene.cycle();
@@ -120,7 +120,7 @@ fn a_cycle_that_takes_longer_than_three_intervals_is_not_in_time_and_says_what_t
 }
 
 #[test]
-fn whoever_looks_between_two_cycles_sees_what_is_overdue_by_then() {
+fn overdue_databases_are_shown_between_two_cycles() {
     let mut scene = scene(Duration::from_millis(10), INTERVAL);
     assert!(scene.cycle().is_complete());
     assert_eq!(scene.overdue(), 0);
@@ -136,7 +136,7 @@ fn whoever_looks_between_two_cycles_sees_what_is_overdue_by_then() {
 }
 
 #[test]
-fn a_few_seconds_of_a_busy_machine_make_nothing_overdue_however_short_the_interval_is() {
+fn a_short_interval_makes_nothing_overdue_on_a_busy_machine() {
     let interval = Duration::from_millis(100);
     let mut scene = scene(interval, interval);
     for _ in 0..3 {
@@ -149,7 +149,7 @@ fn a_few_seconds_of_a_busy_machine_make_nothing_overdue_however_short_the_interv
 
 /// An untrusted database has no proof that could become old, so it is only counted.
 #[test]
-fn a_database_of_which_nothing_was_ever_trusted_is_overdue_nowhere() {
+fn an_untrusted_database_is_never_overdue() {
     let place = Place::new();
     let server = Embedded::start(Options::default().with_databases(&["silent"])).expect("a ledger");
     server.grow("defaultdb", 5);

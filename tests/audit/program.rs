@@ -7,7 +7,7 @@ use crate::support::program::{Program, member};
 use immuaudit::drill::{Access, Lie};
 
 #[test]
-fn a_database_whose_name_is_a_command_is_in_no_command_that_is_suggested() {
+fn no_suggested_command_has_a_database_name_with_shell_syntax() {
     let name = "x;touch${IFS}evil";
     let embedded = ledger(&[name]);
     let place = Place::new();
@@ -44,7 +44,7 @@ fn only_selected_databases_are_audited_and_can_vanish() {
 }
 
 #[test]
-fn a_server_that_was_never_reached_has_a_line_of_its_own() {
+fn an_unreachable_server_has_its_own_json_line() {
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = nobody.local_addr().expect("its address").port();
     drop(nobody);
@@ -61,7 +61,7 @@ fn a_server_that_was_never_reached_has_a_line_of_its_own() {
 }
 
 #[test]
-fn a_permission_taken_away_is_refused_and_not_accused() {
+fn a_revoked_permission_is_refused_and_not_tampering() {
     let embedded = ledger(&["taken"]);
     let place = Place::new();
     let audit = Program::new(embedded.port(), &place.join("trust"));
@@ -71,7 +71,7 @@ fn a_permission_taken_away_is_refused_and_not_accused() {
 }
 
 #[test]
-fn not_proven_for_three_intervals_is_overdue_whatever_the_excuse() {
+fn a_database_unproven_for_three_intervals_is_overdue() {
     let embedded = ledger(&[]);
     let place = Place::new();
     let audit = Program::new(embedded.port(), &place.join("trust"));
@@ -94,7 +94,7 @@ fn not_proven_for_three_intervals_is_overdue_whatever_the_excuse() {
 }
 
 #[test]
-fn the_loop_ends_within_a_moment_whatever_it_waits_for() {
+fn the_loop_ends_soon_while_it_sleeps_or_waits_for_a_response() {
     let embedded = ledger(&[]);
     let place = Place::new();
     let audit = Program::new(embedded.port(), &place.join("trust"));
@@ -113,7 +113,7 @@ fn the_loop_ends_within_a_moment_whatever_it_waits_for() {
 }
 
 #[test]
-fn a_second_auditor_is_kept_out_by_name() {
+fn a_second_auditor_of_the_same_states_is_refused() {
     let embedded = ledger(&[]);
     let place = Place::new();
     let audit = Program::new(embedded.port(), &place.join("trust"));
@@ -134,7 +134,7 @@ fn a_second_auditor_is_kept_out_by_name() {
 }
 
 #[test]
-fn wrong_usage_ends_with_three_and_names_the_nearest_flag() {
+fn wrong_usage_exits_with_3_and_names_the_nearest_flag() {
     let place = Place::new();
     let audit = Program::new(1, &place.join("trust"));
     let run = audit.with(&["--audit-intervall", "5m"]).once();
@@ -145,7 +145,7 @@ fn wrong_usage_ends_with_three_and_names_the_nearest_flag() {
 }
 
 #[test]
-fn of_a_flag_given_twice_the_last_counts() {
+fn the_last_of_two_equal_flags_is_used() {
     let embedded = ledger(&[]);
     let place = Place::new();
     let port = embedded.port().to_string();
@@ -154,7 +154,7 @@ fn of_a_flag_given_twice_the_last_counts() {
 }
 
 #[test]
-fn quiet_says_nothing_where_all_is_well() {
+fn quiet_prints_nothing_without_a_problem() {
     let embedded = ledger(&[]);
     let place = Place::new();
     let audit = Program::new(embedded.port(), &place.join("trust"));

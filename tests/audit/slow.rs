@@ -33,7 +33,7 @@ fn sampling(sample: u64) -> Policy {
 
 /// The states take most of the time that a cycle has for them.
 #[test]
-fn slow_states_leave_time_for_values_and_a_sample_that_was_cut_is_told_and_overdue() {
+fn slow_states_leave_time_for_values_and_a_cut_sample_is_overdue() {
     let scene = Scene::new(Lag::None);
     scene.embedded.grow(DB, 200);
     let mut auditor = auditor(&scene, Duration::from_secs(10), sampling(32))
@@ -68,7 +68,7 @@ fn slow_states_leave_time_for_values_and_a_sample_that_was_cut_is_told_and_overd
 /// This is what two replicas behind one name do if one of them has edited values. The second, good
 /// response does not withdraw the finding.
 #[test]
-fn a_value_that_is_edited_in_every_first_answer_is_tampering() {
+fn a_value_that_is_edited_only_in_scans_is_tampering() {
     let scene = Scene::new(Lag::None);
     scene.embedded.grow(DB, 40);
     let mut auditor = auditor(&scene, Duration::from_secs(10), sampling(20));
@@ -96,7 +96,7 @@ fn a_value_that_is_edited_in_every_first_answer_is_tampering() {
 /// A paced sweep must not delay a check, so its calls have a short deadline. It still skips a
 /// transaction that is never answered.
 #[test]
-fn a_paced_sweep_passes_a_transaction_that_never_comes_however_short_the_interval() {
+fn a_paced_sweep_skips_a_transaction_without_a_response() {
     let scene = Scene::new(Lag::None);
     scene.embedded.grow(DB, 3);
     let policy = Policy {

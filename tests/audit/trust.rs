@@ -27,7 +27,7 @@ fn a_moved_data_directory_is_consistent_with_a_warning() {
 }
 
 #[test]
-fn an_identity_that_is_filed_under_another_name_is_warned_about() {
+fn an_identity_stored_under_another_label_causes_a_warning() {
     let embedded = ledger(&[]);
     let place = Place::new();
     let audit = Program::new(embedded.port(), &place.join("trust"));
@@ -43,7 +43,7 @@ fn an_identity_that_is_filed_under_another_name_is_warned_about() {
 }
 
 #[test]
-fn a_pin_starts_from_a_known_state_and_is_held_against_the_trusted_one() {
+fn a_pin_is_a_first_trusted_state_and_is_compared_with_later_ones() {
     let embedded = ledger(&[]);
     let place = Place::new();
     let known = embedded.state("defaultdb").unwrap();
@@ -69,7 +69,7 @@ fn a_pin_starts_from_a_known_state_and_is_held_against_the_trusted_one() {
 }
 
 #[test]
-fn a_pin_that_the_server_has_not_reached_is_not_comparable_yet_and_becomes_overdue() {
+fn a_pin_that_the_server_has_not_reached_becomes_overdue() {
     let embedded = ledger(&[]);
     let place = Place::new();
     let audit = Program::new(embedded.port(), &place.join("trust"));
@@ -111,7 +111,7 @@ fn a_pin_that_the_server_has_not_reached_is_not_comparable_yet_and_becomes_overd
 }
 
 #[test]
-fn a_pin_is_held_until_it_is_proven() {
+fn a_pin_stays_until_it_is_proven() {
     let embedded = ledger(&[]);
     let place = Place::new();
     let pin = format!("defaultdb:{}", embedded.state("defaultdb").unwrap());
@@ -127,7 +127,7 @@ fn a_pin_is_held_until_it_is_proven() {
 }
 
 #[test]
-fn a_pinned_database_that_is_not_there_has_vanished() {
+fn a_missing_pinned_database_has_vanished() {
     let embedded = ledger(&[]);
     let place = Place::new();
     let audit = Program::new(embedded.port(), &place.join("trust"));
@@ -139,7 +139,7 @@ fn a_pinned_database_that_is_not_there_has_vanished() {
 }
 
 #[test]
-fn what_was_trusted_and_is_nowhere_to_be_found_is_no_first_sight() {
+fn a_trusted_state_in_another_folder_is_not_a_first_use() {
     let embedded = ledger(&[]);
     let place = Place::new();
     let audit = Program::new(embedded.port(), &place.join("trust"));
@@ -155,7 +155,7 @@ fn what_was_trusted_and_is_nowhere_to_be_found_is_no_first_sight() {
 }
 
 #[test]
-fn a_damaged_list_of_alarms_hides_no_other_databases_alarm() {
+fn a_damaged_alarm_list_hides_no_alarm_of_another_database() {
     let embedded = ledger(&["aaa"]);
     let place = Place::new();
     let audit = Program::new(embedded.port(), &place.join("trust"));
@@ -173,7 +173,7 @@ fn a_damaged_list_of_alarms_hides_no_other_databases_alarm() {
 }
 
 #[test]
-fn a_first_sight_is_refused_where_trust_is_required() {
+fn a_first_use_is_refused_with_no_first_use() {
     let embedded = ledger(&[]);
     let place = Place::new();
     let audit = Program::new(embedded.port(), &place.join("trust"));
@@ -184,7 +184,7 @@ fn a_first_sight_is_refused_where_trust_is_required() {
 }
 
 #[test]
-fn an_empty_database_is_empty_and_its_first_transaction_a_first_sight() {
+fn the_first_transaction_of_an_empty_database_is_a_first_use() {
     let embedded = ledger(&[]);
     embedded.create_database("new");
     let place = Place::new();
@@ -199,7 +199,7 @@ fn an_empty_database_is_empty_and_its_first_transaction_a_first_sight() {
 }
 
 #[test]
-fn a_vanished_database_whose_alarm_is_adopted_is_trusted_no_more() {
+fn adopting_the_alarm_of_a_vanished_database_ends_its_trust() {
     let embedded = ledger(&["gone"]);
     let place = Place::new();
     let audit = Program::new(embedded.port(), &place.join("trust"));
@@ -222,7 +222,7 @@ fn decide(audit: &Program, database: &str, how: &[&str]) {
 }
 
 #[test]
-fn a_hidden_database_is_reported_and_stays_trusted_when_its_alarm_is_closed() {
+fn a_hidden_database_stays_trusted_when_its_alarm_is_closed() {
     let embedded = ledger(&["hidden"]);
     let place = Place::new();
     let audit = Program::new(embedded.port(), &place.join("trust"));
@@ -250,7 +250,7 @@ fn a_hidden_database_is_reported_and_stays_trusted_when_its_alarm_is_closed() {
 }
 
 #[test]
-fn an_open_alarm_keeps_the_exit_code_while_the_checking_goes_on() {
+fn an_open_alarm_keeps_the_exit_code_while_checks_continue() {
     let embedded = ledger(&[]);
     let place = Place::new();
     let audit = Program::new(embedded.port(), &place.join("trust"));
@@ -271,7 +271,7 @@ fn an_open_alarm_keeps_the_exit_code_while_the_checking_goes_on() {
 }
 
 #[test]
-fn a_damaged_state_stops_its_own_database_alone_and_is_never_a_first_sight() {
+fn a_damaged_state_affects_only_its_own_database() {
     let embedded = ledger(&["other"]);
     let place = Place::new();
     let audit = Program::new(embedded.port(), &place.join("trust"));

@@ -4,7 +4,7 @@ use crate::support::process::given;
 
 /// Runs the completion function in bash itself.
 #[test]
-fn bash_completes_flags_verbs_and_words() {
+fn bash_completes_commands_flags_and_values() {
     let script = given(&["completions", "bash"]).text();
     let complete = |words: &[&str]| -> Vec<String> {
         let words = words.join(" ");

@@ -4,9 +4,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod commands;
 mod completions;
 mod only_server;
 mod secrets;
 mod status;
 mod tokens;
-mod verbs;

@@ -20,7 +20,7 @@ fn run(dir: &Path, words: &[&str]) -> Run {
 }
 
 #[test]
-fn verbs_that_read_files_take_the_only_server_of_the_directory_and_name_several() {
+fn commands_use_the_only_server_of_a_directory_and_list_several() {
     let server = Embedded::start(Options::default()).expect("a ledger");
     server.grow(DB, 5);
     let port = server.port().to_string();

@@ -88,7 +88,7 @@ fn secrets() -> Vec<String> {
 
 /// Other products accepted such secrets, with which no signature can be correct.
 #[test]
-fn a_secret_that_cannot_be_right_is_refused_and_not_shown() {
+fn an_invalid_secret_is_refused_and_not_printed() {
     let folder = Place::new();
     let file = folder.join("secret");
     let good = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -135,7 +135,7 @@ fn a_secret_that_cannot_be_right_is_refused_and_not_shown() {
 }
 
 #[test]
-fn whatever_way_a_password_comes_it_is_left_nowhere() {
+fn a_password_never_leaks() {
     let kept = Place::new(); // outside the searched directory
     for way in ways(kept.path()) {
         let folder = Place::new();
@@ -191,7 +191,7 @@ fn whatever_way_a_password_comes_it_is_left_nowhere() {
 
 /// The tokens of a server are secrets too.
 #[test]
-fn a_token_is_left_nowhere() {
+fn a_token_never_leaks() {
     let folder = Place::new();
     let server = Embedded::start(Options::default()).expect("an embedded ledger");
     server.grow(DATABASE, 10);
@@ -212,7 +212,7 @@ fn a_token_is_left_nowhere() {
 
 /// The private key of mutual TLS: valid, not matching its certificate, and damaged.
 #[test]
-fn a_private_key_is_left_nowhere() {
+fn a_private_key_never_leaks() {
     let kept = Place::new(); // outside the searched directory
     for name in ["client", "other"] {
         let made = Command::new("openssl")

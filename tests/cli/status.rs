@@ -47,7 +47,7 @@ impl Scene {
             roots: None,
             server: "tested".into(),
         };
-        Store::open_beside(&location).expect("a store")
+        Store::open_shared(&location).expect("a store")
     }
 
     /// Makes the recorded last proof older by `seconds`.
@@ -65,7 +65,7 @@ impl Scene {
 }
 
 #[test]
-fn a_closed_alarm_is_not_well_before_a_check_has_proven_the_state_again() {
+fn a_closed_alarm_needs_a_successful_check() {
     let scene = trusted();
     scene.server.lie(Lie::Rollback);
     scene.program.once().is(2, DB, "rolled-back");
@@ -78,7 +78,7 @@ fn a_closed_alarm_is_not_well_before_a_check_has_proven_the_state_again() {
 }
 
 #[test]
-fn a_transaction_of_a_closed_alarm_is_not_well_before_it_was_read_again() {
+fn a_transaction_of_a_closed_alarm_is_read_again() {
     let scene = trusted();
     scene
         .server
@@ -111,7 +111,7 @@ fn a_transaction_of_a_closed_alarm_is_not_well_before_it_was_read_again() {
 }
 
 #[test]
-fn what_went_wrong_beside_any_database_in_the_last_cycle_is_shown() {
+fn errors_of_the_last_cycle_without_a_database_are_shown() {
     let scene = trusted();
     let filter = ["--once", "--audit-databases", "defaultdb,paymets"];
     scene.program.run(&filter).ends_with(1);
@@ -127,7 +127,7 @@ fn what_went_wrong_beside_any_database_in_the_last_cycle_is_shown() {
 }
 
 #[test]
-fn a_state_that_was_not_proven_for_three_intervals_is_overdue_whether_a_program_runs_or_not() {
+fn an_old_proof_is_overdue_without_a_running_auditor() {
     let scene = trusted();
     scene.proven_before(800);
     scene.status(0, "first-seen");
@@ -153,7 +153,7 @@ fn a_state_that_was_not_proven_for_three_intervals_is_overdue_whether_a_program_
 }
 
 #[test]
-fn where_nothing_is_known_yet_json_has_only_objects() {
+fn json_has_only_objects_before_the_first_success() {
     let place = Place::new();
     let program = Program::new(1, &place.join("state")); // nothing listens on this port
     program.run(&["--once"]).ends_with(1);
@@ -170,7 +170,7 @@ fn where_nothing_is_known_yet_json_has_only_objects() {
 }
 
 #[test]
-fn a_lost_signature_is_not_well_until_it_is_acknowledged() {
+fn a_lost_signature_needs_attention_until_acknowledged() {
     let server = Embedded::start(Options::default().signed()).expect("a ledger");
     server.grow(DB, 3);
     let place = Place::new();
@@ -196,7 +196,7 @@ fn a_lost_signature_is_not_well_until_it_is_acknowledged() {
 }
 
 #[test]
-fn a_notification_that_was_not_delivered_in_time_is_not_well() {
+fn an_undelivered_notification_needs_attention() {
     let scene = trusted();
     let outbox = scene.program.dir.join("tested/outbox/0123456789abcdef");
     fs::create_dir_all(&outbox).expect("a directory");
@@ -220,7 +220,7 @@ fn a_notification_that_was_not_delivered_in_time_is_not_well() {
 }
 
 #[test]
-fn a_trusted_state_that_no_check_has_proven_yet_is_not_well() {
+fn a_trusted_state_without_a_recorded_check_exits_with_1() {
     let scene = trusted();
     let outcomes = scene.program.dir.join("tested/outcomes");
     fs::remove_file(outcomes).expect("a file");
@@ -228,7 +228,7 @@ fn a_trusted_state_that_no_check_has_proven_yet_is_not_well() {
 }
 
 #[test]
-fn absent_values_are_not_well_until_they_are_acknowledged_and_many_ranges_of_them_are_shortened() {
+fn absent_values_need_attention_until_acknowledged() {
     let scene = trusted();
     let store = scene.store();
     let mut progress = store.load_progress(clock::now());

@@ -17,7 +17,7 @@ fn secret_url(receiver: &Receiver) -> String {
 }
 
 #[track_caller]
-fn shows_none(what: &str, text: &str) {
+fn assert_no_token(what: &str, text: &str) {
     assert!(!text.contains(TOKEN), "{what}: {text}");
 }
 
@@ -25,7 +25,7 @@ fn shows_none(what: &str, text: &str) {
 fn printed(run: &Run, code: i32) -> String {
     run.ends_with(code);
     let text = format!("{}{}", run.stdout, run.stderr);
-    shows_none("the output", &text);
+    assert_no_token("the output", &text);
     text
 }
 
@@ -80,7 +80,7 @@ fn ways(scene: &Scene, receiver: &Receiver) -> Vec<Vec<String>> {
 }
 
 #[test]
-fn however_a_url_is_given_its_token_is_shown_nowhere() {
+fn the_token_of_a_receiver_url_is_never_shown() {
     let (scene, receiver) = (Scene::new(), Receiver::start());
     for way in ways(&scene, &receiver) {
         let way: Vec<&str> = way.iter().map(String::as_str).collect();
@@ -112,9 +112,9 @@ fn however_a_url_is_given_its_token_is_shown_nowhere() {
         let address = address.and_then(|rest| rest.split('/').next());
         let port = address.and_then(|address| address.rsplit(':').next()?.parse().ok());
         for path in ["/metrics", "/status.json", "/states"] {
-            shows_none(path, &get(port.expect("a port"), path, "*/*").body);
+            assert_no_token(path, &get(port.expect("a port"), path, "*/*").body);
         }
-        shows_none("/", &get(port.expect("a port"), "/", "text/html").body);
+        assert_no_token("/", &get(port.expect("a port"), "/", "text/html").body);
         let line = Path::new("/proc")
             .join(running.id().to_string())
             .join("cmdline");
@@ -123,12 +123,12 @@ fn however_a_url_is_given_its_token_is_shown_nowhere() {
         });
         running.signal("TERM");
         running.end();
-        shows_none("the log", &running.log());
+        assert_no_token("the log", &running.log());
     }
 }
 
 #[test]
-fn a_url_that_is_refused_is_not_shown_either() {
+fn an_invalid_url_is_not_shown() {
     let scene = Scene::new();
     let file = scene.place.join("wrong");
     for wrong in [
@@ -166,7 +166,7 @@ fn a_url_that_is_refused_is_not_shown_either() {
 }
 
 #[test]
-fn what_a_service_is_installed_with_keeps_the_tables_that_are_there() {
+fn an_installed_service_keeps_the_receiver_tables() {
     let (scene, receiver) = (Scene::new(), Receiver::start());
     let url = secret_url(&receiver);
     let config = scene.place.join("immuclient.toml");

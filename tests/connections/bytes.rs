@@ -17,7 +17,7 @@ use immuaudit::wire::method;
 
 const DATABASES: [&str; 2] = ["defaultdb", "otherdb"];
 /// Highest memory of the program in KiB, whatever the server sends.
-const MOST_MEMORY: u64 = 48 << 10;
+const MAX_MEMORY_KIB: u64 = 48 << 10;
 
 struct Scene {
     server: Embedded,
@@ -68,7 +68,7 @@ impl Scene {
 }
 
 #[test]
-fn an_answer_that_dribbles_ends_by_the_deadline_and_holds_up_no_other_database() {
+fn a_slow_response_ends_at_the_deadline_and_delays_no_other_database() {
     let scene = Scene::trusted();
     let program = scene
         .program
@@ -80,7 +80,7 @@ fn an_answer_that_dribbles_ends_by_the_deadline_and_holds_up_no_other_database()
         let before = scene.relay.done();
         let (run, peak) = program.once_measured();
         assert_eq!(scene.relay.done(), before + 1, "{request}: {run:#?}");
-        assert!(peak < MOST_MEMORY, "{request}: {peak} KiB");
+        assert!(peak < MAX_MEMORY_KIB, "{request}: {peak} KiB");
         let verdicts = DATABASES.map(|database| run.verdict(database));
         let unreachable = verdicts.iter().filter(|word| **word == "unreachable");
         let unreachable = unreachable.count();
@@ -109,7 +109,7 @@ fn an_answer_that_dribbles_ends_by_the_deadline_and_holds_up_no_other_database()
 }
 
 #[test]
-fn a_connection_that_dribbles_for_ever_takes_no_memory_and_the_next_cycle_is_unaffected() {
+fn an_endlessly_slow_connection_uses_constant_memory() {
     let scene = Scene::trusted();
     let program = scene.program.with(&["--call-timeout", "200ms"]);
     scene.relay.plan(Plan::Dribble);
@@ -119,7 +119,7 @@ fn a_connection_that_dribbles_for_ever_takes_no_memory_and_the_next_cycle_is_una
     running.wait_for_times("INFO  cycle ", 20);
     let end = high_water(running.id()).expect("a running process");
     println!("{begin} KiB, then {end} KiB");
-    assert!(end < MOST_MEMORY && end < begin + 4096, "{begin}, {end}");
+    assert!(end < MAX_MEMORY_KIB && end < begin + 4096, "{begin}, {end}");
     scene.relay.plan(Plan::Pass);
     running.wait_for_times("verdict=consistent", 2); // no database was verified before in this run
     running.signal("TERM");
@@ -129,7 +129,7 @@ fn a_connection_that_dribbles_for_ever_takes_no_memory_and_the_next_cycle_is_una
 }
 
 #[test]
-fn a_connection_cut_under_a_request_is_made_anew_and_nothing_is_amiss() {
+fn a_connection_cut_during_a_request_is_reopened() {
     let scene = Scene::trusted();
     let mut running = scene.program.start(&["--audit-interval", "20ms"]);
     running.wait_for_times("INFO  cycle ", 2);
@@ -152,7 +152,7 @@ fn a_connection_cut_under_a_request_is_made_anew_and_nothing_is_amiss() {
 
 /// The auditor does not retry without end, and recovers when the server responds.
 #[test]
-fn a_server_that_cuts_every_connection_is_unreachable_and_comes_back() {
+fn a_server_that_cuts_every_connection_is_unreachable_and_recovers() {
     let scene = Scene::trusted();
     let mut running = scene.program.start(&["--audit-interval", "20ms"]);
     running.wait_for("INFO  cycle ");
@@ -167,7 +167,7 @@ fn a_server_that_cuts_every_connection_is_unreachable_and_comes_back() {
 
 /// A connection attempt to a port with a listening server was once seen to fail.
 #[test]
-fn a_connection_that_fails_immediately_is_tried_again_twice() {
+fn a_connection_that_fails_immediately_is_retried_twice() {
     let scene = Scene::trusted();
     scene.relay.plan(Plan::Close(2));
     let run = scene.program.once();
@@ -184,7 +184,7 @@ fn a_connection_that_fails_immediately_is_tried_again_twice() {
 
 /// The list fails like a refused one, and the later calls succeed.
 #[test]
-fn databases_are_checked_although_no_connection_brings_the_list() {
+fn databases_are_checked_although_the_list_cannot_be_fetched() {
     let scene = Scene::trusted();
     scene.relay.plan(Plan::Close(3)); // all three attempts for the list fail
     let run = scene.program.once();
@@ -199,7 +199,7 @@ fn server_behind(relay: &Relay, stop: &Stop) -> Server {
 }
 
 #[test]
-fn a_server_that_is_away_is_tried_again_once_and_not_for_each_of_its_databases() {
+fn an_unavailable_server_is_not_retried_for_each_database() {
     let embedded = Embedded::start(Options::default()).expect("an embedded ledger");
     let relay = Relay::before(embedded.port());
     let mut server = server_behind(&relay, &Stop::new());
@@ -215,7 +215,7 @@ fn a_server_that_is_away_is_tried_again_once_and_not_for_each_of_its_databases()
 }
 
 #[test]
-fn a_program_that_is_asked_to_end_does_not_wait_to_connect_again() {
+fn a_stop_does_not_wait_for_another_connection_attempt() {
     let embedded = Embedded::start(Options::default()).expect("an embedded ledger");
     let relay = Relay::before(embedded.port());
     relay.plan(Plan::Close(usize::MAX));
@@ -233,7 +233,7 @@ fn a_program_that_is_asked_to_end_does_not_wait_to_connect_again() {
 }
 
 #[test]
-fn a_call_past_its_deadline_is_not_made_again() {
+fn a_call_past_its_deadline_is_not_repeated() {
     let embedded = Embedded::start(Options::default()).expect("an embedded ledger");
     embedded.lie(Lie::NeverAnswers);
     let endpoint = Endpoint::on_loopback(embedded.port());
@@ -247,7 +247,7 @@ fn a_call_past_its_deadline_is_not_made_again() {
 }
 
 #[test]
-fn a_call_that_a_stop_keeps_from_being_made_is_named_without_its_path() {
+fn a_call_prevented_by_a_stop_is_named_without_its_path() {
     let embedded = Embedded::start(Options::default()).expect("an embedded ledger");
     let stop = Stop::new();
     stop.request();
@@ -259,7 +259,7 @@ fn a_call_that_a_stop_keeps_from_being_made_is_named_without_its_path() {
 }
 
 #[test]
-fn a_list_that_a_stop_keeps_from_being_asked_for_is_no_trouble() {
+fn a_list_prevented_by_a_stop_is_not_an_error() {
     let embedded = Embedded::start(Options::default()).expect("an embedded ledger");
     embedded.grow("defaultdb", 3);
     let (stop, place) = (Stop::new(), Place::new());

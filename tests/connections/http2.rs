@@ -133,7 +133,7 @@ fn serve(head: Head, mut stream: TcpStream) -> io::Result<()> {
 }
 
 #[test]
-fn a_head_that_no_server_sends_costs_a_call_and_neither_the_process_nor_its_memory() {
+fn invalid_headers_fail_a_call_and_use_limited_memory() {
     for head in [
         Head::Odd("te", "x"),
         Head::Odd(":scheme", "x"),

@@ -63,7 +63,7 @@ fn is_proven(cycle: &Cycle, databases: usize) {
 }
 
 #[test]
-fn a_token_or_session_that_ended_between_two_cycles_is_renewed_within_the_cycle() {
+fn a_token_or_session_that_expired_between_cycles_is_renewed() {
     for emulated in BOTH {
         let embedded = server(emulated, Lifetime::Unlimited, &NAMES);
         let place = Place::new();
@@ -108,7 +108,7 @@ fn a_credential_may_end_at_any_call_of_a_cycle() {
 }
 
 #[test]
-fn a_hundred_databases_are_opened_again_with_one_login_and_a_call_each() {
+fn a_hundred_databases_are_reopened_with_one_login_and_a_call_each() {
     let names: Vec<String> = (0..100).map(|number| format!("db{number}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let embedded = server(Emulated::V1_11_1, Lifetime::Unlimited, &names);
@@ -125,7 +125,7 @@ fn a_hundred_databases_are_opened_again_with_one_login_and_a_call_each() {
 }
 
 #[test]
-fn databases_opened_concurrently_with_a_token_that_ended_are_opened_again_with_one_login() {
+fn concurrently_opened_databases_share_one_login_after_expiry() {
     let embedded = server(Emulated::V1_11_1, Lifetime::Unlimited, &NAMES);
     let mut server = in_process::server_on(embedded.port());
     server.databases().expect("a list");
@@ -143,7 +143,7 @@ fn databases_opened_concurrently_with_a_token_that_ended_are_opened_again_with_o
 
 /// Each of these takes many lifetimes within one cycle.
 #[test]
-fn a_sweep_a_search_and_a_mirror_go_on_over_many_lifetimes() {
+fn a_sweep_a_search_and_a_mirror_outlast_many_token_lifetimes() {
     for emulated in BOTH {
         let embedded = server(emulated, Lifetime::Calls(3), &[]);
         let place = Place::new();
@@ -161,7 +161,7 @@ fn a_sweep_a_search_and_a_mirror_go_on_over_many_lifetimes() {
         assert_eq!(swept(&mut auditor), 3_440);
         let located = auditor.locate(DB).expect("not stopped");
         assert!(
-            matches!(&located.present, ServerView::Shows { window, .. } if window.is_whole()),
+            matches!(&located.present, ServerView::Shows { window, .. } if window.is_intact()),
             "{located:?}"
         );
         let renewals = [method::USE_DATABASE, method::OPEN_SESSION];
@@ -185,7 +185,7 @@ fn swept(auditor: &mut Auditor) -> u64 {
 
 /// `src/server/session.rs` tests the length of the pause with a given time.
 #[test]
-fn within_one_pause_a_credential_is_renewed_once_and_then_refused() {
+fn a_credential_is_renewed_only_once_within_a_pause() {
     let embedded = server(Emulated::V1_11_1, Lifetime::Unlimited, &[]);
     let mut server = in_process::server_on(embedded.port());
     server.state(DB).expect("a state");
@@ -222,7 +222,7 @@ fn a_server_that_forgets_every_token_gets_few_logins_and_is_refused() {
 }
 
 #[test]
-fn a_permission_that_was_taken_away_is_refused_after_one_login_and_stops_no_other_database() {
+fn a_revoked_permission_costs_one_login_and_affects_no_other_database() {
     for emulated in BOTH {
         let embedded = server(emulated, Lifetime::Unlimited, &NAMES);
         let place = Place::new();
@@ -266,7 +266,7 @@ fn authentication_may_be_switched_off_and_on_again() {
 
 /// The loop of the program, whose credentials may have expired before each cycle.
 #[test]
-fn the_program_audits_on_over_many_lifetimes_and_logs_no_refusal() {
+fn the_program_runs_for_many_token_lifetimes_without_a_refusal() {
     for emulated in BOTH {
         let lifetime = Lifetime::Time(Duration::from_millis(150));
         let embedded = server(emulated, lifetime, &NAMES);
@@ -291,7 +291,7 @@ fn ends_well(running: &mut Running) {
 }
 
 #[test]
-fn the_programs_sweep_and_locate_go_on_when_the_token_ends_in_their_midst() {
+fn sweep_and_locate_continue_after_their_token_expires() {
     let embedded = server(Emulated::V1_11_1, Lifetime::Unlimited, &[]);
     embedded.grow(DB, 5_000);
     let place = Place::new();
@@ -378,7 +378,7 @@ fn a_password_file_that_was_changed_is_read_again_at_the_next_login() {
 }
 
 #[test]
-fn a_password_file_that_is_missing_or_empty_leaves_the_last_good_password_in_use() {
+fn a_missing_or_empty_password_file_keeps_the_last_good_password() {
     let passwords = Passwords::new();
     let mut running = passwords.start();
     fs::remove_file(passwords.place.join("password")).expect("it was there");
@@ -395,7 +395,7 @@ fn a_password_file_that_is_missing_or_empty_leaves_the_last_good_password_in_use
 }
 
 #[test]
-fn a_refused_login_says_that_its_password_is_an_old_one() {
+fn a_refused_login_reports_that_its_password_is_an_old_one() {
     let passwords = Passwords::new();
     let mut running = passwords.start();
     fs::remove_file(passwords.place.join("password")).expect("it was there");

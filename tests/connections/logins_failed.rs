@@ -55,7 +55,7 @@ fn is_good(cycle: &Cycle) {
 }
 
 #[test]
-fn a_wrong_password_ends_no_token_that_works_and_is_tried_once_in_a_cycle() {
+fn a_wrong_password_discards_no_valid_token_and_is_tried_once() {
     let embedded = ledgers(Emulated::V1_11_1, &NAMES);
     let place = Place::new();
     let mut auditor = auditor(embedded.port(), place.path());
@@ -77,7 +77,7 @@ fn a_wrong_password_ends_no_token_that_works_and_is_tried_once_in_a_cycle() {
 }
 
 #[test]
-fn a_rate_limit_of_logins_ends_no_token_that_works() {
+fn a_rate_limit_of_logins_discards_no_valid_token() {
     let embedded = ledgers(Emulated::V1_11_1, &NAMES);
     let proxy = Proxy::before(embedded.port());
     let place = Place::new();
@@ -142,7 +142,7 @@ fn fails(reply: &mut Reply, code: i32, message: &str) {
 
 /// The list needs a login, which is refused, but the tokens of the databases are still valid.
 #[test]
-fn databases_are_verified_by_their_tokens_if_the_list_needs_a_login_that_fails() {
+fn databases_are_verified_by_their_tokens_despite_a_failed_login() {
     for emulated in [Emulated::V1_11_1, Emulated::WithoutLogin] {
         let embedded = ledgers(emulated, &NAMES);
         let proxy = Proxy::before(embedded.port());
@@ -174,7 +174,7 @@ fn databases_are_verified_by_their_tokens_if_the_list_needs_a_login_that_fails()
 }
 
 #[test]
-fn a_database_that_cannot_be_opened_again_keeps_the_token_that_it_has() {
+fn a_database_that_cannot_be_reopened_keeps_its_token() {
     let embedded = ledgers(Emulated::V1_11_1, &NAMES);
     let proxy = Proxy::before(embedded.port());
     let mut server = server_on(proxy.port);
@@ -195,7 +195,7 @@ fn a_database_that_cannot_be_opened_again_keeps_the_token_that_it_has() {
 }
 
 #[test]
-fn a_login_without_an_answer_is_made_again_in_the_same_cycle() {
+fn a_login_without_a_response_is_repeated_in_the_same_cycle() {
     let embedded = ledgers(Emulated::V1_11_1, &NAMES);
     let proxy = Proxy::before(embedded.port());
     let mut server = server_on(proxy.port);
@@ -216,7 +216,7 @@ fn a_login_without_an_answer_is_made_again_in_the_same_cycle() {
 }
 
 #[test]
-fn a_database_that_stays_forbidden_costs_one_login_and_is_verified_once_the_permission_is_back() {
+fn a_forbidden_database_costs_one_login_until_it_is_allowed_again() {
     let embedded = ledgers(Emulated::V1_11_1, &NAMES);
     let place = Place::new();
     let mut auditor = auditor(embedded.port(), place.path());
@@ -256,7 +256,7 @@ fn several_forbidden_databases_cost_one_login_together() {
 
 /// The message for an expired token differs from the message for a missing permission.
 #[test]
-fn a_forbidden_database_that_is_refused_in_other_words_gets_a_new_login() {
+fn a_forbidden_database_with_an_expired_token_gets_a_new_login() {
     let embedded = ledgers(Emulated::V1_11_1, &NAMES);
     embedded.set_access("beta", Access::Denied);
     let mut server = server_on(embedded.port());
@@ -278,7 +278,7 @@ fn a_forbidden_database_that_is_refused_in_other_words_gets_a_new_login() {
 /// The code of a missing permission is also the code of an expired token, so only a known message
 /// saves the login.
 #[test]
-fn other_words_of_a_missing_permission_get_a_new_login() {
+fn an_unknown_message_of_a_missing_permission_causes_a_login() {
     let embedded = ledgers(Emulated::V1_11_1, &NAMES);
     let proxy = Proxy::before(embedded.port());
     let mut server = server_on(proxy.port);
@@ -295,7 +295,7 @@ fn other_words_of_a_missing_permission_get_a_new_login() {
 }
 
 #[test]
-fn a_forbidden_database_that_no_list_names_costs_one_login() {
+fn an_unlisted_forbidden_database_costs_one_login() {
     let embedded = ledgers(Emulated::V1_11_1, &NAMES);
     embedded.lie(LieSchedule::from(Lie::Hidden).of("beta"));
     embedded.set_access("beta", Access::Denied);

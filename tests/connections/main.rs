@@ -5,6 +5,6 @@ mod support;
 
 mod bytes;
 mod http2;
+mod idle;
 mod logins;
 mod logins_failed;
-mod resting;

@@ -111,7 +111,7 @@ fn attribute<'a>(svg: &'a str, name: &str) -> Vec<&'a str> {
 }
 
 #[test]
-fn the_picture_shows_the_modules_and_arrows_of_the_code_and_no_others() {
+fn the_picture_shows_exactly_the_modules_and_arrows_of_the_code() {
     if env::var_os("DRAW").is_some() {
         fs::write(picture(), draw(&arrows_of_the_code())).expect("the picture");
     }
@@ -142,7 +142,7 @@ fn the_picture_shows_the_modules_and_arrows_of_the_code_and_no_others() {
 
 /// The modules that decide a verdict use no network, disk or clock (docs/verification.md).
 #[test]
-fn the_ledger_uses_no_other_module_and_what_travels_uses_the_ledger_alone() {
+fn ledger_uses_no_module_and_wire_uses_only_ledger() {
     let arrows = arrows_of_the_code();
     let of = |module: &str| -> Vec<&str> {
         let from = arrows.iter().filter(|(from, _)| from == module);
@@ -154,7 +154,7 @@ fn the_ledger_uses_no_other_module_and_what_travels_uses_the_ledger_alone() {
 
 /// Files that use each other in a cycle can only be understood together. These cycles are allowed;
 /// the list must only become shorter.
-const CIRCLES: &[&str] = &[
+const ALLOWED_CYCLES: &[&str] = &[
     "config/argv config/compat_mode config/effective config/file config/flags config/kind config/peer_table \
      config/pem config/process config/raw_settings config/receiver_table config/renewable config/setting \
      config/settings config/table config/value",
@@ -166,7 +166,7 @@ const CIRCLES: &[&str] = &[
 ];
 
 #[test]
-fn no_files_of_a_module_use_each_other_in_a_circle_but_those_named() {
+fn only_listed_files_of_a_module_use_each_other_in_a_cycle() {
     let words = |circle: &BTreeSet<String>| -> String {
         let words: Vec<&str> = circle.iter().map(String::as_str).collect();
         words.join(" ")
@@ -174,7 +174,10 @@ fn no_files_of_a_module_use_each_other_in_a_circle_but_those_named() {
     let uses = uses(&root().join("src"));
     let found = circles(&uses);
     let found: BTreeSet<String> = found.iter().map(words).collect();
-    let named: BTreeSet<String> = CIRCLES.iter().map(|circle| circle.to_string()).collect();
+    let named: BTreeSet<String> = ALLOWED_CYCLES
+        .iter()
+        .map(|circle| circle.to_string())
+        .collect();
     let new: Vec<_> = found.difference(&named).collect();
     let gone: Vec<_> = named.difference(&found).collect();
     let by = |circle: &&String| -> Vec<String> {
@@ -189,13 +192,13 @@ fn no_files_of_a_module_use_each_other_in_a_circle_but_those_named() {
         new.is_empty() && gone.is_empty(),
         "new cycles of files that use each other: {new:#?}, because {:#?}; remove a use, for instance \
          by moving a type to its own file. Cycles that are no longer in the code, to be removed from \
-         CIRCLES: {gone:#?}",
+         ALLOWED_CYCLES: {gone:#?}",
         new.iter().map(by).collect::<Vec<_>>()
     );
 }
 
 #[test]
-fn a_circle_is_found_however_the_files_name_each_other() {
+fn a_cycle_is_found_for_every_form_of_path() {
     let code =
         "use super::{b::{One, Two}, c::Three}; // super::e\nfn f(x: crate::audit::d::Four) {}";
     let found = paths(&unfolded(code), "audit/a");
@@ -297,7 +300,7 @@ svg { background: #0d1117; color: #e6edf3 }
 
 /// Files that may take the time of the system: as the default until another clock is given, and for
 /// the deadlines of the network.
-const TAKE_THE_SYSTEMS_CLOCK: [&str; 6] = [
+const SYSTEM_CLOCK_FILES: [&str; 6] = [
     "drill/embedded.rs",
     "drill/ledger.rs",
     "drill/transport.rs",
@@ -307,7 +310,7 @@ const TAKE_THE_SYSTEMS_CLOCK: [&str; 6] = [
 ];
 
 #[test]
-fn the_time_is_taken_from_the_clock_alone_and_by_what_audits_from_the_one_handed_in() {
+fn auditing_code_takes_the_time_only_from_its_given_clock() {
     let modules = [
         "audit", "drill", "ledger", "locate", "server", "trust", "wire",
     ];
@@ -324,7 +327,7 @@ fn the_time_is_taken_from_the_clock_alone_and_by_what_audits_from_the_one_handed
         let text = fs::read_to_string(&path).expect("a source");
         let code = text.split("\n#[cfg(test)]").next().unwrap_or_default();
         let mut refused = vec!["Instant::now", "SystemTime::now", ".elapsed()"];
-        if audits && !TAKE_THE_SYSTEMS_CLOCK.contains(&name) {
+        if audits && !SYSTEM_CLOCK_FILES.contains(&name) {
             refused.extend(["clock::now", "Clock::system"]);
         }
         for (number, line) in code.lines().enumerate() {

@@ -211,7 +211,7 @@ fn commands(page: &str) -> Vec<(String, String)> {
     commands
 }
 
-fn follow(page: &str, least: usize) {
+fn check_page(page: &str, least: usize) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(page);
     let text = fs::read_to_string(path).expect(page);
     let commands = commands(&text);
@@ -224,28 +224,28 @@ fn follow(page: &str, least: usize) {
 }
 
 #[test]
-fn the_first_audit_goes_as_the_readme_says() {
-    follow("README.md", 5);
+fn the_readme_commands_print_the_documented_output() {
+    check_page("README.md", 5);
 }
 
 #[test]
-fn the_book_s_first_audit_goes_as_it_says() {
-    follow("docs/first-audit.md", 14);
+fn the_first_audit_page_prints_the_documented_output() {
+    check_page("docs/first-audit.md", 14);
 }
 
 #[test]
-fn values_are_read_as_the_book_says() {
-    follow("docs/values.md", 4);
+fn the_values_page_prints_the_documented_output() {
+    check_page("docs/values.md", 4);
 }
 
 #[test]
-fn verdicts_are_told_as_the_book_says() {
-    follow("docs/verdicts.md", 1);
+fn the_verdicts_page_prints_the_documented_output() {
+    check_page("docs/verdicts.md", 1);
 }
 
 /// docs/README.md lists every page, and every link has a target.
 #[test]
-fn the_book_names_every_page_and_nothing_that_is_not_there() {
+fn every_page_is_listed_and_every_link_has_a_target() {
     let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
     let order = fs::read_to_string(docs.join("README.md")).expect("the book's order");
     for entry in fs::read_dir(&docs).expect("docs") {

@@ -99,7 +99,7 @@ fn scraped(text: &str) -> BTreeMap<String, Metric> {
 }
 
 #[test]
-fn every_metric_is_documented_with_its_type_and_labels_and_none_is_that_is_not_there() {
+fn the_documented_metrics_are_exactly_the_exposed_ones() {
     // nothing listens on this port
     let scene = Scene::new(&["--audit-heartbeat-url=http://127.0.0.1:9/"]);
     scene.ledger.drop_values_before("shop", 3);
@@ -140,7 +140,7 @@ fn every_metric_is_documented_with_its_type_and_labels_and_none_is_that_is_not_t
 
 /// The alert rules and the dashboard use documented metrics only.
 #[test]
-fn the_rules_and_the_dashboard_ask_for_metrics_that_are_documented() {
+fn the_rules_and_the_dashboard_use_only_documented_metrics() {
     let page = page("metrics.md");
     let documented: BTreeSet<String> = rows(&page).map(|row| bare(row[0])).collect();
     for file in [
@@ -255,7 +255,7 @@ fn lines(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_json_of_the_verbs_is_documented() {
+fn the_json_of_the_commands_is_documented() {
     let scene = Scene::new(&["--audit-databases=shop,defaultdb,none", "--json"]);
     let once = |scene: &Scene| lines(&scene.program.run(&["--once"]).stdout);
     let mut checks = once(&scene);

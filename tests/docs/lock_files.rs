@@ -24,7 +24,7 @@ fn locked(path: &str) -> BTreeMap<String, BTreeSet<String>> {
 /// The fuzz targets are not part of the workspace, so cargo does not notice that their lock file is
 /// old.
 #[test]
-fn the_fuzz_targets_are_built_with_the_crates_that_the_program_is_built_with() {
+fn the_fuzz_targets_and_the_program_use_the_same_crates() {
     let (ours, theirs) = (locked("Cargo.lock"), locked("fuzz/Cargo.lock"));
     let manifest = include_str!("../../Cargo.toml");
     let manifest: toml::Table = manifest.parse().expect("TOML");

@@ -69,7 +69,7 @@ fn delete(keys: &[&str]) -> Request {
     (method::DELETE, bytes(&request))
 }
 
-fn all_at_once(operations: Vec<proto::op::Operation>) -> Request {
+fn exec_all(operations: Vec<proto::op::Operation>) -> Request {
     let op = |operation| proto::Op {
         operation: Some(operation),
         ..Default::default()
@@ -156,14 +156,14 @@ fn writes() -> Vec<Request> {
         set((0..1025).map(|n| kv(&format!("m{n}"), "1")).collect()),
         set(vec![kv("a", "1b")]),
         set(vec![expired, hidden]),
-        all_at_once(vec![
+        exec_all(vec![
             Kv(kv("e1", "v")),
             Ref(refer("e2", "e1", 0, false)),
             ZAdd(add("es", 7.0, "e1", 0)),
         ]),
-        all_at_once(vec![Kv(kv("e1", "w")), Ref(refer("e3", "e1", 0, true))]),
-        all_at_once(vec![Ref(refer("e6", "e7", 0, false)), Kv(kv("e7", "x"))]),
-        all_at_once(Vec::new()),
+        exec_all(vec![Kv(kv("e1", "w")), Ref(refer("e3", "e1", 0, true))]),
+        exec_all(vec![Ref(refer("e6", "e7", 0, false)), Kv(kv("e7", "x"))]),
+        exec_all(Vec::new()),
         delete(&["c"]),
         delete(&["c"]),
         delete(&["never"]),
@@ -339,7 +339,7 @@ fn comparable(call: &str, answer: Answer) -> String {
 }
 
 #[test]
-fn requests_are_answered_as_by_a_real_1_11_1() {
+fn the_responses_are_those_of_a_real_1_11_1() {
     let Some(program) = real::program("1.11.1") else {
         return;
     };

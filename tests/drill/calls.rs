@@ -45,7 +45,7 @@ fn set(kvs: Vec<proto::KeyValue>) -> Vec<u8> {
 }
 
 #[test]
-fn a_session_ends_when_it_is_not_used_and_is_kept_alive_by_calls() {
+fn an_unused_session_ends_and_calls_keep_it_alive() {
     let time = SimulatedTime::starting_at(Timestamp::from_unix(1_800_000_000));
     let server = Embedded::start(Options {
         session_lifetime: Lifetime::Time(Duration::from_secs(180)),
@@ -74,7 +74,7 @@ fn a_session_ends_when_it_is_not_used_and_is_kept_alive_by_calls() {
 }
 
 #[test]
-fn logins_without_end_are_forgotten_but_for_those_in_use() {
+fn endless_logins_are_forgotten_except_the_used_ones() {
     let (server, mut used) = filled();
     let mut other = Caller::new(server.port());
     for number in 0..12_500 {
@@ -90,7 +90,7 @@ fn logins_without_end_are_forgotten_but_for_those_in_use() {
 }
 
 #[test]
-fn databases_are_created_up_to_a_bound_and_by_names_that_can_be() {
+fn only_a_limited_number_of_valid_databases_can_be_created() {
     let (server, mut caller) = filled();
     let mut create = |name: &str| caller.call(method::CREATE_DATABASE, wire::database(name));
     for name in ["", "a/b", "../x", "a b", "\u{1b}[2J", &"x".repeat(200)] {
@@ -110,7 +110,7 @@ fn databases_are_created_up_to_a_bound_and_by_names_that_can_be() {
 }
 
 #[test]
-fn an_answer_of_too_many_or_too_large_values_is_refused() {
+fn a_request_for_too_many_or_too_large_values_is_refused() {
     let (server, mut caller) = filled();
     server.set("defaultdb", "large", &"x".repeat(1 << 20));
     let keys = |count| {
@@ -130,7 +130,7 @@ fn an_answer_of_too_many_or_too_large_values_is_refused() {
 }
 
 #[test]
-fn what_no_transaction_can_hold_is_refused() {
+fn an_invalid_transaction_is_refused() {
     let (server, mut caller) = filled();
     let before = server.state("defaultdb");
     let many = (0..1025)
@@ -165,7 +165,7 @@ fn what_no_transaction_can_hold_is_refused() {
 }
 
 #[test]
-fn what_it_has_not_is_refused_with_a_sentence() {
+fn an_unsupported_call_is_refused_with_a_message() {
     let (_server, mut caller) = filled();
     let calls = [
         ("/immudb.schema.ImmuService/SQLQuery", "SQL"),
@@ -190,7 +190,7 @@ fn what_it_has_not_is_refused_with_a_sentence() {
 
 /// Sends calls with valid, empty and randomly changed requests.
 #[test]
-fn no_request_ends_it() {
+fn no_request_ends_the_ledger() {
     let (server, mut caller) = filled();
     let reference = proto::ReferenceRequest {
         key: b"r".to_vec(),

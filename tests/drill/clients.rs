@@ -59,7 +59,7 @@ fn all_verified(said: &[String], what: &str) {
     }
 }
 
-fn verifies_what_is_honest(language: Language) {
+fn verifies_an_honest_ledger(language: Language) {
     let lags = [Lag::None, Lag::By(3), Lag::Batches(6)];
     let mut servers = Vec::new();
     for lag in lags {
@@ -82,22 +82,22 @@ fn verifies_what_is_honest(language: Language) {
     };
     all_verified(&client.begun(servers.len()), language.name());
     servers.iter().for_each(write_later);
-    all_verified(&client.goes_on(servers.len()), language.name());
+    all_verified(&client.reads_again(servers.len()), language.name());
 }
 
 #[test]
-fn the_go_client_verifies_what_an_honest_ledger_answers() {
-    verifies_what_is_honest(Language::Go);
+fn the_go_client_verifies_an_honest_ledger() {
+    verifies_an_honest_ledger(Language::Go);
 }
 
 #[test]
-fn the_node_client_verifies_what_an_honest_ledger_answers() {
-    verifies_what_is_honest(Language::Node);
+fn the_node_client_verifies_an_honest_ledger() {
+    verifies_an_honest_ledger(Language::Node);
 }
 
 #[test]
-fn the_python_client_verifies_what_an_honest_ledger_answers() {
-    verifies_what_is_honest(Language::Python);
+fn the_python_client_verifies_an_honest_ledger() {
+    verifies_an_honest_ledger(Language::Python);
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn a_ledger_signed_by_another_key_is_refused() {
 /// The clients of the newest server use two databases, with sessions, references and sorted sets,
 /// while an auditor reads all values.
 #[test]
-fn an_auditor_beside_the_clients_finds_nothing_wrong_and_reads_all_that_they_write() {
+fn an_auditor_reads_everything_that_the_clients_write() {
     let server = Embedded::start(Options {
         lag: Lag::By(3),
         ..Options::default().with_databases(&["second"])
@@ -154,7 +154,7 @@ fn an_auditor_beside_the_clients_finds_nothing_wrong_and_reads_all_that_they_wri
         server.set(database, "later", "written while no client looked");
     }
     for client in &mut clients {
-        all_verified(&client.goes_on(2), client.language.name());
+        all_verified(&client.reads_again(2), client.language.name());
     }
     auditor.wait_for_cycles(3);
     let log = auditor.log();
@@ -216,7 +216,7 @@ const LIES: [Lie; 33] = [
 
 /// Returns whether a lie is possible for a client. The servers of the Node client have no versions
 /// of headers and no linear advance proofs, and the client takes no key.
-fn can_be_told(lie: Lie, language: Language) -> bool {
+fn is_possible_for(lie: Lie, language: Language) -> bool {
     let newer = [
         Lie::VersionDowngraded,
         Lie::UnknownVersion,
@@ -248,9 +248,9 @@ fn measured(language: Language) -> Option<Vec<&'static str>> {
             write_later(server);
         }
     }
-    let said = client.goes_on(servers.len());
+    let said = client.reads_again(servers.len());
     let cell = |(lie, said): (Lie, &String)| match said.split_once(' ') {
-        _ if !can_be_told(lie, language) => "–",
+        _ if !is_possible_for(lie, language) => "–",
         Some((_, "verified")) => "accepted",
         Some((_, refused)) if refused.starts_with("refused: panic") => "crashes",
         Some((_, refused)) if refused.starts_with("refused: ") => "refused",
@@ -260,7 +260,7 @@ fn measured(language: Language) -> Option<Vec<&'static str>> {
 }
 
 #[test]
-fn other_clients_refuse_the_lies_that_the_table_says() {
+fn other_clients_refuse_the_documented_lies() {
     let text = include_str!("../../docs/verification.md");
     for language in LANGUAGES {
         let Some(measured) = measured(language) else {

@@ -57,7 +57,7 @@ fn through_the_wire(proof: &immuaudit::ledger::DualProof) -> immuaudit::ledger::
 }
 
 #[test]
-fn honest_proofs_hold_between_all_pairs_whatever_the_tree_lags() {
+fn honest_proofs_hold_between_all_pairs_for_every_lag() {
     let lags = [
         Lag::None,
         Lag::By(1),
@@ -203,7 +203,7 @@ fn an_honest_server_of_any_version_is_consistent_as_it_grows() {
 }
 
 #[test]
-fn entries_are_proven_by_key_references_included() {
+fn entries_and_references_are_proven_by_key() {
     let server = Embedded::start(Options::default()).unwrap();
     fill(&server, "defaultdb");
     let state = server.state("defaultdb").unwrap();
@@ -328,7 +328,7 @@ fn errors_are_those_of_a_1_11_1() {
 }
 
 #[test]
-fn it_stops_restarts_counts_calls_and_serves_sessions() {
+fn the_ledger_stops_restarts_counts_calls_and_has_sessions() {
     let mut server = Embedded::start(Options::default()).unwrap();
     server.grow("defaultdb", 2);
     let mut caller = Caller::new(server.port());
@@ -351,7 +351,7 @@ fn it_stops_restarts_counts_calls_and_serves_sessions() {
 
 /// gRPC's core ends the process if a call reaches a completion queue that was shut down.
 #[test]
-fn it_restarts_under_callers_as_often_as_it_is_told() {
+fn the_ledger_restarts_repeatedly_during_calls() {
     let mut server = Embedded::start(Options::default()).unwrap();
     server.grow("defaultdb", 2);
     let port = server.port();

@@ -220,7 +220,7 @@ fn sort(answer: &Answer) -> &'static str {
 }
 
 #[test]
-fn every_lie_is_the_one_it_says_and_is_told_of_one_database_alone() {
+fn every_lie_has_its_verdict_and_affects_one_database() {
     for lie in Lie::ALL.iter().copied() {
         let mut options = lie.options();
         options.databases.push("other".into());
@@ -319,7 +319,7 @@ fn server_wide(lie: Lie) -> bool {
 }
 
 #[test]
-fn names_of_lies_are_their_own() {
+fn names_of_lies_are_valid_and_unique() {
     for lie in Lie::ALL {
         assert_eq!(Lie::named(lie.name()), Some(*lie));
         assert!(
@@ -333,7 +333,7 @@ fn names_of_lies_are_their_own() {
 }
 
 #[test]
-fn a_lie_starts_after_as_many_calls_as_it_is_told() {
+fn a_lie_starts_after_the_given_number_of_calls() {
     let server = Embedded::start(Options::default()).unwrap();
     server.grow("defaultdb", 5);
     let mut caller = Caller::new(server.port());
@@ -351,7 +351,7 @@ fn a_lie_starts_after_as_many_calls_as_it_is_told() {
 }
 
 #[test]
-fn fresh_names_are_others_in_each_list_beside_the_real_ones() {
+fn fresh_names_differ_in_each_list_of_databases() {
     let server = Embedded::start(Options::default()).unwrap();
     let mut caller = Caller::new(server.port());
     caller.log_in("defaultdb").unwrap();
@@ -367,7 +367,7 @@ fn fresh_names_are_others_in_each_list_beside_the_real_ones() {
 }
 
 #[test]
-fn identities_are_as_the_lie_says() {
+fn the_server_sends_the_identity_of_the_lie() {
     let server = Embedded::start(Options::default()).unwrap();
     let mut caller = Caller::new(server.port());
     caller.log_in("defaultdb").unwrap();
@@ -383,7 +383,7 @@ fn identities_are_as_the_lie_says() {
 }
 
 #[test]
-fn a_lie_ends_after_as_many_times_as_it_is_told() {
+fn a_lie_ends_after_the_given_number_of_times() {
     let server = Embedded::start(Options::default()).unwrap();
     server.grow("defaultdb", 5);
     let mut caller = Caller::new(server.port());
@@ -397,7 +397,7 @@ fn a_lie_ends_after_as_many_times_as_it_is_told() {
 }
 
 #[test]
-fn a_bomb_comes_compressed() {
+fn a_gzip_bomb_is_compressed() {
     let server = Embedded::start(Options::default()).unwrap();
     let mut caller = Caller::new(server.port());
     caller.log_in("defaultdb").unwrap();

@@ -104,7 +104,7 @@ impl CommandLine {
 }
 
 #[test]
-fn it_writes_and_reads() {
+fn plain_commands_write_and_read() {
     let Some(line) = CommandLine::new() else {
         return;
     };
@@ -133,7 +133,7 @@ fn it_writes_and_reads() {
 }
 
 #[test]
-fn it_verifies_what_it_writes_and_reads() {
+fn safe_commands_verify_their_responses() {
     let Some(line) = CommandLine::new() else {
         return;
     };
@@ -148,7 +148,7 @@ fn it_verifies_what_it_writes_and_reads() {
 }
 
 #[test]
-fn it_shows_the_state_the_server_and_the_databases() {
+fn commands_show_state_server_and_databases() {
     let Some(line) = CommandLine::new() else {
         return;
     };
@@ -165,7 +165,7 @@ fn it_shows_the_state_the_server_and_the_databases() {
 }
 
 #[test]
-fn it_logs_in_with_a_token_that_it_kept_from_another_server() {
+fn a_stored_token_that_the_server_forgot_is_replaced() {
     let Some(line) = CommandLine::new() else {
         return;
     };
@@ -176,7 +176,7 @@ fn it_logs_in_with_a_token_that_it_kept_from_another_server() {
 }
 
 #[test]
-fn it_refuses_a_flipped_proof() {
+fn a_safe_command_refuses_a_flipped_proof() {
     let Some(line) = CommandLine::new() else {
         return;
     };

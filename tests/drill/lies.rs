@@ -19,10 +19,10 @@ const DATABASE: &str = "defaultdb";
 /// The other database, which is honest in every lie about a single database.
 const OTHER: &str = "otherdb";
 /// The highest memory of the auditor in KiB, whatever the server sends.
-const MOST_MEMORY: u64 = 48 << 10;
+const MAX_MEMORY_KIB: u64 = 48 << 10;
 /// The number of concurrent scenes. It is higher than the number of cores, because some lies are
 /// timeouts.
-const AT_ONCE: usize = 4;
+const MAX_CONCURRENT_SCENES: usize = 4;
 
 fn lies() -> impl Iterator<Item = Lie> {
     let all = Lie::ALL.iter().copied();
@@ -93,13 +93,13 @@ impl Scene {
 }
 
 /// The result of one lie.
-struct Told {
+struct LieResult {
     lie: Lie,
     verdict: String,
     peak: u64,
 }
 
-fn tell(lie: Lie) -> Told {
+fn run_lie(lie: Lie) -> LieResult {
     let scene = Scene::new(lie);
     let Scene {
         server, program, ..
@@ -127,7 +127,7 @@ fn tell(lie: Lie) -> Told {
     let (run, peak) = program.once_measured();
     let verdict = check_verdict(lie, &run);
     check_raw(lie, &run);
-    assert!(peak < MOST_MEMORY, "{}: {peak} KiB", lie.name());
+    assert!(peak < MAX_MEMORY_KIB, "{}: {peak} KiB", lie.name());
     if !server_wide(lie) {
         let due = if new { "first-seen" } else { "consistent" };
         assert_eq!(run.verdict(OTHER), due, "{}: {run:#?}", lie.name());
@@ -142,7 +142,7 @@ fn tell(lie: Lie) -> Told {
     server.be_honest();
     server.grow(DATABASE, 2);
     check_afterwards(lie, &scene, is_tampering(&verdict));
-    Told { lie, verdict, peak }
+    LieResult { lie, verdict, peak }
 }
 
 fn is_tampering(verdict: &str) -> bool {
@@ -316,14 +316,14 @@ fn check_afterwards(lie: Lie, scene: &Scene, tampered: bool) {
 }
 
 #[test]
-fn every_lie_gets_its_verdict_from_the_real_binary_and_nothing_else_is_touched() {
+fn every_lie_gets_its_verdict_and_affects_nothing_else() {
     let queue: Mutex<Vec<Lie>> = Mutex::new(lies().collect());
     let told = Mutex::new(Vec::new());
     thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
+        for _ in 0..MAX_CONCURRENT_SCENES {
             scope.spawn(|| {
                 while let Some(lie) = next(&queue) {
-                    let done = tell(lie);
+                    let done = run_lie(lie);
                     told.lock().expect("no panic").push(done);
                 }
             });
@@ -350,7 +350,7 @@ fn next(queue: &Mutex<Vec<Lie>>) -> Option<Lie> {
 
 /// The loop keeps running, so its highest memory can be read from /proc.
 #[test]
-fn large_answers_take_no_more_memory_in_the_loop_than_they_may() {
+fn large_responses_use_limited_memory_in_the_loop() {
     for lie in [
         Lie::HugeReply,
         Lie::GzipBomb,
@@ -374,7 +374,7 @@ fn large_answers_take_no_more_memory_in_the_loop_than_they_may() {
         running.wait_for_times("INFO  cycle ", cycles);
         let peak = high_water(running.id()).expect("a running process");
         println!("{:32} {peak:6} KiB", lie.name());
-        assert!(peak < MOST_MEMORY, "{}: {peak} KiB", lie.name());
+        assert!(peak < MAX_MEMORY_KIB, "{}: {peak} KiB", lie.name());
         running.signal("TERM");
         assert_eq!(running.end(), Some(0), "{}", running.log());
     }
@@ -383,7 +383,7 @@ fn large_answers_take_no_more_memory_in_the_loop_than_they_may() {
 /// Each check has another finding. The number of stored findings is limited; the first and the last
 /// are stored.
 #[test]
-fn a_flood_of_findings_fills_no_disk_and_stops_no_audit() {
+fn many_findings_fill_no_disk_and_stop_no_audit() {
     let scene = Scene::new(Lie::ChangingState);
     scene.program.once().is(0, DATABASE, "first-seen");
     scene

@@ -15,7 +15,7 @@ fn drill(words: &[&str]) -> Command {
 }
 
 #[test]
-fn every_lie_is_caught_and_nothing_honest_accused() {
+fn every_lie_is_detected_without_a_false_alarm() {
     let output = drill(&[]).output().expect("the drill runs");
     let table = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{table}");
@@ -30,7 +30,7 @@ fn every_lie_is_caught_and_nothing_honest_accused() {
 }
 
 #[test]
-fn every_lie_is_listed_and_can_be_told_alone() {
+fn every_lie_is_listed_and_can_run_alone() {
     let output = drill(&["--list"]).output().expect("the list");
     let healed = 1;
     assert_eq!(
@@ -52,7 +52,7 @@ fn every_lie_is_listed_and_can_be_told_alone() {
 }
 
 #[test]
-fn a_served_ledger_says_its_port_first_and_is_audited() {
+fn a_served_ledger_prints_its_port_and_is_audited() {
     let mut serving = drill(&["--serve", "--port", "0"])
         .stdout(Stdio::piped())
         .spawn()

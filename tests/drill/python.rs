@@ -32,7 +32,7 @@ fn verified(python: &Path, arguments: &[&str]) -> Output {
 }
 
 #[test]
-fn it_verifies_what_it_writes_and_reads() {
+fn the_client_verifies_its_reads_and_writes() {
     let Some(python) = python() else { return };
     for lag in [Lag::None, Lag::By(3), Lag::Batches(6)] {
         let server = Embedded::start(Options {
@@ -49,7 +49,7 @@ fn it_verifies_what_it_writes_and_reads() {
 }
 
 #[test]
-fn it_verifies_signed_states() {
+fn the_client_verifies_signed_states() {
     let Some(python) = python() else { return };
     let server = Embedded::start(Options::default().signed()).unwrap();
     let pem = std::env::temp_dir().join(format!("immuaudit-python-{}.pem", server.port()));
@@ -63,7 +63,7 @@ fn it_verifies_signed_states() {
 }
 
 #[test]
-fn it_refuses_a_flipped_proof() {
+fn the_client_refuses_a_flipped_proof() {
     let Some(python) = python() else { return };
     let server = Embedded::start(Options::default()).unwrap();
     fill(&server, "defaultdb");

@@ -30,7 +30,7 @@ fn copy(server_directory: &Path, to: &Path) {
 }
 
 #[test]
-fn a_copy_with_the_states_first_is_whole_although_the_auditor_runs() {
+fn a_copy_of_a_running_auditor_can_be_restored() {
     let server = Embedded::start(Options::default()).expect("a ledger");
     server.grow(DB, 20);
     let place = Place::new();

@@ -47,14 +47,14 @@ impl Drop for Mount {
 }
 
 #[test]
-fn a_full_disk_is_a_local_failure_and_what_is_trusted_stays() {
+fn a_full_disk_is_a_local_failure_and_keeps_the_trusted_state() {
     let folder = Place::new();
     let Some(mount) = Mount::new(&folder.join("disk")) else {
         return not_shown("a full disk: no file system can be mounted here");
     };
     let scene = Scene::within(folder, "disk/trust");
     scene.program.once().is(0, DATABASE, "first-seen");
-    let before = scene.believes();
+    let before = scene.trusted_tx_in_status();
     scene.server.grow(DATABASE, 5);
     let filler = mount.0.join("filler");
     let mut size = 64 << 10;
@@ -68,7 +68,7 @@ fn a_full_disk_is_a_local_failure_and_what_is_trusted_stays() {
     }
     let run = scene.program.once();
     run.is(3, DATABASE, "local-failure");
-    assert_eq!(scene.believes(), before);
+    assert_eq!(scene.trusted_tx_in_status(), before);
     // tampering is reported, although it cannot be stored
     scene.server.lie(Lie::Rollback);
     let run = scene.program.once();
@@ -77,7 +77,7 @@ fn a_full_disk_is_a_local_failure_and_what_is_trusted_stays() {
     scene.server.be_honest();
     fs::remove_file(&filler).expect("room again");
     scene.program.once().is(0, DATABASE, "consistent");
-    assert_eq!(scene.believes(), scene.state().tx.to_string());
+    assert_eq!(scene.trusted_tx_in_status(), scene.state().tx.to_string());
     drop(mount);
 }
 
@@ -89,17 +89,17 @@ fn a_read_only_disk_is_a_local_failure() {
     };
     let scene = Scene::within(folder, "disk/trust");
     scene.program.once().is(0, DATABASE, "first-seen");
-    let before = scene.believes();
+    let before = scene.trusted_tx_in_status();
     scene.server.grow(DATABASE, 5);
     mount.remount("ro");
     scene.program.run(&["--once"]).ends_with(3);
-    assert_eq!(scene.believes(), before); // `status` writes nothing
+    assert_eq!(scene.trusted_tx_in_status(), before); // `status` writes nothing
     mount.remount("rw");
     scene.program.once().is(0, DATABASE, "consistent");
 }
 
 #[test]
-fn a_disk_that_turns_read_only_under_a_running_auditor_stops_it_not() {
+fn a_missing_state_file_does_not_stop_a_running_auditor() {
     let folder = Place::new();
     let Some(mount) = Mount::new(&folder.join("disk")) else {
         return not_shown("a failing disk: no file system can be mounted here");
@@ -115,11 +115,11 @@ fn a_disk_that_turns_read_only_under_a_running_auditor_stops_it_not() {
     running.wait_for_times("INFO  cycle ", 20);
     running.signal("TERM");
     assert_eq!(running.end(), Some(0), "{}", running.log());
-    assert_eq!(scene.believes(), scene.state().tx.to_string());
+    assert_eq!(scene.trusted_tx_in_status(), scene.state().tx.to_string());
 }
 
 #[test]
-fn a_state_file_cut_emptied_changed_or_replaced_is_never_a_first_sight() {
+fn a_damaged_or_replaced_state_file_is_never_a_first_use() {
     let scene = Scene::trusted();
     let (state, history) = (
         scene.file("defaultdb.state"),
@@ -170,7 +170,7 @@ fn a_state_file_cut_emptied_changed_or_replaced_is_never_a_first_sight() {
 }
 
 #[test]
-fn files_are_for_their_owner_alone_and_looser_ones_are_named() {
+fn only_the_owner_can_read_files_and_looser_modes_are_reported() {
     let scene = Scene::trusted();
     let directory = scene.program.dir.join("tested");
     let mode = |path: &Path| fs::metadata(path).expect("a file").permissions().mode() & 0o777;
@@ -187,7 +187,7 @@ fn files_are_for_their_owner_alone_and_looser_ones_are_named() {
 }
 
 #[test]
-fn files_of_another_owner_are_named_or_refused() {
+fn files_of_another_owner_cause_a_warning() {
     if !is_root() {
         return not_shown("files of another owner: only root can create them");
     }
@@ -213,7 +213,7 @@ fn a_directory_that_cannot_be_read_is_a_local_failure() {
 }
 
 #[test]
-fn two_auditors_at_once_are_one_and_a_refusal_and_a_dead_ones_lock_is_none() {
+fn a_second_auditor_is_refused_until_the_first_has_ended() {
     let scene = Scene::trusted();
     let mut running = scene.program.start(&["--audit-interval", "20ms"]);
     running.wait_for("INFO  cycle ");
@@ -229,7 +229,7 @@ fn two_auditors_at_once_are_one_and_a_refusal_and_a_dead_ones_lock_is_none() {
 }
 
 #[test]
-fn what_root_does_leaves_the_files_with_the_auditors_user() {
+fn commands_of_root_leave_the_files_to_the_auditors_user() {
     if !is_root() {
         return not_shown("commands of root for another user's auditor: this user is not root");
     }
@@ -295,7 +295,7 @@ fn what_root_does_leaves_the_files_with_the_auditors_user() {
 }
 
 #[test]
-fn a_clock_far_ahead_in_the_files_deletes_nothing_and_accuses_nobody() {
+fn a_wrong_clock_deletes_nothing_and_is_not_tampering() {
     let scene = Scene::trusted();
     scene.server.grow(DATABASE, 1);
     let faketime = ["/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"];

@@ -75,7 +75,7 @@ impl Tools {
         String::from_utf8(output.stdout).expect("text")
     }
 
-    fn hold(&self, yaml: &str) -> Output {
+    fn check_types(&self, yaml: &str) -> Output {
         let mut child = Command::new(&self.manifests)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -91,7 +91,7 @@ impl Tools {
     /// Returns the valid objects in canonical form and sorted.
     #[track_caller]
     fn objects(&self, yaml: &str) -> Vec<String> {
-        let output = self.hold(yaml);
+        let output = self.check_types(yaml);
         assert!(output.status.success(), "{output:?}");
         // this annotation has a meaning only for Helm
         let keep = r#""annotations":{"helm.sh/resource-policy":"keep"},"#;
@@ -101,7 +101,7 @@ impl Tools {
 
     #[track_caller]
     fn refuses(&self, yaml: &str, why: &str) {
-        let output = self.hold(yaml);
+        let output = self.check_types(yaml);
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success() && said.contains(why), "{output:?}");
     }
@@ -122,7 +122,7 @@ const ALL: [&str; 3] = [
 ];
 
 #[test]
-fn the_chart_renders_what_stands_in_deploy_kubernetes() {
+fn the_chart_renders_the_objects_of_deploy_kubernetes() {
     let Some(tools) = Tools::find() else { return };
     let by_default = tools.objects(&tools.rendered(&[]));
     assert_eq!(
@@ -148,7 +148,7 @@ fn the_chart_renders_what_stands_in_deploy_kubernetes() {
 }
 
 #[test]
-fn every_object_is_of_its_type_and_of_the_restricted_level() {
+fn every_object_has_a_valid_type_and_the_restricted_level() {
     let Some(tools) = Tools::find() else { return };
     let folder = fs::read_dir(root().join("deploy/kubernetes")).expect("a folder");
     let paths: BTreeSet<PathBuf> = folder
@@ -182,7 +182,7 @@ fn every_object_is_of_its_type_and_of_the_restricted_level() {
 }
 
 #[test]
-fn each_of_several_servers_gets_objects_of_its_own() {
+fn each_server_gets_its_own_objects() {
     let Some(tools) = Tools::find() else { return };
     let place = Place::new();
     let values = place.join("values.yaml");
@@ -253,7 +253,7 @@ affinity: {}
 }
 
 #[test]
-fn values_that_are_none_are_refused() {
+fn invalid_values_of_the_chart_are_refused() {
     let Some(tools) = Tools::find() else { return };
     for (values, why) in [
         ("servers[0].name=a,servers[0].prot=1", "prot"),
@@ -313,7 +313,7 @@ fn the_rules_for_the_operator_are_those_for_prometheus() {
 }
 
 #[test]
-fn chart_and_manifests_are_of_this_version_and_name_settings_that_exist() {
+fn chart_and_manifests_have_this_version_and_existing_settings() {
     let version = env!("CARGO_PKG_VERSION");
     let chart = file("helm/Chart.yaml");
     assert!(
@@ -357,7 +357,7 @@ fn chart_and_manifests_are_of_this_version_and_name_settings_that_exist() {
 /// The kubelet prepares a volume with `fsGroup: 10001` in this way: it belongs to root, and the
 /// group has all rights. The same applies to the files of an earlier pod.
 #[test]
-fn nobody_is_warned_of_what_the_kubelet_makes_of_a_volume() {
+fn the_permissions_of_a_kubelet_volume_cause_no_warning() {
     let ledger = Embedded::start(Options::default()).expect("a ledger");
     fill(&ledger, "defaultdb");
     let place = Place::new();
@@ -417,7 +417,7 @@ fn nobody_is_warned_of_what_the_kubelet_makes_of_a_volume() {
 
 /// In a pod of an IPv6-only cluster, loopback has no IPv4 address.
 #[test]
-fn the_probes_answer_where_there_is_no_ipv4() {
+fn the_probes_work_without_ipv4() {
     let place = Place::new();
     let script = r#"
         ip link set lo up && ip -4 address flush dev lo || exit 77

@@ -11,7 +11,7 @@ use immuaudit::drill::{AuditorSetup, Emulated, Lie, LieSchedule, NewEntry, Optio
 const OTHER: &str = "otherdb";
 /// The number of concurrent scenes. It is higher than the number of cores, because some lies are
 /// timeouts.
-const AT_ONCE: usize = 4;
+const MAX_CONCURRENT_SCENES: usize = 4;
 /// The evidence files of one reading, each for one transaction (`audit::values::report` has the
 /// limit).
 const FINDINGS: usize = 16;
@@ -22,7 +22,7 @@ fn server_wide(lie: Lie) -> bool {
     lie.group() == "login" || lie.group() == "databases" && !of_one.contains(&lie)
 }
 
-fn tell(lie: Lie) -> u64 {
+fn run_lie_in_cgroup(lie: Lie) -> u64 {
     let name = lie.name();
     let mut options = lie.options();
     options.databases.push(OTHER.into());
@@ -84,14 +84,14 @@ fn tell(lie: Lie) -> u64 {
 }
 
 #[test]
-fn every_lie_gets_its_verdict_and_its_evidence_and_nothing_is_killed() {
+fn every_lie_gets_its_verdict_within_64_mib_of_memory() {
     let queue: Mutex<Vec<Lie>> = Mutex::new(Lie::ALL.to_vec());
     let told = Mutex::new(Vec::new());
     thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
+        for _ in 0..MAX_CONCURRENT_SCENES {
             scope.spawn(|| {
                 while let Some(lie) = next(&queue) {
-                    let peak = tell(lie);
+                    let peak = run_lie_in_cgroup(lie);
                     told.lock().expect("no panic").push((peak, lie.name()));
                 }
             });
@@ -114,7 +114,7 @@ fn next(queue: &Mutex<Vec<Lie>>) -> Option<Lie> {
 /// Each value is nearly as large as the default of `--max-recv-msg-size` allows, and has its own
 /// transaction.
 #[test]
-fn twenty_edited_values_of_4_mb_are_found_by_sample_and_by_sweep_and_kept() {
+fn twenty_edited_values_of_4_mb_are_found_within_64_mib() {
     for server in [Emulated::V1_11_1, Emulated::V1_1_0] {
         for sweeps in [false, true] {
             let options = Options {

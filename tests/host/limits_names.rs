@@ -13,7 +13,7 @@ fn resident(running: &Running) -> u64 {
 
 /// None of the new databases is trusted, and each list has other names.
 #[test]
-fn names_that_are_fresh_in_every_list_take_no_memory_and_tell_nobody() {
+fn new_names_in_every_list_use_constant_memory() {
     let trusted = ["defaultdb", "shop", "bank"];
     let cycles = 200;
     let scene = Scene::new(

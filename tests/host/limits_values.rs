@@ -38,7 +38,7 @@ fn evidence(state: &Path) -> usize {
 /// immudb allows values of up to 32 MiB. The test sets the size and the memory limit that the
 /// program advises.
 #[test]
-fn a_value_of_30_mib_is_read_whole_within_the_limit_that_follows_from_the_setting() {
+fn a_value_of_30_mib_is_read_within_the_advised_memory_limit() {
     for server in [Emulated::V1_11_1, Emulated::V1_1_0] {
         let embedded = ledger(server, 1, 30 << 20);
         let place = Place::new();
@@ -93,7 +93,7 @@ fn a_value_of_30_mib_is_read_whole_within_the_limit_that_follows_from_the_settin
 }
 
 #[test]
-fn a_limit_that_a_raised_setting_does_not_fit_in_is_warned_of() {
+fn a_memory_limit_that_is_too_small_causes_a_warning() {
     let embedded = ledger(Emulated::V1_11_1, 0, 0);
     let place = Place::new();
     let cgroup = Cgroup::of(64 * MIB);

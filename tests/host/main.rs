@@ -17,6 +17,6 @@ mod limits_names;
 mod limits_values;
 mod process;
 #[cfg(unix)] // users, owners and a shell
-mod root_beside;
+mod root_commands;
 #[cfg(unix)] // systemd's socket
 mod service;

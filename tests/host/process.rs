@@ -31,9 +31,9 @@ fn limited(program: &Program, limit: &str, verb: &[&str]) -> Run {
 }
 
 #[test]
-fn without_file_descriptors_nothing_is_accused_and_nothing_forgotten() {
+fn without_descriptors_nothing_is_tampering_and_no_state_is_lost() {
     let scene = Scene::trusted();
-    let before = scene.believes();
+    let before = scene.trusted_tx_in_status();
     let mut ends = std::collections::BTreeMap::new();
     for descriptors in 3..24 {
         let run = limited(
@@ -49,7 +49,7 @@ fn without_file_descriptors_nothing_is_accused_and_nothing_forgotten() {
         *ends.entry(run.code).or_insert(0) += 1;
     }
     println!("exit codes under 3 to 23 descriptors: {ends:?}");
-    let now = scene.believes();
+    let now = scene.trusted_tx_in_status();
     assert!(
         now == before || now == scene.state().tx.to_string(),
         "{now}"
@@ -65,19 +65,19 @@ fn descriptors(running: &Running, limit: &str) -> bool {
 }
 
 #[test]
-fn a_running_auditor_without_file_descriptors_says_so_and_goes_on_once_there_are_some() {
+fn a_running_auditor_recovers_from_a_lack_of_descriptors() {
     let scene = Scene::trusted();
     let program = scene.program.with(&["--log-level", "debug"]);
     let mut running = program.start(&["--audit-interval", "20ms"]);
     running.wait_for("verdict=consistent");
     for round in 1..=3 {
-        let before = scene.believes();
+        let before = scene.trusted_tx_in_status();
         if !descriptors(&running, "--nofile=0:") {
             return not_shown("a lack of descriptors: there is no prlimit here");
         }
         scene.server.grow(DATABASE, 2);
         running.wait_for_times("Too many open files", 2 * round);
-        assert_eq!(scene.believes(), before);
+        assert_eq!(scene.trusted_tx_in_status(), before);
         assert!(!running.log().contains("TAMPERED"), "{}", running.log());
         assert!(descriptors(&running, "--nofile=1024:"));
         let hash = scene.state().hash;
@@ -85,11 +85,11 @@ fn a_running_auditor_without_file_descriptors_says_so_and_goes_on_once_there_are
     }
     running.signal("TERM");
     assert_eq!(running.end(), Some(0), "{}", running.log());
-    assert_eq!(scene.believes(), scene.state().tx.to_string());
+    assert_eq!(scene.trusted_tx_in_status(), scene.state().tx.to_string());
 }
 
 #[test]
-fn a_request_to_end_is_heeded_in_every_phase() {
+fn a_stop_request_works_in_every_phase() {
     // while it waits for a response to each of these calls
     for call in [
         method::LOGIN,
@@ -143,7 +143,7 @@ fn a_request_to_end_is_heeded_in_every_phase() {
 }
 
 #[test]
-fn killed_again_and_again_it_never_sees_anything_for_the_first_time_twice() {
+fn a_killed_auditor_never_repeats_its_first_use() {
     let scene = Scene::trusted();
     for moment in 0..40 {
         scene.server.grow(DATABASE, 1);
@@ -181,7 +181,7 @@ fn redirected(command: &Command, redirection: &str) -> Option<i32> {
 }
 
 #[test]
-fn who_is_told_nothing_still_gets_the_exit_code() {
+fn the_exit_code_is_right_without_any_output() {
     let scene = Scene::trusted();
     let dir = scene.program.dir.display().to_string();
     for (words, dir, redirection, due) in [
@@ -206,7 +206,7 @@ fn who_is_told_nothing_still_gets_the_exit_code() {
 }
 
 #[test]
-fn a_stdout_and_a_stderr_that_are_closed_or_full_stop_no_audit() {
+fn closed_or_full_outputs_stop_no_audit() {
     for redirection in [
         ">&-",
         "2>&-",
@@ -220,7 +220,7 @@ fn a_stdout_and_a_stderr_that_are_closed_or_full_stop_no_audit() {
         let code = redirected(&command, redirection);
         assert_eq!(code, Some(0), "{redirection}");
         assert_eq!(
-            scene.believes(),
+            scene.trusted_tx_in_status(),
             scene.state().tx.to_string(),
             "{redirection}"
         );
@@ -230,7 +230,7 @@ fn a_stdout_and_a_stderr_that_are_closed_or_full_stop_no_audit() {
 /// The values are read from /proc while the process runs, so they cannot be of another process with
 /// the same number.
 #[test]
-fn it_runs_in_few_threads_and_little_memory() {
+fn the_program_uses_few_threads_and_little_memory() {
     let scene = Scene::trusted();
     let mut running = scene.program.start(&["--audit-interval", "10ms"]);
     running.wait_for_times("INFO  cycle ", 5);

@@ -36,7 +36,7 @@ fn written(run: &Run, name: &str) -> String {
 }
 
 #[test]
-fn a_dry_run_tells_every_step_and_no_password() {
+fn a_dry_run_prints_every_step_and_no_password() {
     let folder = Place::new();
     fs::write(folder.join("immuclient.toml"), "# ours\nmtls = false\n").unwrap();
     let run = install(
@@ -63,7 +63,7 @@ fn a_dry_run_tells_every_step_and_no_password() {
 }
 
 /// Asserts that systemd accepts a unit, and that the unit restricts the service.
-fn is_clean_and_lets_the_service_do_little(unit: &str, name: &str) {
+fn assert_valid_and_restricted(unit: &str, name: &str) {
     if Command::new("systemd-analyze")
         .arg("--version")
         .output()
@@ -114,20 +114,20 @@ fn is_clean_and_lets_the_service_do_little(unit: &str, name: &str) {
 }
 
 #[test]
-fn the_unit_is_clean_and_lets_the_service_do_little() {
+fn the_unit_is_valid_and_restricts_the_service() {
     let run = install(&Place::new(), &[]);
     let unit = written(&run, "immuaudit.service");
-    is_clean_and_lets_the_service_do_little(&unit, "immuaudit.service");
+    assert_valid_and_restricted(&unit, "immuaudit.service");
 }
 
 #[test]
-fn the_unit_of_instances_is_clean_and_lets_them_do_little() {
+fn the_unit_of_instances_is_valid_and_restricts_them() {
     let unit = include_str!("../../deploy/debian/immuaudit@.service");
-    is_clean_and_lets_the_service_do_little(unit, "immuaudit@shop.service");
+    assert_valid_and_restricted(unit, "immuaudit@shop.service");
 }
 
 #[test]
-fn where_there_is_no_systemd_it_is_said_what_to_do_instead() {
+fn without_systemd_the_alternatives_are_printed() {
     if Path::new("/run/systemd/system").is_dir() {
         return not_shown("a host without systemd: systemd runs here");
     }
@@ -163,7 +163,7 @@ fn said(listener: &UnixDatagram, last: &str) -> Vec<String> {
 }
 
 #[test]
-fn systemd_is_told_of_the_start_of_progress_and_of_the_end() {
+fn systemd_is_notified_of_start_progress_and_end() {
     let folder = Place::new();
     let embedded = Embedded::start(Options::default()).unwrap();
     fill(&embedded, "defaultdb");
@@ -210,7 +210,7 @@ fn systemd_is_told_of_the_start_of_progress_and_of_the_end() {
 
 /// tests/systemd.rs checks the reaction of systemd.
 #[test]
-fn a_loop_that_hangs_feeds_the_watchdog_no_more() {
+fn a_hanging_loop_stops_the_watchdog_messages() {
     let folder = Place::new();
     let embedded = Embedded::start(Options::default()).unwrap();
     fill(&embedded, "defaultdb");

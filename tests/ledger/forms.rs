@@ -35,7 +35,7 @@ fn entry(key: &[u8], metadata: Option<KvMetadata>) -> TxEntry {
 }
 
 #[test]
-fn an_entry_hashes_as_its_headers_version_says() {
+fn the_version_of_a_header_decides_the_hash_of_an_entry() {
     let (old, new) = (header(|h| h.version = 0), header(|_| ()));
     let (old, new) = (old.unwrap(), new.unwrap());
     let h_value = sha256(b"value");
@@ -84,7 +84,7 @@ fn a_key_of_65535_bytes_is_the_longest_of_version_1() {
 }
 
 #[test]
-fn a_header_out_of_range_is_none() {
+fn a_header_out_of_range_is_refused() {
     let extra = |length: usize| {
         move |h: &mut HeaderFields| {
             h.metadata = Some(TxMetadata {
@@ -116,7 +116,7 @@ fn a_header_out_of_range_is_none() {
 }
 
 #[test]
-fn entries_are_a_transactions_by_number_order_and_content() {
+fn entries_match_a_transaction_by_number_order_and_content() {
     let entries = [
         entry(b"\0a", None),
         entry(b"\0b", None),
@@ -149,7 +149,7 @@ fn entries_are_a_transactions_by_number_order_and_content() {
 }
 
 #[test]
-fn an_entry_behind_the_end_of_its_transaction_is_malformed() {
+fn an_entry_past_the_end_of_its_transaction_is_malformed() {
     let get = GetEntry {
         tx: 7,
         key: b"key".into(),
@@ -181,7 +181,7 @@ fn bytes_field(number: u8, bytes: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn a_states_shape_is_told_by_its_fields() {
+fn the_fields_of_a_state_decide_its_shape() {
     let hash = [7; 32];
     let newer = [
         bytes_field(1, b"db"),
@@ -231,7 +231,7 @@ fn a_states_shape_is_told_by_its_fields() {
 }
 
 #[test]
-fn an_entrys_fourth_field_is_metadata_or_a_length_by_its_wire_type() {
+fn the_wire_type_decides_the_meaning_of_an_entrys_fourth_field() {
     let hash = [7; 32];
     let none = [7; 32];
     let header = [

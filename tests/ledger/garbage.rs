@@ -39,7 +39,7 @@ fn random_header(random: &mut Random) -> TxHeader {
 
 /// The headers hash to the states, and the ids fit, so that every step is reached.
 #[test]
-fn garbage_is_refused_without_a_panic_and_at_once() {
+fn random_proofs_are_refused_quickly_and_without_a_panic() {
     let mut random = Random::new(7);
     let mut steps = BTreeMap::new();
     for _ in 0..200_000 {
@@ -96,7 +96,7 @@ fn garbage_is_refused_without_a_panic_and_at_once() {
 /// A forged tree of 2^63 transactions is accepted by every step before the linear advance, which
 /// would need 2^62 parts.
 #[test]
-fn a_forged_endless_advance_ends_at_the_first_part_that_is_not_there() {
+fn a_forged_endless_advance_ends_at_the_first_missing_part() {
     let mut random = Random::new(8);
     let source = Tx::new(1 << 62, random.digest(), &[], &mut random);
     let last = random.digest();
@@ -157,7 +157,7 @@ fn a_forged_endless_advance_ends_at_the_first_part_that_is_not_there() {
 }
 
 #[test]
-fn an_endless_excuse_ends_at_the_first_header_that_is_not_there() {
+fn an_endless_excuse_ends_at_the_first_missing_header() {
     let mut random = Random::new(9);
     let tree = [random.digest()];
     let first = Tx::new(2, random.digest(), &tree, &mut random);

@@ -113,7 +113,7 @@ impl Sample {
     }
 
     /// Returns the ids of the fetched headers that some step uses.
-    fn consulted_headers(&self) -> Vec<u64> {
+    fn used_headers(&self) -> Vec<u64> {
         let (source, target) = (&self.source, &self.target);
         let mut ids = vec![];
         if let (Some((start, end)), None) =
@@ -139,7 +139,7 @@ fn flip_digest(digest: &Digest, bit: usize) -> Digest {
 }
 
 /// Returns every valid header that differs from this one in one bit.
-fn headers_of_one_other_bit(fields: &HeaderFields) -> Vec<TxHeader> {
+fn headers_with_one_changed_bit(fields: &HeaderFields) -> Vec<TxHeader> {
     let with = |change: &dyn Fn(&mut HeaderFields)| {
         let mut fields = fields.clone();
         change(&mut fields);
@@ -175,7 +175,7 @@ fn headers_of_one_other_bit(fields: &HeaderFields) -> Vec<TxHeader> {
 }
 
 #[test]
-fn no_bit_of_what_is_consulted_can_be_changed() {
+fn no_bit_of_a_used_field_can_be_changed() {
     let mut bits = 0u64;
     for sample in samples() {
         let question = &sample.question;
@@ -235,7 +235,7 @@ fn no_bit_of_what_is_consulted_can_be_changed() {
                 }
             }
         }
-        for (bit, header) in headers_of_one_other_bit(&sample.source.fields)
+        for (bit, header) in headers_with_one_changed_bit(&sample.source.fields)
             .into_iter()
             .enumerate()
         {
@@ -245,7 +245,7 @@ fn no_bit_of_what_is_consulted_can_be_changed() {
                 question.changed(|q| q.proof.source = Some(header)),
             );
         }
-        for (bit, header) in headers_of_one_other_bit(&sample.target.fields)
+        for (bit, header) in headers_with_one_changed_bit(&sample.target.fields)
             .into_iter()
             .enumerate()
         {
@@ -261,10 +261,10 @@ fn no_bit_of_what_is_consulted_can_be_changed() {
 }
 
 #[test]
-fn no_field_of_a_consulted_fetched_header_can_be_changed() {
+fn no_field_of_a_used_fetched_header_can_be_changed() {
     let mut random = Random::new(5);
     for sample in samples() {
-        for id in sample.consulted_headers() {
+        for id in sample.used_headers() {
             let forged = Tx::new(id, random.digest(), &[], &mut random);
             let changed = sample
                 .question
@@ -311,7 +311,7 @@ fn no_field_of_a_consulted_fetched_header_can_be_changed() {
 }
 
 #[test]
-fn another_count_or_length_where_a_step_consults_it_is_malformed() {
+fn a_wrong_count_or_length_of_a_used_field_is_malformed() {
     let mut count = 0;
     for sample in samples() {
         let question = &sample.question;
@@ -341,7 +341,7 @@ fn another_count_or_length_where_a_step_consults_it_is_malformed() {
         malformed(
             question
                 .changed(|q| q.parts = Parts::default())
-                .or_holds_without(&sample),
+                .or_malformed_without_parts(&sample),
         );
         if !sample.target.tree.is_empty() {
             let short = Term::from(&[7; 31][..]);
@@ -361,8 +361,8 @@ fn another_count_or_length_where_a_step_consults_it_is_malformed() {
 
 impl Question {
     /// Returns the question, or another malformed one if no step needs the parts.
-    fn or_holds_without(self, sample: &Sample) -> Question {
-        if !sample.consulted_headers().is_empty() {
+    fn or_malformed_without_parts(self, sample: &Sample) -> Question {
+        if !sample.used_headers().is_empty() {
             return self;
         }
         assert!(self.holds(), "{}", sample.label);
@@ -371,7 +371,7 @@ impl Question {
 }
 
 #[test]
-fn what_no_step_consults_may_be_anything() {
+fn unused_fields_may_have_any_content() {
     let mut random = Random::new(6);
     let mut count = 0;
     for sample in samples() {
@@ -395,7 +395,7 @@ fn what_no_step_consults_may_be_anything() {
         if sample.target.tree.is_empty() {
             question.proof.target_bl_tx_alh = Term::from(&[1, 2, 3][..]);
         }
-        let needed = sample.consulted_headers();
+        let needed = sample.used_headers();
         for id in 0..25 {
             if !needed.contains(&id) {
                 let other = Tx::new(id, random.digest(), &[], &mut random);

@@ -51,13 +51,13 @@ fn completed(raw: &[TxEntry]) -> Completed {
 #[track_caller]
 fn judged_whole(alh: &Digest, tx: &Tx) -> (Vec<usize>, u64, Vec<CorruptEntry>) {
     match judge(alh, tx) {
-        Judged::Whole(of) => (of.missing, of.absent, of.broken),
+        Judged::Complete(of) => (of.missing, of.absent, of.broken),
         judged => panic!("{judged:?}"),
     }
 }
 
 #[test]
-fn a_whole_transaction_is_whole_and_one_with_fewer_entries_is_incomplete() {
+fn a_transaction_with_fewer_entries_is_incomplete() {
     let (alh, mut tx) = whole();
     let (missing, absent, broken) = judged_whole(&alh, &tx);
     assert!(missing.is_empty() && absent == 0 && broken.is_empty());
@@ -66,7 +66,7 @@ fn a_whole_transaction_is_whole_and_one_with_fewer_entries_is_incomplete() {
 }
 
 #[test]
-fn a_header_of_another_hash_is_broken_whole_or_by_its_digests() {
+fn a_header_with_another_hash_is_corrupt() {
     let (_, tx) = whole();
     let other = Digest::ZERO;
     let is_another = |judged: Judged| match judged {
@@ -79,7 +79,7 @@ fn a_header_of_another_hash_is_broken_whole_or_by_its_digests() {
 }
 
 #[test]
-fn a_value_that_did_not_come_is_missing_and_another_is_broken() {
+fn an_empty_value_is_missing_and_a_different_value_is_corrupt() {
     let (alh, mut tx) = whole();
     tx.entries[0].value.clear();
     tx.entries[1].value = b"\0edited".to_vec();
@@ -93,7 +93,7 @@ fn a_value_that_did_not_come_is_missing_and_another_is_broken() {
 
 /// A replica of a truncated server responds in this way (protocol.md §6).
 #[test]
-fn a_value_that_the_server_says_it_does_not_have_is_absent_and_accuses_nobody() {
+fn a_value_that_the_server_reports_as_missing_is_absent() {
     let (alh, mut tx) = whole();
     tx.entries[0].value.clear();
     tx.entries[0].claimed_length = 0;
@@ -109,7 +109,7 @@ fn a_value_that_the_server_says_it_does_not_have_is_absent_and_accuses_nobody() 
 }
 
 #[test]
-fn what_does_not_come_is_due_unless_it_is_empty_expired_or_a_documents() {
+fn a_missing_value_is_due_unless_empty_expired_or_of_a_document() {
     let completed = completed(&[]);
     assert_eq!(completed.missing, [0, 1, 2]);
     assert!(completed.broken.is_empty());
@@ -126,7 +126,7 @@ fn what_does_not_come_is_due_unless_it_is_empty_expired_or_a_documents() {
 }
 
 #[test]
-fn what_came_in_part_is_taken_in_the_ledgers_order() {
+fn a_partial_response_is_matched_in_the_ledgers_order() {
     let (_, tx) = whole();
     let completed = completed(&tx.entries[1..2]);
     assert_eq!(completed.missing, [0, 2]);
@@ -134,7 +134,7 @@ fn what_came_in_part_is_taken_in_the_ledgers_order() {
 }
 
 #[test]
-fn an_entry_that_is_not_the_ledgers_in_key_hash_or_metadata_is_broken() {
+fn an_entry_with_another_key_hash_or_metadata_is_corrupt() {
     let (_, tx) = whole();
     let changes: [fn(&mut TxEntry); 3] = [
         |entry| entry.key.push(b'x'),

@@ -21,7 +21,7 @@ fn body(pem: &str) -> String {
 }
 
 #[test]
-fn keys_are_read_however_their_file_was_written() {
+fn keys_are_read_from_every_valid_form_of_pem() {
     let text = recorded_pem();
     let key = PublicKey::from_pem(&text).unwrap()[0];
     let one_line = pem("PUBLIC KEY", &body(&text));
@@ -40,7 +40,7 @@ fn keys_are_read_however_their_file_was_written() {
 }
 
 #[test]
-fn a_file_that_holds_no_usable_key_says_in_which_line() {
+fn a_file_without_a_usable_key_is_refused_with_its_line() {
     let text = recorded_pem();
     let base64 = body(&text);
     let block = |base64: &str| pem("PUBLIC KEY", base64);
@@ -162,7 +162,7 @@ fn signed() -> (Vec<(String, ClaimedState)>, PublicKey) {
 }
 
 #[test]
-fn a_signature_counts_only_by_a_configured_key_over_every_byte() {
+fn a_signature_needs_a_configured_key_and_covers_every_byte() {
     let (states, key) = signed();
     // another valid key: the base point of P-256 (FIPS 186-4, D.1.2.3)
     let base = "046b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296\
@@ -215,7 +215,7 @@ fn a_signature_counts_only_by_a_configured_key_over_every_byte() {
 
 /// A signature that matches the key in the response proves only that the server has this key.
 #[test]
-fn a_signature_by_the_key_that_came_with_it_must_be_one_all_the_same() {
+fn a_signature_must_match_the_key_in_its_own_response() {
     let (states, _) = signed();
     for (database, claimed) in states {
         assert_eq!(claimed.verify_own_signature(&database), Ok(()));

@@ -234,7 +234,7 @@ fn no_transaction_is_replaced_in_many_longer_ledgers() {
 }
 
 #[test]
-fn transactions_are_replaced_as_soon_as_any_step_is_taken_out() {
+fn without_any_single_step_transactions_can_be_replaced() {
     let mut random = Random::new(11);
     let longer: Vec<Ledger> = (0..20_000).map(|_| some_ledger(7, &mut random)).collect();
     let mut short = vec![];
@@ -255,7 +255,7 @@ fn transactions_are_replaced_as_soon_as_any_step_is_taken_out() {
 
 /// The model agrees with the program: with real hashes, both accept the same proofs.
 #[test]
-fn the_ledger_accepts_exactly_what_the_model_accepts() {
+fn the_ledger_and_the_model_accept_the_same_proofs() {
     let mut random = Random::new(12);
     let (mut yes, mut no) = (0, 0);
     for _ in 0..600 {

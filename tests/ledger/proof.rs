@@ -82,7 +82,7 @@ fn every_vector_gets_the_verdict_of_the_formal_definitions() {
 }
 
 #[test]
-fn drawn_and_changed_proofs_get_the_verdict_of_the_formal_definitions_step_by_step() {
+fn random_proofs_get_the_verdict_of_the_formal_definitions() {
     let mut random = Random::new(23);
     let mut questions = Questions::default();
     let mut all = honest(&mut random);
@@ -138,7 +138,7 @@ fn drawn_and_changed_proofs_get_the_verdict_of_the_formal_definitions_step_by_st
 }
 
 #[test]
-fn trees_up_to_the_largest_are_climbed_alike() {
+fn trees_of_every_size_are_verified_alike() {
     let mut random = Random::new(24);
     let mut questions = Questions::default();
     for _ in 0..60 {
@@ -207,7 +207,7 @@ fn trees_up_to_the_largest_are_climbed_alike() {
 /// cannot be proven against it, because their trees are larger. The last transaction in the tree
 /// always can, because its own tree is smaller.
 #[test]
-fn a_tree_that_no_walk_remembers_is_held_by_a_proof_from_the_transaction_that_it_ends_with() {
+fn an_old_tree_is_proven_from_its_last_transaction() {
     let mut random = Random::new(28);
     let mut history = Chain::honest(1_600, &mut random, |id, _| id - 1).0;
     let mut tree: Vec<Digest> = history[..500].iter().map(|tx| tx.alh).collect();
@@ -285,7 +285,7 @@ fn headers_are_hashed_and_refused_alike() {
 }
 
 #[test]
-fn excuses_are_taken_and_refused_alike() {
+fn excuses_are_accepted_and_refused_alike() {
     let mut random = Random::new(26);
     let mut questions = Questions::default();
     for _ in 0..2_000 {

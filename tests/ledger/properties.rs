@@ -172,7 +172,7 @@ fn an_honest_excuse_holds(chain: &Chain, source: &Tx, target: &Tx) {
 }
 
 #[test]
-fn a_pair_that_can_be_proven_a_rollback_and_an_impossible_tree_have_no_excuse() {
+fn provable_pairs_rollbacks_and_impossible_trees_have_no_excuse() {
     let mut random = Random::new(2);
     let chain = Chain::honest(9, &mut random, |id, _| if id == 8 { 3 } else { id - 1 });
     let mut headers: BTreeMap<u64, TxHeader> =
@@ -235,7 +235,7 @@ fn every_pair_of_tree_sizes_is_proven() {
 
 /// Without a check of the ids the hashes would differ, which would be reported as tampering.
 #[test]
-fn a_proof_that_runs_backwards_or_from_nothing_is_malformed() {
+fn a_backward_proof_or_one_from_nothing_is_malformed() {
     let mut random = Random::new(13);
     let chain = Chain::honest(9, &mut random, |id, _| if id < 8 { id - 1 } else { 7 });
     for (older, newer) in [(8, 9), (4, 9), (1, 2)] {
@@ -256,7 +256,7 @@ fn a_proof_that_runs_backwards_or_from_nothing_is_malformed() {
 }
 
 #[test]
-fn a_transaction_beside_a_proof_counts_only_as_one_of_its_two() {
+fn a_transaction_with_a_proof_must_be_its_source_or_target() {
     let mut random = Random::new(14);
     let chain = Chain::honest(9, &mut random, |id, _| id - 1);
     let (source, target) = (chain.tx(4), chain.tx(9));
@@ -277,7 +277,7 @@ fn a_transaction_beside_a_proof_counts_only_as_one_of_its_two() {
 /// CVE-2022-36111 with fetched parts: the tree has another transaction than the trusted chain, and
 /// the server returns the header of that other transaction.
 #[test]
-fn a_fetched_header_of_another_history_is_inconsistent_though_the_tree_has_it() {
+fn a_fetched_header_of_a_forged_tree_is_inconsistent() {
     let mut random = Random::new(15);
     let chain = Chain::honest(8, &mut random, |id, _| id.saturating_sub(4));
     let source = chain.tx(6); // its tree has transactions 1 and 2

@@ -12,7 +12,7 @@ type Pair = (u64, u64);
 /// Recorded headers excuse the pairs that honest servers refused to prove, and every other pair of
 /// the same ledger whose tree shrinks.
 #[test]
-fn every_recorded_pair_that_no_server_can_prove_is_excused_by_its_headers() {
+fn recorded_headers_excuse_every_unprovable_pair() {
     let mut ledgers: BTreeMap<String, (BTreeMap<u64, TxHeader>, Vec<Pair>)> = BTreeMap::new();
     for vectors in read_all("real") {
         // in `A-under-B`, A wrote the ledger
@@ -91,7 +91,7 @@ fn recorded_headers(case: Case, headers: &mut BTreeMap<u64, TxHeader>) {
 
 /// A real server computed `tests/vectors/tree.txt` from its own tree.
 #[test]
-fn the_prover_of_these_tests_makes_the_proofs_of_a_real_server() {
+fn the_test_prover_makes_the_proofs_of_a_real_server() {
     let text = std::fs::read_to_string(folder().join("tree.txt")).unwrap();
     let leaves: Vec<Digest> = (1..=70u64).map(|i| sha256(&i.to_be_bytes())).collect();
     let joined = |digests: &[Digest]| {

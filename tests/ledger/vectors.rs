@@ -76,7 +76,7 @@ fn every_recorded_proof_holds() {
 }
 
 #[test]
-fn a_recorded_proof_without_its_fetched_parts_says_which_are_needed() {
+fn a_recorded_proof_without_its_parts_names_the_missing_ones() {
     let mut count = 0;
     for vectors in read_all("real") {
         for case in vectors.cases().filter(|case| case.is("VerifiableTxById")) {
@@ -124,7 +124,7 @@ fn every_changed_proof_gets_its_verdict() {
 }
 
 #[test]
-fn every_second_history_is_refused_and_its_honest_twin_holds() {
+fn every_second_history_is_refused_and_the_honest_one_holds() {
     let vectors = read("two-histories.toml");
     for case in vectors.cases() {
         assert_eq!(
@@ -138,7 +138,7 @@ fn every_second_history_is_refused_and_its_honest_twin_holds() {
 }
 
 #[test]
-fn every_recorded_state_is_read() {
+fn every_recorded_state_is_decoded() {
     for vectors in read_all("real").iter().chain([&read("signatures.toml")]) {
         for case in vectors.cases().filter(|case| case.is("CurrentState")) {
             let claimed = wire::state(&case.bytes("reply")).unwrap();
@@ -148,7 +148,7 @@ fn every_recorded_state_is_read() {
 }
 
 #[test]
-fn every_recorded_signature_verifies_for_its_own_database_and_state_alone() {
+fn every_recorded_signature_covers_its_database_and_state() {
     let vectors = read("signatures.toml");
     let pem = vectors.file["public_key"].as_str().unwrap();
     let keys = PublicKey::from_pem(pem).unwrap();
@@ -181,7 +181,7 @@ fn every_recorded_signature_verifies_for_its_own_database_and_state_alone() {
 }
 
 #[test]
-fn every_recorded_transaction_hashes_to_its_alh_and_its_entries_to_the_header() {
+fn recorded_transactions_and_entries_match_their_hashes() {
     let mut values = 0;
     for vectors in read_all("real") {
         for case in vectors.cases() {

@@ -17,7 +17,7 @@ fn number(number: u8, value: u8) -> Vec<u8> {
 }
 
 #[test]
-fn requests_say_who_asks_and_of_what() {
+fn login_and_database_requests_have_the_documented_fields() {
     assert_eq!(wire::empty(), [0_u8; 0]);
     let login = [bytes(1, b"user"), bytes(2, b"secret")];
     assert_eq!(wire::login("user", "secret"), login.concat());
@@ -27,7 +27,7 @@ fn requests_say_who_asks_and_of_what() {
 }
 
 #[test]
-fn requests_ask_for_the_transactions_and_entries_that_are_needed_and_for_nothing_resolved() {
+fn transaction_and_key_requests_have_the_documented_fields() {
     let raw = number(1, 2);
     let of_each = [bytes(1, &raw), bytes(2, &raw), bytes(3, &raw)].concat();
     for (entries, spec) in [
@@ -80,7 +80,7 @@ fn list(change: impl FnOnce(&mut Vec<proto::Tx>)) -> Vec<u8> {
 }
 
 #[test]
-fn in_a_list_a_transaction_of_a_bad_field_hides_no_other_and_bytes_that_are_none_hide_all() {
+fn a_bad_transaction_in_a_list_hides_no_other() {
     let whole = wire::tx_list(&list(|_| {})).expect("a list");
     let ids = |at: usize| whole[at].as_ref().map(|tx| tx.header.id());
     assert_eq!((whole.len(), ids(0), ids(2)), (3, Ok(1), Ok(3)));
@@ -124,7 +124,7 @@ fn a_number_past_64_bits_is_malformed() {
 }
 
 #[test]
-fn a_key_or_a_signature_that_no_server_has_is_malformed_before_it_is_kept() {
+fn an_oversized_key_or_signature_is_malformed() {
     let state = |key: usize, signature: usize| {
         let signed = proto::Signature {
             public_key: vec![7; key],

@@ -20,7 +20,7 @@ use immuaudit::trust::Mirror;
 use immuaudit::wire::proto;
 
 #[test]
-fn against_a_backup_the_changed_key_is_named_wherever_it_is() {
+fn a_changed_key_is_found_in_a_backup_at_every_position() {
     let place = Place::new();
     let (embedded, mut auditor) = audited(&place);
     let honest = embedded.ledger(DATABASE).unwrap();
@@ -35,7 +35,7 @@ fn against_a_backup_the_changed_key_is_named_wherever_it_is() {
             (differences.same, differences.first),
             (parted, Some(parted + 1))
         );
-        assert!(differences.holds.as_ref().unwrap().is_whole());
+        assert!(differences.holds.as_ref().unwrap().is_intact());
         assert_eq!(differences.compared, ALL);
         assert_eq!(differences.rechained, ALL - parted - 1);
         let [differing] = differences.differing.as_slice() else {
@@ -86,7 +86,7 @@ fn added_and_removed_keys_are_named() {
 }
 
 #[test]
-fn a_transaction_put_in_between_is_named_and_what_it_moved_is_not() {
+fn an_inserted_transaction_is_named_without_the_moved_ones() {
     let place = Place::new();
     let (embedded, mut auditor) = audited(&place);
     let honest = embedded.ledger(DATABASE).unwrap();
@@ -123,7 +123,7 @@ fn a_transaction_put_in_between_is_named_and_what_it_moved_is_not() {
 /// The longer server shows the removed entry in a transaction after the end of the shorter history.
 /// Unless that transaction is chained to the longer state, the entry would count as moved.
 #[test]
-fn an_entry_shown_past_the_end_of_the_shorter_history_is_chained_to_the_longer_state() {
+fn entries_past_the_shorter_history_are_chained_to_the_longer_state() {
     let place = Place::new();
     let (embedded, _) = audited(&place);
     let honest = embedded.ledger(DATABASE).unwrap();
@@ -187,7 +187,7 @@ fn write_large(embedded: &Embedded, word: &str, count: u64) {
 }
 
 #[test]
-fn what_differs_is_told_as_far_as_it_is_kept_at_once() {
+fn differences_are_reported_up_to_the_memory_limit() {
     // differences of both sides, then of one side only, with a limit of 8 MiB
     for (both, longer, told) in [(3, 0, true), (4, 0, false), (0, 7, true), (0, 8, false)] {
         let (place, options) = (Place::new(), Options::default);
@@ -210,7 +210,7 @@ fn what_differs_is_told_as_far_as_it_is_kept_at_once() {
 }
 
 #[test]
-fn two_mirrors_are_compared_without_any_server_and_a_flipped_bit_widens_only() {
+fn two_mirrors_are_compared_offline_and_damage_only_widens_the_range() {
     let (ours, theirs) = (Place::new(), Place::new());
     let (embedded, mut auditor) = audited(&ours);
     fill_mirror(&mut auditor);
@@ -250,7 +250,7 @@ fn two_mirrors_are_compared_without_any_server_and_a_flipped_bit_widens_only() {
 }
 
 #[test]
-fn a_mirror_is_of_what_is_proven_alone_and_follows_the_ledger() {
+fn a_mirror_has_only_proven_transactions_and_grows_with_the_ledger() {
     let place = Place::new();
     let (embedded, mut auditor) = audited(&place);
     fill_mirror(&mut auditor);
@@ -274,7 +274,7 @@ fn a_mirror_is_of_what_is_proven_alone_and_follows_the_ledger() {
 }
 
 #[test]
-fn of_however_many_mirrors_only_sixteen_are_held_open() {
+fn at_most_sixteen_mirrors_are_open() {
     let names: Vec<String> = (1..=40).map(|number| format!("db{number}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let options = Options::default().with_databases(&names);

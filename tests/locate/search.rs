@@ -31,7 +31,7 @@ fn stands(window: &Window) -> u64 {
 }
 
 #[test]
-fn a_rewrite_is_placed_between_two_audits_wherever_it_is() {
+fn a_rewrite_is_found_between_two_audits_at_every_position() {
     let place = Place::new();
     let (embedded, mut auditor) = audited(&place);
     let honest = embedded.ledger(DATABASE).unwrap();
@@ -51,12 +51,12 @@ fn a_rewrite_is_placed_between_two_audits_wherever_it_is() {
     }
     embedded.put_ledger(DATABASE, honest);
     let located = locate(&mut auditor);
-    assert!(window(&located).is_whole());
+    assert!(window(&located).is_intact());
     assert_eq!(located.exit(), Exit::Good);
 }
 
 #[test]
-fn with_the_mirror_it_is_placed_at_the_very_transaction_wherever_it_is() {
+fn a_mirror_finds_the_exact_transaction_at_every_position() {
     let place = Place::new();
     let (embedded, mut auditor) = audited(&place);
     fill_mirror(&mut auditor);
@@ -71,7 +71,7 @@ fn with_the_mirror_it_is_placed_at_the_very_transaction_wherever_it_is() {
 }
 
 #[test]
-fn after_a_rollback_what_is_lost_is_named_wherever_it_ends() {
+fn the_lost_transactions_of_a_rollback_are_named() {
     let place = Place::new();
     let (embedded, mut auditor) = audited(&place);
     let honest = embedded.ledger(DATABASE).unwrap();
@@ -96,7 +96,7 @@ fn after_a_rollback_what_is_lost_is_named_wherever_it_ends() {
 }
 
 #[test]
-fn of_a_replaced_server_nothing_stands() {
+fn a_replaced_server_has_no_intact_transaction() {
     let place = Place::new();
     let (embedded, mut auditor) = audited(&place);
     embedded.lie(LieSchedule::from(Lie::OtherIdentity));
@@ -122,13 +122,13 @@ fn of_a_replaced_server_nothing_stands() {
     // a backup still has the vanished history
     let compared = auditor.against_server(DATABASE, State::EMPTY, &mut other, ShownValues::No);
     let differences = compared.unwrap().unwrap();
-    assert!(differences.holds.as_ref().unwrap().is_whole());
+    assert!(differences.holds.as_ref().unwrap().is_intact());
     assert!(differences.unproven.is_none() && differences.differing.is_empty());
 }
 
 /// The server shows a rewrite. Each lie is added to it, immediately or after some responses.
 #[test]
-fn whatever_lie_is_told_during_the_search_nothing_is_said_to_stand_that_does_not() {
+fn no_lie_makes_a_rewritten_transaction_look_intact() {
     let place = Place::new();
     let (embedded, mut auditor) = audited(&place);
     fill_mirror(&mut auditor);
@@ -152,7 +152,7 @@ fn whatever_lie_is_told_during_the_search_nothing_is_said_to_stand_that_does_not
                 let broken = window.broken.map_or(u64::MAX, |point| point.tx);
                 // a forging lie shows a third history, which may differ earlier
                 assert!(lie.forges() || broken > parted, "{name} {parted}: {window}");
-                assert!(!window.is_whole(), "{name} {parted}: {window}");
+                assert!(!window.is_intact(), "{name} {parted}: {window}");
             }
         }
     }
@@ -170,7 +170,7 @@ fn whatever_lie_is_told_during_the_search_nothing_is_said_to_stand_that_does_not
 }
 
 #[test]
-fn a_server_that_shows_two_histories_in_turn_is_held_against_the_one_it_showed_first() {
+fn alternating_histories_are_compared_with_the_first_one_shown() {
     let place = Place::new();
     let (embedded, mut auditor) = audited(&place);
     embedded.grow(DATABASE, 5);
@@ -184,7 +184,7 @@ fn a_server_that_shows_two_histories_in_turn_is_held_against_the_one_it_showed_f
 }
 
 #[test]
-fn the_alarm_carries_the_window_and_costs_no_more_than_twice_the_logarithm() {
+fn the_alarm_has_the_window_and_needs_logarithmic_calls() {
     let place = Place::new();
     let (embedded, mut auditor) = audited(&place);
     let honest = embedded.ledger(DATABASE).unwrap();
@@ -200,7 +200,9 @@ fn the_alarm_carries_the_window_and_costs_no_more_than_twice_the_logarithm() {
     let calls: u64 = embedded.calls().values().sum();
     assert!(calls <= 3 + 9, "{:?}", embedded.calls());
     let alarm = outcome.alarm.as_ref().unwrap();
-    let kept = LocatedRecord::beside(&alarm.evidence).unwrap().unwrap();
+    let kept = LocatedRecord::for_evidence(&alarm.evidence)
+        .unwrap()
+        .unwrap();
     assert_eq!((kept.stands, kept.broken), (Some(150), Some(160)));
     // a repeated finding is not located again
     embedded.reset_calls();
@@ -210,7 +212,7 @@ fn the_alarm_carries_the_window_and_costs_no_more_than_twice_the_logarithm() {
 }
 
 #[test]
-fn locating_changes_neither_verdict_nor_trust_however_the_server_behaves() {
+fn locate_changes_neither_verdict_nor_trusted_state() {
     let place = Place::new();
     let (embedded, mut auditor) = audited(&place);
     let honest = embedded.ledger(DATABASE).unwrap();
@@ -231,7 +233,7 @@ fn locating_changes_neither_verdict_nor_trust_however_the_server_behaves() {
 }
 
 #[test]
-fn the_verb_tells_people_programs_and_the_evidence() {
+fn locate_prints_text_and_json_and_extends_the_evidence() {
     let place = Place::new();
     let embedded = Embedded::start(Options::default()).unwrap();
     let audit = Program::new(embedded.port(), &place.join("trust")).with(&["--audit-keep-hashes"]);
@@ -314,7 +316,7 @@ fn the_verb_tells_people_programs_and_the_evidence() {
 }
 
 #[test]
-fn after_a_value_alarm_every_broken_transaction_is_listed_with_its_time() {
+fn every_corrupt_transaction_of_a_value_alarm_is_listed() {
     let place = Place::new();
     let embedded = Embedded::start(Options::default()).unwrap();
     embedded.grow(DATABASE, 60);

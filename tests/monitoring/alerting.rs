@@ -22,7 +22,7 @@ use immuaudit::drill::{Embedded, Lie, LieSchedule, Options};
 const RULES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/prometheus");
 
 #[test]
-fn the_rules_fire_when_they_should_and_only_then() {
+fn the_alert_rules_pass_their_promtool_tests() {
     if !have("promtool", "prometheus") {
         return;
     }
@@ -77,7 +77,7 @@ fn an_alert_reaches_a_webhook_through_prometheus_and_alertmanager() {
 }
 
 #[test]
-fn one_of_two_auditors_dies_which_is_told_and_its_alarm_stands_until_it_is_closed() {
+fn the_death_of_an_auditor_is_an_alert_and_its_alarm_stays_open() {
     if !have_watchers() {
         return;
     }
@@ -132,7 +132,7 @@ fn one_of_two_auditors_dies_which_is_told_and_its_alarm_stands_until_it_is_close
 }
 
 #[test]
-fn the_dashboard_shows_what_is_so_and_nothing_beside_it() {
+fn the_dashboard_shows_correct_values_of_auditors_only() {
     if !have_watchers() {
         return;
     }

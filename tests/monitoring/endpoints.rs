@@ -15,7 +15,7 @@ const TAMPERED: &str =
     "immuaudit_verdict{server=\"tested\",database=\"shop\",verdict=\"rolled-back\"}";
 
 #[test]
-fn every_endpoint_answers_a_person_and_a_program() {
+fn every_endpoint_responds_to_browsers_and_programs() {
     let watched = watched(&["shop"], &[]);
     let port = watched.port;
     for (path, kind) in [
@@ -79,7 +79,7 @@ fn every_endpoint_answers_a_person_and_a_program() {
 }
 
 #[test]
-fn immuclients_gauges_tell_the_worst_database_and_never_lose_it_to_the_next() {
+fn immuclients_gauges_always_show_the_worst_database() {
     let watched = watched(&["aaa", "shop", "zzz"], &[]);
     let labels = format!(
         "{{server_id=\"{}\",server_address=\"127.0.0.1:{}\"}}",
@@ -118,7 +118,7 @@ fn immuclients_gauges_tell_the_worst_database_and_never_lose_it_to_the_next() {
 }
 
 #[test]
-fn a_server_that_is_away_is_unproven_and_the_probe_stays_alive() {
+fn an_unavailable_server_does_not_fail_the_liveness_probe() {
     let mut watched = watched(&[], &[]);
     watched.ledger.stop();
     watched.wait_until(
@@ -139,7 +139,7 @@ fn a_server_that_is_away_is_unproven_and_the_probe_stays_alive() {
 }
 
 #[test]
-fn how_much_of_the_values_was_read_is_told_from_the_start() {
+fn the_progress_of_values_is_exposed_from_the_start() {
     let watched = watched(&["shop"], &["--audit-sample=2", "--audit-sweep=1s"]);
     let series = |name: &str| format!("immuaudit_{name}{{server=\"tested\",database=\"shop\"}}");
     let first = watched.metrics();
@@ -259,7 +259,7 @@ fn a_json_line_of_tampering_has_a_member_for_each_fact() {
 }
 
 #[test]
-fn a_thousand_databases_are_scraped_within_two_megabytes_and_slow_scrapers_do_not_multiply_them() {
+fn a_thousand_databases_and_slow_scrapers_use_limited_memory() {
     let names: Vec<String> = (1..1000).map(|n| format!("db{n:04}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     // new databases get only the rest of an interval, so the interval is long
@@ -325,7 +325,7 @@ fn promtool(args: &[&str], stdin: &str) {
 }
 
 #[test]
-fn promtool_has_nothing_to_complain_about() {
+fn promtool_accepts_the_metrics() {
     let watched = watched(&["shop"], &[]);
     // the names from immuclient cannot be changed
     let metrics = watched.metrics().body;

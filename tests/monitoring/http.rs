@@ -23,7 +23,7 @@ fn values<'a>(answer: &'a Answer, name: &str) -> Vec<&'a str> {
 }
 
 #[test]
-fn requests_in_every_form_that_clients_and_proxies_send_are_answered() {
+fn every_valid_form_of_a_request_is_accepted() {
     let watched = watched(&["shop"], &[]);
     for request in [
         "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -45,7 +45,7 @@ fn requests_in_every_form_that_clients_and_proxies_send_are_answered() {
 }
 
 #[test]
-fn requests_that_name_no_host_or_two_are_refused() {
+fn requests_without_exactly_one_host_are_refused() {
     let port = watched(&[], &[]);
     let port = port.port;
     for request in [
@@ -67,7 +67,7 @@ fn requests_that_name_no_host_or_two_are_refused() {
 }
 
 #[test]
-fn every_answer_has_one_date_one_length_and_no_chunks() {
+fn every_response_has_one_date_one_length_and_no_chunks() {
     let names: Vec<String> = (0..40).map(|n| format!("db{n:02}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let watched = watched(&names, &[]);
@@ -112,7 +112,7 @@ fn every_answer_has_one_date_one_length_and_no_chunks() {
 }
 
 #[test]
-fn a_head_that_does_not_come_is_answered_with_408() {
+fn an_incomplete_head_gets_status_408() {
     let watched = watched(&[], &[]);
     for begun in ["", "GET /livez HTTP/1.1\r\nHost: x\r\n"] {
         let mut stream = TcpStream::connect(("127.0.0.1", watched.port)).expect("a connection");

@@ -8,5 +8,5 @@ mod endpoints;
 mod http;
 mod page;
 mod page_states;
-mod page_words;
+mod page_text;
 mod port;

@@ -40,8 +40,7 @@ impl Page {
 }
 
 #[test]
-fn the_page_is_for_everybody_few_and_many_good_tampered_and_away_in_light_dark_and_on_a_telephone()
-{
+fn the_page_is_readable_on_every_screen() {
     if !have("chromium", "chromium") {
         return;
     }

@@ -70,7 +70,7 @@ fn outcome(database: &str, verdict: Verdict) -> Outcome {
         peers_overdue: None,
         warnings: Vec::new(),
         duration: Duration::from_secs(1),
-        is_stranger: false,
+        is_untrusted: false,
         asked: true,
     }
 }
@@ -171,7 +171,7 @@ fn every_row(registry: &StatusRegistry) {
 }
 
 #[test]
-fn the_page_is_for_everybody_in_every_condition() {
+fn the_page_is_readable_in_every_condition() {
     if !have("chromium", "chromium") {
         return;
     }
@@ -247,7 +247,7 @@ fn the_page_is_for_everybody_in_every_condition() {
 }
 
 #[test]
-fn the_worst_comes_first_and_an_accusation_by_other_databases_before_all() {
+fn the_worst_databases_and_untrusted_tampering_come_first() {
     let every = registry();
     every_row(&every);
     let mut snapshot = every.snapshot();
@@ -281,7 +281,7 @@ fn the_worst_comes_first_and_an_accusation_by_other_databases_before_all() {
         (snapshot.server.cycles, snapshot.server.last_complete) = (1, true);
         let untrusted = &mut snapshot.server.untrusted;
         untrusted.text = "1 database without a trusted state".into();
-        (untrusted.unproven, untrusted.accusing) = (1, 1);
+        (untrusted.unproven, untrusted.tampering_count) = (1, 1);
         untrusted.worst = Some(Verdict::Tampered(Tampering::BadSignature));
         assert!(page(snapshot).contains("<h1>Tampering</h1>"));
         assert_eq!(classes(snapshot)[0], "bad");

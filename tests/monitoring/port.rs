@@ -35,7 +35,7 @@ fn a_taken_port_ends_the_program_with_its_setting_and_remedy() {
 }
 
 #[test]
-fn no_monitoring_listens_nowhere() {
+fn no_monitoring_opens_no_port() {
     let ledger = Embedded::start(Options::default()).expect("a ledger");
     let place = Place::new();
     let program = Program::new(ledger.port(), &place.join("state")).with(&["--no-monitoring"]);
@@ -49,7 +49,7 @@ fn no_monitoring_listens_nowhere() {
 }
 
 #[test]
-fn hostile_peers_are_held_off_and_the_audit_goes_on() {
+fn hostile_clients_do_not_stop_the_audit() {
     let watched = watched(&["shop"], &[]);
     let port = watched.port;
     let connect = || TcpStream::connect(("127.0.0.1", port));
@@ -119,7 +119,7 @@ fn hostile_peers_are_held_off_and_the_audit_goes_on() {
 
 /// The buffers of the system count for the memory limit of the program.
 #[test]
-fn the_system_takes_little_ahead_of_a_peer_that_does_not_read() {
+fn little_is_buffered_for_a_client_that_does_not_read() {
     let calls = in_process::server_on(1).calls();
     let registry = StatusRegistry::new(about(), calls);
     for number in 0..2_000 {
@@ -177,10 +177,10 @@ fn not_acknowledged(port: u16, peer: u16) -> u64 {
 }
 
 /// The highest number of connections of the program.
-const PLACES: usize = 64;
+const CONNECTION_LIMIT: usize = 64;
 
 #[test]
-fn heads_that_do_not_come_keep_no_probe_out() {
+fn incomplete_heads_do_not_block_probes() {
     let watched = watched(&[], &[]);
     let port = watched.port;
     let begin = |_| {
@@ -190,7 +190,7 @@ fn heads_that_do_not_come_keep_no_probe_out() {
             .expect("half a head");
         stream
     };
-    let mut begun: Vec<TcpStream> = (0..PLACES).map(begin).collect();
+    let mut begun: Vec<TcpStream> = (0..CONNECTION_LIMIT).map(begin).collect();
     for _ in 0..3 {
         let probe = ask(port, "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").expect("an answer");
         assert_eq!(probe.status, 200, "{probe:?}");
@@ -211,7 +211,7 @@ fn heads_that_do_not_come_keep_no_probe_out() {
 }
 
 #[test]
-fn questions_that_come_all_at_the_same_time_are_all_answered() {
+fn simultaneous_requests_all_get_a_response() {
     let ledger = Embedded::start(Options::default()).expect("a ledger");
     let place = Place::new();
     // with few descriptors the program accepts ten connections at a time
@@ -241,7 +241,7 @@ fn questions_that_come_all_at_the_same_time_are_all_answered() {
 }
 
 #[test]
-fn without_descriptors_it_waits_and_answers_again() {
+fn the_port_recovers_from_a_lack_of_descriptors() {
     let ledger = Embedded::start(Options::default()).expect("a ledger");
     ledger.grow("defaultdb", 3);
     let place = Place::new();

@@ -42,7 +42,7 @@ impl Scene {
         self.server.put_ledger(DATABASE, ledger);
     }
 
-    fn accusations(&self) -> Vec<Received> {
+    fn tampering_notices(&self) -> Vec<Received> {
         let received = self.receiver.received().into_iter();
         received.filter(is_tampering).collect()
     }
@@ -53,8 +53,8 @@ impl Scene {
 }
 
 /// Returns the alarm IDs in the notifications.
-fn named(accusations: &[Received]) -> Vec<&str> {
-    let alarms = accusations.iter();
+fn named(tampering_notices: &[Received]) -> Vec<&str> {
+    let alarms = tampering_notices.iter();
     alarms
         .map(|received| member(&received.body, "alarm"))
         .collect()
@@ -67,14 +67,14 @@ fn a_second_alarm_in_a_later_run_is_notified_and_a_repetition_is_not() {
     for _ in 0..2 {
         scene.audit.once().is(2, DATABASE, "rolled-back");
     }
-    assert_eq!(scene.accusations().len(), 1);
+    assert_eq!(scene.tampering_notices().len(), 1);
     scene.truncate(15);
     for _ in 0..2 {
         scene.audit.once().is(2, DATABASE, "rolled-back");
     }
-    let accusations = scene.accusations();
-    let named = named(&accusations);
-    assert_eq!(named.len(), 2, "{accusations:?}");
+    let tampering_notices = scene.tampering_notices();
+    let named = named(&tampering_notices);
+    assert_eq!(named.len(), 2, "{tampering_notices:?}");
     assert_ne!(named[0], named[1]);
     assert_eq!(scene.alarms().ends_with(2).stdout.lines().count(), 2);
 }
@@ -89,19 +89,21 @@ fn an_alarm_that_opens_again_is_notified_again() {
     for _ in 0..2 {
         scene.audit.once().is(2, DATABASE, "rolled-back");
     }
-    assert_eq!(named(&scene.accusations()), [&alarm, &alarm]);
+    assert_eq!(named(&scene.tampering_notices()), [&alarm, &alarm]);
 }
 
 #[test]
-fn an_alarm_that_is_closed_beside_a_running_auditor_and_opens_again_is_notified_again() {
+fn an_alarm_that_is_closed_during_a_run_and_reopens_is_notified() {
     let scene = Scene::new();
     scene.truncate(20);
     let running = scene.audit.with(&["--audit-interval", "50ms"]);
     let mut running = running.start(&[]);
-    wait_until("a notification", || scene.accusations().len() == 1);
+    wait_until("a notification", || scene.tampering_notices().len() == 1);
     let alarm = scene.audit.open_alarm(DATABASE);
     scene.audit.run(&["alarm", "close", &alarm]).ends_with(0);
-    wait_until("a second notification", || scene.accusations().len() == 2);
+    wait_until("a second notification", || {
+        scene.tampering_notices().len() == 2
+    });
     running.wait_for_cycles(5);
-    assert_eq!(named(&scene.accusations()), [&alarm, &alarm]);
+    assert_eq!(named(&scene.tampering_notices()), [&alarm, &alarm]);
 }

@@ -4,9 +4,9 @@
 mod support;
 
 mod alarms;
+#[cfg(unix)] // modes and links
+mod messages;
 mod outbox;
 #[cfg(unix)] // modes and shell scripts
 mod receivers;
 mod tables;
-#[cfg(unix)] // modes and links
-mod told;

@@ -13,7 +13,7 @@ use crate::support::receiver::Receiver;
 use crate::support::watched::port_of;
 
 #[test]
-fn once_gives_a_dead_receiver_one_try_and_its_exit_code_does_not_change() {
+fn once_tries_an_unreachable_receiver_once_and_keeps_its_exit_code() {
     let scene = Scene::new();
     let gone = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = gone.local_addr().expect("an address").port();
@@ -38,7 +38,7 @@ fn once_gives_a_dead_receiver_one_try_and_its_exit_code_does_not_change() {
 }
 
 #[test]
-fn no_password_stands_in_the_outbox() {
+fn the_outbox_contains_no_password() {
     let (scene, receiver) = (Scene::new(), Receiver::start());
     receiver.answer("500 No");
     scene.roll_back();
@@ -63,7 +63,7 @@ fn no_password_stands_in_the_outbox() {
 }
 
 #[test]
-fn what_was_killed_before_delivery_is_delivered_by_the_next_run_with_the_same_id() {
+fn a_notification_survives_a_kill_and_is_delivered_with_its_id() {
     let (scene, receiver) = (Scene::new(), Receiver::start());
     receiver.answer("500 No");
     scene.roll_back();
@@ -89,7 +89,7 @@ fn what_was_killed_before_delivery_is_delivered_by_the_next_run_with_the_same_id
 }
 
 #[test]
-fn one_receivers_trouble_delays_neither_another_nor_the_audit() {
+fn a_slow_receiver_delays_neither_another_one_nor_the_audit() {
     let (scene, slow, quick) = (Scene::new(), Receiver::start(), Receiver::start());
     slow.answer("slow");
     let urls = format!("{},{}", slow.url(), quick.url());
@@ -142,7 +142,7 @@ fn retry_after_is_obeyed() {
 }
 
 #[test]
-fn what_cannot_be_written_to_the_outbox_is_sent_all_the_same() {
+fn a_notification_is_sent_if_the_outbox_is_not_writable() {
     let (scene, receiver) = (Scene::new(), Receiver::start());
     // a file at the path of the outbox directory: root cannot write there either
     let outbox = scene.place.join("state/tested/outbox");
@@ -160,7 +160,7 @@ fn what_cannot_be_written_to_the_outbox_is_sent_all_the_same() {
 }
 
 #[test]
-fn what_cannot_be_written_while_it_runs_is_sent_all_the_same() {
+fn a_notification_is_sent_if_the_outbox_disappears_during_a_run() {
     let (scene, receiver) = (Scene::new(), Receiver::start());
     let args = [
         "--audit-interval=100ms",
@@ -179,7 +179,7 @@ fn what_cannot_be_written_while_it_runs_is_sent_all_the_same() {
 
 /// A receiver that fails, one that is busy, one that redirects, and one that is not listening.
 #[test]
-fn whatever_ails_a_receiver_the_notification_waits_and_arrives_once_it_is_well() {
+fn a_notification_waits_until_a_failing_receiver_accepts_it() {
     for ailment in [
         "500 Broken",
         "503 Busy\r\nRetry-After: 1",
@@ -222,7 +222,7 @@ fn whatever_ails_a_receiver_the_notification_waits_and_arrives_once_it_is_well()
 }
 
 #[test]
-fn a_receiver_that_never_answers_is_hung_up_on_and_asked_again() {
+fn a_delivery_without_a_response_times_out_and_is_retried() {
     let (scene, receiver) = (Scene::new(), Receiver::start());
     receiver.answer("slow");
     scene.roll_back();
@@ -243,7 +243,7 @@ fn a_receiver_that_never_answers_is_hung_up_on_and_asked_again() {
 }
 
 #[test]
-fn a_receiver_that_is_gone_for_good_is_tried_ever_more_rarely_and_the_audit_goes_on() {
+fn an_unreachable_receiver_is_retried_less_and_less_often() {
     let scene = Scene::new();
     let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
     let url = format!("http://{}/", free.expect("a port"));

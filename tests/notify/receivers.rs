@@ -13,7 +13,7 @@ use immuaudit::drill::{Embedded, Options};
 
 const URL: &str = "--audit-notification-url";
 
-fn accusations(receiver: &Receiver) -> Vec<Received> {
+fn tampering_notices(receiver: &Receiver) -> Vec<Received> {
     let received = receiver.received().into_iter();
     received.filter(is_tampering).collect()
 }
@@ -30,7 +30,7 @@ fn cron(scene: &Scene, url: &str) -> Program {
 }
 
 #[test]
-fn a_receiver_whose_url_is_corrected_is_notified_of_what_was_found_before_once() {
+fn a_corrected_url_gets_the_pending_notification_once() {
     let (scene, receiver) = (Scene::new(), Receiver::start());
     let wrong = mistyped();
     scene.roll_back();
@@ -52,9 +52,9 @@ fn a_receiver_whose_url_is_corrected_is_notified_of_what_was_found_before_once()
         run.ends_with(2);
         assert!(!run.stderr.contains("configured any more"), "{run:?}");
     }
-    let accusations = accusations(&receiver);
-    assert_eq!(accusations.len(), 1, "{accusations:?}");
-    let body = &accusations[0].body;
+    let tampering_notices = tampering_notices(&receiver);
+    assert_eq!(tampering_notices.len(), 1, "{tampering_notices:?}");
+    let body = &tampering_notices[0].body;
     assert_eq!(member(body, "verdict"), "rolled-back");
     assert_eq!(member(body, "db"), "defaultdb");
     assert_eq!(scene.waiting(), Vec::<PathBuf>::new());
@@ -68,11 +68,11 @@ fn a_receiver_whose_url_is_corrected_is_notified_of_what_was_found_before_once()
     let back = Receiver::on(TcpListener::bind(address).expect("the port"));
     cron(&scene, &wrong).once().ends_with(2);
     assert_eq!(back.received().len(), 1);
-    assert_eq!(id(&back.received()[0]), id(&accusations[0]));
+    assert_eq!(id(&back.received()[0]), id(&tampering_notices[0]));
 }
 
 #[test]
-fn a_receiver_that_is_added_after_the_alarm_is_notified_of_it_and_the_others_are_not_again() {
+fn an_added_receiver_is_notified_of_an_open_alarm_and_others_are_not() {
     let (scene, first, second) = (Scene::new(), Receiver::start(), Receiver::start());
     scene.roll_back();
     cron(&scene, &first.url()).once().ends_with(2);
@@ -80,14 +80,19 @@ fn a_receiver_that_is_added_after_the_alarm_is_notified_of_it_and_the_others_are
     for _ in 0..3 {
         both.once().ends_with(2);
     }
-    let (heard, added) = (accusations(&first), accusations(&second));
+    let (heard, added) = (tampering_notices(&first), tampering_notices(&second));
     assert_eq!((heard.len(), added.len()), (1, 1), "{heard:?} {added:?}");
     assert_eq!(id(&heard[0]), id(&added[0]));
     let alarm = scene.program(&[]).open_alarm("defaultdb");
     assert_eq!(member(&added[0].body, "alarm"), alarm);
     // another order makes no new receiver; another query does, because it may address another
     // reader
-    let heard = || (accusations(&first).len(), accusations(&second).len());
+    let heard = || {
+        (
+            tampering_notices(&first).len(),
+            tampering_notices(&second).len(),
+        )
+    };
     let other_order = format!("{},{}", second.url(), first.url());
     cron(&scene, &other_order).once().ends_with(2);
     assert_eq!(heard(), (1, 1));
@@ -103,7 +108,7 @@ fn a_receiver_that_is_added_after_the_alarm_is_notified_of_it_and_the_others_are
 /// Receivers are identified by URL: by position, the second reader would inherit the delivery
 /// records of the first one.
 #[test]
-fn a_reader_whose_notification_waits_is_notified_though_the_other_of_the_same_host_is_removed() {
+fn a_pending_notification_survives_the_removal_of_another_reader() {
     let (scene, receiver) = (Scene::new(), Receiver::start());
     let reader = |name: &str| format!("{}?to={name}", receiver.url());
     scene.roll_back();
@@ -112,14 +117,14 @@ fn a_reader_whose_notification_waits_is_notified_though_the_other_of_the_same_ho
     let both = format!("{},{}", reader("a"), reader("b"));
     cron(&scene, &both).once().ends_with(2);
     receiver.answer("204 No Content");
-    let before = accusations(&receiver).len();
+    let before = tampering_notices(&receiver).len();
     cron(&scene, &reader("b")).once().ends_with(2);
-    assert_eq!(accusations(&receiver).len(), before + 1);
+    assert_eq!(tampering_notices(&receiver).len(), before + 1);
     assert_eq!(scene.waiting(), Vec::<PathBuf>::new());
 }
 
 #[test]
-fn two_alarms_of_one_verdict_are_notified_one_by_one_to_a_receiver_that_is_added() {
+fn an_added_receiver_gets_separate_notifications_of_two_alarms() {
     let (scene, receiver) = (Scene::new(), Receiver::start());
     scene.ledger.grow("defaultdb", 20);
     scene.program(&[]).once().ends_with(0);
@@ -132,16 +137,16 @@ fn two_alarms_of_one_verdict_are_notified_one_by_one_to_a_receiver_that_is_added
     for _ in 0..2 {
         cron(&scene, &receiver.url()).once().ends_with(2);
     }
-    let accusations = accusations(&receiver);
-    assert_eq!(accusations.len(), 2, "{accusations:?}");
+    let tampering_notices = tampering_notices(&receiver);
+    assert_eq!(tampering_notices.len(), 2, "{tampering_notices:?}");
     assert_ne!(
-        member(&accusations[0].body, "alarm"),
-        member(&accusations[1].body, "alarm")
+        member(&tampering_notices[0].body, "alarm"),
+        member(&tampering_notices[1].body, "alarm")
     );
 }
 
 #[test]
-fn an_alarm_that_was_closed_is_handed_over_to_nobody() {
+fn a_closed_alarm_is_not_handed_over() {
     let (scene, receiver) = (Scene::new(), Receiver::start());
     let whole = scene.ledger.ledger("defaultdb").expect("a database");
     let mut cut = scene.ledger.ledger("defaultdb").expect("a database");
@@ -153,7 +158,7 @@ fn an_alarm_that_was_closed_is_handed_over_to_nobody() {
     let closed = scene.program(&[]).run(&["alarm", "close", &alarm]);
     closed.ends_with(0);
     cron(&scene, &receiver.url()).once().ends_with(0);
-    assert!(accusations(&receiver).is_empty());
+    assert!(tampering_notices(&receiver).is_empty());
     assert_eq!(scene.waiting(), Vec::<PathBuf>::new());
 }
 
@@ -175,7 +180,7 @@ fn an_auditor_that_is_restarted_notifies_of_an_open_alarm_once() {
 
 /// The state after a kill between the write of the outbox and the write of the delivery record.
 #[test]
-fn a_notification_that_waits_while_the_record_of_it_is_lost_is_sent_once() {
+fn a_pending_notification_without_its_record_is_sent_once() {
     let (scene, receiver) = (Scene::new(), Receiver::start());
     receiver.answer("500 No");
     scene.roll_back();
@@ -198,7 +203,7 @@ fn a_notification_that_waits_while_the_record_of_it_is_lost_is_sent_once() {
 }
 
 #[test]
-fn without_a_receiver_what_waits_is_named_and_stays() {
+fn pending_notifications_without_a_receiver_are_reported_and_kept() {
     let scene = Scene::new();
     scene.roll_back();
     cron(&scene, &mistyped()).once().ends_with(2);
@@ -209,7 +214,7 @@ fn without_a_receiver_what_waits_is_named_and_stays() {
 }
 
 #[test]
-fn a_receiver_that_answers_429_is_left_alone_whatever_there_is_to_deliver() {
+fn a_receiver_with_status_429_gets_one_request_per_run() {
     let (scene, receiver) = (Scene::new(), Receiver::start());
     let names: Vec<String> = (0..12).map(|n| format!("db{n}")).collect();
     for name in &names {
@@ -261,7 +266,7 @@ fn a_program_that_takes_seven_seconds_is_run_once_under_cron() {
 }
 
 #[test]
-fn what_is_not_delivered_is_named_on_standard_error_under_quiet() {
+fn quiet_still_reports_undelivered_notifications_on_stderr() {
     let (scene, receiver) = (Scene::new(), Receiver::start());
     receiver.answer("500 No");
     scene.roll_back();
@@ -308,7 +313,7 @@ fn an_outage_of_six_databases_is_one_notification_and_so_is_its_end() {
     program.once().ends_with(2);
     let received = receiver.received();
     assert_eq!(received.len(), 3, "{received:?}");
-    let accusation = accusations(&receiver);
+    let accusation = tampering_notices(&receiver);
     assert_eq!(member(&accusation[0].body, "db"), "db3");
     let ends = |received: &&Received| received.body.contains("5 databases reachable again (");
     assert_eq!(received.iter().filter(ends).count(), 1, "{received:?}");
@@ -317,7 +322,7 @@ fn an_outage_of_six_databases_is_one_notification_and_so_is_its_end() {
 /// Forty databases with signatures by another key: an auditor raises separate alarms for as many as
 /// its limit allows, and one alarm without a database name for the rest.
 #[test]
-fn an_accusation_of_untrusted_databases_reaches_each_receiver_once_whenever_it_is_added() {
+fn an_alarm_about_untrusted_databases_reaches_each_receiver_once() {
     let (mut scene, first, second) = (Scene::new(), Receiver::start(), Receiver::start());
     for number in 0..40 {
         let name = format!("new{number:02}");
@@ -329,8 +334,8 @@ fn an_accusation_of_untrusted_databases_reaches_each_receiver_once_whenever_it_i
     fs::write(&key, other.public_pem().expect("a key")).expect("a file");
     let key = ["--server-signing-pub-key", key.to_str().expect("UTF-8")];
     let of_all = |receiver: &Receiver| -> Vec<Received> {
-        let accusations = accusations(receiver).into_iter();
-        accusations
+        let tampering_notices = tampering_notices(receiver).into_iter();
+        tampering_notices
             .filter(|of| member(&of.body, "db").is_empty())
             .collect()
     };

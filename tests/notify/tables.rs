@@ -28,7 +28,7 @@ fn with_settings(scene: &Scene, text: &str) -> Program {
 }
 
 #[test]
-fn a_receiver_of_a_table_has_a_secret_a_login_and_a_when_of_its_own() {
+fn a_receiver_table_sets_its_own_secret_login_and_condition() {
     let mut scene = Scene::new();
     let (pager, plain, all) = (Receiver::start(), Receiver::start(), Receiver::start());
     let url = write(
@@ -92,7 +92,7 @@ fn a_receiver_of_a_table_has_a_secret_a_login_and_a_when_of_its_own() {
 }
 
 #[test]
-fn what_is_wrong_in_a_table_is_refused_with_file_line_and_key() {
+fn an_invalid_receiver_table_is_refused_with_file_line_and_key() {
     let scene = Scene::new();
     let table = "[[receiver]]\nname = \"pager\"\nurl = \"https://h/TOKEN\"\n";
     for (text, told) in [
@@ -197,13 +197,13 @@ fn each_receiver_and_the_heartbeat_are_checked_by_their_own_ca() {
         run.ends_with(i32::from(!is_right));
         let refused = run.stdout.matches("not delivered: TLS: ").count();
         assert_eq!(refused, if is_right { 0 } else { 2 }, "{}", run.stdout);
-        assert_eq!(hook.came().contains("POST /hook"), is_right);
-        assert_eq!(beat.came().contains("GET /beat"), is_right);
+        assert_eq!(hook.received_text().contains("POST /hook"), is_right);
+        assert_eq!(beat.received_text().contains("GET /beat"), is_right);
     }
 }
 
 #[test]
-fn a_proxy_is_used_and_named_as_the_settings_say_and_never_for_this_machine() {
+fn the_configured_proxy_is_used_and_named_except_for_loopback() {
     let scene = Scene::new();
     let (proxy, direct) = (Receiver::start(), Receiver::start());
     proxy.answer("407 Proxy Authentication Required");
@@ -324,7 +324,7 @@ fn behind_a_proxy_a_receiver_is_checked_by_its_own_name_and_ca() {
         let run = program.run(&["notify", "--test"]);
         run.ends_with(i32::from(!is_right));
         assert_eq!(run.stdout.contains("not delivered: TLS: "), !is_right);
-        assert_eq!(hook.came().contains("POST /hook"), is_right);
+        assert_eq!(hook.received_text().contains("POST /hook"), is_right);
         assert!(tunnel.heads()[0].starts_with(&format!("CONNECT {host}:443 ")));
     }
 }

@@ -27,7 +27,7 @@ fn checkpoint(database: &str, tx: u64) -> Checkpoint {
 }
 
 #[test]
-fn a_checkpoint_is_read_as_it_was_signed_whatever_its_database_is_called() {
+fn a_signed_checkpoint_is_read_unchanged_for_any_database_name() {
     let key = key("zone-a", 1);
     let mut random = Random::new(0x5eed_c0de);
     for tx in 1..200 {
@@ -45,7 +45,7 @@ fn a_checkpoint_is_read_as_it_was_signed_whatever_its_database_is_called() {
 }
 
 #[test]
-fn a_checkpoint_of_which_one_byte_is_changed_is_confirmed_by_nobody() {
+fn a_checkpoint_with_a_changed_byte_is_not_confirmed() {
     let key = key("zone-a", 1);
     let signed = cosigned(&checkpoint("defaultdb", 12), &key, 1_700_000_000);
     let note = signed.to_string();
@@ -69,7 +69,7 @@ fn a_checkpoint_of_which_one_byte_is_changed_is_confirmed_by_nobody() {
 }
 
 #[test]
-fn a_signature_counts_by_name_and_id_and_a_wrong_one_takes_the_note_with_it() {
+fn a_wrong_signature_with_the_keys_name_and_id_invalidates_the_note() {
     let (a, b) = (key("zone-a", 1), key("zone-b", 2));
     let one = checkpoint("defaultdb", 12);
     let mut note = cosigned(&one, &a, 100);
@@ -100,7 +100,7 @@ fn a_signature_counts_by_name_and_id_and_a_wrong_one_takes_the_note_with_it() {
 }
 
 #[test]
-fn what_is_no_signed_note_is_refused_with_the_reason() {
+fn an_invalid_signed_note_is_refused_with_the_reason() {
     let signed = cosigned(&checkpoint("db", 12), &key("a", 1), 100).to_string();
     let (text, line) = signed.split_once("\n\n").expect("two parts");
     let dash = |rest: &str| format!("{text}\n\n\u{2014} {rest}\n");
@@ -176,7 +176,7 @@ fn what_is_no_signed_note_is_refused_with_the_reason() {
 }
 
 #[test]
-fn what_is_no_checkpoint_is_refused_with_the_reason() {
+fn an_invalid_checkpoint_is_refused_with_the_reason() {
     let hash = encode_base64(&[7; 32]);
     let origin = "immudb/s/db";
     let key = encode_base64(&[4; 65]);
@@ -259,7 +259,7 @@ fn what_is_no_checkpoint_is_refused_with_the_reason() {
 }
 
 #[test]
-fn a_list_of_notes_is_read_one_by_one_and_no_further_than_its_bound() {
+fn a_list_of_notes_is_read_one_by_one_up_to_its_limit() {
     let key = key("a", 1);
     let notes: Vec<String> = (1..=3)
         .map(|tx| cosigned(&checkpoint("db", tx), &key, 100).to_string())

@@ -40,7 +40,7 @@ fn time(note: &str, key: &str) -> u64 {
 }
 
 #[test]
-fn a_key_is_made_for_its_owner_alone_once_and_only_its_public_half_is_printed() {
+fn a_new_key_is_private_and_only_its_public_key_is_printed() {
     let scene = Scene::new();
     let program = scene.program(&[]);
     let file = scene.place.join("key");
@@ -134,7 +134,7 @@ fn a_key_is_made_for_its_owner_alone_once_and_only_its_public_half_is_printed() 
 }
 
 #[test]
-fn a_running_auditor_signs_what_it_proves_anew_in_each_cycle_and_nothing_else() {
+fn a_running_auditor_signs_only_proven_states_again_in_each_cycle() {
     let mut scene = Scene::new();
     scene.ledger.create_database("b_2");
     scene.ledger.grow("b_2", 2);
@@ -297,7 +297,7 @@ fn a_state_that_an_operator_adopted_is_exported_once_it_is_proven() {
 
 /// After an operator gave up a history, only states of the new history are signed.
 #[test]
-fn after_a_history_was_given_up_nothing_of_it_is_signed_any_more() {
+fn a_history_that_was_given_up_is_never_signed_again() {
     let scene = Scene::new();
     let file = scene.place.join("key");
     let public = new_key(&scene.program(&[]), "zone-a", &file);
@@ -342,7 +342,7 @@ fn after_a_history_was_given_up_nothing_of_it_is_signed_any_more() {
 }
 
 #[test]
-fn systemd_may_hand_the_key_over_as_a_credential() {
+fn the_signing_key_may_be_a_systemd_credential() {
     let scene = Scene::new();
     let mut program = scene.program(&[]);
     let directory = scene.place.join("credentials");

@@ -17,14 +17,14 @@ use immuaudit::config::Pin;
 use immuaudit::config::Signatures;
 use immuaudit::drill::{Delivery, Emulated, Options, Sent, SigningKey};
 use immuaudit::ledger::{PublicKey, State, StateShape};
-use immuaudit::peer::{Hearing, InProcess, judge};
+use immuaudit::peer::{InProcess, PeerPoller, judge};
 use immuaudit::trust::{Finding, Tampering, read_evidence};
 use immuaudit::wire::method;
 
 /// Checks that the file of a disagreement proves the statements of two auditors and nothing against
 /// the server.
 #[track_caller]
-fn is_the_word_of_witnesses(path: &Path) {
+fn proves_only_statements_of_auditors(path: &Path) {
     let found = recheck(&read_evidence(path).expect("a file"), &[]);
     let is_due = matches!(
         &found,
@@ -37,8 +37,7 @@ fn is_the_word_of_witnesses(path: &Path) {
 }
 
 #[test]
-fn a_peer_that_trusts_this_state_or_one_of_its_history_agrees_and_the_server_is_asked_once_if_at_all()
- {
+fn a_peer_in_the_trusted_history_agrees_without_further_calls() {
     let peering = Peering::unsigned();
     let mut auditor = peering.auditor();
     peering.says(peering.state(10));
@@ -72,7 +71,7 @@ fn a_peer_that_trusts_this_state_or_one_of_its_history_agrees_and_the_server_is_
 }
 
 #[test]
-fn a_peer_that_is_ahead_is_proven_to_continue_what_is_trusted_here_and_moves_no_trust() {
+fn a_peer_that_is_ahead_is_proven_and_keeps_the_trusted_state() {
     let peering = Peering::unsigned();
     // the server has grown past the peer's state before it is asked for a proof
     let later = peering.fork(10, 12);
@@ -92,14 +91,14 @@ fn a_peer_that_is_ahead_is_proven_to_continue_what_is_trusted_here_and_moves_no_
     peering.says(ahead);
     is_well(&peering.cycle(&mut auditor), Standing::Ahead);
     assert_eq!(peering.proofs(), 1);
-    let trusted = peering.sim.store_beside().load(DATABASE).expect("a store");
+    let trusted = peering.sim.shared_store().load(DATABASE).expect("a store");
     assert_eq!(trusted.expect("trusted").state.tx, 10);
     peering.says(ahead);
     is_well(&peering.cycle(&mut auditor), Standing::Agrees);
 }
 
 #[test]
-fn another_hash_that_the_server_signed_is_a_split_view_with_an_alarm_and_trust_is_untouched() {
+fn a_signed_other_hash_is_a_split_view_and_keeps_the_trusted_state() {
     for shown in [10, 7, 14] {
         let peering = Peering::signed();
         let mut auditor = peering.auditor();
@@ -135,7 +134,7 @@ fn another_hash_that_the_server_signed_is_a_split_view_with_an_alarm_and_trust_i
             let is_due = matches!(&found, Rechecked::Shown { bearing, .. } if *bearing == due);
             assert!(is_due, "{shown}: {found:?}");
         }
-        let trusted = peering.sim.store_beside().load(DATABASE).expect("a store");
+        let trusted = peering.sim.shared_store().load(DATABASE).expect("a store");
         let last = peering.sim.embedded.state(DATABASE).expect("a state");
         assert_eq!(trusted.expect("trusted").state, last);
         // a longer fork adds no alarm; the alarm stays open after the split ended
@@ -154,7 +153,7 @@ fn another_hash_that_the_server_signed_is_a_split_view_with_an_alarm_and_trust_i
 /// immudb 0.9.0 signs states without the name of the database. Such a signature could be for the
 /// state of another database, so it proves nothing against the server.
 #[test]
-fn a_signature_that_names_no_database_is_a_peers_word_alone() {
+fn a_signature_without_a_database_name_is_no_proof() {
     for (shape, due) in [
         (StateShape::WithoutDatabase, Standing::Disagrees),
         (StateShape::WithDatabase, Standing::Split),
@@ -179,7 +178,7 @@ fn a_signature_that_names_no_database_is_a_peers_word_alone() {
 /// The report names the last common transaction; if the peer contradicts a state that it confirmed
 /// before, the report names none.
 #[test]
-fn a_split_and_a_disagreement_name_the_last_transaction_that_both_agreed_on_before() {
+fn a_contradiction_names_the_last_transaction_that_both_agreed_on() {
     for (common, shown, due) in [(10, 14, true), (5, 7, false), (5, 10, false)] {
         for signs in [true, false] {
             let peering = if signs {
@@ -209,7 +208,7 @@ fn a_split_and_a_disagreement_name_the_last_transaction_that_both_agreed_on_befo
 }
 
 #[test]
-fn a_peers_word_alone_is_a_disagreement_that_stays_until_an_operator_closes_it() {
+fn an_unsigned_contradiction_is_a_disagreement_until_acknowledged() {
     let peering = Peering::unsigned();
     let mut auditor = peering.auditor();
     assert_eq!(peering.cycle(&mut auditor).exit(), Exit::Good);
@@ -240,7 +239,7 @@ fn a_peers_word_alone_is_a_disagreement_that_stays_until_an_operator_closes_it()
     disagrees(&peering.cycle(&mut auditor));
     let records = peering
         .sim
-        .store_beside()
+        .shared_store()
         .load_peers(peering.sim.clock.now());
     let kept = records[0].disagreement.as_ref().expect("a disagreement");
     assert_eq!(kept.here, peering.state(10));
@@ -251,9 +250,9 @@ fn a_peers_word_alone_is_a_disagreement_that_stays_until_an_operator_closes_it()
     );
     let path = peering
         .sim
-        .store_beside()
+        .shared_store()
         .disagreement_path(DATABASE, "zone-b");
-    is_the_word_of_witnesses(&path);
+    proves_only_statements_of_auditors(&path);
     peering.close_the_disagreement();
     is_well(&peering.cycle(&mut auditor), Standing::Silent);
     peering.says(peering.state(10));
@@ -264,7 +263,7 @@ fn a_peers_word_alone_is_a_disagreement_that_stays_until_an_operator_closes_it()
 }
 
 #[test]
-fn a_signature_counts_by_a_key_of_the_settings_alone_and_for_its_own_database_and_state() {
+fn a_signature_counts_only_with_a_configured_key_and_its_own_state() {
     let peering = Peering::signed();
     let theirs = peering.signed_state(peering.fork(5, 10));
     let honest = peering.signed_state(peering.fork(10, 10)).1;
@@ -293,7 +292,7 @@ fn a_signature_counts_by_a_key_of_the_settings_alone_and_for_its_own_database_an
 }
 
 #[test]
-fn what_is_old_early_of_another_server_by_another_key_or_no_checkpoint_at_all_counts_for_nothing() {
+fn invalid_or_misdated_checkpoints_are_ignored() {
     let peering = Peering::unsigned();
     let mut auditor = peering.auditor();
     peering.is_down();
@@ -361,7 +360,7 @@ fn what_is_old_early_of_another_server_by_another_key_or_no_checkpoint_at_all_co
 }
 
 #[test]
-fn a_state_that_the_server_has_not_come_to_yet_waits_and_is_compared_once_it_has() {
+fn a_state_ahead_of_the_server_waits_until_it_can_be_compared() {
     let peering = Peering::unsigned();
     let mut auditor = peering.auditor();
     let early = peering.fork(10, 10);
@@ -382,8 +381,7 @@ fn a_state_that_the_server_has_not_come_to_yet_waits_and_is_compared_once_it_has
 }
 
 #[test]
-fn a_split_that_was_shown_once_and_could_not_be_compared_is_found_after_it_healed_and_after_a_restart()
- {
+fn a_split_that_healed_is_found_later_and_after_a_restart() {
     let peering = Peering::signed();
     let mut auditor = peering.auditor();
     let theirs = peering.signed_state(peering.fork(10, 15));
@@ -399,7 +397,7 @@ fn a_split_that_was_shown_once_and_could_not_be_compared_is_found_after_it_heale
 }
 
 #[test]
-fn a_word_that_cannot_be_compared_for_three_intervals_is_overdue() {
+fn a_checkpoint_not_compared_for_three_intervals_is_overdue() {
     let peering = Peering::unsigned();
     let mut auditor = peering.auditor();
     peering.cycle(&mut auditor);
@@ -422,7 +420,7 @@ fn a_word_that_cannot_be_compared_for_three_intervals_is_overdue() {
 }
 
 #[test]
-fn what_the_server_itself_shows_of_the_peers_history_is_a_split_view_without_any_signature() {
+fn a_server_that_presents_the_peers_history_shows_a_split_view() {
     let peering = Peering::unsigned();
     let fork = peering.fork(5, 10);
     let theirs = fork.state_at(8).expect("a state");
@@ -469,7 +467,7 @@ fn what_the_server_itself_shows_of_the_peers_history_is_a_split_view_without_any
 }
 
 #[test]
-fn a_word_from_before_the_history_that_is_trusted_here_contradicts_nothing() {
+fn a_checkpoint_older_than_the_trusted_history_contradicts_nothing() {
     let peering = Peering::signed();
     let theirs = peering.signed_state(peering.fork(5, 10));
     peering.says_signed(theirs); // made before the first check here
@@ -521,7 +519,7 @@ fn a_database_that_too_few_peers_confirmed_within_three_intervals_is_overdue() {
 }
 
 #[test]
-fn a_first_run_compares_every_database_that_it_takes_on_trust() {
+fn a_first_run_compares_every_database_that_it_trusts() {
     let names = ["defaultdb", "shop", "wiki"];
     let peering = Peering::new(Options::default().with_databases(&names[1..]));
     let notes = names.map(|name| {
@@ -542,13 +540,13 @@ fn a_first_run_compares_every_database_that_it_takes_on_trust() {
 }
 
 #[test]
-fn what_was_remembered_of_peers_and_cannot_be_read_is_kept_beside_what_is_begun_anew() {
+fn a_damaged_file_of_peers_is_kept_and_replaced() {
     let peering = Peering::unsigned();
     let mut auditor = peering.auditor();
     peering.says(peering.state(10));
     is_well(&peering.cycle(&mut auditor), Standing::Agrees);
     drop(auditor);
-    let store = peering.sim.store_beside();
+    let store = peering.sim.shared_store();
     let path = store.directory().join("peers");
     let mut damaged = std::fs::read(&path).expect("a file");
     damaged[0] ^= 1;
@@ -571,7 +569,7 @@ fn compared(peering: &Peering, note: &str) -> WordCompared {
 
 fn compared_of(peering: &Peering, peer: &str, note: &str) -> WordCompared {
     let server = peering.sim.server(|_| Delivery::After(Duration::ZERO));
-    let store = peering.sim.store_beside();
+    let store = peering.sim.shared_store();
     let mut auditor = Auditor::new(server, store, peering.policy.clone());
     let peer = witness(peer);
     let heard = judge(note.as_bytes(), &peer, "tested");
@@ -580,7 +578,7 @@ fn compared_of(peering: &Peering, peer: &str, note: &str) -> WordCompared {
 }
 
 #[test]
-fn a_checkpoint_of_a_file_speaks_against_nobody_while_the_server_has_not_proven_what_is_trusted() {
+fn a_checkpoint_from_a_file_waits_until_the_trusted_state_is_proven() {
     let mut peering = Peering::signed();
     let fork = peering.fork(5, 12);
     let (honest, signature) = peering.signed_state(peering.fork(10, 10));
@@ -614,7 +612,7 @@ fn a_checkpoint_of_a_file_speaks_against_nobody_while_the_server_has_not_proven_
 }
 
 #[test]
-fn a_checkpoint_of_a_file_is_held_twice_against_a_server_that_mixes_up_answers() {
+fn a_checkpoint_from_a_file_is_compared_twice_with_a_0_9_0() {
     for (server, due) in [(Emulated::V0_9_0, 2), (Emulated::V1_11_1, 1)] {
         let peering = Peering::new(Options {
             server,
@@ -632,13 +630,13 @@ fn a_checkpoint_of_a_file_is_held_twice_against_a_server_that_mixes_up_answers()
 }
 
 #[test]
-fn an_open_alarm_of_another_peer_or_with_weaker_evidence_swallows_no_proof() {
+fn another_peer_or_stronger_evidence_raises_a_further_alarm() {
     let peering = Peering::signed();
     let mut auditor = peering.auditor();
     assert_eq!(peering.cycle(&mut auditor).exit(), Exit::Good);
     // an alarm with weak evidence, as a pin raises it
     let shown = other(peering.state(3));
-    let store = peering.sim.store_beside();
+    let store = peering.sim.shared_store();
     let finding = Finding {
         database: DATABASE.into(),
         kind: Tampering::SplitView,
@@ -674,11 +672,11 @@ fn an_open_alarm_of_another_peer_or_with_weaker_evidence_swallows_no_proof() {
 }
 
 #[test]
-fn a_disagreement_is_on_disk_before_it_is_told_and_its_evidence_is_written_once_that_is_possible() {
+fn a_disagreement_is_stored_before_its_report_and_evidence_follows() {
     let peering = Peering::unsigned();
     let mut auditor = peering.auditor();
     assert_eq!(peering.cycle(&mut auditor).exit(), Exit::Good);
-    let store = peering.sim.store_beside();
+    let store = peering.sim.shared_store();
     let blocked = store.directory().join("disagreements");
     std::fs::write(&blocked, "").expect("a file");
     peering.says(other(peering.state(10)));
@@ -694,11 +692,11 @@ fn a_disagreement_is_on_disk_before_it_is_told_and_its_evidence_is_written_once_
     std::fs::remove_file(&blocked).expect("a file");
     peering.is_down();
     peering.cycle(&mut auditor);
-    is_the_word_of_witnesses(&path);
+    proves_only_statements_of_auditors(&path);
 }
 
 #[test]
-fn a_disagreement_with_a_peer_that_is_not_named_any_more_is_kept_until_an_operator_closes_it() {
+fn a_disagreement_with_a_removed_peer_is_kept_until_acknowledged() {
     let peering = Peering::unsigned();
     let mut auditor = peering.auditor();
     peering.cycle(&mut auditor);
@@ -708,9 +706,9 @@ fn a_disagreement_with_a_peer_that_is_not_named_any_more_is_kept_until_an_operat
     let another = || {
         let peers = [witness("zone-cc")];
         let source = InProcess::new(&peers, "tested", |_| Err("no connection".to_owned()));
-        Hearing::new(&peers, 0, Box::new(source))
+        PeerPoller::new(&peers, 0, Box::new(source))
     };
-    let store = peering.sim.store_beside();
+    let store = peering.sim.shared_store();
     let disagreeing = || {
         let records = store.load_peers(peering.sim.clock.now()).into_iter();
         let open = records.filter(|of| of.disagreement.is_some());
@@ -725,7 +723,7 @@ fn a_disagreement_with_a_peer_that_is_not_named_any_more_is_kept_until_an_operat
     let mut auditor = auditor.with_peers_of(another());
     is_well(&peering.cycle(&mut auditor), Standing::Silent);
     assert_eq!(disagreeing(), ["zone-b"], "after a restart");
-    auditor.change_peers(peering.hearing());
+    auditor.change_peers(peering.peer_poller());
     peering.is_down();
     let outcome = peering.cycle(&mut auditor);
     assert_eq!(standing(&outcome), Standing::Disagrees, "it is named again");

@@ -10,7 +10,7 @@ use crate::support::simulated::Simulation;
 use immuaudit::audit::{Auditor, Cycle, Exit, Policy, Standing};
 use immuaudit::checkpoint::{KeyName, print_list};
 use immuaudit::drill::{Delivery, Options};
-use immuaudit::peer::{Hearing, InProcess};
+use immuaudit::peer::{InProcess, PeerPoller};
 
 const DATABASES: usize = 100;
 
@@ -70,7 +70,7 @@ fn two_peers_that_agree_on_a_hundred_databases_cost_two_requests_and_no_call() {
         size.set(text.len());
         Ok(text.into_bytes())
     });
-    let mut with = auditor(&sim).with_peers_of(Hearing::new(&peers, 2, Box::new(source)));
+    let mut with = auditor(&sim).with_peers_of(PeerPoller::new(&peers, 2, Box::new(source)));
     for round in 0..4 {
         requests.set(0);
         let (_, due) = cycle(&alone, &mut without);

@@ -8,7 +8,7 @@ use immuaudit::checkpoint::{Checkpoint, KeyName, Origin, SignerKey, cosigned};
 use immuaudit::clock::{Clock, Timestamp};
 use immuaudit::config::{Login, PeerSettings, Roots, Secret, Url};
 use immuaudit::ledger::{Digest, State};
-use immuaudit::peer::{Fetcher, Hearing, Source, Witness};
+use immuaudit::peer::{Fetcher, PeerPoller, Source, Witness};
 
 /// Long, because the machine of a test may be busy.
 const LONG: Duration = Duration::from_secs(60);
@@ -45,7 +45,7 @@ fn checkpoint(name: &str, tx: u64) -> String {
 }
 
 /// Returns the checkpoints of these peers, after each of them has responded or failed.
-fn heard(peers: &[PeerSettings]) -> Hearing {
+fn fetch_from_all(peers: &[PeerSettings]) -> PeerPoller {
     let witnesses: Vec<Witness> = peers
         .iter()
         .map(|peer| Witness {
@@ -54,16 +54,16 @@ fn heard(peers: &[PeerSettings]) -> Hearing {
         })
         .collect();
     let fetcher = Fetcher::start(peers, "tested", Clock::system()).expect("a thread");
-    let mut hearing = Hearing::new(&witnesses, 0, Box::new(fetcher));
-    hearing.ask();
-    hearing.wait(Instant::now() + LONG);
-    hearing.take_in(Timestamp::from_unix(1));
-    hearing
+    let mut peer_poller = PeerPoller::new(&witnesses, 0, Box::new(fetcher));
+    peer_poller.ask();
+    peer_poller.wait(Instant::now() + LONG);
+    peer_poller.take_in(Timestamp::from_unix(1));
+    peer_poller
 }
 
 /// Returns for each peer the transaction in its checkpoint, or the reason why there is none.
-fn told(hearing: &Hearing) -> Vec<Result<Option<u64>, String>> {
-    let each = hearing.all().map(|(_, latest)| match &latest.failure {
+fn peer_results(peer_poller: &PeerPoller) -> Vec<Result<Option<u64>, String>> {
+    let each = peer_poller.all().map(|(_, latest)| match &latest.failure {
         Some(why) => Err(why.clone()),
         None => Ok(latest.words.get("db").map(|word| word.state.tx)),
     });
@@ -71,7 +71,7 @@ fn told(hearing: &Hearing) -> Vec<Result<Option<u64>, String>> {
 }
 
 #[test]
-fn peers_are_asked_for_their_checkpoints_with_the_login_that_the_settings_name() {
+fn checkpoints_are_requested_with_the_configured_login() {
     let (one, other) = (Receiver::start(), Receiver::start());
     one.answer("200 OK");
     one.body(&checkpoint("one", 7));
@@ -85,8 +85,8 @@ fn peers_are_asked_for_their_checkpoints_with_the_login_that_the_settings_name()
         }),
         ..peer("other", &format!("{}/zone/checkpoints", base(&other)))
     };
-    let hearing = heard(&[peer("one", &base(&one)), with_login]);
-    assert_eq!(told(&hearing), [Ok(Some(7)), Ok(Some(8))]);
+    let peer_poller = fetch_from_all(&[peer("one", &base(&one)), with_login]);
+    assert_eq!(peer_results(&peer_poller), [Ok(Some(7)), Ok(Some(8))]);
     let asked = |receiver: &Receiver| receiver.received()[0].clone();
     let (first, second) = (asked(&one), asked(&other));
     assert!(first.head.starts_with("GET /checkpoints HTTP"), "{first:?}");
@@ -100,7 +100,7 @@ fn peers_are_asked_for_their_checkpoints_with_the_login_that_the_settings_name()
 }
 
 #[test]
-fn a_peer_that_is_silent_down_huge_or_leads_elsewhere_keeps_no_other_from_being_heard() {
+fn a_failing_peer_does_not_prevent_the_fetch_from_another() {
     let (silent, huge, elsewhere, refusing, well) = (
         Receiver::start(),
         Receiver::start(),
@@ -122,7 +122,7 @@ fn a_peer_that_is_silent_down_huge_or_leads_elsewhere_keeps_no_other_from_being_
     let closed = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let down = format!("http://{}", closed.local_addr().expect("an address"));
     drop(closed);
-    let hearing = heard(&[
+    let peer_poller = fetch_from_all(&[
         peer("silent", &base(&silent)),
         peer("down", &down),
         peer("huge", &base(&huge)),
@@ -130,7 +130,7 @@ fn a_peer_that_is_silent_down_huge_or_leads_elsewhere_keeps_no_other_from_being_
         peer("refusing", &base(&refusing)),
         peer("well", &base(&well)),
     ]);
-    let told = told(&hearing);
+    let peer_results = peer_results(&peer_poller);
     for (place, due) in [
         "no response in time",
         "connection",
@@ -142,16 +142,18 @@ fn a_peer_that_is_silent_down_huge_or_leads_elsewhere_keeps_no_other_from_being_
     .enumerate()
     {
         assert!(
-            told[place].as_ref().is_err_and(|why| why.contains(due)),
-            "{due}: {told:?}"
+            peer_results[place]
+                .as_ref()
+                .is_err_and(|why| why.contains(due)),
+            "{due}: {peer_results:?}"
         );
     }
-    assert_eq!(told[5], Ok(Some(9)));
+    assert_eq!(peer_results[5], Ok(Some(9)));
     assert_eq!(well.received().len(), 1);
 }
 
 #[test]
-fn whoever_takes_answers_is_not_kept_waiting_and_a_round_under_way_is_not_begun_again() {
+fn taking_results_never_waits_and_no_round_starts_twice() {
     let silent = Receiver::start();
     silent.answer("slow");
     let peers = [peer("silent", &format!("http://127.0.0.1:{}", silent.port))];
@@ -167,7 +169,7 @@ fn whoever_takes_answers_is_not_kept_waiting_and_a_round_under_way_is_not_begun_
 }
 
 #[test]
-fn each_round_begins_with_the_peer_behind_the_one_that_the_last_began_with() {
+fn each_round_begins_with_the_next_peer() {
     let closed = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let down = format!("http://{}", closed.local_addr().expect("an address"));
     drop(closed);

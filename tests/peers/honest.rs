@@ -12,7 +12,7 @@ use immuaudit::audit::{Auditor, Exit, Outcome, Policy, Standing};
 use immuaudit::config::{NewValues, Signatures, Values};
 use immuaudit::drill::{Delivery, Lag, Options};
 use immuaudit::ledger::PublicKey;
-use immuaudit::peer::{Hearing, InProcess};
+use immuaudit::peer::{InProcess, PeerPoller};
 use immuaudit::random::Random;
 
 const CYCLES: u64 = 1_000;
@@ -50,7 +50,7 @@ impl Side {
         let peers = [witness(other.name)];
         let checkpoint = other.checkpoint.clone();
         let source = InProcess::new(&peers, "tested", move |_| checkpoint.borrow().clone());
-        auditor.with_peers_of(Hearing::new(&peers, self.required, Box::new(source)))
+        auditor.with_peers_of(PeerPoller::new(&peers, self.required, Box::new(source)))
     }
 
     /// Runs a cycle and signs the state that it proved.
@@ -90,7 +90,7 @@ fn policy(pem: &str) -> Policy {
 }
 
 #[test]
-fn a_thousand_cycles_of_honest_growth_with_lag_restarts_retention_and_a_replica_are_no_split() {
+fn a_thousand_honest_cycles_with_lag_and_restarts_cause_no_split() {
     let random = Random::of_seed(20);
     let below = |bound| random.below(bound).expect("a number");
     for lag in [Lag::None, Lag::Unsteady] {

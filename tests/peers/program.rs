@@ -60,7 +60,7 @@ fn peer(run: &Run) -> String {
 }
 
 #[test]
-fn an_auditor_that_another_one_confirms_is_well_and_its_files_say_when_it_was_confirmed() {
+fn a_confirmed_auditor_is_good_and_its_status_has_the_agreement() {
     let zone = Zone::new(Options::default(), "zone-a", 12);
     let program = auditor(
         &zone.ledger,
@@ -107,7 +107,7 @@ fn once_until_it_fails(program: &Program) -> Run {
 }
 
 #[test]
-fn two_histories_that_one_key_signed_are_a_split_view_with_evidence_that_is_proof_offline() {
+fn two_signed_histories_are_a_split_view_that_is_proven_offline() {
     let options = Options::default().signed();
     let zone = Zone::new(options.clone(), "zone-a", 12);
     let view = Embedded::start(options).expect("a ledger");
@@ -150,7 +150,7 @@ fn two_histories_that_one_key_signed_are_a_split_view_with_evidence_that_is_proo
 }
 
 #[test]
-fn two_histories_that_nobody_signed_are_a_disagreement_until_an_operator_closes_it() {
+fn two_unsigned_histories_are_a_disagreement_until_acknowledged() {
     let zone = Zone::new(Options::default(), "zone-a", 12);
     let view = Embedded::start(Options::default()).expect("a ledger");
     view.set(DATABASE, "forged", "forged");
@@ -167,7 +167,7 @@ fn two_histories_that_nobody_signed_are_a_disagreement_until_an_operator_closes_
 }
 
 #[test]
-fn a_key_of_its_own_is_no_peer() {
+fn an_auditor_cannot_be_its_own_peer() {
     let zone = Zone::new(Options::default(), "zone-a", 3);
     let key = zone.place.join("key").display().to_string();
     // only commands that sign read the key
@@ -197,7 +197,7 @@ fn a_key_of_its_own_is_no_peer() {
 }
 
 #[test]
-fn checkpoints_that_came_by_file_are_compared_with_the_files_alone_where_there_is_no_network() {
+fn checkpoints_from_a_file_are_compared_without_network() {
     let zone = Zone::new(Options::default(), "zone-a", 12);
     let program = auditor(&zone.ledger, &zone.place, &[]);
     program.run(&["--once"]).ends_with(0);

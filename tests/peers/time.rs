@@ -21,7 +21,7 @@ fn is_a_split(outcome: &Outcome) {
 }
 
 #[test]
-fn a_state_that_was_ahead_is_in_the_history_here_only_once_that_has_come_to_it() {
+fn a_state_ahead_counts_as_shared_only_after_the_ledger_reached_it() {
     for restarted in [false, true] {
         let peering = Peering::unsigned();
         let forged = peering.fork(10, 12);
@@ -59,7 +59,7 @@ fn a_state_that_was_ahead_is_in_the_history_here_only_once_that_has_come_to_it()
 }
 
 #[test]
-fn a_word_that_waits_is_compared_though_the_peers_clock_is_minutes_ahead() {
+fn a_waiting_checkpoint_is_compared_if_the_peers_clock_is_ahead() {
     let peering = Peering::signed();
     let mut auditor = peering.auditor();
     let (state, signature) = peering.signed_state(peering.fork(10, 15));
@@ -73,7 +73,7 @@ fn a_word_that_waits_is_compared_though_the_peers_clock_is_minutes_ahead() {
 }
 
 #[test]
-fn a_word_that_waits_is_dropped_with_the_history_it_is_older_than_and_where_an_operator_says_so() {
+fn a_waiting_checkpoint_is_dropped_with_its_history_or_on_request() {
     for acknowledged in [false, true] {
         let peering = Peering::unsigned();
         let mut auditor = peering.auditor();
@@ -90,7 +90,7 @@ fn a_word_that_waits_is_dropped_with_the_history_it_is_older_than_and_where_an_o
         match acknowledged {
             true => peering.close_the_disagreement(),
             false => {
-                let (store, now) = (peering.sim.store_beside(), peering.sim.clock.now());
+                let (store, now) = (peering.sim.shared_store(), peering.sim.clock.now());
                 store.distrust(DATABASE, now).expect("files");
             }
         }
@@ -121,7 +121,7 @@ fn a_disagreement_that_was_found_while_the_clock_was_ahead_can_be_closed() {
 }
 
 #[test]
-fn a_history_that_was_first_seen_while_the_clock_was_ahead_is_compared_once_that_is_right() {
+fn a_history_first_used_with_a_clock_ahead_is_compared_later() {
     for restarted in [false, true] {
         let peering = Peering::signed();
         let theirs = peering.signed_state(peering.fork(5, 10));
@@ -143,7 +143,7 @@ fn a_history_that_was_first_seen_while_the_clock_was_ahead_is_compared_once_that
 }
 
 #[test]
-fn what_was_given_up_here_is_no_second_history_though_a_peer_confirms_it_anew() {
+fn a_history_that_was_given_up_is_no_split_if_a_peer_confirms_it() {
     let peering = Peering::signed();
     let mut auditor = peering.auditor();
     let theirs = peering.signed_state(peering.fork(10, 10));
@@ -154,7 +154,7 @@ fn what_was_given_up_here_is_no_second_history_though_a_peer_confirms_it_anew() 
     peering.sim.embedded.put_ledger(DATABASE, replaced);
     let outcome = peering.cycle(&mut auditor);
     let alarm = outcome.alarm.expect("an alarm");
-    let (store, now) = (peering.sim.store_beside(), peering.sim.clock.now());
+    let (store, now) = (peering.sim.shared_store(), peering.sim.clock.now());
     store.adopt(&alarm.id, "kim", now).expect("adopted");
     is_well(&peering.cycle(&mut auditor), Standing::Silent);
     peering.says_signed(theirs.clone());
@@ -169,7 +169,7 @@ fn what_was_given_up_here_is_no_second_history_though_a_peer_confirms_it_anew() 
 }
 
 #[test]
-fn an_old_word_confirms_nothing_and_its_contradiction_counts_once() {
+fn an_old_checkpoint_confirms_nothing_and_contradicts_once() {
     let peering = Peering::signed();
     let mut auditor = peering.auditor();
     peering.is_down();
@@ -206,7 +206,7 @@ fn an_old_word_confirms_nothing_and_its_contradiction_counts_once() {
 }
 
 #[test]
-fn a_word_from_the_future_contradicts_if_the_server_signed_it() {
+fn a_checkpoint_from_the_future_contradicts_if_the_server_signed_it() {
     let peering = Peering::signed();
     let mut auditor = peering.auditor();
     let (state, signature) = peering.signed_state(peering.fork(5, 10));

@@ -208,9 +208,9 @@ fn verifies_offline(evidence: &Path, key: &str) {
 }
 
 #[test]
-fn a_split_view_is_an_alarm_on_both_sides_within_a_cycle_and_its_evidence_holds_without_network() {
+fn a_split_view_is_an_alarm_on_both_sides_and_verifies_offline() {
     zones::within(
-        "zones::a_split_view_is_an_alarm_on_both_sides_within_a_cycle_and_its_evidence_holds_without_network",
+        "zones::a_split_view_is_an_alarm_on_both_sides_and_verifies_offline",
         || {
             let (server, mut three, key) = before_two_views();
             three.wait_for_cycles(4);
@@ -239,9 +239,9 @@ fn a_split_view_is_an_alarm_on_both_sides_within_a_cycle_and_its_evidence_holds_
 }
 
 #[test]
-fn a_split_that_comes_while_the_auditors_are_cut_off_from_each_other_is_found_once_they_are_not() {
+fn a_split_while_auditors_are_disconnected_is_found_afterwards() {
     zones::within(
-        "zones::a_split_that_comes_while_the_auditors_are_cut_off_from_each_other_is_found_once_they_are_not",
+        "zones::a_split_while_auditors_are_disconnected_is_found_afterwards",
         || {
             let (server, mut three, key) = before_two_views();
             three.wait_for_cycles(3);

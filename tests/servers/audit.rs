@@ -8,19 +8,19 @@ use crate::support::real::{Real, copy, for_versions, program};
 use crate::support::real_scene::Scene;
 
 for_versions!(
-    growth_is_consistent_and_a_restart_is_nothing,
-    many_writers_at_once_are_consistent,
+    growth_and_a_restart_are_consistent,
+    many_concurrent_writers_are_consistent,
     an_older_copy_is_rolled_back,
     a_fork_is_inconsistent_until_it_is_adopted,
     an_emptied_server_is_rolled_back,
-    a_database_that_is_gone_has_vanished_and_the_others_go_on,
+    a_removed_database_is_rolled_back_and_others_are_checked,
     a_server_that_is_down_is_unreachable_and_then_consistent,
     a_wrong_password_is_refused,
     without_authentication_the_default_database_is_audited,
-    a_user_sees_and_audits_its_own_databases_alone,
+    a_user_audits_only_its_own_databases,
     every_kind_of_entry_is_consistent,
     the_servers_own_database_is_audited_by_its_name,
-    a_filter_that_selects_nothing_is_told,
+    a_filter_without_a_match_is_reported,
 );
 
 /// No list names `systemdb`; from 1.0 on the administrator may open it.
@@ -64,7 +64,7 @@ fn the_servers_own_database_is_audited_by_its_name(server: &Path) {
     assert!(run.stderr.contains("systemdb"), "{run:#?}");
 }
 
-fn a_filter_that_selects_nothing_is_told(server: &Path) {
+fn a_filter_without_a_match_is_reported(server: &Path) {
     let scene = Scene::new(server);
     let real = scene.start(&[]);
     real.write("defaultdb", "a", 3);
@@ -77,7 +77,7 @@ fn a_filter_that_selects_nothing_is_told(server: &Path) {
     assert!(run.stderr.contains(told), "{run:#?}");
 }
 
-fn growth_is_consistent_and_a_restart_is_nothing(server: &Path) {
+fn growth_and_a_restart_are_consistent(server: &Path) {
     let scene = Scene::new(server);
     let real = scene.start(&[]);
     real.write("defaultdb", "a", 30);
@@ -100,14 +100,14 @@ fn growth_is_consistent_and_a_restart_is_nothing(server: &Path) {
     scene.auditor(&real).once().is(0, "defaultdb", "consistent");
 }
 
-fn many_writers_at_once_are_consistent(server: &Path) {
+fn many_concurrent_writers_are_consistent(server: &Path) {
     let scene = Scene::new(server);
     let real = scene.start(&[]);
-    real.write_at_once("defaultdb", "a", 100);
+    real.write_concurrently("defaultdb", "a", 100);
     scene.auditor(&real).once().is(0, "defaultdb", "first-seen");
     let audit = scene.auditor(&real);
     std::thread::scope(|scope| {
-        let writing = scope.spawn(|| real.write_at_once("defaultdb", "b", 500));
+        let writing = scope.spawn(|| real.write_concurrently("defaultdb", "b", 500));
         let mut checked = 0;
         while !writing.is_finished() || checked < 3 {
             let run = audit.once();
@@ -194,7 +194,7 @@ fn an_emptied_server_is_rolled_back(server: &Path) {
         .is(2, "defaultdb", "inconsistent");
 }
 
-fn a_database_that_is_gone_has_vanished_and_the_others_go_on(server: &Path) {
+fn a_removed_database_is_rolled_back_and_others_are_checked(server: &Path) {
     let scene = Scene::new(server);
     let real = scene.start(&[]);
     real.does(&["create-db", "keep", "gone"]);
@@ -253,7 +253,7 @@ fn without_authentication_the_default_database_is_audited(server: &Path) {
     scene.auditor(&real).once().is(0, "defaultdb", "consistent");
 }
 
-fn a_user_sees_and_audits_its_own_databases_alone(server: &Path) {
+fn a_user_audits_only_its_own_databases(server: &Path) {
     let scene = Scene::new(server);
     let real = scene.start(&[]);
     real.does(&["create-db", "one", "two", "three"]);
@@ -303,7 +303,7 @@ fn a_dropped_database_has_vanished() {
 }
 
 #[test]
-fn an_unloaded_database_is_refused_and_not_accused() {
+fn an_unloaded_database_is_refused_without_an_alarm() {
     let Some(server) = program("1.11.1") else {
         return;
     };

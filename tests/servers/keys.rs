@@ -16,7 +16,7 @@ fn for_each_version(test: fn(&Path)) {
 }
 
 #[test]
-fn a_signature_must_be_there_and_by_the_configured_key() {
+fn a_signature_by_the_configured_key_is_required() {
     for_each_version(|server| {
         let scene = Scene::new(server);
         let folder = &scene.folder;

@@ -22,7 +22,7 @@ fn number(run: &Run, name: &str) -> Option<u64> {
     member(run.line(DATABASE), name).parse().ok()
 }
 
-fn a_fork_is_placed(version: &str) {
+fn a_fork_is_located(version: &str) {
     let Some(server) = program(version) else {
         return;
     };
@@ -39,7 +39,7 @@ fn a_fork_is_placed(version: &str) {
     for audit in 1..=AUDITS {
         let due = audit * APART;
         if written < parted && parted <= due {
-            real.write_at_once(DATABASE, "a", u32::try_from(parted - written).unwrap());
+            real.write_concurrently(DATABASE, "a", u32::try_from(parted - written).unwrap());
             written = parted;
             assert_eq!(last(&real), first + parted);
             copy(&real.stop(), &fork);
@@ -49,9 +49,9 @@ fn a_fork_is_placed(version: &str) {
             // different keys in each round, so that the first changed key can be identified
             let (prefix, number) = (format!("b{audit}"), u32::try_from(due - written).unwrap());
             if version == "1.11.1" {
-                real.write_at_once(DATABASE, &prefix, number);
+                real.write_concurrently(DATABASE, &prefix, number);
             } else {
-                real.write_at_once(DATABASE, &prefix, number - 1);
+                real.write_concurrently(DATABASE, &prefix, number - 1);
                 // the last transaction alone: by then the tree of an old server has caught up
                 real.write(DATABASE, &format!("c{audit}"), 1);
             }
@@ -73,7 +73,7 @@ fn a_fork_is_placed(version: &str) {
     let forked = Real::start(&server, &fork, &[]);
     forked.write(DATABASE, "forged", 1);
     let more = u32::try_from(APART * AUDITS - parted + 3).unwrap();
-    forked.write_at_once(DATABASE, "other", more);
+    forked.write_concurrently(DATABASE, "other", more);
     forked.write(DATABASE, "last", 1);
     let auditor = Program::new(forked.port, &plain).with(&["--audit-sample", "0"]);
     let run = auditor.once();
@@ -137,13 +137,13 @@ fn a_fork_is_placed(version: &str) {
 }
 
 #[test]
-fn a_fork_on_1_11_1_is_placed_in_its_window_at_its_transaction_and_at_its_key() {
-    a_fork_is_placed("1.11.1");
+fn a_fork_on_1_11_1_is_located_by_range_transaction_and_key() {
+    a_fork_is_located("1.11.1");
 }
 
 #[test]
-fn a_fork_on_1_2_4_is_placed_in_its_window_at_its_transaction_and_at_its_key() {
-    a_fork_is_placed("1.2.4");
+fn a_fork_on_1_2_4_is_located_by_range_transaction_and_key() {
+    a_fork_is_located("1.2.4");
 }
 
 /// Restores an older copy, and then replaces the server by another one.
@@ -195,7 +195,7 @@ fn a_rollback_and_a_replacement(version: &str, server: &Path) {
 }
 
 #[test]
-fn a_rollback_and_a_replacement_are_told_on_every_version() {
+fn a_rollback_and_a_replacement_are_located_on_every_version() {
     for version in ["1.11.1", "1.2.4", "0.9.2", "0.9.0"] {
         if let Some(server) = program(version) {
             a_rollback_and_a_replacement(version, &server);

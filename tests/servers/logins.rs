@@ -16,7 +16,7 @@ const DATABASES: [&str; 2] = ["defaultdb", "second"];
 const AUDITED: Duration = Duration::from_secs(90);
 
 #[test]
-fn no_database_is_refused_when_the_tokens_of_real_servers_end() {
+fn expired_tokens_of_real_servers_refuse_no_database() {
     let servers = ["1.11.1", "1.5.0", "1.2.4"].map(program);
     thread::scope(|scope| {
         for server in servers.iter().flatten() {

@@ -12,7 +12,7 @@ use immuaudit::wire::proto::ImmutableState090;
 use protobuf::Message;
 
 #[test]
-fn what_a_real_immuclient_trusted_is_imported_and_continued() {
+fn the_states_of_a_real_immuclient_are_imported_and_extended() {
     let (Some(immuclient), Some(scene)) = (built("immuclient-1.11.1"), Scene::new("1.11.1")) else {
         return;
     };
@@ -49,7 +49,7 @@ fn what_a_real_immuclient_trusted_is_imported_and_continued() {
 }
 
 #[test]
-fn a_state_that_the_server_does_not_extend_is_told_and_an_alarm_only_on_request() {
+fn a_state_that_is_not_extended_raises_an_alarm_only_on_request() {
     let Some(scene) = Scene::new("1.11.1") else {
         return;
     };
@@ -74,7 +74,7 @@ fn a_state_that_the_server_does_not_extend_is_told_and_an_alarm_only_on_request(
 }
 
 #[test]
-fn an_import_never_replaces_what_is_trusted() {
+fn an_import_never_replaces_a_trusted_state() {
     let Some(scene) = Scene::new("1.11.1") else {
         return;
     };
@@ -132,7 +132,7 @@ fn an_older_copy_of_the_server_does_not_extend_a_newer_state() {
 }
 
 #[test]
-fn a_server_that_is_away_imports_nothing() {
+fn an_unreachable_server_imports_nothing() {
     let Some(scene) = Scene::new("1.11.1") else {
         return;
     };
@@ -180,7 +180,7 @@ fn states_of_every_version_are_imported() {
 }
 
 #[test]
-fn files_that_are_no_states_change_nothing_and_say_what_to_do() {
+fn files_without_states_import_nothing_and_name_the_remedy() {
     let folder = Place::new();
     let auditor = Program::new(1, &folder.join("trust"));
     let import = |path: &Path| auditor.run(&["states", "import", &path.display().to_string()]);
@@ -206,7 +206,7 @@ fn files_that_are_no_states_change_nothing_and_say_what_to_do() {
 }
 
 #[test]
-fn what_the_operator_forgets_is_trusted_no_more() {
+fn a_forgotten_state_is_no_longer_trusted() {
     let Some(scene) = Scene::new("1.11.1") else {
         return;
     };

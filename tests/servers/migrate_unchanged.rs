@@ -56,7 +56,7 @@ fn runs_unchanged(real: &Real, words: &[&str], variables: &[(&str, &str)], files
 const SECOND: (&str, &str) = ("audit-agent-interval", "1s");
 
 #[test]
-fn what_immuclients_documentation_says_runs_unchanged() {
+fn immuclients_documented_commands_run_unchanged() {
     let Some(scene) = Scene::new("1.11.1") else {
         return;
     };
@@ -109,7 +109,7 @@ fn what_immuclients_documentation_says_runs_unchanged() {
 }
 
 #[test]
-fn what_immugws_users_have_runs_unchanged() {
+fn immugws_documented_commands_run_unchanged() {
     let Some(scene) = Scene::new("1.11.1") else {
         return;
     };
@@ -160,7 +160,7 @@ fn what_immugws_users_have_runs_unchanged() {
 }
 
 #[test]
-fn from_cron_nothing_is_said_while_all_is_well_and_the_reason_when_not() {
+fn a_quiet_run_under_cron_prints_only_problems() {
     let Some(scene) = Scene::new("1.11.1") else {
         return;
     };

@@ -43,7 +43,7 @@ fn auditor(place: &Place, server: &Embedded) -> (Program, String) {
 }
 
 #[test]
-fn go_opens_what_the_auditor_signs_and_refuses_what_was_changed() {
+fn go_verifies_the_auditors_checkpoints_and_refuses_changed_ones() {
     let Some(notes) = built("notes") else { return };
     let place = Place::new();
     let server = Embedded::start(Options::default().signed()).expect("a ledger");
@@ -70,7 +70,7 @@ fn go_opens_what_the_auditor_signs_and_refuses_what_was_changed() {
 }
 
 #[test]
-fn the_auditor_opens_what_go_signs_and_refuses_what_was_changed() {
+fn the_auditor_verifies_gos_checkpoints_and_refuses_changed_ones() {
     let Some(notes) = built("notes") else { return };
     let place = Place::new();
     let keys = text(&go(&notes, &["key", "zone-b"], ""));

@@ -12,7 +12,7 @@ use crate::support::real_scene::Scene;
 for_versions!(
     a_value_edited_on_disk_is_found_and_named,
     a_key_edited_in_the_transaction_log_is_found_and_named,
-    an_honest_ledger_is_swept_clean,
+    an_honest_ledger_is_swept_without_findings,
 );
 
 /// The key of the 30th transaction, and the beginning of its value.
@@ -71,10 +71,10 @@ fn a_key_edited_in_the_transaction_log_is_found_and_named(server: &Path) {
     assert!(run.stdout.lines().any(named), "{run:#?}");
 }
 
-fn an_honest_ledger_is_swept_clean(server: &Path) {
+fn an_honest_ledger_is_swept_without_findings(server: &Path) {
     let scene = Scene::new(server);
     let real = scene.start(&[]);
-    real.write_at_once("defaultdb", "a", 150);
+    real.write_concurrently("defaultdb", "a", 150);
     real.write("defaultdb", "b", 60);
     real.does(&["mixed", "--db", "defaultdb"]);
     let run = sweep(&scene, &real);
@@ -86,7 +86,7 @@ fn an_honest_ledger_is_swept_clean(server: &Path) {
 /// Values dropped by retention on a real server. The test's writer can set the clock, so the values
 /// are two days old.
 #[test]
-fn truncated_values_are_said_to_be_and_nobody_is_accused() {
+fn truncated_values_are_reported_without_an_alarm() {
     let Some(server) = program("1.11.1") else {
         return;
     };
@@ -132,7 +132,7 @@ fn truncated_values_are_said_to_be_and_nobody_is_accused() {
 
 /// A value of 8 MiB, and a transaction with a thousand entries.
 #[test]
-fn what_is_too_large_is_named_with_its_size_and_read_once_that_is_set() {
+fn a_too_large_transaction_is_reported_with_the_size_to_set() {
     let Some(server) = program("1.11.1") else {
         return;
     };

@@ -287,7 +287,7 @@ fn metrics_and_notifications_are_those_of_a_real_immuclient() {
 }
 
 #[test]
-fn a_state_without_a_signature_is_told_as_immuclient_tells_it() {
+fn an_unsigned_state_is_notified_as_by_immuclient() {
     let Some((immuclient, server)) = programs() else {
         return;
     };

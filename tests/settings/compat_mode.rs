@@ -10,14 +10,14 @@ use immuaudit::drill::{Embedded, Lie, LieSchedule, Options, fill};
 use log::Level;
 
 #[test]
-fn immuclients_place_is_the_default() {
+fn immuclient_is_the_default_mode() {
     let run = given(&[]).variable("IMMUGW_IMMUDB_PORT", "1").run();
     assert_eq!(run.settings.compat_mode, CompatMode::Immuclient);
     assert_eq!(run.settings.server.port, 3322);
 }
 
 #[test]
-fn immugws_place_is_taken_by_flag_variable_or_name() {
+fn a_flag_a_variable_or_the_name_selects_immugw() {
     let by_flag = given(&["--as", "immugw"]);
     let by_variable = given(&[]).variable("IMMUAUDIT_AS", "immugw");
     let mut by_name = given(&[]);
@@ -33,7 +33,7 @@ fn immugws_place_is_taken_by_flag_variable_or_name() {
 }
 
 #[test]
-fn in_immugws_place_its_variables_and_its_file_count() {
+fn immugw_mode_reads_immugws_variables_and_file() {
     let place = given(&["--as=immugw"])
         .file("etc/immugw.toml", "audit = true\nport = 3323\naddress = \"0.0.0.0\"\nimmudb-address = \"file\"\naudit-interval = \"5m\"\n")
         .file("etc/immuclient.toml", "immudb-port = 9\n")
@@ -51,7 +51,7 @@ fn in_immugws_place_its_variables_and_its_file_count() {
 
 /// Every flag of immugw's help, with its letters and defaults.
 #[test]
-fn immugws_documented_command_line_is_taken() {
+fn immugws_documented_command_line_is_accepted() {
     let long = [
         "--as=immugw",
         "--address",
@@ -151,7 +151,7 @@ fn immugws_defaults_are_its_own() {
 
 #[cfg(unix)] // a link to the program
 #[test]
-fn in_immugws_place_the_metrics_are_immugws() {
+fn immugw_mode_has_immugws_metrics() {
     let folder = Folder::new();
     let embedded = Embedded::start(Options::default()).unwrap();
     fill(&embedded, "defaultdb");
@@ -182,7 +182,7 @@ fn in_immugws_place_the_metrics_are_immugws() {
 }
 
 #[test]
-fn immugw_audits_only_where_it_is_told_to() {
+fn immugw_mode_audits_only_with_the_flag_audit() {
     let told = "with --as immugw the audit is off by default: give --audit (IMMUGW_AUDIT=true, or audit = true in immugw.toml)";
     assert_eq!(given(&["--as=immugw"]).wrong(), told);
     assert_eq!(given(&["--as=immugw", "--audit=false"]).wrong(), told);
@@ -192,7 +192,7 @@ fn immugw_audits_only_where_it_is_told_to() {
 }
 
 #[test]
-fn settings_of_immugws_are_refused_elsewhere() {
+fn immugws_settings_are_refused_in_the_other_mode() {
     assert_eq!(
         given(&["--audit"]).wrong(),
         "--audit: a setting of immugw: give --as immugw too, or remove it"
@@ -228,7 +228,7 @@ fn a_key_is_never_ignored_silently() {
 }
 
 #[test]
-fn validate_without_a_key_checks_by_the_key_that_comes_along_and_warns() {
+fn validate_without_a_key_uses_the_servers_key_and_warns() {
     let folder = Folder::new();
     let embedded = Embedded::start(Options::default().signed()).unwrap();
     fill(&embedded, "defaultdb");

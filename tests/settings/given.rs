@@ -74,7 +74,7 @@ fn without_any_setting_the_documented_defaults_hold() {
 }
 
 #[test]
-fn immuclients_documented_command_line_is_taken() {
+fn immuclients_documented_command_line_is_accepted() {
     let place = given(&[
         "audit-mode",
         "--immudb-address",
@@ -130,7 +130,7 @@ fn every_flag_of_immuclients_audit_mode_is_known() {
 }
 
 #[test]
-fn the_file_that_immuclients_service_installs_is_taken() {
+fn the_settings_file_of_immuclients_service_is_accepted() {
     let states = match cfg!(windows) {
         true => "C:/immuclient",
         false => "/var/lib/immuclient",
@@ -147,7 +147,7 @@ fn the_file_that_immuclients_service_installs_is_taken() {
 }
 
 #[test]
-fn files_are_found_in_their_places_the_first_one_counting() {
+fn settings_files_are_found_in_order_of_precedence() {
     let mut place = Place::new();
     for (port, name) in [
         (1, "etc/immuclient.toml"),
@@ -181,7 +181,7 @@ fn the_interval_is_also_taken_from_immuclients_own_variable() {
 }
 
 #[test]
-fn username_counts_where_audit_username_is_absent() {
+fn username_counts_without_audit_username() {
     let login = given(&["--username=a", "--password=b"])
         .run()
         .settings
@@ -295,7 +295,7 @@ fn signing_keys_are_read() {
 // docs/windows.md names the paths on Windows
 #[cfg(unix)]
 #[test]
-fn trusted_states_have_a_lasting_place() {
+fn trusted_states_have_a_persistent_directory() {
     let directory = |place: &Place| place.run().settings.trust.directory.display().to_string();
     let place = Place::new();
     assert_eq!(directory(&place), place.at("home/.local/state/immuaudit"));
@@ -311,7 +311,7 @@ fn trusted_states_have_a_lasting_place() {
 }
 
 #[test]
-fn a_server_is_named_by_its_address_or_as_one_likes() {
+fn the_label_of_a_server_is_its_address_or_configured() {
     let name = |arguments: &[&str]| given(arguments).run().settings.server.name.clone();
     assert_eq!(name(&["-a=db", "-p=1"]), "db:1");
     assert_eq!(name(&["-a=[::1]", "-p=1"]), "[::1]:1");
@@ -329,7 +329,7 @@ fn warned(place: Place) -> Vec<String> {
 }
 
 #[test]
-fn what_is_risky_is_remarked_upon() {
+fn risky_settings_are_warned_about() {
     assert_eq!(
         warned(given(&[])),
         [
@@ -352,7 +352,7 @@ fn what_is_risky_is_remarked_upon() {
 // Windows has no file modes
 #[cfg(unix)]
 #[test]
-fn a_password_that_everybody_may_read_is_remarked_upon() {
+fn a_password_file_that_others_can_read_is_warned_about() {
     let place = Place::new().file("password", "x");
     let path = place.at("password");
     set_mode(&path, 0o644).unwrap();

@@ -24,7 +24,7 @@ fn check(scene: &Scene, file: &str, flags: &[&str]) -> Run {
 }
 
 #[test]
-fn peers_of_flags_and_tables_are_shown_with_all_their_keys_and_without_what_may_be_a_token() {
+fn configured_peers_are_shown_with_their_keys_and_without_tokens() {
     let scene = Scene::new();
     let (old, new, other) = (key("zone-a", 1), key("zone-a", 2), key("zone-b", 3));
     let password = scene.place.join("password");
@@ -62,7 +62,7 @@ fn peers_of_flags_and_tables_are_shown_with_all_their_keys_and_without_what_may_
 }
 
 #[test]
-fn what_is_wrong_with_a_peer_is_refused_with_flag_or_file_line_and_key() {
+fn an_invalid_peer_is_refused_with_its_flag_or_file_and_line() {
     let scene = Scene::new();
     let (one, other) = (key("zone-a", 1), key("zone-b", 2));
     let table = format!("[[peer]]\nurl = \"https://h/TOKEN\"\nkeys = [\"{one}\"]\n");
@@ -157,7 +157,7 @@ fn what_is_wrong_with_a_peer_is_refused_with_flag_or_file_line_and_key() {
 }
 
 #[test]
-fn a_private_key_in_the_place_of_a_public_one_is_not_repeated() {
+fn a_private_key_given_as_a_public_key_is_not_printed() {
     let scene = Scene::new();
     let name = KeyName::new("zone-a").expect("a name");
     let private = SignerKey::of_seed(name, &[7; 32])

@@ -58,7 +58,7 @@ fn reload(running: &mut Running, due: &str) {
 }
 
 #[test]
-fn settings_are_read_again_and_a_cycle_follows_at_once() {
+fn settings_are_read_again_and_a_cycle_follows_immediately() {
     let scene = Scene::new();
     let mut running = scene.start("audit-interval = \"1h\"\naudit-databases = [\"defaultdb\"]\n");
     assert!(!running.log().contains(SECOND), "{}", running.log());
@@ -74,7 +74,7 @@ fn settings_are_read_again_and_a_cycle_follows_at_once() {
 }
 
 #[test]
-fn wrong_settings_are_told_with_file_and_line_and_those_of_before_stay() {
+fn wrong_settings_are_reported_and_the_former_ones_stay_in_use() {
     let scene = Scene::new();
     let mut running = scene.start("audit-interval = \"50ms\"\naudit-databases = [\"defaultdb\"]\n");
     for (text, told) in [
@@ -106,7 +106,7 @@ fn wrong_settings_are_told_with_file_and_line_and_those_of_before_stay() {
 }
 
 #[test]
-fn what_cannot_change_is_named_and_nothing_else_changes_either() {
+fn a_setting_that_needs_a_restart_is_named_and_nothing_changes() {
     let scene = Scene::new();
     let mut running = scene.start("audit-interval = \"50ms\"\naudit-databases = [\"defaultdb\"]\n");
     for (text, name) in [
@@ -140,7 +140,7 @@ fn a_login_that_was_changed_is_used() {
     running.wait_for_more(" proven=2 ", 2);
 }
 
-fn couriers(running: &Running) -> usize {
+fn delivery_threads(running: &Running) -> usize {
     let threads = fs::read_dir(format!("/proc/{}/task", running.id())).expect("its threads");
     let name = |thread: fs::DirEntry| fs::read_to_string(thread.path().join("comm"));
     let names = threads.filter_map(|thread| name(thread.ok()?).ok());
@@ -148,7 +148,7 @@ fn couriers(running: &Running) -> usize {
 }
 
 #[test]
-fn another_receiver_is_told_of_what_is_open_and_the_old_one_of_nothing_more() {
+fn a_new_receiver_is_notified_of_open_alarms_and_the_old_one_is_not() {
     let scene = Scene::new();
     let (first, second) = (Receiver::start(), Receiver::start());
     let to = |receiver: &Receiver| {
@@ -179,11 +179,11 @@ fn another_receiver_is_told_of_what_is_open_and_the_old_one_of_nothing_more() {
         reload(&mut running, READ);
     }
     running.wait_for_cycles(2);
-    assert_eq!(couriers(&running), 1);
+    assert_eq!(delivery_threads(&running), 1);
 }
 
 #[test]
-fn metrics_and_page_go_by_the_new_settings() {
+fn metrics_and_page_use_the_new_settings() {
     let scene = Scene::new();
     let mut running = scene.start("audit-interval = \"1h\"\n");
     let log = running.log();
@@ -207,7 +207,7 @@ fn metrics_and_page_go_by_the_new_settings() {
 }
 
 #[test]
-fn what_runs_once_ends_with_its_terminal() {
+fn a_single_run_ends_on_hangup() {
     let scene = Scene::new();
     scene.server.lie(LieSchedule::from(Lie::NeverAnswers));
     let program = Program::new(scene.server.port(), &scene.folder.join("trust"));

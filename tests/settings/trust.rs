@@ -23,7 +23,7 @@ fn is_root() -> bool {
 }
 
 #[test]
-fn a_settings_file_that_others_may_write_is_refused_for_everything() {
+fn a_settings_file_that_others_can_write_is_refused() {
     for mode in [0o620, 0o602, 0o666] {
         for name in [
             "immuclient.toml",
@@ -54,7 +54,7 @@ fn a_settings_file_that_others_may_write_is_refused_for_everything() {
 }
 
 #[test]
-fn a_settings_file_or_a_link_of_another_user_is_refused_for_everything() {
+fn a_settings_file_or_link_of_another_user_is_refused() {
     if !is_root() {
         return not_shown("settings files of another user: only root can make one");
     }
@@ -82,7 +82,7 @@ fn a_settings_file_or_a_link_of_another_user_is_refused_for_everything() {
 }
 
 /// Returns the warnings at a visible log level.
-fn said(place: &Place) -> Vec<String> {
+fn visible_warnings(place: &Place) -> Vec<String> {
     let run = place.run();
     let heard = |warning: &&SettingsWarning| {
         warning.level() <= Level::Info && **warning != SettingsWarning::DefaultPassword
@@ -142,9 +142,9 @@ fn toml<'a>(keys: impl IntoIterator<Item = &'a (&'a str, &'a str)>) -> String {
 }
 
 #[test]
-fn the_settings_file_that_immudb_ships_is_taken_as_it_is() {
+fn the_settings_file_of_immudb_is_accepted_unchanged() {
     let place = given(&[]).file("immuclient.toml", &toml(&IMMUCLIENT));
-    assert_eq!(said(&place), Vec::<String>::new());
+    assert_eq!(visible_warnings(&place), Vec::<String>::new());
     // the variable is accepted too, and has no influence on a key
     let place = given(&[]).variable("IMMUCLIENT_AUDIT_SIGNATURE", "ignore");
     place.run();
@@ -154,13 +154,13 @@ fn the_settings_file_that_immudb_ships_is_taken_as_it_is() {
 }
 
 #[test]
-fn the_settings_file_that_immugw_ships_is_taken_and_its_states_are_kept_in_one_place() {
+fn the_settings_file_of_immugw_is_accepted_without_its_relative_dir() {
     let tls = IMMUCLIENT.iter().filter(|(key, _)| {
         ["mtls", "servername", "pkey", "certificate", "clientcas"].contains(key)
     });
     let text = toml(IMMUGW.iter().chain(tls));
     let place = given(&["--as=immugw", "--audit"]).file("immugw.toml", &text);
-    let told = said(&place);
+    let told = visible_warnings(&place);
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(
         told[0]
@@ -172,7 +172,7 @@ fn the_settings_file_that_immugw_ships_is_taken_and_its_states_are_kept_in_one_p
 }
 
 #[test]
-fn a_file_names_no_directory_of_states_by_a_relative_path() {
+fn a_relative_directory_of_states_in_a_file_is_refused() {
     for key in ["dir", "roots-filepath"] {
         let place = given(&[]).file("immuaudit.toml", &format!("{key} = \"states\"\n"));
         let told = place.wrong();
@@ -202,28 +202,31 @@ fn settings_without_effect_are_warned_about() {
             "--servername (flag --servername) has no effect without TLS",
         ),
     ] {
-        let said = said(&given(arguments));
-        assert_eq!(said.len(), 1, "{said:?}");
-        assert!(said[0].starts_with(told), "{said:?}");
+        let visible_warnings = visible_warnings(&given(arguments));
+        assert_eq!(visible_warnings.len(), 1, "{visible_warnings:?}");
+        assert!(
+            visible_warnings[0].starts_with(told),
+            "{visible_warnings:?}"
+        );
     }
     assert_eq!(
-        said(&given(&["--tls", "--servername=db"])),
+        visible_warnings(&given(&["--tls", "--servername=db"])),
         Vec::<String>::new()
     );
 }
 
 #[test]
-fn the_former_name_of_the_label_is_taken_and_warned_about() {
+fn the_former_name_of_the_label_is_accepted_with_a_warning() {
     let place = given(&["--server-name=primary"]);
     assert_eq!(place.run().settings.server.name, "primary");
-    assert!(said(&place)[0].contains("is called --server-label now"));
+    assert!(visible_warnings(&place)[0].contains("is called --server-label now"));
     let place = given(&["--server-label=b"]).file("immuaudit.toml", "server-name = \"a\"\n");
     assert_eq!(place.run().settings.server.name, "b");
 }
 
 /// A former name that is no longer read must not be ignored silently.
 #[test]
-fn other_former_names_of_settings_are_refused_wherever_they_are() {
+fn other_former_names_of_settings_are_refused() {
     let file = given(&[]).file("immuaudit.toml", "require-trusted = true\n");
     let told = file.wrong();
     assert!(
@@ -246,7 +249,7 @@ fn other_former_names_of_settings_are_refused_wherever_they_are() {
 }
 
 #[test]
-fn certificates_and_keys_are_held_against_each_other_before_anything_starts() {
+fn certificates_and_keys_are_checked_before_the_start() {
     let folder = Folder::new();
     authority(&folder, "ca");
     certificate(&folder, "ca", "one");
@@ -315,7 +318,7 @@ fn certificates_and_keys_are_held_against_each_other_before_anything_starts() {
 }
 
 #[test]
-fn tls_at_a_plain_server_and_the_reverse_are_hinted_at() {
+fn a_tls_mismatch_is_hinted_at() {
     let scene = Scene::new();
     authority(&scene.folder, "ca");
     certificate(&scene.folder, "ca", "leaf");
@@ -395,7 +398,7 @@ fn a_new_label_for_an_address_that_was_audited_is_refused() {
 }
 
 #[test]
-fn a_label_in_place_of_the_address_that_0_1_0_filed_under_is_refused() {
+fn a_label_for_an_address_that_0_1_0_used_as_label_is_refused() {
     let scene = Scene::new();
     let location = |server: &str| Location {
         dir: scene.program.dir.clone(),
@@ -418,7 +421,7 @@ fn a_label_in_place_of_the_address_that_0_1_0_filed_under_is_refused() {
 }
 
 #[test]
-fn a_check_of_the_settings_says_all_that_a_start_would_warn_of() {
+fn a_check_of_the_settings_prints_all_warnings_of_a_start() {
     let folder = Folder::new();
     let program = Program::new(1, &folder.join("trust"));
     let warned = program.with(&[
@@ -431,14 +434,14 @@ fn a_check_of_the_settings_says_all_that_a_start_would_warn_of() {
     let lines: Vec<&str> = run.stdout.lines().collect();
     assert_eq!(lines.len(), 5, "{run:#?}");
     assert_eq!(lines[0], "the settings are right");
-    for (said, line) in [
+    for (visible_warnings, line) in [
         ("on the command line", lines[1]),
         ("default password", lines[3]),
         ("goes to \"db\" unencrypted", lines[4]),
         ("--certificate (flag --certificate) has no effect", lines[2]),
     ] {
         assert!(
-            line.starts_with("warning: ") && line.contains(said),
+            line.starts_with("warning: ") && line.contains(visible_warnings),
             "{lines:#?}"
         );
     }

@@ -6,7 +6,7 @@ use crate::support::program::Program;
 use immuaudit::config::load;
 
 #[test]
-fn a_wrong_command_line_is_told_with_its_remedy() {
+fn a_wrong_command_line_is_reported_with_its_remedy() {
     for (arguments, told) in [
         (
             &["--audit-intervall", "5m"][..],
@@ -157,7 +157,7 @@ fn a_wrong_command_line_is_told_with_its_remedy() {
 }
 
 #[test]
-fn the_value_of_a_mistyped_flag_is_never_told() {
+fn the_value_of_a_mistyped_flag_is_never_printed() {
     for arguments in [
         &["--audit-pasword", "hunter2"][..],
         &["--audit-pasword=hunter2"],
@@ -167,7 +167,7 @@ fn the_value_of_a_mistyped_flag_is_never_told() {
 }
 
 #[test]
-fn a_wrong_file_is_told_with_its_name_and_line() {
+fn a_wrong_file_is_reported_with_its_name_and_line() {
     for (text, told) in [
         (
             "\n\naudit-intervall = \"5m\"\n",
@@ -203,7 +203,7 @@ fn a_wrong_file_is_told_with_its_name_and_line() {
 }
 
 #[test]
-fn every_wrong_setting_is_told_at_once() {
+fn all_wrong_settings_are_reported_together() {
     let place = given(&["--once"])
         .file("immuaudit.toml", "port-x = 1\naudit-sample = -1\n")
         .variable("IMMUAUDIT_JSON", "perhaps");
@@ -211,7 +211,7 @@ fn every_wrong_setting_is_told_at_once() {
 }
 
 #[test]
-fn a_wrong_variable_is_told_by_its_name() {
+fn a_wrong_variable_is_reported_with_its_name() {
     let place = Place::new().variable("IMMUCLIENT_IMMUDB_PORT", "x");
     assert_eq!(
         place.wrong(),
@@ -220,7 +220,7 @@ fn a_wrong_variable_is_told_by_its_name() {
 }
 
 #[test]
-fn a_file_that_cannot_be_used_is_told_by_setting_and_path() {
+fn an_unusable_file_is_reported_with_setting_and_path() {
     let place = Place::new()
         .file("bad.pem", "nothing")
         .file("empty", "")
@@ -275,7 +275,7 @@ fn a_file_that_cannot_be_used_is_told_by_setting_and_path() {
 }
 
 #[test]
-fn without_a_place_for_trusted_states_nothing_starts() {
+fn without_a_directory_for_trusted_states_nothing_starts() {
     let mut place = Place::new();
     place.process.variables.clear();
     assert_eq!(
@@ -285,7 +285,7 @@ fn without_a_place_for_trusted_states_nothing_starts() {
 }
 
 #[test]
-fn a_settings_file_that_is_there_and_cannot_be_read_is_told() {
+fn an_unreadable_settings_file_is_reported() {
     let place = Place::new().file("immuclient.toml/x", "");
     let told = place.wrong();
     assert!(
@@ -334,7 +334,7 @@ fn nothing_is_started_with_a_wrong_setting() {
 
 #[cfg(unix)]
 #[test]
-fn an_argument_that_is_no_text_is_told_by_its_place() {
+fn an_argument_that_is_not_utf_8_is_reported() {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt;
     let folder = Folder::new();
@@ -346,7 +346,7 @@ fn an_argument_that_is_no_text_is_told_by_its_place() {
 }
 
 #[test]
-fn bad_pem_files_of_mtls_are_told_one_by_one() {
+fn bad_pem_files_of_mtls_are_reported_one_by_one() {
     let place = Place::new().file("bad.pem", "-----BEGIN CERTIFICATE-----\n%%%\n");
     let bad = place.at("bad.pem");
     let place = place.arguments(&[

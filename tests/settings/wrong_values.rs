@@ -199,7 +199,7 @@ fn flags() -> Vec<String> {
 }
 
 #[test]
-fn every_setting_has_its_wrong_value_and_says_which_where_and_what_is_wanted() {
+fn every_setting_reports_a_wrong_value_with_the_expected_ones() {
     for flag in flags() {
         let tested = WRONG.iter().any(|(name, ..)| *name == flag);
         assert!(tested != FREE.contains(&flag.as_str()), "{flag}");

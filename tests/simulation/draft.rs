@@ -6,7 +6,7 @@ use immuaudit::config::{NewValues, Values};
 use immuaudit::drill::{Emulated, Lag, Lie, Lifetime};
 
 use crate::random::Random;
-use crate::world::{DAY, Event, HOUR, MINUTE, Signed, What, World};
+use crate::world::{DAY, Event, EventKind, HOUR, MINUTE, Signed, World};
 
 /// The length of a long world.
 const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -111,7 +111,7 @@ impl Draft {
             false if world.server >= Emulated::V1_2_4 && self.one_in(16) => {
                 // a replica of a truncated server, which is no tampering
                 let (at, database) = (self.within(world.length), self.database(&world));
-                self.add(at, What::LoseValues(database));
+                self.add(at, EventKind::LoseValues(database));
             }
             false if !self.one_in(3) => self.lies(&world),
             false => {}
@@ -144,7 +144,7 @@ impl Draft {
                 } else {
                     6
                 };
-                let what = What::Grow {
+                let what = EventKind::Grow {
                     database: database.clone(),
                     transactions: self.among(&[1, 1, 2, 5, 20, 60]),
                     entries: self.among(&[1, 1, 1, 2, 7, 40][..most]),
@@ -170,34 +170,34 @@ impl Draft {
                 0 => {
                     let database = format!("new{number:02}");
                     if self.one_in(2) {
-                        self.first_sight_and_outage(world, at, &database);
+                        self.first_use_and_outage(world, at, &database);
                     }
-                    What::Create(database)
+                    EventKind::Create(database)
                 }
                 1 => {
-                    self.add(at + lasts, What::Load(database.clone()));
-                    What::Unload(database)
+                    self.add(at + lasts, EventKind::Load(database.clone()));
+                    EventKind::Unload(database)
                 }
                 2 => {
-                    self.add(at + lasts, What::Allow(database.clone()));
-                    What::Deny(database)
+                    self.add(at + lasts, EventKind::Allow(database.clone()));
+                    EventKind::Deny(database)
                 }
-                3 if world.server >= Emulated::V1_2_4 => What::Truncate(database),
-                3 => What::Restart(self.among(&[Duration::ZERO, MINUTE, HOUR])),
+                3 if world.server >= Emulated::V1_2_4 => EventKind::Truncate(database),
+                3 => EventKind::Restart(self.among(&[Duration::ZERO, MINUTE, HOUR])),
                 4 => {
                     let lasts = self.among(&[MINUTE, HOUR, HOUR * 5]);
                     self.outage(at, lasts);
-                    What::Restart(lasts)
+                    EventKind::Restart(lasts)
                 }
-                5 => What::Move,
-                6 => What::OtherPassword(lasts),
-                7 | 8 => What::Storm {
+                5 => EventKind::Move,
+                6 => EventKind::OtherPassword(lasts),
+                7 | 8 => EventKind::Storm {
                     lasts,
                     lost: self.among(&[0, 5, 100, 1000]),
                     cut: self.among(&[0, 5, 100, 1000]),
                     longest: self.among(&[MINUTE, Duration::from_secs(1), Duration::from_secs(11)]),
                 },
-                9 | 10 => What::Slow {
+                9 | 10 => EventKind::Slow {
                     database,
                     takes: self.among(&[
                         Duration::from_secs(1),
@@ -206,25 +206,25 @@ impl Draft {
                     ]),
                     lasts,
                 },
-                11 => What::StepClock(self.among(&[
+                11 => EventKind::StepClock(self.among(&[
                     -1, 1, -60, 3600, -3600, 86_400, -86_400, 2_592_000, -2_592_000,
                 ])),
-                12 | 13 => What::KillAtWrite {
+                12 | 13 => EventKind::KillAtWrite {
                     step: self.random.below(60),
                     down,
                 },
-                14 => What::KillAtCall {
+                14 => EventKind::KillAtCall {
                     call: self.random.below(20),
                     down,
                 },
-                15 => What::StopAtCall {
+                15 => EventKind::StopAtCall {
                     call: self.random.below(20),
                     down,
                 },
-                _ if self.one_in(2) => What::FullDisk(lasts),
+                _ if self.one_in(2) => EventKind::FullDisk(lasts),
                 _ => {
-                    self.add(at + lasts, What::Restore);
-                    What::BackUp
+                    self.add(at + lasts, EventKind::Restore);
+                    EventKind::BackUp
                 }
             };
             self.add(at, what);
@@ -233,7 +233,7 @@ impl Draft {
 
     /// Draws a power failure: the auditor fails too, and starts again before the server does.
     fn outage(&mut self, at: Duration, lasts: Duration) {
-        let kill = What::KillAtWrite {
+        let kill = EventKind::KillAtWrite {
             step: self.random.below(60),
             down: lasts / 2,
         };
@@ -241,8 +241,8 @@ impl Draft {
     }
 
     /// Draws a power failure near the first check of a database.
-    fn first_sight_and_outage(&mut self, world: &World, at: Duration, database: &str) {
-        let grow = What::Grow {
+    fn first_use_and_outage(&mut self, world: &World, at: Duration, database: &str) {
+        let grow = EventKind::Grow {
             database: database.to_owned(),
             transactions: 1 + self.random.below(3),
             entries: 1,
@@ -251,7 +251,7 @@ impl Draft {
         self.add(at + Duration::from_millis(1), grow);
         let lasts = world.interval * 20;
         self.outage(at + Duration::from_millis(2), lasts);
-        self.add(at + world.interval, What::Restart(lasts));
+        self.add(at + world.interval, EventKind::Restart(lasts));
     }
 
     fn lies(&mut self, world: &World) {
@@ -260,7 +260,7 @@ impl Draft {
             let lies: Vec<Lie> = Lie::ALL
                 .iter()
                 .copied()
-                .filter(|lie| world.can_tell(*lie))
+                .filter(|lie| world.supports_lie(*lie))
                 .collect();
             if lies.is_empty() {
                 return;
@@ -272,7 +272,7 @@ impl Draft {
             let database = self.database(world);
             self.add(
                 at,
-                What::Lie {
+                EventKind::Lie {
                     lie,
                     database,
                     lasts,
@@ -280,7 +280,7 @@ impl Draft {
             );
             at += lasts + world.interval * 4;
             if self.one_in(2) {
-                self.add(at, What::CloseAlarms);
+                self.add(at, EventKind::CloseAlarms);
             }
             at += self.within(HOUR * 12);
         }
@@ -291,13 +291,13 @@ impl Draft {
         for _ in 0..self.random.below(8) * self.times() {
             let lasts = self.lasts();
             let what = match self.random.below(5) {
-                0 | 1 => What::PeerAway(lasts),
-                2 => What::PeerRepeats(lasts),
-                3 => What::PeerClock(
+                0 | 1 => EventKind::PeerAway(lasts),
+                2 => EventKind::PeerRepeats(lasts),
+                3 => EventKind::PeerClock(
                     self.among(&[-60, 60, -600, 600, 86_400, -86_400, 2_592_000, -2_592_000]),
                     lasts,
                 ),
-                _ => What::PeerKey,
+                _ => EventKind::PeerKey,
             };
             let at = self.within(world.length);
             self.add(at, what);
@@ -310,7 +310,7 @@ impl Draft {
         // transactions
         let begin = at.saturating_sub(world.interval * GROWS / 2);
         for number in 0..GROWS {
-            let what = What::Grow {
+            let what = EventKind::Grow {
                 database: database.clone(),
                 transactions: 1 + self.random.below(3),
                 entries: 1,
@@ -318,10 +318,10 @@ impl Draft {
             };
             self.add(begin + world.interval * number * 3 / 4, what);
         }
-        self.add(at, What::Split(database.clone()));
+        self.add(at, EventKind::Split(database.clone()));
         if self.one_in(2) {
             let heals = at + self.among(&[MINUTE, MINUTE * 20, HOUR * 5, DAY]);
-            self.add(heals, What::Heal(database));
+            self.add(heals, EventKind::Heal(database));
         }
     }
 
@@ -331,8 +331,8 @@ impl Draft {
         let mut at = self.within(world.length / 4);
         while at < world.length {
             let lasts = self.lasts();
-            self.add(at, What::LagBehind(database.clone()));
-            self.add(at + lasts, What::Heal(database.clone()));
+            self.add(at, EventKind::LagBehind(database.clone()));
+            self.add(at + lasts, EventKind::Heal(database.clone()));
             at += lasts + self.within(DAY * 3);
         }
     }
@@ -349,9 +349,9 @@ impl Draft {
             let at = self.within(world.length);
             let receiver = format!("receiver{}", self.random.below(4));
             let what = match self.random.below(6) {
-                0 => What::AddReceiver(receiver),
-                1 => What::RemoveReceiver(receiver),
-                _ => What::Refuse {
+                0 => EventKind::AddReceiver(receiver),
+                1 => EventKind::RemoveReceiver(receiver),
+                _ => EventKind::Refuse {
                     receiver,
                     lasts: self.lasts(),
                     retry_after: self.among(&[None, Some(MINUTE), Some(HOUR * 2)]),
@@ -365,18 +365,18 @@ impl Draft {
         if self.one_in(4) && world.server >= Emulated::V1_2_4 {
             // truncated before the first check
             let database = self.database(world);
-            let grow = What::Grow {
+            let grow = EventKind::Grow {
                 database: database.clone(),
                 transactions: 20,
                 entries: 2,
                 bytes: 10,
             };
             self.add(Duration::ZERO, grow);
-            self.add(Duration::ZERO, What::Truncate(database));
+            self.add(Duration::ZERO, EventKind::Truncate(database));
         }
         if !world.has_a_peer && self.one_in(6) {
             let (at, database) = (self.within(world.length), self.database(world));
-            self.add(at, What::Delete(database));
+            self.add(at, EventKind::Delete(database));
         }
     }
 
@@ -396,7 +396,7 @@ impl Draft {
         self.among(&[MINUTE, MINUTE * 10, HOUR, HOUR * 5, DAY])
     }
 
-    fn add(&mut self, at: Duration, what: What) {
+    fn add(&mut self, at: Duration, what: EventKind) {
         self.events.push(Event { at, what });
     }
 

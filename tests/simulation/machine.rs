@@ -19,7 +19,7 @@ use crate::oracle::{Broken, Rule, broken};
 use crate::place::Place;
 use crate::run::Run;
 use crate::scene::{TIMEOUT, due};
-use crate::world::{Event, Signed, What};
+use crate::world::{Event, EventKind, Signed};
 
 /// How a piece of work of the auditor ended.
 pub enum Ended<T> {
@@ -31,47 +31,47 @@ impl<'w> Run<'w> {
     pub fn happen(&mut self, event: Event) -> Result<(), Broken> {
         self.note(&event);
         match event.what {
-            What::StepClock(seconds) => {
+            EventKind::StepClock(seconds) => {
                 self.scene.borrow().time.step_wall_clock(seconds);
                 self.oracle.step_clock();
             }
-            What::KillAtWrite { step, down } => {
+            EventKind::KillAtWrite { step, down } => {
                 self.disk.kill_in(step);
                 self.down = down;
             }
-            What::KillAtCall { call, down } => {
+            EventKind::KillAtCall { call, down } => {
                 self.scene.borrow().kill_in.set(Some(call));
                 self.down = down;
             }
-            What::StopAtCall { call, down } => {
+            EventKind::StopAtCall { call, down } => {
                 self.scene.borrow().stop_in.set(Some(call));
                 self.down = down;
             }
-            What::FullDisk(lasts) => {
+            EventKind::FullDisk(lasts) => {
                 self.disk.fill_until(self.now() + lasts);
                 self.oracle.fill_disk();
                 self.receivers.may_lose();
             }
-            What::BackUp => {
+            EventKind::BackUp => {
                 let copy = Place::in_memory();
                 disk::copy(self.place.path(), copy.path());
                 self.copy = Some(copy);
             }
-            What::Restore => self.restore(),
-            What::Lie { ref database, .. } => {
+            EventKind::Restore => self.restore(),
+            EventKind::Lie { ref database, .. } => {
                 self.scene.borrow_mut().grow_for_a_lie(database);
                 self.lie = Some(event);
             }
-            What::CloseAlarms => self.close_alarms(),
-            What::AddReceiver(name) => {
+            EventKind::CloseAlarms => self.close_alarms(),
+            EventKind::AddReceiver(name) => {
                 self.receivers.add(name);
                 self.auditor = None;
             }
-            What::RemoveReceiver(name) => {
+            EventKind::RemoveReceiver(name) => {
                 self.receivers.remove(&name);
                 self.auditor = None;
             }
-            What::Refuse {
+            EventKind::Refuse {
                 receiver,
                 lasts,
                 retry_after,
@@ -84,37 +84,37 @@ impl<'w> Run<'w> {
         Ok(())
     }
 
-    fn happen_to_peers(&mut self, what: What) {
+    fn happen_to_peers(&mut self, what: EventKind) {
         let now = self.now();
         let Some(peers) = &mut self.peers else { return };
         let mut scene = self.scene.borrow_mut();
         match what {
-            What::Split(database) => {
+            EventKind::Split(database) => {
                 if let Some(state) = scene.embedded.state(&database) {
                     scene.embedded.split(&database, Split::FromNowOn);
                     peers.split(&database, state.tx, now);
                     scene.split.insert(database);
                 }
             }
-            What::LagBehind(database) => scene.embedded.lag_behind(&database),
-            What::Heal(database) => {
+            EventKind::LagBehind(database) => scene.embedded.lag_behind(&database),
+            EventKind::Heal(database) => {
                 scene.embedded.heal(&database);
                 peers.heal(&database);
             }
-            What::PeerAway(lasts) => peers.go_away(now + lasts),
-            What::PeerRepeats(lasts) => peers.repeat(now + lasts),
-            What::PeerClock(seconds, lasts) => peers.skew(seconds, now + lasts),
-            What::PeerKey => peers.rotate(),
+            EventKind::PeerAway(lasts) => peers.go_away(now + lasts),
+            EventKind::PeerRepeats(lasts) => peers.repeat(now + lasts),
+            EventKind::PeerClock(seconds, lasts) => peers.skew(seconds, now + lasts),
+            EventKind::PeerKey => peers.rotate(),
             _ => unreachable!("it happens to the server"),
         }
     }
 
     /// Starts the pending lie as soon as the auditor could detect it.
-    pub fn tell_lie(&mut self) {
+    pub fn start_lie(&mut self) {
         let Some(Event {
             at,
             what:
-                What::Lie {
+                EventKind::Lie {
                     lie,
                     database,
                     lasts,
@@ -134,7 +134,7 @@ impl<'w> Run<'w> {
             && self.disk.full_until() < now
             && self.oracle.is_ready(&scene, database)
         {
-            scene.tell(*lie, database, until);
+            scene.begin_lie(*lie, database, until);
             if let Some(told) = &scene.lie {
                 self.oracle.lie_begins(told);
             }
@@ -161,7 +161,7 @@ impl<'w> Run<'w> {
 
     /// Returns each database's trusted state and number of open alarms.
     fn on_disk(&self) -> BTreeMap<String, (Option<State>, usize)> {
-        let Ok(store) = Store::open_beside(&self.location()) else {
+        let Ok(store) = Store::open_shared(&self.location()) else {
             return BTreeMap::new();
         };
         let names = store.databases().expect("the files are listed");
@@ -174,7 +174,7 @@ impl<'w> Run<'w> {
     }
 
     fn close_alarms(&mut self) {
-        let Ok(store) = Store::open_beside(&self.location()) else {
+        let Ok(store) = Store::open_shared(&self.location()) else {
             return;
         };
         let now = self.scene.borrow().clock.now();
@@ -223,7 +223,7 @@ impl<'w> Run<'w> {
         }
         self.auditor = Some(auditor);
         self.note("the auditor starts");
-        if self.receivers.is_anybody() && self.disk.full_until() < self.now() {
+        if self.receivers.has_receivers() && self.disk.full_until() < self.now() {
             self.judge_notified()?;
         }
         if self.tally.starts > 1 {
@@ -236,7 +236,7 @@ impl<'w> Run<'w> {
     /// Judges the notifications of the receivers.
     pub fn judge_notified(&mut self) -> Result<(), Broken> {
         let location = self.location();
-        let store = Store::open_beside(&location).expect("the files are there");
+        let store = Store::open_shared(&location).expect("the files are there");
         let alarms = store.open_alarms(None).expect("whole alarms");
         self.receivers.judge(&location, &alarms)
     }

@@ -10,7 +10,7 @@ use immuaudit::ledger::State;
 
 use crate::rules::{TAMPERING, is_honest, lied_to, overdue, read_in_time};
 use crate::scene::{Scene, TIMEOUT};
-use crate::trouble::Told;
+use crate::trouble::CurrentLie;
 use crate::world::{MINUTE, World};
 
 /// A broken rule and its description.
@@ -212,7 +212,7 @@ impl Oracle {
     }
 
     /// Records that an operator closed all alarms.
-    pub fn close_alarms(&mut self, told: Option<&Told>) {
+    pub fn close_alarms(&mut self, told: Option<&CurrentLie>) {
         for (database, known) in &mut self.known {
             let lied = told.is_some_and(|told| told.is_about(database));
             known.alarm = false;
@@ -228,7 +228,7 @@ impl Oracle {
             .is_some_and(|known| known.good && known.trusted == last && last.is_some())
     }
 
-    pub fn lie_begins(&mut self, told: &Told) {
+    pub fn lie_begins(&mut self, told: &CurrentLie) {
         let any = told.lie.due().verdicts.iter();
         let mut any = any.filter(|word| TAMPERING.contains(word));
         let may_accuse = any.next().is_some();
@@ -263,7 +263,7 @@ impl Oracle {
                 begin,
                 end,
                 disk,
-                is_whole: !cycle.stopped,
+                is_unstopped: !cycle.stopped,
             };
             self.outcome(outcome, &sight)?;
         }
@@ -351,7 +351,7 @@ impl Oracle {
             return broken(Rule::AlarmsStay, format!("{}, unwritten", said()));
         }
         if is_deleted {
-            let calm = scene.is_calm(database, begin) && sight.disk && sight.is_whole;
+            let calm = scene.is_calm(database, begin) && sight.disk && sight.is_unstopped;
             let before = deleted.is_some_and(|at| *at < begin);
             let is_due = before && calm && scene.lie.is_none() && known.trusted.is_some();
             return match is_due && !accused {
@@ -361,7 +361,7 @@ impl Oracle {
         }
         // some lies invent database names
         let exists = scene.embedded.state(database).is_some();
-        let calm = exists && scene.is_calm(database, begin) && sight.disk && sight.is_whole;
+        let calm = exists && scene.is_calm(database, begin) && sight.disk && sight.is_unstopped;
         match lie.filter(|told| told.since <= begin) {
             Some(told) => lied_to(known, outcome, told, calm),
             None if lie.is_some() || !calm => Ok(()),
@@ -425,5 +425,5 @@ pub struct Sight<'a> {
     /// Whether the auditor's disk had room.
     pub disk: bool,
     /// Whether the cycle was not stopped.
-    pub is_whole: bool,
+    pub is_unstopped: bool,
 }

@@ -14,7 +14,7 @@ use immuaudit::clock::{Clock, Timestamp};
 use immuaudit::config::Secret;
 use immuaudit::drill::{Delivery, Embedded, Sent};
 use immuaudit::ledger::State;
-use immuaudit::peer::{Hearing, InProcess, Witness};
+use immuaudit::peer::{InProcess, PeerPoller, Witness};
 use immuaudit::random::Random as Seeded;
 use immuaudit::report::checkpoint;
 use immuaudit::server::{Login, Server};
@@ -93,7 +93,7 @@ fn key(name: &str, seed: u8) -> SignerKey {
     SignerKey::of_seed(name, &[seed; 32]).expect("a key")
 }
 
-fn hearing(keys: &[&SignerKey], served: &Served) -> Hearing {
+fn peer_poller(keys: &[&SignerKey], served: &Served) -> PeerPoller {
     let keys: Vec<_> = keys.iter().map(|key| key.public().clone()).collect();
     let witness = Witness {
         name: keys[0].name.clone(),
@@ -102,7 +102,7 @@ fn hearing(keys: &[&SignerKey], served: &Served) -> Hearing {
     let peers = [witness];
     let served = served.clone();
     let source = InProcess::new(&peers, SERVER, move |_| served.borrow().clone());
-    Hearing::new(&peers, 0, Box::new(source))
+    PeerPoller::new(&peers, 0, Box::new(source))
 }
 
 impl Peers {
@@ -114,7 +114,7 @@ impl Peers {
         let store = Store::open(&location(&place), scene.clock.now()).expect("a directory");
         let auditor = Auditor::new(server(&scene.embedded, &scene.clock), store, policy)
             .with_random(Seeded::of_seed(world.seed))
-            .with_peers_of(hearing(&[&first_key], &first));
+            .with_peers_of(peer_poller(&[&first_key], &first));
         Peers {
             auditor,
             _place: place,
@@ -136,9 +136,9 @@ impl Peers {
     }
 
     /// Returns the peers of the first auditor.
-    pub fn of_first(&self) -> Hearing {
+    pub fn of_first(&self) -> PeerPoller {
         let [old, new] = &self.second_keys;
-        hearing(&[old, new], &self.served_by_second)
+        peer_poller(&[old, new], &self.served_by_second)
     }
 
     /// Makes the first auditor unreachable after a restart or a restore, until its next cycle.

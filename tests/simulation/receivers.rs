@@ -60,7 +60,7 @@ struct Verdicts {
 }
 
 impl Verdicts {
-    fn take(&mut self, told: &Told) {
+    fn take(&mut self, told: &NotificationContent) {
         if told.database.is_empty() {
             return self.take_reachability(told);
         }
@@ -70,7 +70,7 @@ impl Verdicts {
 
     /// Takes a notification about several databases. The verdicts of databases that it does not
     /// name may have changed too.
-    fn take_reachability(&mut self, told: &Told) {
+    fn take_reachability(&mut self, told: &NotificationContent) {
         if told.databases.is_empty() {
             return; // about untrusted databases
         }
@@ -124,7 +124,7 @@ impl Receivers {
         }
     }
 
-    pub fn is_anybody(&self) -> bool {
+    pub fn has_receivers(&self) -> bool {
         !self.configured.is_empty()
     }
 
@@ -169,7 +169,7 @@ impl Receivers {
     /// Starts the notifier, as the program does.
     pub fn start(&mut self, store: &Store, clock: &Clock) {
         self.notifier = None;
-        if !self.is_anybody() {
+        if !self.has_receivers() {
             return;
         }
         if self.was_full {
@@ -261,7 +261,7 @@ impl Receivers {
             }
             self.taken += 1;
             let known = self.receivers.entry(name.to_owned()).or_default();
-            let told = Told::of(body);
+            let told = NotificationContent::of(body);
             let is_new = known.ids.insert(told.id.clone());
             known.verdicts.take(&told);
             if !is_new && !self.may_repeat {
@@ -295,7 +295,7 @@ impl Receivers {
             let Some(known) = known.filter(|_| waits.map(|of| of.pending).sum::<u64>() == 0) else {
                 continue;
             };
-            for outcome in cycle.outcomes.iter().filter(|of| !of.is_stranger) {
+            for outcome in cycle.outcomes.iter().filter(|of| !of.is_untrusted) {
                 let (database, verdict) = (&outcome.database, outcome.verdict);
                 let is = standing(verdict.word());
                 let known = known.verdicts.of(database);
@@ -348,7 +348,7 @@ impl Receivers {
 }
 
 /// The content of a notification.
-struct Told {
+struct NotificationContent {
     id: String,
     database: String,
     alarm: Option<String>,
@@ -359,14 +359,14 @@ struct Told {
     count: usize,
 }
 
-impl Told {
-    fn of(body: &str) -> Told {
+impl NotificationContent {
+    fn of(body: &str) -> NotificationContent {
         let body = Json::parse(body).expect("a body of JSON");
         let text = |name| body.member(name).and_then(Json::text).map(str::to_owned);
         let names = body.member("databases").and_then(Json::list);
         let names = names.into_iter().flatten();
         let count = body.member("database_count").and_then(Json::number);
-        Told {
+        NotificationContent {
             id: text("id").unwrap_or_default(),
             database: text("db").unwrap_or_default(),
             alarm: text("alarm"),
@@ -401,10 +401,12 @@ fn waiting(location: &Location, receiver: &str) -> Vec<String> {
     let files = fs::read_dir(outbox).into_iter().flatten().flatten();
     let bodies = files.filter_map(|file| fs::read_to_string(file.path()).ok());
     let whole = bodies.filter(|body| body.ends_with('}'));
-    whole.filter_map(|body| Told::of(&body).alarm).collect()
+    whole
+        .filter_map(|body| NotificationContent::of(&body).alarm)
+        .collect()
 }
 
 fn is_on_disk(location: &Location, database: &str, alarm: &str) -> bool {
-    let alarms = Store::open_beside(location).and_then(|store| store.all_alarms(database));
+    let alarms = Store::open_shared(location).and_then(|store| store.all_alarms(database));
     alarms.is_ok_and(|alarms| alarms.iter().any(|known| known.id == *alarm))
 }

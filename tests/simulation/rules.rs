@@ -8,7 +8,7 @@ use immuaudit::ledger::State;
 
 use crate::oracle::{Broken, Known, Rule, Sight, broken};
 use crate::scene::Scene;
-use crate::trouble::Told;
+use crate::trouble::CurrentLie;
 
 /// How many intervals a database may be unproven, as the README says.
 const ALLOWED: u32 = 3;
@@ -18,7 +18,7 @@ pub const TAMPERING: [&str; 4] = ["inconsistent", "rolled-back", "bad-signature"
 pub fn lied_to(
     known: &mut Known,
     outcome: &Outcome,
-    told: &Told,
+    told: &CurrentLie,
     calm: bool,
 ) -> Result<(), Broken> {
     let accused = outcome.verdict.is_tampering();
@@ -34,13 +34,13 @@ pub fn lied_to(
     // under these lies some answers are honest, and some proofs do not need the changed part
     let at_times = ["value", "proof"].contains(&told.lie.group())
         || [Lie::Alternating, Lie::BrokenChain].contains(&told.lie);
-    if told.accuses() && !at_times && outcome.is_proven() {
+    if told.is_tampering_lie() && !at_times && outcome.is_proven() {
         return broken(Rule::Accused, said());
     }
     let due = told.lie.due().verdicts;
     // values that are missing in a transaction may be read in another way
     let may_be_proven = due.contains(&"consistent") || told.lie.group() == "value";
-    let (rule, right) = match told.accuses() {
+    let (rule, right) = match told.is_tampering_lie() {
         true => (Rule::Accused, accused),
         false => {
             let proven = may_be_proven && outcome.verdict.is_proven();

@@ -184,7 +184,7 @@ impl<'w> Run<'w> {
                 false => self.happen(event)?,
             }
         }
-        self.tell_lie();
+        self.start_lie();
         Ok(())
     }
 
@@ -198,13 +198,14 @@ impl<'w> Run<'w> {
         let ended = self.caught(|run| {
             let receivers = RefCell::new(&mut run.receivers);
             let beside = &run.beside;
-            let tell = |outcome: &Outcome| {
+            let note_results = |outcome: &Outcome| {
                 untold = untold
                     .take()
                     .or_else(|| not_on_disk(beside, &location, outcome));
                 receivers.borrow_mut().outcome(outcome);
             };
-            let cycle = auditor.cycle_and(tell, |cycle| receivers.borrow_mut().checked(cycle));
+            let cycle =
+                auditor.cycle_and(note_results, |cycle| receivers.borrow_mut().checked(cycle));
             receivers.borrow_mut().cycle(&cycle, !disk);
             (auditor, cycle)
         })?;
@@ -216,7 +217,7 @@ impl<'w> Run<'w> {
         };
         self.auditor = Some(auditor);
         self.tally.cycles += 1;
-        self.tell(&cycle);
+        self.note_results(&cycle);
         self.oracle
             .cycle(&self.scene.borrow(), &cycle, begin, disk)?;
         if let Some(peers) = &mut self.peers {
@@ -232,7 +233,7 @@ impl<'w> Run<'w> {
 
     /// Judges the notifications after a cycle, and lets the receivers accept them.
     fn notify(&mut self, cycle: &Cycle, disk: bool) -> Result<(), Broken> {
-        if !self.receivers.is_anybody() {
+        if !self.receivers.has_receivers() {
             return Ok(());
         }
         if disk && cycle.outcomes.iter().any(|of| !of.opened.is_empty()) {
@@ -246,17 +247,17 @@ impl<'w> Run<'w> {
         }
     }
 
-    fn tell(&mut self, cycle: &Cycle) {
+    fn note_results(&mut self, cycle: &Cycle) {
         for outcome in &cycle.outcomes {
             self.tally.accused += u64::from(!outcome.opened.is_empty());
-            self.tell_outcome(outcome);
+            self.note_one_outcome(outcome);
         }
         for trouble in cycle.errors() {
             self.note(&trouble);
         }
     }
 
-    fn tell_outcome(&self, outcome: &Outcome) {
+    fn note_one_outcome(&self, outcome: &Outcome) {
         let shown = outcome.shown.map_or(0, |shown| shown.tx);
         let alarms = outcome.open_alarms;
         let why = outcome.why();
@@ -290,20 +291,20 @@ impl<'w> Run<'w> {
             };
             self.auditor = Some(auditor);
             if let Some(outcome) = &slice.outcome {
-                self.tell_outcome(outcome);
+                self.note_one_outcome(outcome);
                 let scene = self.scene.borrow();
                 let sight = Sight {
                     scene: &scene,
                     begin,
                     end: scene.now(),
                     disk: false, // a slice proves no state
-                    is_whole: false,
+                    is_unstopped: false,
                 };
                 self.oracle.outcome(outcome, &sight)?;
                 self.oracle.slice(outcome, &scene, begin)?;
                 drop(scene);
                 let disk = self.disk.full_until() < begin;
-                if disk && self.receivers.is_anybody() && !outcome.opened.is_empty() {
+                if disk && self.receivers.has_receivers() && !outcome.opened.is_empty() {
                     self.judge_notified()?;
                 }
             }
@@ -364,7 +365,7 @@ fn not_on_disk(beside: &OnceCell<Store>, location: &Location, outcome: &Outcome)
     let store = match beside.get() {
         Some(store) => store,
         None => {
-            let opened = Store::open_beside(location).ok()?;
+            let opened = Store::open_shared(location).ok()?;
             beside.get_or_init(|| opened)
         }
     };

@@ -16,8 +16,8 @@ use immuaudit::trust::failpoint;
 use crate::peers::SECOND_USER;
 use crate::random::Random;
 use crate::record::Record;
-use crate::trouble::{Told, Trouble};
-use crate::world::{Event, Signed, What, World};
+use crate::trouble::{CurrentLie, Trouble};
+use crate::world::{Event, EventKind, Signed, World};
 
 /// The begin of simulated time: 2027-01-15T08:00:00Z.
 const START: u64 = 1_800_000_000;
@@ -46,7 +46,7 @@ pub struct Scene {
     away_until: Option<Duration>,
     /// When the password is valid again.
     other_password_until: Option<Duration>,
-    pub lie: Option<Told>,
+    pub lie: Option<CurrentLie>,
     /// How many calls are left until the auditor is killed or stopped.
     pub kill_in: Cell<Option<u64>>,
     pub stop_in: Cell<Option<u64>>,
@@ -183,7 +183,7 @@ impl Scene {
         self.note(event);
         let now = self.now();
         match &event.what {
-            What::Grow {
+            EventKind::Grow {
                 database,
                 transactions,
                 entries,
@@ -193,37 +193,37 @@ impl Scene {
                     self.write(database, *entries, *bytes);
                 }
             }
-            What::Grow { .. } => {}
-            What::Create(name) if self.embedded.state(name).is_none() => {
+            EventKind::Grow { .. } => {}
+            EventKind::Create(name) if self.embedded.state(name).is_none() => {
                 self.embedded.create_database(name);
             }
-            What::Create(_) => {}
-            What::Unload(name) => self.set_access(name, Access::Unloaded),
-            What::Deny(name) => self.set_access(name, Access::Denied),
-            What::Load(name) | What::Allow(name) => self.set_access(name, Access::Open),
-            What::Truncate(name) => self.truncate(name),
-            What::LoseValues(name) => {
+            EventKind::Create(_) => {}
+            EventKind::Unload(name) => self.set_access(name, Access::Unloaded),
+            EventKind::Deny(name) => self.set_access(name, Access::Denied),
+            EventKind::Load(name) | EventKind::Allow(name) => self.set_access(name, Access::Open),
+            EventKind::Truncate(name) => self.truncate(name),
+            EventKind::LoseValues(name) => {
                 self.embedded
                     .lie(LieSchedule::from(Lie::AbsentValues).of(name));
             }
-            What::Restart(time) => {
+            EventKind::Restart(time) => {
                 self.embedded.stop();
                 self.away_until = Some(now + *time);
                 self.troubled.begins("away");
             }
-            What::Delete(name) => {
+            EventKind::Delete(name) => {
                 self.embedded.drop_database(name);
                 self.deleted.insert(name.clone(), now);
                 self.trouble(name).ends("access", now);
             }
-            What::Move => self.embedded.change_uuid(),
-            What::OtherPassword(time) => {
+            EventKind::Move => self.embedded.change_uuid(),
+            EventKind::OtherPassword(time) => {
                 self.embedded.set_password("another one");
                 self.embedded.forget_tokens();
                 self.other_password_until = Some(now + *time);
                 self.troubled.begins("password");
             }
-            What::Storm {
+            EventKind::Storm {
                 lasts,
                 lost,
                 cut,
@@ -237,7 +237,7 @@ impl Scene {
                 });
                 self.troubled.begins("storm");
             }
-            What::Slow {
+            EventKind::Slow {
                 database,
                 takes,
                 lasts,
@@ -361,7 +361,7 @@ impl Scene {
     }
 
     /// Starts a lie that lasts until then.
-    pub fn tell(&mut self, lie: Lie, database: &str, until: Duration) {
+    pub fn begin_lie(&mut self, lie: Lie, database: &str, until: Duration) {
         if !lie.forges() {
             for _ in 0..GROWN {
                 self.write(database, 1, 10);
@@ -370,7 +370,7 @@ impl Scene {
         if lie.group() == "login" || lie == Lie::PermissionTaken {
             self.embedded.forget_tokens();
         }
-        let told = Told {
+        let told = CurrentLie {
             lie,
             database: database.to_owned(),
             since: self.now(),

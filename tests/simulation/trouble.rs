@@ -8,14 +8,14 @@ use immuaudit::drill::Lie;
 
 /// The current lie.
 #[derive(Clone, Debug)]
-pub struct Told {
+pub struct CurrentLie {
     pub lie: Lie,
     pub database: String,
     pub since: Duration,
     pub until: Duration,
 }
 
-impl Told {
+impl CurrentLie {
     /// Returns whether the lie is about every database or the whole server.
     pub fn is_of_all(&self) -> bool {
         ["login", "databases", "identity"].contains(&self.lie.group()) && !self.is_of_a_listed_one()
@@ -30,7 +30,7 @@ impl Told {
         self.is_of_all() || self.database == database
     }
 
-    pub fn accuses(&self) -> bool {
+    pub fn is_tampering_lie(&self) -> bool {
         let accusing = ["inconsistent", "rolled-back", "bad-signature", "bad-value"];
         let due = self.lie.due().verdicts;
         due.iter().all(|verdict| accusing.contains(verdict))

@@ -55,11 +55,11 @@ pub enum Signed {
 pub struct Event {
     /// The time since the start.
     pub at: Duration,
-    pub what: What,
+    pub what: EventKind,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum What {
+pub enum EventKind {
     /// Transactions are written, each with this many entries of this many bytes.
     Grow {
         database: String,
@@ -158,31 +158,31 @@ pub enum What {
     PeerKey,
 }
 
-impl What {
+impl EventKind {
     /// Returns whether the event happens only to the server, at any time; other events happen
     /// between two cycles.
     pub fn is_of_the_server(&self) -> bool {
         !matches!(
             self,
-            What::StepClock(_)
-                | What::KillAtWrite { .. }
-                | What::KillAtCall { .. }
-                | What::StopAtCall { .. }
-                | What::FullDisk(_)
-                | What::BackUp
-                | What::Restore
-                | What::Lie { .. }
-                | What::CloseAlarms
-                | What::AddReceiver(_)
-                | What::RemoveReceiver(_)
-                | What::Refuse { .. }
-                | What::Split(_)
-                | What::LagBehind(_)
-                | What::Heal(_)
-                | What::PeerAway(_)
-                | What::PeerRepeats(_)
-                | What::PeerClock(..)
-                | What::PeerKey
+            EventKind::StepClock(_)
+                | EventKind::KillAtWrite { .. }
+                | EventKind::KillAtCall { .. }
+                | EventKind::StopAtCall { .. }
+                | EventKind::FullDisk(_)
+                | EventKind::BackUp
+                | EventKind::Restore
+                | EventKind::Lie { .. }
+                | EventKind::CloseAlarms
+                | EventKind::AddReceiver(_)
+                | EventKind::RemoveReceiver(_)
+                | EventKind::Refuse { .. }
+                | EventKind::Split(_)
+                | EventKind::LagBehind(_)
+                | EventKind::Heal(_)
+                | EventKind::PeerAway(_)
+                | EventKind::PeerRepeats(_)
+                | EventKind::PeerClock(..)
+                | EventKind::PeerKey
         )
     }
 }
@@ -259,7 +259,7 @@ impl World {
 
     /// Returns how many databases are created later.
     pub fn created(&self) -> usize {
-        let created = |event: &&Event| matches!(event.what, What::Create(_));
+        let created = |event: &&Event| matches!(event.what, EventKind::Create(_));
         self.events.iter().filter(created).count()
     }
 
@@ -283,7 +283,7 @@ impl World {
 
     /// Returns whether the server of this world can use a lie, and whether the auditor can detect
     /// it.
-    pub fn can_tell(&self, lie: Lie) -> bool {
+    pub fn supports_lie(&self, lie: Lie) -> bool {
         let newest = self.server == Emulated::V1_11_1;
         let plain = newest && self.lag == lie.options().lag;
         let right_key = match lie {

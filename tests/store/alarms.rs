@@ -5,7 +5,9 @@ use std::fs;
 
 use crate::support::chain::Chain;
 use crate::support::place::Place;
-use crate::support::trust_files::{at, beside, changes, file, finding, grown, grown_store, open};
+use crate::support::trust_files::{
+    at, changes, file, finding, grown, grown_store, open, second_store,
+};
 use immuaudit::ledger::{Digest, State};
 use immuaudit::trust::{
     Adoption, Alarm, Change, Evidence, Finding, Limits, Shortened, StoreError, Tampering,
@@ -28,7 +30,7 @@ fn a_finding_is_an_open_alarm_with_evidence_until_it_is_adopted() {
     assert_eq!((evidence.found, evidence.alarm), (at(6), alarm.id.clone()));
     assert_eq!(evidence.finding.trusted, Some(trusted));
     assert_eq!(evidence.answers[0], found.answers[0]);
-    let adopted = beside(&place).adopt(&alarm.id, "kim", at(7)).unwrap();
+    let adopted = second_store(&place).adopt(&alarm.id, "kim", at(7)).unwrap();
     let adopted = adopted.trusted.expect("a trusted state");
     assert_eq!(adopted.state, fork.state(6));
     assert_eq!(
@@ -50,7 +52,7 @@ fn read_evidence(alarm: &Alarm) -> Evidence {
 }
 
 #[test]
-fn the_same_finding_again_only_counts_up() {
+fn a_repeated_finding_only_increases_the_count() {
     let (_place, store, _, trusted) = grown_store();
     let fork = Chain::new(9, 2);
     let mut found = finding(Some(&trusted), Tampering::Inconsistent, Some(fork.state(6)));
@@ -66,7 +68,7 @@ fn the_same_finding_again_only_counts_up() {
 }
 
 #[test]
-fn an_open_alarm_does_not_freeze_the_trust() {
+fn an_open_alarm_does_not_block_the_trusted_state() {
     let (_place, store, chain, trusted) = grown_store();
     let fork = Chain::new(9, 2);
     let found = finding(Some(&trusted), Tampering::Inconsistent, Some(fork.state(6)));
@@ -93,7 +95,7 @@ fn an_open_alarm_does_not_freeze_the_trust() {
 }
 
 #[test]
-fn adopting_one_of_many_states_of_a_rewritten_history_closes_the_others_about_it() {
+fn adopting_a_rewritten_history_closes_the_other_alarms_about_it() {
     let (_place, store, _, trusted) = grown_store();
     let fork = Chain::new(9, 2);
     let raise = |kind, tx, trusted| {
@@ -218,7 +220,7 @@ fn closing_keeps_the_trusted_state_and_every_other_alarm() {
 
 /// `compare` raises alarms with an older state of the trusted history, which a later one extends.
 #[test]
-fn a_closed_finding_about_an_older_trusted_state_is_open_again_when_it_is_found_again() {
+fn a_closed_finding_about_an_older_state_reopens_if_repeated() {
     let (_place, store, chain, trusted) = grown_store();
     let fork = Chain::new(9, 2);
     let older = TrustedState {
@@ -233,7 +235,7 @@ fn a_closed_finding_about_an_older_trusted_state_is_open_again_when_it_is_found_
 }
 
 #[test]
-fn a_finding_about_a_state_that_was_given_up_does_not_open_the_adopted_alarm_again() {
+fn a_finding_about_a_given_up_state_does_not_reopen_its_alarm() {
     let (_place, store, _, trusted) = grown_store();
     let fork = Chain::new(9, 2);
     let found = finding(Some(&trusted), Tampering::Inconsistent, Some(fork.state(6)));
@@ -259,7 +261,7 @@ fn an_alarm_without_a_shown_state_gives_up_nothing_unless_the_database_vanished(
 }
 
 #[test]
-fn the_transactions_that_adopting_gives_up_begin_behind_the_last_shared_state() {
+fn adopting_gives_up_the_transactions_after_the_last_shared_state() {
     let (_place, store, chain, trusted) = grown_store();
     let fork = Chain::new(9, 2);
     let raise = |kind, shown| {
@@ -349,7 +351,7 @@ fn an_alarm_whose_list_is_lost_is_open_by_its_evidence() {
 }
 
 #[test]
-fn a_damaged_list_of_alarms_is_a_local_failure_and_the_evidence_is_written_all_the_same() {
+fn a_damaged_list_of_alarms_still_lets_evidence_be_written() {
     let (place, store, _, trusted) = grown_store();
     let alarm = store
         .raise(&finding(Some(&trusted), Tampering::BadValue, None), at(6))
@@ -373,7 +375,7 @@ fn a_damaged_list_of_alarms_is_a_local_failure_and_the_evidence_is_written_all_t
 }
 
 #[test]
-fn evidence_is_bounded_and_keeps_the_first_and_the_last() {
+fn evidence_is_limited_and_keeps_the_first_and_the_last() {
     let place = Place::new();
     let chain = Chain::new(9, 1);
     let store = open(&place).with_limits(Limits {
@@ -406,7 +408,7 @@ fn evidence_is_bounded_and_keeps_the_first_and_the_last() {
 }
 
 #[test]
-fn answers_too_long_are_cut_and_those_too_many_counted() {
+fn long_answers_are_cut_and_further_ones_counted() {
     let place = Place::new();
     let chain = Chain::new(9, 1);
     let limits = Limits {
@@ -446,7 +448,7 @@ fn a_full_evidence_directory_still_leaves_the_alarm_open() {
 }
 
 #[test]
-fn an_alarm_that_opens_again_keeps_its_first_time_and_its_past_closings_and_few_of_them() {
+fn a_reopened_alarm_keeps_its_first_time_and_its_last_closings() {
     let (_place, store, chain, trusted) = grown_store();
     let found = finding(Some(&trusted), Tampering::RolledBack, Some(chain.state(4)));
     let alarm = store.raise(&found, at(6)).unwrap();
@@ -471,7 +473,7 @@ fn an_alarm_that_opens_again_keeps_its_first_time_and_its_past_closings_and_few_
 }
 
 #[test]
-fn the_trusted_history_shown_again_is_noted_whatever_the_clock_and_only_while_it_is_trusted() {
+fn a_trusted_history_that_is_shown_again_is_recorded() {
     let (_place, store, _, trusted) = grown_store();
     let fork = Chain::new(9, 2);
     let found = finding(Some(&trusted), Tampering::Inconsistent, Some(fork.state(6)));
@@ -496,7 +498,7 @@ fn the_trusted_history_shown_again_is_noted_whatever_the_clock_and_only_while_it
 }
 
 #[test]
-fn a_finding_tells_whether_it_opened_its_alarm_even_if_there_is_no_room_for_its_evidence() {
+fn a_finding_without_evidence_still_reports_a_new_alarm() {
     let place = Place::new();
     let chain = Chain::new(9, 1);
     for files in [0, 100] {
@@ -526,7 +528,7 @@ fn a_finding_tells_whether_it_opened_its_alarm_even_if_there_is_no_room_for_its_
 }
 
 #[test]
-fn a_finding_beside_a_damaged_list_is_new_until_its_evidence_is_written() {
+fn a_finding_with_a_damaged_list_is_new_until_its_evidence_exists() {
     let (place, store, chain, trusted) = grown_store();
     let found = finding(Some(&trusted), Tampering::RolledBack, Some(chain.state(4)));
     fs::write(file(&place, "db.alarms"), "damaged").unwrap();
@@ -538,7 +540,7 @@ fn a_finding_beside_a_damaged_list_is_new_until_its_evidence_is_written() {
 }
 
 #[test]
-fn what_a_kill_left_half_written_beside_evidence_is_cleared_away() {
+fn temporary_files_next_to_evidence_are_removed() {
     let place = Place::new();
     drop(open(&place));
     let left: Vec<_> = ["evidence", "located"]

@@ -37,7 +37,7 @@ fn a_state_file_changed_in_any_way_is_a_local_failure() {
 }
 
 #[test]
-fn a_history_changed_in_any_way_never_changes_what_is_trusted() {
+fn a_changed_history_never_changes_the_trusted_state() {
     let (place, store, _, trusted) = grown_store();
     let path = file(&place, "db.history");
     let whole = fs::read(&path).unwrap();
@@ -80,7 +80,7 @@ fn a_torn_last_line_is_written_again() {
 }
 
 #[test]
-fn a_missing_file_is_a_local_failure_and_no_first_sight() {
+fn a_missing_file_is_a_local_failure_and_no_first_use() {
     for name in ["db.state", "db.history"] {
         let (place, store, chain, _) = grown_store();
         fs::remove_file(file(&place, name)).unwrap();
@@ -94,7 +94,7 @@ fn a_missing_file_is_a_local_failure_and_no_first_sight() {
 }
 
 #[test]
-fn an_alarm_remembers_that_something_was_trusted() {
+fn an_alarm_proves_that_a_state_was_trusted() {
     let (place, store, _, trusted) = grown_store();
     store
         .raise(&finding(Some(&trusted), Tampering::BadValue, None), at(6))
@@ -183,7 +183,7 @@ fn an_older_history_is_a_local_failure() {
 }
 
 #[test]
-fn the_state_to_pin_after_damage_is_never_older_than_any_whole_file_names() {
+fn the_state_to_pin_is_the_newest_one_in_any_intact_file() {
     let place = Place::new();
     let (store, chain) = (open(&place), Chain::new(9, 1));
     let before = grown(&store, &chain);
@@ -263,7 +263,7 @@ fn a_line_missing_anywhere_in_the_history_is_a_local_failure() {
 
 /// Intact files with valid checksums, of two directories for one server.
 #[test]
-fn a_state_that_its_history_does_not_tell_of_is_a_local_failure() {
+fn a_state_without_a_history_entry_is_a_local_failure() {
     let chain = Chain::new(9, 1);
     let state_file = |make: &dyn Fn(&Store)| {
         let there = Place::new();
@@ -309,7 +309,7 @@ fn a_state_that_its_history_does_not_tell_of_is_a_local_failure() {
 }
 
 #[test]
-fn one_databases_damage_stops_no_other() {
+fn damage_of_one_database_does_not_affect_another() {
     let (place, store, chain, _) = grown_store();
     let other = store
         .first_use("other", &chain.seen(3), TrustOrigin::FirstSeen, at(3))

@@ -51,13 +51,13 @@ fn kept(directory: &Path) -> (usize, u64) {
     (files, bytes)
 }
 
-fn whole(alarm: &Alarm) -> bool {
+fn has_complete_evidence(alarm: &Alarm) -> bool {
     let file = fs::read(&alarm.evidence).unwrap_or_default();
     Evidence::parse(&file).is_ok_and(|evidence| !evidence.answers.is_empty())
 }
 
 #[test]
-fn thousands_of_databases_that_vanish_leave_room_for_the_evidence_of_an_older_one() {
+fn vanished_databases_leave_room_for_evidence_of_an_older_one() {
     let place = Place::new();
     let chain = Chain::new(9, 1);
     let store = limited(&place, 50, 64 << 20);
@@ -70,7 +70,7 @@ fn thousands_of_databases_that_vanish_leave_room_for_the_evidence_of_an_older_on
     let shown = Chain::new(9, 2).state(6);
     let found = finding(Some(&real), Tampering::Inconsistent, Some(shown));
     let alarm = store.raise(&found, at(2_000)).unwrap();
-    assert!(whole(&alarm));
+    assert!(has_complete_evidence(&alarm));
     let (files, _) = kept(&home(&place).join("evidence"));
     assert_eq!(files, 50);
     assert_eq!(store.open_alarms(None).unwrap().len(), 201);
@@ -80,12 +80,12 @@ fn thousands_of_databases_that_vanish_leave_room_for_the_evidence_of_an_older_on
             .open_alarms(Some("made-up-0"))
             .unwrap()
             .iter()
-            .all(whole)
+            .all(has_complete_evidence)
     );
 }
 
 #[test]
-fn databases_that_vanish_leave_all_evidence_of_an_older_one_that_has_less_than_half() {
+fn vanished_databases_displace_no_evidence_of_a_small_older_one() {
     let place = Place::new();
     let chain = Chain::new(9, 1);
     let store = limited(&place, 50, 64 << 20);
@@ -102,7 +102,7 @@ fn databases_that_vanish_leave_all_evidence_of_an_older_one_that_has_less_than_h
         let made_up = seen(&store, &chain, &format!("made-up-{number}"), 100 + number);
         let _ = store.raise(&vanished(&made_up), at(1_000));
     }
-    assert!(many.iter().all(whole));
+    assert!(many.iter().all(has_complete_evidence));
     let (files, _) = kept(&home(&place).join("evidence"));
     assert_eq!(files, 50);
 }
@@ -110,7 +110,7 @@ fn databases_that_vanish_leave_all_evidence_of_an_older_one_that_has_less_than_h
 /// An older database keeps half of the room when a younger one needs it, and all of its evidence
 /// when an untrusted database needs it.
 #[test]
-fn databases_of_which_nothing_was_ever_trusted_displace_no_evidence_of_one_that_fills_the_room() {
+fn untrusted_databases_displace_no_evidence_of_a_trusted_one() {
     for free in [0, 2] {
         let place = Place::new();
         let chain = Chain::new(9, 1);
@@ -130,10 +130,10 @@ fn databases_of_which_nothing_was_ever_trusted_displace_no_evidence_of_one_that_
                 ..finding(None, Tampering::BadSignature, Some(chain.state(3)))
             };
             let raised = store.raise(&stranger, at(1_000));
-            let is_whole = raised.is_ok_and(|alarm| whole(&alarm));
+            let is_whole = raised.is_ok_and(|alarm| has_complete_evidence(&alarm));
             assert_eq!(is_whole, number < free, "{free}: {number}");
         }
-        assert!(many.iter().all(whole), "{free}");
+        assert!(many.iter().all(has_complete_evidence), "{free}");
         let (files, _) = kept(&home(&place).join("evidence"));
         assert_eq!(files, 20);
     }
@@ -163,7 +163,7 @@ fn bytes_of_databases_that_vanish_leave_room_for_the_answers_of_an_older_one() {
     let mut found = finding(Some(&real), Tampering::Inconsistent, Some(shown));
     found.answers = vec![long; 5];
     let alarm = store.raise(&found, at(2_000)).unwrap();
-    assert!(whole(&alarm));
+    assert!(has_complete_evidence(&alarm));
     let (_, bytes) = kept(&home(&place).join("evidence"));
     assert!(bytes <= 6 << 20, "{bytes}");
     assert_eq!(store.open_alarms(None).unwrap().len(), 61);
@@ -188,12 +188,17 @@ fn the_database_with_the_most_evidence_makes_room_and_keeps_its_first_and_its_la
     for number in 0..5 {
         let other = seen(&store, &chain, &format!("other-{number}"), 100 + number);
         let alarm = store.raise(&vanished(&other), at(200)).unwrap();
-        assert!(whole(&alarm), "{number}");
+        assert!(has_complete_evidence(&alarm), "{number}");
     }
     let (files, _) = kept(&home(&place).join("evidence"));
     assert_eq!(files, 20);
-    assert!(whole(&many[0]) && whole(&many[19]));
-    assert_eq!(many.iter().filter(|alarm| whole(alarm)).count(), 15);
+    assert!(has_complete_evidence(&many[0]) && has_complete_evidence(&many[19]));
+    assert_eq!(
+        many.iter()
+            .filter(|alarm| has_complete_evidence(alarm))
+            .count(),
+        15
+    );
     // the alarms stay open
     assert_eq!(store.open_alarms(Some("db")).unwrap().len(), 20);
 }
@@ -214,12 +219,12 @@ fn closed_alarms_make_room_before_open_ones() {
     store.close_alarm(&alarms[1].id, "kim", at(50)).unwrap();
     let other = seen(&store, &chain, "other", 100);
     store.raise(&vanished(&other), at(200)).unwrap();
-    let left: Vec<bool> = alarms.iter().map(whole).collect();
+    let left: Vec<bool> = alarms.iter().map(has_complete_evidence).collect();
     assert_eq!(left, [true, false, true, true, true]);
 }
 
 #[test]
-fn evidence_that_made_room_comes_back_only_where_there_is_free_room() {
+fn displaced_evidence_returns_only_if_there_is_free_room() {
     let place = Place::new();
     let chain = Chain::new(9, 1);
     let store = limited(&place, 2, 64 << 20);
@@ -229,7 +234,7 @@ fn evidence_that_made_room_comes_back_only_where_there_is_free_room() {
     let first = store.raise(&vanished(&young), at(200)).unwrap();
     store.raise(&vanished(&old), at(200)).unwrap();
     store.raise(&vanished(&real), at(200)).unwrap();
-    assert!(!whole(&first));
+    assert!(!has_complete_evidence(&first));
     let again = store.raise(&vanished(&young), at(201));
     assert!(matches!(again, Err(StoreError::EvidenceFull { .. })));
     let open = store.open_alarms(Some("young")).unwrap();
@@ -266,11 +271,13 @@ fn adopting_a_state_does_not_make_a_database_the_youngest() {
         Tampering::Inconsistent,
         Some(shown),
     );
-    assert!(whole(&store.raise(&found, at(2_000)).unwrap()));
+    assert!(has_complete_evidence(
+        &store.raise(&found, at(2_000)).unwrap()
+    ));
 }
 
 #[test]
-fn a_database_that_was_forgotten_and_seen_again_stays_older_than_those_seen_meanwhile() {
+fn a_forgotten_database_stays_older_than_those_seen_later() {
     let place = Place::new();
     let chain = Chain::new(9, 1);
     let store = limited(&place, 20, 64 << 20);
@@ -284,12 +291,14 @@ fn a_database_that_was_forgotten_and_seen_again_stays_older_than_those_seen_mean
     let shown = Chain::new(9, 2).state(6);
     for kind in [Tampering::Inconsistent, Tampering::BadSignature] {
         let found = finding(Some(&real), kind, Some(shown));
-        assert!(whole(&store.raise(&found, at(2_000)).unwrap()));
+        assert!(has_complete_evidence(
+            &store.raise(&found, at(2_000)).unwrap()
+        ));
     }
 }
 
 #[test]
-fn a_clock_in_the_future_at_the_first_sight_does_not_make_a_database_the_youngest() {
+fn a_clock_ahead_at_first_use_makes_no_database_the_youngest() {
     let place = Place::new();
     let chain = Chain::new(9, 1);
     let store = limited(&place, 20, 64 << 20);
@@ -297,11 +306,13 @@ fn a_clock_in_the_future_at_the_first_sight_does_not_make_a_database_the_younges
     flood(&store, &chain, 30, 100);
     let shown = Chain::new(9, 2).state(6);
     let found = finding(Some(&real), Tampering::Inconsistent, Some(shown));
-    assert!(whole(&store.raise(&found, at(2_000)).unwrap()));
+    assert!(has_complete_evidence(
+        &store.raise(&found, at(2_000)).unwrap()
+    ));
 }
 
 #[test]
-fn a_finding_before_anything_is_trusted_does_not_make_a_database_the_youngest_from_then_on() {
+fn a_finding_before_first_use_makes_no_database_the_youngest() {
     let place = Place::new();
     let chain = Chain::new(9, 1);
     let store = limited(&place, 5, 64 << 20);
@@ -313,14 +324,14 @@ fn a_finding_before_anything_is_trusted_does_not_make_a_database_the_youngest_fr
             store.raise(&vanished(&other), at(20)).unwrap()
         })
         .collect();
-    assert!(!whole(&before) && others.iter().all(whole));
+    assert!(!has_complete_evidence(&before) && others.iter().all(has_complete_evidence));
     let real = seen(&store, &chain, "db", 30);
     fs::remove_file(&others[4].evidence).unwrap(); // the operator removed it
     let younger = seen(&store, &chain, "younger", 40);
     let younger = store.raise(&vanished(&younger), at(50)).unwrap();
-    assert!(whole(&younger));
+    assert!(has_complete_evidence(&younger));
     let shown = Chain::new(9, 2).state(6);
     let found = finding(Some(&real), Tampering::Inconsistent, Some(shown));
-    assert!(whole(&store.raise(&found, at(60)).unwrap()));
-    assert!(!whole(&younger));
+    assert!(has_complete_evidence(&store.raise(&found, at(60)).unwrap()));
+    assert!(!has_complete_evidence(&younger));
 }

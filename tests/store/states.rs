@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::support::chain::Chain;
 use crate::support::place::Place;
 use crate::support::trust_files::{
-    at, beside, file, finding, grown, grown_store, home, location, open,
+    at, file, finding, grown, grown_store, home, location, open, second_store,
 };
 use immuaudit::ledger::{Digest, Signature, State};
 use immuaudit::trust::{
@@ -18,7 +18,7 @@ use immuaudit::trust::{
 // ---- trusted states
 
 #[test]
-fn nothing_is_trusted_at_first_and_the_first_sight_stays() {
+fn a_state_is_trusted_at_first_use_and_stays_trusted() {
     let place = Place::new();
     let chain = Chain::new(9, 1);
     let store = open(&place);
@@ -40,7 +40,7 @@ fn nothing_is_trusted_at_first_and_the_first_sight_stays() {
 }
 
 #[test]
-fn a_second_first_sight_is_refused() {
+fn a_second_first_use_is_refused() {
     let (_place, store, chain, trusted) = grown_store();
     let refused = store.first_use("db", &chain.seen(9), TrustOrigin::FirstSeen, at(9));
     assert!(matches!(refused, Err(StoreError::AlreadyTrusted { .. })));
@@ -72,7 +72,7 @@ fn a_proof_of_other_states_replaces_nothing() {
 }
 
 #[test]
-fn what_another_command_changed_meanwhile_is_not_overwritten() {
+fn a_change_by_another_command_is_not_overwritten() {
     let place = Place::new();
     let (store, chain, fork) = (open(&place), Chain::new(9, 1), Chain::new(9, 2));
     let before = grown(&store, &chain);
@@ -82,7 +82,7 @@ fn what_another_command_changed_meanwhile_is_not_overwritten() {
             at(6),
         )
         .unwrap();
-    beside(&place).adopt(&alarm.id, "kim", at(7)).unwrap();
+    second_store(&place).adopt(&alarm.id, "kim", at(7)).unwrap();
     let refused = store.advance(&before, &chain.prove(5, 6), &chain.seen(6), at(8));
     assert!(matches!(refused, Err(StoreError::Changed { .. })));
     let refused = store.note_identity(&before, Some("x"), at(8));
@@ -132,7 +132,7 @@ fn states_under_another_directory_leave_alarms_where_they_are() {
 // ---- names
 
 #[test]
-fn no_name_leaves_the_directory_or_meets_another() {
+fn no_database_name_leaves_the_directory_or_collides() {
     let place = Place::new();
     let chain = Chain::new(300, 1);
     let names = [
@@ -187,7 +187,7 @@ fn no_name_leaves_the_directory_or_meets_another() {
 }
 
 #[test]
-fn servers_have_a_directory_each_whatever_they_are_called() {
+fn each_server_label_has_a_separate_directory() {
     let place = Place::new();
     let chain = Chain::new(9, 1);
     let servers = ["a", "A", "../a", "a/b", "", "a:1"];
@@ -213,7 +213,7 @@ fn servers_have_a_directory_each_whatever_they_are_called() {
 }
 
 #[test]
-fn files_of_another_server_or_database_are_not_believed() {
+fn files_of_another_server_or_database_are_refused() {
     let place = Place::new();
     let chain = Chain::new(9, 1);
     let store = open(&place);
@@ -239,12 +239,12 @@ fn files_of_another_server_or_database_are_not_believed() {
         Store::open(&elsewhere, at(0)),
         Err(StoreError::DamagedRecord { .. })
     ));
-    let store = Store::open_beside(&elsewhere).unwrap();
+    let store = Store::open_shared(&elsewhere).unwrap();
     assert!(matches!(store.load("db"), Err(StoreError::Damaged { .. })));
 }
 
 #[test]
-fn an_identity_known_under_another_name_is_told() {
+fn an_identity_known_under_another_label_is_reported() {
     let place = Place::new();
     let chain = Chain::new(9, 1);
     let first = open(&place);
@@ -272,7 +272,7 @@ fn an_identity_known_under_another_name_is_told() {
 // ---- locks and permissions
 
 #[test]
-fn a_second_auditor_is_refused_by_name_and_let_in_after_the_first() {
+fn a_second_auditor_is_refused_until_the_first_one_ends() {
     let place = Place::new();
     let first = open(&place);
     let refused = Store::open(&location(&place), at(0))
@@ -290,16 +290,16 @@ fn a_second_auditor_is_refused_by_name_and_let_in_after_the_first() {
 }
 
 #[test]
-fn nothing_is_opened_beside_no_auditor() {
+fn a_missing_directory_is_not_opened() {
     let place = Place::new();
-    let refused = Store::open_beside(&location(&place)).unwrap_err();
+    let refused = Store::open_shared(&location(&place)).unwrap_err();
     assert!(matches!(refused, StoreError::NoDirectory { .. }));
     assert!(!place.path().join("dir").exists());
 }
 
 #[cfg(unix)]
 #[test]
-fn files_are_their_owners_alone_and_a_looser_one_is_named() {
+fn files_are_private_and_looser_modes_are_warned_about() {
     use immuaudit::sys::Open;
     use std::os::unix::fs::PermissionsExt;
     let place = Place::new();
@@ -328,7 +328,7 @@ fn files_are_their_owners_alone_and_a_looser_one_is_named() {
     let loose = file(&place, "db.state");
     fs::set_permissions(&loose, fs::Permissions::from_mode(0o640)).unwrap();
     fs::set_permissions(home(&place), fs::Permissions::from_mode(0o755)).unwrap();
-    let warnings = beside(&place).warnings();
+    let warnings = second_store(&place).warnings();
     for (path, mode) in [(loose, 0o640), (home(&place), 0o755)] {
         assert!(
             warnings.contains(&Warning::Loose {
@@ -343,7 +343,7 @@ fn files_are_their_owners_alone_and_a_looser_one_is_named() {
 // ---- last verdicts
 
 #[test]
-fn last_verdicts_live_through_a_restart_and_a_damaged_file_is_a_warning() {
+fn last_verdicts_survive_a_restart_and_damage_is_a_warning() {
     let place = Place::new();
     let outcomes = vec![OutcomeRecord {
         database: "db\n".into(),
@@ -368,7 +368,7 @@ fn last_verdicts_live_through_a_restart_and_a_damaged_file_is_a_warning() {
     let path = file(&place, "outcomes");
     fs::write(&path, "x").unwrap();
     assert_eq!(store.load_outcomes(), vec![]);
-    assert_eq!(store.warnings(), vec![Warning::BegunAnew { path }]);
+    assert_eq!(store.warnings(), vec![Warning::StartedOver { path }]);
 }
 
 // ---- the last signed transaction

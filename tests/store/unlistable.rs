@@ -85,7 +85,7 @@ fn read(auditor: &Auditor, database: &str) -> u64 {
 }
 
 #[test]
-fn databases_that_are_trusted_or_have_alarms_are_no_strangers() {
+fn databases_with_a_state_or_an_alarm_do_not_count_as_untrusted() {
     let restarted = Restarted::new(20);
     // an alarm that cannot be read counts as open
     let (alarmed, trusted) = restarted.names.split_last().expect("some");
@@ -101,15 +101,15 @@ fn databases_that_are_trusted_or_have_alarms_are_no_strangers() {
     for name in trusted {
         let outcome = of(&cycle, name);
         assert_eq!(outcome.verdict, Verdict::Consistent, "{outcome:?}");
-        assert!(!outcome.is_stranger, "{outcome:?}");
+        assert!(!outcome.is_untrusted, "{outcome:?}");
     }
-    assert!(!of(&cycle, alarmed).is_stranger, "{cycle:?}");
+    assert!(!of(&cycle, alarmed).is_untrusted, "{cycle:?}");
     assert!(cycle.untrusted.is_empty(), "{cycle:?}");
 }
 
 /// Without any records, a database that the server does not list is not checked at all.
 #[test]
-fn a_database_that_is_not_listed_either_keeps_its_progress_and_its_row() {
+fn an_unlisted_database_keeps_its_progress_and_its_status() {
     let restarted = Restarted::new(2);
     let gone = restarted.names[0].as_str();
     restarted.lose_outcomes();
@@ -136,7 +136,7 @@ fn a_database_that_is_not_listed_either_keeps_its_progress_and_its_row() {
 }
 
 #[test]
-fn a_database_that_is_not_listed_either_is_overdue_at_once_where_its_last_verdict_is_known() {
+fn an_unlisted_database_with_a_last_verdict_is_overdue_immediately() {
     let restarted = Restarted::new(2);
     let gone = restarted.names[0].as_str();
     let mut auditor = restarted.auditor(FirstUse::Trust);
@@ -155,7 +155,7 @@ fn a_database_that_is_not_listed_either_is_overdue_at_once_where_its_last_verdic
 
 /// After the first ones, outcomes of untrusted databases are only counted.
 #[test]
-fn databases_whose_files_cannot_be_read_at_all_keep_their_progress_however_many_they_are() {
+fn many_databases_with_unreadable_files_keep_their_progress() {
     let restarted = Restarted::new(40);
     restarted.lose_outcomes();
     let mut auditor = restarted.auditor(FirstUse::Trust);

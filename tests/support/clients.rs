@@ -117,18 +117,23 @@ pub struct Client {
 impl Client {
     /// Returns the lines of the client after it has written and read.
     pub fn begun(&mut self, servers: usize) -> Vec<String> {
-        let said = self.said(servers);
-        assert_eq!(self.said(1), ["ready"], "{:?}: {said:?}", self.language);
-        said
+        let next_lines = self.next_lines(servers);
+        assert_eq!(
+            self.next_lines(1),
+            ["ready"],
+            "{:?}: {next_lines:?}",
+            self.language
+        );
+        next_lines
     }
 
     /// Lets the client read again and returns its lines.
-    pub fn goes_on(&mut self, servers: usize) -> Vec<String> {
+    pub fn reads_again(&mut self, servers: usize) -> Vec<String> {
         self.stdin.write_all(b"\n").expect("its stdin");
-        self.said(servers)
+        self.next_lines(servers)
     }
 
-    fn said(&mut self, count: usize) -> Vec<String> {
+    fn next_lines(&mut self, count: usize) -> Vec<String> {
         let line = |_| {
             let mut line = String::new();
             self.lines.read_line(&mut line).expect("its stdout");

@@ -68,12 +68,12 @@ impl Scene {
     }
 
     pub fn cycle_with(&self, policy: Policy) -> Outcome {
-        let mut cycle = self.whole_cycle(policy);
+        let mut cycle = self.complete_cycle(policy);
         assert_eq!(cycle.outcomes.len(), 1, "{cycle:?}");
         cycle.outcomes.remove(0)
     }
 
-    pub fn whole_cycle(&self, policy: Policy) -> Cycle {
+    pub fn complete_cycle(&self, policy: Policy) -> Cycle {
         let server = in_process::server_on(self.proxy.port);
         let store = in_process::store(self.place.join("trust"));
         Auditor::new(server, store, policy).cycle(|_| {})

@@ -16,7 +16,7 @@ use super::receiver::Receiver;
 /// The limit of the unit and the manifests, in bytes.
 const LIMIT: u64 = 64 << 20;
 /// The most resident memory, in KiB: the rest of the limit is for the kernel's sockets and files.
-const MOST_MEMORY: u64 = 48 << 10;
+const MAX_MEMORY_KIB: u64 = 48 << 10;
 const MOST_SCRAPE: usize = 3_000_000;
 /// The database that the server lies about.
 pub const DATABASE: &str = "defaultdb";
@@ -69,7 +69,7 @@ impl Scene {
     #[track_caller]
     pub fn check_memory(&self, what: &str, peak: u64) {
         assert_eq!(self.cgroup.kills(), 0, "{what}");
-        assert!(peak <= MOST_MEMORY, "{what}: {peak} KiB");
+        assert!(peak <= MAX_MEMORY_KIB, "{what}: {peak} KiB");
     }
 
     /// Ends the program and checks that it was still running, was not killed, and used little

@@ -35,7 +35,12 @@ impl Scene {
     /// Returns an auditor that checks ten times a second and notifies this receiver.
     pub fn notifying(&self, receiver: &Receiver) -> Program {
         let url = receiver.url();
-        self.program(&["--audit-interval", "100ms", "--audit-notification-url", &url])
+        self.program(&[
+            "--audit-interval",
+            "100ms",
+            "--audit-notification-url",
+            &url,
+        ])
     }
 
     pub fn roll_back(&self) {

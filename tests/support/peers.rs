@@ -9,7 +9,7 @@ use immuaudit::checkpoint::{Checkpoint, KeyName, Origin, SignerKey, cosigned};
 use immuaudit::config::Signatures;
 use immuaudit::drill::{Delivery, Ledger, NewEntry, Options, Sent};
 use immuaudit::ledger::{Digest, PublicKey, Signature, State};
-use immuaudit::peer::{Hearing, InProcess, Witness};
+use immuaudit::peer::{InProcess, PeerPoller, Witness};
 use immuaudit::trust::Acknowledgement;
 use immuaudit::wire::method;
 
@@ -33,12 +33,12 @@ pub fn witness(name: &str) -> Witness {
     }
 }
 
-type Said = Rc<RefCell<Result<Vec<u8>, String>>>;
+type ServedResponse = Rc<RefCell<Result<Vec<u8>, String>>>;
 
 /// A ledger, an auditor of it, and one peer.
 pub struct Peering {
     pub sim: Rc<Simulation>,
-    said: Said,
+    served_response: ServedResponse,
     pub policy: Policy,
     pub required: usize,
 }
@@ -64,7 +64,7 @@ impl Peering {
         sim.embedded.grow(DATABASE, 10);
         Peering {
             sim: Rc::new(sim),
-            said: Rc::new(RefCell::new(Err("it was not asked".to_owned()))),
+            served_response: Rc::new(RefCell::new(Err("it was not asked".to_owned()))),
             policy: Policy {
                 interval: INTERVAL,
                 ..Policy::of_consistency()
@@ -80,25 +80,25 @@ impl Peering {
 
     pub fn auditor_over(&self, network: impl FnMut(&Sent<'_>) -> Delivery + 'static) -> Auditor {
         let auditor = self.sim.auditor(self.policy.clone(), network);
-        auditor.with_peers_of(self.hearing())
+        auditor.with_peers_of(self.peer_poller())
     }
 
     /// Returns the peer `zone-b`, whose response the test has set.
-    pub fn hearing(&self) -> Hearing {
+    pub fn peer_poller(&self) -> PeerPoller {
         let peers = [witness("zone-b")];
-        let said = self.said.clone();
-        let source = InProcess::new(&peers, "tested", move |_| said.borrow().clone());
-        Hearing::new(&peers, self.required, Box::new(source))
+        let served_response = self.served_response.clone();
+        let source = InProcess::new(&peers, "tested", move |_| served_response.borrow().clone());
+        PeerPoller::new(&peers, self.required, Box::new(source))
     }
 
     /// Lets the peer serve these bytes from now on.
     pub fn answers(&self, bytes: impl Into<Vec<u8>>) {
-        *self.said.borrow_mut() = Ok(bytes.into());
+        *self.served_response.borrow_mut() = Ok(bytes.into());
     }
 
     /// Makes the peer unreachable from now on.
     pub fn is_down(&self) {
-        *self.said.borrow_mut() = Err("no connection".to_owned());
+        *self.served_response.borrow_mut() = Err("no connection".to_owned());
     }
 
     /// Lets the peer confirm a state one second from now, which is later than everything so far.
@@ -167,7 +167,7 @@ impl Peering {
             disagreement: true,
             ..Acknowledgement::default()
         };
-        let store = self.sim.store_beside();
+        let store = self.sim.shared_store();
         let closed = store.acknowledge(DATABASE, change, "kim", self.sim.clock.now());
         closed.expect("a file");
     }

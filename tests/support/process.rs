@@ -67,7 +67,7 @@ impl Place {
 
     pub fn text(&self) -> String {
         match load(&self.process) {
-            Ok(Invocation::Tell(text)) => text,
+            Ok(Invocation::Print(text)) => text,
             other => panic!("{other:?}"),
         }
     }

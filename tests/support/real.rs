@@ -94,7 +94,7 @@ impl Real {
     }
 
     /// Writes transactions with many concurrent writers.
-    pub fn write_at_once(&self, database: &str, prefix: &str, transactions: u32) {
+    pub fn write_concurrently(&self, database: &str, prefix: &str, transactions: u32) {
         let n = transactions.to_string();
         self.does(&[
             "write",

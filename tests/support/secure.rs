@@ -47,7 +47,7 @@ impl Secure {
     }
 
     /// Returns all received bytes, after the server has ended.
-    pub fn came(&mut self) -> String {
+    pub fn received_text(&mut self) -> String {
         let reader = self.reader.take().expect("called once");
         let bytes = reader.join().expect("a reader without panic");
         String::from_utf8_lossy(&bytes).into_owned()
@@ -60,7 +60,7 @@ fn answered(mut requests: ChildStdout, mut answers: ChildStdin, answer: &str) ->
     let (mut bytes, mut part, mut waiting) = (Vec::new(), [0; 4096], true);
     while let Ok(count @ 1..) = requests.read(&mut part) {
         bytes.extend_from_slice(&part[..count]);
-        if waiting && is_whole(&String::from_utf8_lossy(&bytes)) {
+        if waiting && is_complete(&String::from_utf8_lossy(&bytes)) {
             answers.write_all(answer.as_bytes()).expect("a pipe");
             waiting = false;
         }
@@ -69,7 +69,7 @@ fn answered(mut requests: ChildStdout, mut answers: ChildStdin, answer: &str) ->
 }
 
 /// Returns whether a request has its head and as many bytes after it as the head announces.
-fn is_whole(request: &str) -> bool {
+fn is_complete(request: &str) -> bool {
     let Some((head, body)) = request.split_once("\r\n\r\n") else {
         return false;
     };

@@ -62,8 +62,8 @@ impl Simulation {
     }
 
     /// Opens the same files while the auditor uses them, as a separate command does.
-    pub fn store_beside(&self) -> Store {
-        let store = Store::open_beside(&location(self.place.path())).expect("a store");
+    pub fn shared_store(&self) -> Store {
+        let store = Store::open_shared(&location(self.place.path())).expect("a store");
         store.with_clock(self.clock.clone())
     }
 

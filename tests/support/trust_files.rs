@@ -25,8 +25,8 @@ pub fn open(place: &Place) -> Store {
     Store::open(&location(place), at(0)).unwrap()
 }
 
-pub fn beside(place: &Place) -> Store {
-    Store::open_beside(&location(place)).unwrap()
+pub fn second_store(place: &Place) -> Store {
+    Store::open_shared(&location(place)).unwrap()
 }
 
 pub fn home(place: &Place) -> PathBuf {

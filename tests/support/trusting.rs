@@ -45,7 +45,7 @@ impl Scene {
     }
 
     /// Returns the transaction of the trusted state, as `status` prints it.
-    pub fn believes(&self) -> String {
+    pub fn trusted_tx_in_status(&self) -> String {
         let run = self.program.run(&["status", "--json"]);
         member(run.line(DATABASE), "tx").to_owned()
     }

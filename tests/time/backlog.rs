@@ -16,7 +16,7 @@ const TRANSACTIONS: u64 = 60;
 /// Found by the simulation, whose rule demanded that all of them are read within five intervals.
 /// With such a server one transaction takes a dozen successive calls, and hundreds may be due.
 #[test]
-fn what_hours_of_slow_calls_left_unread_is_read_once_calls_are_quick_again() {
+fn a_backlog_of_slow_calls_is_read_once_calls_are_quick_again() {
     let simulation = Simulation::new(Options {
         server: Emulated::V1_2_4,
         lag: Lag::Batches(7),

@@ -69,7 +69,7 @@ fn cycles_until(
 }
 
 #[test]
-fn nine_of_ten_cycles_go_by_the_list_of_the_tenth_where_nothing_happens() {
+fn without_changes_only_every_tenth_cycle_requests_the_list() {
     for interval in [SECOND / 50, SECOND / 2] {
         let (simulation, mut auditor) = scene(interval);
         let states = |simulation: &Simulation| calls(&simulation.embedded, method::CURRENT_STATE);
@@ -103,7 +103,7 @@ fn a_new_database_is_seen_within_ten_cycles() {
 }
 
 #[test]
-fn a_database_that_is_listed_no_more_is_missed_within_ten_cycles() {
+fn a_database_that_is_no_longer_listed_is_found_within_ten_cycles() {
     let (simulation, mut auditor) = scene(SECOND);
     simulation.embedded.lie(LieSchedule::from(Lie::Hidden));
     let hidden = Verdict::Tampered(Tampering::RolledBack);
@@ -112,11 +112,11 @@ fn a_database_that_is_listed_no_more_is_missed_within_ten_cycles() {
 }
 
 #[test]
-fn a_database_that_another_command_trusts_meanwhile_is_missed_at_once() {
+fn a_database_that_another_command_trusts_is_checked_immediately() {
     let (simulation, mut auditor) = scene(SECOND);
     cycle(&simulation, &mut auditor);
     let state = simulation.embedded.state(OTHER).expect("a state");
-    let beside = simulation.store_beside();
+    let beside = simulation.shared_store();
     let pinned = beside.pin("third", state, simulation.clock.now());
     pinned.expect("it is trusted");
     let cycle = cycle(&simulation, &mut auditor);
@@ -126,7 +126,7 @@ fn a_database_that_another_command_trusts_meanwhile_is_missed_at_once() {
 }
 
 #[test]
-fn the_list_is_asked_for_at_once_where_a_state_does_not_come() {
+fn a_missing_state_requests_the_list_immediately() {
     for database in [DATABASE, OTHER] {
         let (simulation, mut auditor) = scene(SECOND);
         simulation.embedded.drop_database(database);
@@ -139,7 +139,7 @@ fn the_list_is_asked_for_at_once_where_a_state_does_not_come() {
 }
 
 #[test]
-fn a_server_that_is_away_is_told_as_one_that_lists_nothing() {
+fn an_unreachable_server_is_reported_as_a_list_error() {
     let simulation = Simulation::new(Options::default());
     simulation.embedded.grow(DATABASE, 3);
     let away = Rc::new(Cell::new(false));
@@ -162,7 +162,7 @@ fn a_server_that_is_away_is_told_as_one_that_lists_nothing() {
 }
 
 #[test]
-fn after_a_cycle_that_found_anything_the_list_is_asked_for() {
+fn a_cycle_with_a_finding_requests_the_list_again() {
     let (simulation, mut auditor) = scene(SECOND);
     simulation.embedded.lie(LieSchedule::from(Lie::Rollback));
     simulation.embedded.reset_calls();
@@ -173,7 +173,7 @@ fn after_a_cycle_that_found_anything_the_list_is_asked_for() {
 }
 
 #[test]
-fn whoever_does_not_ask_for_it_has_a_list_in_every_cycle() {
+fn without_caching_every_cycle_requests_the_list() {
     let (simulation, auditor) = scene(SECOND);
     drop(auditor);
     let mut auditor = simulation.auditor(every(SECOND), taking(DELAY));

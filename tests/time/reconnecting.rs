@@ -86,7 +86,7 @@ impl Scene {
     }
 
     /// Requests the state with less time than an answer takes.
-    fn state_in_haste(&mut self) -> Result<(), ServerErrorKind> {
+    fn state_with_short_deadline(&mut self) -> Result<(), ServerErrorKind> {
         let until = self.simulation.clock.instant() + SHORT;
         let before = self.server.limit(until);
         let state = self.state();
@@ -100,22 +100,28 @@ impl Scene {
 }
 
 #[test]
-fn a_deadline_that_was_cut_short_costs_the_connection_only_twice_in_a_row() {
+fn two_short_deadlines_in_a_row_close_the_connection() {
     let mut scene = Scene::new();
     for _ in 0..3 {
-        assert_eq!(scene.state_in_haste(), Err(ServerErrorKind::CutShort));
+        assert_eq!(
+            scene.state_with_short_deadline(),
+            Err(ServerErrorKind::CutShort)
+        );
         assert_eq!(scene.state(), Ok(()));
         assert_eq!(scene.connections.get(), 1);
     }
     for _ in 0..2 {
-        assert_eq!(scene.state_in_haste(), Err(ServerErrorKind::CutShort));
+        assert_eq!(
+            scene.state_with_short_deadline(),
+            Err(ServerErrorKind::CutShort)
+        );
     }
     assert_eq!(scene.state(), Ok(()));
     assert_eq!(scene.connections.get(), 2);
 }
 
 #[test]
-fn a_whole_deadline_costs_the_connection() {
+fn a_full_deadline_closes_the_connection() {
     let mut scene = Scene::new();
     scene.deliver([Delivery::Lost]);
     assert_eq!(scene.state(), Err(ServerErrorKind::Deadline(TIMEOUT)));
@@ -124,9 +130,12 @@ fn a_whole_deadline_costs_the_connection() {
 }
 
 #[test]
-fn a_connection_that_breaks_after_a_call_was_cut_short_is_made_again() {
+fn a_connection_that_breaks_after_a_short_deadline_is_reopened() {
     let mut scene = Scene::new();
-    assert_eq!(scene.state_in_haste(), Err(ServerErrorKind::CutShort));
+    assert_eq!(
+        scene.state_with_short_deadline(),
+        Err(ServerErrorKind::CutShort)
+    );
     scene.deliver([Delivery::Cut(Duration::ZERO)]);
     let begin = scene.simulation.time.passed();
     assert_eq!(scene.state(), Ok(()));
@@ -134,11 +143,14 @@ fn a_connection_that_breaks_after_a_call_was_cut_short_is_made_again() {
 }
 
 #[test]
-fn without_time_to_try_a_connection_again_the_permission_is_kept() {
+fn a_retry_without_enough_time_stays_allowed() {
     let mut scene = Scene::new();
     let refused = Delivery::Refused(Duration::ZERO);
     scene.deliver([refused.clone(), refused.clone()]);
-    assert_eq!(scene.state_in_haste(), Err(ServerErrorKind::Unreachable));
+    assert_eq!(
+        scene.state_with_short_deadline(),
+        Err(ServerErrorKind::Unreachable)
+    );
     scene.deliver([refused.clone()]);
     assert_eq!(scene.state(), Ok(()), "tried again after a pause");
     scene.deliver([refused.clone(), refused]);
@@ -150,7 +162,7 @@ fn without_time_to_try_a_connection_again_the_permission_is_kept() {
 }
 
 #[test]
-fn a_long_pause_costs_the_connection_and_not_the_login() {
+fn a_long_pause_closes_the_connection_and_keeps_the_login() {
     let mut scene = Scene::new();
     for rests in 1..=3 {
         scene.server.rest(LONG_PAUSE);

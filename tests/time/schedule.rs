@@ -101,7 +101,7 @@ fn verdict(cycle: &Cycle, database: &str) -> Option<Verdict> {
 const TEN: [&str; 10] = ["a", "b", "c", "e", "f", "g", "h", "i", "j", "slow"];
 
 #[test]
-fn three_trusted_databases_among_ten_thousand_slow_names_are_told_within_two_seconds() {
+fn trusted_databases_are_reported_quickly_among_ten_thousand_names() {
     let trusted = ["a", "b", "c"];
     let databases = Databases::new(Options::default(), &trusted);
     databases.trusted(&every(MINUTE));
@@ -144,7 +144,7 @@ fn three_trusted_databases_among_ten_thousand_slow_names_are_told_within_two_sec
 /// The other names ascend. Some of them are always after the last checked name and before `z`,
 /// which is also slow.
 #[test]
-fn each_name_that_stays_has_its_turn_among_names_that_are_fresh_in_every_list() {
+fn each_permanent_name_is_checked_among_ever_new_names() {
     let staying = ["a", "m", "z"];
     let databases = Databases::new(Options::default(), &staying);
     let embedded = &databases.simulation.embedded;
@@ -178,7 +178,7 @@ fn each_name_that_stays_has_its_turn_among_names_that_are_fresh_in_every_list() 
 }
 
 #[test]
-fn a_slow_database_keeps_no_other_waiting_and_is_overdue_after_three_intervals() {
+fn a_slow_database_delays_no_other_and_becomes_overdue() {
     for interval in [MOMENT, 10 * MOMENT] {
         let databases = Databases::new(Options::default(), &TEN);
         databases.trusted(&every(interval));
@@ -225,7 +225,7 @@ fn a_slow_database_keeps_no_other_waiting_and_is_overdue_after_three_intervals()
 }
 
 #[test]
-fn a_slow_database_is_proven_where_the_interval_has_time_for_it() {
+fn a_slow_database_is_proven_if_the_interval_has_time_for_it() {
     let databases = Databases::new(Options::default(), &TEN);
     databases.trusted(&every(MINUTE));
     let mut auditor = databases.auditor(&every(MINUTE), slow_in("slow", SLOW));
@@ -289,7 +289,7 @@ fn slow_databases_take_turns() {
 }
 
 #[test]
-fn a_proof_of_thousands_of_headers_keeps_no_other_waiting_and_is_overdue() {
+fn a_proof_of_thousands_of_headers_delays_no_other_database() {
     let options = Options {
         lag: Lag::By(3_000),
         ..Options::default()
@@ -353,7 +353,7 @@ fn states_that_use_up_the_cycle_leave_values_a_quarter_of_it() {
 }
 
 #[test]
-fn a_trusted_database_that_is_not_reached_is_told_and_comes_first_the_next_time() {
+fn an_unreached_trusted_database_is_reported_and_comes_first_next() {
     let names: Vec<String> = (0..60).map(|number| format!("a-{number}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let databases = Databases::new(Options::default(), &names);
@@ -373,7 +373,7 @@ fn a_trusted_database_that_is_not_reached_is_told_and_comes_first_the_next_time(
 
 /// If such a database came after all others in every cycle, it would never be reached.
 #[test]
-fn a_database_whose_state_is_late_has_its_turn_among_more_than_a_cycle_has_time_for() {
+fn a_database_with_a_late_state_is_checked_among_many_others() {
     let others: Vec<String> = (0..300).map(|number| format!("other{number}")).collect();
     let names: Vec<&str> = ["late"]
         .into_iter()
@@ -403,7 +403,7 @@ fn a_database_whose_state_is_late_has_its_turn_among_more_than_a_cycle_has_time_
 
 /// The databases without a response and the list would together take longer than the cycle.
 #[test]
-fn databases_are_checked_although_others_and_the_list_never_come() {
+fn databases_are_checked_although_others_never_respond() {
     let names = ["a", "b", "lost-1", "lost-2", "lost-3", "z"];
     let databases = Databases::new(Options::default(), &names);
     databases.trusted(&every(MINUTE));
@@ -432,7 +432,7 @@ fn databases_are_checked_although_others_and_the_list_never_come() {
 }
 
 #[test]
-fn a_server_that_is_away_is_not_asked_for_each_of_a_thousand_databases() {
+fn an_unreachable_server_is_not_asked_about_each_database() {
     let names: Vec<String> = (0..100).map(|number| format!("db-{number}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let databases = Databases::new(Options::default(), &names);

@@ -104,12 +104,12 @@ fn six_weeks_of_an_honest_growing_ledger_whose_tokens_last_a_day_are_consistent(
     assert!((40..=42).contains(&logins), "one a day: {logins}");
     let sweeps = hours.sweeps;
     assert!((5..=6).contains(&sweeps), "one a week: {sweeps}");
-    let trusted = simulation.store_beside().load(DATABASE).expect("files");
+    let trusted = simulation.shared_store().load(DATABASE).expect("files");
     assert_eq!(trusted.map(|trusted| trusted.state.tx), Some(2000));
 }
 
 #[test]
-fn a_wall_clock_that_is_stepped_accuses_nobody_and_makes_nothing_overdue() {
+fn a_clock_step_causes_no_alarm_and_nothing_overdue() {
     const DAY: i64 = 24 * 3600;
     let simulation = Simulation::new(Options::default());
     let mut hours = Hours::new(&simulation);
@@ -122,7 +122,7 @@ fn a_wall_clock_that_is_stepped_accuses_nobody_and_makes_nothing_overdue() {
 }
 
 #[test]
-fn a_call_that_gets_lost_is_unreachable_at_its_deadline_and_not_a_moment_later() {
+fn a_lost_call_fails_exactly_at_its_deadline() {
     let simulation = Simulation::new(Options::default());
     let lost = Rc::new(Cell::new(false));
     let network = {
@@ -140,7 +140,7 @@ fn a_call_that_gets_lost_is_unreachable_at_its_deadline_and_not_a_moment_later()
 }
 
 #[test]
-fn an_answer_after_the_deadline_is_none() {
+fn an_answer_after_the_deadline_is_ignored() {
     let simulation = Simulation::new(Options::default());
     let delay = Rc::new(Cell::new(DELAY));
     let network = {
@@ -161,7 +161,7 @@ fn an_answer_after_the_deadline_is_none() {
 }
 
 #[test]
-fn calls_that_are_begun_together_take_the_time_of_one() {
+fn prefetched_calls_take_the_time_of_one() {
     let simulation = Simulation::new(Options::default());
     let mut server = opened(&simulation, simulation.server(taking(DELAY)));
     let each = |server: &mut Server| {
@@ -182,7 +182,7 @@ fn calls_that_are_begun_together_take_the_time_of_one() {
 }
 
 #[test]
-fn a_database_can_be_slow_beside_others_that_are_not() {
+fn one_database_can_be_slower_than_the_others() {
     let simulation = Simulation::new(Options::default().with_databases(&["slow"]));
     simulation.embedded.grow("slow", 1);
     let mut server = opened(
@@ -201,7 +201,7 @@ fn a_database_can_be_slow_beside_others_that_are_not() {
 }
 
 #[test]
-fn a_connection_that_breaks_once_is_made_again() {
+fn a_connection_that_breaks_once_is_reopened() {
     let simulation = Simulation::new(Options::default());
     let broken = Rc::new(Cell::new(0));
     let network = {
@@ -231,7 +231,7 @@ fn a_stopped_ledger_is_unreachable_until_it_is_started_again() {
 }
 
 #[test]
-fn lies_are_told_without_a_socket_as_with_one() {
+fn lies_work_without_a_socket() {
     for (lie, due) in [
         (Lie::NeverAnswers, ServerErrorKind::Deadline(TIMEOUT)),
         (Lie::OkWithoutMessage, ServerErrorKind::NotOneMessage),
@@ -261,7 +261,7 @@ fn ten_thousand_databases_are_listed_and_checked() {
 /// Found by the simulation: the token was stored, and every call failed until the auditor was
 /// restarted.
 #[test]
-fn a_token_that_cannot_be_used_is_not_kept() {
+fn an_unusable_token_is_not_stored() {
     for lie in [Lie::TokenWithLineBreak, Lie::LongToken] {
         let simulation = Simulation::new(Options::default());
         let mut hours = Hours::new(&simulation);
@@ -279,7 +279,7 @@ fn a_token_that_cannot_be_used_is_not_kept() {
 /// Found by the simulation: of two findings in one check the second one replaced the first one's
 /// alarm on disk, but the first one was reported.
 #[test]
-fn the_alarm_that_is_told_is_on_disk_where_there_are_as_many_as_there_may_be() {
+fn the_reported_alarm_is_on_disk_at_the_limit_of_alarms() {
     let simulation = Simulation::new(Options::default());
     let limits = Limits {
         files_of_a_database: 3,
@@ -296,7 +296,7 @@ fn the_alarm_that_is_told_is_on_disk_where_there_are_as_many_as_there_may_be() {
         auditor.cycle(|outcome| told = outcome.alarm.clone());
         let told = told.expect("an alarm");
         let kept = simulation
-            .store_beside()
+            .shared_store()
             .all_alarms(DATABASE)
             .expect("alarms");
         assert!(kept.iter().any(|alarm| alarm.id == told.id), "{}", told.id);
@@ -306,8 +306,7 @@ fn the_alarm_that_is_told_is_on_disk_where_there_are_as_many_as_there_may_be() {
 /// Found by the simulation: only the state was stored, so the age began with the start of the next
 /// run.
 #[test]
-fn a_database_that_was_first_seen_in_a_cycle_that_was_killed_is_overdue_after_a_day_without_the_auditor()
- {
+fn a_database_of_a_killed_first_cycle_becomes_overdue() {
     let mut simulation = Simulation::new(Options::default());
     simulation.embedded.grow(DATABASE, 1);
     let mut killed = simulation.auditor(hourly(), taking(DELAY));
@@ -334,7 +333,7 @@ fn a_database_that_was_first_seen_in_a_cycle_that_was_killed_is_overdue_after_a_
 /// Found by the simulation: the state seemed to have been accepted after its last proof, so nothing
 /// became overdue.
 #[test]
-fn a_clock_that_was_set_back_keeps_no_database_from_being_overdue() {
+fn a_clock_set_back_does_not_prevent_overdue_databases() {
     let mut simulation = Simulation::new(Options::default());
     let mut hours = Hours::new(&simulation);
     hours.pass();

@@ -25,7 +25,7 @@ fn policy() -> Policy {
 }
 
 #[test]
-fn a_first_sight_is_told_although_the_program_ends_while_values_are_read() {
+fn a_first_use_is_reported_if_the_program_stops_during_values() {
     let simulation = Simulation::new(Options::default());
     for database in ["defaultdb", "other"] {
         if database != "defaultdb" {
@@ -46,7 +46,7 @@ fn a_first_sight_is_told_although_the_program_ends_while_values_are_read() {
     let mut told = Vec::new();
     let cycle = auditor.cycle(|outcome| told.push((outcome.database.clone(), outcome.verdict)));
     assert!(cycle.stopped && asked.get() > 0);
-    let store = simulation.store_beside();
+    let store = simulation.shared_store();
     for database in ["defaultdb", "other"] {
         if store.load(database).unwrap().is_some() {
             assert!(

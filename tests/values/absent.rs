@@ -23,7 +23,7 @@ fn absent(outcome: &Outcome) -> Option<(u64, u64, u64, u64)> {
 }
 
 #[test]
-fn absent_values_are_no_alarm_and_no_silence() {
+fn absent_values_are_a_warning_and_no_alarm() {
     let scene = Scene::of_sixty();
     scene.embedded.lie(Lie::AbsentValues);
     let mut auditor = scene.auditor(ALL);
@@ -65,7 +65,7 @@ fn an_edited_value_is_found_among_absent_ones() {
 }
 
 #[test]
-fn a_value_that_was_read_before_and_is_absent_now_is_told_as_such() {
+fn a_value_that_becomes_absent_is_reported_as_read_before() {
     let scene = Scene::of_sixty();
     let mut auditor = scene.trusting();
     sweep(&mut auditor);
@@ -95,12 +95,12 @@ fn a_sweep_counts_absent_values_as_not_read() {
 }
 
 #[test]
-fn what_an_operator_acknowledges_is_told_no_more_and_what_is_behind_it_is() {
+fn acknowledged_absent_values_are_silent_and_later_ones_are_not() {
     let scene = Scene::of_sixty();
     scene.embedded.lie(Lie::AbsentValues);
     let mut auditor = scene.auditor(ALL);
     cycle(&mut auditor);
-    let store = Store::open_beside(&scene.location()).expect("a directory");
+    let store = Store::open_shared(&scene.location()).expect("a directory");
     let change = Acknowledgement {
         absent_to: Some(40),
         ..Acknowledgement::default()
@@ -123,7 +123,7 @@ fn what_an_operator_acknowledges_is_told_no_more_and_what_is_behind_it_is() {
 
 /// A value that was read before and becomes absent later is reported, whatever was acknowledged.
 #[test]
-fn an_acknowledgement_explains_nothing_that_goes_away_afterwards() {
+fn an_acknowledgement_does_not_cover_later_absent_values() {
     let scene = Scene::of_sixty();
     let mut auditor = scene.trusting();
     sweep(&mut auditor);
@@ -133,7 +133,7 @@ fn an_acknowledgement_explains_nothing_that_goes_away_afterwards() {
         .embedded
         .lie(LieSchedule::from(Lie::AbsentValues).about(40));
     assert_eq!(absent(&cycle(&mut auditor)), Some((1, 40, 40, 1)));
-    let store = Store::open_beside(&scene.location()).expect("a directory");
+    let store = Store::open_shared(&scene.location()).expect("a directory");
     let up_to = |tx| Acknowledgement {
         absent_to: Some(tx),
         ..Acknowledgement::default()

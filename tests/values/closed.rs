@@ -21,13 +21,13 @@ fn scene_with_alarm(lie: Lie) -> Scene {
 
 /// Closes every open alarm while the auditor runs, as an operator does.
 fn close(scene: &Scene) {
-    let store = Store::open_beside(&scene.location()).expect("a store");
+    let store = Store::open_shared(&scene.location()).expect("a store");
     let closed = store.close_alarms_of(DB, "operator", clock::now());
     assert!(!closed.expect("files").is_empty());
 }
 
 fn scene_alarms(scene: &Scene) -> Vec<Alarm> {
-    let store = Store::open_beside(&scene.location()).expect("a store");
+    let store = Store::open_shared(&scene.location()).expect("a store");
     store.open_alarms(Some(DB)).expect("files")
 }
 
@@ -47,7 +47,7 @@ fn reads(scene: &Scene, auditor: &mut Auditor) -> u64 {
 }
 
 #[test]
-fn an_edit_that_is_still_there_opens_its_closed_alarm_again_though_nothing_is_drawn() {
+fn a_persistent_edit_reopens_its_closed_alarm_without_a_sample() {
     for lie in [Lie::EditedValue, Lie::EditedKey, Lie::CorruptValueReported] {
         let scene = scene_with_alarm(lie);
         let mut auditor = scene.auditor(NONE);
@@ -63,7 +63,7 @@ fn an_edit_that_is_still_there_opens_its_closed_alarm_again_though_nothing_is_dr
 }
 
 #[test]
-fn a_transaction_that_is_whole_again_is_read_once_after_the_closing() {
+fn a_repaired_transaction_is_read_once_after_the_closing() {
     let scene = scene_with_alarm(Lie::EditedValue);
     scene.embedded.be_honest();
     let mut auditor = scene.auditor(NONE);
@@ -96,7 +96,7 @@ fn a_transaction_that_is_withheld_after_the_closing_stays_due_over_a_restart() {
 }
 
 #[test]
-fn what_a_scan_alone_shows_opens_its_closed_alarm_again() {
+fn an_edit_in_a_scan_only_reopens_its_closed_alarm() {
     let scene = Scene::of_sixty();
     let mut auditor = scene.trusting();
     let lie = LieSchedule::from(Lie::EditedValue).in_call(method::TX_SCAN);
@@ -123,7 +123,7 @@ fn a_flood_of_edits_opens_alarms_again_once_all_of_them_were_closed() {
     assert!(open.len() > 16 && open.iter().any(flood), "{open:?}");
     // only the alarm about all the others is closed
     let id = open.into_iter().find(flood).expect("one").id;
-    let store = Store::open_beside(&scene.location()).expect("a store");
+    let store = Store::open_shared(&scene.location()).expect("a store");
     let closed = store.close_alarm(&id, "operator", clock::now());
     assert!(closed.expect("files").awaits_reading);
     is_open_again(&cycle(&mut auditor));

@@ -71,7 +71,7 @@ fn due(outcome: &Outcome) -> u64 {
 }
 
 #[test]
-fn one_that_stays_silent_keeps_two_thousand_others_not_waiting() {
+fn a_silent_transaction_does_not_delay_two_thousand_others() {
     let scene = Scene::of_version(Emulated::V1_11_1);
     scene.embedded.grow(DB, 2_000);
     // the silent transaction has been due longest, and the others are not adjacent to each other
@@ -103,7 +103,7 @@ fn many_due_neighbours_are_read_by_scans() {
 
 /// More transactions are due than may fail in a cycle, and all of them are refused.
 #[test]
-fn the_oldest_is_retried_first_and_the_youngest_in_its_turn() {
+fn due_transactions_are_retried_in_order_of_age() {
     let scene = Scene::of_version(Emulated::V1_11_1);
     scene.embedded.grow(DB, 100);
     scene.make_due(&[(1, 10, 100), (11, 50, 300), (51, 100, 200)]);
@@ -231,7 +231,7 @@ fn many_transactions_of_one_scan_that_are_read_alone_do_not_outlast_the_cycle() 
 }
 
 #[test]
-fn a_transaction_of_many_slow_values_is_read_on_where_the_time_ended() {
+fn the_reading_of_many_slow_values_continues_in_the_next_cycle() {
     let scene = Scene::of_version(Emulated::V1_1_0);
     let entries = (0..120).map(|entry| NewEntry::set(format!("key{entry}"), "value"));
     scene.embedded.commit(DB, entries.collect());
@@ -262,7 +262,7 @@ fn a_transaction_of_many_slow_values_is_read_on_where_the_time_ended() {
 }
 
 #[test]
-fn a_sweep_passes_a_transaction_of_many_slow_values_which_is_due_and_read_on() {
+fn a_sweep_skips_a_slow_transaction_which_stays_due() {
     let scene = Scene::of_version(Emulated::V1_1_0);
     scene.embedded.grow(DB, 3);
     let entries = (0..60).map(|entry| NewEntry::set(format!("key{entry}"), "value"));
@@ -289,7 +289,7 @@ fn a_sweep_passes_a_transaction_of_many_slow_values_which_is_due_and_read_on() {
 /// The time ends before the transactions that a scan shows as corrupt can be read alone, and no
 /// later scan shows that again.
 #[test]
-fn what_a_scan_shows_once_is_a_finding_although_the_time_ends() {
+fn a_finding_of_a_scan_counts_although_the_time_ends() {
     for (slow, edits_header) in [("Get", false), ("TxScan", true)] {
         let scene = Scene::of_version(Emulated::V1_11_1);
         scene.embedded.grow(DB, 1);

@@ -38,7 +38,7 @@ fn verified(evidence: &Evidence) -> Result<String, String> {
 }
 
 /// Returns the lies about values that are tampering.
-fn accusing_lies() -> impl Iterator<Item = Lie> {
+fn tampering_lies() -> impl Iterator<Item = Lie> {
     let values = Lie::ALL.iter().filter(|lie| lie.group() == "value");
     values
         .copied()
@@ -46,9 +46,9 @@ fn accusing_lies() -> impl Iterator<Item = Lie> {
 }
 
 #[test]
-fn evidence_of_every_lie_about_values_is_shown_offline_whether_read_alone_or_by_a_scan() {
+fn evidence_of_every_lie_about_values_verifies_offline() {
     let sampled = Values { sample: 5, ..NONE };
-    for lie in accusing_lies() {
+    for lie in tampering_lies() {
         for values in [Some(sampled), None] {
             let scene = Scene::new(Options::default());
             scene.embedded.grow(DB, 8);
@@ -95,7 +95,7 @@ fn verdicts(outcomes: &[Outcome]) -> Vec<Verdict> {
 }
 
 #[test]
-fn a_broken_link_is_one_alarm_wherever_in_a_scan_it_lies() {
+fn a_broken_link_anywhere_in_a_scan_is_one_alarm() {
     // the first scan has 64 transactions
     for broken in [2, 20, 64, 65, 66, 140] {
         let scene = with_broken_link(broken, 150);
@@ -117,7 +117,7 @@ fn a_broken_link_is_one_alarm_wherever_in_a_scan_it_lies() {
 }
 
 #[test]
-fn evidence_of_a_tree_that_holds_another_history_is_shown_offline() {
+fn evidence_of_a_tree_of_another_history_verifies_offline() {
     for lie in [
         Lie::SwappedInTree,
         Lie::SwappedLater,
@@ -170,7 +170,7 @@ fn asked_again(scene: &Scene, evidence: &Evidence) -> Vec<Answer> {
 }
 
 #[test]
-fn honest_answers_in_the_place_of_the_recorded_ones_show_nothing() {
+fn evidence_with_honest_answers_proves_nothing() {
     for lie in [
         Lie::EditedValue,
         Lie::EditedKey,
@@ -219,7 +219,7 @@ fn with_changed(evidence: &Evidence, change: impl Fn(&mut proto::Tx)) -> Evidenc
 }
 
 #[test]
-fn a_transaction_with_bad_values_that_is_not_part_of_the_trusted_history_shows_nothing() {
+fn bad_values_outside_the_trusted_history_prove_nothing() {
     for lie in [Lie::EditedValue, Lie::EditedKey, Lie::ValueWithMatchingHash] {
         let scene = Scene::of_sixty();
         let mut auditor = scene.trusting();
@@ -291,7 +291,7 @@ fn a_broken_link_without_one_of_its_two_proofs_rests_on_the_auditors_record() {
 }
 
 #[test]
-fn a_value_that_is_too_long_for_evidence_leaves_its_transaction_there() {
+fn a_value_too_long_for_evidence_is_left_out_of_its_transaction() {
     let mut scene = Scene::new(Options::default());
     scene.max_answer = 16 << 20;
     scene.embedded.grow(DB, 20);
@@ -319,7 +319,7 @@ fn a_value_that_is_too_long_for_evidence_leaves_its_transaction_there() {
 }
 
 #[test]
-fn evidence_of_values_that_come_by_key_alone_is_shown_offline() {
+fn evidence_of_values_read_by_key_verifies_offline() {
     for server in [
         Emulated::V0_9_0,
         Emulated::V0_9_2,
@@ -351,7 +351,7 @@ fn evidence_of_values_that_come_by_key_alone_is_shown_offline() {
 const MOST: u64 = 48 << 10;
 
 #[test]
-fn findings_about_long_values_are_held_without_the_values() {
+fn findings_about_long_values_are_kept_without_the_values() {
     let scene = Scene::new(Options::default());
     for tx in 0..16 {
         let value = "x".repeat(3 << 20);
@@ -402,7 +402,7 @@ fn a_transaction_with_thousands_of_edited_entries_is_one_answer_in_memory() {
 }
 
 #[test]
-fn evidence_of_another_header_in_a_scan_is_shown_offline_and_an_honest_scan_shows_nothing() {
+fn evidence_of_another_header_in_a_scan_verifies_offline() {
     let scene = Scene::of_sixty();
     let proxy = Proxy::before(scene.embedded.port());
     let program = Program::new(proxy.port, &scene.place.path().join("trust"));

@@ -13,7 +13,7 @@ use immuaudit::wire::proto;
 use protobuf::Message;
 
 #[track_caller]
-fn is_due_and_accuses_nobody(outcome: &Outcome) {
+fn is_due_without_an_alarm(outcome: &Outcome) {
     let due = [Verdict::Malformed, Verdict::Unread];
     assert!(due.contains(&outcome.verdict), "{outcome:?}");
     assert_eq!(outcome.open_alarms, 0, "{outcome:?}");
@@ -35,7 +35,7 @@ fn of_the_next(reply: &mut Reply) {
 }
 
 #[test]
-fn another_transaction_than_the_one_asked_for_is_no_rewrite() {
+fn a_transaction_with_another_number_is_no_rewrite() {
     let scene = Scene::grown(Lag::None);
     scene.cycle();
     scene.proxy.distort(|call, _, reply| {
@@ -43,7 +43,7 @@ fn another_transaction_than_the_one_asked_for_is_no_rewrite() {
             header(reply, |header| header.id += 1);
         }
     });
-    is_due_and_accuses_nobody(&scene.cycle_reading_values());
+    is_due_without_an_alarm(&scene.cycle_reading_values());
     // nor together with an excuse
     scene.proxy.distort(|call, request, reply| match call {
         "VerifiableTxById" => reply.body = Body::Error(2, CANNOT_PROVE.into()),
@@ -57,7 +57,7 @@ fn another_transaction_than_the_one_asked_for_is_no_rewrite() {
         }
         _ => {}
     });
-    is_due_and_accuses_nobody(&scene.cycle_reading_values());
+    is_due_without_an_alarm(&scene.cycle_reading_values());
 }
 
 /// Checks once so that all is proven, and then reads single transactions over a changed connection.
@@ -79,7 +79,7 @@ fn another_header_in_a_transactions_place_is_a_rewrite() {
 }
 
 #[test]
-fn reading_values_ends_in_what_stood_in_its_way() {
+fn the_error_of_a_failed_reading_decides_the_verdict() {
     let corrupted = "tx data is corrupted: ALH mismatch at tx 5";
     for (code, words, due) in [
         (2, corrupted, Verdict::Tampered(Tampering::BadValue)),
@@ -101,7 +101,7 @@ fn reading_values_ends_in_what_stood_in_its_way() {
             reply.change(|bytes| *bytes = vec![0xff]);
         }
     });
-    is_due_and_accuses_nobody(&outcome);
+    is_due_without_an_alarm(&outcome);
     assert!(outcome.why().contains("malformed"), "{outcome:?}");
 }
 
@@ -119,7 +119,7 @@ fn truncates(request: &[u8], reply: &mut Reply) {
 }
 
 #[test]
-fn values_are_truncated_where_a_header_says_so_that_is_chained_to_the_trusted_one() {
+fn only_a_header_of_the_trusted_history_explains_a_truncation() {
     let scene = Scene::grown(Lag::None);
     scene.embedded.write(DB, truncation(13));
     scene.cycle();
@@ -145,7 +145,7 @@ fn values_are_truncated_where_a_header_says_so_that_is_chained_to_the_trusted_on
         }),
         _ => {}
     });
-    is_due_and_accuses_nobody(&scene.cycle_reading_values());
+    is_due_without_an_alarm(&scene.cycle_reading_values());
 }
 
 #[test]
@@ -155,16 +155,16 @@ fn digests_of_another_transaction_are_no_rewrite() {
         "TxById" => of_the_next(reply),
         _ => {}
     });
-    is_due_and_accuses_nobody(&outcome);
+    is_due_without_an_alarm(&outcome);
 }
 
 #[test]
-fn what_was_refused_once_is_due_in_the_next_cycle() {
+fn a_refused_transaction_is_due_in_the_next_cycle() {
     let scene = Scene::grown(Lag::None);
     scene.cycle();
     scene.proxy.distort(fails("VerifiableTxById", 2, NOT_FOUND));
-    is_due_and_accuses_nobody(&scene.cycle_reading_values());
-    is_due_and_accuses_nobody(&scene.cycle());
+    is_due_without_an_alarm(&scene.cycle_reading_values());
+    is_due_without_an_alarm(&scene.cycle());
     scene.proxy.be_honest();
     assert_eq!(scene.cycle().verdict, Verdict::Consistent);
 }
@@ -173,7 +173,7 @@ fn what_was_refused_once_is_due_in_the_next_cycle() {
 const NO_VALUE: &str = "data is corrupted: internal value consistency error - missing value prefix";
 
 #[test]
-fn a_value_that_get_says_is_not_there_is_absent_and_another_word_of_damage_accuses() {
+fn a_value_missing_in_get_is_absent_and_other_damage_is_tampering() {
     for (words, due) in [
         (NO_VALUE, Verdict::Consistent),
         (

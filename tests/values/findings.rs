@@ -83,7 +83,7 @@ fn asked(call: &str, request: &[u8]) -> Option<u64> {
 }
 
 #[test]
-fn a_finding_is_on_disk_before_the_next_transaction_is_asked_for() {
+fn a_finding_is_on_disk_before_the_next_transaction_is_requested() {
     for server in [Emulated::V0_9_0, Emulated::V1_1_0, Emulated::V1_11_1] {
         let scene = Scene::of_version(server);
         scene.embedded.grow(DB, 12);
@@ -118,7 +118,7 @@ fn a_finding_is_on_disk_before_the_next_transaction_is_asked_for() {
 
 /// A server of 0.9.0 mixes up its answers to concurrent calls.
 #[test]
-fn a_value_by_key_that_a_0_9_0_shows_once_accuses_nobody_and_one_that_it_shows_twice_does() {
+fn a_value_by_key_of_a_0_9_0_must_differ_twice_for_an_alarm() {
     for (times, verdict) in [(1, Verdict::Malformed), (u32::MAX, VALUE)] {
         let scene = Scene::of_version(Emulated::V0_9_0);
         scene.embedded.grow(DB, 3);
@@ -140,7 +140,7 @@ fn a_value_by_key_that_a_0_9_0_shows_once_accuses_nobody_and_one_that_it_shows_t
 }
 
 #[test]
-fn the_alarm_that_is_reported_is_one_that_the_check_opened_of_the_first_transaction() {
+fn the_reported_alarm_is_a_new_one_of_the_first_transaction() {
     let scene = Scene::of_version(Emulated::V1_11_1);
     scene.embedded.grow(DB, 5);
     assert_eq!(scene.cycle_reading(NONE).verdict, Verdict::FirstSeen);
@@ -163,7 +163,7 @@ fn the_alarm_that_is_reported_is_one_that_the_check_opened_of_the_first_transact
 
 /// A scan alone shows the edit: no answer to a call for a single transaction does.
 #[test]
-fn what_a_scan_alone_shows_is_a_finding_with_the_answer_of_the_scan() {
+fn an_edit_in_a_scan_only_is_a_finding_with_its_answer() {
     for (edits_header, due) in [(false, VALUE), (true, INCONSISTENT)] {
         let scene = Scene::of_version(Emulated::V1_11_1);
         scene.embedded.grow(DB, 5);
@@ -186,7 +186,7 @@ fn what_a_scan_alone_shows_is_a_finding_with_the_answer_of_the_scan() {
 
 /// One value is edited, and another one is withheld.
 #[test]
-fn a_broken_transaction_of_which_a_value_does_not_come_is_an_alarm_and_due() {
+fn a_corrupt_transaction_with_a_missing_value_is_an_alarm_and_due() {
     let scene = Scene::of_version(Emulated::V1_1_0);
     let entries = (0..3).map(|entry| NewEntry::set(format!("key{entry}"), "value"));
     scene.embedded.commit(DB, entries.collect());
@@ -213,7 +213,7 @@ fn a_broken_transaction_of_which_a_value_does_not_come_is_an_alarm_and_due() {
 }
 
 #[test]
-fn a_stop_request_behind_a_finding_loses_neither_evidence_nor_verdict() {
+fn a_stop_request_after_a_finding_loses_neither_evidence_nor_verdict() {
     let scene = Scene::of_version(Emulated::V1_11_1);
     scene.embedded.grow(DB, 12);
     scene.edit();
@@ -233,7 +233,7 @@ fn a_stop_request_behind_a_finding_loses_neither_evidence_nor_verdict() {
 }
 
 #[test]
-fn ten_thousand_edited_entries_of_one_transaction_are_an_alarm_and_one_of_a_flood() {
+fn ten_thousand_edited_entries_are_one_alarm_and_one_of_a_flood() {
     let scene = Scene::of_version(Emulated::V1_11_1);
     let entries = (0..10_000).map(|entry| NewEntry::set(format!("key{entry}"), "value"));
     scene.embedded.commit(DB, entries.collect());

@@ -11,7 +11,7 @@ use immuaudit::ledger::KvMetadata;
 use immuaudit::wire::method;
 
 #[test]
-fn an_edit_of_any_transaction_is_found_by_a_sweep_and_named_and_the_rest_is_read() {
+fn a_sweep_finds_and_names_an_edit_of_any_transaction() {
     let scene = Scene::of_sixty();
     let mut auditor = scene.trusting();
     for lie in [Lie::EditedValue, Lie::EditedKey, Lie::ValueWithMatchingHash] {
@@ -35,7 +35,7 @@ fn an_edit_of_any_transaction_is_found_by_a_sweep_and_named_and_the_rest_is_read
 }
 
 #[test]
-fn every_broken_transaction_is_an_alarm_of_its_own_and_a_flood_is_summed_up() {
+fn every_corrupt_transaction_is_an_alarm_and_a_flood_is_one() {
     let scene = Scene::of_sixty();
     let mut auditor = scene.trusting();
     scene.embedded.lie(Lie::CorruptValueReported);
@@ -52,7 +52,7 @@ fn every_broken_transaction_is_an_alarm_of_its_own_and_a_flood_is_summed_up() {
 }
 
 #[test]
-fn finding_it_again_is_no_new_alarm_and_no_alarm_keeps_trust_from_growing() {
+fn a_repeated_finding_is_no_new_alarm_and_trust_advances() {
     let scene = Scene::of_sixty();
     let values = Values {
         sample: u64::MAX,
@@ -104,7 +104,7 @@ fn edited_once(server: Emulated, call: &'static str) -> (Verdict, usize) {
 /// A server of 0.9.0 mixes up its answers to concurrent calls, so a single answer is no tampering
 /// there.
 #[test]
-fn what_a_second_answer_does_not_show_is_an_alarm_except_of_a_0_9_0() {
+fn a_finding_in_one_answer_is_an_alarm_except_for_0_9_0() {
     let (alone, scan) = (method::VERIFIABLE_TX_BY_ID, method::TX_SCAN);
     let earliest = edited_once(Emulated::V0_9_0, alone);
     assert_eq!(earliest, (Verdict::Malformed, 0));
@@ -114,7 +114,7 @@ fn what_a_second_answer_does_not_show_is_an_alarm_except_of_a_0_9_0() {
 }
 
 #[test]
-fn a_cycle_draws_as_many_transactions_as_it_was_told_by_one_scan_and_one_proof_for_each_window() {
+fn a_cycle_samples_with_one_scan_and_one_proof_for_each_window() {
     let scene = Scene::of_sixty();
     let values = Values { sample: 20, ..NONE };
     let mut auditor = scene.auditor(values);
@@ -133,7 +133,7 @@ fn a_cycle_draws_as_many_transactions_as_it_was_told_by_one_scan_and_one_proof_f
 }
 
 #[test]
-fn new_transactions_are_all_read_where_that_is_asked_for() {
+fn all_new_transactions_are_read_if_configured() {
     let scene = Scene::of_sixty();
     let values = Values {
         new: NewValues::All,
@@ -156,7 +156,7 @@ fn new_transactions_are_all_read_where_that_is_asked_for() {
 }
 
 #[test]
-fn a_hole_in_a_scan_is_malformed_and_what_it_hides_is_read_alone() {
+fn a_hole_in_a_scan_is_malformed_and_its_transaction_is_read() {
     let scene = Scene::of_sixty();
     let mut auditor = scene.trusting();
     for (lie, tx) in [
@@ -208,7 +208,7 @@ fn a_withheld_transaction_stays_due_until_it_is_shown() {
 }
 
 #[test]
-fn dropped_values_are_unavailable_only_where_a_proven_header_says_so() {
+fn dropped_values_are_unavailable_only_if_a_proven_header_records_it() {
     let scene = Scene::of_sixty();
     let mut auditor = scene.trusting();
     scene
@@ -269,7 +269,7 @@ fn expired_and_document_entries_come_without_values_and_others_do_not() {
 }
 
 #[test]
-fn a_value_in_a_thousand_is_found_and_its_place_is_named() {
+fn an_edited_value_among_a_thousand_is_found_and_named() {
     let scene = Scene::new(Options::default());
     let entries = (0..1_000).map(|i| NewEntry::set(format!("key{i}"), format!("value {i}")));
     scene.embedded.commit(DB, entries.collect());

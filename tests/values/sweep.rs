@@ -13,7 +13,7 @@ use immuaudit::drill::{Lie, LieSchedule, Options};
 use immuaudit::trust::SweepSummary;
 
 #[test]
-fn a_sweep_goes_on_where_it_was_killed() {
+fn a_killed_sweep_continues_at_its_position() {
     let scene = Scene::new(Options::default());
     scene.embedded.grow(DB, 1_000);
     let mut auditor = scene.trusting();
@@ -36,7 +36,7 @@ fn a_sweep_goes_on_where_it_was_killed() {
 }
 
 #[test]
-fn progress_that_is_damaged_or_gone_begins_anew() {
+fn damaged_or_missing_progress_starts_over() {
     let scene = Scene::new(Options::default());
     scene.embedded.grow(DB, 1_000);
     for damage in [&b"nonsense"[..], b""] {
@@ -108,7 +108,7 @@ fn a_paced_sweep_is_spread_over_its_time_and_ends() {
 }
 
 #[test]
-fn no_call_of_a_paced_sweep_may_last_until_a_second_after_the_next_check_is_due() {
+fn no_call_of_a_paced_sweep_delays_the_next_check() {
     let scene = Scene::of_sixty();
     let mut auditor = scene.auditor(Values {
         sweep: Some(Duration::from_secs(1)),
@@ -150,7 +150,7 @@ fn a_sweep_does_not_need_the_monitoring_port() {
 }
 
 #[test]
-fn a_sweep_beside_a_running_auditor_of_the_same_directory_is_refused() {
+fn a_sweep_during_a_run_in_the_same_directory_is_refused() {
     let scene = Scene::of_sixty();
     let program = Program::new(scene.embedded.port(), &scene.place.path().join("trust"));
     let mut running = program.start(&["--audit-interval", "50ms"]);

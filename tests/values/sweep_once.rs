@@ -32,7 +32,7 @@ fn cron(sweep: &str) -> Cron {
 }
 
 #[test]
-fn a_run_of_one_cycle_goes_on_with_the_paced_sweep() {
+fn a_single_run_continues_the_paced_sweep() {
     let cron = cron("1s");
     cron.program.once().is(0, DB, "first-seen");
     let status = cron.program.run(&["status"]);
@@ -60,7 +60,7 @@ fn each_run_of_one_cycle_reads_its_part_of_a_long_sweep() {
 }
 
 #[test]
-fn what_the_sweep_of_a_run_of_one_cycle_finds_is_its_exit_code() {
+fn a_finding_of_the_sweep_is_the_exit_code_of_a_single_run() {
     let cron = cron("1s");
     let first = Program::new(cron.server.port(), &cron.program.dir);
     first.run(&["--once", "--audit-sample", "0"]).ends_with(0);

@@ -9,7 +9,7 @@ use immuaudit::random::Random;
 use immuaudit::wire::method;
 
 #[test]
-fn a_truncation_is_found_however_far_back_and_what_it_covers_is_due_no_more() {
+fn a_distant_truncation_is_found_and_explains_due_transactions() {
     let scene = Scene::new(Options::default());
     scene.embedded.grow(DB, 3_000);
     let policy = Policy {
@@ -54,7 +54,7 @@ fn a_truncation_is_found_however_far_back_and_what_it_covers_is_due_no_more() {
 }
 
 #[test]
-fn a_search_without_a_find_is_made_once() {
+fn a_search_without_a_result_runs_once() {
     let scene = Scene::new(Options::default());
     scene.embedded.grow(DB, 5_000);
     let auditor = scene.auditor(Values { sample: 8, ..NONE });
@@ -71,7 +71,7 @@ fn a_search_without_a_find_is_made_once() {
 }
 
 #[test]
-fn a_recorded_truncation_excuses_nothing_behind_it() {
+fn a_recorded_truncation_explains_no_later_transaction() {
     let scene = Scene::of_sixty();
     scene.embedded.write(DB, truncation(u64::MAX));
     scene.embedded.grow(DB, 20);
@@ -113,7 +113,7 @@ fn a_sweep_over_a_truncated_ledger_ends_in_one_pass_with_few_calls() {
 /// A truncation drops values only. A transaction that is withheld completely, with its header and
 /// digests, is not explained by it.
 #[test]
-fn a_recorded_truncation_explains_no_transaction_that_is_withheld() {
+fn a_recorded_truncation_explains_no_withheld_transaction() {
     for lie in [Lie::SilentTransaction, Lie::WithheldTransaction] {
         let scene = Scene::of_sixty();
         scene.embedded.write(DB, truncation(40));
@@ -135,7 +135,7 @@ fn a_recorded_truncation_explains_no_transaction_that_is_withheld() {
 }
 
 #[test]
-fn a_transaction_whose_values_were_dropped_was_not_read_whole() {
+fn a_transaction_with_dropped_values_does_not_count_as_read() {
     let scene = Scene::new(Options::default());
     scene.embedded.grow(DB, 200);
     scene.embedded.write(DB, truncation(151));

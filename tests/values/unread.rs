@@ -20,7 +20,7 @@ fn unread(outcome: &immuaudit::audit::Outcome) -> Vec<u64> {
 }
 
 #[test]
-fn a_transaction_that_never_comes_is_due_and_the_others_are_read() {
+fn a_silent_transaction_is_due_and_the_others_are_read() {
     let scene = Scene::of_sixty();
     let mut auditor = scene.auditor(ALL);
     cycle(&mut auditor);
@@ -47,7 +47,7 @@ fn a_transaction_that_never_comes_is_due_and_the_others_are_read() {
 }
 
 #[test]
-fn a_sweep_passes_a_transaction_that_never_comes_and_ends() {
+fn a_sweep_skips_a_silent_transaction_and_ends() {
     let scene = Scene::of_sixty();
     let mut auditor = scene.trusting();
     scene
@@ -68,7 +68,7 @@ fn a_sweep_passes_a_transaction_that_never_comes_and_ends() {
 }
 
 #[test]
-fn what_stays_due_for_three_intervals_is_overdue() {
+fn a_transaction_due_for_three_intervals_is_overdue() {
     let scene = Scene::of_sixty();
     let policy = Policy {
         values: ALL,
@@ -94,7 +94,7 @@ fn what_stays_due_for_three_intervals_is_overdue() {
 }
 
 #[test]
-fn a_server_that_is_away_while_values_are_read_leaves_nothing_due_but_what_was_tried() {
+fn an_outage_while_values_are_read_leaves_only_tried_ones_due() {
     let scene = distorted::Scene::grown(Lag::None);
     scene.cycle();
     // no response except for the list, once reading has begun
@@ -118,7 +118,7 @@ fn a_server_that_is_away_while_values_are_read_leaves_nothing_due_but_what_was_t
 }
 
 #[test]
-fn new_values_that_wait_to_be_read_are_told_and_overdue_after_three_intervals() {
+fn unread_new_values_are_reported_and_become_overdue() {
     let scene = distorted::Scene::grown(Lag::None);
     let policy = || Policy {
         values: Values {
@@ -182,7 +182,7 @@ fn new_values_that_wait_to_be_read_are_told_and_overdue_after_three_intervals() 
 
 /// Five small values and one over the receive limit, with an empty directory of states.
 #[test]
-fn a_first_sight_is_reported_beside_what_could_not_be_read() {
+fn a_first_use_is_reported_together_with_unread_transactions() {
     let mut scene = Scene::new(Options::default());
     scene.max_answer = 100_000;
     for key in 1..=5 {
@@ -233,7 +233,7 @@ fn the_size_to_set_holds_the_largest_of_several_transactions() {
 }
 
 #[test]
-fn a_state_that_is_too_large_is_no_reason_to_take_larger_answers() {
+fn a_too_large_state_does_not_suggest_a_higher_limit() {
     let scene = Scene::of_sixty();
     let mut auditor = scene.trusting();
     scene.embedded.lie(Lie::HugeReply);
@@ -258,7 +258,7 @@ fn due_transactions_are_all_retried_as_long_as_that_succeeds() {
 
 /// More due transactions fail than are tried in one cycle, and they are the first ones.
 #[test]
-fn due_transactions_that_stay_away_keep_no_other_waiting() {
+fn missing_due_transactions_delay_no_others() {
     let scene = Scene::of_sixty();
     let mut auditor = scene.auditor(ALL);
     scene.embedded.drop_values_before(DB, 61);

@@ -47,7 +47,7 @@ fn a_sweep_that_could_not_read_a_transaction_ends_with_1_and_its_id() {
 }
 
 #[test]
-fn absent_values_are_told_everywhere_and_cost_a_sweep_its_exit_code() {
+fn absent_values_are_reported_and_change_the_exit_code_of_a_sweep() {
     let (ledger, _place, program) = trusted();
     ledger.lie(Lie::AbsentValues);
     let run = program.once();
@@ -77,7 +77,7 @@ fn absent_values_are_told_everywhere_and_cost_a_sweep_its_exit_code() {
 }
 
 #[test]
-fn a_quiet_sweep_says_why_it_does_not_end_with_0() {
+fn a_quiet_sweep_prints_the_reason_for_its_exit_code() {
     let (ledger, _place, program) = trusted();
     let quiet = |words: &[&str]| {
         program.run(&[&["sweep", "--quiet", "--audit-sample", "0"], words].concat())
@@ -104,7 +104,7 @@ fn a_quiet_sweep_says_why_it_does_not_end_with_0() {
 }
 
 #[test]
-fn a_sweep_in_json_is_an_object_with_what_was_read_and_what_was_not() {
+fn the_json_of_a_sweep_counts_read_and_unread_transactions() {
     let (ledger, _place, program) = trusted();
     let sweep = |code: i32| {
         let run = program.run(&["sweep", "--json", "--audit-sample", "0"]);
@@ -143,7 +143,7 @@ fn a_sweep_in_json_is_an_object_with_what_was_read_and_what_was_not() {
 }
 
 #[test]
-fn what_a_sweep_finds_is_notified() {
+fn findings_of_a_sweep_are_notified() {
     let (ledger, place, program) = trusted();
     let receiver = Receiver::start();
     ledger.lie(LieSchedule::from(Lie::EditedValue).about(7));
@@ -188,7 +188,7 @@ fn wait_for(watched: &Watched, series: &str) {
 }
 
 #[test]
-fn whoever_watches_sees_what_is_absent_and_what_is_due() {
+fn metrics_and_page_show_absent_and_due_values() {
     let watched = watched(
         &[],
         &["--audit-sample", "1000", "--audit-interval", "200ms"],
@@ -226,7 +226,7 @@ fn whoever_watches_sees_what_is_absent_and_what_is_due() {
 }
 
 #[test]
-fn a_filter_that_selects_nothing_is_seen_by_whoever_watches() {
+fn metrics_and_page_show_a_filter_without_a_match() {
     let watched = watched(&[], &["--audit-databases", "defaultdb,paymets"]);
     watched.wait_until("immuaudit_filter_entries_unmatched{server=\"tested\"}", 1.0);
     watched.wait_until("immuaudit_complete{server=\"tested\"}", 0.0);
@@ -238,7 +238,7 @@ fn a_filter_that_selects_nothing_is_seen_by_whoever_watches() {
 }
 
 #[test]
-fn a_page_of_nothing_audited_is_not_well() {
+fn a_page_without_audited_databases_is_not_good() {
     let watched = watched(&[], &["--audit-databases", "nothing"]);
     watched.wait_until("immuaudit_complete{server=\"tested\"}", 0.0);
     let page = get(watched.port, "/", "text/html").body;
@@ -247,7 +247,7 @@ fn a_page_of_nothing_audited_is_not_well() {
 }
 
 #[test]
-fn a_value_that_one_auditor_read_and_another_is_told_is_not_there_shows_when_they_compare() {
+fn compare_reports_a_value_that_only_one_auditor_could_read() {
     let (ledger, place, program) = trusted();
     program.run(&["sweep"]).ends_with(0);
     let other = Program::new(ledger.port(), &place.join("other"));
@@ -277,7 +277,7 @@ fn a_value_that_one_auditor_read_and_another_is_told_is_not_there_shows_when_the
 
 /// Under cron, everything that needs attention is printed in spite of `--quiet`.
 #[test]
-fn a_quiet_run_tells_of_warnings_and_of_filters_that_select_nothing() {
+fn a_quiet_run_prints_warnings_and_filters_without_a_match() {
     let (ledger, _place, program) = trusted();
     let run = program.run(&["--once", "--quiet"]);
     run.ends_with(0);
@@ -301,7 +301,7 @@ fn a_quiet_run_tells_of_warnings_and_of_filters_that_select_nothing() {
 
 /// A server that becomes unreachable explains no absent value.
 #[test]
-fn values_stay_absent_for_whoever_watches_while_the_server_is_away() {
+fn absent_values_stay_in_the_metrics_during_an_outage() {
     let mut watched = watched(
         &[],
         &["--audit-sample", "1000", "--audit-interval", "200ms"],

@@ -13,7 +13,7 @@ use immuaudit::ledger::{Digest, HeaderFields, HeaderVersion, TxHeader};
 use immuaudit::trust::{Evidence, Tampering};
 
 #[test]
-fn every_version_is_swept_whatever_its_tree_lags_and_its_edits_are_found() {
+fn edits_are_found_on_every_version_with_every_lag() {
     for server in Emulated::ALL {
         let lags = match server {
             Emulated::V1_11_1 => vec![Lag::None, Lag::By(7)],
@@ -47,7 +47,7 @@ fn every_version_is_swept_whatever_its_tree_lags_and_its_edits_are_found() {
 
 /// Before 1.2 values are read by key, and only those of plain keys; 0.9.0 returns the latest value.
 #[test]
-fn what_an_old_server_cannot_send_is_counted_and_not_withheld() {
+fn values_that_an_old_server_cannot_send_are_counted() {
     for (server, unreadable) in [
         (Emulated::V1_1_0, 1),
         (Emulated::V0_9_2, 1),
@@ -93,7 +93,7 @@ fn an_old_server_whose_last_tree_is_a_small_one_is_read_one_by_one() {
 /// Each transaction is in the tree, so its proof is valid, but one of them names another
 /// predecessor.
 #[test]
-fn a_chain_that_the_tree_does_not_have_is_found_by_a_sweep_one_by_one_or_by_scans() {
+fn a_chain_that_differs_from_the_tree_is_found_by_a_sweep() {
     for server in [Emulated::V0_9_0, Emulated::V1_11_1] {
         let scene = Scene::new(Options {
             server,
@@ -200,7 +200,7 @@ fn the_walk_learns_a_skipped_hash_from_the_next_header() {
 /// from the chain. All other headers have the chain's tree, but a larger one, so that none of them
 /// can be proven to the trusted state.
 #[test]
-fn a_tree_older_than_the_walk_remembers_is_held_against_the_chain() {
+fn a_tree_older_than_the_walk_is_compared_with_the_chain() {
     for forged in [false, true] {
         let scene = Scene::new(Options::default());
         let mut ledger = ledger(Lag::None, 1_600);

@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_state_is_refused() {
+    fn an_invalid_state_line_is_refused() {
         let cut = &REAL[..REAL.len() - 8];
         let other = REAL.replace("defaultdb:", "shop:");
         for line in ["defaultdb", ":AAAA", "defaultdb:%%%%", cut, &other] {

@@ -44,7 +44,7 @@ pub enum Import {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnRefusal {
     /// Reports the state: a wrong folder is the more likely cause.
-    Tell,
+    Report,
     /// Raises an alarm with evidence.
     Alarm,
 }

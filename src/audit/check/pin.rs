@@ -26,7 +26,7 @@ impl Auditor {
         for (index, pin) in self.pins_to_hold(database) {
             match self.hold_pin(&pin, shown)? {
                 Ok(()) => {
-                    self.databases.of(database).pins_held.insert(index);
+                    self.databases.of(database).compared_pins.insert(index);
                 }
                 Err((verdict, reason)) => {
                     return Some(PendingOutcome {
@@ -78,7 +78,8 @@ impl Auditor {
     /// Returns the pins of a database that are not proven in this run yet.
     fn pins_to_hold(&self, database: &str) -> Vec<(usize, Pin)> {
         let record = self.databases.get(database);
-        let held = |index: &usize| record.is_some_and(|record| record.pins_held.contains(index));
+        let held =
+            |index: &usize| record.is_some_and(|record| record.compared_pins.contains(index));
         let pins = self.policy.pins.iter().cloned().enumerate();
         pins.filter(|(index, pin)| pin.database == database && !held(index))
             .collect()

@@ -46,7 +46,7 @@ pub enum CheckResult {
 }
 
 impl CheckResult {
-    fn accuses(&self) -> bool {
+    fn shows_tampering(&self) -> bool {
         matches!(self, CheckResult::Refused { verdict, .. } if verdict.is_tampering())
     }
 
@@ -70,7 +70,7 @@ pub fn check(
 ) -> CheckResult {
     let finding = ask(server, database, trusted, params);
     let mixes_up = params.shape == Some(StateShape::WithoutDatabase);
-    if mixes_up && finding.accuses() {
+    if mixes_up && finding.shows_tampering() {
         return ask(server, database, trusted, params);
     }
     finding

@@ -120,7 +120,7 @@ impl Auditor {
             let done = sides
                 .compare(&mut differences, last, &mut pairs)
                 .and_then(|()| sides.read_on(&differences, self.policy.max_fetch, &mut pairs))
-                .and_then(|()| sides.tell(&mut differences, pairs, values));
+                .and_then(|()| sides.add_changes(&mut differences, pairs, values));
             match done {
                 Ok(()) => {}
                 Err(Ended::Stopped) => return None,

@@ -86,7 +86,7 @@ pub enum Compared {
 }
 
 /// The server's response about two auditors' states.
-enum Held {
+enum PairComparison {
     /// One state extends the other.
     Agree,
     /// Neither state extends the other.
@@ -147,7 +147,7 @@ impl Auditor {
             (Err(failure), _) | (_, Err(failure)) => return Some(Compared::Local(failure)),
         };
         let ours: BTreeMap<u64, State> = ours.into_iter().map(|state| (state.tx, state)).collect();
-        let mut result = self.held(&trusted, &ours, theirs, all)?;
+        let mut result = self.compare_pairs(&trusted, &ours, theirs, all)?;
         if let Compared::SplitView {
             theirs: other,
             parting,
@@ -159,7 +159,7 @@ impl Auditor {
         Some(result)
     }
 
-    fn held(
+    fn compare_pairs(
         &mut self,
         trusted: &TrustedState,
         ours: &BTreeMap<u64, State>,
@@ -182,12 +182,12 @@ impl Auditor {
         if newest == trusted.state {
             return Some(Compared::Agree(newest));
         }
-        match self.hold_pair(&theirs.database, newest, trusted.state) {
-            Held::Agree => Some(Compared::Agree(newest)),
-            Held::Split(reason) => Some(self.split_view(trusted, newest, reason, all)),
-            Held::Unproven(verdict, reason) => Some(Compared::NotProven(verdict, reason)),
-            Held::Behind(shown) => self.behind(trusted, ours, theirs, newest, shown, all),
-            Held::Stopped => None,
+        match self.compare_pair(&theirs.database, newest, trusted.state) {
+            PairComparison::Agree => Some(Compared::Agree(newest)),
+            PairComparison::Split(reason) => Some(self.split_view(trusted, newest, reason, all)),
+            PairComparison::Unproven(verdict, reason) => Some(Compared::NotProven(verdict, reason)),
+            PairComparison::Behind(shown) => self.behind(trusted, ours, theirs, newest, shown, all),
+            PairComparison::Stopped => None,
         }
     }
 
@@ -211,16 +211,16 @@ impl Auditor {
         let ancestor = ancestor.filter(|state| shared.is_none_or(|shared| state.tx > shared.tx));
         let mut agreed = shared.copied();
         if let Some(ancestor) = ancestor {
-            match self.hold_pair(&theirs.database, ancestor, trusted.state) {
-                Held::Agree => agreed = Some(ancestor),
-                Held::Split(reason) => {
+            match self.compare_pair(&theirs.database, ancestor, trusted.state) {
+                PairComparison::Agree => agreed = Some(ancestor),
+                PairComparison::Split(reason) => {
                     return Some(self.split_view(trusted, ancestor, reason, all));
                 }
-                Held::Unproven(verdict, reason) if agreed.is_none() => {
+                PairComparison::Unproven(verdict, reason) if agreed.is_none() => {
                     return Some(Compared::NotProven(verdict, reason));
                 }
-                Held::Stopped => return None,
-                Held::Unproven(..) | Held::Behind(_) => {}
+                PairComparison::Stopped => return None,
+                PairComparison::Unproven(..) | PairComparison::Behind(_) => {}
             }
         }
         Some(match agreed {
@@ -236,32 +236,34 @@ impl Auditor {
     }
 
     /// Requests a proof between two states, the newer against the older.
-    fn hold_pair(&mut self, database: &str, theirs: State, ours: State) -> Held {
+    fn compare_pair(&mut self, database: &str, theirs: State, ours: State) -> PairComparison {
         let (source, target) = match theirs.tx < ours.tx {
             true => (theirs, ours),
             false => (ours, theirs),
         };
         let range = self.policy.max_fetch;
         match proof::extend(&mut self.server, database, &source, &target, range) {
-            ExtensionResult::Extends(_) => Held::Agree,
+            ExtensionResult::Extends(_) => PairComparison::Agree,
             ExtensionResult::NotExtended(Verdict::Tampered(Tampering::Inconsistent), reason) => {
-                Held::Split(reason)
+                PairComparison::Split(reason)
             }
-            ExtensionResult::NotExtended(verdict, reason) => Held::Unproven(verdict, reason),
+            ExtensionResult::NotExtended(verdict, reason) => {
+                PairComparison::Unproven(verdict, reason)
+            }
             ExtensionResult::ServerBehind => self.how_far(database, target),
-            ExtensionResult::Stopped => Held::Stopped,
+            ExtensionResult::Stopped => PairComparison::Stopped,
         }
     }
 
     /// Requests the state after the server reported that it has not reached `target`, because the state shows whether
     /// this is true.
-    fn how_far(&mut self, database: &str, target: State) -> Held {
+    fn how_far(&mut self, database: &str, target: State) -> PairComparison {
         match self.server.state(database) {
-            Ok(claimed) if claimed.state.tx < target.tx => Held::Behind(claimed.state.tx),
-            Ok(_) => Held::Unproven(Verdict::Malformed, Reason::UnbackedHash),
+            Ok(claimed) if claimed.state.tx < target.tx => PairComparison::Behind(claimed.state.tx),
+            Ok(_) => PairComparison::Unproven(Verdict::Malformed, Reason::UnbackedHash),
             Err(failure) => match Verdict::of_failure(&failure, true) {
-                None => Held::Stopped,
-                Some(verdict) => Held::Unproven(verdict, Reason::of_failure(failure)),
+                None => PairComparison::Stopped,
+                Some(verdict) => PairComparison::Unproven(verdict, Reason::of_failure(failure)),
             },
         }
     }

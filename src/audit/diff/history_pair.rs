@@ -171,7 +171,7 @@ impl HistoryPair<'_> {
     }
 
     /// Adds the changes of the pairs to the differences, except entries that only moved to another transaction.
-    pub(in crate::audit) fn tell(
+    pub(in crate::audit) fn add_changes(
         &mut self,
         differences: &mut Differences,
         pairs: Vec<Pair>,

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use super::due::overdue;
 use super::relation::{ByAnswer, Found, Ours, Relation, Standing};
 use super::report::PeerReport;
-use super::split::Told;
+use super::split::PeerContradiction;
 use crate::audit::auditor::Auditor;
-use crate::audit::check::beside::{Beside, beside};
+use crate::audit::check::other_state::{OtherStateResult, other_state};
 use crate::audit::outcome::Overdue;
 use crate::audit::overdue::late_after;
 use crate::audit::report_outcome::PendingOutcome;
@@ -47,7 +47,7 @@ impl Auditor {
             since: trusted.since,
         };
         self.databases.of(database).recent.note(ours);
-        self.hear();
+        self.collect_responses();
         let heard: Vec<(KeyName, Option<Word>, String)> = self
             .peers
             .all()
@@ -70,7 +70,7 @@ impl Auditor {
                 .peers
                 .insert(peer.clone(), relation);
             if let Some(told) = told? {
-                let split = self.tell_of_peer(database, &trusted, &peer, told, agreed);
+                let split = self.record_contradiction(database, &trusted, &peer, told, agreed);
                 conclusion.split = conclusion.split.or(split.map(Box::new));
             }
         }
@@ -78,13 +78,13 @@ impl Auditor {
     }
 
     /// Takes over the responses of the peers so far. The cycle forgets checkpoints of unknown databases at its end.
-    pub(in crate::audit) fn hear(&mut self) {
+    pub(in crate::audit) fn collect_responses(&mut self) {
         let now = self.wall_time();
         self.peers.take_in(now);
     }
 
     /// Returns the reports on the peers of a database, and the overdue comparison, if there is one.
-    pub(in crate::audit) fn told_of_peers(
+    pub(in crate::audit) fn peer_reports(
         &self,
         database: &str,
     ) -> (Vec<PeerReport>, Option<Overdue>) {
@@ -119,7 +119,7 @@ impl Auditor {
         why_nothing: String,
         ours: Ours,
         line: &mut Line,
-    ) -> Option<Option<Told>> {
+    ) -> Option<Option<PeerContradiction>> {
         let now = self.wall_time();
         relation.put_right(now);
         let ours = Ours {
@@ -213,13 +213,13 @@ impl Auditor {
             Some(Found::Other(here, _))
                 if theirs.tx != ours.state.tx && self.is_to_be_shown(relation, word, ours) =>
             {
-                match self.ask_beside(&database, theirs, ours)? {
+                match self.ask_server_about(&database, theirs, ours)? {
                     Found::Unclear(_) | Found::Same => Found::Other(here, ByAnswer::No),
                     found => found,
                 }
             }
             Some(found) => found,
-            None => self.ask_beside(&database, theirs, ours)?,
+            None => self.ask_server_about(&database, theirs, ours)?,
         };
         relation.settle(theirs, ours.state, ours.since, &found);
         Some(found)
@@ -261,18 +261,18 @@ impl Auditor {
 
     /// Asks the server. immudb 0.9.0 mixes up the responses to concurrent clients, so its response counts only if it
     /// comes twice in a row.
-    fn ask_beside(&mut self, database: &str, theirs: State, ours: Ours) -> Option<Found> {
+    fn ask_server_about(&mut self, database: &str, theirs: State, ours: Ours) -> Option<Found> {
         let range = self.policy.max_fetch;
         let mixes_up = self.shape == Some(StateShape::WithoutDatabase);
         let mut again = mixes_up;
         loop {
-            let shown = beside(&mut self.server, database, &theirs, &ours.state, range);
+            let shown = other_state(&mut self.server, database, &theirs, &ours.state, range);
             let found = match shown {
-                Beside::Proven(hash) if hash == theirs.hash => Found::Same,
-                Beside::Proven(hash) => Found::Other(hash, ByAnswer::Yes),
-                Beside::Contradicts(reason) => Found::Contradiction(reason),
-                Beside::Unknown(reason) => Found::Unclear(not_yet(&reason, theirs)),
-                Beside::Stopped => return None,
+                OtherStateResult::Proven(hash) if hash == theirs.hash => Found::Same,
+                OtherStateResult::Proven(hash) => Found::Other(hash, ByAnswer::Yes),
+                OtherStateResult::Contradicts(reason) => Found::Contradiction(reason),
+                OtherStateResult::Unknown(reason) => Found::Unclear(not_yet(&reason, theirs)),
+                OtherStateResult::Stopped => return None,
             };
             match found {
                 Found::Other(..) | Found::Contradiction(_) if again => again = false,
@@ -288,7 +288,7 @@ impl Auditor {
         word: &Word,
         found: Found,
         ours: Ours,
-    ) -> Option<Told> {
+    ) -> Option<PeerContradiction> {
         let now = self.wall_time();
         match found {
             Found::Same => {
@@ -302,7 +302,7 @@ impl Auditor {
             Found::Contradiction(reason) => {
                 relation.standing = Standing::Split;
                 relation.why = None;
-                Some(Told::Shown(word.clone(), reason))
+                Some(PeerContradiction::Shown(word.clone(), reason))
             }
             // an operator gave up the older history, so a difference is expected
             Found::Other(..) if word.time <= ours.since => {
@@ -321,12 +321,12 @@ impl Auditor {
             Found::Other(here, by) if self.is_signed_by_the_server(word) => {
                 relation.standing = Standing::Split;
                 relation.why = None;
-                Some(Told::Signed(word.clone(), here, by))
+                Some(PeerContradiction::Signed(word.clone(), here, by))
             }
             Found::Other(here, by) => {
                 let is_new = relation.record.disagreement.is_none();
                 relation.disagree(word, here, ours.state, now);
-                is_new.then(|| Told::Said(word.clone(), here, by))
+                is_new.then(|| PeerContradiction::Claimed(word.clone(), here, by))
             }
         }
     }

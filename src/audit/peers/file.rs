@@ -68,7 +68,8 @@ impl Auditor {
             }
             Some(auditor.apply(&mut relation, word, found, ours))
         })?;
-        let split = told.and_then(|told| self.tell_of_peer(database, &trusted, peer, told, None));
+        let split =
+            told.and_then(|told| self.record_contradiction(database, &trusted, peer, told, None));
         Some(Ok(Some(WordCompared {
             report: PeerReport::of(peer, &relation),
             trusted: trusted.state,

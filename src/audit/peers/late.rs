@@ -3,7 +3,7 @@
 
 use super::compare::{Line, word_of};
 use super::relation::{Found, Ours, Relation, Standing};
-use super::split::Told;
+use super::split::PeerContradiction;
 use crate::audit::auditor::Auditor;
 use crate::peer::Word;
 
@@ -17,7 +17,7 @@ impl Auditor {
         word: &Word,
         ours: Ours,
         line: &mut Line,
-    ) -> Option<Option<Told>> {
+    ) -> Option<Option<PeerContradiction>> {
         let this = (word.state, word.signature.is_some(), ours.since);
         let is_due = word.state.tx <= ours.state.tx && word.time > ours.since;
         if !is_due || relation.compared == Some(this) || self.is_closed_by_now(relation, word) {
@@ -47,7 +47,7 @@ impl Auditor {
         relation: &mut Relation,
         ours: Ours,
         line: &mut Line,
-    ) -> Option<Option<Told>> {
+    ) -> Option<Option<PeerContradiction>> {
         let kept = relation.record.disagreement.as_ref();
         // the checkpoint was signed before the disagreement was found
         let word = kept.and_then(|kept| word_of(&kept.note, kept.found));

@@ -7,7 +7,7 @@ use crate::audit::auditor::Auditor;
 use crate::audit::cycle::Cycle;
 use crate::audit::written::Facts;
 use crate::checkpoint::KeyName;
-use crate::peer::{Hearing, ROUND_TIMEOUT};
+use crate::peer::{PeerPoller, ROUND_TIMEOUT};
 use crate::text::Escaped;
 use crate::trust::PeerRecord;
 
@@ -17,14 +17,14 @@ pub(in crate::audit) const MAX_WAIT_OF_SINGLE_CYCLE: Duration = ROUND_TIMEOUT;
 impl Auditor {
     /// Compares with these peers from now on.
     #[must_use]
-    pub fn with_peers_of(mut self, peers: Hearing) -> Auditor {
+    pub fn with_peers_of(mut self, peers: PeerPoller) -> Auditor {
         self.change_peers(peers);
         self
     }
 
     /// Compares with other peers from now on. Keeps the records of the peers that stay, and the open disagreements of
     /// the others, which only an operator closes.
-    pub fn change_peers(&mut self, peers: Hearing) {
+    pub fn change_peers(&mut self, peers: PeerPoller) {
         let was_empty = self.peers.is_empty();
         self.peers = peers;
         let names: Vec<KeyName> = self.peers.names().cloned().collect();
@@ -49,7 +49,7 @@ impl Auditor {
     }
 
     /// Returns the latest response of each peer.
-    pub fn peers(&self) -> &Hearing {
+    pub fn peers(&self) -> &PeerPoller {
         &self.peers
     }
 

@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn an_agreement_tells_of_the_history_that_was_trusted_then_and_of_no_later_one() {
+    fn an_agreement_counts_only_for_the_history_trusted_then() {
         let mut relation = Relation::new("db", "zone-b", at(1));
         let agreed = |in_history| Agreed {
             state: state(5),
@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_settled_holds_for_later_states_of_the_same_history_alone() {
+    fn a_settled_comparison_counts_only_for_the_same_history() {
         let mut relation = Relation::new("db", "zone-b", at(1));
         relation.settle(state(5), state(9), at(50), &Found::Same);
         let known = |ours, since| relation.known(state(5), state(ours), at(since)).is_some();

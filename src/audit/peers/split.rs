@@ -14,13 +14,13 @@ use crate::text::Escaped;
 use crate::trust::{Alarm, Answer, Finding, Raised, Tampering, TrustedState};
 
 /// The contradiction to the trusted state.
-pub(super) enum Told {
+pub(super) enum PeerContradiction {
     /// The peer's state has the server's signature, and the local history has this hash for the transaction.
     Signed(Word, Digest, ByAnswer),
     /// The server also showed the peer's state to this auditor.
     Shown(Word, Reason),
     /// The peer's checkpoint alone contradicts the trusted state; this was found for the first time.
-    Said(Word, Digest, ByAnswer),
+    Claimed(Word, Digest, ByAnswer),
 }
 
 /// A split view, before its outcome is reported.
@@ -30,35 +30,42 @@ pub(in crate::audit) struct Split {
 }
 
 /// The reason in the evidence of a disagreement.
-const REASON_SAID: &str =
+const DISAGREEMENT_REASON: &str =
     "disagreement: only the other auditor's checkpoint contradicts the server";
 
 impl Auditor {
     /// Stores that the server showed two histories, or that a peer claims it. An open alarm of the same peer with as
     /// strong a proof is enough: its evidence stays, and growing histories open no further alarm. So a database has
     /// two open alarms of a peer at most.
-    pub(super) fn tell_of_peer(
+    pub(super) fn record_contradiction(
         &self,
         database: &str,
         trusted: &TrustedState,
         peer: &KeyName,
-        told: Told,
+        told: PeerContradiction,
         agreed: Option<u64>,
     ) -> Option<Split> {
         let (word, against, by) = match told {
-            Told::Signed(word, here, by) => {
+            PeerContradiction::Signed(word, here, by) => {
                 let against = self.against(database, trusted, word.state.tx, here, by);
                 (word, against, SplitBy::Signature { here })
             }
-            Told::Shown(word, why) => (word, trusted.clone(), SplitBy::Answer(Box::new(why))),
-            Told::Said(word, here, by) => {
+            PeerContradiction::Shown(word, why) => {
+                (word, trusted.clone(), SplitBy::Answer(Box::new(why)))
+            }
+            PeerContradiction::Claimed(word, here, by) => {
                 let against = self.against(database, trusted, word.state.tx, here, by);
                 // write first: a killed program must not forget a reported claim
                 self.write_peers();
                 let answers = capture::answers(self.server.transcript());
                 let of = (word.state, &*word.note);
-                let finding =
-                    self.finding_of_split(database, against, of, REASON_SAID.to_owned(), answers);
+                let finding = self.finding_of_split(
+                    database,
+                    against,
+                    of,
+                    DISAGREEMENT_REASON.to_owned(),
+                    answers,
+                );
                 let kept = self
                     .store
                     .keep_disagreement(&finding, peer.as_str(), self.wall_time());
@@ -123,7 +130,7 @@ impl Auditor {
                 ..trusted
             };
             let of = (disagreement.theirs, &*disagreement.note);
-            let reason = REASON_SAID.to_owned();
+            let reason = DISAGREEMENT_REASON.to_owned();
             let finding = self.finding_of_split(database, against, of, reason, Vec::new());
             let kept = self
                 .store

@@ -35,7 +35,7 @@ impl Case<'_> {
                 false => Ok(EvidenceClaim::TwoHashes { tx: theirs.tx }),
             };
         }
-        let proof = self.proof_beside(theirs, trusted)?;
+        let proof = self.proof_of_other_state(theirs, trusted)?;
         let here = proof.tx.as_ref().map(|tx| tx.header.alh());
         let here = here.ok_or(NotReproduced::Absent("transaction in the response"))?;
         let shown = State {
@@ -62,7 +62,11 @@ impl Case<'_> {
     }
 
     /// Returns the recorded response for the transaction of another auditor's state.
-    fn proof_beside(&self, theirs: State, trusted: State) -> Result<VerifiableTx, NotReproduced> {
+    fn proof_of_other_state(
+        &self,
+        theirs: State,
+        trusted: State,
+    ) -> Result<VerifiableTx, NotReproduced> {
         let mut found = Err(NotReproduced::Absent("proof between the two states"));
         for (request, reply) in self.replies("VerifiableTxById") {
             let asked = proto::VerifiableTxRequest::parse_from_bytes(request).ok();

@@ -43,7 +43,7 @@ impl Case<'_> {
                 .collect();
             for shown in shown {
                 let broken = match judge(alh, &shown.tx) {
-                    Judged::Whole(completed) => completed.broken,
+                    Judged::Complete(completed) => completed.broken,
                     Judged::Broken(broken) => vec![broken],
                     Judged::Incomplete => self.completed(alh, &digests, &shown.tx),
                     Judged::Malformed(_) => Vec::new(),

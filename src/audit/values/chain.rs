@@ -88,7 +88,7 @@ impl Reader<'_> {
         };
         let broken = match *judged {
             Judged::Broken(broken) => vec![broken],
-            Judged::Whole(completed) => {
+            Judged::Complete(completed) => {
                 self.report.more_broken += completed.more_broken;
                 completed.broken
             }
@@ -234,7 +234,7 @@ impl Reader<'_> {
         let scanned = scanned.get_or_insert_with(|| self.answers());
         self.server.begin_transcript();
         let contents = match judged {
-            Judged::Whole(completed) => Ok(Contents::new(completed, tx.entries)),
+            Judged::Complete(completed) => Ok(Contents::new(completed, tx.entries)),
             Judged::Incomplete => self.judge(tx),
             Judged::Broken(broken) => Err(Ended::Broken(broken)),
             Judged::Malformed(_) => return self.read_again(header, None, Vec::new()),

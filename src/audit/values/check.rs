@@ -318,8 +318,8 @@ pub(super) fn note(
             false => alone.insert(first, last, ()),
         }
     }
-    progress.note_whole(&neighbours, true);
-    progress.note_whole(&alone, false);
+    progress.note_complete(&neighbours, true);
+    progress.note_complete(&alone, false);
     progress.note_absent(&report.absent);
     let mut read = tried.clone();
     read.subtract(&report.due);

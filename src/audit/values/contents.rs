@@ -56,7 +56,7 @@ pub(super) fn unfit(judged: Judged) -> Ended {
     match judged {
         Judged::Broken(broken) => Ended::Broken(broken),
         Judged::Malformed(why) => Ended::Unread(why),
-        Judged::Whole(_) | Judged::Incomplete => Ended::Unread(UnreadReason::Withheld),
+        Judged::Complete(_) | Judged::Incomplete => Ended::Unread(UnreadReason::Withheld),
     }
 }
 

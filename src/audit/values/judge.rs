@@ -11,7 +11,7 @@ use crate::wire::Tx;
 #[derive(Debug)]
 pub enum Judged {
     /// All entries match the ledger, and so do all values except the listed ones.
-    Whole(Completed),
+    Complete(Completed),
     /// There are fewer entries than in the header, so the digests must be requested.
     Incomplete,
     /// The transaction itself is corrupt.
@@ -25,7 +25,7 @@ impl Judged {
     pub fn is_faultless(&self) -> bool {
         matches!(
             self,
-            Judged::Whole(of) if of.missing.is_empty() && of.absent == 0 && of.broken.is_empty()
+            Judged::Complete(of) if of.missing.is_empty() && of.absent == 0 && of.broken.is_empty()
         )
     }
 }
@@ -47,7 +47,7 @@ pub fn judge(alh: &Digest, tx: &Tx) -> Judged {
     for (index, entry) in tx.entries.iter().enumerate() {
         completed.add(index, value(alh, header, index, entry));
     }
-    Judged::Whole(completed)
+    Judged::Complete(completed)
 }
 
 /// The missing and the corrupt values of a transaction whose entries all match the ledger.

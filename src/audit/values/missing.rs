@@ -48,7 +48,7 @@ impl Reader<'_> {
             broken |= by_key.broken;
         }
         if !broken && absent > 0 {
-            match self.is_truncated(header.id(), Search::Whole)? {
+            match self.is_truncated(header.id(), Search::Unlimited)? {
                 Recorded::Yes => unavailable.truncated += absent,
                 Recorded::No => {
                     self.report.unavailable.add(unavailable);
@@ -186,7 +186,7 @@ impl Reader<'_> {
         let search = if accuses {
             Search::Short
         } else {
-            Search::Whole
+            Search::Unlimited
         };
         match self.is_truncated(header.id(), search)? {
             Recorded::Yes => {

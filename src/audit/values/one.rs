@@ -24,7 +24,7 @@ impl Reader<'_> {
     /// shows one, too.
     pub fn read_one(&mut self, tx: u64) -> Result<TxReadResult, ReadInterrupted> {
         let mut shown = self.ask_for(tx);
-        if self.mixes_up_answers() && shown.accuses() {
+        if self.mixes_up_answers() && shown.shows_tampering() {
             shown = self.ask_again(tx);
         }
         match shown {
@@ -82,7 +82,7 @@ impl Reader<'_> {
     /// Requests a transaction that accused the server again; the second response counts.
     fn ask_again(&mut self, tx: u64) -> Shown {
         let again = self.ask_for(tx);
-        if again.accuses() {
+        if again.shows_tampering() {
             return again;
         }
         let no_second = UnreadReason::malformed(&"there was no second response");
@@ -102,7 +102,7 @@ impl Reader<'_> {
     pub(super) fn judge(&mut self, shown: Tx) -> Result<Contents, Ended> {
         let alh = shown.header.alh();
         match judge(&alh, &shown) {
-            Judged::Whole(completed) => Ok(Contents::new(completed, shown.entries)),
+            Judged::Complete(completed) => Ok(Contents::new(completed, shown.entries)),
             Judged::Incomplete => {
                 let digests = self.digests(&shown.header)?;
                 Contents::complete(&alh, digests, &shown.entries, self.unix_now())
@@ -130,7 +130,7 @@ impl Reader<'_> {
 
 impl Shown {
     /// Returns whether the responses accuse the server.
-    fn accuses(&self) -> bool {
+    fn shows_tampering(&self) -> bool {
         match self {
             Shown::Judged(_, contents) => !contents.completed.broken.is_empty(),
             Shown::Refused(_, failure) => {

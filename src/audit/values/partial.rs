@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_transaction_goes_on_where_it_ended_and_one_of_another_history_begins_anew() {
+    fn a_partial_reading_continues_only_in_the_same_history() {
         let (one, other) = (Digest::of(&[b"1"]), Digest::of(&[b"2"]));
         let mut partials = Partials::default();
         partials.keep(at(5, one, 7));
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_ones_are_remembered_until_they_are_due_no_more() {
+    fn the_first_ones_are_remembered_until_they_are_no_longer_due() {
         let alh = Digest::of(&[b"1"]);
         let mut partials = Partials::default();
         for tx in 1..=100 {

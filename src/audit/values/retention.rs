@@ -20,7 +20,7 @@ pub(super) enum Recorded {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Search {
     /// The search may take as long as the reading. The next reading continues it.
-    Whole,
+    Unlimited,
     /// The search ends after [`MAX_CALLS_SHORT`] calls, because a finding waits for it.
     Short,
 }
@@ -36,9 +36,9 @@ impl Reader<'_> {
     /// Searches the headers after transaction `tx` for one that records that its values were dropped, as long as
     /// there is time.
     pub(super) fn is_truncated(&mut self, tx: u64, search: Search) -> Result<Recorded, Ended> {
-        let whole = search == Search::Whole && self.comes_back;
+        let whole = search == Search::Unlimited && self.comes_back;
         let most = match search {
-            Search::Whole => MAX_CALLS,
+            Search::Unlimited => MAX_CALLS,
             Search::Short => MAX_CALLS_SHORT,
         };
         loop {

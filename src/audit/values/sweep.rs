@@ -165,7 +165,7 @@ impl Auditor {
         let swept = progress.swept;
         self.databases.of(database).progress = Some(Box::new(progress));
         // alarms before progress, because passed transactions are not read again
-        let outcome = self.tell_of_sweep(database, &trusted, report);
+        let outcome = self.report_of_sweep(database, &trusted, report);
         let now = self.now();
         let since = |saved| now.saturating_duration_since(saved);
         let old = self.saved.is_none_or(|saved| since(saved) > SAVE_INTERVAL);
@@ -219,7 +219,7 @@ impl Auditor {
         record.late_slices = Some((at, slices.saturating_add(1)));
     }
 
-    fn tell_of_sweep(
+    fn report_of_sweep(
         &mut self,
         database: &str,
         trusted: &TrustedState,

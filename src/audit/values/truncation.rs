@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn a_search_goes_on_where_it_ended_and_looks_at_new_headers_first() {
+    fn a_search_continues_and_reads_new_headers_first() {
         let mut truncation = Truncation::default();
         assert_eq!(
             truncation.next(&trusted(100), 10),

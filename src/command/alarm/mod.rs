@@ -13,7 +13,7 @@ use crate::trust::{Alarm, Store};
 
 /// Runs one subcommand.
 pub fn run(settings: &Settings, task: &AlarmTask) -> Result<Exit, CommandError> {
-    let store = Store::open_beside(&setup::location(settings))?;
+    let store = Store::open_shared(&setup::location(settings))?;
     match task {
         AlarmTask::List { database, which } => {
             list::run(settings, &store, database.as_deref(), *which)

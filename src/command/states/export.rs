@@ -11,7 +11,7 @@ use crate::trust::Store;
 
 /// Writes the trusted states to stdout.
 pub fn run(settings: &Settings) -> Result<Exit, CommandError> {
-    let store = Store::open_beside(&setup::location(settings))?;
+    let store = Store::open_shared(&setup::location(settings))?;
     let file = store.export(clock::now())?;
     match try_print(String::from_utf8_lossy(&file).trim_end_matches('\n')) {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {

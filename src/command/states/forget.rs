@@ -10,7 +10,7 @@ use crate::trust::Store;
 
 /// Forgets the trusted state of a database; works while the auditor runs.
 pub fn run(settings: &Settings, database: &str) -> Result<Exit, CommandError> {
-    let store = Store::open_beside(&setup::location(settings))?;
+    let store = Store::open_shared(&setup::location(settings))?;
     let json = settings.report.format == Format::Json;
     let Some(trusted) = store.load(database)? else {
         print_error(&format!(

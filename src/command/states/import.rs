@@ -25,7 +25,7 @@ pub fn run(settings: &Settings, path: &Path, alarm: bool) -> Result<Exit, Comman
     let on_refusal = if alarm {
         OnRefusal::Alarm
     } else {
-        OnRefusal::Tell
+        OnRefusal::Report
     };
     if text {
         print(&format!(
@@ -37,18 +37,18 @@ pub fn run(settings: &Settings, path: &Path, alarm: bool) -> Result<Exit, Comman
     let mut exit = Exit::Good;
     for carried in newest_first(&files) {
         if !settings.audit.databases.selects(&carried.database) {
-            let told = Told {
+            let import_report = ImportReport {
                 word: "left-out",
                 why: "--audit-databases does not select it".into(),
             };
-            tell(settings, carried, &told);
+            print_report(settings, carried, &import_report);
             continue;
         }
         let Some(import) = auditor.import(carried, on_refusal) else {
             return Ok(exit.max(Exit::Incomplete)); // the program is asked to end
         };
         exit = exit.max(exit_of(&import));
-        tell(settings, carried, &told(&import));
+        print_report(settings, carried, &import_report(&import));
     }
     for warning in auditor.store_warnings() {
         log_warning(&settings.server.name, warning);
@@ -107,13 +107,13 @@ fn exit_of(import: &Import) -> Exit {
 }
 
 /// The report on one state: a word for programs and a reason for people.
-struct Told {
+struct ImportReport {
     word: &'static str,
     why: String,
 }
 
-fn told(import: &Import) -> Told {
-    let of = |word, trusted: &State, relation: &str| Told {
+fn import_report(import: &Import) -> ImportReport {
+    let of = |word, trusted: &State, relation: &str| ImportReport {
         word,
         why: format!(
             "the trusted state is transaction {} already, {relation}: nothing was changed",
@@ -121,17 +121,17 @@ fn told(import: &Import) -> Told {
         ),
     };
     match import {
-        Import::Taken(_) => Told {
+        Import::Taken(_) => ImportReport {
             word: "imported",
             why: "the server's state extends it, and is the trusted state now".into(),
         },
-        Import::Known => Told {
+        Import::Known => ImportReport {
             word: "known",
             why: "trusted already".into(),
         },
         Import::Ancestor { trusted } => of("ancestor", trusted, "which extends it"),
         Import::Descendant { trusted } => of("descendant", trusted, "and is extended by it"),
-        Import::Refused { verdict, reason } => Told {
+        Import::Refused { verdict, reason } => ImportReport {
             word: verdict.word(),
             why: if verdict.is_tampering() {
                 format!(
@@ -141,7 +141,7 @@ fn told(import: &Import) -> Told {
                 reason.to_string()
             },
         },
-        Import::Raised(outcome) => Told {
+        Import::Raised(outcome) => ImportReport {
             word: outcome.verdict.word(),
             why: match &outcome.alarm {
                 Some(alarm) => format!(
@@ -158,7 +158,7 @@ fn told(import: &Import) -> Told {
     }
 }
 
-fn tell(settings: &Settings, carried: &ImportedState, told: &Told) {
+fn print_report(settings: &Settings, carried: &ImportedState, import_report: &ImportReport) {
     let state = carried.claimed.state;
     print(&match settings.report.format {
         Format::Json => JsonObject::new()
@@ -166,15 +166,15 @@ fn tell(settings: &Settings, carried: &ImportedState, told: &Told) {
             .text("database", Some(&carried.database))
             .number("tx", Some(state.tx))
             .text("hash", Some(&state.hash.to_string()))
-            .text("result", Some(told.word))
-            .text("reason", Some(&told.why))
+            .text("result", Some(import_report.word))
+            .text("reason", Some(&import_report.why))
             .end(),
         Format::Text => format!(
             "{}: {}, transaction {}: {}",
             Escaped::new(&carried.database),
-            told.word,
+            import_report.word,
             state.tx,
-            told.why
+            import_report.why
         ),
     });
 }

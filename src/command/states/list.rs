@@ -8,7 +8,7 @@ use crate::trust::{Store, TrustedState};
 
 /// Prints the trusted states; databases without one are left out.
 pub fn run(settings: &Settings) -> Result<Exit, CommandError> {
-    let mut store = Store::open_beside(&setup::location(settings))?;
+    let mut store = Store::open_shared(&setup::location(settings))?;
     let (mut exit, mut nothing) = (Exit::Good, true);
     for database in store.databases()? {
         match store.load(&database) {

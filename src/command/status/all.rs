@@ -14,7 +14,7 @@ use crate::report::{JsonObject, print, print_error};
 use crate::trust::Store;
 
 /// The output of one auditor's `status`.
-struct Said {
+struct StatusOutput {
     /// The instance; `None`: the service without one.
     instance: Option<String>,
     exit: Exit,
@@ -27,40 +27,45 @@ struct Said {
 pub fn run(settings: &Settings, all: &AllInstances) -> Result<Exit, CommandError> {
     let program = env::current_exe()
         .map_err(|error| CommandError::Service(format!("this program: {error}")))?;
-    let mut said = Vec::new();
+    let mut status_output = Vec::new();
     // without files, no auditor without an instance ever ran
     if !Store::known_servers(&setup::location(settings)).is_empty() {
-        said.push(ask(&program, settings, all, None));
+        status_output.push(ask(&program, settings, all, None));
     }
     for instance in &all.instances {
-        said.push(ask(&program, settings, all, Some(instance.name())));
+        status_output.push(ask(&program, settings, all, Some(instance.name())));
     }
-    said.extend(all.nameless.iter().map(|path| Said {
+    status_output.extend(all.nameless.iter().map(|path| StatusOutput {
         instance: None,
         exit: Exit::Local,
         text: String::new(),
         errors: format!("{}: not a valid name of an instance", path.display()),
     }));
-    if said.is_empty() {
+    if status_output.is_empty() {
         print("no auditor is installed on this host");
         return Ok(Exit::Incomplete);
     }
-    worst_first(&mut said);
-    for of in &said {
-        tell(of, settings.report.format);
+    worst_first(&mut status_output);
+    for of in &status_output {
+        print_status(of, settings.report.format);
     }
-    Ok(said.first().map_or(Exit::Good, |worst| worst.exit))
+    Ok(status_output.first().map_or(Exit::Good, |worst| worst.exit))
 }
 
 /// Sorts by exit code, tampering first; of the same one by name.
-fn worst_first(said: &mut [Said]) {
-    said.sort_by(|one, other| {
+fn worst_first(status_output: &mut [StatusOutput]) {
+    status_output.sort_by(|one, other| {
         let names = one.instance.cmp(&other.instance);
         other.exit.cmp(&one.exit).then(names)
     });
 }
 
-fn ask(program: &Path, settings: &Settings, all: &AllInstances, instance: Option<&str>) -> Said {
+fn ask(
+    program: &Path,
+    settings: &Settings,
+    all: &AllInstances,
+    instance: Option<&str>,
+) -> StatusOutput {
     let mut command = Command::new(program);
     command.arg("status").stdin(Stdio::null());
     if settings.report.format == Format::Json {
@@ -80,7 +85,7 @@ fn ask(program: &Path, settings: &Settings, all: &AllInstances, instance: Option
                 .code()
                 .and_then(|code| u8::try_from(code).ok());
             let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim_end().to_owned();
-            Said {
+            StatusOutput {
                 instance,
                 // a killed program has no exit code
                 exit: code.and_then(Exit::of_code).unwrap_or(Exit::Local),
@@ -88,7 +93,7 @@ fn ask(program: &Path, settings: &Settings, all: &AllInstances, instance: Option
                 errors: text(&output.stderr),
             }
         }
-        Err(error) => Said {
+        Err(error) => StatusOutput {
             instance,
             exit: Exit::Local,
             text: String::new(),
@@ -97,28 +102,28 @@ fn ask(program: &Path, settings: &Settings, all: &AllInstances, instance: Option
     }
 }
 
-fn tell(said: &Said, format: Format) {
-    let name = match &said.instance {
+fn print_status(status_output: &StatusOutput, format: Format) {
+    let name = match &status_output.instance {
         Some(instance) => format!("immuaudit@{instance}"),
         None => "immuaudit".to_owned(),
     };
     match format {
         Format::Text => {
-            let lines = said.text.lines().map(|line| format!("  {line}"));
+            let lines = status_output.text.lines().map(|line| format!("  {line}"));
             let lines: Vec<String> = std::iter::once(name.clone()).chain(lines).collect();
             print(&lines.join("\n"));
         }
-        Format::Json if said.text.is_empty() => print(
+        Format::Json if status_output.text.is_empty() => print(
             &JsonObject::new()
-                .text("instance", said.instance.as_deref())
+                .text("instance", status_output.instance.as_deref())
                 .text("server", None)
                 .text("database", None)
-                .text("reason", Some(&said.errors))
+                .text("reason", Some(&status_output.errors))
                 .end(),
         ),
-        Format::Json => print(&said.text),
+        Format::Json => print(&status_output.text),
     }
-    for line in said.errors.lines() {
+    for line in status_output.errors.lines() {
         print_error(&format!("{name}: {line}"));
     }
 }
@@ -129,18 +134,18 @@ mod tests {
 
     #[test]
     fn tampering_comes_first_then_local_failures_then_what_is_not_proven() {
-        let said = |name: &str, exit| Said {
+        let status_output = |name: &str, exit| StatusOutput {
             instance: Some(name.to_owned()),
             exit,
             text: String::new(),
             errors: String::new(),
         };
         let mut all = [
-            said("a", Exit::Good),
-            said("b", Exit::Incomplete),
-            said("d", Exit::Tampered),
-            said("c", Exit::Local),
-            said("b2", Exit::Tampered),
+            status_output("a", Exit::Good),
+            status_output("b", Exit::Incomplete),
+            status_output("d", Exit::Tampered),
+            status_output("c", Exit::Local),
+            status_output("b2", Exit::Tampered),
         ];
         worst_first(&mut all);
         let names = all.map(|of| of.instance.unwrap());

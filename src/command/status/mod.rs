@@ -27,7 +27,7 @@ use crate::trust::{
 /// Prints the overall condition, then every known database. The exit code is 0 only if the last check of each database
 /// is complete and recent, without absent values and open alarms.
 pub fn run(settings: &Settings) -> Result<Exit, CommandError> {
-    let mut store = Store::open_beside(&setup::location(settings))?;
+    let mut store = Store::open_shared(&setup::location(settings))?;
     let outcomes = store.load_outcomes();
     let progress = store.load_progress(clock::now());
     let troubles = store.load_troubles();

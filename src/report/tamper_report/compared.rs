@@ -47,7 +47,7 @@ fn difference_lines(differences: &Differences) -> Vec<String> {
         differences.theirs.tx, differences.ours.tx
     )];
     match &differences.holds {
-        Some(window) if window.is_whole() => lines.push(format!(
+        Some(window) if window.is_intact() => lines.push(format!(
             "it has the trusted history up to transaction {}, so it is a good source for a restore",
             window.newest.state.tx
         )),

@@ -19,7 +19,10 @@ pub(super) fn lines(lines: &mut Vec<String>, located: &Located, values: Option<&
         } => {
             let alarm = values_alarm(&located.alarms);
             section("Intact", stands(window, values));
-            section("Rewritten or missing", stands_not(window, values, alarm));
+            section(
+                "Rewritten or missing",
+                rewritten_lines(window, values, alarm),
+            );
             section("Time", since(window, &located.alarms));
             let mut how = how_known(window, located);
             if *listed == Listed::Hidden {
@@ -73,11 +76,11 @@ pub(super) fn happened(
                 "contradicted",
                 "the oldest stored state is disproven, but a newer one is proven: the server contradicts itself, or the auditor's files were damaged",
             ),
-            window if window.is_whole() && broken => (
+            window if window.is_intact() && broken => (
                 "values",
                 "all headers and states are intact, but values differ from the written ones",
             ),
-            window if window.is_whole() => match listed {
+            window if window.is_intact() => match listed {
                 Listed::Hidden => (
                     "hidden",
                     "the database is hidden, but its history is intact",
@@ -173,7 +176,7 @@ fn values_differ(values: &CorruptionReport, alarm: Option<&Alarm>) -> Option<Str
     ))
 }
 
-fn stands_not(
+fn rewritten_lines(
     window: &Window,
     values: Option<&CorruptionReport>,
     alarm: Option<&Alarm>,

@@ -23,7 +23,7 @@ pub(super) fn steps(located: &Located, found: &TamperReport) -> Vec<String> {
         .is_some_and(|values| values.total() > 0);
     let name = shell_word(&located.database);
     let (whole, newest) = match &located.present {
-        ServerView::Shows { window, .. } => (window.is_whole(), window.newest),
+        ServerView::Shows { window, .. } => (window.is_intact(), window.newest),
         ServerView::Emptied(Lost { newest, .. }) | ServerView::Vanished(Lost { newest, .. }) => {
             (false, *newest)
         }

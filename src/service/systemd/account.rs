@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_user_is_found_by_the_whole_name() {
+    fn a_user_is_found_by_the_full_name() {
         let root = Account::find("root").unwrap();
         assert_eq!((root.user, root.group, group("root")), (0, 0, Some(0)));
         assert_eq!(Account::find("roo"), None);

@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn prometheus_is_told_an_address_that_it_can_ask() {
+    fn the_prometheus_target_is_a_reachable_address() {
         for (host, shown) in [
             ("::", "localhost:1"),
             ("0.0.0.0", "localhost:1"),

@@ -59,7 +59,7 @@ impl Plan {
                 value: Secret::new(port.to_string()),
             });
         }
-        let written = settings(&service, facts, Reader::Nobody)?;
+        let written = settings(&service, facts, Reader::Unchanged)?;
         if !written.is_empty() || own.user.is_none() {
             let path = text(&service.config);
             steps.extend(written);
@@ -155,7 +155,7 @@ fn replace(steps: &mut Vec<Step>, path: &Path, there: Option<&str>, wanted: Opti
             path: path.into(),
             text: Secret::new(wanted),
             mode: 0o644,
-            reader: Reader::Nobody,
+            reader: Reader::Unchanged,
         }),
         None if there.is_some() => steps.push(Step::Remove(path.into())),
         _ => {}
@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn uninstalling_an_instance_leaves_the_others_and_what_it_knew() {
+    fn uninstalling_an_instance_keeps_the_others_and_its_states() {
         let own = InstanceFacts {
             user: Some(made()),
             group: true,
@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_of_an_instance_goes_that_install_did_not_make() {
+    fn purging_an_instance_removes_only_installed_parts() {
         let own = InstanceFacts {
             user: Some(Account {
                 comment: "somebody".to_owned(),

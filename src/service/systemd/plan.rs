@@ -94,7 +94,7 @@ impl Plan {
                 path: UNIT_PATH.into(),
                 text: Secret::new(unit),
                 mode: 0o644,
-                reader: Reader::Nobody,
+                reader: Reader::Unchanged,
             });
             steps.push(Step::run(&["systemctl", "daemon-reload"]));
         }

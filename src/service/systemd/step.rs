@@ -59,7 +59,7 @@ pub enum Step {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reader {
     /// No change.
-    Nobody,
+    Unchanged,
     /// The group of the service.
     Service,
 }
@@ -94,7 +94,7 @@ impl Step {
                 path, mode, reader, ..
             } => {
                 let of = match reader {
-                    Reader::Nobody => String::new(),
+                    Reader::Unchanged => String::new(),
                     Reader::Service => format!(", group {USER}"),
                 };
                 format!("write: {} ({mode:04o}{of})", path.display())
@@ -117,7 +117,7 @@ impl Step {
     }
 
     /// Returns the step with the content of the file that it writes, without passwords.
-    pub fn whole(&self) -> String {
+    pub fn full_text(&self) -> String {
         match self {
             Step::Write { text, .. } => {
                 let lines = masked_settings(text.expose());
@@ -143,7 +143,7 @@ impl Step {
             } => write(path, text.expose().as_bytes(), *mode, *reader),
             Step::Permit { path, mode } => permit(path, *mode),
             Step::Copy { from, to } => {
-                fs::read(from).and_then(|program| write(to, &program, 0o755, Reader::Nobody))
+                fs::read(from).and_then(|program| write(to, &program, 0o755, Reader::Unchanged))
             }
             Step::Directory { path } => Directory::open_or_make(path)
                 .and_then(|directory| directory.hand_over(&service_user()?)),
@@ -189,7 +189,7 @@ fn service_group() -> io::Result<u32> {
 
 fn write(path: &Path, bytes: &[u8], mode: u32, reader: Reader) -> io::Result<()> {
     let group = match reader {
-        Reader::Nobody => None,
+        Reader::Unchanged => None,
         Reader::Service => Some(service_group()?),
     };
     let (folder, name) = Directory::of(path, true)?;
@@ -235,14 +235,14 @@ mod tests {
     use std::os::unix::fs::MetadataExt;
 
     #[test]
-    fn a_file_is_written_whole_and_no_password_is_told() {
+    fn a_file_is_written_completely_and_shown_without_passwords() {
         let folder = std::env::temp_dir().join(format!("immuaudit-step-{}", std::process::id()));
         let path = folder.join("etc/x.toml");
         let step = Step::Write {
             path: path.clone(),
             text: Secret::new("audit-password = \"hunter2\"\n".to_owned()),
             mode: 0o640,
-            reader: Reader::Nobody,
+            reader: Reader::Unchanged,
         };
         for _ in 0..2 {
             step.take().unwrap();
@@ -251,7 +251,7 @@ mod tests {
             assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o640);
         }
         assert_eq!(fs::read_dir(folder.join("etc")).unwrap().count(), 1);
-        assert!(!step.whole().contains("hunter2") && !format!("{step:?}").contains("hunter2"));
+        assert!(!step.full_text().contains("hunter2") && !format!("{step:?}").contains("hunter2"));
         let step = Step::Remove(path);
         step.take().unwrap();
         step.take().unwrap();
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_that_fails_is_told_with_what_it_was() {
+    fn a_failing_command_is_reported_with_its_words() {
         let told = Step::run(&["false", "x"]).take().unwrap_err().to_string();
         assert!(told.starts_with("run: false x: exit status: 1;"), "{told}");
     }

@@ -43,7 +43,7 @@ impl Unit<'_> {
         for other in self.others() {
             directories.push_str(&format!("ReadWritePaths={}\n", quoted(other)));
         }
-        let whole = Whole {
+        let whole = UnitText {
             again: " (again after a change of where states are kept, or of the largest answer)",
             of: "",
             program: self.program,
@@ -81,7 +81,7 @@ impl Unit<'_> {
 }
 
 /// The common text of the units, and the parts that differ.
-struct Whole<'a> {
+struct UnitText<'a> {
     /// The rest of the first line, after the command that wrote the unit.
     again: &'a str,
     /// The text that names the instance.
@@ -99,12 +99,12 @@ struct Whole<'a> {
     memory: u64,
 }
 
-impl Whole<'_> {
+impl UnitText<'_> {
     fn text(&self) -> String {
         let program = quoted(self.program);
         let watchdog = self.watchdog.as_secs();
         let written = mark::UNIT;
-        let Whole {
+        let UnitText {
             again,
             of,
             words,
@@ -182,7 +182,7 @@ WantedBy=multi-user.target
 
 /// Returns the template of all instances; the differences of one instance are in a drop-in of its own.
 pub(super) fn template(program: &Path) -> String {
-    let whole = Whole {
+    let whole = UnitText {
         again: " --instance",
         of: " of %i",
         program,
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn states_may_be_written_where_they_are_kept_and_nowhere_else() {
+    fn only_the_directories_of_states_are_writable() {
         assert!(unit(&[]).contains("StateDirectory=immuaudit\nStateDirectoryMode"));
         assert!(unit(&["/var/lib/immuclient"]).contains("StateDirectory=immuclient\nState"));
         let elsewhere = unit(&["/srv/trust"]);

@@ -87,7 +87,7 @@ fn a_million_hashes_take_32_megabytes() {
 }
 
 #[test]
-fn wherever_it_is_cut_off_the_hashes_before_are_left_and_more_can_be_added() {
+fn a_cut_mirror_keeps_earlier_hashes_and_can_grow() {
     let place = Place::new("cut");
     let mirror = filled(&place, 1_030);
     let (start, whole) = (mirror.start, fs::read(place.file()).unwrap());
@@ -107,7 +107,7 @@ fn wherever_it_is_cut_off_the_hashes_before_are_left_and_more_can_be_added() {
 }
 
 #[test]
-fn what_was_sealed_outlives_a_torn_append() {
+fn sealed_hashes_survive_a_torn_append() {
     let place = Place::new("torn");
     let mut mirror = filled(&place, 100);
     let before = fs::read(place.file()).unwrap();
@@ -180,7 +180,7 @@ fn a_flipped_bit_costs_its_block_which_is_filled_again() {
 }
 
 #[test]
-fn it_grows_no_further_than_there_is_room() {
+fn a_mirror_grows_only_to_its_limit() {
     let place = Place::new("room");
     let mut mirror = Mirror::create(&place.file(), "s:1", "d", since()).unwrap();
     let all = hashes(1, 2_000);

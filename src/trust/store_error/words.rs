@@ -92,13 +92,13 @@ impl fmt::Display for StoreError {
             ),
             StoreError::Missing {
                 path,
-                beside,
+                other_file,
                 recovery,
             } => write!(
                 f,
                 "{} is missing, but {} exists; {recovery}",
                 path.display(),
-                beside.display()
+                other_file.display()
             ),
             StoreError::Disagree {
                 state,

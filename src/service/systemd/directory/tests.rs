@@ -90,7 +90,7 @@ fn states_are_removed_and_nothing_else() {
 }
 
 #[test]
-fn what_carries_no_mark_is_not_handed_over() {
+fn an_unmarked_directory_is_not_handed_over() {
     if !sys::is_root() {
         return eprintln!("SKIPPED: only root can give a directory away");
     }

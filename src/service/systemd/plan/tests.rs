@@ -79,7 +79,7 @@ fn installing_again_changes_nothing() {
 }
 
 #[test]
-fn the_service_may_take_the_memory_that_it_is_said_to_need() {
+fn the_service_may_use_the_memory_that_the_settings_need() {
     let service = Service {
         memory: 288,
         ..service()
@@ -103,7 +103,7 @@ fn keys_and_comments_that_are_there_are_kept() {
 }
 
 #[test]
-fn a_program_is_copied_only_where_the_service_could_not_reach_it() {
+fn a_program_is_copied_only_if_the_service_could_not_reach_it() {
     let copies = |program: &str| {
         let service = Service {
             program: program.into(),
@@ -121,7 +121,7 @@ fn uninstalled(service: &Service, facts: &Facts, purge: Purge) -> Vec<String> {
 }
 
 #[test]
-fn uninstalling_keeps_states_and_settings_unless_they_are_to_go() {
+fn uninstalling_keeps_states_and_settings_unless_purged() {
     let facts = after(&Plan::install(&service(), &Facts::default()).unwrap());
     let kept = uninstalled(&service(), &facts, Purge::Nothing);
     let removed: Vec<&String> = kept.iter().filter(|s| s.starts_with("remove")).collect();
@@ -137,7 +137,7 @@ fn uninstalling_keeps_states_and_settings_unless_they_are_to_go() {
 }
 
 #[test]
-fn what_install_did_not_make_is_not_purged() {
+fn only_installed_parts_are_purged() {
     let facts = Facts {
         user: Some(user("somebody")),
         unit: Some("[Unit]\n".to_owned()),
@@ -160,7 +160,7 @@ fn what_install_did_not_make_is_not_purged() {
 }
 
 #[test]
-fn no_states_are_purged_beside_a_service_of_somebody_else() {
+fn no_states_are_purged_while_a_foreign_service_exists() {
     let packaged = Facts {
         packaged: Some("/lib/systemd/system/immuaudit.service".into()),
         ..Facts::default()
@@ -177,7 +177,7 @@ fn no_states_are_purged_beside_a_service_of_somebody_else() {
 }
 
 #[test]
-fn a_unit_of_somebody_else_is_not_replaced() {
+fn a_foreign_unit_is_not_replaced() {
     let facts = Facts {
         unit: Some("[Unit]\n".to_owned()),
         ..Facts::default()

@@ -63,7 +63,7 @@ fn as_owner(program: &Program) -> Program {
 }
 
 #[test]
-fn whatever_root_writes_belongs_to_the_owner_of_the_directory() {
+fn files_written_by_root_belong_to_the_directorys_owner() {
     if !is_root() {
         return;
     }
@@ -92,7 +92,7 @@ fn whatever_root_writes_belongs_to_the_owner_of_the_directory() {
 }
 
 #[test]
-fn a_directory_of_the_states_alone_belongs_to_its_owner_too() {
+fn a_separate_state_directory_belongs_to_its_owner_too() {
     if !is_root() {
         return;
     }
@@ -110,7 +110,7 @@ fn a_directory_of_the_states_alone_belongs_to_its_owner_too() {
 }
 
 #[test]
-fn a_directory_below_that_of_another_user_is_made_as_that_user() {
+fn a_directory_in_another_users_home_is_created_as_that_user() {
     if !is_root() {
         return;
     }
@@ -122,7 +122,7 @@ fn a_directory_below_that_of_another_user_is_made_as_that_user() {
 }
 
 #[test]
-fn the_directories_of_two_users_are_refused() {
+fn directories_of_two_users_are_refused() {
     if !is_root() {
         return;
     }
@@ -141,7 +141,7 @@ fn the_directories_of_two_users_are_refused() {
 }
 
 #[test]
-fn nothing_of_roots_rights_is_left_not_even_its_groups() {
+fn all_rights_and_groups_of_root_are_dropped() {
     if !is_root() {
         return;
     }
@@ -174,7 +174,7 @@ fn nothing_of_roots_rights_is_left_not_even_its_groups() {
 }
 
 #[test]
-fn a_password_that_only_root_may_read_is_read_before_and_nobody_is_warned() {
+fn a_password_file_of_root_is_read_without_a_warning() {
     if !is_root() {
         return;
     }
@@ -219,7 +219,7 @@ fn in_a_fresh_system(scene: &Scene, before: &str) -> Run {
 }
 
 #[test]
-fn the_directory_of_the_package_belongs_to_the_services_user_whoever_runs_first() {
+fn the_directory_of_the_package_belongs_to_the_services_user() {
     if !is_root() {
         return;
     }
@@ -238,7 +238,7 @@ fn the_directory_of_the_package_belongs_to_the_services_user_whoever_runs_first(
 }
 
 #[test]
-fn a_link_in_place_of_the_directory_leads_root_nowhere() {
+fn root_does_not_follow_a_link_of_another_user() {
     if !is_root() {
         return;
     }

@@ -8,7 +8,7 @@ use immuaudit::config::{
 };
 
 #[test]
-fn verbs_have_their_own_flags() {
+fn commands_have_their_own_flags() {
     let task = |arguments: &[&str]| given(arguments).run().task;
     assert_eq!(task(&["audit-mode"]), Task::Audit);
     assert_eq!(task(&["--json", "status"]), Task::Status);
@@ -118,7 +118,7 @@ fn help_and_version_need_no_settings() {
 }
 
 #[test]
-fn config_shows_what_counts_and_whence_but_no_secret() {
+fn config_prints_values_and_their_source_but_no_secret() {
     let place =
         given(&["config", "--once"]).file("immuaudit.toml", "audit-password = \"hunter2\"\n");
     let path = place.at("immuaudit.toml");

@@ -9,7 +9,7 @@ use crate::wire::Entries;
 
 /// The result of requesting the transaction of another auditor's state.
 #[derive(Debug)]
-pub enum Beside {
+pub enum OtherStateResult {
     /// The server's transaction has this hash, and is proven to be in the history of the trusted state or to extend it.
     Proven(Digest),
     /// The server's transaction is the other auditor's state, and the proof between this state and the trusted one fails.
@@ -22,34 +22,36 @@ pub enum Beside {
 
 /// Requests the transaction of `theirs` with the proof between it and `ours`, the smaller one first. Makes one call,
 /// except for the parts that old servers leave out of the proof. `theirs` is of another transaction than `ours`.
-pub fn beside(
+pub fn other_state(
     server: &mut Server,
     database: &str,
     theirs: &State,
     ours: &State,
     range: u64,
-) -> Beside {
+) -> OtherStateResult {
     let asked =
         proof::request_membership(server, database, theirs.tx, ours, Entries::Excluded, range);
     let (shown, proof) = match asked {
         Ok((tx, proof)) => (tx.header.alh(), proof),
-        Err(Membership::Failed(failure)) => return Beside::Unknown(Reason::of_failure(failure)),
-        Err(Membership::Unproven(_, reason)) => return Beside::Unknown(reason),
-        Err(Membership::Stopped) => return Beside::Stopped,
-        Err(Membership::Proven(_)) => return Beside::Unknown(Reason::NoTransaction),
+        Err(Membership::Failed(failure)) => {
+            return OtherStateResult::Unknown(Reason::of_failure(failure));
+        }
+        Err(Membership::Unproven(_, reason)) => return OtherStateResult::Unknown(reason),
+        Err(Membership::Stopped) => return OtherStateResult::Stopped,
+        Err(Membership::Proven(_)) => return OtherStateResult::Unknown(Reason::NoTransaction),
     };
     match proof {
         // no tree proof can exist, but the excuse has verified the chain of all headers between the two
         ExtensionResult::Extends(_) | ExtensionResult::NotExtended(_, Reason::Unprovable(_)) => {
-            Beside::Proven(shown)
+            OtherStateResult::Proven(shown)
         }
         ExtensionResult::NotExtended(Verdict::Tampered(Tampering::Inconsistent), reason)
             if shown == theirs.hash =>
         {
-            Beside::Contradicts(reason)
+            OtherStateResult::Contradicts(reason)
         }
-        ExtensionResult::NotExtended(_, reason) => Beside::Unknown(reason),
-        ExtensionResult::ServerBehind => Beside::Unknown(Reason::NoTransaction),
-        ExtensionResult::Stopped => Beside::Stopped,
+        ExtensionResult::NotExtended(_, reason) => OtherStateResult::Unknown(reason),
+        ExtensionResult::ServerBehind => OtherStateResult::Unknown(Reason::NoTransaction),
+        ExtensionResult::Stopped => OtherStateResult::Stopped,
     }
 }

@@ -17,7 +17,7 @@ const ATTENTION: &str = "Needs attention";
 const HISTORY: &str = "contradicts its earlier history";
 
 /// Runs a cycle, publishes it and returns the page.
-fn told(registry: &StatusRegistry, auditor: &mut Auditor) -> String {
+fn page_after_cycle(registry: &StatusRegistry, auditor: &mut Auditor) -> String {
     let cycle = auditor.cycle(|outcome| registry.publish(outcome));
     registry.publish_cycle(&cycle, None);
     page(&registry.snapshot())
@@ -40,18 +40,18 @@ fn about() -> InstanceInfo {
 }
 
 #[test]
-fn an_alarm_about_a_value_offers_no_adoption_and_accuses_no_history() {
+fn an_alarm_about_a_value_offers_no_adoption() {
     let scene = Scene::of_sixty();
     let (registry, mut auditor) = (registry(), scene.auditor(ALL));
-    let good = told(&registry, &mut auditor);
+    let good = page_after_cycle(&registry, &mut auditor);
     assert!(
         good.contains("The database extends its trusted state"),
         "{good}"
     );
     scene.embedded.lie(Lie::EditedValue);
-    told(&registry, &mut auditor);
+    page_after_cycle(&registry, &mut auditor);
     scene.embedded.be_honest(); // the alarms stay
-    let page = told(&registry, &mut auditor);
+    let page = page_after_cycle(&registry, &mut auditor);
     assert!(page.contains("The database has an open alarm."), "{page}");
     assert!(page.contains(VALUES) && !page.contains(HISTORY), "{page}");
     assert!(
@@ -59,21 +59,21 @@ fn an_alarm_about_a_value_offers_no_adoption_and_accuses_no_history() {
         "{page}"
     );
     scene.embedded.lie(Lie::ClaimsOlder);
-    let page = told(&registry, &mut auditor);
+    let page = page_after_cycle(&registry, &mut auditor);
     assert!(page.contains(VALUES) && page.contains(HISTORY), "{page}");
     assert!(page.contains("alarm adopt"), "{page}");
 }
 
 /// Runs a cycle, publishes the progress of its values as the loop does, and returns the page.
 fn with_values(registry: &StatusRegistry, auditor: &mut Auditor) -> String {
-    told(registry, auditor);
+    page_after_cycle(registry, auditor);
     let progress = auditor.values_read(DB).expect("values were read");
     registry.publish_values(progress, &auditor.acknowledged(DB));
     page(&registry.snapshot())
 }
 
 #[test]
-fn all_is_not_well_where_the_server_lacks_values_until_that_is_acknowledged() {
+fn absent_values_change_the_title_until_acknowledged() {
     let scene = Scene::of_sixty();
     let (registry, mut auditor) = (registry(), scene.auditor(ALL));
     let good = with_values(&registry, &mut auditor);
@@ -89,7 +89,7 @@ fn all_is_not_well_where_the_server_lacks_values_until_that_is_acknowledged() {
         "{page}"
     );
     assert!(page.contains("class=\"attention\""), "{page}");
-    let store = Store::open_beside(&scene.location()).expect("a directory");
+    let store = Store::open_shared(&scene.location()).expect("a directory");
     let absent_to = Some(60);
     let change = Acknowledgement {
         absent_to,
@@ -103,7 +103,7 @@ fn all_is_not_well_where_the_server_lacks_values_until_that_is_acknowledged() {
 }
 
 #[test]
-fn all_is_not_well_where_a_receiver_was_not_notified_in_time() {
+fn a_late_notification_changes_the_title() {
     let scene = Scene::of_sixty();
     let (registry, mut auditor) = (registry(), scene.auditor(ALL));
     let receiver = ReceiverStats::new("https://pager.example");
@@ -111,10 +111,10 @@ fn all_is_not_well_where_a_receiver_was_not_notified_in_time() {
     let clock = Clock::system();
     let before = |seconds| clock.instant().checked_sub(Duration::from_secs(seconds));
     receiver.waiting(1, before(5));
-    let page = told(&registry, &mut auditor);
+    let page = page_after_cycle(&registry, &mut auditor);
     assert!(page.contains(WELL), "not yet late: {page}");
     receiver.waiting(1, before(120));
-    let page = told(&registry, &mut auditor);
+    let page = page_after_cycle(&registry, &mut auditor);
     assert!(!page.contains(WELL) && page.contains(ATTENTION), "{page}");
     assert!(
         page.contains("Notifications to 1 receiver are not delivered."),
@@ -124,7 +124,7 @@ fn all_is_not_well_where_a_receiver_was_not_notified_in_time() {
 }
 
 #[test]
-fn a_database_that_the_settings_do_not_select_counts_by_its_alarms_alone() {
+fn only_the_alarms_of_an_unselected_database_count() {
     let scene = Scene::of_sixty();
     let (registry, mut auditor) = (registry(), scene.auditor(ALL));
     for (alarms, title) in [(0, WELL), (1, "Tampering")] {
@@ -140,11 +140,11 @@ fn a_database_that_the_settings_do_not_select_counts_by_its_alarms_alone() {
 }
 
 #[test]
-fn the_page_names_the_server_once_and_says_each_time_exactly_and_by_its_age() {
+fn the_server_appears_once_and_times_have_date_and_age() {
     let scene = Scene::of_sixty();
     let mut auditor = scene.auditor(ALL);
     let named = registry();
-    let page = told(&named, &mut auditor);
+    let page = page_after_cycle(&named, &mut auditor);
     assert!(
         page.contains("Server tested at 127.0.0.1:3322, audited every 5 min."),
         "{page}"
@@ -152,7 +152,7 @@ fn the_page_names_the_server_once_and_says_each_time_exactly_and_by_its_age() {
     let mut about = about();
     about.server.clone_from(&about.address);
     let registry = StatusRegistry::new(about, Calls::new(Clock::system()));
-    let page = told(&registry, &mut auditor);
+    let page = page_after_cycle(&registry, &mut auditor);
     assert!(
         page.contains("Server 127.0.0.1:3322, audited every 5 min."),
         "{page}"
@@ -174,7 +174,7 @@ fn the_page_names_the_server_once_and_says_each_time_exactly_and_by_its_age() {
 }
 
 #[test]
-fn what_is_left_out_of_a_list_names_the_setting_that_selects_it() {
+fn skipped_databases_are_reported_with_the_selecting_setting() {
     let one = CycleError::TooMany(1).to_string();
     assert!(one.contains("1 is left out"), "{one}");
     let many = CycleError::TooMany(290_001).to_string();

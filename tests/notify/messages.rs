@@ -70,7 +70,7 @@ fn a_notification_has_immuclients_members_in_order_and_then_ours() {
 }
 
 #[test]
-fn it_is_signed_as_standard_webhooks_and_logged_in_where_asked_for() {
+fn notifications_are_signed_and_authenticated_if_configured() {
     let (scene, receiver) = (Scene::new(), Receiver::start());
     let secret = scene.place.join("secret");
     fs::write(&secret, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n").expect("a file");
@@ -108,7 +108,7 @@ fn it_is_signed_as_standard_webhooks_and_logged_in_where_asked_for() {
 }
 
 #[test]
-fn a_change_and_its_end_are_told_once_each() {
+fn a_change_and_its_end_are_notified_once_each() {
     let (mut scene, receiver) = (Scene::new(), Receiver::start());
     let args = [
         "--audit-interval",
@@ -189,7 +189,7 @@ fn script(scene: &Scene, text: &str) -> String {
 }
 
 #[test]
-fn what_a_program_writes_to_its_stderr_is_told_escaped_and_cut_and_delays_nobody() {
+fn the_stderr_of_a_program_is_reported_escaped_and_shortened() {
     let scene = Scene::new();
     let bell = "printf 'no route\\033[31m to \\nERROR forged' >&2";
     let test = |text: &str| {
@@ -220,7 +220,7 @@ fn what_a_program_writes_to_its_stderr_is_told_escaped_and_cut_and_delays_nobody
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_program_is_what_the_kernel_kills_first_where_memory_is_short() {
+fn the_kernel_kills_a_program_first_if_memory_is_short() {
     let scene = Scene::new();
     let told = scene.place.join("told");
     let text = format!(
@@ -233,7 +233,7 @@ fn a_program_is_what_the_kernel_kills_first_where_memory_is_short() {
 }
 
 #[test]
-fn a_program_gets_the_json_and_neither_descriptors_nor_environment_nor_blocked_signals() {
+fn a_program_inherits_no_descriptors_environment_or_blocked_signals() {
     let scene = Scene::new();
     let (script, told) = (scene.place.join("script"), scene.place.join("told"));
     let text = format!(
@@ -263,7 +263,7 @@ fn a_program_gets_the_json_and_neither_descriptors_nor_environment_nor_blocked_s
 }
 
 #[test]
-fn a_settings_file_that_anybody_can_write_names_no_program() {
+fn a_settings_file_that_others_can_write_cannot_name_a_program() {
     let scene = Scene::new();
     let file = scene.place.join("settings.toml");
     fs::create_dir(scene.place.join("etc")).expect("a directory");
@@ -285,7 +285,7 @@ fn a_settings_file_that_anybody_can_write_names_no_program() {
 }
 
 #[test]
-fn a_settings_file_that_is_another_one_when_it_is_looked_at_names_no_program() {
+fn a_settings_file_that_is_replaced_during_its_read_is_refused() {
     let scene = Scene::new();
     let file = scene.place.join("settings.toml");
     let real = scene.place.join("etc/settings.toml");
@@ -318,7 +318,7 @@ fn a_settings_file_that_is_another_one_when_it_is_looked_at_names_no_program() {
 }
 
 #[test]
-fn a_receiver_behind_tls_is_checked_by_the_ca_that_is_given_and_by_no_other() {
+fn a_tls_receiver_is_verified_by_the_configured_ca_only() {
     let scene = Scene::new();
     certificates(&scene.place);
     let test = |port: u16, ca: Option<&str>, host: &str| {
@@ -333,9 +333,15 @@ fn a_receiver_behind_tls_is_checked_by_the_ca_that_is_given_and_by_no_other() {
     };
     let mut right = Secure::start(&scene.place, "204 No Content", "");
     test(right.port, Some("ca.pem"), "127.0.0.1").ends_with(0);
-    let came = right.came();
-    assert!(came.starts_with("POST /hook HTTP/1.1\r\n"), "{came}");
-    assert!(came.contains("\"verdict\":\"test\""), "{came}");
+    let received_text = right.received_text();
+    assert!(
+        received_text.starts_with("POST /hook HTTP/1.1\r\n"),
+        "{received_text}"
+    );
+    assert!(
+        received_text.contains("\"verdict\":\"test\""),
+        "{received_text}"
+    );
     // another CA, the CAs of the system, and a host name that the certificate does not have
     for (ca, host) in [
         (Some("other.pem"), "127.0.0.1"),
@@ -346,12 +352,12 @@ fn a_receiver_behind_tls_is_checked_by_the_ca_that_is_given_and_by_no_other() {
         let run = test(wrong.port, ca, host);
         run.ends_with(1);
         assert!(run.stdout.contains("not delivered: TLS: "), "{run:#?}");
-        assert_eq!(wrong.came(), "", "{ca:?}");
+        assert_eq!(wrong.received_text(), "", "{ca:?}");
     }
 }
 
 #[test]
-fn a_test_without_receivers_says_what_is_missing() {
+fn a_test_without_receivers_names_the_missing_setting() {
     let run = Scene::new().program(&[]).run(&["notify", "--test"]);
     run.ends_with(3);
     assert!(
@@ -363,7 +369,7 @@ fn a_test_without_receivers_says_what_is_missing() {
 
 /// Each check is a new process, as under cron.
 #[test]
-fn values_that_go_absent_are_told_once() {
+fn values_that_become_absent_are_notified_once() {
     let scene = Scene::new();
     let receiver = Receiver::start();
     let program = scene.program(&["--audit-notification-url", &receiver.url()]);

@@ -57,10 +57,10 @@ impl Scene {
         (0..count).for_each(|number| self.ledger.drop_database(&format!("new{number:02}")));
     }
 
-    fn of_all(&self) -> Vec<Received> {
+    fn server_notifications(&self) -> Vec<Received> {
         let received = self.receiver.received();
-        let of_all = |received: &Received| member(&received.body, "db").is_empty();
-        received.into_iter().filter(of_all).collect()
+        let server_notifications = |received: &Received| member(&received.body, "db").is_empty();
+        received.into_iter().filter(server_notifications).collect()
     }
 }
 
@@ -79,8 +79,7 @@ fn page(running: &Running) -> String {
 }
 
 #[test]
-fn names_that_are_fresh_in_every_list_grow_neither_series_nor_rows_nor_memory_and_send_one_notification()
- {
+fn new_names_in_every_list_add_no_series_and_send_one_notification() {
     let scene = Scene::new(Options::default(), &[]);
     scene.ledger.lie(Lie::FreshNames);
     let mut running = scene.program.start(&[]);
@@ -118,7 +117,9 @@ fn names_that_are_fresh_in_every_list_grow_neither_series_nor_rows_nor_memory_an
     );
     assert!(log.lines().count() < 100, "{log}");
     scene.ledger.be_honest();
-    wait_until("the end is reported", || scene.of_all().len() == 2);
+    wait_until("the end is reported", || {
+        scene.server_notifications().len() == 2
+    });
     let all = scene.receiver.received();
     assert_eq!(all.len(), 2, "{all:#?}");
     assert_eq!(member(&all[0].body, "verdict"), "refused");
@@ -130,13 +131,15 @@ fn names_that_are_fresh_in_every_list_grow_neither_series_nor_rows_nor_memory_an
 }
 
 #[test]
-fn a_few_that_cannot_be_taken_on_trust_are_named_once_and_their_end_is_told() {
+fn a_few_untrusted_databases_are_named_once_and_their_end_reported() {
     let scene = Scene::new(Options::default(), &["--no-first-use"]);
     scene.create(2);
     let mut running = scene.program.start(&[]);
     running.wait_for_times("INFO  cycle ", 6);
-    wait_until("a notification", || !scene.of_all().is_empty());
-    let told = scene.of_all();
+    wait_until("a notification", || {
+        !scene.server_notifications().is_empty()
+    });
+    let told = scene.server_notifications();
     let reason = member(&told[0].body, "reason");
     assert!(
         reason.contains("2 refused") && reason.contains("new00"),
@@ -162,10 +165,12 @@ fn a_few_that_cannot_be_taken_on_trust_are_named_once_and_their_end_is_told() {
     running.end();
     let mut running = scene.program.start(&[]);
     running.wait_for_times("INFO  cycle ", 3);
-    assert_eq!(scene.of_all().len(), 1);
+    assert_eq!(scene.server_notifications().len(), 1);
     scene.drop_all(1);
-    wait_until("the end is reported", || scene.of_all().len() == 2);
-    let told = scene.of_all();
+    wait_until("the end is reported", || {
+        scene.server_notifications().len() == 2
+    });
+    let told = scene.server_notifications();
     assert!(
         member(&told[1].body, "reason").starts_with("all listed databases"),
         "{told:#?}"
@@ -175,16 +180,16 @@ fn a_few_that_cannot_be_taken_on_trust_are_named_once_and_their_end_is_told() {
 }
 
 #[test]
-fn every_check_of_databases_of_which_nothing_is_trusted_is_notified_once_where_that_is_asked_for() {
+fn untrusted_databases_share_one_notification_for_each_check() {
     let args = ["--no-first-use", "--audit-notify", "every-check"];
     let scene = Scene::new(Options::default(), &args);
     scene.create(3);
     let mut running = scene.program.start(&[]);
-    wait_until("notifications", || scene.of_all().len() >= 3);
+    wait_until("notifications", || scene.server_notifications().len() >= 3);
     running.signal("TERM");
     running.end();
     let cycles = running.log().matches("INFO  cycle ").count();
-    let told = scene.of_all();
+    let told = scene.server_notifications();
     assert!(told.len() <= cycles + 1, "{cycles}: {told:#?}");
     for told in &told {
         assert!(
@@ -195,7 +200,7 @@ fn every_check_of_databases_of_which_nothing_is_trusted_is_notified_once_where_t
 }
 
 #[test]
-fn once_prints_the_first_sixteen_one_by_one_and_counts_the_rest() {
+fn once_prints_sixteen_untrusted_databases_and_counts_the_others() {
     let scene = Scene::new(Options::default(), &["--no-first-use"]);
     scene.create(40);
     let run = scene.program.once();
@@ -222,11 +227,11 @@ fn once_prints_the_first_sixteen_one_by_one_and_counts_the_rest() {
     let known = scene.program.run(&["status", "--json"]);
     let known = known.ends_with(1).stdout.lines().count();
     assert!((18..=19).contains(&known), "{known}");
-    assert_eq!(scene.of_all().len(), 1);
+    assert_eq!(scene.server_notifications().len(), 1);
 }
 
 #[test]
-fn sixteen_at_a_time_have_an_alarm_and_the_others_are_counted() {
+fn sixteen_untrusted_databases_have_alarms_and_others_are_counted() {
     let options = Options::default().signed();
     let scene = Scene::new(options, &[]);
     let other = Embedded::start(Options::default().signed()).expect("a ledger");
@@ -248,8 +253,8 @@ fn sixteen_at_a_time_have_an_alarm_and_the_others_are_counted() {
     );
     running.signal("TERM");
     running.end();
-    wait_until("notifications", || scene.of_all().len() == 1);
-    assert!(is_tampering(&scene.of_all()[0]));
+    wait_until("notifications", || scene.server_notifications().len() == 1);
+    assert!(is_tampering(&scene.server_notifications()[0]));
     let all = scene.receiver.received();
     assert_eq!(all.len(), 1 + 17, "{all:#?}");
     let evidence = fs::read_dir(scene.place.join("state/tested/evidence")).expect("a directory");
@@ -257,7 +262,7 @@ fn sixteen_at_a_time_have_an_alarm_and_the_others_are_counted() {
 }
 
 #[test]
-fn a_database_that_was_given_up_and_is_not_listed_leaves_no_row_and_one_that_vanished_stays() {
+fn a_forgotten_unlisted_database_has_no_row_but_a_vanished_one_has() {
     let scene = Scene::new(Options::default(), &[]);
     scene.create(2);
     let mut running = scene.program.start(&[]);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use super::judge::{Heard, Witness};
+use super::judge::{PeerResponse, Witness};
 use super::word::Word;
 use crate::checkpoint::KeyName;
 use crate::clock::Timestamp;
@@ -26,7 +26,7 @@ pub struct Answer {
     /// The peer.
     pub peer: KeyName,
     /// Its checkpoints, or the reason why there are none.
-    pub heard: Result<Heard, String>,
+    pub peer_response: Result<PeerResponse, String>,
 }
 
 /// The last response of a peer.
@@ -66,7 +66,7 @@ impl Latest {
 
 /// The peers, and the last response of each.
 #[derive(Default)]
-pub struct Hearing {
+pub struct PeerPoller {
     /// The peers, in the order of the settings.
     peers: Vec<(KeyName, Latest)>,
     required: usize,
@@ -74,11 +74,11 @@ pub struct Hearing {
     waits: bool,
 }
 
-impl Hearing {
+impl PeerPoller {
     /// Creates a hearing of these peers; `required` of them must confirm each database.
-    pub fn new(peers: &[Witness], required: usize, source: Box<dyn Source>) -> Hearing {
+    pub fn new(peers: &[Witness], required: usize, source: Box<dyn Source>) -> PeerPoller {
         let latest = |peer: &Witness| (peer.name.clone(), Latest::default());
-        Hearing {
+        PeerPoller {
             peers: peers.iter().map(latest).collect(),
             required,
             source: Some(source).filter(|_| !peers.is_empty()),
@@ -88,8 +88,8 @@ impl Hearing {
 
     /// Waits for the peers in each cycle, as a run with only one cycle must.
     #[must_use]
-    pub fn waiting(self) -> Hearing {
-        Hearing {
+    pub fn waiting(self) -> PeerPoller {
+        PeerPoller {
             waits: true,
             ..self
         }
@@ -138,20 +138,24 @@ impl Hearing {
     /// become stale.
     pub fn take_in(&mut self, now: Timestamp) {
         let answers = self.source.as_mut().map(|source| source.take());
-        for Answer { peer, heard } in answers.unwrap_or_default() {
+        for Answer {
+            peer,
+            peer_response,
+        } in answers.unwrap_or_default()
+        {
             let Some((_, latest)) = self.peers.iter_mut().find(|(name, _)| *name == peer) else {
                 continue;
             };
-            match heard {
+            match peer_response {
                 Err(why) => latest.failure = Some(why),
-                Ok(heard) => {
-                    let why = heard.why.map(|why| why.to_string());
+                Ok(peer_response) => {
+                    let why = peer_response.why.map(|why| why.to_string());
                     *latest = Latest {
                         fetched: Some(now),
                         failure: None,
-                        words: heard.words,
-                        of_others: heard.of_others,
-                        refused: why.map(|why| (heard.refused, why)),
+                        words: peer_response.words,
+                        of_others: peer_response.of_others,
+                        refused: why.map(|why| (peer_response.refused, why)),
                     };
                 }
             }
@@ -166,7 +170,7 @@ impl Hearing {
     }
 }
 
-impl std::fmt::Debug for Hearing {
+impl std::fmt::Debug for PeerPoller {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_list().entries(self.names()).finish()
     }

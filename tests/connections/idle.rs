@@ -38,7 +38,7 @@ fn others(running: &Running) -> Vec<String> {
 
 /// Waits until no other threads are left; only a failing test reaches the deadline.
 #[track_caller]
-fn wait_for_rest(running: &Running) {
+fn wait_until_idle(running: &Running) {
     let end = Instant::now() + Duration::from_secs(30);
     while !others(running).is_empty() {
         assert!(
@@ -51,14 +51,14 @@ fn wait_for_rest(running: &Running) {
 }
 
 #[test]
-fn nothing_runs_between_two_checks_ten_seconds_apart_and_the_login_lasts() {
+fn the_process_sleeps_between_distant_checks_and_stays_logged_in() {
     let ledger = Embedded::start(Options::default()).expect("a ledger");
     ledger.grow("defaultdb", 3);
     let place = Place::new();
     let program = Program::new(ledger.port(), &place.join("state"));
     let mut running = program.start(&["--audit-interval", "10s"]);
     running.wait_for(" proven=1 ");
-    wait_for_rest(&running);
+    wait_until_idle(&running);
     let before = threads(&running);
     thread::sleep(Duration::from_secs(3));
     let ran: u64 = threads(&running).iter().map(|(_, count)| count).sum();
@@ -67,7 +67,7 @@ fn nothing_runs_between_two_checks_ten_seconds_apart_and_the_login_lasts() {
 
     ledger.grow("defaultdb", 2);
     running.wait_for_times(" proven=1 ", 2);
-    wait_for_rest(&running);
+    wait_until_idle(&running);
     let logins = ledger.calls().get(method::LOGIN).copied();
     assert_eq!(logins, Some(1), "the token was kept");
     running.signal("TERM");
@@ -75,7 +75,7 @@ fn nothing_runs_between_two_checks_ten_seconds_apart_and_the_login_lasts() {
 }
 
 #[test]
-fn checks_that_follow_each_other_keep_their_connection() {
+fn frequent_checks_keep_their_connection() {
     let ledger = Embedded::start(Options::default()).expect("a ledger");
     ledger.grow("defaultdb", 3);
     let place = Place::new();
