@@ -28,6 +28,8 @@ pub struct Located {
     pub mirrored: Option<u64>,
     /// The open alarms.
     pub alarms: Vec<Alarm>,
+    /// The reason why the list of alarms could not be read.
+    pub alarms_error: Option<StoreError>,
     /// The number of calls to the server.
     pub calls: u64,
 }
@@ -78,7 +80,7 @@ pub struct Lost {
 }
 
 impl Located {
-    /// Returns the exit code of the program: 2 if transactions are missing or rewritten, or if an alarm is open.
+    /// Returns the exit code of the program: 2 if transactions are missing or rewritten, or if an alarm is or may be open.
     pub fn exit(&self) -> Exit {
         let found = match &self.present {
             ServerView::Shows { window, listed, .. } => {
@@ -95,7 +97,8 @@ impl Located {
             ServerView::NotShown(_) | ServerView::NothingTrusted => Exit::Incomplete,
             ServerView::Local(_) => Exit::Local,
         };
-        match self.alarms.is_empty() {
+        // a list that cannot be read can have open alarms
+        match self.alarms.is_empty() && self.alarms_error.is_none() {
             true => found,
             false => found.max(Exit::Tampered),
         }
@@ -203,12 +206,17 @@ impl Auditor {
             Ok(None) => ServerView::NothingTrusted,
             Err(failure) => ServerView::Local(failure),
         };
+        let (alarms, alarms_error) = match self.store.open_alarms(Some(database)) {
+            Ok(alarms) => (alarms, None),
+            Err(failure) => (Vec::new(), Some(failure)),
+        };
         Some(Located {
             database: database.into(),
             at: self.wall_time(),
             present,
             mirrored: mirror.map(|mirror| mirror.last()),
-            alarms: self.store.open_alarms(Some(database)).unwrap_or_default(),
+            alarms,
+            alarms_error,
             calls: self.server.calls().counted().total().saturating_sub(before),
         })
     }

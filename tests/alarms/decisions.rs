@@ -639,6 +639,13 @@ fn a_damaged_list_of_alarms_counts_as_an_open_alarm() {
         for wrong in ["of earlier checks", "not stored"] {
             assert!(!text.contains(wrong), "{text}");
         }
+        let located = scene.audit.run(&["locate", DATABASE]);
+        let text = &located.ends_with(2).stdout;
+        assert!(
+            text.contains("repair the list of alarms before you close an alarm"),
+            "{text}"
+        );
+        assert!(!text.contains("none is open yet"), "{text}");
     }
 }
 

@@ -6,7 +6,7 @@ use crate::ledger::State;
 use crate::locate::Window;
 use crate::report::alarm::{adopt_command, close_command};
 use crate::text::shell_word;
-use crate::trust::Tampering;
+use crate::trust::{StoreError, Tampering};
 
 pub(super) fn lines(lines: &mut Vec<String>, located: &Located, found: &TamperReport) {
     let steps = steps(located, found);
@@ -39,6 +39,9 @@ pub(super) fn steps(located: &Located, found: &TamperReport) -> Vec<String> {
         ServerView::Local(_) => return vec!["repair the auditor's own files first".into()],
     };
     if whole && !broken_values {
+        if let Some(failure) = &located.alarms_error {
+            return vec![unreadable_alarms(failure)];
+        }
         return match located.alarms.is_empty() {
             true => Vec::new(),
             false => {
@@ -124,7 +127,15 @@ fn close_again(located: &Located) -> String {
     )
 }
 
+/// Returns the step in place of closing an alarm if the list of alarms cannot be read: there may be open alarms.
+fn unreadable_alarms(failure: &StoreError) -> String {
+    format!("repair the list of alarms before you close an alarm: {failure}")
+}
+
 fn close(located: &Located) -> String {
+    if let Some(failure) = &located.alarms_error {
+        return unreadable_alarms(failure);
+    }
     let Some(alarm) = located.alarms.first() else {
         return "close no alarm: none is open yet, and the next audit raises it".into();
     };
