@@ -336,13 +336,7 @@ fn the_json_of_the_verbs_that_change_and_search_is_documented() {
     fs::write(&file, format!("defaultdb:{}\n", encode_base64(&message))).expect("a file");
     let imported = shown(&["states", "import", file.to_str().expect("UTF-8")]);
     documented("`immuaudit states import --json`", &imported);
-    let acknowledge = [
-        "acknowledge",
-        "shop",
-        "--absent-values-to=3",
-        "--unsigned",
-        "--disagreement",
-    ];
+    let acknowledge = ["acknowledge", "shop", "--unsigned"];
     documented("`immuaudit acknowledge --json`", &shown(&acknowledge));
     // rewritten from the fourth transaction on, beside a copy of the good history
     let good = scene.ledger.ledger("shop").expect("a database");
