@@ -7,3 +7,4 @@ mod architecture;
 mod console;
 mod documented;
 mod lock_files;
+mod windows;

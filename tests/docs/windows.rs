@@ -1,0 +1,45 @@
+//! `tests/windows/run` selects tests by name. Each name in it is that of a test, so that no test is
+//! left out, or runs, only because it was renamed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(directory).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn each_name_under_wine_is_that_of_a_test() {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let script = fs::read_to_string(tests.join("windows/run")).expect("the script");
+    let (_, list) = script.split_once("\ntests=\"").expect("the list of tests");
+    let (list, _) = list.split_once('"').expect("its end");
+    for name in list.split_whitespace() {
+        let folder = tests.join(name).join("main.rs");
+        let file = tests.join(format!("{name}.rs"));
+        assert!(folder.exists() || file.exists(), "{name} is no test file");
+    }
+    let mut files = Vec::new();
+    sources(&tests, &mut files);
+    let code: Vec<String> = files
+        .iter()
+        .map(|path| fs::read_to_string(path).expect("a source"))
+        .collect();
+    let skipped = script.lines().filter_map(|line| line.strip_prefix("skip "));
+    let skipped: Vec<&str> = skipped.collect();
+    assert!(!skipped.is_empty());
+    for name in skipped {
+        let function = format!("fn {name}");
+        assert!(
+            code.iter().any(|code| code.contains(&function)),
+            "{name} is the begin of no test's name"
+        );
+    }
+}
