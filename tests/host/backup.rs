@@ -23,7 +23,7 @@ fn copy(server_directory: &Path, to: &Path) {
         .expect("its command")
         .replace("BACKUP", &to.display().to_string())
         .replace("DIR", &server_directory.display().to_string())
-        .replace("&& tar", "&& sleep 0.02 && tar"); // as on a slow disk
+        .replace("&& tar -C", "&& sleep 0.02 && tar -C"); // as on a slow disk
     let done = Command::new("sh").args(["-c", &command]).output();
     let done = done.expect("a shell");
     assert!(done.status.success(), "{command}: {done:?}");
