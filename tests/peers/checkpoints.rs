@@ -252,9 +252,7 @@ fn a_checkpoint_is_verified_offline_by_as_many_auditors_as_are_required() {
     // an invalid note after a valid one is reported
     let run = verify(&format!("{both}\nno checkpoint\n"), &["--key", a]);
     assert!(
-        run.ends_with(1)
-            .stderr
-            .contains("note 2 is not a valid checkpoint"),
+        run.ends_with(1).stderr.contains("checkpoint 2 is invalid"),
         "{run:?}"
     );
     // `show` prints the names of the signers and reads standard input too

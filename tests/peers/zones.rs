@@ -188,7 +188,11 @@ fn before_two_views() -> (Embedded, Three, String) {
 fn verifies_offline(evidence: &Path, key: &str) {
     for (more, code, proof) in [
         (Some(key), 2, "split-view, checked again"),
-        (None, 1, "no known key of the server signed it"),
+        (
+            None,
+            1,
+            "no known key of the server signed the other auditor's state",
+        ),
     ] {
         let verified = Command::new("unshare")
             .args([
