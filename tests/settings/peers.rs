@@ -139,7 +139,7 @@ fn an_invalid_peer_is_refused_with_its_flag_or_file_and_line() {
         (
             table.clone(),
             &["--audit-peers-required=2"],
-            "--audit-peers-required: \"2\" is not valid; expected at most the number of peers, 1",
+            "--audit-peers-required: \"2\" is not valid; expected at most 1, the number of configured peers",
         ),
     ] {
         let run = check(&scene, &file, flags);
