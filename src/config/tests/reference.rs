@@ -22,7 +22,7 @@ Each setting is a flag, a variable and a key of a settings file: `--audit-interv
 - `[[receiver]]` tables have the settings of single receivers of notifications ([alerting.md](alerting.md)), `[[peer]]` tables those of single peers
   ([zones.md](zones.md)).
 
-This page is made from the program's own table: `DRAW=1 cargo test --release --lib the_settings_page` writes it anew.
+This page is made from the program's own table: `DRAW=1 cargo test --release --lib the_settings_page` writes it again after a change.
 ";
 
 /// Returns the page.
