@@ -342,7 +342,10 @@ mod tests {
             known.is_some()
         };
         assert!(is_same(&relation, 50) && is_same(&relation, 100));
-        assert!(!is_same(&relation, 101), "the trusted history began again since");
+        assert!(
+            !is_same(&relation, 101),
+            "the trusted history began again since"
+        );
         // a state that was ahead may belong to another history
         relation.record.agreed = Some(agreed(false));
         assert!(!is_same(&relation, 50));
