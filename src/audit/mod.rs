@@ -5,8 +5,8 @@
 //! Reading order of a cycle: `auditor` (the auditor and its memory), `schedule` (all databases), `kept_list` (their
 //! list), `budget` (their time), `round` (groups of them), `turn` (one of them), `check` (its state against the
 //! trusted state), `peers` (other auditors' checkpoints), `values` (reading values). Then the consequences: `apply`,
-//! `report_outcome`, `persist`. The results are `verdict`, `outcome` and `cycle`. `locate`, `diff` and `recheck`
-//! serve the operator.
+//! `report_outcome`, `persist`. The results are `verdict`, `outcome`, `why` (the reason as a text) and
+//! `cycle`. `locate`, `located` (its result), `diff` and `recheck` serve the operator.
 
 #![forbid(unsafe_code)]
 
@@ -20,6 +20,7 @@ mod database;
 mod diff;
 mod kept_list;
 mod locate;
+mod located;
 mod mirror;
 mod outcome;
 mod overdue;
@@ -35,6 +36,7 @@ mod untrusted_databases;
 mod values;
 mod values_overdue;
 mod verdict;
+mod why;
 mod written;
 
 pub use auditor::Auditor;
@@ -46,7 +48,7 @@ pub use diff::against::{DiffError, DiffTarget, MirrorDifferences};
 pub use diff::compare::{Compared, Comparison, Theirs};
 pub use diff::differences::{Change, Differences, Differing, KeyChange};
 pub use diff::parting::Parting;
-pub use locate::{Listed, Located, Lost, ServerView};
+pub use located::{Listed, Located, Lost, ServerView};
 pub use mirror::Unmirrored;
 pub use outcome::{Outcome, Overdue, Warning};
 pub use overdue::{allowed_without_proof, late_after};

@@ -119,7 +119,7 @@ fn read(file: &Path) -> Result<(Vec<Read>, usize), CommandError> {
     Ok((checkpoints, wrong))
 }
 
-/// Returns whether a file has a checkpoint, whoever signed it.
+/// Returns whether a file has a checkpoint, with any signature.
 pub(super) fn has_checkpoints(file: &Path) -> bool {
     let bytes = read_whole_file(File::open(file)).unwrap_or_default();
     read_list(&bytes).iter().any(Result::is_ok)

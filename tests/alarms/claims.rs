@@ -1,10 +1,11 @@
-//! The states of another auditor, without its signature: they accuse nobody, unless the server signed them or shows them
-//! here too. A history that an operator gave up contradicts nothing.
+//! The states of another auditor, without its signature. They are no proof of tampering unless the
+//! server signed them or shows them here too. A history that an operator gave up contradicts nothing.
 
 use std::fs;
 
+use crate::other_auditor::{compare, watching};
 use crate::support::place::Place;
-use crate::support::program::{Program, Run, Running, member};
+use crate::support::program::{Program, Run, member};
 use immuaudit::drill::{Embedded, Ledger, Lie, NewEntry, Options};
 
 const DATABASE: &str = "defaultdb";
@@ -30,17 +31,23 @@ fn rewritten(from: &Ledger, common: u64, last: u64) -> Ledger {
     another
 }
 
-/// The export of an auditor, compared by another one.
-fn compare(program: &Program, other: &Program, folder: &Place) -> Run {
-    let export = other.run(&["states", "export"]);
-    let file = folder.join("export.toml");
-    fs::write(&file, &export.ends_with(0).stdout).expect("a file");
-    program.run(&["compare", file.to_str().expect("UTF-8")])
+/// Starts a server and two auditors of it. The first auditor trusts transaction 20, the second one a history that was
+/// rewritten after transaction 10, up to `last`, which the server shows now. Also returns the first history.
+fn forked(last: u64) -> (Place, Embedded, [Program; 2], Ledger) {
+    let folder = Place::new();
+    let server = ledger(Options::default());
+    let program = Program::new(server.port(), &folder.join("trust"));
+    let other = Program::new(server.port(), &folder.join("other"));
+    program.once().is(0, DATABASE, "first-seen");
+    let first = kept(&server);
+    server.put_ledger(DATABASE, rewritten(&first, 10, last));
+    other.once().is(0, DATABASE, "first-seen");
+    (folder, server, [program, other], first)
 }
 
-/// Nobody is accused, and no alarm is open.
+/// Asserts that the run printed these parts, reported no split view, and opened no alarm.
 #[track_caller]
-fn accuses_nobody(program: &Program, run: &Run, due: &[&str]) {
+fn opens_no_alarm(program: &Program, run: &Run, due: &[&str]) {
     let stdout = &run.ends_with(1).stdout;
     for due in due {
         assert!(stdout.contains(due), "{due}: {run:#?}");
@@ -64,18 +71,11 @@ fn is_a_split_view(program: &Program, run: &Run, keys: &[&str]) -> Run {
 #[test]
 fn a_claimed_state_that_the_server_shows_here_too_is_a_split_view() {
     for last in [12, 20, 27] {
-        let folder = Place::new();
-        let server = ledger(Options::default());
-        let program = Program::new(server.port(), &folder.join("trust"));
-        let other = Program::new(server.port(), &folder.join("other"));
-        program.once().is(0, DATABASE, "first-seen");
-        let first = kept(&server);
-        server.put_ledger(DATABASE, rewritten(&first, 10, last));
-        other.once().is(0, DATABASE, "first-seen");
+        let (folder, server, [program, other], _) = forked(last);
         if last == 20 {
             // one transaction with two hashes needs no call: nothing but the export shows the second one
             let run = compare(&program, &other, &folder);
-            accuses_nobody(&program, &run, &["disagreement"]);
+            opens_no_alarm(&program, &run, &["disagreement"]);
             continue;
         }
         // the server has both transactions, so it can prove neither against the other
@@ -98,14 +98,7 @@ fn a_claimed_state_that_the_server_shows_here_too_is_a_split_view() {
 #[test]
 fn a_claimed_state_that_the_server_does_not_show_is_a_disagreement_wherever_it_is() {
     for last in [12, 20, 27] {
-        let folder = Place::new();
-        let server = ledger(Options::default());
-        let program = Program::new(server.port(), &folder.join("trust"));
-        let other = Program::new(server.port(), &folder.join("other"));
-        program.once().is(0, DATABASE, "first-seen");
-        let first = kept(&server);
-        server.put_ledger(DATABASE, rewritten(&first, 10, last));
-        other.once().is(0, DATABASE, "first-seen");
+        let (folder, server, [program, other], first) = forked(last);
         let mut grown = first;
         while grown.last() < 30 {
             grown.commit(vec![NewEntry::set("honest", grown.last().to_string())]);
@@ -113,22 +106,12 @@ fn a_claimed_state_that_the_server_does_not_show_is_a_disagreement_wherever_it_i
         server.put_ledger(DATABASE, grown);
         let run = compare(&program, &other, &folder);
         let claimed = format!("claims that transaction {last} has hash ");
-        accuses_nobody(
+        opens_no_alarm(
             &program,
             &run,
             &["disagreement", &claimed, "but here it has"],
         );
     }
-}
-
-/// An auditor that runs, and the URL of its status page.
-fn watching(program: &Program) -> (Running, String) {
-    let mut running = program.start(&["--audit-interval", "50ms"]);
-    running.wait_for("INFO  cycle ");
-    let log = running.log();
-    let url = log.split("status page on ").nth(1).expect("it says where");
-    let url = url.split_whitespace().next().expect("a URL").to_owned();
-    (running, url)
 }
 
 #[test]
@@ -148,7 +131,7 @@ fn a_claimed_state_that_the_server_signed_is_a_split_view_and_proof_with_its_key
         server.put_ledger(DATABASE, first);
         // without the key it is a claim like any other
         let run = program.run(&["compare", &url]);
-        accuses_nobody(&program, &run, &["disagreement"]);
+        opens_no_alarm(&program, &run, &["disagreement"]);
         let run = program.with(&key).run(&["compare", &url]);
         let verified = is_a_split_view(&program, &run, &key);
         let due = "proof against the server";
@@ -211,7 +194,7 @@ fn an_own_export_of_a_history_that_was_given_up_contradicts_nothing() {
         let file = file.to_str().expect("UTF-8");
         let due = format!("by immuaudit alarm adopt {alarm}");
         let run = program.run(&["compare", file]);
-        accuses_nobody(
+        opens_no_alarm(
             &program,
             &run,
             &["given up here", "transaction 25, hash", &due],
@@ -224,7 +207,7 @@ fn an_own_export_of_a_history_that_was_given_up_contradicts_nothing() {
         server.put_ledger(DATABASE, grown);
         program.once().is(0, DATABASE, "consistent");
         let run = program.run(&["compare", file]);
-        accuses_nobody(&program, &run, &["given up here", &due]);
+        opens_no_alarm(&program, &run, &["given up here", &due]);
     }
 }
 
@@ -241,7 +224,7 @@ fn a_history_that_was_given_up_by_forgetting_contradicts_nothing() {
     server.put_ledger(DATABASE, rewritten(&first, 10, 20));
     program.once().is(0, DATABASE, "first-seen");
     let run = program.run(&["compare", file.to_str().expect("UTF-8")]);
-    accuses_nobody(
+    opens_no_alarm(
         &program,
         &run,
         &["given up here", "by immuaudit states forget"],

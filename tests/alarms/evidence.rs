@@ -4,8 +4,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::other_auditor::{compare, watching};
 use crate::support::place::Place;
-use crate::support::program::{Program, Run, Running, copied};
+use crate::support::program::{Program, Run, copied};
 use crate::support::proxy::{Body, Proxy};
 use crate::support::receiver::Receiver;
 use crate::support::secure::{Secure, certificates};
@@ -187,13 +188,6 @@ fn edited_evidence_is_damaged_and_proves_nothing() {
 /// Returns another auditor of the same server, with its own directory.
 fn another(program: &Program, folder: &Place) -> Program {
     Program::new(program.port, &folder.join("other"))
-}
-
-fn compare(program: &Program, other: &Program, folder: &Place) -> Run {
-    let export = other.run(&["states", "export"]);
-    let file = folder.join("export.toml");
-    fs::write(&file, &export.ends_with(0).stdout).expect("a file");
-    program.run(&["compare", file.to_str().expect("UTF-8")])
 }
 
 #[test]
@@ -489,16 +483,6 @@ fn an_unavailable_server_leaves_the_comparison_undecided() {
     drop(server);
     compare(&program, &other, &folder).ends_with(1);
     program.run(&["status"]).ends_with(0);
-}
-
-/// Starts an auditor and returns it with the URL of its status page.
-fn watching(program: &Program) -> (Running, String) {
-    let mut running = program.start(&["--audit-interval", "50ms"]);
-    running.wait_for("INFO  cycle ");
-    let log = running.log();
-    let url = log.split("status page on ").nth(1).expect("a status page");
-    let url = url.split_whitespace().next().expect("a URL").to_owned();
-    (running, url)
 }
 
 #[test]

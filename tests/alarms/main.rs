@@ -7,4 +7,5 @@ mod claims;
 mod decisions;
 mod evidence;
 mod list;
+mod other_auditor;
 mod split;

@@ -8,6 +8,7 @@ mod commands;
 mod completions;
 mod messages;
 mod only_server;
+mod scene;
 mod secrets;
 mod status;
 mod tokens;

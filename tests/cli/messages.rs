@@ -1,33 +1,12 @@
-//! Messages about what a user named: each says what is wrong, where, and what to do. The real binary, against the
-//! embedded ledger.
+//! Messages about words and files of a command line: each names the fault, its place and the remedy.
+//! The real program runs against the embedded ledger.
 
 use std::fs;
 
+use crate::scene::{DB, Scene, trusted};
 use crate::support::place::Place;
 use crate::support::program::Program;
 use immuaudit::drill::{Embedded, Options};
-
-const DB: &str = "defaultdb";
-
-struct Scene {
-    _server: Embedded,
-    place: Place,
-    program: Program,
-}
-
-/// An auditor that trusts forty transactions.
-fn trusted() -> Scene {
-    let server = Embedded::start(Options::default()).expect("a ledger");
-    server.grow(DB, 40);
-    let place = Place::new();
-    let program = Program::new(server.port(), &place.join("state"));
-    program.once().is(0, DB, "first-seen");
-    Scene {
-        _server: server,
-        place,
-        program,
-    }
-}
 
 impl Scene {
     /// Writes a file, and returns its path.

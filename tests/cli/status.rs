@@ -4,33 +4,12 @@
 use std::fs;
 use std::time::{Duration, SystemTime};
 
+use crate::scene::{DB, Scene, trusted};
 use crate::support::place::Place;
 use crate::support::program::{Program, Run, member};
 use immuaudit::clock::{self, Timestamp};
 use immuaudit::drill::{Embedded, Lie, LieSchedule, Options};
 use immuaudit::trust::{Location, Store};
-
-const DB: &str = "defaultdb";
-
-struct Scene {
-    server: Embedded,
-    _place: Place,
-    program: Program,
-}
-
-/// Starts a ledger of forty transactions and an auditor that trusts them.
-fn trusted() -> Scene {
-    let server = Embedded::start(Options::default()).expect("a ledger");
-    server.grow(DB, 40);
-    let place = Place::new();
-    let program = Program::new(server.port(), &place.join("state"));
-    program.once().is(0, DB, "first-seen");
-    Scene {
-        server,
-        _place: place,
-        program,
-    }
-}
 
 impl Scene {
     #[track_caller]

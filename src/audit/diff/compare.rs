@@ -229,10 +229,8 @@ impl Auditor {
             }
         }
         if newest.tx > trusted.state.tx {
-            match self.given_up_of(theirs, newest.tx) {
-                Err(failure) => return Some(Compared::Local(failure)),
-                Ok(Some(given_up)) => return Some(Compared::GivenUp { given_up, agreed }),
-                Ok(None) => {}
+            if let Some(given_up) = self.given_up_of(theirs, newest.tx, agreed) {
+                return Some(given_up);
             }
         }
         Some(match agreed {

@@ -1,6 +1,6 @@
-//! Another auditor's state that contradicts the trusted history: whether it accuses the server.
+//! Another auditor's state that contradicts the trusted history: whether it proves tampering.
 //!
-//! The other auditor's states have no signature of that auditor, so they accuse nobody on their own: they are a
+//! The other auditor's states have no signature of that auditor, so they prove nothing on their own: they are a
 //! disagreement. A split view needs the server's signature on the state, or the server's own response.
 
 use std::collections::{BTreeMap, HashSet};
@@ -13,7 +13,7 @@ use crate::audit::diff::parting::Parting;
 use crate::audit::peers::{ByAnswer, ClaimTest};
 use crate::audit::verdict::{Reason, SplitBy};
 use crate::ledger::State;
-use crate::trust::{Answer, Exported, Finding, GivenUp, StoreError, Tampering, TrustedState};
+use crate::trust::{Answer, Exported, Finding, Tampering, TrustedState};
 
 impl Auditor {
     /// Judges another auditor's state that contradicts the trusted history. Returns `None` if the program is asked to
@@ -39,13 +39,8 @@ impl Auditor {
             ClaimTest::Differs(here, by) => (here, by),
             ClaimTest::Unclear(why) => return Some(Compared::Pending(why)),
         };
-        match self.given_up_of(theirs, parting.other.tx) {
-            Err(failure) => return Some(Compared::Local(failure)),
-            Ok(Some(given_up)) => {
-                let agreed = parting.same;
-                return Some(Compared::GivenUp { given_up, agreed });
-            }
-            Ok(None) => {}
+        if let Some(given_up) = self.given_up_of(theirs, parting.other.tx, parting.same) {
+            return Some(given_up);
         }
         if !self.is_signed(theirs, other) {
             return Some(Compared::Disagrees {
@@ -70,17 +65,21 @@ impl Auditor {
         Some(self.split_view(&against, other, by, answers, parting, all))
     }
 
-    /// Returns the last of another auditor's states, from transaction `from` on, that was trusted here until an
-    /// operator gave it up.
+    /// Returns the result if one of another auditor's states, from transaction `from` on, was trusted here until an
+    /// operator gave it up, or if the stored history cannot be read. `agreed` is the last state of both histories.
     pub(super) fn given_up_of(
         &self,
         theirs: &Exported,
         from: u64,
-    ) -> Result<Option<GivenUp>, StoreError> {
+        agreed: Option<State>,
+    ) -> Option<Compared> {
         let later = theirs.states.iter().filter(|state| state.tx >= from);
         let later: HashSet<&State> = later.collect();
-        self.store
-            .given_up(&theirs.database, |state| later.contains(state))
+        let was_trusted = |state: &State| later.contains(state);
+        match self.store.given_up(&theirs.database, was_trusted) {
+            Ok(given_up) => given_up.map(|given_up| Compared::GivenUp { given_up, agreed }),
+            Err(failure) => Some(Compared::Local(failure)),
+        }
     }
 
     /// Returns whether another auditor's state has a valid signature of the server.

@@ -333,12 +333,11 @@ impl Auditor {
                 relation.why = None;
                 Some(PeerContradiction::Signed(word.clone(), here, by))
             }
-            Found::Other(..) if relation.record.acknowledged.is_some() => {
-                let at = relation.record.acknowledged.unwrap_or(now);
-                relation.disagree_as_acknowledged(at);
-                None
-            }
             Found::Other(here, by) => {
+                if let Some(at) = relation.record.acknowledged {
+                    relation.disagree_as_acknowledged(at);
+                    return None;
+                }
                 let is_new = relation.record.disagreement.is_none();
                 relation.disagree(word, here, ours.state, now);
                 is_new.then(|| PeerContradiction::Claimed(word.clone(), here, by))

@@ -100,11 +100,12 @@ fn source(found: &TamperReport, newest: State, name: &str) -> String {
         }) => Some((of, differences)),
         _ => None,
     };
-    let has_it = |window: &Window| window.is_intact();
     match compared {
-        Some((of, differences)) if differences.holds.as_ref().is_some_and(has_it) => format!(
-            "restore the database from {of}, which still has transaction {tx} (hash {hash}); the changed keys are listed above"
-        ),
+        Some((of, differences)) if differences.holds.as_ref().is_some_and(Window::is_intact) => {
+            format!(
+                "restore the database from {of}, which still has transaction {tx} (hash {hash}); the changed keys are listed above"
+            )
+        }
         Some((of, _)) => format!(
             "find another backup: {of} does not have transaction {tx} (hash {hash}), or could not prove it; start the backup on another port and run this command with its address"
         ),
