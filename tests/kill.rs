@@ -216,7 +216,7 @@ fn progress() -> Vec<ValueProgress> {
         began: at(2),
         at: 5,
         hash: Some(chain().state(5).hash),
-        read: 4,
+        read: "1 3-5".parse().expect("ranges"),
         unavailable: Unavailable::default(),
         peaks: vec![chain().state(1).hash, chain().state(2).hash],
     });

@@ -10,6 +10,7 @@ use super::values::{Partials, Scan};
 use crate::checkpoint::KeyName;
 use crate::clock::{Clock, Timestamp};
 use crate::locate::Window;
+use crate::ranges::Ranges;
 use crate::trust::{Mirror, OutcomeRecord, TrustedState, ValueProgress};
 
 /// The auditor's memory of one database between two cycles. The large parts are boxed: most records of a
@@ -48,6 +49,11 @@ pub(super) struct Database {
     pub sweepable: Option<(u64, Timestamp)>,
     /// The transaction at which slices of a sweep ran out of time, and the number of these slices.
     pub late_slices: Option<(u64, u32)>,
+    /// The closings of alarms that awaited a reading in the last cycle: the alarm's id, and how often it was raised by
+    /// then.
+    pub awaited: BTreeSet<(String, u64)>,
+    /// The transactions for which the slices of an operator's sweep had no time.
+    pub late: Ranges,
     /// The range in which the history was last found to be rewritten.
     pub window: Option<Box<Window>>,
     /// The mirror, while its file is open.
@@ -91,6 +97,8 @@ impl Database {
             not_now: false,
             sweepable: None,
             late_slices: None,
+            awaited: BTreeSet::new(),
+            late: Ranges::new(),
             window: None,
             mirror: None,
             to_mirror: false,

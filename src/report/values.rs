@@ -127,7 +127,10 @@ fn covered(before: &Values, progress: &ValueProgress) -> u64 {
         _ => 0, // transactions that were due may have been read twice
     };
     let swept = progress.swept.map_or(0, |swept| swept.read);
-    let sweeping = progress.sweep.as_ref().map_or(0, |sweep| sweep.read);
+    let sweeping = progress
+        .sweep
+        .as_ref()
+        .map_or(0, |sweep| sweep.read.count());
     at_once.max(swept).max(sweeping)
 }
 

@@ -19,6 +19,8 @@ const MAX_BROKEN_RANGES: usize = 1_000;
 /// The maximum number of ranges of completely read transactions of a database. Beyond it the shortest are
 /// forgotten.
 const MAX_COMPLETE_RANGES: usize = 64;
+/// The number of runs that a sweep in progress remembers as read.
+const MAX_READ_RANGES: usize = 1_000;
 /// The maximum number of ranges of searched headers of a database. Beyond it the oldest are searched again.
 const MAX_SEARCHED: usize = 8;
 
@@ -80,12 +82,21 @@ pub struct SweepInProgress {
     pub at: u64,
     /// Its hash, if it is proven.
     pub hash: Option<Digest>,
-    /// Completely read transactions; the others stay due.
-    pub read: u64,
+    /// The passed transactions that were read completely. The others are due, absent or corrupt.
+    pub read: Ranges,
     /// Values of these that cannot be read any more.
     pub unavailable: Unavailable,
     /// The main tree over the passed transactions, as a frontier's peaks.
     pub peaks: Vec<Digest>,
+}
+
+impl SweepInProgress {
+    /// Records passed transactions that were read completely. If there are too many gaps between them, the shortest
+    /// runs are forgotten, so that the sweep claims too little, and never too much.
+    pub fn note_read(&mut self, read: &Ranges) {
+        self.read.extend(read);
+        self.read.keep_longest(MAX_READ_RANGES);
+    }
 }
 
 /// A run of proven headers that were searched for a truncation.
@@ -306,6 +317,15 @@ impl ValueProgress {
         self.dropped.join_closest(MAX_ABSENT_RANGES, |(), ()| ());
     }
 
+    /// Records transactions that were read completely. If the sweep in progress has passed them, they are no gap of it.
+    pub fn note_read(&mut self, read: &Ranges) {
+        if let Some(sweep) = &mut self.sweep {
+            let mut read = read.clone();
+            read.remove_after(sweep.at);
+            sweep.note_read(&read);
+        }
+    }
+
     /// Records the transactions that were found broken; others that were `read` are no longer broken.
     pub fn note_broken(&mut self, read: &Ranges, broken: &Ranges) {
         self.broken.subtract(read);
@@ -353,11 +373,59 @@ impl ValueProgress {
         self.dropped.join_closest(most, |(), ()| ());
         self.broken.join_closest(most, |(), ()| ());
         self.whole.keep_longest(most);
+        if let Some(sweep) = &mut self.sweep {
+            sweep.read.keep_longest(most);
+        }
     }
 
     /// Records the headers that were searched, the newest first.
     pub fn note_searched(&mut self, mut searched: Vec<Searched>) {
         searched.truncate(MAX_SEARCHED);
         self.searched = searched;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ranges(text: &str) -> Ranges {
+        text.parse().unwrap()
+    }
+
+    fn sweep_at(at: u64, read: &str) -> ValueProgress {
+        let began = Timestamp::from_unix(1_795_319_313);
+        ValueProgress {
+            sweep: Some(SweepInProgress {
+                begun: SweepTrigger::Manual,
+                began,
+                at,
+                hash: None,
+                read: ranges(read),
+                unavailable: Unavailable::default(),
+                peaks: Vec::new(),
+            }),
+            ..ValueProgress::new("db", began)
+        }
+    }
+
+    #[test]
+    fn a_sweep_counts_each_transaction_once_and_none_that_it_has_not_passed() {
+        let mut progress = sweep_at(50, "1-6 8-49");
+        for (read, count) in [("18-21", 48), ("50-60", 49), ("7", 50), ("1-50", 50)] {
+            progress.note_read(&ranges(read));
+            let sweep = progress.sweep.as_ref().unwrap();
+            assert_eq!(sweep.read.count(), count, "{read}");
+        }
+    }
+
+    #[test]
+    fn a_sweep_with_too_many_gaps_claims_too_little() {
+        let mut progress = sweep_at(u64::MAX, "");
+        for tx in 1..=2 * MAX_READ_RANGES as u64 {
+            progress.note_read(&ranges(&format!("{}", 2 * tx)));
+        }
+        let sweep = progress.sweep.as_ref().unwrap();
+        assert_eq!(sweep.read.count(), MAX_READ_RANGES as u64);
     }
 }

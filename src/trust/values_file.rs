@@ -108,7 +108,7 @@ fn write(writer: &mut Writer, progress: &ValueProgress) {
         );
         writer.number("sweep_at", sweep.at);
         writer.optional("sweep_hash", sweep.hash.map(|h| h.to_string()).as_deref());
-        writer.number("sweep_read", sweep.read);
+        writer.text("sweep_read_txs", &sweep.read.to_string());
         write_unavailable(writer, "sweep_", &sweep.unavailable);
         let peaks: Vec<String> = sweep.peaks.iter().map(Digest::to_string).collect();
         writer.text("sweep_peaks", &peaks.join(" "));
@@ -225,7 +225,8 @@ fn parse(table: &toml::Table, now: Timestamp) -> Option<ValueProgress> {
         unavailable: parse_unavailable(table, "")?,
         truncated_before: number("truncated_before")?,
         sweep: match has("sweep_at") {
-            true => Some(SweepInProgress {
+            // files of 0.1.0 contain only the number of the read ones: such a sweep starts again
+            true if has("sweep_read_txs") => Some(SweepInProgress {
                 began: time("sweep_began")?,
                 begun: match checksummed::text(table, "sweep_begun").ok()? {
                     ASKED => SweepTrigger::Manual,
@@ -237,13 +238,13 @@ fn parse(table: &toml::Table, now: Timestamp) -> Option<ValueProgress> {
                     Some(hash) => Some(hash.parse().ok()?),
                     None => None,
                 },
-                read: number("sweep_read")?,
+                read: ranges("sweep_read_txs")?,
                 unavailable: parse_unavailable(table, "sweep_")?,
                 peaks: words("sweep_peaks")?
                     .map(|word| word.parse().ok())
                     .collect::<Option<_>>()?,
             }),
-            false => None,
+            _ => None,
         },
         // files of 0.1.0 contain no time: the next check sets it
         sweep_asked: some_time("sweep_asked")?,

@@ -1,7 +1,8 @@
 //! The run of one world: the auditor's loop, its restarts, and its troubles.
 
 use std::any::Any;
-use std::cell::{OnceCell, RefCell};
+use std::cell::RefCell;
+use std::fs;
 use std::panic::{self, AssertUnwindSafe};
 use std::rc::Rc;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use immuaudit::drill::SigningKey;
 use immuaudit::ledger::Digest;
 use immuaudit::server::{MAX_REPLY, MAX_TRANSCRIPT};
 use immuaudit::stop::Stop;
-use immuaudit::trust::{Location, Store};
+use immuaudit::trust::Location;
 
 use crate::disk::{self, Disk};
 use crate::machine::Ended;
@@ -85,8 +86,6 @@ pub struct Run<'w> {
     pub copy: Option<Place>,
     pub oracle: Oracle,
     pub auditor: Option<Auditor>,
-    /// The auditor's files as another command reads them, once they are there.
-    pub beside: OnceCell<Store>,
     pub stop: Stop,
     /// When the auditor is started again, and how long it is down after the next kill.
     pub starts_at: Duration,
@@ -111,7 +110,6 @@ impl<'w> Run<'w> {
             copy: None,
             oracle: Oracle::new(world),
             auditor: None,
-            beside: OnceCell::new(),
             stop: Stop::new(),
             starts_at: Duration::ZERO,
             down: Duration::ZERO,
@@ -197,11 +195,8 @@ impl<'w> Run<'w> {
         let disk = self.disk.full_until() < begin;
         let ended = self.caught(|run| {
             let receivers = RefCell::new(&mut run.receivers);
-            let beside = &run.beside;
             let note_results = |outcome: &Outcome| {
-                untold = untold
-                    .take()
-                    .or_else(|| not_on_disk(beside, &location, outcome));
+                untold = untold.take().or_else(|| not_on_disk(&location, outcome));
                 receivers.borrow_mut().outcome(outcome);
             };
             let cycle =
@@ -359,17 +354,15 @@ const MOST_EVIDENCE: u64 = 4000;
 /// The most bytes of a database's history, alarms and progress.
 const MOST_OF_ONE: u64 = 4 << 20;
 
-/// Returns a message if the alarm of an outcome is not on disk.
-fn not_on_disk(beside: &OnceCell<Store>, location: &Location, outcome: &Outcome) -> Option<String> {
+/// Returns a message if the alarm of an outcome is not on disk: neither in the list nor with evidence
+/// alone. Other rules parse the files, less often.
+fn not_on_disk(location: &Location, outcome: &Outcome) -> Option<String> {
     let alarm = outcome.alarm.as_ref()?;
-    let store = match beside.get() {
-        Some(store) => store,
-        None => {
-            let opened = Store::open_shared(location).ok()?;
-            beside.get_or_init(|| opened)
-        }
+    let is_there = alarm.evidence.exists() || {
+        let of_database = alarm.evidence.parent()?.file_name()?.to_str()?;
+        let home = location.dir.join(&location.server);
+        let list = fs::read_to_string(home.join(format!("{of_database}.alarms")));
+        list.is_ok_and(|list| list.contains(&alarm.id))
     };
-    let alarms = store.all_alarms(&outcome.database);
-    let is_there = alarms.is_ok_and(|alarms| alarms.iter().any(|other| other.id == alarm.id));
     (!is_there).then(|| format!("{}: {} is not on disk", outcome.database, alarm.id))
 }

@@ -153,7 +153,7 @@ impl Reading<'_> {
         if new == NewValues::All {
             let known = self.progress.new_to.or(before.map(|before| before.tx));
             unread = known.unwrap_or(last).min(last);
-            let (read_to, read) = self.read_run(unread + 1, last);
+            let (read_to, read) = self.read_run(unread.saturating_add(1), last);
             self.progress.new_to = Some(read_to);
             read?;
         }
@@ -310,6 +310,7 @@ pub(super) fn note(
 ) {
     progress.read = progress.read.saturating_add(report.read);
     progress.unavailable.add(report.unavailable);
+    progress.note_read(&report.all_read());
     progress.note_due(tried, &report.due, &report.due_values, now);
     let (mut neighbours, mut alone) = (Ranges::new(), Ranges::new());
     for (first, last, ()) in report.whole.iter() {

@@ -30,9 +30,10 @@ impl Auditor {
     }
 
     /// Makes due the transactions of a database up to `last` that closed alarms are about, and returns these alarms.
-    /// A transaction that is already due keeps its time.
+    /// A transaction that is already due keeps its time. If a part of one was read before its alarm was closed, the
+    /// reading begins again with its first entry.
     pub(super) fn make_closed_due(
-        &self,
+        &mut self,
         database: &str,
         progress: &mut ValueProgress,
         last: u64,
@@ -52,6 +53,17 @@ impl Auditor {
         let closed: Vec<ClosedAlarm> = closed.collect();
         for alarm in &closed {
             progress.make_due(&alarm.transactions, self.wall_time());
+        }
+        let record = self.databases.of(database);
+        let awaited = std::mem::take(&mut record.awaited);
+        for alarm in &closed {
+            // a finding that opens the alarm again increases its count, so each closing has another one
+            let closing = (alarm.alarm.id.clone(), alarm.alarm.times);
+            if !awaited.contains(&closing) {
+                let partials = &mut record.partials;
+                partials.retain(|tx| !alarm.transactions.contains(tx));
+            }
+            record.awaited.insert(closing);
         }
         closed
     }

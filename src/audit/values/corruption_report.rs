@@ -19,11 +19,10 @@ pub struct CorruptionReport {
     /// The number of corrupt transactions past the first [`MAX_LISTED_TXS`].
     pub more: u64,
     /// The number of transactions that were passed.
-    /// The number of transactions that could not be read.
     pub passed: u64,
     /// The number of transactions in the range.
     pub of: u64,
-    /// Transactions that could not be read.
+    /// The number of transactions that could not be read.
     pub unread: u64,
     /// The call that ended the reading before its time.
     pub halted: Option<ServerError>,

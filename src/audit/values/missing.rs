@@ -45,7 +45,11 @@ impl Reader<'_> {
             }
             unavailable.add(by_key.unavailable);
             absent = absent.saturating_add(by_key.absent);
-            broken |= by_key.broken;
+            if by_key.broken {
+                // found in this reading or in an earlier part of it
+                self.report.found_in.insert(header.id(), header.id(), ());
+                broken = true;
+            }
         }
         if !broken && absent > 0 {
             match self.is_truncated(header.id(), Search::Unlimited)? {

@@ -5,7 +5,7 @@
 //! Reading order: `check`, `retry` and `sample` (the reading of a database in a cycle), `reader` and `one` (one
 //! transaction), `judge` (verification), `contents`, `missing` and `partial` (values that did not come with the
 //! transaction), `run`, `scan` and `chain` (many transactions by one call), `closed` (transactions of closed alarms),
-//! `sweep` and `walk` (all transactions, chain and tree), `pace` (the pace of a sweep), `truncation` and `retention`
+//! `sweep`, `slice` and `walk` (all transactions, chain and tree), `pace` (the pace of a sweep), `truncation` and `retention`
 //! (values that were dropped), `finding` and `report` (the results), `record` (evidence and alarms),
 //! `corruption_report` and `detection_probability` (for the operator).
 
@@ -29,6 +29,7 @@ mod retry;
 mod run;
 mod sample;
 mod scan;
+mod slice;
 mod sweep;
 mod truncation;
 mod walk;

@@ -108,5 +108,7 @@ fn paced(
         clippy::cast_sign_loss
     )] // between 0 and `of`
     let goal = (progress.of as f64 * part).ceil() as u64;
-    (goal > sweep.at).then_some((sweep, goal))
+    // a sweep by an operator that has passed everything, and was killed before it ended, ends now
+    let is_over = sweep.at >= progress.of;
+    (goal > sweep.at || is_over).then_some((sweep, goal))
 }

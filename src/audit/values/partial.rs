@@ -66,6 +66,11 @@ impl Partials {
         }
     }
 
+    /// Returns the number of entries that were reached, of all remembered transactions.
+    pub(super) fn reached(&self) -> usize {
+        self.0.iter().map(|partial| partial.next).sum()
+    }
+
     /// Forgets the transactions that are no longer due.
     pub(super) fn retain(&mut self, is_due: impl Fn(u64) -> bool) {
         self.0.retain(|partial| is_due(partial.tx));

@@ -28,6 +28,8 @@ pub struct Report {
     pub read: u64,
     /// The transactions that were read completely.
     pub whole: Ranges,
+    /// The transactions that were read, but for values that cannot be read any more.
+    partly: Ranges,
     /// The first `MAX_FINDINGS` findings.
     pub broken: Vec<CorruptEntry>,
     /// The number of further findings.
@@ -98,8 +100,9 @@ impl Report {
     /// Counts a read transaction. The transaction was read completely if nothing of it was `unavailable`.
     pub(super) fn read(&mut self, tx: u64, unavailable: Unavailable) {
         self.read += 1;
-        if unavailable.total() == 0 {
-            self.whole.insert(tx, tx, ());
+        match unavailable.total() {
+            0 => self.whole.insert(tx, tx, ()),
+            _ => self.partly.insert(tx, tx, ()),
         }
     }
 
@@ -109,6 +112,12 @@ impl Report {
             self.largest = self.largest.max(bytes);
         }
         if why.is_due() {
+            if self.whole.contains(tx) || self.partly.contains(tx) {
+                // its values were read, but its tree is not proven: it must be read again
+                self.whole.remove(tx, tx);
+                self.partly.remove(tx, tx);
+                self.read = self.read.saturating_sub(1);
+            }
             self.due.insert(tx, tx, ());
             match why {
                 UnreadReason::Slow => self.slow.insert(tx, tx, ()),
@@ -126,6 +135,24 @@ impl Report {
             None if kept < MAX_LISTED_UNREAD => self.unread.push(Unread { tx, why }),
             None => self.more_malformed |= why.verdict() == Verdict::Malformed,
         }
+    }
+
+    /// Adds transactions that were not requested, because there was no time.
+    pub(super) fn add_late(&mut self, first: u64, last: u64) {
+        self.due.insert(first, last, ());
+        self.slow.insert(first, last, ());
+    }
+
+    /// Returns the number of transactions for which there was no time.
+    pub(super) fn late(&self) -> u64 {
+        self.slow.count()
+    }
+
+    /// Returns the transactions that were read, including those with values that cannot be read any more.
+    pub(super) fn all_read(&self) -> Ranges {
+        let mut read = self.whole.clone();
+        read.extend(&self.partly);
+        read
     }
 
     /// Removes the transactions for which there was no time, so that the others decide the verdict.

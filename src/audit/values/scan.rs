@@ -128,7 +128,9 @@ impl Scan {
     }
 
     pub(super) fn fresh(&self, first: u64, last: u64) -> Span {
-        let limit = self.limit.min(clamp(last.saturating_sub(first)) + 1);
+        let limit = self
+            .limit
+            .min(clamp(last.saturating_sub(first)).saturating_add(1));
         Span { first, limit }
     }
 }

@@ -7,7 +7,7 @@ use super::check::note;
 use super::finding::{CorruptEntry, Corruption, UnreadReason};
 use super::reader::{Ended, ReadInterrupted, Reader};
 use super::report::Report;
-use super::scan::Prefetch;
+use super::slice::{Part, is_cut_off};
 use super::truncation::Truncation;
 use super::walk::{Step, Walk};
 use crate::audit::auditor::Auditor;
@@ -58,9 +58,6 @@ pub(super) struct Paced {
     pub swept: Option<SweepSummary>,
 }
 
-/// The approximate time of one slice of a sweep.
-const SLICE_TIME: Duration = Duration::from_millis(400);
-
 impl Auditor {
     /// Returns the databases whose state was proven in the last cycle, which can be swept.
     pub fn readable(&self) -> Vec<String> {
@@ -107,36 +104,21 @@ impl Auditor {
             self.databases.of(database).progress = Some(Box::new(progress));
             return status(SweepStatus::NotDue);
         };
-        let until = self.now() + SLICE_TIME;
-        let from = sweep.at;
-        let stuck = self.stuck_at(database, from);
-        let mut reader = self.reader(database, trusted.state, Some(&trusted), until, &progress);
-        reader.comes_back = true;
-        if let Some(stuck) = stuck {
-            // no slice could read this transaction: it becomes due, and the sweep continues after it
-            reader.report.add_unread(stuck, UnreadReason::Slow);
-        }
-        if sweep.begun == SweepTrigger::Scheduled {
-            reader.prefetch = Prefetch::Off;
-        }
-        let goal = goal.min(trusted.state.tx);
-        let (mut report, done, truncation) = read(reader, &mut sweep, goal, stuck);
-        self.note_slice(database, from, sweep.at, done == Err(ReadInterrupted::Late));
-        report = report.sorted();
-        report.explain(truncation.before);
+        let part = self.read_part(database, &trusted, &progress, &mut sweep, goal);
+        let Part {
+            mut report,
+            done,
+            truncation,
+            passed,
+            later,
+        } = part;
         // not a verdict on the ledger: the next check reports the server's failure
         let away = report.halted.take();
-        // the next cycle reads the transactions that had no time in this slice, and reports a verdict on them: a verdict
-        // here would change after every slice and every cycle
-        let later = match sweep.begun {
-            SweepTrigger::Scheduled => report.take_slow(),
-            SweepTrigger::Manual => Ranges::new(),
-        };
+        let is_read =
+            self.databases.of(database).late.is_empty() || sweep.begun == SweepTrigger::Scheduled;
         let failed = report.due.clone();
         report.due.extend(&later);
         // passed transactions are no longer due, except those that could not be read
-        let mut passed = Ranges::new();
-        passed.insert(from.saturating_add(1), sweep.at, ());
         note(
             &mut progress,
             &report,
@@ -149,13 +131,13 @@ impl Auditor {
         let partials = &mut self.databases.of(database).partials;
         partials.retain(|tx| progress.due.contains(tx));
         let at = sweep.at;
-        let ended = at >= trusted.state.tx;
+        let ended = at >= trusted.state.tx && is_read;
         if ended {
             progress.sweep = None;
             progress.swept = Some(SweepSummary {
                 began: sweep.began,
                 ended: self.wall_time(),
-                read: sweep.read,
+                read: sweep.read.count(),
                 unavailable: sweep.unavailable,
                 of: trusted.state.tx,
             });
@@ -169,10 +151,7 @@ impl Auditor {
         let now = self.now();
         let since = |saved| now.saturating_duration_since(saved);
         let old = self.saved.is_none_or(|saved| since(saved) > SAVE_INTERVAL);
-        let stopped = matches!(
-            done,
-            Err(ReadInterrupted::Stopped | ReadInterrupted::ServerUnavailable)
-        );
+        let stopped = is_cut_off(done);
         if ended || outcome.is_some() || stopped || old {
             self.save_progress();
             self.saved = Some(now);
@@ -193,30 +172,6 @@ impl Auditor {
             status,
             outcome,
         }
-    }
-
-    /// Returns the transaction that a sweep could not get past in [`MAX_LATE_SLICES`] slices.
-    fn stuck_at(&self, database: &str, at: u64) -> Option<u64> {
-        let (before, slices) = self.databases.get(database)?.late_slices?;
-        match before == at && slices >= MAX_LATE_SLICES {
-            true => at.checked_add(1),
-            false => None,
-        }
-    }
-
-    /// Counts consecutive slices that ran out of time at the same transaction.
-    fn note_slice(&mut self, database: &str, from: u64, at: u64, late: bool) {
-        let record = self.databases.of(database);
-        if !late || at != from {
-            record.late_slices = None;
-            return;
-        }
-        if !record.scan.is_of_one() {
-            return; // a smaller scan may succeed
-        }
-        let before = record.late_slices.filter(|(before, _)| *before == at);
-        let slices = before.map_or(0, |(_, slices)| slices);
-        record.late_slices = Some((at, slices.saturating_add(1)));
     }
 
     fn report_of_sweep(
@@ -240,9 +195,6 @@ impl Auditor {
 /// The time between two writes of the progress of a sweep. A killed sweep repeats at most this time.
 const SAVE_INTERVAL: Duration = Duration::from_secs(2);
 
-/// The number of slices of a sweep that may run out of time at a transaction that is read alone.
-const MAX_LATE_SLICES: u32 = 2;
-
 /// Returns a sweep that has read nothing yet.
 pub(super) fn begin(begun: SweepTrigger, now: Timestamp) -> SweepInProgress {
     let walk = Walk::default();
@@ -251,14 +203,14 @@ pub(super) fn begin(begun: SweepTrigger, now: Timestamp) -> SweepInProgress {
         began: now,
         at: walk.at(),
         hash: walk.hash(),
-        read: 0,
+        read: Ranges::new(),
         unavailable: Unavailable::default(),
         peaks: walk.peaks(),
     }
 }
 
 /// Continues the reading until the goal is reached or the time is over.
-fn read(
+pub(super) fn read(
     mut reader: Reader<'_>,
     sweep: &mut SweepInProgress,
     goal: u64,
@@ -267,7 +219,6 @@ fn read(
     let last = reader.trusted.tx;
     let mut walk = Walk::restore(sweep.at, sweep.hash, std::mem::take(&mut sweep.peaks));
     let mut done = Ok(());
-    let before = reader.report.read;
     if stuck.is_some() {
         walk.skip();
     }
@@ -293,7 +244,7 @@ fn read(
             break;
         }
     }
-    sweep.read = sweep.read.saturating_add(reader.report.read - before);
+    sweep.note_read(&reader.report.all_read());
     sweep.unavailable.add(reader.report.unavailable);
     sweep.at = walk.at();
     sweep.hash = walk.hash();
