@@ -122,31 +122,35 @@ impl FromStr for Timestamp {
     type Err = TimestampError;
 
     fn from_str(text: &str) -> Result<Timestamp, TimestampError> {
-        let field = |range| text.get(range).and_then(|t: &str| t.parse::<u64>().ok());
-        let fields = (|| {
-            Some((
-                field(0..4)?,
-                field(5..7)?,
-                field(8..10)?,
-                field(11..13)?,
-                field(14..16)?,
-                field(17..19)?,
-            ))
-        })();
-        let (year, month, day, hour, minute, second) = fields.ok_or(TimestampError)?;
-        if year < 1970 || !(1..=12).contains(&month) || day == 0 || hour > 23 {
+        let form = |(byte, due): (u8, u8)| match due {
+            b'0' => byte.is_ascii_digit(),
+            due => byte == due,
+        };
+        let due = b"0000-00-00T00:00:00Z";
+        if text.len() != due.len() || !text.bytes().zip(*due).all(form) {
+            return Err(TimestampError);
+        }
+        let field = |range| {
+            let digits: Option<&str> = text.get(range);
+            digits
+                .and_then(|digits| digits.parse::<u64>().ok())
+                .ok_or(TimestampError)
+        };
+        let (year, month, day) = (field(0..4)?, field(5..7)?, field(8..10)?);
+        let (hour, minute, second) = (field(11..13)?, field(14..16)?, field(17..19)?);
+        if year < 1970
+            || !(1..=12).contains(&month)
+            || !(1..=days_of_month(year, month)).contains(&day)
+            || hour > 23
+            || minute > 59
+            || second > 59
+        {
             return Err(TimestampError);
         }
         let days = (1970..year).map(days_of_year).sum::<u64>()
             + (1..month).map(|m| days_of_month(year, m)).sum::<u64>()
             + (day - 1);
-        let time = Timestamp(days * DAY + hour * 3600 + minute * 60 + second);
-        // signs, 31 June and second 60 are refused, because they are formatted differently
-        if time.to_string() == text {
-            Ok(time)
-        } else {
-            Err(TimestampError)
-        }
+        Ok(Timestamp(days * DAY + hour * 3600 + minute * 60 + second))
     }
 }
 

@@ -103,7 +103,12 @@ fn count() {}
 /// Prints lower-case hexadecimal, 64 characters.
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        // a history of a year has thousands of digests, and formatting byte by byte costs more than hashing
+        let mut text = [0; 2 * Digest::LEN];
+        for (pair, byte) in text.chunks_exact_mut(2).zip(self.0) {
+            pair.copy_from_slice(&[hex_digit(byte >> 4), hex_digit(byte & 15)]);
+        }
+        f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
     }
 }
 
@@ -159,15 +164,33 @@ impl FromStr for Digest {
     type Err = HexError;
 
     fn from_str(text: &str) -> Result<Digest, HexError> {
-        if text.len() != 2 * Digest::LEN || !text.bytes().all(|c| c.is_ascii_hexdigit()) {
+        if text.len() != 2 * Digest::LEN {
             return Err(HexError);
         }
         let mut bytes = [0; Digest::LEN];
         for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-            let pair = std::str::from_utf8(pair).map_err(|_| HexError)?;
-            *byte = u8::from_str_radix(pair, 16).map_err(|_| HexError)?;
+            *byte = pair.iter().try_fold(0, |high, digit| {
+                hex_value(*digit).map(|value| high << 4 | value)
+            })?;
         }
         Ok(Digest(bytes))
+    }
+}
+
+/// Returns the hexadecimal digit of a number below 16.
+fn hex_digit(value: u8) -> u8 {
+    match value & 15 {
+        value @ 0..=9 => b'0' + value,
+        value => b'a' - 10 + value,
+    }
+}
+
+fn hex_value(digit: u8) -> Result<u8, HexError> {
+    match digit {
+        b'0'..=b'9' => Ok(digit - b'0'),
+        b'a'..=b'f' => Ok(digit - b'a' + 10),
+        b'A'..=b'F' => Ok(digit - b'A' + 10),
+        _ => Err(HexError),
     }
 }
 

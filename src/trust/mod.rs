@@ -66,6 +66,7 @@ mod room_memory;
 mod state_file;
 mod store;
 mod store_error;
+mod sweep;
 mod tail;
 mod text;
 mod trusted_state;
@@ -98,8 +99,7 @@ pub use raise_alarm::{Raised, read_evidence};
 pub use record::DatedState;
 pub use store::Store;
 pub use store_error::StoreError;
+pub use sweep::{SweepInProgress, SweepSummary, SweepTrigger, Unavailable};
 pub use trusted_state::{ObservedState, TrustOrigin, TrustedState, kept_identity};
-pub use values::{
-    Searched, SweepInProgress, SweepSummary, SweepTrigger, Unavailable, ValueProgress,
-};
+pub use values::{Searched, ValueProgress};
 pub use warning::Warning;

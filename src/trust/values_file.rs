@@ -8,9 +8,8 @@ use super::failpoint::FileKind;
 use super::files;
 use super::store::Store;
 use super::store_error::StoreError;
-use super::values::{
-    Searched, SweepInProgress, SweepSummary, SweepTrigger, Unavailable, ValueProgress,
-};
+use super::sweep::{SweepInProgress, SweepSummary, SweepTrigger, Unavailable};
+use super::values::{Searched, ValueProgress};
 use super::warning::Warning;
 use crate::clock::Timestamp;
 use crate::ledger::Digest;
