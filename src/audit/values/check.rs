@@ -15,7 +15,7 @@ use crate::config::NewValues;
 use crate::ledger::State;
 use crate::random::Random;
 use crate::ranges::Ranges;
-use crate::trust::{Store, TrustedState, ValueProgress};
+use crate::trust::{TrustedState, ValueProgress};
 
 /// The number of sampled windows whose scans are requested concurrently, as many as for a sweep. So the delay of a
 /// distant server does not add up.
@@ -84,7 +84,8 @@ impl Auditor {
         let recorder = Recorder {
             store: &self.store,
             database,
-            trusted: read_against(&self.store, database, before, trusted),
+            before: before.cloned(),
+            proven: trusted,
         };
         let record = self.databases.of(database);
         Reader {
@@ -105,24 +106,6 @@ impl Auditor {
             report: Report::default(),
         }
     }
-}
-
-/// Returns the trusted state that transactions are read against: the stored one, which was proven just now.
-fn read_against(
-    store: &Store,
-    database: &str,
-    before: Option<&TrustedState>,
-    proven: State,
-) -> Option<TrustedState> {
-    let stored = store.load(database).ok().flatten();
-    let stored = stored.filter(|trusted| trusted.state == proven);
-    stored.or_else(|| {
-        before.map(|before| TrustedState {
-            state: proven,
-            signature: None,
-            ..before.clone()
-        })
-    })
 }
 
 /// The reading of one database in a cycle.

@@ -2,6 +2,7 @@
 //! holds only one.
 
 use super::finding::CorruptEntry;
+use crate::ledger::State;
 use crate::trust::{
     self, Alarm, Answer, Claim, Raised, Store, StoreError, Tampering, TrustedState,
 };
@@ -12,11 +13,27 @@ pub struct Recorder<'a> {
     pub store: &'a Store,
     /// The database that is read.
     pub database: &'a str,
-    /// The trusted state that transactions are read against.
-    pub trusted: Option<TrustedState>,
+    /// The state that was trusted before this check.
+    pub before: Option<TrustedState>,
+    /// The state that transactions are read against. It was proven just now.
+    pub proven: State,
 }
 
 impl Recorder<'_> {
+    /// Returns the trusted state that transactions are read against, from the store if it is there. It is only needed
+    /// for a finding, so a reading without one does not load it.
+    fn trusted(&self) -> Option<TrustedState> {
+        let stored = self.store.load(self.database).ok().flatten();
+        let stored = stored.filter(|trusted| trusted.state == self.proven);
+        stored.or_else(|| {
+            self.before.as_ref().map(|before| TrustedState {
+                state: self.proven,
+                signature: None,
+                ..before.clone()
+            })
+        })
+    }
+
     /// Stores evidence and alarm of a corrupt transaction. The transaction alone identifies the finding, so the same
     /// finding in another cycle is not new. `uuid` is the identity that the server claims.
     pub(super) fn record(
@@ -26,7 +43,7 @@ impl Recorder<'_> {
         answers: Vec<Answer>,
     ) -> Raised {
         let finding = trust::Finding {
-            trusted: self.trusted.clone(),
+            trusted: self.trusted(),
             claim: Some(broken.claim()),
             shown: Some(broken.state()),
             answers,
