@@ -10,7 +10,7 @@ use crate::audit::check::state;
 use crate::clock::Timestamp;
 use crate::ledger::{Digest, State};
 use crate::locate::{Acceptance, Checkpoint, Grounds, Probe, TxHashes, Window, narrow};
-use crate::server::{Server, ServerErrorKind};
+use crate::server::{DatabaseList, Server, ServerErrorKind};
 use crate::text::Escaped;
 use crate::trust::{
     Alarm, DatedState, LocatedRecord, Mirror, StoreError, Tampering, TrustOrigin, TrustedState,
@@ -143,8 +143,9 @@ impl Auditor {
         };
         let lost = Lost { oldest, newest };
         let listed = match self.server.databases() {
-            Ok(names) if names.iter().any(|name| name == database.as_bytes()) => Listed::Yes,
-            Ok(_) => Listed::Hidden,
+            Ok(list) if list.leaves_out(database) => Listed::Hidden,
+            Ok(DatabaseList::Shown(_)) => Listed::Yes,
+            Ok(DatabaseList::Assumed) => Listed::Unknown,
             Err(failure) if failure.kind == ServerErrorKind::Stopped => return None,
             Err(_) => Listed::Unknown,
         };

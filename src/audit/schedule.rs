@@ -170,7 +170,7 @@ impl Auditor {
         let policy = self.policy.clone();
         let selects = |name: &str| policy.selects(name);
         let mut listing = match self.server.databases() {
-            Ok(names) => listing::sort(&names, known, selects),
+            Ok(list) => listing::sort(&list.names(), known, selects),
             Err(failure) => {
                 // check the known databases anyway, unless the server is unavailable
                 cycle.list_error = Some(failure);

@@ -244,11 +244,9 @@ impl Auditor {
         let rolled_back = Verdict::Tampered(Tampering::RolledBack);
         let conclusion = match self.server.open(database) {
             Ok(()) => match self.server.databases() {
-                // the database was restored after the list was read
-                Ok(names) if names.iter().any(|name| name == database.as_bytes()) => {
-                    return self.check_listed(database);
-                }
-                Ok(_) => self.check_hidden(database, &trusted)?,
+                Ok(list) if list.leaves_out(database) => self.check_hidden(database, &trusted)?,
+                // the database was restored after the list was read, or the server has no list
+                Ok(_) => return self.check_listed(database),
                 Err(failure) => {
                     let verdict = Verdict::of_failure(&failure, false)?;
                     PendingOutcome::new(verdict, Reason::of_failure(failure))

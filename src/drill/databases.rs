@@ -58,6 +58,9 @@ impl Store {
                     true => Status::unknown("please login"),
                     false => unknown,
                 })?;
+        } else {
+            let refusal = "this command is available only with authentication on";
+            return Err(Status::unknown(refusal));
         }
         let seen = |name: &&String| {
             !self.lies_about(Lie::Vanished, name) && !self.lies_about(Lie::Hidden, name)

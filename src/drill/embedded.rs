@@ -26,7 +26,8 @@ pub struct Options {
     pub password: String,
     /// A further user with the same password, who gets the second view if there is one.
     pub second_user: Option<String>,
-    /// Whether authentication is on. If it is off, `Login` is refused, and calls work without a token.
+    /// Whether authentication is on. If it is off, `Login` and the list of databases are refused, and calls work
+    /// without a token, as in maintenance mode.
     pub auth: bool,
     /// The databases, each without transactions.
     pub databases: Vec<String>,

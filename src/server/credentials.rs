@@ -192,6 +192,10 @@ impl Server {
             ) {
                 self.session.failed_login(self.clock.instant(), failure);
             }
+            if failure.kind == ServerErrorKind::Unimplemented {
+                // every server has one of the two calls, so a proxy has answered: the next call logs in again
+                self.session.mode = Mode::Unknown;
+            }
         }
         let session = answer?.decode(method::OPEN_SESSION, wire::session_id);
         session.map(Credential::Session)

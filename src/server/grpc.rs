@@ -12,7 +12,7 @@ use futures_util::future::{AbortHandle, abortable};
 use grpcio::{CallOption, Client, ClientSStreamReceiver, MetadataBuilder};
 
 use super::error_kind::ServerErrorKind;
-use super::server_error::ServerError;
+use super::server_error::{ServerError, is_small};
 use super::transport::{Answer, Call, Connection, Credential, PendingCall, Waited};
 use crate::clock::Clock;
 use crate::stop::{POLL_INTERVAL, Stop};
@@ -52,7 +52,11 @@ impl Pending {
     /// requests it, so that no other thread wakes up for each part of a response.
     fn receive(self) -> Receiving {
         let (sender, received) = mpsc::sync_channel(1);
-        let (reception, abort) = abortable(receive(self.receiver));
+        let most = match is_small(self.call) {
+            true => MAX_SMALL_BYTES,
+            false => usize::MAX, // gRPC's own limit, --max-recv-msg-size
+        };
+        let (reception, abort) = abortable(receive(self.receiver, most));
         self.client.spawn(async move {
             if let Ok(answer) = reception.await {
                 // the waiting side may have been dropped
@@ -115,8 +119,11 @@ impl Receiving {
             let left = clock.until(end);
             match self.received.recv_timeout(left.min(POLL_INTERVAL)) {
                 Ok(Ok(answer)) => break Ok(answer),
-                Ok(Err(None)) => break failed(ServerErrorKind::NotOneMessage),
-                Ok(Err(Some(error))) => break Err(failure(self.call, &error, self.timeout)),
+                Ok(Err(Unreceived::NotOneMessage)) => break failed(ServerErrorKind::NotOneMessage),
+                Ok(Err(Unreceived::TooLarge)) => break failed(ServerErrorKind::TooLarge),
+                Ok(Err(Unreceived::Failed(error))) => {
+                    break Err(failure(self.call, &error, self.timeout));
+                }
                 Err(RecvTimeoutError::Timeout) if !left.is_zero() => {}
                 Err(RecvTimeoutError::Timeout) => return Waited::Pending(Box::new(self)),
                 Err(RecvTimeoutError::Disconnected) => {
@@ -147,21 +154,38 @@ impl Drop for Receiving {
     }
 }
 
-/// Exactly one message; `None` as the error if there is none or a second one.
-type Received = Result<Answer, Option<grpcio::Error>>;
+/// Exactly one message.
+type Received = Result<Answer, Unreceived>;
+
+/// The reason why there is no response.
+enum Unreceived {
+    /// There was no message, or a second one.
+    NotOneMessage,
+    /// The message is larger than the call allows.
+    TooLarge,
+    Failed(grpcio::Error),
+}
+
+/// The largest response to a call for a state or for a login, in bytes. Up to sixteen such calls are received at the
+/// same time, and their responses are held until they are used.
+const MAX_SMALL_BYTES: usize = 64 << 10;
 
 /// The size of a response, in bytes, from which on its memory is returned to the system immediately. gRPC's parts
 /// of a response are small blocks of the heap, which would stay allocated: as much again as the response. Smaller
 /// responses are too frequent.
 const MIN_TRIMMED_BYTES: usize = 4 << 20;
 
-async fn receive(mut receiver: ClientSStreamReceiver<Vec<u8>>) -> Received {
-    let bytes = receiver.next().await.ok_or(None)?.map_err(Some)?;
+async fn receive(mut receiver: ClientSStreamReceiver<Vec<u8>>, most: usize) -> Received {
+    let message = receiver.next().await.ok_or(Unreceived::NotOneMessage)?;
+    let bytes = message.map_err(Unreceived::Failed)?;
+    if bytes.len() > most {
+        return Err(Unreceived::TooLarge);
+    }
     if bytes.len() > MIN_TRIMMED_BYTES {
         sys::trim_memory();
     }
     // not earlier, because the headers of a failed call may never arrive
-    let headers = receiver.headers().await.map_err(Some)?;
+    let headers = receiver.headers().await.map_err(Unreceived::Failed)?;
     let uuid = headers
         .iter()
         .find(|(key, _)| *key == "immudb-uuid")
@@ -171,8 +195,8 @@ async fn receive(mut receiver: ClientSStreamReceiver<Vec<u8>>) -> Received {
             bytes: Arc::new(bytes),
             uuid,
         }),
-        Some(Ok(_)) => Err(None),
-        Some(Err(error)) => Err(Some(error)),
+        Some(Ok(_)) => Err(Unreceived::NotOneMessage),
+        Some(Err(error)) => Err(Unreceived::Failed(error)),
     }
 }
 

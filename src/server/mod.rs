@@ -50,6 +50,34 @@ use tls_hint::ConnectionSecurity;
 /// The database of a server without authentication, and the first of any other.
 pub const DEFAULT_DATABASE: &str = "defaultdb";
 
+/// The databases of a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DatabaseList {
+    /// The server listed them.
+    Shown(Names),
+    /// The server runs without authentication and has no list. It has the default database, and in maintenance mode
+    /// others too, so a missing name says nothing.
+    Assumed,
+}
+
+impl DatabaseList {
+    /// Returns the names of the list, or that of the default database.
+    pub fn names(self) -> Names {
+        match self {
+            DatabaseList::Shown(names) => names,
+            DatabaseList::Assumed => [DEFAULT_DATABASE.as_bytes()].into_iter().collect(),
+        }
+    }
+
+    /// Returns whether the server listed the databases, and this one is not among them.
+    pub fn leaves_out(&self, database: &str) -> bool {
+        match self {
+            DatabaseList::Shown(names) => names.iter().all(|name| name != database.as_bytes()),
+            DatabaseList::Assumed => false,
+        }
+    }
+}
+
 /// One server, with its connection and its tokens, which last from cycle to cycle.
 pub struct Server {
     /// The prefetched calls; the first field, so that they are cancelled while there is a connection.
@@ -264,7 +292,7 @@ impl Server {
     }
 
     /// Returns the names of the databases that this user may see, unchanged.
-    pub fn databases(&mut self) -> Result<Names, ServerError> {
+    pub fn databases(&mut self) -> Result<DatabaseList, ServerError> {
         let list = self.call_as_user(method::DATABASE_LIST, wire::empty(), wire::database_list);
         match list {
             // a server without authentication may have the default database and refuse the list
@@ -273,12 +301,10 @@ impl Server {
                 | ServerErrorKind::NoAuthentication
                 | ServerErrorKind::Forbidden
                 | ServerErrorKind::Unimplemented
-                | ServerErrorKind::Other(_) => {
-                    Ok([DEFAULT_DATABASE.as_bytes()].into_iter().collect())
-                }
+                | ServerErrorKind::Other(_) => Ok(DatabaseList::Assumed),
                 _ => Err(failure),
             },
-            list => list,
+            list => list.map(DatabaseList::Shown),
         }
     }
 

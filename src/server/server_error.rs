@@ -104,7 +104,7 @@ impl fmt::Display for ServerError {
             ServerErrorKind::CannotProve => f.write_str("the server responds that it cannot prove this pair of states"),
             // correct responses to these calls have a few hundred bytes
             ServerErrorKind::TooLarge if is_small(self.call) => f.write_str(
-                "the response is larger than --max-recv-msg-size, and no immudb server sends so large a response to this call: do not raise the limit; check which program answers at this address",
+                "no immudb server sends so large a response to this call: do not raise --max-recv-msg-size; check which program answers at this address",
             ),
             ServerErrorKind::TooLarge => {
                 f.write_str("the response is larger than --max-recv-msg-size: ")?;
@@ -146,7 +146,7 @@ fn is_about_transactions(call: &str) -> bool {
 }
 
 /// Returns whether no immudb has a large response to a call: one for a state, or for a login.
-fn is_small(call: &str) -> bool {
+pub(super) fn is_small(call: &str) -> bool {
     let small = [
         method::CURRENT_STATE,
         method::LOGIN,

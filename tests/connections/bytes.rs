@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::support::in_process;
 use crate::support::place::Place;
 use crate::support::program::{Program, high_water, member};
+use crate::support::proxy::Proxy;
 use crate::support::relay::{Plan, Relay};
 use immuaudit::audit::{Auditor, Policy};
 use immuaudit::drill::{Embedded, Lie, Options};
@@ -273,4 +274,37 @@ fn a_list_prevented_by_a_stop_is_not_an_error() {
     assert!(cycle.stopped && !cycle.is_complete());
     let troubles: Vec<String> = cycle.errors().map(|trouble| trouble.to_string()).collect();
     assert_eq!(troubles, [""; 0]);
+}
+
+/// The responses of up to sixteen such calls are held at the same time, so that their size must be small.
+#[test]
+fn a_response_for_a_state_that_no_immudb_sends_is_refused_by_its_size() {
+    let server = Embedded::start(Options::default()).expect("an embedded ledger");
+    server.grow(DATABASES[0], 5);
+    let proxy = Proxy::before(server.port());
+    let folder = Place::new();
+    let program = Program::new(proxy.port, &folder.join("trust"));
+    program.once().is(0, DATABASES[0], "first-seen");
+    for (length, is_refused) in [(40_000, false), (100_000, true)] {
+        proxy.distort(move |call, _, reply| {
+            if call == "CurrentState" {
+                // an unknown field of this many bytes
+                let [low, middle, high] =
+                    [length & 127 | 128, length >> 7 & 127 | 128, length >> 14];
+                let head = [
+                    &[0xfa, 0x3f][..],
+                    &[low, middle, high].map(|part: u32| part.to_le_bytes()[0]),
+                ];
+                let filler = vec![0; usize::try_from(length).expect("a length")];
+                reply.change(|bytes| bytes.extend([&head.concat(), &filler[..]].concat()));
+            }
+        });
+        let run = program.once();
+        match is_refused {
+            false => run.is(0, DATABASES[0], "consistent"),
+            true => run.is(1, DATABASES[0], "refused"),
+        };
+        let told = "do not raise --max-recv-msg-size";
+        assert_eq!(run.stderr.contains(told), is_refused, "{run:#?}");
+    }
 }

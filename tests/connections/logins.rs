@@ -11,6 +11,7 @@ use crate::support::ledgers::{calls, ledger_with};
 use crate::support::modes::set_mode;
 use crate::support::place::Place;
 use crate::support::program::{Program, Running};
+use crate::support::proxy::{Body, Proxy};
 use immuaudit::audit::{Auditor, Cycle, Exit, Outcome, Policy, ServerView, SweepStatus, Verdict};
 use immuaudit::config::Values;
 use immuaudit::drill::{Access, Embedded, Emulated, Lie, LieSchedule, Lifetime, Options};
@@ -262,6 +263,46 @@ fn authentication_may_be_switched_off_and_on_again() {
         server.begin_cycle();
         server.state(DB).expect("a state");
     }
+}
+
+/// In maintenance mode a server without authentication refuses its list and opens every database.
+#[test]
+fn a_server_without_a_list_hides_no_database() {
+    let embedded = server(Emulated::V1_11_1, Lifetime::Unlimited, &NAMES);
+    let place = Place::new();
+    let mut auditor = auditor(&embedded, place.path());
+    for auth in [true, false, false, true] {
+        embedded.set_auth(auth);
+        embedded.forget_tokens();
+        is_proven(&auditor.cycle(|_| {}), 1 + NAMES.len());
+        for name in NAMES {
+            let located = auditor.locate(name).expect("it is not asked to stop");
+            assert_eq!(located.exit(), Exit::Good, "{located:?}");
+        }
+    }
+}
+
+/// A proxy in front of an old server, which has no sessions, knows no call for a moment.
+#[test]
+fn a_proxy_that_knows_no_login_for_a_moment_refuses_no_later_one() {
+    let embedded = server(Emulated::V1_1_0, Lifetime::Unlimited, &[]);
+    let proxy = Proxy::before(embedded.port());
+    let place = Place::new();
+    let server = in_process::server_on(proxy.port);
+    let store = in_process::store(place.path());
+    let mut auditor = Auditor::new(server, store, Policy::of_consistency());
+    is_proven(&auditor.cycle(|_| {}), 1);
+    embedded.forget_tokens();
+    proxy.distort(|_, _, reply| reply.body = Body::Error(12, String::new()));
+    for _ in 0..2 {
+        assert_eq!(auditor.cycle(|_| {}).exit(), Exit::Incomplete);
+    }
+    proxy.distort(|call, _, reply| {
+        if call == "OpenSession" {
+            reply.body = Body::Error(12, String::new());
+        }
+    });
+    is_proven(&auditor.cycle(|_| {}), 1);
 }
 
 /// The loop of the program, whose credentials may have expired before each cycle.

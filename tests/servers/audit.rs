@@ -17,6 +17,7 @@ for_versions!(
     a_server_that_is_down_is_unreachable_and_then_consistent,
     a_wrong_password_is_refused,
     without_authentication_the_default_database_is_audited,
+    in_maintenance_mode_all_databases_are_audited,
     a_user_audits_only_its_own_databases,
     every_kind_of_entry_is_consistent,
     the_servers_own_database_is_audited_by_its_name,
@@ -251,6 +252,27 @@ fn without_authentication_the_default_database_is_audited(server: &Path) {
     scene.auditor(&real).once().is(0, "defaultdb", "first-seen");
     real.write("defaultdb", "b", 5);
     scene.auditor(&real).once().is(0, "defaultdb", "consistent");
+}
+
+/// Such a server needs no login, lists no database and opens all of them.
+fn in_maintenance_mode_all_databases_are_audited(server: &Path) {
+    if server.to_string_lossy().contains("-0.9") {
+        return; // it has no maintenance mode
+    }
+    let scene = Scene::new(server);
+    let real = scene.start(&[]);
+    real.does(&["create-db", "shop"]);
+    for database in ["defaultdb", "shop"] {
+        real.write(database, "a", 5);
+    }
+    let run = scene.auditor(&real).once();
+    run.is(0, "defaultdb", "first-seen")
+        .is(0, "shop", "first-seen");
+    drop(real);
+    let real = scene.start(&["--auth=false", "--maintenance"]);
+    let run = scene.auditor(&real).once();
+    run.is(0, "defaultdb", "consistent")
+        .is(0, "shop", "consistent");
 }
 
 fn a_user_audits_only_its_own_databases(server: &Path) {

@@ -34,6 +34,7 @@ func serve(v Version, args []string) error {
 	f.StringVar(&o.Dir, "dir", "", "data directory, made if need be")
 	f.IntVar(&port, "port", 0, "port on 127.0.0.1, 0 for a free one")
 	f.BoolVar(&o.Auth, "auth", true, "ask for a login")
+	f.BoolVar(&o.Maintenance, "maintenance", false, "maintenance mode, which allows several databases without a login (from 1.2)")
 	f.BoolVar(&o.Synced, "synced", false, "fsync each commit, as production does: slower")
 	f.BoolVar(&o.RequestMetadata, "request-metadata", false, "store user and address of each write in its transaction (1.11)")
 	f.StringVar(&o.SigningKey, "signing-key", "", "PEM file of an ECDSA P-256 private key: states are signed")

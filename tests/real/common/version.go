@@ -33,6 +33,7 @@ type ServeOptions struct {
 	Dir             string
 	Listener        net.Listener
 	Auth            bool
+	Maintenance     bool
 	Synced          bool
 	RequestMetadata bool
 	SigningKey      string

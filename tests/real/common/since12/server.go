@@ -37,6 +37,7 @@ func Options(o common.ServeOptions) (*server.Options, error) {
 		WithAddress("127.0.0.1").
 		WithListener(o.Listener).
 		WithAuth(o.Auth).
+		WithMaintenance(o.Maintenance).
 		WithMetricsServer(false).
 		WithWebServer(false).
 		WithPgsqlServer(false).
