@@ -29,6 +29,8 @@
 mod acknowledged;
 mod adopt;
 mod advance;
+#[cfg(test)]
+mod aged;
 mod alarm;
 mod arrivals;
 mod checksummed;

@@ -8,6 +8,8 @@ mod support;
 
 mod alarms;
 mod damage;
+mod identities;
 mod room;
+mod signatures;
 mod states;
 mod unlistable;

@@ -1,0 +1,54 @@
+//! Identities that a server sends: noted with the trusted state, and known under another label.
+
+use crate::support::chain::Chain;
+use crate::support::place::Place;
+use crate::support::trust_files::{at, grown, location, open};
+use immuaudit::trust::{Location, Store, TrustOrigin};
+
+#[test]
+fn a_new_identity_changes_neither_state_nor_history() {
+    let place = Place::new();
+    let (store, chain) = (open(&place), Chain::new(9, 1));
+    let before = grown(&store, &chain);
+    let hostile = "../../etc/x\n".repeat(1_000);
+    let noted = store.note_identity(&before, Some(&hostile), at(9)).unwrap();
+    assert_eq!(
+        (noted.state, noted.accepted),
+        (before.state, before.accepted)
+    );
+    assert!(noted.uuid.as_ref().unwrap().len() < 100);
+    assert_eq!(store.load("db"), Ok(Some(noted.clone())));
+    assert_eq!(store.history("db").unwrap().len(), 3);
+    let after = store
+        .advance(&noted, &chain.prove(5, 6), &chain.seen(6), at(9))
+        .unwrap();
+    assert_eq!(store.load("db"), Ok(Some(after)));
+}
+
+#[test]
+fn an_identity_known_under_another_label_is_reported() {
+    let place = Place::new();
+    let chain = Chain::new(9, 1);
+    let first = open(&place);
+    first
+        .first_use("db", &chain.seen(3), TrustOrigin::FirstSeen, at(3))
+        .unwrap();
+    let uuid = chain.seen(3).uuid.unwrap();
+    assert_eq!(first.known_elsewhere(&uuid), Ok(vec![]));
+    let second = other_label(&place);
+    let known = second.known_elsewhere(&uuid).unwrap();
+    assert_eq!(
+        (known[0].server.as_str(), known[0].since),
+        ("127.0.0.1:3322", at(3))
+    );
+    assert_eq!(second.known_elsewhere("another"), Ok(vec![]));
+}
+
+/// Returns the store of another server in the same directory.
+fn other_label(place: &Place) -> Store {
+    let location = Location {
+        server: "b".into(),
+        ..location(place)
+    };
+    Store::open(&location, at(0)).unwrap()
+}
