@@ -99,13 +99,16 @@ impl Store {
             accepted: now,
             how: TrustOrigin::Proven,
         };
-        if trusted.state == present.state {
+        let trusted = if trusted.state == present.state {
             // the same state: its signature may be new, but the history gets no new line
             trusted.accepted = present.accepted;
             trusted.how = present.how.clone();
-            return self.rewrite_state(&hold, &present, trusted);
-        }
-        self.accept_state(&hold, tail, trusted)
+            self.rewrite_state(&hold, &present, trusted)?
+        } else {
+            self.accept_state(&hold, tail, trusted)?
+        };
+        self.record_identity(&hold, trusted.uuid.as_deref(), now);
+        Ok(trusted)
     }
 
     /// Records the identity that the server now sends with the trusted state, if that is still `before`.

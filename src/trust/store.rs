@@ -51,6 +51,8 @@ pub struct Store {
     pub(super) tails: Tails,
     /// The alarms of files that were parsed.
     pub(super) parsed_alarms: ParsedAlarms,
+    /// The identity that was recorded last, or found in the file, so that the file is not read again for it.
+    pub(super) last_identity: Mutex<Option<String>>,
     /// The locks that keep other auditors out; none if another process is the auditor.
     auditor: Vec<File>,
 }
@@ -258,6 +260,7 @@ impl Store {
             room_memory: room_memory::Memory::default(),
             tails: Tails::default(),
             parsed_alarms: ParsedAlarms::default(),
+            last_identity: Mutex::default(),
             auditor: Vec::new(),
         }
     }
