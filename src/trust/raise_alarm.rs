@@ -187,25 +187,47 @@ impl Store {
             None => Vec::new(),
             Some(bytes) => self.parse_alarms(&bytes, database).map_err(damaged)?,
         };
-        for name in files::list(&self.evidence_directory(database))? {
-            let id = name.strip_suffix(".toml").and_then(from_file_name);
-            let Some(id) = id.filter(|id| alarms.iter().all(|alarm| alarm.id != *id)) else {
-                continue;
-            };
-            let path = self.evidence_path(database, &id);
-            let Some(bytes) = files::read(&path, MAX_EVIDENCE_BYTES)? else {
-                continue;
-            };
-            let evidence = Evidence::parse(&bytes).map_err(|damage| StoreError::DamagedRecord {
-                path: path.clone(),
-                damage,
-                record: Record::Evidence,
-            })?;
-            let mut alarm = Alarm::new(&evidence.finding, &self.location, path, evidence.found);
-            alarm.id = id;
-            alarms.push(alarm);
+        for id in self.evidence_ids(database)? {
+            if alarms.iter().all(|alarm| alarm.id != id) {
+                alarms.extend(self.alarm_of_evidence(database, &id)?);
+            }
         }
         Ok(alarms)
+    }
+
+    /// Returns the alarms of a database as far as they can be read: those in the evidence, and those on the list if it
+    /// is readable.
+    pub(super) fn readable_alarms(&self, database: &str) -> Vec<Alarm> {
+        let list = files::read(&self.alarms_path(database), alarm::MAX_ALARMS_FILE_BYTES);
+        let list = list.ok().flatten();
+        let list = list.and_then(|bytes| self.parse_alarms(&bytes, database).ok());
+        let ids = self.evidence_ids(database).unwrap_or_default();
+        let of_evidence = |id: &String| self.alarm_of_evidence(database, id).ok().flatten();
+        let alarms = list.unwrap_or_default().into_iter();
+        alarms.chain(ids.iter().filter_map(of_evidence)).collect()
+    }
+
+    /// Returns the IDs of the alarms with stored evidence.
+    fn evidence_ids(&self, database: &str) -> Result<Vec<String>, StoreError> {
+        let names = files::list(&self.evidence_directory(database))?;
+        let id = |name: &String| name.strip_suffix(".toml").and_then(from_file_name);
+        Ok(names.iter().filter_map(id).collect())
+    }
+
+    /// Returns the alarm of the evidence with this ID, as if it was never closed; `None` if there is no such file.
+    fn alarm_of_evidence(&self, database: &str, id: &str) -> Result<Option<Alarm>, StoreError> {
+        let path = self.evidence_path(database, id);
+        let Some(bytes) = files::read(&path, MAX_EVIDENCE_BYTES)? else {
+            return Ok(None);
+        };
+        let evidence = Evidence::parse(&bytes).map_err(|damage| StoreError::DamagedRecord {
+            path: path.clone(),
+            damage,
+            record: Record::Evidence,
+        })?;
+        let mut alarm = Alarm::new(&evidence.finding, &self.location, path, evidence.found);
+        id.clone_into(&mut alarm.id);
+        Ok(Some(alarm))
     }
 
     /// Returns the alarms in the bytes of a database's file, which are only parsed if they are not the known ones.
