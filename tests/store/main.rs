@@ -9,6 +9,7 @@ mod support;
 mod alarms;
 mod damage;
 mod identities;
+mod repair;
 mod room;
 mod signatures;
 mod states;
