@@ -307,6 +307,12 @@ impl Store {
                     server: self.server().to_owned(),
                     directory: directory.into(),
                     holder: if known { holder } else { "another process" }.into(),
+                    // not the label: another label for the same address is refused
+                    flags: match (directory == self.home, self.roots == self.home) {
+                        (true, true) => "--dir",
+                        (true, false) => "--dir and --roots-filepath",
+                        (false, _) => "--roots-filepath",
+                    },
                 });
             }
             let write = |file: &mut File| {

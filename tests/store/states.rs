@@ -243,6 +243,37 @@ fn a_second_auditor_is_refused_until_the_first_one_ends() {
 }
 
 #[test]
+fn following_the_advice_of_a_locked_directory_lets_a_second_auditor_run() {
+    let place = Place::new();
+    let with = |dir: &str, roots: Option<&str>| Location {
+        dir: place.path().join(dir),
+        roots: roots.map(|roots| place.path().join(roots)),
+        ..location(&place)
+    };
+    for (first, second, advised, apart) in [
+        (("a", None), ("a", None), "--dir", ("b", None)),
+        (
+            ("c", Some("r")),
+            ("c", Some("r")),
+            "--dir and --roots-filepath",
+            ("d", Some("s")),
+        ),
+        (
+            ("e", Some("t")),
+            ("f", Some("t")),
+            "--roots-filepath",
+            ("f", Some("u")),
+        ),
+    ] {
+        let _first = Store::open(&with(first.0, first.1), at(0)).unwrap();
+        let refused = Store::open(&with(second.0, second.1), at(0)).unwrap_err();
+        let advice = format!("or give this one another {advised}");
+        assert!(refused.to_string().ends_with(&advice), "{refused}");
+        Store::open(&with(apart.0, apart.1), at(0)).unwrap();
+    }
+}
+
+#[test]
 fn a_missing_directory_is_not_opened() {
     let place = Place::new();
     let refused = Store::open_shared(&location(&place)).unwrap_err();

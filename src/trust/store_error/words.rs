@@ -124,9 +124,10 @@ impl fmt::Display for StoreError {
                 server,
                 directory,
                 holder,
+                flags,
             } => write!(
                 f,
-                "{} is already audited by {holder} in {}: stop that auditor, or give this one another --dir or --server-label",
+                "{} is already audited by {holder} in {}: stop that auditor, or give this one another {flags}",
                 Escaped::new(server),
                 directory.display()
             ),
