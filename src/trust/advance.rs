@@ -149,7 +149,7 @@ impl Store {
 
     /// Starts from a state that the operator knows. If a state is already trusted, returns it, so that the caller
     /// can prove one against the other. If the files are damaged and name the pinned state as the last good one,
-    /// the pin repairs them; the damaged files stay as `*.damaged`.
+    /// the pin repairs them. Damaged files, and a state file that the history contradicts, stay as `*.damaged`.
     ///
     /// # Errors
     /// The files are damaged and name another state, or cannot be written.

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use crate::support::chain::Chain;
 use crate::support::place::Place;
-use crate::support::trust_files::{at, file, grown_store, open};
+use crate::support::trust_files::{at, file, grown, grown_store, open};
+use immuaudit::ledger::Digest;
 use immuaudit::trust::{StoreError, TrustOrigin};
 
 #[test]
@@ -65,6 +66,46 @@ fn a_repair_keeps_the_damaged_file() {
         b"edited"
     );
     assert_eq!(store.history("db").unwrap().len(), 4);
+}
+
+#[test]
+fn a_repair_of_files_that_disagree_keeps_the_state_file_that_it_overwrites() {
+    for is_history_older in [true, false] {
+        let place = Place::new();
+        let (store, chain) = (open(&place), Chain::new(9, 1));
+        let before = grown(&store, &chain);
+        let (state, history) = (file(&place, "db.state"), file(&place, "db.history"));
+        if is_history_older {
+            let older = fs::read(&history).unwrap();
+            let proven = chain.prove(5, 7);
+            store
+                .advance(&before, &proven, &chain.seen(7), at(9))
+                .unwrap();
+            fs::write(&history, older).unwrap();
+        } else {
+            // the same state, trusted in another run, so that the history has no line for the file
+            let text = fs::read_to_string(&state).unwrap();
+            let (content, _) = text.split_once("# sha256: ").unwrap();
+            let content = content.replace(&at(5).to_string(), &at(4).to_string());
+            let sum = Digest::of(&[content.as_bytes()]);
+            fs::write(&state, format!("{content}# sha256: {sum}\n")).unwrap();
+        }
+        let overwritten = fs::read(&state).unwrap();
+        let failure = store.load("db").unwrap_err();
+        let StoreError::Disagree { recovery, .. } = failure else {
+            panic!("{failure}");
+        };
+        let pinned = recovery.last_good.unwrap();
+        let repaired = store.pin("db", pinned, at(10)).unwrap();
+        assert_eq!(store.load("db"), Ok(Some(repaired)));
+        assert_eq!(
+            fs::read(file(&place, "db.state.damaged")).unwrap(),
+            overwritten
+        );
+        assert!(!file(&place, "db.history.damaged").exists());
+        // the history keeps its lines, and gets the one of the pin
+        assert_eq!(store.history("db").unwrap().len(), 4);
+    }
 }
 
 // ---- the advice for lost files
