@@ -40,6 +40,10 @@ pub fn read_evidence(path: &Path) -> Result<Evidence, StoreError> {
     })
 }
 
+/// The maximum number of findings of a database whose hashes begin with the same digits. A server that looks for more of
+/// them needs far more hashes for each.
+const MAX_SAME_ID: usize = 8;
+
 /// A finding as it was recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Raised {
@@ -91,8 +95,10 @@ impl Store {
         // a damaged list of alarms must not prevent the evidence from being written
         let known = self.alarms(&finding.database);
         let mut alarms = known.as_ref().cloned().unwrap_or_default();
-        let kept = files::exists(&raised.alarm.evidence)?;
         let alarm = &mut raised.alarm;
+        alarm.id = self.id_of(finding, known.as_deref().ok());
+        alarm.evidence = self.evidence_path(&finding.database, &alarm.id);
+        let kept = files::exists(&alarm.evidence)?;
         if alarm.can_be_adopted() {
             alarm.shared = self.shared(finding);
         }
@@ -114,15 +120,37 @@ impl Store {
             alarm.displaced = self.make_room(&hold, &mut alarms);
             alarms.push(alarm.clone());
         }
-        let written = match (kept, raised.opened) {
-            (true, _) => Ok(()),
-            (false, true) => self.write_evidence(&hold, finding, Occasion::New, now),
-            (false, false) => self.write_evidence(&hold, finding, Occasion::Again, now),
+        let occasion = match raised.opened {
+            true => Occasion::New,
+            false => Occasion::Again,
+        };
+        let written = match kept {
+            true => Ok(()),
+            false => self.write_evidence(&hold, &raised.alarm.id, finding, occasion, now),
         };
         known?;
         self.write_alarms(&finding.database, &alarms)?;
         raised.is_listed = true;
         written
+    }
+
+    /// Returns the ID of a finding's alarm: the one that the finding already has, or the first that no other finding
+    /// has. Without a readable list of alarms, the evidence decides.
+    fn id_of(&self, finding: &Finding, list: Option<&[Alarm]>) -> String {
+        let ids = || (0..MAX_SAME_ID).map(|number| finding.numbered_id(number));
+        let is_of = |id: &String| match list {
+            Some(list) => {
+                let alarm = list.iter().find(|alarm| alarm.id == *id);
+                alarm.map(|alarm| alarm.is_of(finding))
+            }
+            None => match self.alarm_of_evidence(&finding.database, id) {
+                Ok(alarm) => alarm.map(|alarm| alarm.is_of(finding)),
+                Err(_) => Some(true), // evidence that cannot be read must not be replaced
+            },
+        };
+        let own = ids().find(|id| is_of(id) == Some(true));
+        let free = || ids().find(|id| is_of(id).is_none());
+        own.or_else(free).unwrap_or_else(|| finding.id())
     }
 
     /// Returns whether the trusted state that a finding contradicts was given up since: by adopting an alarm or by
@@ -266,6 +294,7 @@ impl Store {
     fn write_evidence(
         &self,
         _hold: &Hold,
+        id: &str,
         finding: &Finding,
         occasion: Occasion,
         now: Timestamp,
@@ -281,7 +310,7 @@ impl Store {
             return full;
         }
         let mut room = self.room()?;
-        let mut file = evidence::render(self.server(), finding, now, limits);
+        let mut file = evidence::render(self.server(), id, finding, now, limits);
         let most = limits.bytes.saturating_sub(RESERVED_BYTES);
         while let Some(shortage) = room.shortage(&file, limits.files, most) {
             if occasion == Occasion::Again || !self.displace(&mut room, &of_database, shortage) {
@@ -293,7 +322,7 @@ impl Store {
                 answers: 0,
                 ..*limits
             };
-            file = evidence::render(self.server(), finding, now, &bare);
+            file = evidence::render(self.server(), id, finding, now, &bare);
         }
         if room.shortage(&file, limits.files, limits.bytes).is_some() {
             self.remember_full(&room);
@@ -301,7 +330,7 @@ impl Store {
         }
         files::create_directory(&directory)?;
         files::create_directory(&self.evidence_directory(&finding.database))?;
-        let path = self.evidence_path(&finding.database, &finding.id());
+        let path = self.evidence_path(&finding.database, id);
         files::replace(FileKind::Evidence, &path, &file)
     }
 }

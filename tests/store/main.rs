@@ -11,6 +11,7 @@ mod damage;
 mod identities;
 mod repair;
 mod room;
+mod same_id;
 mod signatures;
 mod states;
 mod unlistable;
