@@ -76,36 +76,39 @@ impl Store {
         now: Timestamp,
     ) -> Result<TrustedState, StoreError> {
         let hold = self.hold(Lock::Exclusive)?;
-        let present = self.unchanged(&hold, before)?;
-        if proven.source() != before.state || proven.target() != seen.state {
+        let (present, tail) = self.unchanged(&hold, before)?;
+        if proven.source() != present.state || proven.target() != seen.state {
             return Err(StoreError::NotProven {
-                database: before.database.clone(),
-                trusted: before.state,
+                database: present.database,
+                trusted: present.state,
                 shown: seen.state,
             });
         }
         let mut trusted = TrustedState {
-            database: before.database.clone(),
+            database: present.database.clone(),
             state: seen.state,
             shape: Some(seen.shape),
             signature: seen.signature.clone(),
             last_signed: TrustedState::signed_at(
                 seen.signature.as_ref(),
                 seen.state.tx,
-                before.last_signed,
+                present.last_signed,
             ),
             uuid: kept_identity(seen.uuid.as_deref()),
-            since: before.since,
+            since: present.since,
             accepted: now,
             how: TrustOrigin::Proven,
         };
-        if trusted.state == before.state {
+        let trusted = if trusted.state == present.state {
             // the same state: its signature may be new, but the history gets no new line
-            trusted.accepted = before.accepted;
-            trusted.how = before.how.clone();
-            return self.rewrite_state(&hold, &present, trusted);
-        }
-        self.accept_state(&hold, present.tail, trusted)
+            trusted.accepted = present.accepted;
+            trusted.how = present.how.clone();
+            self.rewrite_state(&hold, &present, trusted)?
+        } else {
+            self.accept_state(&hold, tail, trusted)?
+        };
+        self.record_identity(&hold, trusted.uuid.as_deref(), now);
+        Ok(trusted)
     }
 
     /// Records the identity that the server now sends with the trusted state, if that is still `before`.
@@ -119,8 +122,8 @@ impl Store {
         now: Timestamp,
     ) -> Result<TrustedState, StoreError> {
         let hold = self.hold(Lock::Exclusive)?;
-        let present = self.unchanged(&hold, before)?;
-        let mut trusted = before.clone();
+        let (present, _) = self.unchanged(&hold, before)?;
+        let mut trusted = present.clone();
         trusted.uuid = kept_identity(uuid);
         let trusted = self.rewrite_state(&hold, &present, trusted)?;
         self.record_identity(&hold, trusted.uuid.as_deref(), now);
@@ -137,8 +140,8 @@ impl Store {
         signature: &Signature,
     ) -> Result<TrustedState, StoreError> {
         let hold = self.hold(Lock::Exclusive)?;
-        let present = self.unchanged(&hold, before)?;
-        let mut trusted = before.clone();
+        let (present, _) = self.unchanged(&hold, before)?;
+        let mut trusted = present.clone();
         trusted.last_signed = Some(trusted.state.tx);
         trusted.signature = Some(signature.clone());
         self.rewrite_state(&hold, &present, trusted)
@@ -146,7 +149,7 @@ impl Store {
 
     /// Starts from a state that the operator knows. If a state is already trusted, returns it, so that the caller
     /// can prove one against the other. If the files are damaged and name the pinned state as the last good one,
-    /// the pin repairs them; the damaged files stay as `*.damaged`.
+    /// the pin repairs them. Damaged files, and a state file that the history contradicts, stay as `*.damaged`.
     ///
     /// # Errors
     /// The files are damaged and name another state, or cannot be written.

@@ -138,6 +138,12 @@ impl Alarm {
         }
     }
 
+    /// Returns whether the alarm, which has an ID of a finding, is about this finding and not about another one with
+    /// the same ID.
+    pub(super) fn is_of(&self, finding: &Finding) -> bool {
+        finding.is_same(self.kind, &self.reason, self.shown)
+    }
+
     /// Opens a closed alarm again, and keeps its closing. Returns whether the alarm was closed.
     pub(super) fn reopen(&mut self, now: Timestamp) -> bool {
         let Some(closed) = self.closed.take() else {

@@ -63,6 +63,11 @@ impl Writer {
         self.line(format_args!("\n[[{name}]]"));
     }
 
+    /// Returns the number of bytes that were written.
+    pub fn length(&self) -> usize {
+        self.0.len()
+    }
+
     /// Returns the file with its checksum.
     pub fn finish(mut self) -> Vec<u8> {
         let checksum = Digest::of(&[self.0.as_bytes()]);

@@ -2,13 +2,16 @@
 //! an age of 7 days, for every hour up to 90 days, and for every day after that. Lines that are no plain proofs, and
 //! states that an alarm names, also stay.
 //!
+//! If the alarms cannot be read, their states are not known. Then a history stays whole until it is half as long as the
+//! longest that is read. From then on, only the states in readable evidence and in a readable list stay.
+//!
 //! Age is counted along the history itself, from its last line back, and not by the clock. A step backwards or a
 //! jump of more than two days does not count, so a clock that jumps makes no line older.
 
 use super::alarm::Alarm;
 use super::failpoint::FileKind;
 use super::files;
-use super::history::{History, HistoryEntry};
+use super::history::{History, HistoryEntry, MAX_HISTORY_BYTES};
 use super::store::Store;
 use super::store_error::StoreError;
 use super::warning::Warning;
@@ -27,6 +30,10 @@ const MIN_LINE_INTERVAL_SECONDS: u64 = 4 * MINUTE;
 /// The number of dropped lines from which on the file is written again.
 const MIN_DROPPED_LINES: usize = 64;
 
+/// The length from which on a history is thinned although its alarms cannot be read, in bytes: half of the longest
+/// history that is read, so that the database does not fail because of the history too.
+const MAX_WHOLE_BYTES: u64 = MAX_HISTORY_BYTES / 2;
+
 /// Returns whether a history with this many lines is to be read to find lines to drop. It returns true once for as
 /// many new lines as must be dropped, so that not every line costs a reading of all lines.
 pub(super) fn is_due(lines: usize) -> bool {
@@ -44,7 +51,10 @@ impl Store {
             if compact(&history.entries, &[]).is_none() {
                 return Ok(());
             }
-            let alarms = self.alarms(database)?;
+            let alarms = match self.alarms(database) {
+                Err(_) if history.length > MAX_WHOLE_BYTES => self.readable_alarms(database),
+                alarms => alarms?,
+            };
             let named = |alarm: &Alarm| [alarm.trusted, alarm.shown];
             let named: Vec<State> = alarms.iter().flat_map(named).flatten().collect();
             match compact(&history.entries, &named) {
@@ -56,8 +66,9 @@ impl Store {
             }
         };
         let result: Result<(), StoreError> = compacted();
-        if result.is_err() {
-            self.warn(Warning::NotThinned { path });
+        if let Err(failure) = result {
+            let error = failure.to_string();
+            self.warn(Warning::NotThinned { path, error });
         }
     }
 }
@@ -111,11 +122,12 @@ fn spacings(entries: &[HistoryEntry]) -> Vec<u64> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::aged::{Aged, trusted};
     use super::*;
     use crate::clock::Timestamp;
     use crate::ledger::Digest;
-    use crate::trust::TrustOrigin;
-    use crate::trust::history::{Change, History};
+    use crate::trust::history::Change;
+    use crate::trust::{Finding, Tampering, TrustOrigin};
 
     fn entry(tx: u64, time: u64) -> HistoryEntry {
         HistoryEntry {
@@ -203,5 +215,61 @@ mod tests {
         assert_eq!(kept.first(), entries.first());
         assert_eq!(kept.last(), entries.last());
         assert_eq!(compact(&kept, &named), None);
+    }
+
+    /// Raises an alarm about transaction 777, and damages the list of alarms.
+    fn with_damaged_alarms(name: &str, states: u64) -> Aged {
+        let aged = Aged::new(name, states);
+        let old = trusted(777);
+        let finding = Finding {
+            database: "db".into(),
+            kind: Tampering::RolledBack,
+            reason: "older".into(),
+            shown: Some(trusted(778).state),
+            trusted: Some(old),
+            claim: None,
+            uuid: None,
+            identity_changed: false,
+            answers: Vec::new(),
+        };
+        let raised = aged.store.raise(&finding, Timestamp::from_unix(START));
+        raised.unwrap();
+        std::fs::write(aged.store.alarms_path("db"), "damaged").unwrap();
+        aged
+    }
+
+    #[test]
+    fn a_damaged_list_of_alarms_keeps_a_short_history_whole_and_is_named() {
+        let mut aged = with_damaged_alarms("list", 2_100);
+        (0..64).for_each(|_| aged.check());
+        assert_eq!(aged.store.history("db").unwrap().len(), 2_164);
+        let warnings: Vec<String> = aged
+            .store
+            .warnings()
+            .iter()
+            .map(Warning::to_string)
+            .collect();
+        let path = aged.store.alarms_path("db").display().to_string();
+        assert!(
+            warnings
+                .iter()
+                .any(|it| it.contains("could not be shortened") && it.contains(&path)),
+            "{warnings:?}"
+        );
+    }
+
+    #[test]
+    fn a_damaged_list_of_alarms_leaves_a_history_within_its_limit_with_the_states_of_its_evidence()
+    {
+        let mut aged = with_damaged_alarms("limit", 80_000);
+        let path = aged.store.history_path("db");
+        let bytes = |path| std::fs::metadata(path).unwrap().len();
+        assert!(bytes(&path) > MAX_HISTORY_BYTES / 2);
+        (0..64).for_each(|_| aged.check());
+        assert!(bytes(&path) < MAX_HISTORY_BYTES / 8);
+        let history = aged.store.history("db").unwrap();
+        let has = |tx: u64| history.iter().any(|entry| entry.state == trusted(tx).state);
+        assert!(has(1) && has(777) && has(778) && has(80_064));
+        assert!(!has(779));
     }
 }

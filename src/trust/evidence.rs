@@ -102,12 +102,18 @@ impl Evidence {
     }
 }
 
-/// Returns the content of a finding's file.
-pub fn render(server: &str, finding: &Finding, now: Timestamp, limits: &Limits) -> Vec<u8> {
+/// Returns the content of a finding's file, with the ID of its alarm.
+pub fn render(
+    server: &str,
+    id: &str,
+    finding: &Finding,
+    now: Timestamp,
+    limits: &Limits,
+) -> Vec<u8> {
     let mut writer = Writer::new(WHAT, server);
     writer.text("program", concat!("immuaudit ", env!("CARGO_PKG_VERSION")));
     writer.text("database", &finding.database);
-    writer.text("alarm", &finding.id());
+    writer.text("alarm", id);
     writer.text("kind", &finding.kind.to_string());
     writer.text("reason", &finding.kept_reason());
     writer.time("found", now);

@@ -10,6 +10,7 @@ use super::files;
 use super::record::DatedState;
 use super::store::Store;
 use super::store_error::StoreError;
+use super::text::quoted;
 use crate::clock::Timestamp;
 use crate::json::Json;
 use crate::ledger::{ClaimedState, Signature, State, StateShape, decode_base64};
@@ -23,6 +24,12 @@ const STATE: &str = "state";
 const FORMER_STATE: &str = "root";
 /// The longest file that is read, in bytes.
 const MAX_EXPORT_BYTES: u64 = 64 << 20;
+/// The bytes that are reserved for the line with the checksum.
+const CHECKSUM_BYTES: usize = 1 << 10;
+/// The longest content that is written, in bytes: with the checksum, a reader accepts it.
+const MAX_CONTENT_BYTES: usize = (64 << 20) - CHECKSUM_BYTES;
+/// The bytes of a state in the file, without the database's name and the state.
+const STATE_OVERHEAD: usize = "\n[[state]]\ndatabase = \nstate = \"\"\n".len();
 
 /// The trusted states of another auditor.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,29 +91,54 @@ impl Store {
         Ok(self.record(database)?.dated_line())
     }
 
-    /// Returns the content of the file of all trusted states.
+    /// Returns the content of the file of all trusted states. If they are more than a reader accepts, each database has
+    /// an equal share of the file, and only some of its states are in it: the first, the last, and others at equal
+    /// distances in its history.
     ///
     /// # Errors
     /// As [`load`](Store::load), of any database.
     pub fn export(&self, now: Timestamp) -> Result<Vec<u8>, StoreError> {
+        self.export_within(MAX_CONTENT_BYTES, now)
+    }
+
+    fn export_within(&self, most: usize, now: Timestamp) -> Result<Vec<u8>, StoreError> {
         let mut writer = Writer::new(WHAT, self.server());
         writer.text("program", concat!("immuaudit ", env!("CARGO_PKG_VERSION")));
         writer.time("exported", now);
-        for database in self.databases()? {
-            for state in self.proven_line(&database)? {
-                writer.element(STATE);
-                writer.text("database", &database);
-                writer.text("state", &state.to_string());
-            }
-        }
         for progress in self.load_progress(now) {
             writer.element("values");
             writer.text("database", &progress.database);
             writer.text("absent", &progress.absent.to_string());
             writer.text("whole", &progress.whole.to_string());
         }
+        let databases = self.databases()?;
+        for (database, left) in databases.iter().zip((1..=databases.len()).rev()) {
+            let line = self.proven_line(database)?;
+            let free = most.saturating_sub(writer.length());
+            for state in thinned(&line, free / left / bytes_of_a_state(database, &line)) {
+                writer.element(STATE);
+                writer.text("database", database);
+                writer.text("state", &state.to_string());
+            }
+        }
         Ok(writer.finish())
     }
+}
+
+/// Returns the bytes that the longest state of a database takes in the file.
+fn bytes_of_a_state(database: &str, line: &[State]) -> usize {
+    let last = line.last().map(State::to_string); // the transactions of a line increase
+    STATE_OVERHEAD + quoted(database).len() + last.unwrap_or_default().len()
+}
+
+/// Returns at most `most` states (but at least two) of a line: the first, the last, and others at equal distances.
+fn thinned(line: &[State], most: usize) -> Vec<State> {
+    let steps = most.max(2) - 1;
+    let Some(last) = line.len().checked_sub(1).filter(|last| *last > steps) else {
+        return line.to_vec();
+    };
+    let at = (0..=steps).map(|step| step * last / steps);
+    at.filter_map(|at| line.get(at).copied()).collect()
 }
 
 impl Export {
@@ -210,8 +242,12 @@ fn exported(element: &Table) -> Result<(String, State), FileDamage> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::aged::{Aged, START, trusted};
+    use super::super::history::{History, HistoryEntry};
+    use super::super::state_file;
     use super::*;
     use crate::ledger::Digest;
+    use crate::trust::TrustedState;
 
     /// Returns an export of two databases, whose states have this name.
     fn export(name: &str) -> Vec<u8> {
@@ -244,5 +280,48 @@ mod tests {
         };
         assert_eq!((of("a"), of("b")), (2, 1));
         assert_eq!(Export::parse(&now).unwrap(), read);
+    }
+
+    /// Trusts the last of these many states of a database.
+    fn age(store: &Store, database: &str, states: u64) {
+        let trusted = |tx| TrustedState {
+            database: database.into(),
+            ..trusted(tx)
+        };
+        let entries: Vec<_> = (1..=states)
+            .map(|tx| HistoryEntry::of(&trusted(tx)))
+            .collect();
+        let history = History::render("s", database, &entries);
+        std::fs::write(store.history_path(database), history).unwrap();
+        let state = state_file::render("s", &trusted(states));
+        std::fs::write(store.state_path(database), state).unwrap();
+    }
+
+    #[test]
+    fn an_export_of_many_long_histories_stays_readable() {
+        let aged = Aged::new("export", 3);
+        let long = |number| format!("{number:0150}");
+        (0..10).for_each(|number| age(&aged.store, &long(number), 4_300));
+        let path = aged.dir.join("export");
+        let most = 8 << 20; // the states take 11 MB
+        let now = Timestamp::from_unix(START);
+        let bytes = aged.store.export_within(most, now).unwrap();
+        std::fs::write(&path, bytes).unwrap();
+        let (read, bytes) = Export::read(&path).unwrap();
+        let length = bytes.len();
+        assert!(
+            (most / 10 * 9..most + CHECKSUM_BYTES).contains(&length),
+            "{length}"
+        );
+        assert_eq!(read.databases.len(), 11);
+        for of in &read.databases {
+            let all = if of.database == "db" { 3 } else { 4_300 };
+            let ends = [of.states.first(), of.states.last()].map(Option::unwrap);
+            assert_eq!(ends, [&trusted(1).state, &trusted(all).state]);
+            let of_all = usize::try_from(all).unwrap();
+            assert!((of_all / 2..=of_all).contains(&of.states.len()));
+            let mut gaps = of.states.windows(2).map(|pair| pair[1].tx - pair[0].tx);
+            assert!(gaps.all(|gap| (1..=2).contains(&gap)), "{}", of.database);
+        }
     }
 }

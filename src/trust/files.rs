@@ -11,6 +11,8 @@ use crate::sys::{self, Creation, Lock, Stamp};
 
 /// The ending of a file that is being written.
 pub const NEW: &str = ".new";
+/// The ending of a damaged file that is kept.
+const DAMAGED: &str = ".damaged";
 
 /// Returns `path` with a suffix after its name.
 pub fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
@@ -213,9 +215,17 @@ pub fn remove_directory(path: &Path) -> Result<(), StoreError> {
     sync_directory_of(path)
 }
 
+/// Copies a file that is about to be replaced, so that it can be examined. A kill leaves the file itself in its place.
+pub fn copy_aside(kind: FileKind, path: &Path, most: u64) -> Result<(), StoreError> {
+    match read(path, most)? {
+        Some(bytes) => replace(kind, &with_suffix(path, DAMAGED), &bytes),
+        None => Ok(()),
+    }
+}
+
 /// Renames a damaged file, so that it can be examined.
 pub fn set_aside(path: &Path) -> Result<(), StoreError> {
-    let aside = with_suffix(path, ".damaged");
+    let aside = with_suffix(path, DAMAGED);
     match sys::replace(path, &aside) {
         Err(error) if error.kind() != ErrorKind::NotFound => {
             Err(StoreError::system("move aside", path, &error))

@@ -212,18 +212,19 @@ impl Finding {
     /// cannot make many findings of one by varying a detail. A hidden database with an intact history grows, and
     /// stays one finding: its states are left out.
     pub fn id(&self) -> String {
-        let class = self
-            .reason
-            .split(|c: char| c == ':' || c.is_ascii_digit())
-            .next()
-            .unwrap_or_default();
-        let class = class.trim();
-        let stands = self.kind == Tampering::RolledBack && class == HIDDEN;
+        self.numbered_id(0)
+    }
+
+    /// Returns the id that the finding has if other findings have those of all lower numbers. A server that chooses
+    /// the shown hash can make two findings with the same id.
+    pub(super) fn numbered_id(&self, number: usize) -> String {
+        let class = class(&self.reason);
+        let is_hidden = is_hidden(self.kind, &self.reason);
         let state = |state: Option<State>| match state {
-            Some(state) if !stands => state.to_string(),
+            Some(state) if !is_hidden => state.to_string(),
             _ => "none".into(),
         };
-        let distinct = format!(
+        let mut distinct = format!(
             "{}\n{}\n{}\n{}\n{}",
             escape(&self.database),
             self.kind.word_in_id(),
@@ -231,12 +232,37 @@ impl Finding {
             state(self.shown),
             escape(class)
         );
+        if number > 0 {
+            distinct = format!("{distinct}\n{number}");
+        }
         let hash = Digest::of(&[distinct.as_bytes()]).to_string();
         hash.get(..12).unwrap_or_default().into()
+    }
+
+    /// Returns whether a finding of this kind, reason and shown state, which has an id of this finding, is this finding.
+    /// The shown state decides, because only that is the server's choice.
+    pub(super) fn is_same(&self, kind: Tampering, reason: &str, shown: Option<State>) -> bool {
+        let is_hidden_here = is_hidden(self.kind, &self.reason);
+        self.kind == kind
+            && is_hidden_here == is_hidden(kind, reason)
+            && (is_hidden_here || self.shown == shown)
     }
 
     /// Returns the reason, cut to the length that is stored.
     pub(super) fn kept_reason(&self) -> String {
         cut(&self.reason, MAX_REASON_CHARS)
     }
+}
+
+/// Returns the class of a reason: its text before the first colon or digit.
+fn class(reason: &str) -> &str {
+    let class = reason
+        .split(|c: char| c == ':' || c.is_ascii_digit())
+        .next();
+    class.unwrap_or_default().trim()
+}
+
+/// Returns whether a finding is about a database that the server hides, and whose history is intact.
+fn is_hidden(kind: Tampering, reason: &str) -> bool {
+    kind == Tampering::RolledBack && class(reason) == HIDDEN
 }

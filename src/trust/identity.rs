@@ -1,9 +1,10 @@
-//! `identities`: the server's address, and every `immudb-uuid` seen under this server's name. It detects a first
+//! `identities`: the server's address, and the last `immudb-uuid`s seen under this server's name. It detects a first
 //! use of a server that is known under another name, so that it can be reported or refused.
 //!
 //! No trusted state depends on it: a damaged file is a warning.
 
 use std::path::Path;
+use std::sync::PoisonError;
 
 use super::checksummed::{self, Writer};
 use super::failpoint::FileKind;
@@ -135,15 +136,27 @@ impl Store {
         let Some(uuid) = uuid.map(String::from) else {
             return;
         };
-        let mut known = self.known();
-        let identities = &mut known.identities;
-        if identities.iter().any(|identity| identity.uuid == uuid) {
+        let mut last = self
+            .last_identity
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if last.as_ref() == Some(&uuid) {
             return;
         }
-        identities.push(Identity { uuid, since: now });
-        let surplus = identities.len().saturating_sub(MAX_IDENTITIES);
-        drop(identities.drain(..surplus));
-        self.write_identities(hold, &known);
+        let mut known = self.known();
+        let identities = &mut known.identities;
+        if identities.iter().all(|identity| identity.uuid != uuid) {
+            identities.push(Identity {
+                uuid: uuid.clone(),
+                since: now,
+            });
+            let surplus = identities.len().saturating_sub(MAX_IDENTITIES);
+            drop(identities.drain(..surplus));
+            if !self.write_identities(hold, &known) {
+                return;
+            }
+        }
+        *last = Some(uuid);
     }
 
     /// Creates the file with the directory's true name, if there is none.
@@ -168,7 +181,8 @@ impl Store {
         Ok(())
     }
 
-    fn write_identities(&self, _hold: &Hold, known: &Known) {
+    /// Writes the file, and returns whether it was written. A failure is a warning.
+    fn write_identities(&self, _hold: &Hold, known: &Known) -> bool {
         let mut writer = Writer::new(WHAT, self.server());
         writer.optional("address", known.address.as_deref());
         for identity in &known.identities {
@@ -180,7 +194,9 @@ impl Store {
         if let Err(failure) = files::replace(FileKind::Identities, &path, &writer.finish()) {
             let error = failure.to_string();
             self.warn(Warning::NotWritten { path, error });
+            return false;
         }
+        true
     }
 }
 

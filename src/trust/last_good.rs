@@ -1,9 +1,11 @@
 //! Repair of a damaged database: the newest state that a complete file still names, and the pin of that state.
 
 use super::alarm::Alarm;
+use super::failpoint::FileKind;
 use super::files;
 use super::history::History;
 use super::record::{Read, Record};
+use super::state_file::MAX_STATE_FILE_BYTES;
 use super::store::{Hold, Store};
 use super::store_error::StoreError;
 use super::trusted_state::TrustedState;
@@ -11,7 +13,8 @@ use crate::clock::Timestamp;
 use crate::ledger::State;
 
 impl Store {
-    /// Renames damaged files, if `pinned` is the last good state that they name.
+    /// Renames damaged files, if `pinned` is the last good state that they name. If two intact files disagree, the state
+    /// file, which the pin replaces, is copied; the history keeps its lines.
     pub(super) fn set_aside(
         &self,
         _hold: &Hold,
@@ -39,6 +42,9 @@ impl Store {
         };
         if state.is_err() {
             files::set_aside(&state_path)?;
+        } else if matches!(failure, StoreError::Disagree { .. }) {
+            // not renamed: it may be the only file that names the last good state, if this is killed
+            files::copy_aside(FileKind::State, &state_path, MAX_STATE_FILE_BYTES)?;
         }
         Ok(Record {
             trusted: None,

@@ -16,7 +16,7 @@
 //!            located/DATABASE/ALARM.toml    the place of the tampering
 //!            disagreements/DATABASE/PEER.toml   the evidence of a disagreement with a peer
 //!            arrivals               the databases, in the order of their first trusted states
-//!            identities             every immudb-uuid seen
+//!            identities             the last immudb-uuids seen, at most 100
 //!            outcomes               the last verdicts
 //!            peers                  the comparison with the checkpoints of other auditors
 //!            values                 the progress of reading values, and the due transactions
@@ -29,6 +29,8 @@
 mod acknowledged;
 mod adopt;
 mod advance;
+#[cfg(test)]
+mod aged;
 mod alarm;
 mod arrivals;
 mod checksummed;

@@ -141,7 +141,7 @@ impl Store {
         for directory in [path.parent().and_then(Path::parent), path.parent()] {
             files::create_directory(directory.unwrap_or(&self.home))?;
         }
-        let file = evidence::render(self.server(), finding, now, &self.limits);
+        let file = evidence::render(self.server(), &finding.id(), finding, now, &self.limits);
         files::replace(FileKind::Evidence, &path, &file)
     }
 

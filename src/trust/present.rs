@@ -62,14 +62,14 @@ impl Store {
         }
     }
 
-    /// Writes new facts about a state that is already trusted.
+    /// Writes new facts about a state that is already trusted; `present` is the content of its file.
     pub(super) fn rewrite_state(
         &self,
         _hold: &Hold,
-        present: &Present,
+        present: &TrustedState,
         trusted: TrustedState,
     ) -> Result<TrustedState, StoreError> {
-        if present.trusted.as_ref() != Some(&trusted) {
+        if *present != trusted {
             let path = self.state_path(&trusted.database);
             files::replace(
                 FileKind::State,
@@ -80,15 +80,19 @@ impl Store {
         Ok(trusted)
     }
 
-    /// Returns the content of the files, if their trusted state is still `before`.
+    /// Returns the trusted state and the end of its history, if the state is still that of `before`. Other facts, such
+    /// as identity and signature, may have been noted since `before` was read. So a change starts from the returned
+    /// value, not from `before`.
     pub(super) fn unchanged(
         &self,
         hold: &Hold,
         before: &TrustedState,
-    ) -> Result<Present, StoreError> {
+    ) -> Result<(TrustedState, Option<Tail>), StoreError> {
         let present = self.settled_present(hold, &before.database)?;
-        match &present.trusted {
-            Some(trusted) if HistoryEntry::of(before).is_of(trusted) => Ok(present),
+        match present.trusted {
+            Some(trusted) if HistoryEntry::of(before).is_of(&trusted) => {
+                Ok((trusted, present.tail))
+            }
             _ => Err(StoreError::Changed {
                 database: before.database.clone(),
             }),
@@ -195,96 +199,19 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
+    use super::super::aged::{Aged, START, trusted};
     use super::super::files::BYTES_READ;
     use super::*;
     use crate::clock::{SimulatedTime, Timestamp};
-    use crate::ledger::{State, digests_computed};
-    use crate::sys::Lock;
-    use crate::trust::{Location, TrustOrigin};
+    use crate::ledger::digests_computed;
 
-    const START: u64 = 1_795_319_313;
-    const INTERVAL: u64 = 60;
-
-    fn trusted(tx: u64) -> TrustedState {
-        let how = if tx == 1 {
-            TrustOrigin::FirstSeen
-        } else {
-            TrustOrigin::Proven
-        };
-        TrustedState {
-            database: "db".into(),
-            state: State {
-                tx,
-                hash: Digest::of(&[&tx.to_be_bytes()]),
-            },
-            shape: None,
-            signature: None,
-            last_signed: None,
-            uuid: Some("d4g5c2k23aku4h7nq1t0".into()),
-            since: Timestamp::from_unix(START),
-            accepted: Timestamp::from_unix(START + tx * INTERVAL),
-            how,
-        }
-    }
-
-    /// A store whose trusted state is the last of this many.
-    struct Aged {
-        store: Store,
-        dir: PathBuf,
-        last: u64,
-    }
-
-    impl Aged {
-        fn new(name: &str, states: u64) -> Aged {
-            let dir = std::env::temp_dir();
-            let dir = dir.join(format!("immuaudit-{name}-{states}-{}", std::process::id()));
-            let location = Location {
-                dir: dir.clone(),
-                roots: None,
-                server: "s".into(),
-            };
-            let store = Store::open(&location, Timestamp::from_unix(START)).unwrap();
-            let entries: Vec<_> = (1..=states)
-                .map(|tx| HistoryEntry::of(&trusted(tx)))
-                .collect();
-            let file = crate::trust::history::History::render("s", "db", &entries);
-            files::replace(FileKind::History, &store.history_path("db"), &file).unwrap();
-            let file = state_file::render("s", &trusted(states));
-            files::replace(FileKind::State, &store.state_path("db"), &file).unwrap();
-            Aged {
-                store,
-                dir,
-                last: states,
-            }
-        }
-
-        /// Accepts a new state as an auditor does for a database that has grown.
-        fn check(&mut self) {
-            let before = self.store.load("db").unwrap().unwrap();
-            assert_eq!(before, trusted(self.last));
-            self.last += 1;
-            let hold = self.store.hold(Lock::Exclusive).unwrap();
-            let present = self.store.unchanged(&hold, &before).unwrap();
-            let next = trusted(self.last);
-            self.store.accept_state(&hold, present.tail, next).unwrap();
-        }
-
-        /// Returns the average number of digests and of read bytes of a check, over this many checks.
-        fn cost(&mut self, checks: u64) -> (u64, u64) {
-            let read = || u64::try_from(BYTES_READ.get()).unwrap();
-            let (digests, bytes) = (digests_computed(), read());
-            (0..checks).for_each(|_| self.check());
-            let digests = digests_computed() - digests;
-            (digests / checks, (read() - bytes) / checks)
-        }
-    }
-
-    impl Drop for Aged {
-        fn drop(&mut self) {
-            drop(std::fs::remove_dir_all(&self.dir));
-        }
+    /// Returns the average number of digests and of read bytes of a check, over this many checks.
+    fn cost(aged: &mut Aged, checks: u64) -> (u64, u64) {
+        let read = || u64::try_from(BYTES_READ.get()).unwrap();
+        let (digests, bytes) = (digests_computed(), read());
+        (0..checks).for_each(|_| aged.check());
+        let digests = digests_computed() - digests;
+        (digests / checks, (read() - bytes) / checks)
     }
 
     #[test]
@@ -303,7 +230,7 @@ mod tests {
         for (states, checks, readings) in [(10, 16, 0), (1_700, 16, 0), (5_000, 64, 3)] {
             let mut aged = Aged::new("cost", states);
             aged.check(); // reads the complete history
-            let (digests, bytes) = aged.cost(checks);
+            let (digests, bytes) = cost(&mut aged, checks);
             // a line is 120 bytes; a long history is read to thin it, written, and read again
             let (all, every) = (states * readings, 64);
             assert!(digests <= 10 + all / every, "{states}: {digests}");

@@ -40,6 +40,10 @@ pub fn read_evidence(path: &Path) -> Result<Evidence, StoreError> {
     })
 }
 
+/// The maximum number of findings of a database whose hashes begin with the same digits. A server that looks for more of
+/// them needs far more hashes for each.
+const MAX_SAME_ID: usize = 8;
+
 /// A finding as it was recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Raised {
@@ -91,8 +95,10 @@ impl Store {
         // a damaged list of alarms must not prevent the evidence from being written
         let known = self.alarms(&finding.database);
         let mut alarms = known.as_ref().cloned().unwrap_or_default();
-        let kept = files::exists(&raised.alarm.evidence)?;
         let alarm = &mut raised.alarm;
+        alarm.id = self.id_of(finding, known.as_deref().ok());
+        alarm.evidence = self.evidence_path(&finding.database, &alarm.id);
+        let kept = files::exists(&alarm.evidence)?;
         if alarm.can_be_adopted() {
             alarm.shared = self.shared(finding);
         }
@@ -114,15 +120,37 @@ impl Store {
             alarm.displaced = self.make_room(&hold, &mut alarms);
             alarms.push(alarm.clone());
         }
-        let written = match (kept, raised.opened) {
-            (true, _) => Ok(()),
-            (false, true) => self.write_evidence(&hold, finding, Occasion::New, now),
-            (false, false) => self.write_evidence(&hold, finding, Occasion::Again, now),
+        let occasion = match raised.opened {
+            true => Occasion::New,
+            false => Occasion::Again,
+        };
+        let written = match kept {
+            true => Ok(()),
+            false => self.write_evidence(&hold, &raised.alarm.id, finding, occasion, now),
         };
         known?;
         self.write_alarms(&finding.database, &alarms)?;
         raised.is_listed = true;
         written
+    }
+
+    /// Returns the ID of a finding's alarm: the one that the finding already has, or the first that no other finding
+    /// has. Without a readable list of alarms, the evidence decides.
+    fn id_of(&self, finding: &Finding, list: Option<&[Alarm]>) -> String {
+        let ids = || (0..MAX_SAME_ID).map(|number| finding.numbered_id(number));
+        let is_of = |id: &String| match list {
+            Some(list) => {
+                let alarm = list.iter().find(|alarm| alarm.id == *id);
+                alarm.map(|alarm| alarm.is_of(finding))
+            }
+            None => match self.alarm_of_evidence(&finding.database, id) {
+                Ok(alarm) => alarm.map(|alarm| alarm.is_of(finding)),
+                Err(_) => Some(true), // evidence that cannot be read must not be replaced
+            },
+        };
+        let own = ids().find(|id| is_of(id) == Some(true));
+        let free = || ids().find(|id| is_of(id).is_none());
+        own.or_else(free).unwrap_or_else(|| finding.id())
     }
 
     /// Returns whether the trusted state that a finding contradicts was given up since: by adopting an alarm or by
@@ -187,25 +215,47 @@ impl Store {
             None => Vec::new(),
             Some(bytes) => self.parse_alarms(&bytes, database).map_err(damaged)?,
         };
-        for name in files::list(&self.evidence_directory(database))? {
-            let id = name.strip_suffix(".toml").and_then(from_file_name);
-            let Some(id) = id.filter(|id| alarms.iter().all(|alarm| alarm.id != *id)) else {
-                continue;
-            };
-            let path = self.evidence_path(database, &id);
-            let Some(bytes) = files::read(&path, MAX_EVIDENCE_BYTES)? else {
-                continue;
-            };
-            let evidence = Evidence::parse(&bytes).map_err(|damage| StoreError::DamagedRecord {
-                path: path.clone(),
-                damage,
-                record: Record::Evidence,
-            })?;
-            let mut alarm = Alarm::new(&evidence.finding, &self.location, path, evidence.found);
-            alarm.id = id;
-            alarms.push(alarm);
+        for id in self.evidence_ids(database)? {
+            if alarms.iter().all(|alarm| alarm.id != id) {
+                alarms.extend(self.alarm_of_evidence(database, &id)?);
+            }
         }
         Ok(alarms)
+    }
+
+    /// Returns the alarms of a database as far as they can be read: those in the evidence, and those on the list if it
+    /// is readable.
+    pub(super) fn readable_alarms(&self, database: &str) -> Vec<Alarm> {
+        let list = files::read(&self.alarms_path(database), alarm::MAX_ALARMS_FILE_BYTES);
+        let list = list.ok().flatten();
+        let list = list.and_then(|bytes| self.parse_alarms(&bytes, database).ok());
+        let ids = self.evidence_ids(database).unwrap_or_default();
+        let of_evidence = |id: &String| self.alarm_of_evidence(database, id).ok().flatten();
+        let alarms = list.unwrap_or_default().into_iter();
+        alarms.chain(ids.iter().filter_map(of_evidence)).collect()
+    }
+
+    /// Returns the IDs of the alarms with stored evidence.
+    fn evidence_ids(&self, database: &str) -> Result<Vec<String>, StoreError> {
+        let names = files::list(&self.evidence_directory(database))?;
+        let id = |name: &String| name.strip_suffix(".toml").and_then(from_file_name);
+        Ok(names.iter().filter_map(id).collect())
+    }
+
+    /// Returns the alarm of the evidence with this ID, as if it was never closed; `None` if there is no such file.
+    fn alarm_of_evidence(&self, database: &str, id: &str) -> Result<Option<Alarm>, StoreError> {
+        let path = self.evidence_path(database, id);
+        let Some(bytes) = files::read(&path, MAX_EVIDENCE_BYTES)? else {
+            return Ok(None);
+        };
+        let evidence = Evidence::parse(&bytes).map_err(|damage| StoreError::DamagedRecord {
+            path: path.clone(),
+            damage,
+            record: Record::Evidence,
+        })?;
+        let mut alarm = Alarm::new(&evidence.finding, &self.location, path, evidence.found);
+        id.clone_into(&mut alarm.id);
+        Ok(Some(alarm))
     }
 
     /// Returns the alarms in the bytes of a database's file, which are only parsed if they are not the known ones.
@@ -244,6 +294,7 @@ impl Store {
     fn write_evidence(
         &self,
         _hold: &Hold,
+        id: &str,
         finding: &Finding,
         occasion: Occasion,
         now: Timestamp,
@@ -259,7 +310,7 @@ impl Store {
             return full;
         }
         let mut room = self.room()?;
-        let mut file = evidence::render(self.server(), finding, now, limits);
+        let mut file = evidence::render(self.server(), id, finding, now, limits);
         let most = limits.bytes.saturating_sub(RESERVED_BYTES);
         while let Some(shortage) = room.shortage(&file, limits.files, most) {
             if occasion == Occasion::Again || !self.displace(&mut room, &of_database, shortage) {
@@ -271,7 +322,7 @@ impl Store {
                 answers: 0,
                 ..*limits
             };
-            file = evidence::render(self.server(), finding, now, &bare);
+            file = evidence::render(self.server(), id, finding, now, &bare);
         }
         if room.shortage(&file, limits.files, limits.bytes).is_some() {
             self.remember_full(&room);
@@ -279,7 +330,7 @@ impl Store {
         }
         files::create_directory(&directory)?;
         files::create_directory(&self.evidence_directory(&finding.database))?;
-        let path = self.evidence_path(&finding.database, &finding.id());
+        let path = self.evidence_path(&finding.database, id);
         files::replace(FileKind::Evidence, &path, &file)
     }
 }

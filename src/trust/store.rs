@@ -51,6 +51,8 @@ pub struct Store {
     pub(super) tails: Tails,
     /// The alarms of files that were parsed.
     pub(super) parsed_alarms: ParsedAlarms,
+    /// The identity that was recorded last, or found in the file, so that the file is not read again for it.
+    pub(super) last_identity: Mutex<Option<String>>,
     /// The locks that keep other auditors out; none if another process is the auditor.
     auditor: Vec<File>,
 }
@@ -258,6 +260,7 @@ impl Store {
             room_memory: room_memory::Memory::default(),
             tails: Tails::default(),
             parsed_alarms: ParsedAlarms::default(),
+            last_identity: Mutex::default(),
             auditor: Vec::new(),
         }
     }
@@ -304,6 +307,12 @@ impl Store {
                     server: self.server().to_owned(),
                     directory: directory.into(),
                     holder: if known { holder } else { "another process" }.into(),
+                    // not the label: another label for the same address is refused
+                    flags: match (directory == self.home, self.roots == self.home) {
+                        (true, true) => "--dir",
+                        (true, false) => "--dir and --roots-filepath",
+                        (false, _) => "--roots-filepath",
+                    },
                 });
             }
             let write = |file: &mut File| {

@@ -80,6 +80,8 @@ pub enum StoreError {
         server: String,
         directory: PathBuf,
         holder: String,
+        /// The flags that must name other directories, so that both auditors can run.
+        flags: &'static str,
     },
     /// Another command has been changing files here for too long.
     Busy { directory: PathBuf },

@@ -21,7 +21,7 @@ pub enum Warning {
     /// The name was too long for a file name, and its files no longer contain it.
     Nameless { path: PathBuf },
     /// A history could not be made smaller; it keeps growing.
-    NotThinned { path: PathBuf },
+    NotThinned { path: PathBuf, error: String },
     /// A file that no trusted state depends on could not be written.
     NotWritten { path: PathBuf, error: String },
     /// A file that no trusted state depends on is damaged, and started again.
@@ -57,9 +57,9 @@ impl fmt::Display for Warning {
                 "{}: no file has the full name of this database any more",
                 path.display()
             ),
-            Warning::NotThinned { path } => write!(
+            Warning::NotThinned { path, error } => write!(
                 f,
-                "{} could not be shortened, so it keeps growing: check whether the disk is full",
+                "{} could not be shortened, so it keeps growing: {error}",
                 path.display()
             ),
             Warning::NotWritten { path, error } => {

@@ -2,7 +2,6 @@
 //! files cannot repair needs a pin of the last good state.
 
 use std::fs;
-use std::path::Path;
 
 use crate::support::chain::Chain;
 use crate::support::place::Place;
@@ -320,65 +319,4 @@ fn damage_of_one_database_does_not_affect_another() {
     let store = open(&place);
     assert!(store.load("db").is_err());
     assert_eq!(store.load("other"), Ok(Some(other)));
-}
-
-// ---- pins
-
-#[test]
-fn a_pin_starts_a_database_and_repeating_it_is_harmless() {
-    let place = Place::new();
-    let (store, chain) = (open(&place), Chain::new(9, 1));
-    let pinned = store.pin("db", chain.state(3), at(3)).unwrap();
-    assert_eq!(
-        (pinned.how.clone(), pinned.state),
-        (TrustOrigin::Pinned, chain.state(3))
-    );
-    assert_eq!(store.pin("db", chain.state(9), at(4)), Ok(pinned.clone()));
-    assert_eq!(store.load("db"), Ok(Some(pinned)));
-}
-
-#[test]
-fn a_pin_of_the_last_good_state_repairs_and_no_other_does() {
-    type Damage = (&'static str, fn(&Path));
-    let damage: [Damage; 5] = [
-        ("db.state", |path| fs::write(path, "x").unwrap()),
-        ("db.state", |path| fs::remove_file(path).unwrap()),
-        ("db.history", |path| fs::write(path, "x").unwrap()),
-        ("db.history", |path| fs::remove_file(path).unwrap()),
-        ("db.history", |path| fs::write(path, "").unwrap()),
-    ];
-    for (name, damage) in damage {
-        let (place, store, chain, trusted) = grown_store();
-        damage(&file(&place, name));
-        let failure = store.load("db").unwrap_err();
-        for other in [chain.state(4), chain.state(6), Chain::new(9, 2).state(5)] {
-            let refused = store.pin("db", other, at(8));
-            assert!(
-                matches!(refused, Err(StoreError::OtherPin { .. })),
-                "{name}"
-            );
-            assert_eq!(store.load("db").unwrap_err(), failure);
-        }
-        let repaired = store.pin("db", trusted.state, at(8)).unwrap();
-        assert_eq!(
-            (repaired.state, repaired.how.clone()),
-            (trusted.state, TrustOrigin::Pinned)
-        );
-        assert_eq!(store.load("db"), Ok(Some(repaired.clone())), "{name}");
-        store
-            .advance(&repaired, &chain.prove(5, 6), &chain.seen(6), at(9))
-            .unwrap();
-    }
-}
-
-#[test]
-fn a_repair_keeps_the_damaged_file() {
-    let (place, store, _, trusted) = grown_store();
-    fs::write(file(&place, "db.state"), "edited").unwrap();
-    store.pin("db", trusted.state, at(8)).unwrap();
-    assert_eq!(
-        fs::read(file(&place, "db.state.damaged")).unwrap(),
-        b"edited"
-    );
-    assert_eq!(store.history("db").unwrap().len(), 4);
 }

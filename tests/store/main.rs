@@ -8,6 +8,10 @@ mod support;
 
 mod alarms;
 mod damage;
+mod identities;
+mod repair;
 mod room;
+mod same_id;
+mod signatures;
 mod states;
 mod unlistable;

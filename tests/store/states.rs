@@ -9,10 +9,9 @@ use crate::support::place::Place;
 use crate::support::trust_files::{
     at, file, finding, grown, grown_store, home, location, open, second_store,
 };
-use immuaudit::ledger::{Digest, Signature, State};
+use immuaudit::ledger::{Signature, State};
 use immuaudit::trust::{
-    Change, Location, ObservedState, OutcomeRecord, Store, StoreError, Tampering, TrustOrigin,
-    Warning,
+    Change, Location, OutcomeRecord, Store, StoreError, Tampering, TrustOrigin, Warning,
 };
 
 // ---- trusted states
@@ -88,26 +87,6 @@ fn a_change_by_another_command_is_not_overwritten() {
     let refused = store.note_identity(&before, Some("x"), at(8));
     assert!(matches!(refused, Err(StoreError::Changed { .. })));
     assert_eq!(store.load("db").unwrap().unwrap().state, fork.state(6));
-}
-
-#[test]
-fn a_new_identity_changes_neither_state_nor_history() {
-    let place = Place::new();
-    let (store, chain) = (open(&place), Chain::new(9, 1));
-    let before = grown(&store, &chain);
-    let hostile = "../../etc/x\n".repeat(1_000);
-    let noted = store.note_identity(&before, Some(&hostile), at(9)).unwrap();
-    assert_eq!(
-        (noted.state, noted.accepted),
-        (before.state, before.accepted)
-    );
-    assert!(noted.uuid.as_ref().unwrap().len() < 100);
-    assert_eq!(store.load("db"), Ok(Some(noted.clone())));
-    assert_eq!(store.history("db").unwrap().len(), 3);
-    let after = store
-        .advance(&noted, &chain.prove(5, 6), &chain.seen(6), at(9))
-        .unwrap();
-    assert_eq!(store.load("db"), Ok(Some(after)));
 }
 
 #[test]
@@ -243,32 +222,6 @@ fn files_of_another_server_or_database_are_refused() {
     assert!(matches!(store.load("db"), Err(StoreError::Damaged { .. })));
 }
 
-#[test]
-fn an_identity_known_under_another_label_is_reported() {
-    let place = Place::new();
-    let chain = Chain::new(9, 1);
-    let first = open(&place);
-    first
-        .first_use("db", &chain.seen(3), TrustOrigin::FirstSeen, at(3))
-        .unwrap();
-    let uuid = chain.seen(3).uuid.unwrap();
-    assert_eq!(first.known_elsewhere(&uuid), Ok(vec![]));
-    let second = Store::open(
-        &Location {
-            server: "b".into(),
-            ..location(&place)
-        },
-        at(0),
-    )
-    .unwrap();
-    let known = second.known_elsewhere(&uuid).unwrap();
-    assert_eq!(
-        (known[0].server.as_str(), known[0].since),
-        ("127.0.0.1:3322", at(3))
-    );
-    assert_eq!(second.known_elsewhere("another"), Ok(vec![]));
-}
-
 // ---- locks and permissions
 
 #[test]
@@ -287,6 +240,37 @@ fn a_second_auditor_is_refused_until_the_first_one_ends() {
     }
     drop(first);
     open(&place);
+}
+
+#[test]
+fn following_the_advice_of_a_locked_directory_lets_a_second_auditor_run() {
+    let place = Place::new();
+    let with = |dir: &str, roots: Option<&str>| Location {
+        dir: place.path().join(dir),
+        roots: roots.map(|roots| place.path().join(roots)),
+        ..location(&place)
+    };
+    for (first, second, advised, apart) in [
+        (("a", None), ("a", None), "--dir", ("b", None)),
+        (
+            ("c", Some("r")),
+            ("c", Some("r")),
+            "--dir and --roots-filepath",
+            ("d", Some("s")),
+        ),
+        (
+            ("e", Some("t")),
+            ("f", Some("t")),
+            "--roots-filepath",
+            ("f", Some("u")),
+        ),
+    ] {
+        let _first = Store::open(&with(first.0, first.1), at(0)).unwrap();
+        let refused = Store::open(&with(second.0, second.1), at(0)).unwrap_err();
+        let advice = format!("or give this one another {advised}");
+        assert!(refused.to_string().ends_with(&advice), "{refused}");
+        Store::open(&with(apart.0, apart.1), at(0)).unwrap();
+    }
 }
 
 #[test]
@@ -369,94 +353,4 @@ fn last_verdicts_survive_a_restart_and_damage_is_a_warning() {
     fs::write(&path, "x").unwrap();
     assert_eq!(store.load_outcomes(), vec![]);
     assert_eq!(store.warnings(), vec![Warning::StartedOver { path }]);
-}
-
-// ---- the last signed transaction
-
-/// Returns a state with a signature.
-fn signed(chain: &Chain, tx: u64) -> ObservedState {
-    ObservedState {
-        signature: Some(Signature {
-            der: vec![1],
-            public_key: vec![2],
-        }),
-        ..chain.seen(tx)
-    }
-}
-
-#[test]
-fn the_last_signed_transaction_is_kept_when_later_states_come_unsigned() {
-    let place = Place::new();
-    let (store, chain, fork) = (open(&place), Chain::new(9, 1), Chain::new(9, 2));
-    let unsigned = |tx| ObservedState {
-        signature: None,
-        ..chain.seen(tx)
-    };
-    let mut trusted = store
-        .first_use("db", &signed(&chain, 3), TrustOrigin::FirstSeen, at(3))
-        .unwrap();
-    assert_eq!(trusted.last_signed, Some(3));
-    for (tx, seen, due) in [
-        (4, signed(&chain, 4), 4),
-        (5, unsigned(5), 4),
-        (6, unsigned(6), 4),
-    ] {
-        let proven = chain.prove(tx - 1, tx);
-        trusted = store.advance(&trusted, &proven, &seen, at(tx)).unwrap();
-        assert_eq!(trusted.last_signed, Some(due), "{tx}");
-    }
-    trusted = store
-        .note_identity(&trusted, Some("another"), at(7))
-        .unwrap();
-    assert_eq!(store.load("db").unwrap().unwrap().last_signed, Some(4));
-    // an older state file is rolled forward, and a damaged history repaired
-    let (state, history) = (file(&place, "db.state"), file(&place, "db.history"));
-    let older = fs::read(&state).unwrap();
-    trusted = store
-        .advance(&trusted, &chain.prove(6, 7), &unsigned(7), at(8))
-        .unwrap();
-    fs::write(&state, older).unwrap();
-    assert_eq!(store.load("db").unwrap().unwrap().last_signed, Some(4));
-    fs::write(&history, "x").unwrap();
-    let pinned = store.pin("db", chain.state(6), at(9)).unwrap();
-    assert_eq!(pinned.last_signed, Some(4));
-    // adopting another history keeps the last signed transaction
-    let found = finding(Some(&pinned), Tampering::RolledBack, Some(fork.state(2)));
-    let alarm = store.raise(&found, at(10)).unwrap();
-    let adopted = store
-        .adopt(&alarm.id, "kim", at(11))
-        .unwrap()
-        .trusted
-        .unwrap();
-    assert_eq!(adopted.last_signed, Some(4));
-    let again = signed(&fork, 2).signature.unwrap();
-    let noted = store.note_signature(&adopted, &again).unwrap();
-    assert_eq!((noted.last_signed, noted.signature), (Some(2), Some(again)));
-    assert_eq!(trusted.last_signed, Some(4));
-}
-
-#[test]
-fn a_state_file_without_the_last_signed_transaction_still_loads() {
-    for seen in [
-        signed as fn(&Chain, u64) -> ObservedState,
-        |chain: &Chain, tx| ObservedState {
-            signature: None,
-            ..chain.seen(tx)
-        },
-    ] {
-        let place = Place::new();
-        let (store, chain) = (open(&place), Chain::new(9, 1));
-        let trusted = store
-            .first_use("db", &seen(&chain, 3), TrustOrigin::FirstSeen, at(3))
-            .unwrap();
-        let path = file(&place, "db.state");
-        let text = fs::read_to_string(&path).unwrap();
-        let old: String = text
-            .split_inclusive('\n')
-            .filter(|line| !line.starts_with("last_signed") && !line.starts_with("# sha256"))
-            .collect();
-        let sum = Digest::of(&[old.as_bytes()]);
-        fs::write(&path, format!("{old}# sha256: {sum}\n")).unwrap();
-        assert_eq!(store.load("db"), Ok(Some(trusted)));
-    }
 }

@@ -96,7 +96,7 @@ impl fmt::Display for StoreError {
                 outcomes,
             } => write!(
                 f,
-                "{} has no trusted state of {database}, which was audited before: check --dir and --roots-filepath, and that the disk is mounted. To trust the database on first use again, on purpose, give --pin, or move {} away",
+                "{} has no trusted state of {database}, which was audited before: check --dir and --roots-filepath, and that the disk is mounted. If its files are lost, give --pin with a state that is known from elsewhere. Moving {} away makes every database without files first-seen again, not only this one",
                 directory.display(),
                 outcomes.display()
             ),
@@ -124,9 +124,10 @@ impl fmt::Display for StoreError {
                 server,
                 directory,
                 holder,
+                flags,
             } => write!(
                 f,
-                "{} is already audited by {holder} in {}: stop that auditor, or give this one another --dir or --server-label",
+                "{} is already audited by {holder} in {}: stop that auditor, or give this one another {flags}",
                 Escaped::new(server),
                 directory.display()
             ),
