@@ -86,16 +86,16 @@ pub(super) fn load(
     }
     let settings = resolve(&raw, &mut warnings).map_err(SettingsErrors)?;
     let given = environment::read(process, compat_mode);
+    let named = |path: &Option<SourcedPath>| {
+        let named = path.as_ref().filter(|of| of.source != Source::Default);
+        named.map(|of| absolute(process, &of.path))
+    };
     let installation = || Installation {
         config,
         instance: instance.clone(),
         parameters: parameters(process, given.iter().chain(flags)),
-        directories: [&raw.directory, &raw.roots]
-            .into_iter()
-            .flatten()
-            .filter(|given| given.source != Source::Default)
-            .map(|given| absolute(process, &given.path))
-            .collect(),
+        directory: named(&raw.directory),
+        roots: named(&raw.roots),
         dry_run: raw.dry_run,
     };
     let task = match wanted {

@@ -35,6 +35,8 @@ pub struct Service {
     pub parameters: Vec<Parameter>,
     /// The directory of the states.
     pub states: PathBuf,
+    /// The directory of the trusted states, if it is another one.
+    pub roots: Option<PathBuf>,
     /// Whether the settings contain that directory. Otherwise it becomes part of the command, because a service may have other
     /// variables.
     pub contains_states: bool,
@@ -65,6 +67,7 @@ impl Service {
             steps.push(Step::Settings);
         }
         steps.push(Step::Directory(self.states.clone()));
+        steps.extend(self.roots.clone().map(Step::Directory));
         let log = sys::log_directory().ok_or("%ProgramData% is not set")?;
         steps.push(Step::Directory(log.clone()));
         steps.push(Step::Install(self.command(&log)));

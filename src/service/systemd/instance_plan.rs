@@ -188,7 +188,8 @@ mod tests {
                 key: "immudb-address",
                 value: Secret::new("\"db\"".to_owned()),
             }],
-            directories: Vec::new(),
+            directory: None,
+            roots: None,
             call_timeout: std::time::Duration::from_secs(10),
             memory: 64,
         }

@@ -24,8 +24,10 @@ pub struct Service {
     pub config: PathBuf,
     /// The parameters for the settings file.
     pub parameters: Vec<Parameter>,
-    /// The directories of its states, as far as the settings give them.
-    pub directories: Vec<PathBuf>,
+    /// The directory of all its files, if the settings name one.
+    pub directory: Option<PathBuf>,
+    /// The directory of its trusted states, if the settings name one.
+    pub roots: Option<PathBuf>,
     /// The deadline of each call.
     pub call_timeout: Duration,
     /// The memory limit, in MiB.
@@ -73,18 +75,14 @@ impl Plan {
         steps.extend(user(USER, facts.user.as_ref(), facts.group));
         let before = steps.len();
         steps.extend(settings(service, facts, Reader::Service)?);
-        for path in service
-            .elsewhere()
-            .filter(|path| !is_handed_over(facts, path))
-        {
-            let path = path.clone();
-            steps.push(Step::Directory { path });
-        }
+        let mut elsewhere = service.elsewhere();
+        elsewhere.retain(|path| !is_handed_over(facts, path));
+        steps.extend(elsewhere.into_iter().map(|path| Step::Directory { path }));
         let unit = Unit {
             program,
             compat_mode: service.compat_mode,
             config: &service.config,
-            directories: &service.directories,
+            directories: &service.directories(),
             watchdog: watchdog(service.call_timeout),
             memory: service.memory,
         };
@@ -127,11 +125,7 @@ impl Plan {
         } else {
             steps.push(Step::Note(format!("there is no {UNIT_PATH}")));
         }
-        let mut directories = service.directories.clone();
-        if directories.is_empty() {
-            directories.push(default_state());
-        }
-        for directory in directories {
+        for directory in service.directories() {
             steps.push(match purge {
                 Purge::Everything => Step::RemoveStates(directory),
                 Purge::Nothing => {
@@ -160,10 +154,23 @@ impl Plan {
 }
 
 impl Service {
+    /// Returns the directories that the settings name.
+    pub fn named(&self) -> Vec<PathBuf> {
+        self.directory.iter().chain(&self.roots).cloned().collect()
+    }
+
+    /// Returns the directories that the service writes: that of all its files first, and that of the trusted states.
+    fn directories(&self) -> Vec<PathBuf> {
+        let directory = self.directory.clone().unwrap_or_else(default_state);
+        let roots = self.roots.clone().filter(|roots| *roots != directory);
+        [directory].into_iter().chain(roots).collect()
+    }
+
     /// Returns the directories that systemd does not create.
-    fn elsewhere(&self) -> impl Iterator<Item = &PathBuf> {
-        let elsewhere = |path: &&PathBuf| below_states(path).is_none();
-        self.directories.iter().filter(elsewhere)
+    fn elsewhere(&self) -> Vec<PathBuf> {
+        let mut elsewhere = self.directories();
+        elsewhere.retain(|path| below_states(path).is_none());
+        elsewhere
     }
 }
 
@@ -205,7 +212,7 @@ fn check_purge(facts: &Facts, is_ours: bool) -> Result<(), String> {
 /// Refuses a directory that is not the auditor's: systemd also gives a complete directory in /var/lib to the
 /// service.
 fn check_directories(service: &Service, facts: &Facts) -> Result<(), String> {
-    for path in &service.directories {
+    for path in &service.named() {
         let why = match facts.place(path) {
             Place::Absent | Place::Ours => continue,
             Place::OfUser(_) if is_handed_over(facts, path) => continue,
@@ -250,7 +257,7 @@ pub(super) fn hidden_files(service: &Service) -> Vec<Step> {
     let named = service.parameters.iter().filter(|named| is_path(named.key));
     let named = named.map(|named| PathBuf::from(named.value.expose().trim_matches('"')));
     let paths = [service.config.clone()].into_iter();
-    let paths = paths.chain(service.directories.clone()).chain(named);
+    let paths = paths.chain(service.named()).chain(named);
     let hidden = paths.filter(|path| HIDDEN.iter().any(|folder| path.starts_with(folder)));
     let note = |path: PathBuf| {
         Step::Note(format!(

@@ -12,7 +12,8 @@ fn service() -> Service {
             key: "immudb-address",
             value: Secret::new("\"db\"".to_owned()),
         }],
-        directories: Vec::new(),
+        directory: None,
+        roots: None,
         call_timeout: Duration::from_secs(10),
         memory: 64,
     }
@@ -137,6 +138,20 @@ fn uninstalling_keeps_states_and_settings_unless_purged() {
 }
 
 #[test]
+fn the_directory_of_the_files_is_purged_too_if_only_the_trusted_states_are_elsewhere() {
+    let service = Service {
+        roots: Some("/srv/roots".into()),
+        ..service()
+    };
+    let facts = after(&Plan::install(&service, &Facts::default()).unwrap());
+    let purged = uninstalled(&service, &facts, Purge::Everything);
+    for path in ["/var/lib/immuaudit", "/srv/roots"] {
+        let step = format!("remove all states and evidence: {path}");
+        assert!(purged.contains(&step), "{purged:?}");
+    }
+}
+
+#[test]
 fn only_installed_parts_are_purged() {
     let facts = Facts {
         user: Some(user("somebody")),
@@ -190,7 +205,7 @@ fn a_foreign_unit_is_not_replaced() {
 fn only_a_directory_of_the_auditor_is_taken_over() {
     let install = |path: &str, place: Place| {
         let service = Service {
-            directories: vec![path.into()],
+            directory: Some(path.into()),
             ..service()
         };
         let facts = Facts {
