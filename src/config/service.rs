@@ -144,7 +144,7 @@ fn instance_config(
 }
 
 /// Returns a line for each setting that a file may have. If a setting is given twice, the stronger one counts.
-fn parameters<'a>(
+pub(super) fn parameters<'a>(
     process: &Process,
     given: impl Iterator<Item = &'a Assignment>,
 ) -> Vec<Parameter> {
@@ -169,15 +169,34 @@ fn parameter(process: &Process, given: &Assignment) -> Option<Parameter> {
     }
     let text = given.texts.last()?;
     let value = match setting.kind {
+        // printed without their secrets
         Kind::Secret(_) | Kind::SigningKey(_) | Kind::Url(_) | Kind::Proxy(_) => quoted(text),
-        Kind::Urls(_) => {
+        Kind::Urls(_) | Kind::Peers(_) => {
             let urls = given.texts.iter().flat_map(|text| value::list(text));
             array(urls.map(|url| quoted(&url)))
         }
         Kind::Path(_) | Kind::SecretFile(_) | Kind::UrlFile(_) if !text.is_empty() => {
             quoted(&absolute(process, Path::new(text)).to_string_lossy())
         }
-        _ => {
+        // printed in full
+        Kind::Switch(_)
+        | Kind::Text(_)
+        | Kind::MaybeText(_)
+        | Kind::Instance(_)
+        | Kind::Host(_)
+        | Kind::Choice(_)
+        | Kind::Count(..)
+        | Kind::Bytes(..)
+        | Kind::Duration(..)
+        | Kind::List(_)
+        | Kind::Pins(_)
+        | Kind::VerifierKeys(_)
+        | Kind::Path(_)
+        | Kind::Command(_)
+        | Kind::UrlFile(_)
+        | Kind::SecretFile(_)
+        | Kind::Unused
+        | Kind::UnusedSwitch => {
             let mut raw = RawSettings::default();
             let set = setting
                 .kind
