@@ -7,11 +7,12 @@ use std::time::Duration;
 use log::Level;
 
 use super::OpenAlarms;
-use super::delivery::{DeliveryWorker, Noted};
+use super::delivery::DeliveryWorker;
 use super::identity::ReceiverKey;
 use super::notification::Priority;
 use super::outbox::{Kept, Outbox};
 use super::record::{self, Record};
+use super::waiting::Noted;
 use crate::clock::Clock;
 use crate::report::{Event, ReceiverStats};
 use crate::text::number;
