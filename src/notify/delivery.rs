@@ -10,7 +10,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 
 use super::identity::ReceiverKey;
 use super::notification::Notification;
-use super::outbox::Outbox;
+use super::outbox::{DIRECTORY, Outbox};
 use super::queue::Queue;
 use super::record::Record;
 use super::sink::Sink;
@@ -56,16 +56,18 @@ impl DeliveryWorker {
         clock: &Clock,
     ) -> DeliveryWorker {
         let mut queue = Queue::default();
-        let outbox = match Outbox::open(&directory.join("outbox").join(key.to_string())) {
-            Ok((outbox, left)) => {
+        let mut unreadable = Vec::new();
+        let outbox = match Outbox::open(&directory.join(DIRECTORY).join(key.to_string())) {
+            Ok(opened) => {
                 let now = clock.instant();
-                for kept in left {
+                for kept in opened.kept {
                     for gone in queue.add(kept, now) {
-                        report(&receiver, outbox.remove(gone.kept()));
+                        report(&receiver, opened.outbox.remove(gone.kept()));
                         receiver.dropped(1);
                     }
                 }
-                Some(outbox)
+                unreadable = opened.unreadable;
+                Some(opened.outbox)
             }
             Err(failure) => {
                 report(&receiver, Err(failure));
@@ -74,6 +76,16 @@ impl DeliveryWorker {
         };
         let mut record = Record::load(directory, key);
         report(&receiver, record.begin(receiver.name(), open));
+        for unreadable in &unreadable {
+            unreadable.log(receiver.name());
+            if unreadable.is_lost {
+                receiver.dropped(1);
+                report(
+                    &receiver,
+                    record.forget(&unreadable.id, unreadable.database(open)),
+                );
+            }
+        }
         receiver.waiting(queue.len(), queue.oldest());
         let shared = Arc::new(Shared {
             receiver,

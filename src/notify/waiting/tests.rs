@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::*;
 use crate::clock::Timestamp;
+use crate::notify::OpenAlarms;
 use crate::notify::identity::ReceiverKey;
 use crate::notify::notification::Priority;
 use crate::trust::{Finding, Location, Tampering};
@@ -45,9 +46,9 @@ impl Down {
     /// Opens the directory, as the next process does.
     fn at(directory: &Path) -> Down {
         let key = ReceiverKey::of_name("down");
-        let (outbox, kept) = Outbox::open(&directory.join("outbox")).unwrap();
+        let opened = Outbox::open(&directory.join("outbox")).unwrap();
         let mut queue = Queue::default();
-        for kept in kept {
+        for kept in opened.kept {
             queue.add(kept, Instant::now());
         }
         Down {
@@ -55,7 +56,7 @@ impl Down {
             receiver: ReceiverStats::new("down"),
             waiting: Waiting {
                 queue,
-                outbox: Some(outbox),
+                outbox: Some(opened.outbox),
                 record: Record::load(directory, &key),
                 on_the_way: false,
                 is_closed: false,
@@ -146,4 +147,20 @@ fn a_later_list_of_untrusted_databases_is_sent_too() {
         down.enqueue(notification, Noted::Id);
     }
     assert_eq!(down.waiting.queue.len(), 3);
+}
+
+#[test]
+fn the_alarms_of_a_lost_notification_are_forgotten() {
+    let mut down = Down::new("lost");
+    down.of_alarms(&[alarm("one", 10)]);
+    let outbox = down.directory.join("outbox");
+    let entry = std::fs::read_dir(&outbox).unwrap().next().unwrap().unwrap();
+    std::fs::write(entry.path(), "torn").unwrap();
+    let opened = Outbox::open(&outbox).unwrap();
+    let open = OpenAlarms {
+        alarms: vec![alarm("one", 10)],
+        are_all: true,
+    };
+    let databases = opened.unreadable.iter().map(|lost| lost.database(&open));
+    assert_eq!(databases.collect::<Vec<_>>(), ["db"]);
 }
