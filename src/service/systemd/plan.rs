@@ -8,7 +8,9 @@ use super::directory::Place;
 use super::facts::Facts;
 use super::mark;
 use super::step::{Reader, Step};
-use super::unit::{UNIT, UNIT_PATH, USER, Unit, below_states, default_state};
+use super::unit::{
+    UNIT, UNIT_PATH, USER, Unit, below_states, can_run, check_name, default_state,
+};
 use crate::config::{CompatMode, Parameter, Secret};
 use crate::service::sd_notify::watchdog;
 use crate::service::toml_edit::set_keys;
@@ -61,6 +63,7 @@ impl Plan {
     /// The existing settings file is no TOML, or a unit or directory that is not the auditor's is in the way.
     pub fn install(service: &Service, facts: &Facts) -> Result<Plan, String> {
         check_unit(UNIT_PATH, facts.unit.as_deref())?;
+        check_names(service)?;
         check_directories(service, facts)?;
         let mut steps = hidden_files(service);
         for other in &facts.others {
@@ -236,13 +239,19 @@ fn is_handed_over(facts: &Facts, path: &Path) -> bool {
     matches!(facts.place(path), Place::OfUser(owner) if Some(*owner) == user)
 }
 
+/// Refuses paths that a unit cannot name.
+fn check_names(service: &Service) -> Result<(), String> {
+    let paths = service.named().into_iter().chain([service.config.clone()]);
+    paths.into_iter().try_for_each(|path| check_name(&path))
+}
+
 /// Returns the path from which the service runs the program, and the step that copies the program there if the
 /// service cannot reach its present path.
 pub(super) fn program_to_run(service: &Service) -> (&Path, Option<Step>) {
     let hidden = HIDDEN
         .iter()
         .any(|folder| service.program.starts_with(folder));
-    if hidden {
+    if hidden || !can_run(&service.program) {
         let (from, to) = (service.program.clone(), PathBuf::from(PROGRAM));
         (Path::new(PROGRAM), Some(Step::Copy { from, to }))
     } else {

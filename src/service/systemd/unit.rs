@@ -37,7 +37,7 @@ impl Unit<'_> {
     /// Returns the text of the unit file.
     pub fn text(&self) -> String {
         let mode = self.compat_mode.arguments();
-        let config = quoted(self.config);
+        let config = argument(self.config);
         let mut directories = String::new();
         let states: Vec<&str> = self
             .directories
@@ -216,19 +216,44 @@ pub fn default_state() -> PathBuf {
     STATE.into()
 }
 
-/// Returns a path for a unit file (systemd.syntax(7), systemd.service(5)): quoted, without expansions.
+/// Returns a path for a unit file (systemd.syntax(7)): quoted, without specifiers. Only the arguments of a command
+/// need more, [`argument`].
 fn quoted(path: &Path) -> String {
     let mut quoted = String::from('"');
     for c in path.to_string_lossy().chars() {
         match c {
             '"' | '\\' => quoted.extend(['\\', c]),
             '%' => quoted.push_str("%%"),
-            '$' => quoted.push_str("$$"),
             c => quoted.push(c),
         }
     }
     quoted.push('"');
     quoted
+}
+
+/// Returns a path as an argument of a command in a unit file. systemd replaces variables in arguments, but neither in
+/// the program nor in directories (systemd.service(5)).
+fn argument(path: &Path) -> String {
+    quoted(path).replace('$', "$$")
+}
+
+/// Checks that a unit file can name a path. A line break would begin another setting.
+///
+/// # Errors
+/// The path has bytes that no unit file can have.
+pub(super) fn check_name(path: &Path) -> Result<(), String> {
+    let is_name = |text: &str| !text.chars().any(char::is_control);
+    match path.to_str().is_some_and(is_name) {
+        true => Ok(()),
+        false => Err(format!(
+            "{path:?}: a unit of systemd cannot name this path: use one in UTF-8 without control characters"
+        )),
+    }
+}
+
+/// Returns whether systemd runs a program at this path: it refuses quotes and backslashes, whether escaped or not.
+pub(super) fn can_run(path: &Path) -> bool {
+    check_name(path).is_ok() && !path.to_string_lossy().contains(['"', '\'', '\\'])
 }
 
 #[cfg(test)]
@@ -254,6 +279,27 @@ mod tests {
     fn nothing_in_a_path_is_expanded_or_ends_it() {
         let line = "ExecStart=\"/usr/bin/immuaudit\" audit-mode --config \"/etc/immudb/50%% \\\"x\\\".toml\"\n";
         assert!(unit(&[STATE]).contains(line));
+    }
+
+    /// systemd 252 runs a service with this unit.
+    #[test]
+    fn a_dollar_is_doubled_only_in_arguments() {
+        let directories = [PathBuf::from("/srv/a$b")];
+        let unit = Unit {
+            program: Path::new("/opt/a$b/immuaudit"),
+            compat_mode: CompatMode::Immuclient,
+            config: Path::new("/etc/a$b/immuclient.toml"),
+            directories: &directories,
+            watchdog: watchdog(Duration::from_secs(10)),
+            memory: 64,
+        };
+        let text = unit.text();
+        for line in [
+            "ExecStart=\"/opt/a$b/immuaudit\" audit-mode --config \"/etc/a$$b/immuclient.toml\"\n",
+            "ReadWritePaths=\"/srv/a$b\"\n",
+        ] {
+            assert!(text.contains(line), "{text}");
+        }
     }
 
     #[test]

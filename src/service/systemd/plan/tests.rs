@@ -115,6 +115,22 @@ fn a_program_is_copied_only_if_the_service_could_not_reach_it() {
     };
     assert!(copies("/home/me/immuaudit") && copies("/tmp/immuaudit"));
     assert!(!copies("/opt/immuaudit/immuaudit"));
+    // systemd refuses to run it
+    assert!(copies("/opt/'immuaudit'/immuaudit") && copies("/opt/\u{7f}/immuaudit"));
+    assert!(!copies("/opt/$immuaudit %d/immuaudit"));
+}
+
+#[test]
+fn a_path_that_no_unit_can_name_is_refused() {
+    let service = Service {
+        directory: Some("/srv/a\nExecStartPre=b".into()),
+        ..service()
+    };
+    let told = Plan::install(&service, &Facts::default()).unwrap_err();
+    assert!(
+        told.starts_with("\"/srv/a\\nExecStartPre=b\": a unit"),
+        "{told}"
+    );
 }
 
 fn uninstalled(service: &Service, facts: &Facts, purge: Purge) -> Vec<String> {
