@@ -93,7 +93,8 @@ fn look(
         call_timeout: settings.server.call_timeout,
         memory: settings.server.memory_needed(),
     };
-    let facts = Facts::look(&service.config, &service.named()).map_err(CommandError::Service)?;
+    let facts = Facts::look(&service.program, &service.config, &service.named())
+        .map_err(CommandError::Service)?;
     Ok((service, facts))
 }
 

@@ -7,6 +7,7 @@ mod instance;
 mod instance_plan;
 mod mark;
 mod plan;
+mod program;
 mod step;
 mod unit;
 mod usual;

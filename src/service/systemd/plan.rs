@@ -7,10 +7,9 @@ use super::account::Account;
 use super::directory::Place;
 use super::facts::Facts;
 use super::mark;
+use super::program::{HIDDEN, program_to_run};
 use super::step::{Reader, Step};
-use super::unit::{
-    UNIT, UNIT_PATH, USER, Unit, below_states, can_run, check_name, default_state,
-};
+use super::unit::{UNIT, UNIT_PATH, USER, Unit, below_states, check_name, default_state};
 use crate::config::{CompatMode, Parameter, Secret};
 use crate::service::sd_notify::watchdog;
 use crate::service::toml_edit::set_keys;
@@ -49,12 +48,8 @@ pub enum Purge {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan(pub Vec<Step>);
 
-/// The path to which a program is copied that the service could not reach at its present path.
-const PROGRAM: &str = "/usr/local/bin/immuaudit";
 /// Settings that name files, in addition to those that end in `-file` and `-ca`.
 const PATHS: [&str; 4] = ["certificate", "pkey", "clientcas", "server-signing-pub-key"];
-/// Directories that the unit hides from the service.
-const HIDDEN: [&str; 5] = ["/home", "/root", "/run/user", "/tmp", "/var/tmp"];
 
 impl Plan {
     /// Returns the steps that create the service, without the steps that are already done.
@@ -72,9 +67,9 @@ impl Plan {
                 "{name} is there too: systemctl disable --now {name}, once this one runs"
             )));
         }
-        let (program, copy) = program_to_run(service);
-        let hidden = copy.is_some();
-        steps.extend(copy);
+        let (program, copying) = program_to_run(service, facts);
+        let is_copied = program != service.program;
+        steps.extend(copying);
         steps.extend(user(USER, facts.user.as_ref(), facts.group));
         let before = steps.len();
         steps.extend(settings(service, facts, Reader::Service)?);
@@ -99,7 +94,7 @@ impl Plan {
             });
             steps.push(Step::run(&["systemctl", "daemon-reload"]));
         }
-        let is_new = steps.len() > before || hidden;
+        let is_new = steps.len() > before || is_copied;
         steps.push(Step::run(&["systemctl", "enable", UNIT]));
         // a running service must read the new files
         let word = if is_new { "restart" } else { "start" };
@@ -243,20 +238,6 @@ fn is_handed_over(facts: &Facts, path: &Path) -> bool {
 fn check_names(service: &Service) -> Result<(), String> {
     let paths = service.named().into_iter().chain([service.config.clone()]);
     paths.into_iter().try_for_each(|path| check_name(&path))
-}
-
-/// Returns the path from which the service runs the program, and the step that copies the program there if the
-/// service cannot reach its present path.
-pub(super) fn program_to_run(service: &Service) -> (&Path, Option<Step>) {
-    let hidden = HIDDEN
-        .iter()
-        .any(|folder| service.program.starts_with(folder));
-    if hidden || !can_run(&service.program) {
-        let (from, to) = (service.program.clone(), PathBuf::from(PROGRAM));
-        (Path::new(PROGRAM), Some(Step::Copy { from, to }))
-    } else {
-        (service.program.as_path(), None)
-    }
 }
 
 /// Returns notes about the files and directories that the service cannot see at their present paths.

@@ -121,6 +121,44 @@ fn a_program_is_copied_only_if_the_service_could_not_reach_it() {
 }
 
 #[test]
+fn a_program_that_others_can_replace_is_copied_to_where_only_root_can() {
+    let installed = |program: Option<&str>, copy: Option<&str>| {
+        let service = Service {
+            program: "/opt/x/immuaudit".into(),
+            ..service()
+        };
+        let facts = Facts {
+            program: program.map(str::to_owned),
+            copy: copy.map(str::to_owned),
+            ..Facts::default()
+        };
+        let plan = Plan::install(&service, &facts).unwrap();
+        let unit = after(&plan).unit.unwrap();
+        let exec = unit.lines().find(|line| line.starts_with("ExecStart="));
+        let program = exec.and_then(|line| line.split('"').nth(1)).unwrap();
+        let steps = summaries(&plan);
+        let first = steps.iter().take_while(|step| !step.contains("useradd"));
+        (program.to_owned(), first.cloned().collect::<Vec<_>>())
+    };
+    let in_place = "/opt/x/immuaudit".to_owned();
+    assert_eq!(installed(None, None), (in_place.clone(), Vec::new()));
+    // as where the group staff may write /usr/local
+    assert_eq!(installed(None, Some("x")), (in_place.clone(), Vec::new()));
+    let (program, steps) = installed(Some("/opt/x belongs to user 1000"), None);
+    assert_eq!(program, "/usr/local/bin/immuaudit");
+    assert!(
+        steps[0].ends_with("/opt/x belongs to user 1000"),
+        "{steps:?}"
+    );
+    let copy = "copy: /opt/x/immuaudit to /usr/local/bin/immuaudit (0755)";
+    assert_eq!(steps[1..], [copy]);
+    // nowhere better to go
+    let (program, steps) = installed(Some("/opt/x belongs to user 1000"), Some("x"));
+    assert_eq!((program, steps.len()), (in_place, 1));
+    assert!(steps[0].starts_with("note: users other than root can replace /opt/x/immuaudit"));
+}
+
+#[test]
 fn a_path_that_no_unit_can_name_is_refused() {
     let service = Service {
         directory: Some("/srv/a\nExecStartPre=b".into()),
