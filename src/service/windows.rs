@@ -16,8 +16,10 @@ const SETTINGS: &str = "# settings of immuaudit: every one is shown by immuaudit
 const MAX_SETTINGS: u64 = 1 << 20;
 /// The number of checks whether the service has started or ended, and the pause between them: forty seconds in total.
 const LOOKS: (u32, Duration) = (400, Duration::from_millis(100));
-/// The bits of a mode for users other than the owner to write.
+/// The bits of a mode for users other than the owner to write, or to replace the entries of a directory.
 const OTHERS_WRITE: u32 = 0o022;
+/// The bits of a mode for users other than the owner to create entries in a directory.
+const OTHERS_ADD: u32 = 0o011;
 
 /// Does nothing: on Windows, the store creates the directory of states.
 pub fn make_usual_directory(_: &Path, _: Option<&Instance>) {}
@@ -75,19 +77,30 @@ impl Service {
         Ok(steps)
     }
 
-    /// Checks that only trusted users may write the program and its directory: a writer could run code as the service.
+    /// Checks that only trusted users can replace the program, or add a library to its directory: others could run code as
+    /// the service.
     fn check_program(&self) -> Result<(), String> {
-        let above = self.program.parent().unwrap_or(&self.program);
-        for path in [self.program.as_path(), above] {
+        for (place, path) in self.program.ancestors().enumerate() {
+            let rights = match place {
+                0 => OTHERS_WRITE,
+                1 => OTHERS_WRITE | OTHERS_ADD,
+                // nobody can rename or remove the root of a drive
+                _ if path.parent().is_none() => break,
+                _ => OTHERS_WRITE,
+            };
             let found =
                 sys::holding(path).map_err(|error| format!("{}: {error}", path.display()))?;
-            if found.open.mode() & OTHERS_WRITE != 0 {
-                return Err(format!(
-                    "{}: {}, and could have another program run as the service: put the program into a directory that administrators alone may write, such as C:\\Program Files\\immuaudit, and install it from there",
-                    path.display(),
-                    found.open
-                ));
-            }
+            let why = if found.open.mode() & rights != 0 {
+                found.open.to_string()
+            } else if !found.owner.is_trusted() {
+                format!("it belongs to {}", found.owner)
+            } else {
+                continue;
+            };
+            return Err(format!(
+                "{}: {why}, so another user could run another program as the service: put the program into a directory that administrators alone may write, such as C:\\Program Files\\immuaudit, and install it from there",
+                path.display()
+            ));
         }
         Ok(())
     }
