@@ -187,10 +187,23 @@ fn explained(error: &io::Error) -> String {
                 "{error} Only an administrator may: open a prompt with \"Run as administrator\""
             )
         }
-        io::ErrorKind::NotFound => {
+        _ => error.to_string(),
+    }
+}
+
+/// Returns the text of an error about the service itself.
+fn of_service(error: &io::Error) -> String {
+    // an error of the system has a number, and is about a file: the service's program is gone
+    match (error.kind(), error.raw_os_error()) {
+        (io::ErrorKind::NotFound, None) => {
             "there is no such service: make it with immuaudit audit-mode install".to_owned()
         }
-        _ => error.to_string(),
+        (io::ErrorKind::NotFound, Some(_)) => {
+            format!(
+                "the program of the service: {error} Install it again: immuaudit audit-mode install"
+            )
+        }
+        _ => explained(error),
     }
 }
 
@@ -199,7 +212,7 @@ fn explained(error: &io::Error) -> String {
 /// # Errors
 /// The manager refuses; the text of its error.
 pub fn state() -> Result<ServiceState, String> {
-    sys::service_state().map_err(|error| explained(&error))
+    sys::service_state().map_err(|error| of_service(&error))
 }
 
 /// Waits until the service is neither starting nor stopping, and returns its state.
@@ -222,7 +235,7 @@ fn settled() -> Result<ServiceState, String> {
 /// The cause why the service does not run.
 pub fn start() -> Result<(), String> {
     if !matches!(settled()?, ServiceState::Running(_)) {
-        sys::start_service().map_err(|error| explained(&error))?;
+        sys::start_service().map_err(|error| of_service(&error))?;
     }
     match settled()? {
         ServiceState::Running(_) => Ok(()),
@@ -243,7 +256,7 @@ pub fn start() -> Result<(), String> {
 /// The cause why the service has not ended.
 pub fn stop() -> Result<(), String> {
     if matches!(settled()?, ServiceState::Running(_)) {
-        sys::stop_service().map_err(|error| explained(&error))?;
+        sys::stop_service().map_err(|error| of_service(&error))?;
         settled()?;
     }
     Ok(())
@@ -264,7 +277,7 @@ pub fn restart() -> Result<(), String> {
 /// The cause why the service still exists.
 pub fn remove() -> Result<(), String> {
     stop()?;
-    sys::remove_service().map_err(|error| explained(&error))
+    sys::remove_service().map_err(|error| of_service(&error))
 }
 
 /// Returns the text for a state of the service.

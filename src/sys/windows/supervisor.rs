@@ -241,7 +241,7 @@ impl NotifySocket {
     }
 }
 
-/// Creates a directory of the service if it does not exist.
+/// Creates a directory of the service if it does not exist, with its parents, for the service and administrators only.
 ///
 /// # Errors
 /// The system refuses, or the directory belongs to a user whom the auditor does not trust.
@@ -254,6 +254,10 @@ pub fn make_service_directory(path: &Path) -> io::Result<()> {
                 found.owner
             ))),
         };
+    }
+    let above = path.parent().filter(|above| !above.as_os_str().is_empty());
+    if let Some(above) = above.filter(|above| !above.exists()) {
+        make_service_directory(above)?;
     }
     files::create_private_directory(path)
 }
