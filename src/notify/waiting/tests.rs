@@ -3,11 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use super::*;
-use crate::clock::Timestamp;
+use crate::clock::{Clock, Timestamp};
 use crate::notify::OpenAlarms;
 use crate::notify::identity::ReceiverKey;
 use crate::notify::notification::Priority;
 use crate::trust::{Finding, Location, Tampering};
+
+fn now() -> Instant {
+    Clock::system().instant()
+}
 
 fn alarm(reason: &str, opened: u64) -> Alarm {
     let finding = Finding {
@@ -49,7 +53,7 @@ impl Down {
         let opened = Outbox::open(&directory.join("outbox")).unwrap();
         let mut queue = Queue::default();
         for kept in opened.kept {
-            queue.add(kept, Instant::now());
+            queue.add(kept, now());
         }
         Down {
             directory: directory.to_owned(),
@@ -72,7 +76,7 @@ impl Down {
     }
 
     fn enqueue(&mut self, notification: Notification, noted: Noted) {
-        let now = Instant::now();
+        let now = now();
         let is_safe = self
             .waiting
             .enqueue(&self.receiver, notification, noted, now);
@@ -81,7 +85,7 @@ impl Down {
 
     /// Makes one try of each notification fail. Returns the number of those that still wait.
     fn fail(&mut self) -> usize {
-        let now = Instant::now();
+        let now = now();
         let items: Vec<Item> = std::iter::from_fn(|| self.waiting.queue.take_due(now)).collect();
         for item in items {
             self.waiting.put_back(&self.receiver, item, None, 0.0, now);

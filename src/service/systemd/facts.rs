@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use super::account::{self, Account};
 use super::directory::Place;
-use super::program::{COPY, replaced_by};
+use super::replaceable::{COPY, replaced_by};
 use super::unit::{UNIT, UNIT_PATH, USER};
 
 /// The existing files, users and services.

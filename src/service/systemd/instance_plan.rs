@@ -28,7 +28,7 @@ impl Plan {
         check_unit(TEMPLATE, own.template.as_deref())?;
         let paths = Paths::of(instance, &service.config);
         let mut steps = hidden_files(service);
-        let (program, copying) = program_to_run(service, facts);
+        let (program, copying) = program_to_run(&service.program, facts);
         let mut is_new = program != service.program;
         steps.extend(copying);
         // the common settings file belongs to its group

@@ -8,6 +8,7 @@ mod instance_plan;
 mod mark;
 mod plan;
 mod program;
+mod replaceable;
 mod step;
 mod unit;
 mod usual;

@@ -67,7 +67,7 @@ impl Plan {
                 "{name} is there too: systemctl disable --now {name}, once this one runs"
             )));
         }
-        let (program, copying) = program_to_run(service, facts);
+        let (program, copying) = program_to_run(&service.program, facts);
         let is_copied = program != service.program;
         steps.extend(copying);
         steps.extend(user(USER, facts.user.as_ref(), facts.group));
