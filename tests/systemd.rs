@@ -264,7 +264,42 @@ fn the_service_is_installed_restarted_after_a_hang_and_purged() {
     booted.does(&["test", "!", "-e", "/var/lib/immuaudit"]);
     booted.does(&["sh", "-c", "! getent passwd immuaudit"]);
 
+    the_service_writes_where_its_settings_say(&booted, &install);
     files_of_others_are_neither_taken_over_nor_removed(&booted, &install);
+}
+
+/// systemd sorts the directories that it creates, and has its own rules for characters in names.
+fn the_service_writes_where_its_settings_say(booted: &Booted, install: &[&str]) {
+    for (elsewhere, directory, roots) in [
+        (
+            "--roots-filepath=/var/lib/a",
+            "/var/lib/immuaudit",
+            "/var/lib/a",
+        ),
+        (
+            "--dir=/srv/a$b \"c\" 100%d",
+            "/srv/a$b \"c\" 100%d",
+            "/srv/a$b \"c\" 100%d",
+        ),
+    ] {
+        booted.does(&[install, &[elsewhere]].concat());
+        let script = "ls \"$0\"/*/outcomes \"$1\"/*/*.state";
+        let end = Instant::now() + Duration::from_secs(60);
+        while !booted
+            .output(&["sh", "-c", script, directory, roots])
+            .status
+            .success()
+        {
+            assert!(
+                Instant::now() < end,
+                "{elsewhere}: it does not audit: {}",
+                booted.does(&["journalctl", "--no-pager", "-u", "immuaudit"])
+            );
+            thread::sleep(Duration::from_millis(100));
+        }
+        booted.does(&["immuaudit", "audit-mode", "uninstall", "--purge"]);
+        booted.does(&["test", "!", "-e", directory]);
+    }
 }
 
 /// Runs a command in the booted system that is refused, and returns the message.

@@ -88,12 +88,13 @@ fn look(
         compat_mode: settings.compat_mode,
         config: installation.config.clone(),
         parameters: installation.parameters.clone(),
-        directories: installation.directories.clone(),
+        directory: installation.directory.clone(),
+        roots: installation.roots.clone(),
         call_timeout: settings.server.call_timeout,
         memory: settings.server.memory_needed(),
     };
-    let facts =
-        Facts::look(&service.config, &service.directories).map_err(CommandError::Service)?;
+    let facts = Facts::look(&service.program, &service.config, &service.named())
+        .map_err(CommandError::Service)?;
     Ok((service, facts))
 }
 

@@ -59,7 +59,8 @@ fn install(settings: &Settings, installation: &Installation) -> Result<Exit, Com
         config: installation.config.clone(),
         parameters: installation.parameters.clone(),
         states: settings.trust.directory.clone(),
-        contains_states: !installation.directories.is_empty(),
+        roots: settings.trust.roots.clone(),
+        contains_states: installation.directory.is_some(),
     };
     let steps = service.steps().map_err(CommandError::Service)?;
     for step in &steps {

@@ -74,19 +74,21 @@ impl Process {
 
     /// Returns the directory for trusted states. It is never a temporary directory, because the states would be lost.
     pub(super) fn state_directory(&self) -> Option<String> {
-        // systemd separates several directories by colons
-        let service = self
-            .variable("STATE_DIRECTORY")
-            .and_then(|list| list.split(sys::PATH_SEPARATOR).next());
-        if let Some(directory) = service {
-            return Some(directory.to_owned());
-        }
         let own = match self.instance() {
             Ok(Some(instance)) => format!("{}/{instance}", instance::DIRECTORY),
             Ok(None) | Err(_) => "immuaudit".to_owned(),
         };
-        let is_of_machine = self.privilege == Privilege::Root;
         let variable = |name: &str| self.variable(name).map(str::to_owned);
+        if let Some(list) = self.variable("STATE_DIRECTORY") {
+            // systemd sorts several directories by name; another one can be that of --roots-filepath
+            let usual = sys::state_directory(true, &own, variable);
+            let mut service = list.split(sys::PATH_SEPARATOR);
+            let first = service.clone().next().map(str::to_owned);
+            return usual
+                .filter(|usual| service.any(|one| one == usual))
+                .or(first);
+        }
+        let is_of_machine = self.privilege == Privilege::Root;
         sys::state_directory(is_of_machine, &own, variable)
     }
 

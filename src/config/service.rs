@@ -86,16 +86,16 @@ pub(super) fn load(
     }
     let settings = resolve(&raw, &mut warnings).map_err(SettingsErrors)?;
     let given = environment::read(process, compat_mode);
+    let named = |path: &Option<SourcedPath>| {
+        let named = path.as_ref().filter(|of| of.source != Source::Default);
+        named.map(|of| absolute(process, &of.path))
+    };
     let installation = || Installation {
         config,
         instance: instance.clone(),
         parameters: parameters(process, given.iter().chain(flags)),
-        directories: [&raw.directory, &raw.roots]
-            .into_iter()
-            .flatten()
-            .filter(|given| given.source != Source::Default)
-            .map(|given| absolute(process, &given.path))
-            .collect(),
+        directory: named(&raw.directory),
+        roots: named(&raw.roots),
         dry_run: raw.dry_run,
     };
     let task = match wanted {
@@ -144,7 +144,7 @@ fn instance_config(
 }
 
 /// Returns a line for each setting that a file may have. If a setting is given twice, the stronger one counts.
-fn parameters<'a>(
+pub(super) fn parameters<'a>(
     process: &Process,
     given: impl Iterator<Item = &'a Assignment>,
 ) -> Vec<Parameter> {
@@ -169,15 +169,34 @@ fn parameter(process: &Process, given: &Assignment) -> Option<Parameter> {
     }
     let text = given.texts.last()?;
     let value = match setting.kind {
+        // printed without their secrets
         Kind::Secret(_) | Kind::SigningKey(_) | Kind::Url(_) | Kind::Proxy(_) => quoted(text),
-        Kind::Urls(_) => {
+        Kind::Urls(_) | Kind::Peers(_) => {
             let urls = given.texts.iter().flat_map(|text| value::list(text));
             array(urls.map(|url| quoted(&url)))
         }
         Kind::Path(_) | Kind::SecretFile(_) | Kind::UrlFile(_) if !text.is_empty() => {
             quoted(&absolute(process, Path::new(text)).to_string_lossy())
         }
-        _ => {
+        // printed in full
+        Kind::Switch(_)
+        | Kind::Text(_)
+        | Kind::MaybeText(_)
+        | Kind::Instance(_)
+        | Kind::Host(_)
+        | Kind::Choice(_)
+        | Kind::Count(..)
+        | Kind::Bytes(..)
+        | Kind::Duration(..)
+        | Kind::List(_)
+        | Kind::Pins(_)
+        | Kind::VerifierKeys(_)
+        | Kind::Path(_)
+        | Kind::Command(_)
+        | Kind::UrlFile(_)
+        | Kind::SecretFile(_)
+        | Kind::Unused
+        | Kind::UnusedSwitch => {
             let mut raw = RawSettings::default();
             let set = setting
                 .kind

@@ -241,8 +241,10 @@ pub struct Installation {
     pub config: PathBuf,
     /// The parameters to set in it.
     pub parameters: Vec<Parameter>,
-    /// The directories of states that the settings name.
-    pub directories: Vec<PathBuf>,
+    /// The directory of all files, if the settings name one.
+    pub directory: Option<PathBuf>,
+    /// The directory of the trusted states, if the settings name one.
+    pub roots: Option<PathBuf>,
     /// Whether the steps are only printed.
     pub dry_run: bool,
 }

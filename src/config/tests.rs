@@ -1,5 +1,6 @@
 //! Tests of every setting in the table, in every layer. New settings are therefore tested, too.
 
+mod installed;
 mod lines;
 #[cfg(unix)] // the page has Unix paths
 mod reference;

@@ -9,32 +9,21 @@ use log::Level;
 use ring::rand::{SecureRandom, SystemRandom};
 
 use super::identity::ReceiverKey;
-use super::item::{Gone, Item};
 use super::notification::Notification;
-use super::outbox::{Kept, Outbox};
+use super::outbox::{DIRECTORY, Outbox};
 use super::queue::Queue;
 use super::record::Record;
 use super::sink::Sink;
+use super::waiting::{Noted, Waiting, event, report};
 use super::{DeliveryError, OpenAlarms};
 use crate::clock::Clock;
-use crate::report::{Event, ReceiverStats};
+use crate::report::ReceiverStats;
 use crate::text::number;
-use crate::trust::{Alarm, StoreError};
+use crate::trust::Alarm;
 
 /// A receiver's delivery thread. Dropping it ends the thread after the current delivery.
 pub(super) struct DeliveryWorker {
     shared: Arc<Shared>,
-}
-
-/// The part of a notification that the receiver's record stores.
-#[derive(Clone, Copy)]
-pub(super) enum Noted<'a> {
-    /// Nothing: the notification repeats an earlier one, or is not about tampering.
-    Nothing,
-    /// The receiver is notified of these alarms.
-    Alarms(&'a [Alarm]),
-    /// The id: the receiver gets this notification once.
-    Id,
 }
 
 /// The notifications that still wait for a receiver when a program under `--once` ends.
@@ -56,19 +45,6 @@ struct Shared {
     changed: Condvar,
 }
 
-struct Waiting {
-    queue: Queue,
-    /// The outbox; `None` if it could not be opened: notifications are sent without it.
-    outbox: Option<Outbox>,
-    record: Record,
-    on_the_way: bool,
-    /// Whether no further try is to begin, and the thread is to end: another worker may have its place after a
-    /// change of the settings.
-    is_closed: bool,
-    /// The reason why the last try failed.
-    why: Option<String>,
-}
-
 impl DeliveryWorker {
     /// Starts to deliver the notifications that an earlier run left below `directory`, the server's.
     pub fn start(
@@ -80,16 +56,18 @@ impl DeliveryWorker {
         clock: &Clock,
     ) -> DeliveryWorker {
         let mut queue = Queue::default();
-        let outbox = match Outbox::open(&directory.join("outbox").join(key.to_string())) {
-            Ok((outbox, left)) => {
+        let mut unreadable = Vec::new();
+        let outbox = match Outbox::open(&directory.join(DIRECTORY).join(key.to_string())) {
+            Ok(opened) => {
                 let now = clock.instant();
-                for kept in left {
+                for kept in opened.kept {
                     for gone in queue.add(kept, now) {
-                        report(&receiver, outbox.remove(gone.kept()));
+                        report(&receiver, opened.outbox.remove(gone.kept()));
                         receiver.dropped(1);
                     }
                 }
-                Some(outbox)
+                unreadable = opened.unreadable;
+                Some(opened.outbox)
             }
             Err(failure) => {
                 report(&receiver, Err(failure));
@@ -98,6 +76,16 @@ impl DeliveryWorker {
         };
         let mut record = Record::load(directory, key);
         report(&receiver, record.begin(receiver.name(), open));
+        for unreadable in &unreadable {
+            unreadable.log(receiver.name());
+            if unreadable.is_lost {
+                receiver.dropped(1);
+                report(
+                    &receiver,
+                    record.forget(&unreadable.id, unreadable.database(open)),
+                );
+            }
+        }
         receiver.waiting(queue.len(), queue.oldest());
         let shared = Arc::new(Shared {
             receiver,
@@ -143,34 +131,8 @@ impl DeliveryWorker {
         let shared = &self.shared;
         // a try waits for this lock, so it begins after the record is written
         let mut waiting = shared.lock();
-        if matches!(noted, Noted::Id) && waiting.record.has_id(&notification.id) {
-            return true;
-        }
-        let id = notification.id.clone();
-        let outdated = waiting.queue.take_outdated(&notification);
-        let is_safe = match waiting.queue.has_finding(&notification) {
-            true => {
-                shared.receiver.dropped(1);
-                true
-            }
-            false => waiting.put(shared, notification),
-        };
-        // not earlier: now the notification that replaces them is on disk
-        for gone in outdated {
-            waiting.drop_undelivered(&shared.receiver, &gone, 0);
-        }
-        let record = &mut waiting.record;
-        let written = match noted {
-            Noted::Alarms(alarms) if is_safe => record.note_alarms(alarms),
-            Noted::Id if is_safe => record.note_id(&id),
-            Noted::Id => {
-                // otherwise every cycle would enqueue it again
-                record.note_id_in_memory(&id);
-                Ok(())
-            }
-            Noted::Alarms(_) | Noted::Nothing => Ok(()),
-        };
-        report(&shared.receiver, written);
+        let now = shared.clock.instant();
+        let is_safe = waiting.enqueue(&shared.receiver, notification, noted, now);
         shared.count(&waiting);
         shared.changed.notify_all();
         is_safe
@@ -242,72 +204,6 @@ impl Drop for DeliveryWorker {
     }
 }
 
-impl Waiting {
-    /// Writes a notification to disk and queues it. Returns whether it is on disk.
-    fn put(&mut self, shared: &Shared, notification: Notification) -> bool {
-        let (kept, is_safe) = match &mut self.outbox {
-            Some(outbox) => {
-                let (kept, written) = outbox.keep(notification);
-                let is_safe = written.is_ok();
-                report(&shared.receiver, written);
-                (kept, is_safe)
-            }
-            None => {
-                let sequence = 0;
-                let kept = Kept {
-                    sequence,
-                    notification,
-                };
-                (kept, false)
-            }
-        };
-        for gone in self.queue.add(kept, shared.clock.instant()) {
-            self.drop_undelivered(&shared.receiver, &gone, 0);
-        }
-        is_safe
-    }
-
-    /// Removes a notification that was delivered.
-    fn end(&mut self, receiver: &ReceiverStats, item: &Item) {
-        self.queue.delivered();
-        self.remove(receiver, &item.kept);
-    }
-
-    /// Queues a notification again after a failed try.
-    fn put_back(
-        &mut self,
-        receiver: &ReceiverStats,
-        item: Item,
-        asked: Option<Duration>,
-        jitter: f64,
-        now: Instant,
-    ) {
-        let tries = item.tries + 1;
-        if let Some(gone) = self.queue.put_back(item, asked, jitter, now) {
-            self.drop_undelivered(receiver, &gone, tries);
-        }
-    }
-
-    /// Removes a notification that left the queue undelivered. It is an error only if no other notification
-    /// replaces it.
-    fn drop_undelivered(&self, receiver: &ReceiverStats, gone: &Gone, tries: u32) {
-        receiver.dropped(1);
-        self.remove(receiver, gone.kept());
-        let (level, told) = match gone.is_loss() {
-            true => (Level::Error, "notification given up"),
-            false => (Level::Debug, "notification replaced by a later one"),
-        };
-        let id = &gone.kept().notification.id;
-        event(level, told, receiver.name(), id, tries).log();
-    }
-
-    fn remove(&self, receiver: &ReceiverStats, kept: &Kept) {
-        if let Some(outbox) = &self.outbox {
-            report(receiver, outbox.remove(kept));
-        }
-    }
-}
-
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
@@ -371,20 +267,4 @@ fn jitter() -> f64 {
     let mut byte = [0];
     let _ = SystemRandom::new().fill(&mut byte); // if this fails, the retries are not spread
     f64::from(byte[0]) / 255.0
-}
-
-fn event(level: Level, told: &str, receiver: &str, id: &str, tries: u32) -> Event {
-    Event::new(level, told)
-        .text("receiver", receiver)
-        .text("id", id)
-        .number("tries", tries.into())
-}
-
-fn report(receiver: &ReceiverStats, done: Result<(), StoreError>) {
-    if let Err(failure) = done {
-        let told = format!("the outbox: {failure}");
-        Event::new(Level::Warn, told)
-            .text("receiver", receiver.name())
-            .log();
-    }
 }

@@ -1,7 +1,7 @@
 //! Notifications of tampering and of changes, with their storage and retries.
 //!
-//! `notification` creates them, `outbox` stores them on disk, and `delivery` delivers those of one receiver in a thread of its
-//! own. `identity` names the outboxes, `record` stores a receiver's notifications, and `stranded` hands over those of
+//! `notification` creates them, `outbox` stores them on disk, `waiting` has those of one receiver that are not delivered
+//! yet, and `delivery` delivers them in a thread of its own. `identity` names the outboxes, `record` stores a receiver's notifications, and `stranded` hands over those of
 //! receivers that are gone. `outage` and `reachability` fold an outage of a server into one notification. `last_check`
 //! decides whether a check is news, and `untrusted` when a notification about all untrusted databases is due. `unrecorded` stores
 //! changes that were sent before they are on disk as the last verdicts. `known_alarms` finds alarms that another
@@ -30,6 +30,7 @@ mod sink;
 mod stranded;
 mod unrecorded;
 mod untrusted;
+mod waiting;
 mod webhook;
 
 use std::time::Duration;

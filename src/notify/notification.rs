@@ -267,7 +267,8 @@ pub fn standing(verdict: &str) -> &str {
     }
 }
 
-fn dedup_key(database: &str, alarm: &str) -> String {
+/// Returns the topic of the notifications of an alarm.
+pub(super) fn dedup_key(database: &str, alarm: &str) -> String {
     short(Digest::of(&[database.as_bytes(), b"\0", alarm.as_bytes()]))
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::configured::{Configured, configured, ping};
-use super::delivery::{DeliveryWorker, Noted, PendingDeliveries};
+use super::delivery::{DeliveryWorker, PendingDeliveries};
 use super::disagreements::Disagreements;
 use super::heartbeat::{HEARTBEAT, Heartbeat};
 use super::known_alarms::KnownAlarms;
@@ -15,6 +15,7 @@ use super::outage::Outage;
 use super::stranded::HandOver;
 use super::unrecorded::Unrecorded;
 use super::untrusted::Notified;
+use super::waiting::Noted;
 use super::{DeliveryError, OpenAlarms};
 use crate::audit::{Cycle, Exit, Outcome};
 use crate::clock::{self, Clock};

@@ -21,22 +21,33 @@ pub(super) struct Queue {
     items: Vec<Item>,
     /// The time until which the receiver requested no further tries.
     paused: Option<Instant>,
-    /// Priority and topic of the notification that is being delivered.
-    under_way: Option<(Priority, String)>,
+    /// The notification that is being delivered.
+    under_way: Option<UnderWay>,
+}
+
+#[derive(Debug)]
+struct UnderWay {
+    id: String,
+    priority: Priority,
+    dedup_key: String,
 }
 
 impl Queue {
     /// Returns whether a notification of tampering of the same topic is waiting or being delivered. The first
     /// notification of a finding stays.
     pub fn has_finding(&self, notification: &Notification) -> bool {
-        let is_under_way = self
-            .under_way
-            .as_ref()
-            .is_some_and(|(priority, dedup_key)| {
-                (priority, dedup_key) == (&notification.priority, &notification.dedup_key)
-            });
+        let is_under_way = self.under_way.as_ref().is_some_and(|own| {
+            (own.priority, &own.dedup_key) == (notification.priority, &notification.dedup_key)
+        });
         let is_told = is_under_way || self.same(notification).is_some();
         notification.priority == Priority::Tampering && is_told
+    }
+
+    /// Returns whether the notification with this id is waiting or being delivered.
+    pub fn has_id(&self, id: &str) -> bool {
+        let under_way = self.under_way.iter().map(|own| &own.id);
+        let waiting = self.items.iter().map(|item| &item.kept.notification.id);
+        under_way.chain(waiting).any(|own| own == id)
     }
 
     /// Adds a notification. Returns the notifications that it replaces or displaces.
@@ -96,7 +107,11 @@ impl Queue {
         let index = first.map(|(index, _)| index)?;
         let item = self.items.remove(index);
         let own = &item.kept.notification;
-        self.under_way = Some((own.priority, own.dedup_key.clone()));
+        self.under_way = Some(UnderWay {
+            id: own.id.clone(),
+            priority: own.priority,
+            dedup_key: own.dedup_key.clone(),
+        });
         Some(item)
     }
 
@@ -121,7 +136,9 @@ impl Queue {
         item.tries = item.tries.saturating_add(1);
         item.own_tries = item.own_tries.saturating_add(1);
         item.due = now + asked.max(wait(item.tries, luck));
-        if let Some(index) = self.same(&item.kept.notification) {
+        // of tampering, each notification has content of its own
+        let later = self.same(&item.kept.notification);
+        if let Some(index) = later.filter(|_| item.is_change()) {
             let mut later = self.items.remove(index);
             later.replace(&item);
             self.items.push(later);

@@ -7,11 +7,12 @@ use std::time::Duration;
 use log::Level;
 
 use super::OpenAlarms;
-use super::delivery::{DeliveryWorker, Noted};
+use super::delivery::DeliveryWorker;
 use super::identity::ReceiverKey;
 use super::notification::Priority;
-use super::outbox::{Kept, Outbox};
+use super::outbox::{Kept, Opened, Outbox};
 use super::record::{self, Record};
+use super::waiting::Noted;
 use crate::clock::Clock;
 use crate::report::{Event, ReceiverStats};
 use crate::text::number;
@@ -67,12 +68,20 @@ impl HandOver<'_> {
             "" => format!("unknown:{key}"),
             name => format!("unknown:{name}"),
         };
+        for unreadable in waiting.iter().flat_map(|opened| &opened.unreadable) {
+            unreadable.log(&name);
+        }
         if self.workers.is_empty() {
-            let count = waiting.map_or(0, |(_, waiting)| waiting.len());
+            let count = waiting.map_or(0, |opened| opened.kept.len());
             return Ok((count > 0).then(|| leave(&name, count, self.clock)));
         }
         let since = record.is_unknown_since(self.clock.now())?;
-        if let Some((outbox, waiting)) = waiting {
+        if let Some(Opened {
+            outbox,
+            kept: waiting,
+            ..
+        }) = waiting
+        {
             let mut handed_over = 0;
             for kept in &waiting {
                 if kept.notification.priority == Priority::Tampering {

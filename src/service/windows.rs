@@ -16,8 +16,10 @@ const SETTINGS: &str = "# settings of immuaudit: every one is shown by immuaudit
 const MAX_SETTINGS: u64 = 1 << 20;
 /// The number of checks whether the service has started or ended, and the pause between them: forty seconds in total.
 const LOOKS: (u32, Duration) = (400, Duration::from_millis(100));
-/// The bits of a mode for users other than the owner to write.
+/// The bits of a mode for users other than the owner to write, or to replace the entries of a directory.
 const OTHERS_WRITE: u32 = 0o022;
+/// The bits of a mode for users other than the owner to create entries in a directory.
+const OTHERS_ADD: u32 = 0o011;
 
 /// Does nothing: on Windows, the store creates the directory of states.
 pub fn make_usual_directory(_: &Path, _: Option<&Instance>) {}
@@ -35,6 +37,8 @@ pub struct Service {
     pub parameters: Vec<Parameter>,
     /// The directory of the states.
     pub states: PathBuf,
+    /// The directory of the trusted states, if it is another one.
+    pub roots: Option<PathBuf>,
     /// Whether the settings contain that directory. Otherwise it becomes part of the command, because a service may have other
     /// variables.
     pub contains_states: bool,
@@ -65,6 +69,7 @@ impl Service {
             steps.push(Step::Settings);
         }
         steps.push(Step::Directory(self.states.clone()));
+        steps.extend(self.roots.clone().map(Step::Directory));
         let log = sys::log_directory().ok_or("%ProgramData% is not set")?;
         steps.push(Step::Directory(log.clone()));
         steps.push(Step::Install(self.command(&log)));
@@ -72,19 +77,30 @@ impl Service {
         Ok(steps)
     }
 
-    /// Checks that only trusted users may write the program and its directory: a writer could run code as the service.
+    /// Checks that only trusted users can replace the program, or add a library to its directory: others could run code as
+    /// the service.
     fn check_program(&self) -> Result<(), String> {
-        let above = self.program.parent().unwrap_or(&self.program);
-        for path in [self.program.as_path(), above] {
+        for (place, path) in self.program.ancestors().enumerate() {
+            let rights = match place {
+                0 => OTHERS_WRITE,
+                1 => OTHERS_WRITE | OTHERS_ADD,
+                // nobody can rename or remove the root of a drive
+                _ if path.parent().is_none() => break,
+                _ => OTHERS_WRITE,
+            };
             let found =
                 sys::holding(path).map_err(|error| format!("{}: {error}", path.display()))?;
-            if found.open.mode() & OTHERS_WRITE != 0 {
-                return Err(format!(
-                    "{}: {}, and could have another program run as the service: put the program into a directory that administrators alone may write, such as C:\\Program Files\\immuaudit, and install it from there",
-                    path.display(),
-                    found.open
-                ));
-            }
+            let why = if found.open.mode() & rights != 0 {
+                found.open.to_string()
+            } else if !found.owner.is_trusted() {
+                format!("it belongs to {}", found.owner)
+            } else {
+                continue;
+            };
+            return Err(format!(
+                "{}: {why}, so another user could run another program as the service: put the program into a directory that administrators alone may write, such as C:\\Program Files\\immuaudit, and install it from there",
+                path.display()
+            ));
         }
         Ok(())
     }
@@ -171,10 +187,23 @@ fn explained(error: &io::Error) -> String {
                 "{error} Only an administrator may: open a prompt with \"Run as administrator\""
             )
         }
-        io::ErrorKind::NotFound => {
+        _ => error.to_string(),
+    }
+}
+
+/// Returns the text of an error about the service itself.
+fn of_service(error: &io::Error) -> String {
+    // an error of the system has a number, and is about a file: the service's program is gone
+    match (error.kind(), error.raw_os_error()) {
+        (io::ErrorKind::NotFound, None) => {
             "there is no such service: make it with immuaudit audit-mode install".to_owned()
         }
-        _ => error.to_string(),
+        (io::ErrorKind::NotFound, Some(_)) => {
+            format!(
+                "the program of the service: {error} Install it again: immuaudit audit-mode install"
+            )
+        }
+        _ => explained(error),
     }
 }
 
@@ -183,7 +212,7 @@ fn explained(error: &io::Error) -> String {
 /// # Errors
 /// The manager refuses; the text of its error.
 pub fn state() -> Result<ServiceState, String> {
-    sys::service_state().map_err(|error| explained(&error))
+    sys::service_state().map_err(|error| of_service(&error))
 }
 
 /// Waits until the service is neither starting nor stopping, and returns its state.
@@ -206,7 +235,7 @@ fn settled() -> Result<ServiceState, String> {
 /// The cause why the service does not run.
 pub fn start() -> Result<(), String> {
     if !matches!(settled()?, ServiceState::Running(_)) {
-        sys::start_service().map_err(|error| explained(&error))?;
+        sys::start_service().map_err(|error| of_service(&error))?;
     }
     match settled()? {
         ServiceState::Running(_) => Ok(()),
@@ -227,7 +256,7 @@ pub fn start() -> Result<(), String> {
 /// The cause why the service has not ended.
 pub fn stop() -> Result<(), String> {
     if matches!(settled()?, ServiceState::Running(_)) {
-        sys::stop_service().map_err(|error| explained(&error))?;
+        sys::stop_service().map_err(|error| of_service(&error))?;
         settled()?;
     }
     Ok(())
@@ -248,7 +277,7 @@ pub fn restart() -> Result<(), String> {
 /// The cause why the service still exists.
 pub fn remove() -> Result<(), String> {
     stop()?;
-    sys::remove_service().map_err(|error| explained(&error))
+    sys::remove_service().map_err(|error| of_service(&error))
 }
 
 /// Returns the text for a state of the service.

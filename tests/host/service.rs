@@ -62,6 +62,31 @@ fn a_dry_run_prints_every_step_and_no_password() {
     );
 }
 
+/// The service would not see the alarms of earlier audits in another directory, and would trust every database afresh.
+#[test]
+fn the_service_keeps_its_directory_if_only_the_trusted_states_are_elsewhere() {
+    let folder = Place::new();
+    for (roots, directories) in [
+        ("/var/lib/a", "StateDirectory=immuaudit a\nStateDir"),
+        (
+            "/srv/a",
+            "StateDirectory=immuaudit\nReadWritePaths=\"/srv/a\"\nStateDir",
+        ),
+        ("/var/lib/immuaudit", "StateDirectory=immuaudit\nStateDir"),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_immuaudit"))
+            .args(["audit-mode", "install", "--dry-run"])
+            .args(["--config", "immuclient.toml", "--roots-filepath", roots])
+            .current_dir(folder.join(""))
+            .env_clear()
+            .env("HOME", folder.join("home"))
+            .output();
+        let run = Run::of(output.unwrap());
+        let unit = written(run.ends_with(0), "immuaudit.service");
+        assert!(unit.contains(directories), "{roots}: {unit}");
+    }
+}
+
 /// Asserts that systemd accepts a unit, and that the unit restricts the service.
 fn assert_valid_and_restricted(unit: &str, name: &str) {
     if Command::new("systemd-analyze")

@@ -38,6 +38,31 @@ fn once_tries_an_unreachable_receiver_once_and_keeps_its_exit_code() {
 }
 
 #[test]
+fn a_damaged_notification_is_reported_once_and_its_alarm_is_sent_again() {
+    let (scene, receiver) = (Scene::new(), Receiver::start());
+    receiver.answer("500 No");
+    scene.roll_back();
+    let program = scene.program(&["--audit-notification-url", &receiver.url()]);
+    program.once().ends_with(2);
+    let waiting = scene.waiting();
+    fs::write(&waiting[0], "{\"db\":\"defau").expect("a file");
+    let tried = receiver.received().len();
+    receiver.answer("200 OK");
+    let aside = format!("{}.damaged", waiting[0].display());
+    for [reported, sent] in [[1, 1], [0, 0]] {
+        let before = receiver.received().len();
+        let run = program.once();
+        run.ends_with(2);
+        let reports = run.stderr.matches("cannot be sent").count();
+        assert_eq!(reports, reported, "{}", run.stderr);
+        assert_eq!(run.stderr.contains(&aside), reported == 1, "{}", run.stderr);
+        assert_eq!(receiver.received().len() - before, sent);
+    }
+    assert!(is_tampering(&receiver.received()[tried]));
+    assert_eq!(scene.waiting(), [PathBuf::from(aside)]);
+}
+
+#[test]
 fn the_outbox_contains_no_password() {
     let (scene, receiver) = (Scene::new(), Receiver::start());
     receiver.answer("500 No");

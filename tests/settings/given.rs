@@ -307,6 +307,9 @@ fn trusted_states_have_a_persistent_directory() {
     assert_eq!(directory(&place), "/var/lib/immuaudit");
     let place = place.variable("STATE_DIRECTORY", "/service:/other");
     assert_eq!(directory(&place), "/service");
+    // systemd sorts them: the first one can be that of --roots-filepath
+    let place = place.variable("STATE_DIRECTORY", "/var/lib/a:/var/lib/immuaudit");
+    assert_eq!(directory(&place), "/var/lib/immuaudit");
     assert_eq!(directory(&place.arguments(&["--dir=/own"])), "/own");
 }
 

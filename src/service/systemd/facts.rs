@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 
 use super::account::{self, Account};
 use super::directory::Place;
+use super::replaceable::{COPY, replaced_by};
 use super::unit::{UNIT, UNIT_PATH, USER};
 
 /// The existing files, users and services.
@@ -28,6 +29,10 @@ pub struct Facts {
     pub others: Vec<PathBuf>,
     /// The kinds of the directories for states.
     pub places: Vec<(PathBuf, Place)>,
+    /// The reason why users other than root can replace the program, if they can.
+    pub program: Option<String>,
+    /// The reason why they can replace a copy of it, if they can.
+    pub copy: Option<String>,
 }
 
 impl Facts {
@@ -35,7 +40,7 @@ impl Facts {
     ///
     /// # Errors
     /// An existing file cannot be read.
-    pub fn look(config: &Path, directories: &[PathBuf]) -> Result<Facts, String> {
+    pub fn look(program: &Path, config: &Path, directories: &[PathBuf]) -> Result<Facts, String> {
         let others = ["immuclient.service", "immugw.service"];
         let others = others.map(|name| Path::new("/etc/systemd/system").join(name));
         let packaged = ["/usr/lib/systemd/system", "/lib/systemd/system"];
@@ -50,6 +55,8 @@ impl Facts {
             config: read(config)?,
             others: others.into_iter().filter(|path| path.exists()).collect(),
             places: directories.iter().map(place).collect(),
+            program: replaced_by(program),
+            copy: replaced_by(Path::new(COPY)),
         })
     }
 

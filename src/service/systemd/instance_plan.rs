@@ -6,8 +6,9 @@ use super::facts::Facts;
 use super::instance::{InstanceFacts, Paths, TEMPLATE, target};
 use super::mark;
 use super::plan::{
-    Plan, Purge, Service, check_unit, hidden_files, program_to_run, remove_settings, settings, user,
+    Plan, Purge, Service, check_unit, hidden_files, remove_settings, settings, user,
 };
+use super::program::program_to_run;
 use super::step::{Reader, Step};
 use super::unit::{USER, drop_in, template};
 use crate::config::{Instance, Listen, Parameter, Secret};
@@ -27,9 +28,9 @@ impl Plan {
         check_unit(TEMPLATE, own.template.as_deref())?;
         let paths = Paths::of(instance, &service.config);
         let mut steps = hidden_files(service);
-        let (program, copy) = program_to_run(service);
-        let mut is_new = copy.is_some();
-        steps.extend(copy);
+        let (program, copying) = program_to_run(&service.program, facts);
+        let mut is_new = program != service.program;
+        steps.extend(copying);
         // the common settings file belongs to its group
         steps.extend(user(USER, facts.user.as_ref(), facts.group));
         steps.extend(user(&paths.user, own.user.as_ref(), own.group));
@@ -188,7 +189,8 @@ mod tests {
                 key: "immudb-address",
                 value: Secret::new("\"db\"".to_owned()),
             }],
-            directories: Vec::new(),
+            directory: None,
+            roots: None,
             call_timeout: std::time::Duration::from_secs(10),
             memory: 64,
         }

@@ -7,6 +7,8 @@ mod instance;
 mod instance_plan;
 mod mark;
 mod plan;
+mod program;
+mod replaceable;
 mod step;
 mod unit;
 mod usual;

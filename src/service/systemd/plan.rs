@@ -7,8 +7,9 @@ use super::account::Account;
 use super::directory::Place;
 use super::facts::Facts;
 use super::mark;
+use super::program::{HIDDEN, program_to_run};
 use super::step::{Reader, Step};
-use super::unit::{UNIT, UNIT_PATH, USER, Unit, below_states, default_state};
+use super::unit::{UNIT, UNIT_PATH, USER, Unit, below_states, check_name, default_state};
 use crate::config::{CompatMode, Parameter, Secret};
 use crate::service::sd_notify::watchdog;
 use crate::service::toml_edit::set_keys;
@@ -24,8 +25,10 @@ pub struct Service {
     pub config: PathBuf,
     /// The parameters for the settings file.
     pub parameters: Vec<Parameter>,
-    /// The directories of its states, as far as the settings give them.
-    pub directories: Vec<PathBuf>,
+    /// The directory of all its files, if the settings name one.
+    pub directory: Option<PathBuf>,
+    /// The directory of its trusted states, if the settings name one.
+    pub roots: Option<PathBuf>,
     /// The deadline of each call.
     pub call_timeout: Duration,
     /// The memory limit, in MiB.
@@ -45,12 +48,8 @@ pub enum Purge {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan(pub Vec<Step>);
 
-/// The path to which a program is copied that the service could not reach at its present path.
-const PROGRAM: &str = "/usr/local/bin/immuaudit";
 /// Settings that name files, in addition to those that end in `-file` and `-ca`.
 const PATHS: [&str; 4] = ["certificate", "pkey", "clientcas", "server-signing-pub-key"];
-/// Directories that the unit hides from the service.
-const HIDDEN: [&str; 5] = ["/home", "/root", "/run/user", "/tmp", "/var/tmp"];
 
 impl Plan {
     /// Returns the steps that create the service, without the steps that are already done.
@@ -59,6 +58,7 @@ impl Plan {
     /// The existing settings file is no TOML, or a unit or directory that is not the auditor's is in the way.
     pub fn install(service: &Service, facts: &Facts) -> Result<Plan, String> {
         check_unit(UNIT_PATH, facts.unit.as_deref())?;
+        check_names(service)?;
         check_directories(service, facts)?;
         let mut steps = hidden_files(service);
         for other in &facts.others {
@@ -67,24 +67,20 @@ impl Plan {
                 "{name} is there too: systemctl disable --now {name}, once this one runs"
             )));
         }
-        let (program, copy) = program_to_run(service);
-        let hidden = copy.is_some();
-        steps.extend(copy);
+        let (program, copying) = program_to_run(&service.program, facts);
+        let is_copied = program != service.program;
+        steps.extend(copying);
         steps.extend(user(USER, facts.user.as_ref(), facts.group));
         let before = steps.len();
         steps.extend(settings(service, facts, Reader::Service)?);
-        for path in service
-            .elsewhere()
-            .filter(|path| !is_handed_over(facts, path))
-        {
-            let path = path.clone();
-            steps.push(Step::Directory { path });
-        }
+        let mut elsewhere = service.elsewhere();
+        elsewhere.retain(|path| !is_handed_over(facts, path));
+        steps.extend(elsewhere.into_iter().map(|path| Step::Directory { path }));
         let unit = Unit {
             program,
             compat_mode: service.compat_mode,
             config: &service.config,
-            directories: &service.directories,
+            directories: &service.directories(),
             watchdog: watchdog(service.call_timeout),
             memory: service.memory,
         };
@@ -98,7 +94,7 @@ impl Plan {
             });
             steps.push(Step::run(&["systemctl", "daemon-reload"]));
         }
-        let is_new = steps.len() > before || hidden;
+        let is_new = steps.len() > before || is_copied;
         steps.push(Step::run(&["systemctl", "enable", UNIT]));
         // a running service must read the new files
         let word = if is_new { "restart" } else { "start" };
@@ -127,11 +123,7 @@ impl Plan {
         } else {
             steps.push(Step::Note(format!("there is no {UNIT_PATH}")));
         }
-        let mut directories = service.directories.clone();
-        if directories.is_empty() {
-            directories.push(default_state());
-        }
-        for directory in directories {
+        for directory in service.directories() {
             steps.push(match purge {
                 Purge::Everything => Step::RemoveStates(directory),
                 Purge::Nothing => {
@@ -160,10 +152,23 @@ impl Plan {
 }
 
 impl Service {
+    /// Returns the directories that the settings name.
+    pub fn named(&self) -> Vec<PathBuf> {
+        self.directory.iter().chain(&self.roots).cloned().collect()
+    }
+
+    /// Returns the directories that the service writes: that of all its files first, and that of the trusted states.
+    fn directories(&self) -> Vec<PathBuf> {
+        let directory = self.directory.clone().unwrap_or_else(default_state);
+        let roots = self.roots.clone().filter(|roots| *roots != directory);
+        [directory].into_iter().chain(roots).collect()
+    }
+
     /// Returns the directories that systemd does not create.
-    fn elsewhere(&self) -> impl Iterator<Item = &PathBuf> {
-        let elsewhere = |path: &&PathBuf| below_states(path).is_none();
-        self.directories.iter().filter(elsewhere)
+    fn elsewhere(&self) -> Vec<PathBuf> {
+        let mut elsewhere = self.directories();
+        elsewhere.retain(|path| below_states(path).is_none());
+        elsewhere
     }
 }
 
@@ -205,7 +210,7 @@ fn check_purge(facts: &Facts, is_ours: bool) -> Result<(), String> {
 /// Refuses a directory that is not the auditor's: systemd also gives a complete directory in /var/lib to the
 /// service.
 fn check_directories(service: &Service, facts: &Facts) -> Result<(), String> {
-    for path in &service.directories {
+    for path in &service.named() {
         let why = match facts.place(path) {
             Place::Absent | Place::Ours => continue,
             Place::OfUser(_) if is_handed_over(facts, path) => continue,
@@ -229,18 +234,10 @@ fn is_handed_over(facts: &Facts, path: &Path) -> bool {
     matches!(facts.place(path), Place::OfUser(owner) if Some(*owner) == user)
 }
 
-/// Returns the path from which the service runs the program, and the step that copies the program there if the
-/// service cannot reach its present path.
-pub(super) fn program_to_run(service: &Service) -> (&Path, Option<Step>) {
-    let hidden = HIDDEN
-        .iter()
-        .any(|folder| service.program.starts_with(folder));
-    if hidden {
-        let (from, to) = (service.program.clone(), PathBuf::from(PROGRAM));
-        (Path::new(PROGRAM), Some(Step::Copy { from, to }))
-    } else {
-        (service.program.as_path(), None)
-    }
+/// Refuses paths that a unit cannot name.
+fn check_names(service: &Service) -> Result<(), String> {
+    let paths = service.named().into_iter().chain([service.config.clone()]);
+    paths.into_iter().try_for_each(|path| check_name(&path))
 }
 
 /// Returns notes about the files and directories that the service cannot see at their present paths.
@@ -250,7 +247,7 @@ pub(super) fn hidden_files(service: &Service) -> Vec<Step> {
     let named = service.parameters.iter().filter(|named| is_path(named.key));
     let named = named.map(|named| PathBuf::from(named.value.expose().trim_matches('"')));
     let paths = [service.config.clone()].into_iter();
-    let paths = paths.chain(service.directories.clone()).chain(named);
+    let paths = paths.chain(service.named()).chain(named);
     let hidden = paths.filter(|path| HIDDEN.iter().any(|folder| path.starts_with(folder)));
     let note = |path: PathBuf| {
         Step::Note(format!(

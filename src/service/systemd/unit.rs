@@ -13,8 +13,8 @@ pub const UNIT: &str = "immuaudit.service";
 pub(super) const UNIT_PATH: &str = "/etc/systemd/system/immuaudit.service";
 /// The user and the group of the service.
 pub const USER: &str = "immuaudit";
-/// The directory of the states if the settings give none, below `/var/lib`.
-const STATE: &str = "immuaudit";
+/// The directory of the files if the settings name none.
+const STATE: &str = "/var/lib/immuaudit";
 /// The directory in which systemd creates directories for services.
 const STATES: &str = "/var/lib";
 
@@ -23,6 +23,7 @@ pub(super) struct Unit<'a> {
     pub program: &'a Path,
     pub compat_mode: CompatMode,
     pub config: &'a Path,
+    /// The directories that the service writes.
     pub directories: &'a [PathBuf],
     pub watchdog: Duration,
     /// The memory limit of the service, in MiB.
@@ -36,9 +37,13 @@ impl Unit<'_> {
     /// Returns the text of the unit file.
     pub fn text(&self) -> String {
         let mode = self.compat_mode.arguments();
-        let config = quoted(self.config);
+        let config = argument(self.config);
         let mut directories = String::new();
-        let states: Vec<&str> = self.states();
+        let states: Vec<&str> = self
+            .directories
+            .iter()
+            .filter_map(|path| below_states(path))
+            .collect();
         directories.push_str(&format!("StateDirectory={}\n", states.join(" ")));
         for other in self.others() {
             directories.push_str(&format!("ReadWritePaths={}\n", quoted(other)));
@@ -55,19 +60,6 @@ impl Unit<'_> {
             memory: self.memory,
         };
         whole.text()
-    }
-
-    /// Returns the directories that systemd creates for the service, by their names below `/var/lib`.
-    fn states(&self) -> Vec<&str> {
-        let mut states: Vec<&str> = self
-            .directories
-            .iter()
-            .filter_map(|path| below_states(path))
-            .collect();
-        if self.directories.is_empty() {
-            states.push(STATE);
-        }
-        states
     }
 
     /// Returns the directories that are elsewhere.
@@ -219,24 +211,49 @@ pub(super) fn below_states(path: &Path) -> Option<&str> {
     fits.then(|| name.trim_end_matches('/'))
 }
 
-/// Returns the directory of the states if the settings give none.
+/// Returns the directory of the files if the settings name none.
 pub fn default_state() -> PathBuf {
-    Path::new(STATES).join(STATE)
+    STATE.into()
 }
 
-/// Returns a path for a unit file (systemd.syntax(7), systemd.service(5)): quoted, without expansions.
+/// Returns a path for a unit file (systemd.syntax(7)): quoted, without specifiers. Only the arguments of a command
+/// need more, [`argument`].
 fn quoted(path: &Path) -> String {
     let mut quoted = String::from('"');
     for c in path.to_string_lossy().chars() {
         match c {
             '"' | '\\' => quoted.extend(['\\', c]),
             '%' => quoted.push_str("%%"),
-            '$' => quoted.push_str("$$"),
             c => quoted.push(c),
         }
     }
     quoted.push('"');
     quoted
+}
+
+/// Returns a path as an argument of a command in a unit file. systemd replaces variables in arguments, but neither in
+/// the program nor in directories (systemd.service(5)).
+fn argument(path: &Path) -> String {
+    quoted(path).replace('$', "$$")
+}
+
+/// Checks that a unit file can name a path. A line break would begin another setting.
+///
+/// # Errors
+/// The path has bytes that no unit file can have.
+pub(super) fn check_name(path: &Path) -> Result<(), String> {
+    let is_name = |text: &str| !text.chars().any(char::is_control);
+    match path.to_str().is_some_and(is_name) {
+        true => Ok(()),
+        false => Err(format!(
+            "{path:?}: a unit of systemd cannot name this path: use one in UTF-8 without control characters"
+        )),
+    }
+}
+
+/// Returns whether systemd runs a program at this path: it refuses quotes and backslashes, whether escaped or not.
+pub(super) fn can_run(path: &Path) -> bool {
+    check_name(path).is_ok() && !path.to_string_lossy().contains(['"', '\'', '\\'])
 }
 
 #[cfg(test)]
@@ -261,12 +278,33 @@ mod tests {
     #[test]
     fn nothing_in_a_path_is_expanded_or_ends_it() {
         let line = "ExecStart=\"/usr/bin/immuaudit\" audit-mode --config \"/etc/immudb/50%% \\\"x\\\".toml\"\n";
-        assert!(unit(&[]).contains(line));
+        assert!(unit(&[STATE]).contains(line));
+    }
+
+    /// systemd 252 runs a service with this unit.
+    #[test]
+    fn a_dollar_is_doubled_only_in_arguments() {
+        let directories = [PathBuf::from("/srv/a$b")];
+        let unit = Unit {
+            program: Path::new("/opt/a$b/immuaudit"),
+            compat_mode: CompatMode::Immuclient,
+            config: Path::new("/etc/a$b/immuclient.toml"),
+            directories: &directories,
+            watchdog: watchdog(Duration::from_secs(10)),
+            memory: 64,
+        };
+        let text = unit.text();
+        for line in [
+            "ExecStart=\"/opt/a$b/immuaudit\" audit-mode --config \"/etc/a$$b/immuclient.toml\"\n",
+            "ReadWritePaths=\"/srv/a$b\"\n",
+        ] {
+            assert!(text.contains(line), "{text}");
+        }
     }
 
     #[test]
     fn only_the_directories_of_states_are_writable() {
-        assert!(unit(&[]).contains("StateDirectory=immuaudit\nStateDirectoryMode"));
+        assert!(unit(&[STATE]).contains("StateDirectory=immuaudit\nStateDirectoryMode"));
         assert!(unit(&["/var/lib/immuclient"]).contains("StateDirectory=immuclient\nState"));
         let elsewhere = unit(&["/srv/trust"]);
         assert!(elsewhere.contains("ReadWritePaths=\"/srv/trust\"\n"));
@@ -281,7 +319,7 @@ mod tests {
             program: Path::new("/usr/bin/immuaudit"),
             compat_mode: CompatMode::Immuclient,
             config: Path::new("/etc/immudb/immuaudit.toml"),
-            directories: &[],
+            directories: &[default_state()],
             watchdog: watchdog(Duration::from_secs(10)),
             memory: memory_needed(4 << 20),
         };

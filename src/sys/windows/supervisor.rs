@@ -100,7 +100,8 @@ pub fn log_directory() -> Option<PathBuf> {
     places::state_directory(true, LOG_DIRECTORY, variable).map(PathBuf::from)
 }
 
-/// Redirects the output to the log. If the log is too large, it is renamed, and a new one is created.
+/// Redirects the output to the log. If the log is too large, it is renamed, and a new one is created. While another
+/// program has one of them open, so that the log cannot be renamed, it grows; the next call tries again.
 fn take_log(directory: &Path) -> io::Result<()> {
     let log = directory.join(LOG);
     static IS_TAKEN: AtomicBool = AtomicBool::new(false);
@@ -111,8 +112,9 @@ fn take_log(directory: &Path) -> io::Result<()> {
     if !directory.exists() {
         files::create_private_directory(directory)?;
     }
-    if is_long {
-        fs::rename(&log, directory.join(OLD_LOG))?;
+    let is_kept = is_long && fs::rename(&log, directory.join(OLD_LOG)).is_err();
+    if is_kept && IS_TAKEN.load(Ordering::Relaxed) {
+        return Ok(());
     }
     let mut file: File = files::open_private(&log, Creation::IfAbsent)?;
     file.seek(SeekFrom::End(0))?;
@@ -241,7 +243,7 @@ impl NotifySocket {
     }
 }
 
-/// Creates a directory of the service if it does not exist.
+/// Creates a directory of the service if it does not exist, with its parents, for the service and administrators only.
 ///
 /// # Errors
 /// The system refuses, or the directory belongs to a user whom the auditor does not trust.
@@ -254,6 +256,10 @@ pub fn make_service_directory(path: &Path) -> io::Result<()> {
                 found.owner
             ))),
         };
+    }
+    let above = path.parent().filter(|above| !above.as_os_str().is_empty());
+    if let Some(above) = above.filter(|above| !above.exists()) {
+        make_service_directory(above)?;
     }
     files::create_private_directory(path)
 }

@@ -12,7 +12,8 @@ fn service() -> Service {
             key: "immudb-address",
             value: Secret::new("\"db\"".to_owned()),
         }],
-        directories: Vec::new(),
+        directory: None,
+        roots: None,
         call_timeout: Duration::from_secs(10),
         memory: 64,
     }
@@ -114,6 +115,60 @@ fn a_program_is_copied_only_if_the_service_could_not_reach_it() {
     };
     assert!(copies("/home/me/immuaudit") && copies("/tmp/immuaudit"));
     assert!(!copies("/opt/immuaudit/immuaudit"));
+    // systemd refuses to run it
+    assert!(copies("/opt/'immuaudit'/immuaudit") && copies("/opt/\u{7f}/immuaudit"));
+    assert!(!copies("/opt/$immuaudit %d/immuaudit"));
+}
+
+#[test]
+fn a_program_that_others_can_replace_is_copied_to_where_only_root_can() {
+    let installed = |program: Option<&str>, copy: Option<&str>| {
+        let service = Service {
+            program: "/opt/x/immuaudit".into(),
+            ..service()
+        };
+        let facts = Facts {
+            program: program.map(str::to_owned),
+            copy: copy.map(str::to_owned),
+            ..Facts::default()
+        };
+        let plan = Plan::install(&service, &facts).unwrap();
+        let unit = after(&plan).unit.unwrap();
+        let exec = unit.lines().find(|line| line.starts_with("ExecStart="));
+        let program = exec.and_then(|line| line.split('"').nth(1)).unwrap();
+        let steps = summaries(&plan);
+        let first = steps.iter().take_while(|step| !step.contains("useradd"));
+        (program.to_owned(), first.cloned().collect::<Vec<_>>())
+    };
+    let in_place = "/opt/x/immuaudit".to_owned();
+    assert_eq!(installed(None, None), (in_place.clone(), Vec::new()));
+    // as where the group staff may write /usr/local
+    assert_eq!(installed(None, Some("x")), (in_place.clone(), Vec::new()));
+    let (program, steps) = installed(Some("/opt/x belongs to user 1000"), None);
+    assert_eq!(program, "/usr/local/bin/immuaudit");
+    assert!(
+        steps[0].ends_with("/opt/x belongs to user 1000"),
+        "{steps:?}"
+    );
+    let copy = "copy: /opt/x/immuaudit to /usr/local/bin/immuaudit (0755)";
+    assert_eq!(steps[1..], [copy]);
+    // nowhere better to go
+    let (program, steps) = installed(Some("/opt/x belongs to user 1000"), Some("x"));
+    assert_eq!((program, steps.len()), (in_place, 1));
+    assert!(steps[0].starts_with("note: users other than root can replace /opt/x/immuaudit"));
+}
+
+#[test]
+fn a_path_that_no_unit_can_name_is_refused() {
+    let service = Service {
+        directory: Some("/srv/a\nExecStartPre=b".into()),
+        ..service()
+    };
+    let told = Plan::install(&service, &Facts::default()).unwrap_err();
+    assert!(
+        told.starts_with("\"/srv/a\\nExecStartPre=b\": a unit"),
+        "{told}"
+    );
 }
 
 fn uninstalled(service: &Service, facts: &Facts, purge: Purge) -> Vec<String> {
@@ -133,6 +188,20 @@ fn uninstalling_keeps_states_and_settings_unless_purged() {
         "run: userdel immuaudit",
     ] {
         assert!(purged.iter().any(|told| told == step), "{purged:?}");
+    }
+}
+
+#[test]
+fn the_directory_of_the_files_is_purged_too_if_only_the_trusted_states_are_elsewhere() {
+    let service = Service {
+        roots: Some("/srv/roots".into()),
+        ..service()
+    };
+    let facts = after(&Plan::install(&service, &Facts::default()).unwrap());
+    let purged = uninstalled(&service, &facts, Purge::Everything);
+    for path in ["/var/lib/immuaudit", "/srv/roots"] {
+        let step = format!("remove all states and evidence: {path}");
+        assert!(purged.contains(&step), "{purged:?}");
     }
 }
 
@@ -190,7 +259,7 @@ fn a_foreign_unit_is_not_replaced() {
 fn only_a_directory_of_the_auditor_is_taken_over() {
     let install = |path: &str, place: Place| {
         let service = Service {
-            directories: vec![path.into()],
+            directory: Some(path.into()),
             ..service()
         };
         let facts = Facts {

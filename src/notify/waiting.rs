@@ -1,0 +1,183 @@
+//! The waiting notifications of one receiver: its queue, with the outbox and the record on disk.
+
+use std::time::{Duration, Instant};
+
+use log::Level;
+
+use super::item::{Gone, Item};
+use super::notification::Notification;
+use super::outbox::{Kept, Outbox};
+use super::queue::Queue;
+use super::record::Record;
+use crate::report::{Event, ReceiverStats};
+use crate::trust::{Alarm, StoreError};
+
+/// The part of a notification that the receiver's record stores.
+#[derive(Clone, Copy)]
+pub(super) enum Noted<'a> {
+    /// Nothing: the notification repeats an earlier one, or is not about tampering.
+    Nothing,
+    /// The receiver is notified of these alarms.
+    Alarms(&'a [Alarm]),
+    /// The id: the receiver gets this notification once.
+    Id,
+}
+
+/// The waiting notifications of one receiver.
+pub(super) struct Waiting {
+    pub queue: Queue,
+    /// The outbox; `None` if it could not be opened: notifications are sent without it.
+    pub outbox: Option<Outbox>,
+    pub record: Record,
+    pub on_the_way: bool,
+    /// Whether no further try is to begin, and the thread is to end: another worker may have its place after a
+    /// change of the settings.
+    pub is_closed: bool,
+    /// The reason why the last try failed.
+    pub why: Option<String>,
+}
+
+impl Waiting {
+    /// Stores a notification and queues it for delivery, unless one that waits reports the same. Returns whether it is on
+    /// disk.
+    pub fn enqueue(
+        &mut self,
+        receiver: &ReceiverStats,
+        notification: Notification,
+        noted: Noted,
+        now: Instant,
+    ) -> bool {
+        if matches!(noted, Noted::Id) && self.record.has_id(&notification.id) {
+            return true;
+        }
+        let id = notification.id.clone();
+        let outdated = self.queue.take_outdated(&notification);
+        let is_safe = match self.is_repeat(&notification, noted) {
+            true => {
+                receiver.dropped(1);
+                true
+            }
+            false => self.put(receiver, notification, now),
+        };
+        // not earlier: now the notification that replaces them is on disk
+        for gone in outdated {
+            self.drop_undelivered(receiver, &gone, 0);
+        }
+        let record = &mut self.record;
+        let written = match noted {
+            Noted::Alarms(alarms) if is_safe => record.note_alarms(alarms),
+            Noted::Id if is_safe => record.note_id(&id),
+            Noted::Id => {
+                // otherwise every cycle would enqueue it again
+                record.note_id_in_memory(&id);
+                Ok(())
+            }
+            Noted::Alarms(_) | Noted::Nothing => Ok(()),
+        };
+        report(receiver, written);
+        is_safe
+    }
+
+    /// Returns whether a notification that waits or is being delivered reports all that this one reports.
+    fn is_repeat(&self, notification: &Notification, noted: Noted) -> bool {
+        if !self.queue.has_finding(notification) {
+            return false;
+        }
+        let is_same = self.queue.has_id(&notification.id);
+        match noted {
+            Noted::Nothing => true,
+            Noted::Alarms(alarms) => {
+                let own = notification.alarm().filter(|_| is_same);
+                let is_told =
+                    |alarm: &Alarm| self.record.has_alarm(alarm) || own.as_ref() == Some(&alarm.id);
+                alarms.iter().all(is_told)
+            }
+            // without a database, it lists the untrusted databases of its own time; otherwise the alarm of one database
+            // could not be stored, and each process finds that again
+            Noted::Id => is_same || notification.database().is_some(),
+        }
+    }
+
+    /// Writes a notification to disk and queues it. Returns whether it is on disk.
+    fn put(&mut self, receiver: &ReceiverStats, notification: Notification, now: Instant) -> bool {
+        let (kept, is_safe) = match &mut self.outbox {
+            Some(outbox) => {
+                let (kept, written) = outbox.keep(notification);
+                let is_safe = written.is_ok();
+                report(receiver, written);
+                (kept, is_safe)
+            }
+            None => {
+                let sequence = 0;
+                let kept = Kept {
+                    sequence,
+                    notification,
+                };
+                (kept, false)
+            }
+        };
+        for gone in self.queue.add(kept, now) {
+            self.drop_undelivered(receiver, &gone, 0);
+        }
+        is_safe
+    }
+
+    /// Removes a notification that was delivered.
+    pub fn end(&mut self, receiver: &ReceiverStats, item: &Item) {
+        self.queue.delivered();
+        self.remove(receiver, &item.kept);
+    }
+
+    /// Queues a notification again after a failed try.
+    pub fn put_back(
+        &mut self,
+        receiver: &ReceiverStats,
+        item: Item,
+        asked: Option<Duration>,
+        jitter: f64,
+        now: Instant,
+    ) {
+        let tries = item.tries + 1;
+        if let Some(gone) = self.queue.put_back(item, asked, jitter, now) {
+            self.drop_undelivered(receiver, &gone, tries);
+        }
+    }
+
+    /// Removes a notification that left the queue undelivered. It is an error only if no other notification
+    /// replaces it.
+    fn drop_undelivered(&self, receiver: &ReceiverStats, gone: &Gone, tries: u32) {
+        receiver.dropped(1);
+        self.remove(receiver, gone.kept());
+        let (level, told) = match gone.is_loss() {
+            true => (Level::Error, "notification given up"),
+            false => (Level::Debug, "notification replaced by a later one"),
+        };
+        let id = &gone.kept().notification.id;
+        event(level, told, receiver.name(), id, tries).log();
+    }
+
+    fn remove(&self, receiver: &ReceiverStats, kept: &Kept) {
+        if let Some(outbox) = &self.outbox {
+            report(receiver, outbox.remove(kept));
+        }
+    }
+}
+
+pub(super) fn event(level: Level, told: &str, receiver: &str, id: &str, tries: u32) -> Event {
+    Event::new(level, told)
+        .text("receiver", receiver)
+        .text("id", id)
+        .number("tries", tries.into())
+}
+
+pub(super) fn report(receiver: &ReceiverStats, done: Result<(), StoreError>) {
+    if let Err(failure) = done {
+        let told = format!("the outbox: {failure}");
+        Event::new(Level::Warn, told)
+            .text("receiver", receiver.name())
+            .log();
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,170 @@
+//! Tests of which notifications are repeats of those that wait.
+
+use std::path::{Path, PathBuf};
+
+use super::*;
+use crate::clock::{Clock, Timestamp};
+use crate::notify::OpenAlarms;
+use crate::notify::identity::ReceiverKey;
+use crate::notify::notification::Priority;
+use crate::trust::{Finding, Location, Tampering};
+
+fn now() -> Instant {
+    Clock::system().instant()
+}
+
+fn alarm(reason: &str, opened: u64) -> Alarm {
+    let finding = Finding {
+        database: "db".into(),
+        kind: Tampering::BadValue,
+        reason: reason.into(),
+        trusted: None,
+        claim: None,
+        shown: None,
+        uuid: None,
+        identity_changed: false,
+        answers: Vec::new(),
+    };
+    let location = Location {
+        dir: PathBuf::new(),
+        roots: None,
+        server: "s".into(),
+    };
+    let opened = Timestamp::from_unix(opened);
+    Alarm::new(&finding, &location, PathBuf::new(), opened)
+}
+
+/// A receiver that is down, and its directory.
+struct Down {
+    directory: PathBuf,
+    receiver: ReceiverStats,
+    waiting: Waiting,
+}
+
+impl Down {
+    fn new(name: &str) -> Down {
+        let name = format!("immuaudit-waiting-{name}-{}", std::process::id());
+        Down::at(&std::env::temp_dir().join(name))
+    }
+
+    /// Opens the directory, as the next process does.
+    fn at(directory: &Path) -> Down {
+        let key = ReceiverKey::of_name("down");
+        let opened = Outbox::open(&directory.join("outbox")).unwrap();
+        let mut queue = Queue::default();
+        for kept in opened.kept {
+            queue.add(kept, now());
+        }
+        Down {
+            directory: directory.to_owned(),
+            receiver: ReceiverStats::new("down"),
+            waiting: Waiting {
+                queue,
+                outbox: Some(opened.outbox),
+                record: Record::load(directory, &key),
+                on_the_way: false,
+                is_closed: false,
+                why: None,
+            },
+        }
+    }
+
+    /// Enqueues the notification of the first of these alarms, and notes all of them.
+    fn of_alarms(&mut self, alarms: &[Alarm]) {
+        let notification = Notification::of_alarm("s", &alarms[0], alarms.len() - 1);
+        self.enqueue(notification, Noted::Alarms(alarms));
+    }
+
+    fn enqueue(&mut self, notification: Notification, noted: Noted) {
+        let now = now();
+        let is_safe = self
+            .waiting
+            .enqueue(&self.receiver, notification, noted, now);
+        assert!(is_safe);
+    }
+
+    /// Makes one try of each notification fail. Returns the number of those that still wait.
+    fn fail(&mut self) -> usize {
+        let now = now();
+        let items: Vec<Item> = std::iter::from_fn(|| self.waiting.queue.take_due(now)).collect();
+        for item in items {
+            self.waiting.put_back(&self.receiver, item, None, 0.0, now);
+        }
+        self.waiting.queue.len()
+    }
+}
+
+impl Drop for Down {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.directory);
+    }
+}
+
+#[test]
+fn an_alarm_that_opens_with_one_whose_notification_waits_is_sent() {
+    let mut down = Down::new("second");
+    down.of_alarms(&[alarm("one", 10)]);
+    // the first alarm is closed, and opens again together with another one
+    down.of_alarms(&[alarm("one", 20), alarm("two", 20)]);
+    assert_eq!(down.waiting.queue.len(), 2);
+    // tries that fail replace none of them
+    assert_eq!(down.fail(), 2);
+    // one check after another repeats what both report
+    down.of_alarms(&[alarm("one", 20), alarm("two", 20)]);
+    let repeated = Notification::of_alarm("s", &alarm("one", 20), 0);
+    down.enqueue(repeated, Noted::Nothing);
+    assert_eq!(down.waiting.queue.len(), 2);
+}
+
+/// The record is written after the notification. A kill in between leaves the alarm unrecorded.
+#[test]
+fn a_notification_that_a_killed_process_left_is_not_sent_twice_and_hides_no_other_alarm() {
+    let mut down = Down::new("killed");
+    down.of_alarms(&[alarm("one", 10)]);
+    std::fs::remove_dir_all(down.directory.join(super::super::record::DIRECTORY)).unwrap();
+    let mut next = Down::at(&down.directory);
+    assert_eq!(next.waiting.queue.len(), 1);
+    next.of_alarms(&[alarm("one", 10)]);
+    assert_eq!(next.waiting.queue.len(), 1);
+    assert!(next.waiting.record.has_alarm(&alarm("one", 10)));
+    next.of_alarms(&[alarm("one", 10), alarm("two", 10)]);
+    assert_eq!(next.waiting.queue.len(), 2);
+}
+
+#[test]
+fn a_later_list_of_untrusted_databases_is_sent_too() {
+    let mut down = Down::new("untrusted");
+    let of = |id: &str, body: &str| Notification {
+        id: id.into(),
+        priority: Priority::Tampering,
+        dedup_key: "topic".into(),
+        body: body.into(),
+    };
+    for id in ["first", "first", "second"] {
+        down.enqueue(of(id, "{\"db\":\"\"}"), Noted::Id);
+    }
+    assert_eq!(down.waiting.queue.len(), 2);
+    // an alarm that cannot be stored is found by each process
+    for id in ["third", "fourth"] {
+        let mut notification = of(id, "{\"db\":\"db\"}");
+        notification.dedup_key = "alarm".into();
+        down.enqueue(notification, Noted::Id);
+    }
+    assert_eq!(down.waiting.queue.len(), 3);
+}
+
+#[test]
+fn the_alarms_of_a_lost_notification_are_forgotten() {
+    let mut down = Down::new("lost");
+    down.of_alarms(&[alarm("one", 10)]);
+    let outbox = down.directory.join("outbox");
+    let entry = std::fs::read_dir(&outbox).unwrap().next().unwrap().unwrap();
+    std::fs::write(entry.path(), "torn").unwrap();
+    let opened = Outbox::open(&outbox).unwrap();
+    let open = OpenAlarms {
+        alarms: vec![alarm("one", 10)],
+        are_all: true,
+    };
+    let databases = opened.unreadable.iter().map(|lost| lost.database(&open));
+    assert_eq!(databases.collect::<Vec<_>>(), ["db"]);
+}
