@@ -6,7 +6,7 @@ use crate::checkpoint::KeyName;
 use crate::ledger::{BadSignature, Digest, Refusal, State, Unprovable};
 use crate::server::{ServerError, ServerErrorKind};
 use crate::text::Escaped;
-use crate::trust::{HIDDEN, StoreError, Tampering};
+use crate::trust::{HIDDEN, StoreError, Tampering, VANISHED};
 
 /// The verdict on one database in one cycle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -288,7 +288,7 @@ impl fmt::Display for Reason {
             Reason::OtherHash { tx } => write!(f, "another hash for transaction {tx}"),
             Reason::Fewer => f.write_str("fewer transactions than shown before"),
             Reason::Emptied => f.write_str("emptied"),
-            Reason::Vanished => f.write_str("vanished"),
+            Reason::Vanished => f.write_str(VANISHED),
             Reason::Unlisted => f.write_str("not listed, and it has no trusted state"),
             Reason::Hidden => f.write_str(HIDDEN),
             Reason::Refusal(refusal) => write!(f, "{refusal}"),

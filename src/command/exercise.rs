@@ -84,7 +84,7 @@ pub fn lied_to(lie: Lie) -> Result<ExerciseResult, String> {
     if !lie.forges() {
         bench.embedded.grow(DATABASE, 5); // a forged ledger must differ in transactions that are already trusted
     }
-    if lie.group() == "login" || lie == Lie::PermissionTaken {
+    if lie.needs_new_login() {
         bench.embedded.forget_tokens(); // otherwise the auditor does not log in again
     }
     bench.run_lie(lie);
@@ -192,8 +192,8 @@ impl Bench {
 
     /// Runs a lie about one database, or about all if the lie is about no single database.
     fn run_lie(&mut self, lie: Lie) {
-        self.is_about_all = ["login", "databases", "identity"].contains(&lie.group())
-            && ![Lie::Vanished, Lie::Hidden, Lie::PermissionTaken].contains(&lie);
+        // all databases of a server have the same identity
+        self.is_about_all = lie.is_server_wide() || lie.group() == "identity";
         self.embedded.lie(if self.is_about_all {
             LieSchedule::from(lie)
         } else {

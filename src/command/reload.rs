@@ -7,7 +7,10 @@ use log::Level;
 use super::monitoring::Monitoring;
 use super::setup::{self, CommandError};
 use crate::audit::Auditor;
-use crate::config::{self, Invocation, Process, Run, Settings, SettingsErrors};
+use crate::config::{
+    self, AuditSettings, Invocation, MonitoringSettings, Process, Run, ServerSettings, Settings,
+    SettingsErrors, TrustSettings,
+};
 use crate::report::Event;
 use crate::stop::Stop;
 
@@ -108,22 +111,65 @@ fn change(
 }
 
 /// Returns the settings that differ and need a restart: the process has them open, or other programs depend on them.
+/// Every field is named, so that a new setting does not compile until its line says whether it needs a restart (`_`: it
+/// needs none).
 fn fixed(before: &Settings, after: &Settings) -> Vec<&'static str> {
-    let (old, new) = (&before.server, &after.server);
+    let Settings {
+        compat_mode,
+        instance: _, // a flag, so it stays the same
+        server,
+        audit,
+        trust,
+        report,
+        monitoring,
+    } = before;
+    let ServerSettings {
+        name,
+        address,
+        port,
+        transport: _,
+        transport_files: _,
+        login: _,
+        password_file: _,
+        call_timeout: _,
+        max_recv_msg_size: _,
+    } = server;
+    let AuditSettings {
+        databases: _,
+        run_mode,
+        interval: _,
+        signatures: _,
+        pins: _,
+        first_use: _,
+        max_idle: _,
+        max_fetch: _,
+        values: _,
+        mirror: _,
+    } = audit;
+    let TrustSettings { directory, roots } = trust;
+    let MonitoringSettings {
+        listen,
+        notify: _,
+        heartbeat: _,
+        proxies: _,
+        peers: _,
+        peers_required: _,
+        signer: _,
+    } = monitoring;
     let changed = [
-        (before.compat_mode != after.compat_mode, "--as"),
-        (old.address != new.address, "--immudb-address"),
-        (old.port != new.port, "--immudb-port"),
-        (old.name != new.name, "--server-label"),
-        (before.trust.directory != after.trust.directory, "--dir"),
-        (before.trust.roots != after.trust.roots, "--roots-filepath"),
-        (before.audit.run_mode != after.audit.run_mode, "--once"),
+        (*compat_mode != after.compat_mode, "--as"),
+        (*address != after.server.address, "--immudb-address"),
+        (*port != after.server.port, "--immudb-port"),
+        (*name != after.server.name, "--server-label"),
+        (*directory != after.trust.directory, "--dir"),
+        (*roots != after.trust.roots, "--roots-filepath"),
+        (*run_mode != after.audit.run_mode, "--once"),
         (
-            before.monitoring.listen != after.monitoring.listen,
+            *listen != after.monitoring.listen,
             "--audit-monitoring-host, --audit-monitoring-port or --no-monitoring",
         ),
         (
-            before.report != after.report,
+            *report != after.report,
             "--json, --quiet, --log-level or --log-format",
         ),
     ];

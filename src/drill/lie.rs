@@ -240,6 +240,18 @@ impl Lie {
         options
     }
 
+    /// Returns whether the lie changes calls without a database, such as a login or the list of databases. A schedule
+    /// cannot limit such a lie to one database.
+    pub fn is_server_wide(self) -> bool {
+        let is_of_one = matches!(self, Lie::Vanished | Lie::Hidden | Lie::PermissionTaken);
+        matches!(self.group(), "login" | "databases") && !is_of_one
+    }
+
+    /// Returns whether a client notices the lie only when it logs in or opens the database again.
+    pub fn needs_new_login(self) -> bool {
+        self.group() == "login" || self == Lie::PermissionTaken
+    }
+
     /// Returns whether the lie is run from a forged ledger. A forged ledger differs from the trusted state if the
     /// honest ledger has not grown since; other lies need it to have grown.
     pub fn forges(self) -> bool {

@@ -8,7 +8,7 @@ use toml::Table;
 
 use super::checksummed::{self, Writer};
 use super::file_damage::FileDamage;
-use super::finding::{Finding, Tampering};
+use super::finding::{Finding, Tampering, VANISHED};
 use super::location::Location;
 use super::text::cut;
 use crate::clock::Timestamp;
@@ -28,8 +28,6 @@ const WHAT: &str = "immuaudit: the alarms of one database. `immuaudit alarm list
 const AWAITED: &str = "awaited";
 /// The word of an adoption in the file.
 const ADOPTED: &str = "adopted";
-/// The reason of a finding about a database that the server no longer has.
-const VANISHED: &str = "vanished";
 
 /// Tampering that was found; open until the operator closes or adopts it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -126,10 +126,16 @@ fn the_documented_metrics_are_exactly_the_exposed_ones() {
     }
     let shown = shown();
     for (name, metric) in &shown {
+        let (kind, labels) = metric;
+        let row = documented.get(name);
+        assert!(
+            row.is_some(),
+            "docs/metrics.md has no row for {name}, a {kind} with the labels {labels:?}"
+        );
         assert_eq!(
-            documented.get(name),
+            row,
             Some(metric),
-            "docs/metrics.md: {name}"
+            "docs/metrics.md has another type or other labels for {name} than the program (right)"
         );
     }
     let gone: Vec<&String> = documented

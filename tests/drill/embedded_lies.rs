@@ -3,6 +3,8 @@
 //! that the result does not depend on `audit`.
 
 use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use crate::support::caller::{Answer, Caller};
@@ -262,15 +264,15 @@ fn every_lie_has_its_verdict_and_affects_one_database() {
         let word = check("defaultdb", trusted)
             .run()
             .map_or_else(|word| word, |_| "consistent");
-        if server_wide(lie) {
+        if lie.is_server_wide() {
             server.lie(lie);
             let word = check("defaultdb", trusted)
                 .run()
                 .map_or_else(|word| word, |_| "consistent");
-            assert!(lie.due().verdicts.contains(&word), "{}: {word}", lie.name());
+            check_verdict(lie, word);
             server.be_honest();
         } else {
-            assert!(lie.due().verdicts.contains(&word), "{}: {word}", lie.name());
+            check_verdict(lie, word);
         }
         check("other", Some(other))
             .run()
@@ -284,6 +286,25 @@ fn every_lie_has_its_verdict_and_affects_one_database() {
             lie.name()
         );
     }
+}
+
+#[track_caller]
+fn check_verdict(lie: Lie, verdict: &str) {
+    let (name, due) = (lie.name(), lie.due().verdicts);
+    let hint = match verdict {
+        "consistent" if lie.forges() => {
+            "; the server may have responded honestly: see src/drill/forge.rs"
+        }
+        "consistent" => {
+            "; the server may have responded honestly: src/drill/lie.rs declares if the lie forges a ledger, requires a \
+             key, a lagging tree or another auditor"
+        }
+        _ => "",
+    };
+    assert!(
+        due.contains(&verdict),
+        "{name}: the verdict is {verdict}, expected {due:?}{hint}"
+    );
 }
 
 /// For each attack on the tree, only one step of the proof fails. Without this step the attack
@@ -313,11 +334,6 @@ fn each_attack_on_the_tree_is_refused_by_its_own_step() {
     }
 }
 
-/// Returns whether a lie concerns calls without a database, so that it cannot be limited to one.
-fn server_wide(lie: Lie) -> bool {
-    matches!(lie.group(), "login" | "databases")
-}
-
 #[test]
 fn names_of_lies_are_valid_and_unique() {
     for lie in Lie::ALL {
@@ -330,6 +346,29 @@ fn names_of_lies_are_valid_and_unique() {
         assert!(!lie.due().verdicts.is_empty() && !lie.describe().is_empty());
     }
     assert!(Lie::ALL.len() >= 60, "{}", Lie::ALL.len());
+}
+
+#[test]
+fn every_lie_is_implemented() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/drill");
+    let files = fs::read_dir(folder)
+        .unwrap()
+        .map(|file| file.unwrap().path());
+    let files = files.filter(|path| !path.ends_with("lie.rs"));
+    let sources: String = files
+        .map(|path| fs::read_to_string(path).unwrap())
+        .collect();
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == ':';
+    let words: BTreeSet<&str> = sources.split(|c: char| !is_part(c)).collect();
+    for lie in Lie::ALL {
+        let variant = format!("Lie::{lie:?}");
+        assert!(
+            words.contains(variant.as_str()),
+            "{}: no file in src/drill/ except lie.rs has {variant}, so the server responds honestly: implement the lie \
+             (CONTRIBUTING.md, Adding a lie)",
+            lie.name()
+        );
+    }
 }
 
 #[test]

@@ -29,20 +29,6 @@ fn lies() -> impl Iterator<Item = Lie> {
     all.filter(|lie| lie.group() != "value")
 }
 
-/// Returns whether a lie concerns calls without a database, so that it cannot be limited to one.
-fn server_wide(lie: Lie) -> bool {
-    lie.group() == "login"
-        || matches!(
-            lie,
-            Lie::ImpossibleNames
-                | Lie::CollidingNames
-                | Lie::ManyNames
-                | Lie::FreshNames
-                | Lie::HtmlNames
-                | Lie::RepeatedNames
-        )
-}
-
 /// A ledger of two databases, and an auditor in its own process.
 struct Scene {
     folder: Place,
@@ -116,7 +102,7 @@ fn run_lie(lie: Lie) -> LieResult {
         server.grow(OTHER, 5);
     }
     let telling = LieSchedule::from(lie);
-    server.lie(if server_wide(lie) {
+    server.lie(if lie.is_server_wide() {
         telling
     } else {
         telling.of(DATABASE)
@@ -128,7 +114,7 @@ fn run_lie(lie: Lie) -> LieResult {
     let verdict = check_verdict(lie, &run);
     check_raw(lie, &run);
     assert!(peak < MAX_MEMORY_KIB, "{}: {peak} KiB", lie.name());
-    if !server_wide(lie) {
+    if !lie.is_server_wide() {
         let due = if new { "first-seen" } else { "consistent" };
         assert_eq!(run.verdict(OTHER), due, "{}: {run:#?}", lie.name());
     }
@@ -164,7 +150,7 @@ fn check_verdict(lie: Lie, run: &Run) -> String {
     let codes: &[i32] = match &*verdict {
         _ if tampered => &[2],
         // the lie may add databases, which need not be verified
-        "consistent" if server_wide(lie) => &[0, 1],
+        "consistent" if lie.is_server_wide() => &[0, 1],
         "consistent" | "first-seen" => &[0],
         _ => &[1],
     };

@@ -308,7 +308,8 @@ fn the_rules_for_the_operator_are_those_for_prometheus() {
     }
     assert!(
         spec == rules,
-        "the rules changed: run this test with DRAW=1"
+        "deploy/kubernetes/prometheusrule.yaml has other rules than deploy/prometheus/immuaudit.rules.yml. To write it \
+         again: DRAW=1 cargo test --release --test host the_rules"
     );
 }
 

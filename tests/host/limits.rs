@@ -16,12 +16,6 @@ const MAX_CONCURRENT_SCENES: usize = 4;
 /// limit).
 const FINDINGS: usize = 16;
 
-/// Returns whether a lie concerns calls without a database, so that it cannot be limited to one.
-fn server_wide(lie: Lie) -> bool {
-    let of_one = [Lie::Vanished, Lie::Hidden, Lie::PermissionTaken];
-    lie.group() == "login" || lie.group() == "databases" && !of_one.contains(&lie)
-}
-
 fn run_lie_in_cgroup(lie: Lie) -> u64 {
     let name = lie.name();
     let mut options = lie.options();
@@ -51,7 +45,7 @@ fn run_lie_in_cgroup(lie: Lie) -> u64 {
         server.grow(DATABASE, 5);
     }
     let telling = LieSchedule::from(lie);
-    let of_all = server_wide(lie);
+    let of_all = lie.is_server_wide();
     server.lie(if of_all {
         telling
     } else {

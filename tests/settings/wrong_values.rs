@@ -4,7 +4,7 @@
 use crate::support::process::given;
 
 /// Settings that accept any text, and switches without a value.
-const FREE: [&str; 16] = [
+const FREE: &[&str] = &[
     "--help",
     "--version",
     // any text is a list of names, the name of a file that may not exist yet, or without effect
@@ -26,7 +26,7 @@ const FREE: [&str; 16] = [
 ];
 
 /// Each setting with an invalid value, and a part of the message.
-const WRONG: [(&str, &str, &str); 84] = [
+const WRONG: &[(&str, &str, &str)] = &[
     (
         "--immudb-address",
         "http://db:3322",
@@ -167,24 +167,16 @@ const WRONG: [(&str, &str, &str); 84] = [
 
 /// Returns the flags in the help of all commands.
 fn flags() -> Vec<String> {
-    let verbs = [
-        "audit-mode",
-        "config",
-        "alarm",
-        "acknowledge",
-        "states",
-        "compare",
-        "checkpoint",
-        "key",
-        "status",
-        "locate",
-        "drill",
-        "notify",
-        "help",
-    ];
     let mut shown = given(&["--help", "--all"]).text();
-    for verb in verbs {
-        shown.push_str(&given(&["help", verb]).text());
+    let (commands, _) = shown.split_once("Connection:").unwrap();
+    // `  status         print …`; the lines of a longer explanation are indented more
+    let entries = commands.lines().filter_map(|line| line.strip_prefix("  "));
+    let entries = entries.filter(|entry| entry.starts_with(|c: char| c.is_ascii_lowercase()));
+    let words = entries.filter_map(|entry| entry.split(' ').next());
+    let commands: Vec<String> = words.map(str::to_owned).collect();
+    assert!(commands.len() > 10, "{commands:?}");
+    for command in commands {
+        shown.push_str(&given(&["help", &command]).text());
     }
     let lines = shown.lines().filter_map(|line| {
         // `  -p, --immudb-port PORT` and `      --tls`; deeper lines continue an explanation
@@ -202,9 +194,12 @@ fn flags() -> Vec<String> {
 fn every_setting_reports_a_wrong_value_with_the_expected_ones() {
     for flag in flags() {
         let tested = WRONG.iter().any(|(name, ..)| *name == flag);
-        assert!(tested != FREE.contains(&flag.as_str()), "{flag}");
+        assert!(
+            tested != FREE.contains(&flag.as_str()),
+            "{flag}: add an invalid value to WRONG in this file, or the flag to FREE if every value is valid"
+        );
     }
-    for (flag, value, wanted) in WRONG {
+    for &(flag, value, wanted) in WRONG {
         let attached = format!("{flag}={value}");
         let mut arguments = match flag {
             "--dry-run" | "--purge" => vec!["audit-mode", "install"],
@@ -227,7 +222,9 @@ fn every_setting_reports_a_wrong_value_with_the_expected_ones() {
         let line = told
             .lines()
             .find(|line| line.starts_with(&format!("{flag}: ")));
-        let line = line.unwrap_or_else(|| panic!("{flag}: {told}"));
+        let line = line.unwrap_or_else(|| {
+            panic!("{flag}: no message about the value {value:?}; is the flag of a command that the match does not name? {told}")
+        });
         assert!(line.contains(wanted), "{flag}: {line}");
         // it may be half of a password, or end with a token
         if value.starts_with("enc:") || flag == "--audit-notification-url" {

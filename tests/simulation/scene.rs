@@ -367,7 +367,7 @@ impl Scene {
                 self.write(database, 1, 10);
             }
         }
-        if lie.group() == "login" || lie == Lie::PermissionTaken {
+        if lie.needs_new_login() {
             self.embedded.forget_tokens();
         }
         let told = CurrentLie {

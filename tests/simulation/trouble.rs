@@ -18,12 +18,7 @@ pub struct CurrentLie {
 impl CurrentLie {
     /// Returns whether the lie is about every database or the whole server.
     pub fn is_of_all(&self) -> bool {
-        ["login", "databases", "identity"].contains(&self.lie.group()) && !self.is_of_a_listed_one()
-    }
-
-    /// Returns whether the lie is about one database in the list.
-    fn is_of_a_listed_one(&self) -> bool {
-        [Lie::Vanished, Lie::Hidden, Lie::PermissionTaken].contains(&self.lie)
+        self.lie.is_server_wide() || self.lie.group() == "identity"
     }
 
     pub fn is_about(&self, database: &str) -> bool {

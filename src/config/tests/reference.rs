@@ -92,6 +92,7 @@ fn the_settings_page_has_what_the_table_has() {
     let written = fs::read_to_string(&path).unwrap_or_default();
     assert!(
         written == page,
-        "docs/settings.md is not what the table says: run this test with DRAW=1"
+        "docs/settings.md differs from the table of settings or of commands. To write it again: \
+         DRAW=1 cargo test --release --lib the_settings_page"
     );
 }
