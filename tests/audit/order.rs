@@ -407,6 +407,33 @@ fn a_pin_that_replaces_damaged_files_excuses_no_rollback() {
     assert_eq!(cycle.exit().code(), 2, "{cycle:?}");
 }
 
+/// The shape of a pinned state is stored once the server has shown that state, so that the other files decide nothing.
+#[test]
+fn a_rollback_behind_a_pin_is_found_without_the_last_outcomes() {
+    let place = Place::new();
+    let embedded = Embedded::start(Options::default().signed()).expect("a server");
+    embedded.grow("defaultdb", 10);
+    let pins = || Policy {
+        pins: vec![Pin {
+            database: "defaultdb".into(),
+            state: embedded.state("defaultdb").expect("a state"),
+        }],
+        ..policy()
+    };
+    let pinned = pins();
+    let cycle = auditor(&embedded, &place, pinned.clone()).cycle(|_| {});
+    assert_eq!(verdicts(&cycle), [("defaultdb", Verdict::Consistent)]);
+    let tested = place.join("tested");
+    let state = std::fs::read_to_string(tested.join("defaultdb.state")).expect("a file");
+    for key in ["shape = ", "signature = ", "uuid = ", "\"pinned\""] {
+        assert!(state.contains(key), "{key}: {state}");
+    }
+    std::fs::remove_file(tested.join("outcomes")).expect("a file");
+    embedded.lie(Lie::ClaimsOlder);
+    let cycle = auditor(&embedded, &place, pinned).cycle(|_| {});
+    assert_eq!(cycle.exit().code(), 2, "{cycle:?}");
+}
+
 /// immudb 0.9.0 mixes up the responses to concurrent clients, so one response accuses it of nothing.
 #[test]
 fn a_contradiction_of_a_pin_counts_once_it_is_shown_twice_by_a_0_9_0() {

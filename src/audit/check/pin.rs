@@ -93,9 +93,11 @@ impl Auditor {
             return finding;
         };
         let pin = trusted.state;
-        let shown_before = self.databases.get(database).is_some_and(|record| {
-            record.repaired || record.trusted_tx().is_some_and(|tx| tx >= pin.tx)
-        });
+        // the shape of a pinned state is stored once the server has shown that state
+        let shown_before = trusted.shape.is_some()
+            || self.databases.get(database).is_some_and(|record| {
+                record.repaired || record.trusted_tx().is_some_and(|tx| tx >= pin.tx)
+            });
         match finding {
             CheckResult::Refused {
                 reason: Reason::Fewer,
