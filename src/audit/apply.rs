@@ -8,7 +8,7 @@ use crate::audit::check::state::CheckResult;
 use crate::config::FirstUse;
 use crate::ledger::{ClaimedState, Proven, State};
 use crate::text::Escaped;
-use crate::trust::{self, ObservedState, TrustOrigin, TrustedState};
+use crate::trust::{self, ObservedState, StoreError, TrustOrigin, TrustedState};
 
 impl Auditor {
     /// Stores the result of a check, the trusted state before anything else.
@@ -67,24 +67,35 @@ impl Auditor {
         conclusion.signature.clone_from(&claimed.signature);
         if let Some(trusted) = trusted {
             conclusion.warnings = self.warnings(trusted, claimed);
-            if let Some(signature) = &claimed.signature {
-                // otherwise the loss of the signature before the next transaction would not be reported
-                if trusted.last_signed != Some(claimed.state.tx) {
-                    if let Err(failure) = self.store.note_signature(trusted, signature) {
-                        return PendingOutcome::local(failure).showing(claimed.state);
-                    }
-                }
-            }
-            if self.new_identity(trusted).is_some() {
-                let now = self.wall_time();
-                let identity = self.identity();
-                if let Err(failure) = self.store.note_identity(trusted, identity.as_deref(), now) {
-                    return PendingOutcome::local(failure).showing(claimed.state);
-                }
+            if let Err(failure) = self.note_shown(trusted, claimed) {
+                return PendingOutcome::local(failure).showing(claimed.state);
             }
         }
         self.see_shape(claimed.shape);
         conclusion
+    }
+
+    /// Stores what the server shows with the trusted state for the first time: the signature, because its loss before
+    /// the next transaction must be reported; the identity; and the shape of a state that was pinned or adopted, because
+    /// from then on the server has shown that state.
+    fn note_shown(
+        &mut self,
+        trusted: &TrustedState,
+        claimed: &ClaimedState,
+    ) -> Result<(), StoreError> {
+        let mut known = trusted.clone();
+        known.shape = known.shape.or(Some(claimed.shape));
+        if let Some(signature) = &claimed.signature {
+            if trusted.last_signed != Some(claimed.state.tx) {
+                known = self.store.note_signature(&known, signature)?;
+            }
+        }
+        if self.new_identity(trusted).is_some() || trusted.shape.is_none() {
+            let identity = self.identity().or(trusted.uuid.clone());
+            let now = self.wall_time();
+            self.store.note_identity(&known, identity.as_deref(), now)?;
+        }
+        Ok(())
     }
 
     fn advance(

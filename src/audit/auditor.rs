@@ -43,6 +43,8 @@ pub struct Auditor {
     pub(super) first: Option<String>,
     /// The untrusted database that was checked last; `None` if all of them were checked.
     pub(super) last_untrusted: Option<String>,
+    /// The key for the order of untrusted databases, once a cycle has needed it.
+    pub(super) place_key: Option<u64>,
     /// The number of databases with open alarms that never had a trusted state; `None` until a cycle needs it.
     pub(super) untrusted_with_alarms: Option<usize>,
     /// The database whose sweep was continued last.
@@ -106,6 +108,7 @@ impl Auditor {
             shape: None,
             first: None,
             last_untrusted,
+            place_key: None,
             untrusted_with_alarms: None,
             swept_last: None,
             mirrored_last: None,

@@ -9,6 +9,7 @@ use super::peers::{Recent, Relation};
 use super::values::{Partials, Scan};
 use crate::checkpoint::KeyName;
 use crate::clock::{Clock, Timestamp};
+use crate::ledger::State;
 use crate::locate::Window;
 use crate::ranges::Ranges;
 use crate::trust::{Mirror, OutcomeRecord, TrustedState, ValueProgress};
@@ -33,8 +34,9 @@ pub(super) struct Database {
     pub unlisted: bool,
     /// Whether damaged or lost files were replaced by a pin.
     pub repaired: bool,
-    /// The pins that were compared with the trusted state in this run, by their index in the policy.
-    pub compared_pins: BTreeSet<usize>,
+    /// The pins that were proven in this run, each with the begin of the unbroken line of proofs that it was compared
+    /// with.
+    pub compared_pins: Vec<(State, Timestamp)>,
     /// The progress of the value check.
     pub progress: Option<Box<ValueProgress>>,
     /// The size of the next scan.
@@ -89,7 +91,7 @@ impl Database {
             trusted_before: false,
             unlisted: false,
             repaired: false,
-            compared_pins: BTreeSet::new(),
+            compared_pins: Vec::new(),
             progress: None,
             scan: Scan::default(),
             partials: Partials::default(),

@@ -71,18 +71,25 @@ pub struct Lost {
 }
 
 impl Located {
-    /// Returns the exit code of the program: 2 if transactions are missing or rewritten, or if an alarm is or may be open.
+    /// Returns the exit code of the program: 2 if transactions are missing or rewritten, if a check would find the state
+    /// itself to be tampered with, or if an alarm is or may be open.
     pub fn exit(&self) -> Exit {
         let found = match &self.present {
-            ServerView::Shows { window, listed, .. } => {
+            ServerView::Shows {
+                window,
+                listed,
+                refused,
+            } => {
                 let rewritten = window.broken.is_some()
                     || window.lost().is_some()
                     || window.contradicted.is_some();
-                match rewritten || *listed == Listed::Hidden {
+                let history = match rewritten || *listed == Listed::Hidden {
                     true => Exit::Tampered,
                     false if window.is_intact() => Exit::Good,
                     false => Exit::Incomplete,
-                }
+                };
+                let state = refused.as_ref().map(|(verdict, _)| verdict.exit());
+                history.max(state.unwrap_or(Exit::Good))
             }
             ServerView::Emptied(_) | ServerView::Vanished(_) => Exit::Tampered,
             ServerView::NotShown(_) | ServerView::NothingTrusted => Exit::Incomplete,

@@ -1,5 +1,6 @@
 //! The files of a cycle except trusted states and alarms: the last verdicts, and the progress of the value checks.
-//! No verdict depends on them. If only times and counts change, they are written rarely, because three syncs of the
+//! A state is trusted without them; they only show whether the files of a trusted state were lost, and whether a server
+//! behind a pin had reached it. If only times and counts change, they are written rarely, because three syncs of the
 //! disk take longer than the whole check.
 
 use std::collections::BTreeSet;

@@ -232,10 +232,11 @@ impl Auditor {
         let (slow, trusted): (Vec<_>, Vec<_>) = trusted
             .into_iter()
             .partition(|named| self.is_slow(named.name));
+        let key = self.place_key(untrusted.len());
         if let Some(last) = &self.last_untrusted {
-            let last = place(last);
+            let last = place(last, key);
             untrusted.sort_by_cached_key(|named| {
-                let place = place(named.name);
+                let place = place(named.name, key);
                 (place <= last, place)
             });
         }
@@ -249,6 +250,19 @@ impl Auditor {
         self.check_group(Group::Slow, slow, window, round)?;
         let window = budget.untrusted(self.now(), untrusted.len());
         self.check_group(Group::Untrusted, untrusted, window, round)
+    }
+
+    /// Returns the key for the places of untrusted databases. The first cycle has no key, so that it continues where the
+    /// last process ended. Later cycles have a random key, because without one a server could invent names that always
+    /// come before a certain other name. The key stays the same while the process runs.
+    fn place_key(&mut self, untrusted: usize) -> u64 {
+        if self.cycles <= 1 || untrusted < 2 {
+            return 0;
+        }
+        let random = &self.random;
+        *self
+            .place_key
+            .get_or_insert_with(|| random.below(u64::MAX).unwrap_or(0))
     }
 
     /// Forgets databases that are neither known nor listed any more. Entries of `--audit-databases` stay, because
@@ -271,9 +285,9 @@ impl Auditor {
 
 /// Returns a name's place in the rotation of untrusted databases, which does not depend on the other names. The order
 /// of names is not used: if new names always ascend, the names after them would wait for ever.
-fn place(name: &str) -> u64 {
+fn place(name: &str, key: u64) -> u64 {
     let mut hasher = DefaultHasher::new();
-    name.hash(&mut hasher);
+    (key, name).hash(&mut hasher);
     hasher.finish()
 }
 
@@ -331,5 +345,25 @@ mod tests {
         assert_eq!(auditor.databases.names(|_| true), ["defaultdb"]);
         drop(auditor);
         std::fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[test]
+    fn invented_names_do_not_keep_a_new_database_from_its_turn() {
+        let embedded = Embedded::start(Options::default()).unwrap();
+        embedded.grow("defaultdb", 1);
+        let dir = std::env::temp_dir().join(format!("immuaudit-places-{}", std::process::id()));
+        let mut auditor = auditor(&embedded, dir.clone());
+        auditor.cycle(|_| {});
+        // a server that knows the places invents names for which the keyed order is another one
+        auditor.cycles = 2;
+        let key = auditor.place_key(2);
+        assert_eq!(auditor.place_key(2), key, "the key of a process stays");
+        let mut names: Vec<String> = (0..100).map(|i| format!("new-{i}")).collect();
+        names.sort_by_key(|name| place(name, 0));
+        assert!(!names.is_sorted_by_key(|name| place(name, key)));
+        // the first cycle of the next process continues after the last one
+        auditor.cycles = 1;
+        assert_eq!(auditor.place_key(2), 0);
+        let _ = std::fs::remove_dir_all(dir);
     }
 }

@@ -87,7 +87,7 @@ impl Auditor {
         let finding = state::check(&mut self.server, database, state, &params);
         let finding = self.excuse_lag_behind_a_pin(database, trusted.as_ref(), finding);
         let conclusion = self.apply_check(database, trusted.as_ref(), finding)?;
-        let conclusion = self.with_pins(database, conclusion)?;
+        let conclusion = self.with_pins(database, trusted.as_ref(), conclusion)?;
         let conclusion = self.with_peers(database, conclusion)?;
         let to_read = self.to_read(database, trusted.as_ref(), &conclusion);
         let Some((state, since)) = to_read else {
@@ -209,24 +209,33 @@ impl Auditor {
         self.store.acknowledged(database).unwrap_or_default()
     }
 
-    /// Returns the trusted state of a database; if there is none, or if it is damaged, the pin.
+    /// Returns the trusted state of a database; if there is none, or if it is damaged, a pin.
     fn trusted(&mut self, database: &str) -> Result<Option<TrustedState>, StoreError> {
-        let pin = self.policy.pins.iter().find(|pin| pin.database == database);
-        let trusted_before = self.databases.of(database).trusted_before;
-        match (self.store.load(database), pin) {
-            (Ok(Some(trusted)), _) => Ok(Some(trusted)),
-            (Ok(None), None) if trusted_before => self.store.nothing_lost(database).map(|()| None),
-            (loaded, None) => loaded,
-            // there is no state, or a damaged one, so the operator's pin is the begin
-            (loaded, Some(pin)) => {
-                if loaded.is_err() || trusted_before {
-                    self.databases.of(database).repaired = true;
+        let loaded = match self.store.load(database) {
+            Ok(Some(trusted)) => return Ok(Some(trusted)),
+            Ok(None) if self.databases.of(database).trusted_before => {
+                self.store.nothing_lost(database).map(|()| None)
+            }
+            loaded => loaded,
+        };
+        if !self.policy.pins.iter().any(|pin| pin.database == database) {
+            return loaded;
+        }
+        // there is no state, or a damaged or lost one, so the operator's pin is the begin
+        let now = self.wall_time();
+        let mut failed = None;
+        for pin in self.pins_to_begin_with(database, loaded.is_err()) {
+            match self.store.pin(database, pin, now) {
+                Ok(trusted) => {
+                    if trusted.accepted == now {
+                        self.note_begin(database, loaded.is_err());
+                    }
+                    return Ok(Some(trusted));
                 }
-                self.store
-                    .pin(database, pin.state, self.wall_time())
-                    .map(Some)
+                Err(failure) => failed = failed.or(Some(failure)),
             }
         }
+        failed.map_or(loaded, Err)
     }
 
     /// Checks whether a database that the server does not list is gone or hidden. Only a database with a trusted

@@ -35,6 +35,7 @@ pub fn max_probes(among: u64) -> u32 {
 pub fn bisect(among: Range<u64>, most: u32, mut ask: impl FnMut(u64) -> Probe) -> Found {
     let mut found = Found::default();
     let mut next = among.end.checked_sub(1).filter(|last| *last >= among.start);
+    let mut nearest = Nearest::default();
     while let Some(at) = next.filter(|_| found.asked < most) {
         found.asked += 1;
         match ask(at) {
@@ -47,7 +48,7 @@ pub fn bisect(among: Range<u64>, most: u32, mut ask: impl FnMut(u64) -> Probe) -
                 break;
             }
         }
-        next = found.nearest_to_the_middle(&among);
+        next = nearest.to_the_middle(&found, &among);
     }
     let open = found.open(&among);
     found.unknown.retain(|at, _| open.contains(at));
@@ -60,16 +61,36 @@ impl Found {
         let from = self.holds.map_or(among.start, |at| at.saturating_add(1));
         from..self.broken.unwrap_or(among.end)
     }
+}
 
-    fn nearest_to_the_middle(&self, among: &Range<u64>) -> Option<u64> {
-        let open = self.open(among);
+/// The search for the next item to probe. It continues at the distance from the middle that it has reached, so that many
+/// items without a result do not make each further one slower to find.
+#[derive(Default)]
+struct Nearest {
+    /// The range in which it searches.
+    open: Range<u64>,
+    /// The distance from the middle up to which every item was probed.
+    far: u64,
+}
+
+impl Nearest {
+    /// Returns the undecided item that is nearest to the middle of the range and was not probed yet.
+    fn to_the_middle(&mut self, found: &Found, among: &Range<u64>) -> Option<u64> {
+        let open = found.open(among);
+        if open != self.open {
+            (self.open, self.far) = (open, 0);
+        }
+        let open = &self.open;
         let middle = open.start + open.end.checked_sub(open.start)? / 2;
-        let free = |at: &u64| open.contains(at) && !self.unknown.contains_key(at);
-        let tried = self.unknown.len() as u64;
-        (0..=tried).find_map(|far| {
+        let free = |at: &u64| open.contains(at) && !found.unknown.contains_key(at);
+        let tried = found.unknown.len() as u64;
+        let (far, next) = (self.far..=tried).find_map(|far| {
             let both = [middle.checked_sub(far), middle.checked_add(far)];
-            both.into_iter().flatten().find(free)
-        })
+            let next = both.into_iter().flatten().find(free)?;
+            Some((far, next))
+        })?;
+        self.far = far;
+        Some(next)
     }
 }
 
@@ -134,6 +155,15 @@ mod tests {
                 assert!(width <= 2, "{parted} of {among}: {found:?}");
             }
         }
+    }
+
+    #[test]
+    fn many_items_without_a_result_do_not_slow_the_search_down() {
+        let began = std::time::Instant::now();
+        let found = bisect(0..1_000_000, 100_000, |_| unknown());
+        assert_eq!((found.asked, found.unknown.len()), (100_000, 100_000));
+        // one search after the other from the middle on would look up five billion items
+        assert!(began.elapsed() < std::time::Duration::from_secs(20));
     }
 
     #[test]

@@ -129,12 +129,12 @@ pub fn narrow(
     window.take(line, &found, tx);
     window.ask_about_the_oldest(&found, &mut ask);
     if let (Some(mirror), false) = (mirror, found.ended) {
-        let from = window.stands.map_or(0, |point| point.tx) + 1;
+        let from = window.stands.map_or(1, |point| point.tx.saturating_add(1));
         let end = match window.broken {
             Some(point) => point.tx,
-            None => mirror.last().min(newest.state.tx).min(shown.tx) + 1,
+            None => newest.state.tx.min(shown.tx).saturating_add(1),
         };
-        let end = end.min(mirror.last() + 1);
+        let end = end.min(mirror.last().saturating_add(1));
         let most = max_probes(end.saturating_sub(from));
         let found = bisect(from..end.max(from), most, |tx| match mirror.alh(tx) {
             Some(hash) => ask(State { tx, hash }),
@@ -196,9 +196,15 @@ impl Window {
         stands >= self.newest.state.tx && self.contradicted.is_none()
     }
 
+    /// Returns the first transaction that is not proven to be intact; `None` if there is none after the last possible
+    /// one, which a server may claim.
+    fn first_in_doubt(&self) -> Option<u64> {
+        self.stands.map_or(Some(1), |point| point.tx.checked_add(1))
+    }
+
     /// Returns the first transaction that differs now, if it is known exactly.
     pub fn first_differing(&self) -> Option<Point> {
-        let next = self.stands.map_or(0, |point| point.tx) + 1;
+        let next = self.first_in_doubt()?;
         self.broken.filter(|broken| broken.tx == next)
     }
 
@@ -218,13 +224,13 @@ impl Window {
     /// Returns the transactions that were trusted and no longer exist.
     pub fn lost(&self) -> Option<RangeInclusive<u64>> {
         let (last, trusted) = (self.shown.tx, self.newest.state.tx);
-        (last < trusted).then(|| last + 1..=trusted)
+        (last < trusted).then(|| last.saturating_add(1)..=trusted)
     }
 
     /// Returns the transactions that are not proven to be intact, up to the first that differs: a rewrite, if
     /// there is one, begins among them. `None` if all existing transactions are intact.
     pub fn doubtful(&self) -> Option<RangeInclusive<u64>> {
-        let from = self.stands.map_or(0, |point| point.tx) + 1;
+        let from = self.first_in_doubt()?;
         let to = match self.broken {
             Some(point) => point.tx,
             None => self.newest.state.tx.min(self.shown.tx),
@@ -359,5 +365,28 @@ mod tests {
                 "{said}"
             );
         }
+    }
+
+    #[test]
+    fn the_last_possible_transaction_is_a_transaction_like_any_other() {
+        let last = u64::MAX;
+        let line = line([last].into_iter());
+        let shown = line[0].state;
+        let mut kept = Kept(last);
+        let mut ask = |old: &State| Probe::of_hashes(&old.hash, &hash(0, old.tx));
+        let window = narrow(&line, Some(&mut kept), shown, &mut ask).unwrap();
+        assert!(window.is_intact(), "{window:?}");
+        assert_eq!((window.doubtful(), window.first_differing()), (None, None));
+        // without the state, everything up to it is in doubt
+        let other = State {
+            hash: hash(7, last),
+            ..shown
+        };
+        let window = narrow(&line, None, other, &mut ask).unwrap();
+        assert_eq!(window.doubtful(), Some(1..=last));
+        assert_eq!(window.lost(), None);
+        // from a mirror, the transactions before it are probed
+        let window = narrow(&line, Some(&mut kept), other, &mut ask).unwrap();
+        assert_eq!(window.doubtful(), Some(last..=last));
     }
 }

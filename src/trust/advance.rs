@@ -111,7 +111,8 @@ impl Store {
         Ok(trusted)
     }
 
-    /// Records the identity that the server now sends with the trusted state, if that is still `before`.
+    /// Records the identity that the server now sends with the trusted state, if that is still `before`, and the shape
+    /// of `before`.
     ///
     /// # Errors
     /// The trusted state was changed meanwhile, or cannot be written.
@@ -124,13 +125,15 @@ impl Store {
         let hold = self.hold(Lock::Exclusive)?;
         let (present, _) = self.unchanged(&hold, before)?;
         let mut trusted = present.clone();
+        trusted.shape = trusted.shape.or(before.shape); // a pinned or adopted state has none until it is shown
         trusted.uuid = kept_identity(uuid);
         let trusted = self.rewrite_state(&hold, &present, trusted)?;
         self.record_identity(&hold, trusted.uuid.as_deref(), now);
         Ok(trusted)
     }
 
-    /// Records the signature that the trusted state now comes with, if the trusted state is still `before`.
+    /// Records the signature that the trusted state now comes with, if the trusted state is still `before`, and the shape
+    /// of `before`.
     ///
     /// # Errors
     /// The trusted state was changed meanwhile, or cannot be written.
@@ -142,6 +145,7 @@ impl Store {
         let hold = self.hold(Lock::Exclusive)?;
         let (present, _) = self.unchanged(&hold, before)?;
         let mut trusted = present.clone();
+        trusted.shape = trusted.shape.or(before.shape);
         trusted.last_signed = Some(trusted.state.tx);
         trusted.signature = Some(signature.clone());
         self.rewrite_state(&hold, &present, trusted)

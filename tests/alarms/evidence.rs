@@ -10,7 +10,7 @@ use crate::support::program::{Program, Run, copied};
 use crate::support::proxy::{Body, Proxy};
 use crate::support::receiver::Receiver;
 use crate::support::secure::{Secure, certificates};
-use immuaudit::drill::{Embedded, Lie, NewEntry, Options};
+use immuaudit::drill::{Embedded, Emulated, Lie, NewEntry, Options};
 use immuaudit::ledger::Digest;
 
 const DATABASE: &str = "defaultdb";
@@ -142,6 +142,32 @@ fn two_signed_states_of_one_transaction_are_proof_against_the_server() {
     let run = verify(&program, &[]);
     let word = "only people who trust this auditor";
     assert!(run.ends_with(2).stdout.contains(word), "{run:#?}");
+}
+
+/// The signature of 0.9.0 fits a state of any database, so an honest server can have signed both states.
+#[test]
+fn two_states_that_a_0_9_0_signed_are_no_proof_against_it() {
+    for (lie, verdict) in [
+        (Lie::OtherHash, "inconsistent"),
+        (Lie::ClaimsOlder, "rolled-back"),
+    ] {
+        let folder = Place::new();
+        let options = Options {
+            server: Emulated::V0_9_0,
+            ..Options::default()
+        };
+        let server = started(options.signed());
+        let key = folder.join("server.pub");
+        fs::write(&key, server.public_pem().expect("a key")).expect("a file");
+        let key = ["--server-signing-pub-key", key.to_str().expect("UTF-8")];
+        let program = Program::new(server.port(), &folder.join("trust")).with(&key);
+        program.once().is(0, DATABASE, "first-seen");
+        server.lie(lie);
+        program.once().is(2, DATABASE, verdict);
+        let run = verify(&program, &[]);
+        let word = "only people who trust this auditor";
+        assert!(run.ends_with(2).stdout.contains(word), "{run:#?}");
+    }
 }
 
 #[test]

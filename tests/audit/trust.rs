@@ -138,6 +138,72 @@ fn a_pin_that_the_server_has_not_reached_becomes_overdue() {
 }
 
 #[test]
+fn every_pin_of_a_database_is_compared_and_the_worst_result_counts() {
+    let embedded = ledger(&[]);
+    let place = Place::new();
+    let forged = format!("defaultdb:5:{}", "ab".repeat(32));
+    let ahead = format!("defaultdb:100:{}", "cd".repeat(32));
+    // in any order: the pin that the server has not reached hides no contradiction
+    for (round, pins) in [[&ahead, &forged], [&forged, &ahead]].iter().enumerate() {
+        let pins = ["--pin", pins[0], "--pin", pins[1]];
+        let audit = Program::new(embedded.port(), &place.join(&format!("known{round}")));
+        audit.once().is(0, "defaultdb", "first-seen");
+        audit.with(&pins).once().is(2, "defaultdb", "split-view");
+        // without a trusted state, the oldest pin is the begin
+        let fresh = Program::new(embedded.port(), &place.join(&format!("fresh{round}")));
+        fresh.with(&pins).once().is(2, "defaultdb", "inconsistent");
+    }
+    let honest = format!("defaultdb:{}", embedded.state("defaultdb").unwrap());
+    let fresh = Program::new(embedded.port(), &place.join("honest"));
+    let pins = ["--pin", &ahead, "--pin", &honest];
+    fresh.with(&pins).once().is(1, "defaultdb", "unprovable");
+    // of damaged files, the pin of the last trusted state is the begin, whatever its place
+    let known = Program::new(embedded.port(), &place.join("damaged"));
+    known.once().is(0, "defaultdb", "first-seen");
+    fs::write(place.join("damaged/tested/defaultdb.state"), "damaged").unwrap();
+    known.with(&pins).once().is(1, "defaultdb", "unprovable");
+    known.once().is(0, "defaultdb", "consistent");
+}
+
+#[test]
+fn a_pin_after_a_history_was_given_up_accuses_no_lagging_replica() {
+    let embedded = ledger(&[]);
+    let place = Place::new();
+    let audit = Program::new(embedded.port(), &place.join("trust"));
+    audit.once().is(0, "defaultdb", "first-seen");
+    audit.run(&["states", "forget", "defaultdb"]).ends_with(0);
+    let primary = ledger(&[]);
+    primary.put_ledger("defaultdb", embedded.ledger("defaultdb").unwrap());
+    primary.grow("defaultdb", 80);
+    embedded.grow("defaultdb", 20);
+    let pin = format!("defaultdb:{}", primary.state("defaultdb").unwrap());
+    let pinned = audit.with(&["--pin", &pin]);
+    for _ in 0..2 {
+        pinned.once().is(1, "defaultdb", "unprovable");
+    }
+    audit.run(&["alarm", "list"]).ends_with(0);
+    embedded.put_ledger("defaultdb", primary.ledger("defaultdb").unwrap());
+    pinned.once().is(0, "defaultdb", "consistent");
+    // nor does the length of the former history count for the new one
+    audit.run(&["states", "forget", "defaultdb"]).ends_with(0);
+    let rebuilt = ledger(&[]);
+    rebuilt.grow("defaultdb", 30);
+    let pin = format!("defaultdb:{}", rebuilt.state("defaultdb").unwrap());
+    let mut replica = rebuilt.ledger("defaultdb").unwrap();
+    replica.truncate(30);
+    embedded.put_ledger("defaultdb", replica);
+    let pinned = audit.with(&["--pin", &pin]);
+    for _ in 0..2 {
+        pinned.once().is(1, "defaultdb", "unprovable");
+    }
+    audit.run(&["alarm", "list"]).ends_with(0);
+    embedded.put_ledger("defaultdb", rebuilt.ledger("defaultdb").unwrap());
+    pinned.once().is(0, "defaultdb", "consistent");
+    embedded.lie(Lie::Rollback);
+    pinned.once().is(2, "defaultdb", "rolled-back");
+}
+
+#[test]
 fn a_pin_stays_until_it_is_proven() {
     let embedded = ledger(&[]);
     let place = Place::new();

@@ -349,3 +349,29 @@ fn every_corrupt_transaction_of_a_value_alarm_is_listed() {
     let line = json.ends_with(2).line(DATABASE);
     assert_eq!(member(line, "looked_at"), "headers, states and values");
 }
+
+/// The history is intact and no check has opened an alarm yet.
+#[test]
+fn a_state_that_a_check_would_refuse_decides_the_exit_code() {
+    let place = Place::new();
+    let embedded = Embedded::start(Options::default().signed()).unwrap();
+    embedded.grow(DATABASE, 10);
+    let key = place.join("server.pub");
+    std::fs::write(&key, embedded.public_pem().unwrap()).unwrap();
+    let key = ["--server-signing-pub-key", key.to_str().unwrap()];
+    let without_key = Program::new(embedded.port(), &place.join("trust"));
+    let audit = without_key.with(&key);
+    audit.once().is(0, DATABASE, "first-seen");
+    audit.run(&["locate", DATABASE]).ends_with(0);
+    for (audit, lie, due) in [
+        (&audit, Lie::GarbageSignature, 2),
+        (&without_key, Lie::OtherDatabase, 1),
+    ] {
+        embedded.lie(lie);
+        let run = audit.run(&["locate", DATABASE]);
+        let said = &run.stdout;
+        assert!(said.contains("a check would refuse the state"), "{run:#?}");
+        run.ends_with(due);
+        embedded.be_honest();
+    }
+}

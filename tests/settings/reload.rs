@@ -140,6 +140,20 @@ fn a_login_that_was_changed_is_used() {
     running.wait_for_more(" proven=2 ", 2);
 }
 
+#[test]
+fn a_pin_that_was_changed_is_compared() {
+    let scene = Scene::new();
+    let known = scene.server.state("defaultdb").expect("a state");
+    scene.server.grow("defaultdb", 20);
+    let settings = |pin: &str| format!("audit-interval = \"1h\"\npin = [\"{pin}\"]\n");
+    let mut running = scene.start(&settings(&format!("defaultdb:{known}")));
+    running.wait_for("database=defaultdb verdict=consistent");
+    let forged = format!("defaultdb:{}:{}", known.tx + 3, "ab".repeat(32));
+    scene.settings(&settings(&forged));
+    reload(&mut running, READ);
+    running.wait_for("split-view");
+}
+
 fn delivery_threads(running: &Running) -> usize {
     let threads = fs::read_dir(format!("/proc/{}/task", running.id())).expect("its threads");
     let name = |thread: fs::DirEntry| fs::read_to_string(thread.path().join("comm"));

@@ -61,31 +61,46 @@ impl CheckResult {
 }
 
 /// Requests the server's state of `database` and compares it with `trusted`. immudb 0.9.0 mixes up the responses to
-/// concurrent clients. Its contradictions therefore count only if it shows them twice in a row.
+/// concurrent clients. Its contradictions therefore count only if it shows them twice in a row. If no state has shown
+/// the server's version yet, the state of this check shows it.
 pub fn check(
     server: &mut Server,
     database: &str,
     trusted: Option<State>,
     params: &CheckParams,
 ) -> CheckResult {
-    let finding = ask(server, database, trusted, params);
-    let mixes_up = params.shape == Some(StateShape::WithoutDatabase);
+    let (shape, finding) = ask(server, database, trusted, params);
+    let mixes_up = params.shape.or(shape) != Some(StateShape::WithDatabase);
     if mixes_up && finding.shows_tampering() {
-        return ask(server, database, trusted, params);
+        return ask(server, database, trusted, params).1;
     }
     finding
 }
 
+/// Requests the state and compares it. Returns the state's shape too, if there is a state.
 fn ask(
     server: &mut Server,
     database: &str,
     trusted: Option<State>,
     params: &CheckParams,
+) -> (Option<StateShape>, CheckResult) {
+    match server.state(database) {
+        Ok(claimed) => {
+            let shape = claimed.shape;
+            let finding = compare(server, database, trusted, claimed, params);
+            (Some(shape), finding)
+        }
+        Err(failure) => (None, from_failure(failure, trusted)),
+    }
+}
+
+fn compare(
+    server: &mut Server,
+    database: &str,
+    trusted: Option<State>,
+    claimed: ClaimedState,
+    params: &CheckParams,
 ) -> CheckResult {
-    let claimed = match server.state(database) {
-        Ok(claimed) => claimed,
-        Err(failure) => return from_failure(failure, trusted),
-    };
     let shown = claimed.state;
     if let Err((verdict, reason)) = check_claim(&claimed, database, params) {
         return CheckResult::refused(verdict, reason, Some(&claimed));

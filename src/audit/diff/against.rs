@@ -92,7 +92,7 @@ impl Auditor {
             theirs: ServerHistory::new(other, database, theirs, range),
         };
         let mut stopped = false;
-        let found = bisect(1..common + 1, max_probes(common), |tx| {
+        let found = bisect(1..common.saturating_add(1), max_probes(common), |tx| {
             let answer = sides.same(tx);
             stopped |= answer.is_none();
             answer.unwrap_or_else(|| Probe::Aborted(Escaped::default()))
@@ -145,12 +145,14 @@ impl Auditor {
         let own = trusted.and_then(|trusted| self.mirror_of(database, trusted.since));
         if let Some(own) = own {
             let compared = own.last().min(theirs.last());
-            let found = bisect(1..compared + 1, MAX_OFFLINE_PROBES, |tx| {
-                match (own.alh(tx), theirs.alh(tx)) {
+            let found = bisect(
+                1..compared.saturating_add(1),
+                MAX_OFFLINE_PROBES,
+                |tx| match (own.alh(tx), theirs.alh(tx)) {
                     (Some(ours), Some(theirs)) => Probe::of_hashes(&theirs, &ours),
                     _ => Probe::Unknown(Escaped::new("a mirror's block is damaged")),
-                }
-            });
+                },
+            );
             return Some(Ok(MirrorDifferences {
                 against: DiffTarget::OwnMirror,
                 compared,
@@ -169,7 +171,7 @@ impl Auditor {
         let compared = shown.tx.min(theirs.last());
         let mut stopped = false;
         let server = &mut self.server;
-        let found = bisect(1..compared + 1, max_probes(compared), |tx| {
+        let found = bisect(1..compared.saturating_add(1), max_probes(compared), |tx| {
             let Some(hash) = theirs.alh(tx) else {
                 return Probe::Unknown(Escaped::new("the mirror's block is damaged"));
             };

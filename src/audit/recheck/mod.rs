@@ -203,18 +203,22 @@ impl Case<'_> {
             state: trusted.state,
             signature: trusted.signature.clone(),
         };
-        let signed = |state: &ClaimedState| {
+        let signed_for_any = |state: &ClaimedState| {
             let signed = state.verify_signature(&finding.database, self.keys);
             signed.is_ok()
         };
+        // the signature of 0.9.0 does not cover the database, so two such states can be of two databases
+        let signed =
+            |state: &ClaimedState| state.shape == StateShape::WithDatabase && signed_for_any(state);
         if finding.kind == Tampering::SplitView {
             return self.bearing_of_split(what, signed(&trusted));
         }
+        if matches!(what, EvidenceClaim::BrokenChain { .. }) && signed_for_any(&trusted) {
+            // the contradiction is within one state, whatever its database
+            return EvidenceStrength::TwoHistoriesInOne;
+        }
         if !signed(&trusted) {
             return EvidenceStrength::AuditorsWord;
-        }
-        if matches!(what, EvidenceClaim::BrokenChain { .. }) {
-            return EvidenceStrength::TwoHistoriesInOne;
         }
         match (self.claimed().is_ok_and(|claimed| signed(&claimed)), what) {
             (true, EvidenceClaim::TwoHashes { .. }) => EvidenceStrength::Proof,
