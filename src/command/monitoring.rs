@@ -108,13 +108,15 @@ impl Monitoring {
         self.notifier.borrow_mut().checked(cycle);
     }
 
-    /// Publishes the open alarms of the databases of a cycle. Another command, such as `compare`, may have opened some:
-    /// the receivers are notified of those.
+    /// Publishes the open alarms of the databases of a cycle, and of those that the settings do not select. Another
+    /// command, such as `compare`, may have opened some: the receivers are notified of those.
     pub fn alarms(&self, auditor: &Auditor, cycle: &Cycle) {
         let outcomes = cycle.outcomes.iter();
-        for outcome in outcomes.filter(|of| of.open_alarms > 0 && !of.is_untrusted) {
-            let database = &outcome.database;
-            // a list that cannot be read was reported with the outcome
+        let alarming = outcomes.filter(|of| of.open_alarms > 0 && !of.is_untrusted);
+        let alarming = alarming.map(|of| of.database.as_str());
+        let unselected = self.registry.unselected();
+        for database in alarming.chain(unselected.iter().map(|name| &**name)) {
+            // a list that cannot be read was reported with the outcome, or keeps its count
             if let Ok(open) = auditor.open_alarms(database) {
                 self.registry.publish_alarms(database, &open);
                 self.notifier.borrow_mut().open_alarms(database, &open);

@@ -150,6 +150,7 @@ impl DatabaseStatus {
 
     /// Records the open alarms, of which other commands may have opened or closed some.
     pub(super) fn note_alarms(&mut self, open: &[Alarm]) {
+        self.open_alarms = open.len();
         self.alarm_kinds = open.iter().map(|alarm| alarm.kind).collect();
         let is_open = |id: &String| open.iter().any(|alarm| alarm.id == *id);
         if !self.alarm.as_ref().is_some_and(is_open) {

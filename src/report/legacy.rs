@@ -45,10 +45,11 @@ const LEGACY: [(&str, &str, &str); 4] = [
 /// `defaultdb` stays empty in most installations that have databases of their own.
 pub fn legacy(text: &mut Exposition, snapshot: &Snapshot, prefix: Prefix) {
     let whole = &snapshot.server;
+    // an open alarm counts without a check too, because no check of an unselected database follows
     let rows = snapshot
         .databases
         .values()
-        .filter(|row| row.verdict.is_some());
+        .filter(|row| row.verdict.is_some() || row.open_alarms > 0);
     let decides = rows.max_by_key(|row| (badness(row), row.moment));
     let decides = decides.map(|row| Deciding {
         badness: badness(row),

@@ -192,6 +192,13 @@ impl StatusRegistry {
         }
     }
 
+    /// Returns the databases that the settings do not select. No check publishes their open alarms.
+    pub fn unselected(&self) -> Vec<Arc<str>> {
+        let written = self.written();
+        let unselected = written.databases.iter().filter(|(_, row)| !row.is_audited);
+        unselected.map(|(name, _)| name.clone()).collect()
+    }
+
     /// Takes over the open alarms of a database, also those that another run or command opened.
     pub fn publish_alarms(&self, database: &str, open: &[Alarm]) {
         if let Some(row) = self.written().databases.get_mut(database) {
