@@ -72,11 +72,8 @@ impl Monitoring {
         self.registry.change_settings(about(settings, effective));
         self.registry.sign_by(settings.monitoring.signer.clone());
         let store = Store::open_shared(&setup::location(settings))?;
-        for database in store.databases()? {
-            if !setup::is_audited(settings, &database) {
-                self.registry.note_unselected(&database);
-            }
-        }
+        self.registry
+            .select(|database| setup::is_audited(settings, database));
         if before.monitoring == settings.monitoring {
             return Ok(());
         }
@@ -245,9 +242,6 @@ fn remember(
         let count = alarms.as_ref().map_or(1, Vec::len);
         let last = outcomes.iter().find(|outcome| outcome.database == database);
         registry.restore(&database, trusted.as_ref(), count, last);
-        if !setup::is_audited(settings, &database) {
-            registry.note_unselected(&database);
-        }
         if let Ok(alarms) = &alarms {
             registry.publish_alarms(&database, alarms);
         }
@@ -256,5 +250,6 @@ fn remember(
         let acknowledged = store.acknowledged(&progress.database).unwrap_or_default();
         registry.restore_values(&progress, &acknowledged);
     }
+    registry.select(|database| setup::is_audited(settings, database));
     Ok(())
 }

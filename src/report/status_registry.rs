@@ -185,10 +185,14 @@ impl StatusRegistry {
         written.databases.insert(database.into(), Arc::new(row));
     }
 
-    /// Records that the settings do not select a database that an earlier run left.
-    pub fn note_unselected(&self, database: &str) {
-        if let Some(row) = self.written().databases.get_mut(database) {
-            Arc::make_mut(row).is_audited = false;
+    /// Records which databases the settings select. Of the others, only the alarms count from now on.
+    pub fn select(&self, selects: impl Fn(&str) -> bool) {
+        for (database, row) in &mut self.written().databases {
+            match selects(database) {
+                true if row.is_audited => {}
+                true => Arc::make_mut(row).is_audited = true,
+                false => Arc::make_mut(row).deselect(),
+            }
         }
     }
 

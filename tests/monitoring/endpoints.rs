@@ -130,14 +130,18 @@ fn a_closed_alarm_of_an_unselected_database_is_no_longer_counted() {
     program.once().is(2, "shop", "rolled-back");
     let alarm = program.open_alarm("shop");
     let interval = ["--audit-interval", "100ms"];
-    let selecting = program.with(&interval).with(&["--audit-databases=defaultdb"]);
+    let selecting = program
+        .with(&interval)
+        .with(&["--audit-databases=defaultdb"]);
     let watched = watch(ledger, place, &selecting);
     let open = "immuaudit_open_alarms{server=\"tested\",database=\"shop\"}";
     assert_eq!(watched.metrics().sample(open), 1.0);
     let legacy = |result: u8| {
         let uuid = watched.ledger.uuid();
         let port = watched.ledger.port();
-        format!("immuclient_audit_result_per_server{{server_id=\"{uuid}\",server_address=\"127.0.0.1:{port}\"}} {result}\n")
+        format!(
+            "immuclient_audit_result_per_server{{server_id=\"{uuid}\",server_address=\"127.0.0.1:{port}\"}} {result}\n"
+        )
     };
     assert!(watched.metrics().body.contains(&legacy(0)));
     program.run(&["alarm", "close", &alarm]).ends_with(0);

@@ -8,6 +8,7 @@ use crate::support::http::get;
 use crate::support::place::Place;
 use crate::support::program::{Program, Running};
 use crate::support::receiver::Receiver;
+use crate::support::watched::port_of;
 use immuaudit::drill::{Embedded, Lie, LieSchedule, Options, fill};
 
 const SECOND: &str = "otherdb";
@@ -204,6 +205,51 @@ fn metrics_and_page_use_the_new_settings() {
     reload(&mut running, READ);
     let metrics = get(port, "/metrics", "*/*").body;
     assert!(metrics.contains(&interval(7200)), "{metrics}");
+}
+
+#[test]
+fn only_the_alarms_of_a_deselected_database_count() {
+    let scene = Scene::new();
+    let settings = |databases: &str| {
+        scene.settings(&format!(
+            "audit-interval = \"50ms\"\naudit-sweep = \"1s\"\naudit-databases = [{databases}]\n"
+        ));
+    };
+    let mut running = scene.start("audit-interval = \"50ms\"\n");
+    scene.server.lie(LieSchedule::from(Lie::Garbage).of(SECOND));
+    running.wait_for(&format!("database={SECOND} verdict=malformed"));
+    running.wait_for_cycles(5);
+    let port = port_of(&running);
+    let of = |name: &str, rest: &str| {
+        format!("immuaudit_{name}{{server=\"tested\",database=\"{SECOND}\"{rest}}}")
+    };
+    let (overdue, verdict) = (of("overdue", ""), of("verdict", ",verdict=\"malformed\""));
+    let metrics = get(port, "/metrics", "*/*");
+    assert_eq!(metrics.sample(&verdict), 1.0);
+    assert_eq!(metrics.sample(&overdue), 1.0);
+    settings("\"defaultdb\"");
+    reload(&mut running, READ);
+    running.wait_for_cycles(2);
+    let metrics = get(port, "/metrics", "*/*");
+    assert_eq!(metrics.sample(&verdict), 0.0);
+    assert_eq!(metrics.sample(&overdue), 0.0);
+    let mut lines = metrics.body.lines();
+    let legacy = lines.find(|line| line.starts_with("immuclient_audit_result_per_server{"));
+    assert!(
+        legacy.is_some_and(|line| line.ends_with(" 1")),
+        "{legacy:?}"
+    );
+    // a database that is no longer selected is not swept either
+    scene.server.be_honest();
+    settings("");
+    reload(&mut running, READ);
+    let swept = |database: &str| format!("sweep finished server=tested database={database}");
+    running.wait_for(&swept(SECOND));
+    settings("\"defaultdb\"");
+    reload(&mut running, READ);
+    let before = running.log().matches(&swept(SECOND)).count();
+    running.wait_for_more(&swept("defaultdb"), 3);
+    assert_eq!(running.log().matches(&swept(SECOND)).count(), before);
 }
 
 #[test]
