@@ -20,6 +20,7 @@ mod locate;
 mod monitoring;
 mod notify;
 mod operator;
+mod output;
 mod reload;
 #[cfg_attr(windows, path = "service_windows.rs")]
 mod service;
