@@ -225,9 +225,17 @@ impl StatusRegistry {
         *lock(&self.0.heartbeat) = heartbeat;
     }
 
-    /// Signs a checkpoint of each state that is proven from now on.
+    /// Signs a checkpoint of each state that is proven from now on. Checkpoints by another key are discarded.
     pub fn sign_by(&self, signer: Option<Arc<SignerKey>>) {
-        *lock(&self.0.signer) = signer;
+        let before = std::mem::replace(&mut *lock(&self.0.signer), signer.clone());
+        if before == signer {
+            return;
+        }
+        let mut written = self.written();
+        let signed = written.databases.values_mut();
+        for row in signed.filter(|row| row.checkpoint.is_some()) {
+            Arc::make_mut(row).checkpoint = None;
+        }
     }
 
     /// Publishes a database's check. An untrusted database has no status of its own.

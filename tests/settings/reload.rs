@@ -41,6 +41,15 @@ impl Scene {
         fs::set_permissions(&self.config, fs::Permissions::from_mode(0o600)).expect("its mode");
     }
 
+    /// Creates a signing key, and returns the setting that names it.
+    fn new_key(&self, name: &str) -> String {
+        let file = self.folder.join(name).display().to_string();
+        let program = Program::new(self.server.port(), &self.folder.join("trust"));
+        let run = program.run(&["key", "new", "--name", name, &file]);
+        run.ends_with(0);
+        format!("audit-signing-key = \"{file}\"\n")
+    }
+
     fn start(&self, text: &str) -> Running {
         self.settings(text);
         let config = format!("--config={}", self.config.display());
@@ -250,6 +259,32 @@ fn only_the_alarms_of_a_deselected_database_count() {
     let before = running.log().matches(&swept(SECOND)).count();
     running.wait_for_more(&swept("defaultdb"), 3);
     assert_eq!(running.log().matches(&swept(SECOND)).count(), before);
+}
+
+#[test]
+fn no_checkpoint_is_served_after_its_key_was_removed_or_replaced() {
+    let scene = Scene::new();
+    let (first, second) = (scene.new_key("first"), scene.new_key("second"));
+    let by = |key: &str| format!("audit-interval = \"50ms\"\n{key}");
+    let mut running = scene.start(&by(&first));
+    let port = port_of(&running);
+    let status = |path: &str| get(port, path, "*/*").status;
+    let single = format!("/checkpoints/{SECOND}");
+    for (key, all) in [("", 404), (&second[..], 200)] {
+        while status(&single) != 200 {
+            running.wait_for_cycles(1);
+        }
+        // so that no later check replaces the checkpoint
+        scene.server.lie(LieSchedule::from(Lie::Garbage).of(SECOND));
+        running.wait_for_cycles(2);
+        assert_eq!(status(&single), 200);
+        scene.settings(&by(key));
+        reload(&mut running, READ);
+        assert_eq!((status(&single), status("/checkpoints")), (404, all));
+        scene.server.be_honest();
+        scene.settings(&by(&first));
+        reload(&mut running, READ);
+    }
 }
 
 #[test]
