@@ -69,15 +69,19 @@ impl Monitoring {
         settings: &Settings,
         effective: &Effective,
     ) -> Result<(), CommandError> {
+        let mut files = None;
+        if before.monitoring != settings.monitoring {
+            let store = Store::open_shared(&setup::location(settings))?;
+            files = Some((open_alarms(&store)?, store));
+        }
+        // no step from here on can fail, so that the settings are used as a whole or not at all
         self.registry.change_settings(about(settings, effective));
         self.registry.sign_by(settings.monitoring.signer.clone());
-        let store = Store::open_shared(&setup::location(settings))?;
         self.registry
             .select(|database| setup::is_audited(settings, database));
-        if before.monitoring == settings.monitoring {
+        let Some((open, store)) = files else {
             return Ok(());
-        }
-        let open = open_alarms(&store)?;
+        };
         let mut notifier = self.notifier.borrow_mut();
         notifier.flush(); // stores the notifications that wait for the end of a cycle
         notifier.close();

@@ -262,6 +262,31 @@ fn only_the_alarms_of_a_deselected_database_count() {
 }
 
 #[test]
+fn settings_that_cannot_be_used_change_nothing() {
+    let scene = Scene::new();
+    let key = scene.new_key("zone-a");
+    let mut running = scene.start("audit-interval = \"1h\"\n");
+    let port = port_of(&running);
+    let config = |body: &str| {
+        let line = body
+            .lines()
+            .find(|line| line.starts_with("immuaudit_config_info{"));
+        line.expect("the settings").to_owned()
+    };
+    let before = get(port, "/metrics", "*/*");
+    scene.settings(&format!("audit-interval = \"2h\"\n{key}"));
+    // the open alarms cannot be read
+    let files = scene.folder.join("trust/tested");
+    fs::rename(&files, scene.folder.join("moved")).expect("a directory");
+    reload(&mut running, KEPT);
+    let after = get(port, "/metrics", "*/*");
+    let interval = "immuaudit_interval_seconds{server=\"tested\"}";
+    assert_eq!(after.sample(interval), 3600.0);
+    assert_eq!(config(&after.body), config(&before.body));
+    assert_eq!(get(port, "/checkpoints", "*/*").status, 404);
+}
+
+#[test]
 fn no_checkpoint_is_served_after_its_key_was_removed_or_replaced() {
     let scene = Scene::new();
     let (first, second) = (scene.new_key("first"), scene.new_key("second"));
