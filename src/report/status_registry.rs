@@ -24,6 +24,9 @@ const CYCLES: &[f64] = &[
     0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0,
 ];
 
+/// The identity of a server that sends none, or of which nothing was proven yet.
+pub(super) const UNKNOWN_IDENTITY: &str = "unknown";
+
 /// Words for checks without a verdict on the ledger.
 pub const ERRORS: [&str; 5] = [
     "malformed",
@@ -55,7 +58,7 @@ pub struct InstanceInfo {
 /// The status of the server as a whole.
 #[derive(Clone, Debug)]
 pub struct ServerStatus {
-    /// The identity of the first trusted state: one series, whatever the server sends.
+    /// The identity of the first trusted state: one series, whatever the server sends. `None` before a state is proven.
     pub identity: Option<String>,
     /// The number of cycles that ended.
     pub cycles: u64,
@@ -305,7 +308,7 @@ impl StatusRegistry {
         let mut written = self.written();
         let whole = &mut written.server;
         if whole.identity.is_none() && cycle.outcomes.iter().any(Outcome::is_proven) {
-            whole.identity = Some(identity.unwrap_or("unknown").to_owned());
+            whole.identity = Some(identity.unwrap_or(UNKNOWN_IDENTITY).to_owned());
         }
         whole.cycles += 1;
         whole.overruns += u64::from(cycle.duration > self.about().interval);
