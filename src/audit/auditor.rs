@@ -129,6 +129,13 @@ impl Auditor {
         self.policy = policy;
         self.kept_list = None;
         self.mirror_most = mirror;
+        for (name, database) in self.databases.iter_mut() {
+            if !self.policy.selects(name) {
+                // no check follows that could find it unreadable
+                database.readable = false;
+                database.to_mirror = false;
+            }
+        }
     }
 
     /// Sets the shortest time limit of a cycle, which is a minute by default, for short intervals.

@@ -242,6 +242,7 @@ impl Auditor {
     /// state can vanish.
     pub(super) fn check_unlisted(&mut self, database: &str) -> Option<Checked> {
         self.server.begin_transcript_with_list();
+        self.databases.of(database).readable = false;
         let trusted = match self.trusted(database) {
             Ok(Some(trusted)) => trusted,
             Ok(None) => {

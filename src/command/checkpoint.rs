@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
 
+use super::output::print_data;
 use super::setup::{self, CommandError};
 use crate::audit::Exit;
 use crate::checkpoint::{
@@ -72,8 +73,7 @@ fn export(settings: &Settings) -> Result<Exit, CommandError> {
         return Ok(exit.max(Exit::Incomplete));
     }
     let text = print_list(notes.iter().map(String::as_str));
-    print(text.trim_end_matches('\n'));
-    Ok(exit)
+    Ok(exit.max(print_data(text.trim_end_matches('\n'), "export")))
 }
 
 /// One checkpoint of a file.

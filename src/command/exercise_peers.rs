@@ -61,10 +61,9 @@ pub fn lied_to_by(lie: PeerLie) -> Result<ExerciseResult, String> {
     let key = signer("zone-b")?;
     let of = |server: &Embedded| server.state(DATABASE).ok_or("no such database");
     let early = of(&server)?;
-    let run_and_check = |state, signature, time| note(SERVER, state, signature, &key, time);
+    let note_of = |state, signature, time| note(SERVER, state, signature, &key, time);
     let now = later();
-    side.peer
-        .serve(Serving::Text(run_and_check(early, None, now)));
+    side.peer.serve(Serving::Text(note_of(early, None, now)));
     side.run_and_check(&["first-seen"])?;
     side.run_and_check(&["consistent"])?;
     server.grow(DATABASE, 3);
@@ -76,19 +75,19 @@ pub fn lied_to_by(lie: PeerLie) -> Result<ExerciseResult, String> {
     };
     let text = |text| Serving::Text(text);
     side.peer.serve(match lie {
-        PeerLie::OtherHash => text(run_and_check(other, None, now)),
+        PeerLie::OtherHash => text(note_of(other, None, now)),
         PeerLie::OtherServerKey => {
             let signed = SigningKey::generate()
                 .and_then(|key| key.sign(StateShape::WithDatabase, DATABASE, &other));
-            text(run_and_check(other, signed.as_ref(), now))
+            text(note_of(other, signed.as_ref(), now))
         }
-        PeerLie::Replayed => text(run_and_check(early, None, now)),
-        PeerLie::Stale => text(run_and_check(state, None, now - DAY.as_secs())),
-        PeerLie::FromTheFuture => text(run_and_check(state, None, now + DAY.as_secs())),
+        PeerLie::Replayed => text(note_of(early, None, now)),
+        PeerLie::Stale => text(note_of(state, None, now - DAY.as_secs())),
+        PeerLie::FromTheFuture => text(note_of(state, None, now + DAY.as_secs())),
         PeerLie::OtherOrigin => text(note("another", other, None, &key, now)),
         PeerLie::OtherKey => text(note(SERVER, other, None, &signer("zone-c")?, now)),
         PeerLie::Changed => {
-            let whole = run_and_check(state, None, now);
+            let whole = note_of(state, None, now);
             text(whole.replacen(&format!("\n{}\n", state.tx), "\n999\n", 1))
         }
         PeerLie::Garbage => text("<!doctype html><title>404</title>".to_owned()),

@@ -6,11 +6,12 @@ use std::path::Path;
 
 use ring::rand::{SecureRandom, SystemRandom};
 
+use super::output::print_data;
 use super::setup::CommandError;
 use crate::audit::Exit;
 use crate::checkpoint::{KeyName, SignerKey, overwrite};
 use crate::config::{KeyTask, Secret};
-use crate::report::{print, print_error};
+use crate::report::print_error;
 use crate::sys;
 use crate::trust::{StoreError, files};
 
@@ -41,12 +42,12 @@ fn new(name: &KeyName, file: &Path) -> Result<Exit, CommandError> {
         }
         _ => failed(&format!("it cannot be written: {error}")),
     })?;
-    print(&key.public().to_string());
+    let exit = print_data(&key.public().to_string(), "public key");
     print_error(&format!(
         "immuaudit: the private key was written to {}, for --audit-signing-key; the line on standard output is the public key, for other auditors",
         file.display()
     ));
-    Ok(Exit::Good)
+    Ok(exit)
 }
 
 fn write(file: &Path, text: &Secret) -> io::Result<()> {
@@ -73,6 +74,5 @@ fn show(file: &Path) -> Result<Exit, CommandError> {
     let key = SignerKey::read(secret.expose().trim_end());
     let key =
         key.map_err(|why| failed(&format!("not a private key of immuaudit key new: {why}")))?;
-    print(&key.public().to_string());
-    Ok(Exit::Good)
+    Ok(print_data(&key.public().to_string(), "public key"))
 }

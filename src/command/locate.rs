@@ -2,12 +2,13 @@
 
 use std::net::IpAddr;
 
+use super::output::print_data;
 use super::setup::{self, CommandError};
 use crate::audit::{Auditor, CorruptionReport, Exit, Located, ServerView};
 use crate::config::{CompareTarget, Format, LocateTask, Settings};
 use crate::ledger::State;
 use crate::report::{
-    Bar, Compared, TamperReport, log_warning, print, tamper_report_json, tamper_report_text,
+    Bar, Compared, TamperReport, log_warning, print_error, tamper_report_json, tamper_report_text,
 };
 use crate::stop::Stop;
 use crate::trust::{Mirror, Store, Tampering};
@@ -33,14 +34,22 @@ pub fn run(settings: &Settings, task: &LocateTask) -> Result<Exit, CommandError>
         return Ok(Exit::Incomplete); // the program is asked to end
     };
     let text = tamper_report_text(&settings.server.name, &report);
-    if let Some(located) = &report.located {
-        auditor.save_report(located, &text)?;
-    }
-    print(&match settings.report.format {
+    let saved = match &report.located {
+        Some(located) => auditor.save_report(located, &text),
+        None => Ok(()),
+    };
+    let output = match settings.report.format {
         Format::Json => tamper_report_json(&settings.server.name, &report),
         Format::Text => text,
-    });
-    Ok(report.exit())
+    };
+    let mut exit = report.exit().max(print_data(&output, "report"));
+    if let Err(failure) = saved {
+        print_error(&format!(
+            "immuaudit: the report is not stored with the alarm, so keep this output: {failure}"
+        ));
+        exit = exit.max(Exit::Local);
+    }
+    Ok(exit)
 }
 
 /// Finds where the history was rewritten. Returns `None` if the program is asked to end.

@@ -20,6 +20,7 @@ mod locate;
 mod monitoring;
 mod notify;
 mod operator;
+mod output;
 mod reload;
 #[cfg_attr(windows, path = "service_windows.rs")]
 mod service;
@@ -38,7 +39,7 @@ use crate::config::{
     self, CheckpointTask, Invocation, Process, Run, SettingsErrors, SettingsWarning, StatesTask,
     Task, Verbosity,
 };
-use crate::report::{print, print_error, start_logging};
+use crate::report::{print_error, start_logging};
 use crate::sys;
 use crate::text::Escaped;
 
@@ -54,10 +55,7 @@ pub fn main() -> ! {
     end_at_a_panic();
     let exit = process.and_then(|process| {
         Ok(match config::load(&process)? {
-            Invocation::Print(text) => {
-                print(&text);
-                Exit::Good
-            }
+            Invocation::Print(text) => output::print_data(&text, "text"),
             Invocation::Run(run) => perform(*run, &process),
         })
     });

@@ -69,18 +69,19 @@ impl Monitoring {
         settings: &Settings,
         effective: &Effective,
     ) -> Result<(), CommandError> {
+        let mut files = None;
+        if before.monitoring != settings.monitoring {
+            let store = Store::open_shared(&setup::location(settings))?;
+            files = Some((open_alarms(&store)?, store));
+        }
+        // no step from here on can fail, so that the settings are used as a whole or not at all
         self.registry.change_settings(about(settings, effective));
         self.registry.sign_by(settings.monitoring.signer.clone());
-        let store = Store::open_shared(&setup::location(settings))?;
-        for database in store.databases()? {
-            if !setup::is_audited(settings, &database) {
-                self.registry.note_unselected(&database);
-            }
-        }
-        if before.monitoring == settings.monitoring {
+        self.registry
+            .select(|database| setup::is_audited(settings, database));
+        let Some((open, store)) = files else {
             return Ok(());
-        }
-        let open = open_alarms(&store)?;
+        };
         let mut notifier = self.notifier.borrow_mut();
         notifier.flush(); // stores the notifications that wait for the end of a cycle
         notifier.close();
@@ -108,13 +109,15 @@ impl Monitoring {
         self.notifier.borrow_mut().checked(cycle);
     }
 
-    /// Publishes the open alarms of the databases of a cycle. Another command, such as `compare`, may have opened some:
-    /// the receivers are notified of those.
+    /// Publishes the open alarms of the databases of a cycle, and of those that the settings do not select. Another
+    /// command, such as `compare`, may have opened some: the receivers are notified of those.
     pub fn alarms(&self, auditor: &Auditor, cycle: &Cycle) {
         let outcomes = cycle.outcomes.iter();
-        for outcome in outcomes.filter(|of| of.open_alarms > 0 && !of.is_untrusted) {
-            let database = &outcome.database;
-            // a list that cannot be read was reported with the outcome
+        let alarming = outcomes.filter(|of| of.open_alarms > 0 && !of.is_untrusted);
+        let alarming = alarming.map(|of| of.database.as_str());
+        let unselected = self.registry.unselected();
+        for database in alarming.chain(unselected.iter().map(|name| &**name)) {
+            // a list that cannot be read was reported with the outcome, or keeps its count
             if let Ok(open) = auditor.open_alarms(database) {
                 self.registry.publish_alarms(database, &open);
                 self.notifier.borrow_mut().open_alarms(database, &open);
@@ -243,9 +246,6 @@ fn remember(
         let count = alarms.as_ref().map_or(1, Vec::len);
         let last = outcomes.iter().find(|outcome| outcome.database == database);
         registry.restore(&database, trusted.as_ref(), count, last);
-        if !setup::is_audited(settings, &database) {
-            registry.note_unselected(&database);
-        }
         if let Ok(alarms) = &alarms {
             registry.publish_alarms(&database, alarms);
         }
@@ -254,5 +254,6 @@ fn remember(
         let acknowledged = store.acknowledged(&progress.database).unwrap_or_default();
         registry.restore_values(&progress, &acknowledged);
     }
+    registry.select(|database| setup::is_audited(settings, database));
     Ok(())
 }

@@ -30,7 +30,7 @@ pub(super) fn usage(name: CommandName) -> String {
         .to_owned()
 }
 
-/// Returns the forms of a command with this subcommand, each with the full_help command; all forms if `subcommand` is
+/// Returns the forms of a command with this subcommand, each as a full command line; all forms if `subcommand` is
 /// empty.
 pub(super) fn usage_of(name: CommandName, subcommand: &str) -> String {
     let forms = name.row().map_or(&[][..], |command| command.forms);

@@ -148,8 +148,30 @@ impl DatabaseStatus {
             .note(now, self.open_alarms > 0, outcome.verdict);
     }
 
+    /// Forgets the results of checks, because no check of an unselected database replaces them. Alarms, counters and
+    /// the trusted state stay.
+    pub(super) fn deselect(&mut self) {
+        let empty = DatabaseStatus::new(&self.database, self.moment);
+        *self = DatabaseStatus {
+            is_audited: false,
+            checked: self.checked,
+            proven: self.proven,
+            trusted: self.trusted,
+            signature: self.signature.take(),
+            open_alarms: self.open_alarms,
+            alarm: self.alarm.take(),
+            alarm_kinds: std::mem::take(&mut self.alarm_kinds),
+            transactions: self.transactions,
+            proofs: self.proofs,
+            values: self.values.without_unread(),
+            timeline: self.timeline.clone(),
+            ..empty
+        };
+    }
+
     /// Records the open alarms, of which other commands may have opened or closed some.
     pub(super) fn note_alarms(&mut self, open: &[Alarm]) {
+        self.open_alarms = open.len();
         self.alarm_kinds = open.iter().map(|alarm| alarm.kind).collect();
         let is_open = |id: &String| open.iter().any(|alarm| alarm.id == *id);
         if !self.alarm.as_ref().is_some_and(is_open) {

@@ -2,7 +2,7 @@
 
 use super::database_status::DatabaseStatus;
 use super::exposition::{Exposition, Labels, Type};
-use super::status_registry::{ServerStatus, Snapshot};
+use super::status_registry::{ServerStatus, Snapshot, UNKNOWN_IDENTITY};
 use crate::audit::Verdict;
 use crate::clock::Timestamp;
 use crate::ledger::State;
@@ -45,10 +45,11 @@ const LEGACY: [(&str, &str, &str); 4] = [
 /// `defaultdb` stays empty in most installations that have databases of their own.
 pub fn legacy(text: &mut Exposition, snapshot: &Snapshot, prefix: Prefix) {
     let whole = &snapshot.server;
+    // an open alarm counts without a check too, because no check of an unselected database follows
     let rows = snapshot
         .databases
         .values()
-        .filter(|row| row.verdict.is_some());
+        .filter(|row| row.verdict.is_some() || row.open_alarms > 0);
     let decides = rows.max_by_key(|row| (badness(row), row.moment));
     let decides = decides.map(|row| Deciding {
         badness: badness(row),
@@ -59,11 +60,13 @@ pub fn legacy(text: &mut Exposition, snapshot: &Snapshot, prefix: Prefix) {
     // `max_by_key` takes the last of equals: a trusted database, because it has transactions to report
     let decides = untrusted(whole).into_iter().chain(decides);
     let decides = decides.max_by_key(|deciding| deciding.badness);
-    let (Some(id), Some(deciding)) = (&whole.identity, decides) else {
+    // the first cycle may still learn the identity
+    let unknown = whole.ended.map(|_| UNKNOWN_IDENTITY);
+    let (Some(id), Some(deciding)) = (whole.identity.as_deref().or(unknown), decides) else {
         return write_legacy(text, prefix, &Labels::default(), [None; 4]); // nothing was checked yet
     };
     let labels = Labels::new(&[
-        ("server_id", id.as_str()),
+        ("server_id", id),
         ("server_address", &snapshot.instance.address),
     ]);
     let tx = |state: Option<State>, none: i128| state.map_or(none, |state| i128::from(state.tx));
@@ -229,6 +232,20 @@ mod tests {
             ..Untrusted::default()
         };
         assert_eq!(gauges(&snapshot), ["1", "7", "6"]);
+    }
+
+    #[test]
+    fn a_server_without_an_identity_has_gauges_after_the_first_cycle() {
+        for (verdict, result) in [(TAMPERED, "0"), (Verdict::Unreachable, "-2")] {
+            let mut snapshot = checked(&[("shop", verdict, 7)]);
+            snapshot.server.identity = None;
+            assert!(
+                gauges(&snapshot).is_empty(),
+                "the first cycle has not ended"
+            );
+            snapshot.server.ended = Some(Timestamp::from_unix(1_000_001));
+            assert_eq!(gauges(&snapshot), [result, "7", "6"]);
+        }
     }
 
     #[test]

@@ -106,8 +106,8 @@ pub fn status_json(snapshot: &Snapshot) -> String {
 }
 
 fn database(row: &DatabaseStatus, about: &InstanceInfo) -> JsonObject {
-    let chance = row
-        .trusted
+    let audited = row.trusted.filter(|_| row.is_audited);
+    let chance = audited
         .map(|state| (row.values).chance(&about.values, about.interval, state.tx, clock::now()));
     JsonObject::new()
         .text("database", Some(&row.database))

@@ -24,6 +24,9 @@ const CYCLES: &[f64] = &[
     0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0,
 ];
 
+/// The identity of a server that sends none, or of which nothing was proven yet.
+pub(super) const UNKNOWN_IDENTITY: &str = "unknown";
+
 /// Words for checks without a verdict on the ledger.
 pub const ERRORS: [&str; 5] = [
     "malformed",
@@ -55,7 +58,7 @@ pub struct InstanceInfo {
 /// The status of the server as a whole.
 #[derive(Clone, Debug)]
 pub struct ServerStatus {
-    /// The identity of the first trusted state: one series, whatever the server sends.
+    /// The identity of the first trusted state: one series, whatever the server sends. `None` before a state is proven.
     pub identity: Option<String>,
     /// The number of cycles that ended.
     pub cycles: u64,
@@ -185,11 +188,22 @@ impl StatusRegistry {
         written.databases.insert(database.into(), Arc::new(row));
     }
 
-    /// Records that the settings do not select a database that an earlier run left.
-    pub fn note_unselected(&self, database: &str) {
-        if let Some(row) = self.written().databases.get_mut(database) {
-            Arc::make_mut(row).is_audited = false;
+    /// Records which databases the settings select. Of the others, only the alarms count from now on.
+    pub fn select(&self, selects: impl Fn(&str) -> bool) {
+        for (database, row) in &mut self.written().databases {
+            match selects(database) {
+                true if row.is_audited => {}
+                true => Arc::make_mut(row).is_audited = true,
+                false => Arc::make_mut(row).deselect(),
+            }
         }
+    }
+
+    /// Returns the databases that the settings do not select. No check publishes their open alarms.
+    pub fn unselected(&self) -> Vec<Arc<str>> {
+        let written = self.written();
+        let unselected = written.databases.iter().filter(|(_, row)| !row.is_audited);
+        unselected.map(|(name, _)| name.clone()).collect()
     }
 
     /// Takes over the open alarms of a database, also those that another run or command opened.
@@ -214,9 +228,17 @@ impl StatusRegistry {
         *lock(&self.0.heartbeat) = heartbeat;
     }
 
-    /// Signs a checkpoint of each state that is proven from now on.
+    /// Signs a checkpoint of each state that is proven from now on. Checkpoints by another key are discarded.
     pub fn sign_by(&self, signer: Option<Arc<SignerKey>>) {
-        *lock(&self.0.signer) = signer;
+        let before = std::mem::replace(&mut *lock(&self.0.signer), signer.clone());
+        if before == signer {
+            return;
+        }
+        let mut written = self.written();
+        let signed = written.databases.values_mut();
+        for row in signed.filter(|row| row.checkpoint.is_some()) {
+            Arc::make_mut(row).checkpoint = None;
+        }
     }
 
     /// Publishes a database's check. An untrusted database has no status of its own.
@@ -286,7 +308,7 @@ impl StatusRegistry {
         let mut written = self.written();
         let whole = &mut written.server;
         if whole.identity.is_none() && cycle.outcomes.iter().any(Outcome::is_proven) {
-            whole.identity = Some(identity.unwrap_or("unknown").to_owned());
+            whole.identity = Some(identity.unwrap_or(UNKNOWN_IDENTITY).to_owned());
         }
         whole.cycles += 1;
         whole.overruns += u64::from(cycle.duration > self.about().interval);

@@ -64,6 +64,17 @@ impl Values {
         }
     }
 
+    /// Returns the values without the transactions that need attention: those that could not be read, that wait, or
+    /// whose values are absent.
+    pub fn without_unread(self) -> Values {
+        Values {
+            due: 0,
+            new_to: None,
+            absent: 0,
+            ..self
+        }
+    }
+
     /// Returns how many new transactions are not read yet, if all new ones are due.
     pub fn behind(&self, trusted: Option<State>) -> u64 {
         let trusted = trusted.map_or(0, |state| state.tx);

@@ -131,8 +131,9 @@ impl Session {
         self.renewed.insert(database.into(), now);
     }
 
-    /// Returns whether the login may be renewed: as often as the credential of a database. A failed login is not
-    /// repeated within the pause, because servers lock out clients with many failed logins.
+    /// Returns whether the login may be renewed: as often as the credential of a database. A failed login is
+    /// repeated in the next cycle, or after the pause if the cycle is longer, because servers lock out clients with
+    /// many failed logins.
     ///
     /// # Errors
     /// A login failed within the pause; the failure.

@@ -567,6 +567,39 @@ fn several_alarms_or_all_of_a_database_are_closed_together() {
 }
 
 #[test]
+fn alarms_are_reported_as_closed_although_another_could_not_be_closed() {
+    let folder = Place::new();
+    let databases = ["defaultdb", "middle", "shop"];
+    let server = Embedded::start(Options::default().with_databases(&databases[1..]));
+    let server = server.expect("an embedded ledger");
+    databases.map(|database| server.grow(database, 5));
+    let audit = Program::new(server.port(), &folder.join("trust"));
+    audit.once().ends_with(0);
+    server.lie(Lie::Rollback);
+    audit.once().ends_with(2);
+    let [first, second, third] = databases.map(|database| audit.open_alarm(database));
+    // a directory takes the place of the new list of alarms, so that it cannot be written
+    let list = audit.dir.join("tested").join("middle.alarms.new");
+    fs::create_dir(&list).expect("a directory");
+    let run = audit.run(&["alarm", "close", &first, &second, &third]);
+    let Run { stdout, stderr, .. } = run.ends_with(3);
+    assert!(
+        stdout.contains(&first) && stdout.contains(&third),
+        "{run:#?}"
+    );
+    assert!(!stdout.contains(&second), "{run:#?}");
+    let said = format!("alarm {second} is not closed: ");
+    assert!(
+        stderr.contains(&said) && stderr.contains("middle.alarms"),
+        "{run:#?}"
+    );
+    fs::remove_dir(&list).expect("the directory");
+    let left = audit.run(&["alarm", "list", "--json"]);
+    assert_eq!(left.ends_with(2).stdout.lines().count(), 1);
+    assert_eq!(member(left.line("middle"), "alarm"), second);
+}
+
+#[test]
 fn a_reopened_alarm_keeps_its_first_time_and_its_closings() {
     let scene = Scene::new();
     scene.truncate(20);

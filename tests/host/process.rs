@@ -188,6 +188,9 @@ fn redirected(command: &Command, redirection: &str) -> Option<i32> {
 fn the_exit_code_is_right_without_any_output() {
     let scene = Scene::trusted();
     let dir = scene.program.dir.display().to_string();
+    let file = scene.folder.join("key").display().to_string();
+    let new = ["key", "new", "--name", "zone-a", &file];
+    scene.program.run(&new).ends_with(0);
     for (words, dir, redirection, due) in [
         (
             &["status", "--no-such-flag"][..],
@@ -196,7 +199,15 @@ fn the_exit_code_is_right_without_any_output() {
             3,
         ),
         (&["status"], "/nowhere", "2>/dev/full", 3),
-        (&["states", "export"], &dir, ">/dev/full", 3), // the export itself could not be written
+        // the data itself could not be written
+        (&["states", "export"], &dir, ">/dev/full", 3),
+        (
+            &["checkpoint", "export", "--audit-signing-key", &file],
+            &dir,
+            ">/dev/full",
+            3,
+        ),
+        (&["config"], &dir, ">/dev/full", 3),
         (&["status"], &dir, ">/dev/full", 0),
     ] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_immuaudit"));

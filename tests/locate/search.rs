@@ -317,6 +317,36 @@ fn locate_prints_text_and_json_and_extends_the_evidence() {
 }
 
 #[test]
+fn a_report_that_cannot_be_stored_is_printed() {
+    let place = Place::new();
+    let embedded = Embedded::start(Options::default()).unwrap();
+    embedded.grow(DATABASE, 30);
+    let audit = Program::new(embedded.port(), &place.join("trust"));
+    audit.once().ends_with(0);
+    let mut older = embedded.ledger(DATABASE).unwrap();
+    older.truncate(20);
+    embedded.put_ledger(DATABASE, older);
+    audit.once().is(2, DATABASE, "rolled-back");
+    // a file takes the place of the directory of the reports
+    let reports = audit.dir.join("tested").join("located");
+    if reports.exists() {
+        std::fs::remove_dir_all(&reports).unwrap();
+    }
+    std::fs::write(&reports, "").unwrap();
+    for (words, said) in [
+        (&["locate", DATABASE][..], "What to do next"),
+        (&["locate", DATABASE, "--json"], "\"happened\":"),
+    ] {
+        let run = audit.run(words);
+        assert!(run.ends_with(2).stdout.contains(said), "{run:#?}");
+        assert!(
+            run.stderr.contains("is not stored with the alarm"),
+            "{run:#?}"
+        );
+    }
+}
+
+#[test]
 fn every_corrupt_transaction_of_a_value_alarm_is_listed() {
     let place = Place::new();
     let embedded = Embedded::start(Options::default()).unwrap();

@@ -7,9 +7,10 @@ use std::net::TcpStream;
 use std::process::{Command, Stdio};
 
 use crate::support::http::{ask, get};
-use crate::support::program::{copied, member};
-use crate::support::watched::watched;
-use immuaudit::drill::{Lie, LieSchedule};
+use crate::support::place::Place;
+use crate::support::program::{Program, copied, member};
+use crate::support::watched::{watch, watched};
+use immuaudit::drill::{Embedded, Lie, LieSchedule, Options};
 
 const TAMPERED: &str =
     "immuaudit_verdict{server=\"tested\",database=\"shop\",verdict=\"rolled-back\"}";
@@ -115,6 +116,39 @@ fn immuclients_gauges_always_show_the_worst_database() {
     let page = get(watched.port, "/", "text/html");
     assert!(page.body.contains("<h1>Tampering</h1>"), "{}", page.body);
     assert!(page.body.contains("immuaudit alarm list"), "{}", page.body);
+}
+
+#[test]
+fn a_closed_alarm_of_an_unselected_database_is_no_longer_counted() {
+    let ledger = Embedded::start(Options::default().with_databases(&["shop"])).expect("a ledger");
+    ledger.grow("defaultdb", 3);
+    ledger.grow("shop", 3);
+    let place = Place::new();
+    let program = Program::new(ledger.port(), &place.join("state"));
+    program.once().ends_with(0);
+    ledger.lie(LieSchedule::from(Lie::Rollback).of("shop"));
+    program.once().is(2, "shop", "rolled-back");
+    let alarm = program.open_alarm("shop");
+    let interval = ["--audit-interval", "100ms"];
+    let selecting = program
+        .with(&interval)
+        .with(&["--audit-databases=defaultdb"]);
+    let watched = watch(ledger, place, &selecting);
+    let open = "immuaudit_open_alarms{server=\"tested\",database=\"shop\"}";
+    assert_eq!(watched.metrics().sample(open), 1.0);
+    let legacy = |result: u8| {
+        let uuid = watched.ledger.uuid();
+        let port = watched.ledger.port();
+        format!(
+            "immuclient_audit_result_per_server{{server_id=\"{uuid}\",server_address=\"127.0.0.1:{port}\"}} {result}\n"
+        )
+    };
+    assert!(watched.metrics().body.contains(&legacy(0)));
+    program.run(&["alarm", "close", &alarm]).ends_with(0);
+    watched.wait_until(open, 0.0);
+    assert!(watched.metrics().body.contains(&legacy(1)));
+    let page = get(watched.port, "/", "text/html").body;
+    assert!(page.contains("<h1>All is well</h1>"), "{page}");
 }
 
 #[test]

@@ -168,7 +168,7 @@ fn every_row(registry: &StatusRegistry) {
     registry.restore("not-checked-yet", None, 0, None);
     registry.restore("an-alarm-of-an-earlier-run", None, 2, None);
     registry.restore("not-selected", None, 0, None);
-    registry.note_unselected("not-selected");
+    registry.select(|database| database != "not-selected");
 }
 
 #[test]

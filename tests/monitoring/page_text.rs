@@ -129,7 +129,7 @@ fn only_the_alarms_of_an_unselected_database_count() {
     let (registry, mut auditor) = (registry(), scene.auditor(ALL));
     for (alarms, title) in [(0, WELL), (1, "Tampering")] {
         registry.restore("left", None, alarms, None);
-        registry.note_unselected("left");
+        registry.select(|database| database != "left");
         auditor.cycle(|outcome| registry.publish(outcome));
         let page = page(&registry.snapshot());
         assert!(page.contains("not audited"), "{page}");

@@ -8,6 +8,7 @@ use crate::support::http::get;
 use crate::support::place::Place;
 use crate::support::program::{Program, Running};
 use crate::support::receiver::Receiver;
+use crate::support::watched::port_of;
 use immuaudit::drill::{Embedded, Lie, LieSchedule, Options, fill};
 
 const SECOND: &str = "otherdb";
@@ -38,6 +39,15 @@ impl Scene {
     fn settings(&self, text: &str) {
         fs::write(&self.config, text).expect("a file");
         fs::set_permissions(&self.config, fs::Permissions::from_mode(0o600)).expect("its mode");
+    }
+
+    /// Creates a signing key, and returns the setting that names it.
+    fn new_key(&self, name: &str) -> String {
+        let file = self.folder.join(name).display().to_string();
+        let program = Program::new(self.server.port(), &self.folder.join("trust"));
+        let run = program.run(&["key", "new", "--name", name, &file]);
+        run.ends_with(0);
+        format!("audit-signing-key = \"{file}\"\n")
     }
 
     fn start(&self, text: &str) -> Running {
@@ -218,6 +228,102 @@ fn metrics_and_page_use_the_new_settings() {
     reload(&mut running, READ);
     let metrics = get(port, "/metrics", "*/*").body;
     assert!(metrics.contains(&interval(7200)), "{metrics}");
+}
+
+#[test]
+fn only_the_alarms_of_a_deselected_database_count() {
+    let scene = Scene::new();
+    let settings = |databases: &str| {
+        scene.settings(&format!(
+            "audit-interval = \"50ms\"\naudit-sweep = \"1s\"\naudit-databases = [{databases}]\n"
+        ));
+    };
+    let mut running = scene.start("audit-interval = \"50ms\"\n");
+    scene.server.lie(LieSchedule::from(Lie::Garbage).of(SECOND));
+    running.wait_for(&format!("database={SECOND} verdict=malformed"));
+    running.wait_for_cycles(5);
+    let port = port_of(&running);
+    let of = |name: &str, rest: &str| {
+        format!("immuaudit_{name}{{server=\"tested\",database=\"{SECOND}\"{rest}}}")
+    };
+    let (overdue, verdict) = (of("overdue", ""), of("verdict", ",verdict=\"malformed\""));
+    let metrics = get(port, "/metrics", "*/*");
+    assert_eq!(metrics.sample(&verdict), 1.0);
+    assert_eq!(metrics.sample(&overdue), 1.0);
+    settings("\"defaultdb\"");
+    reload(&mut running, READ);
+    running.wait_for_cycles(2);
+    let metrics = get(port, "/metrics", "*/*");
+    assert_eq!(metrics.sample(&verdict), 0.0);
+    assert_eq!(metrics.sample(&overdue), 0.0);
+    let mut lines = metrics.body.lines();
+    let legacy = lines.find(|line| line.starts_with("immuclient_audit_result_per_server{"));
+    assert!(
+        legacy.is_some_and(|line| line.ends_with(" 1")),
+        "{legacy:?}"
+    );
+    // a database that is no longer selected is not swept either
+    scene.server.be_honest();
+    settings("");
+    reload(&mut running, READ);
+    let swept = |database: &str| format!("sweep finished server=tested database={database}");
+    running.wait_for(&swept(SECOND));
+    settings("\"defaultdb\"");
+    reload(&mut running, READ);
+    let before = running.log().matches(&swept(SECOND)).count();
+    running.wait_for_more(&swept("defaultdb"), 3);
+    assert_eq!(running.log().matches(&swept(SECOND)).count(), before);
+}
+
+#[test]
+fn settings_that_cannot_be_used_change_nothing() {
+    let scene = Scene::new();
+    let key = scene.new_key("zone-a");
+    let mut running = scene.start("audit-interval = \"1h\"\n");
+    let port = port_of(&running);
+    let config = |body: &str| {
+        let line = body
+            .lines()
+            .find(|line| line.starts_with("immuaudit_config_info{"));
+        line.expect("the settings").to_owned()
+    };
+    let before = get(port, "/metrics", "*/*");
+    scene.settings(&format!("audit-interval = \"2h\"\n{key}"));
+    // the open alarms cannot be read
+    let files = scene.folder.join("trust/tested");
+    fs::rename(&files, scene.folder.join("moved")).expect("a directory");
+    reload(&mut running, KEPT);
+    let after = get(port, "/metrics", "*/*");
+    let interval = "immuaudit_interval_seconds{server=\"tested\"}";
+    assert_eq!(after.sample(interval), 3600.0);
+    assert_eq!(config(&after.body), config(&before.body));
+    assert_eq!(get(port, "/checkpoints", "*/*").status, 404);
+}
+
+#[test]
+fn no_checkpoint_is_served_after_its_key_was_removed_or_replaced() {
+    let scene = Scene::new();
+    let (first, second) = (scene.new_key("first"), scene.new_key("second"));
+    let by = |key: &str| format!("audit-interval = \"50ms\"\n{key}");
+    let mut running = scene.start(&by(&first));
+    let port = port_of(&running);
+    let status = |path: &str| get(port, path, "*/*").status;
+    let single = format!("/checkpoints/{SECOND}");
+    for (key, all) in [("", 404), (&second[..], 200)] {
+        while status(&single) != 200 {
+            running.wait_for_cycles(1);
+        }
+        // so that no later check replaces the checkpoint
+        scene.server.lie(LieSchedule::from(Lie::Garbage).of(SECOND));
+        running.wait_for_cycles(2);
+        assert_eq!(status(&single), 200);
+        scene.settings(&by(key));
+        reload(&mut running, READ);
+        assert_eq!((status(&single), status("/checkpoints")), (404, all));
+        scene.server.be_honest();
+        scene.settings(&by(&first));
+        reload(&mut running, READ);
+    }
 }
 
 #[test]

@@ -26,8 +26,13 @@ pub fn watched(names: &[&str], args: &[&str]) -> Watched {
     let program = Program::new(ledger.port(), &place.join("state"))
         .with(&["--audit-interval", "100ms"])
         .with(args);
+    watch(ledger, place, &program)
+}
+
+/// Starts an auditor of this ledger, whose files are in `place`, and waits for its first cycle.
+pub fn watch(ledger: Embedded, place: Place, program: &Program) -> Watched {
     let mut running = program.start(&[]);
-    let json = args.contains(&"--log-format=json");
+    let json = program.args.iter().any(|arg| arg == "--log-format=json");
     running.wait_for(if json {
         "\"message\":\"cycle finished\""
     } else {

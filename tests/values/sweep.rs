@@ -108,6 +108,41 @@ fn a_paced_sweep_is_spread_over_its_time_and_ends() {
 }
 
 #[test]
+fn a_database_that_is_gone_does_not_delay_the_sweeps_of_others() {
+    let options = Options::default().with_databases(&["aaa", "zzz"]);
+    let scene = Scene::new(options);
+    for name in ["aaa", "zzz"] {
+        scene.embedded.grow(name, 20);
+    }
+    let program = Program::new(scene.embedded.port(), &scene.place.path().join("trust"));
+    let program = program.with(&["--audit-interval=1h", "--audit-sweep=1s"]);
+    let mut running = program.start(&[]);
+    let swept = |name: &str| format!("sweep finished server=tested database={name}");
+    running.wait_for(&swept("aaa"));
+    // no check can report this within the hour
+    scene.embedded.drop_database("aaa");
+    running.wait_for_more(&swept("zzz"), 4);
+}
+
+#[test]
+fn a_vanished_or_hidden_database_is_not_swept() {
+    let scene = Scene::new(Options::default().with_databases(&["aaa"]));
+    scene.embedded.grow(DB, 3);
+    scene.embedded.grow("aaa", 3);
+    let mut auditor = scene.auditor(NONE);
+    auditor.cycle(|_| {});
+    assert_eq!(auditor.readable(), ["aaa", DB]);
+    for lie in [Lie::Vanished, Lie::Hidden] {
+        scene.embedded.lie(LieSchedule::from(lie).of("aaa"));
+        auditor.cycle(|_| {});
+        assert_eq!(auditor.readable(), [DB], "{lie:?}");
+        scene.embedded.be_honest();
+        auditor.cycle(|_| {});
+        assert_eq!(auditor.readable(), ["aaa", DB]);
+    }
+}
+
+#[test]
 fn no_call_of_a_paced_sweep_delays_the_next_check() {
     let scene = Scene::of_sixty();
     let mut auditor = scene.auditor(Values {

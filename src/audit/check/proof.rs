@@ -91,7 +91,7 @@ pub fn prove_membership(
     range: u64,
 ) -> Membership {
     let (shown, proof) = match request_membership(server, database, tx, trusted, entries, range) {
-        Ok(request_membership) => request_membership,
+        Ok(response) => response,
         Err(place) => return place,
     };
     match proof {

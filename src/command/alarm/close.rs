@@ -8,7 +8,7 @@ use crate::clock;
 use crate::command::operator;
 use crate::command::setup::{self, CommandError};
 use crate::config::{ClosedAlarms, Format, Settings};
-use crate::report::{decision, opened_again_by, print};
+use crate::report::{decision, opened_again_by, print, print_error};
 use crate::text::Escaped;
 use crate::trust::{Alarm, Store, StoreError};
 
@@ -19,12 +19,22 @@ pub fn run(
     alarms: &ClosedAlarms,
 ) -> Result<Exit, CommandError> {
     let (who, now) = (operator::name(), clock::now());
-    let mut ended = Vec::new();
+    let (mut ended, mut exit) = (Vec::new(), Exit::Good);
     let closed = match alarms {
         ClosedAlarms::Ids(ids) => {
             ended = ended_alarms(store, ids)?;
-            let close = |id: &String| store.close_alarm(id, &who, now);
-            ids.iter().map(close).collect::<Result<_, _>>()?
+            let mut closed = Vec::new();
+            for id in ids {
+                match store.close_alarm(id, &who, now) {
+                    Ok(alarm) => closed.push(alarm),
+                    Err(failure) => {
+                        let id = Escaped::new(id);
+                        print_error(&format!("immuaudit: alarm {id} is not closed: {failure}"));
+                        exit = Exit::Local; // the other alarms are closed, and printed
+                    }
+                }
+            }
+            closed
         }
         ClosedAlarms::OfDatabase(database) => {
             setup::check_known(database, store.databases()?)?;
@@ -35,7 +45,7 @@ pub fn run(
         for alarm in closed {
             print(&report(store, alarm).json().end());
         }
-        return Ok(Exit::Good);
+        return Ok(exit);
     }
     if let (ClosedAlarms::OfDatabase(database), []) = (alarms, &closed[..]) {
         let database = Escaped::new(database);
@@ -49,7 +59,7 @@ pub fn run(
     for of_one in closed.chunk_by(|one, other| one.database == other.database) {
         print(&text(store, of_one));
     }
-    Ok(Exit::Good)
+    Ok(exit)
 }
 
 /// Returns the alarms with these IDs that are not open any more. An unknown ID is an error before any alarm is closed.
