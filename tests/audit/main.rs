@@ -9,6 +9,7 @@ mod excuses;
 mod long;
 mod order;
 mod overdue;
+mod pins;
 mod program;
 mod slow;
 mod trust;

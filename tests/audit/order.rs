@@ -6,11 +6,9 @@ use std::time::Duration;
 use crate::support::in_process;
 use crate::support::place::Place;
 use immuaudit::audit::{Auditor, Cycle, CycleError, Outcome, Policy, Reason, SweepStatus, Verdict};
-use immuaudit::config::Pin;
 use immuaudit::config::{DatabaseFilter, FirstUse, Values};
-use immuaudit::drill::{Embedded, Emulated, Lie, LieSchedule, Options};
+use immuaudit::drill::{Embedded, Lie, LieSchedule, Options};
 use immuaudit::trust::StoreError;
-use immuaudit::wire::method;
 
 fn auditor(embedded: &Embedded, place: &Place, policy: Policy) -> Auditor {
     let server = in_process::server_on(embedded.port());
@@ -326,39 +324,6 @@ fn a_database_that_never_answers_is_overdue_and_delays_no_other() {
     }
 }
 
-/// The pin is newer than the state of a lagging replica, which never had that transaction.
-#[test]
-fn a_server_behind_a_pin_is_tampering_only_after_a_rollback() {
-    let place = Place::new();
-    let embedded = Embedded::start(Options::default()).expect("a server");
-    embedded.grow("defaultdb", 10);
-    let pinned = embedded.state("defaultdb").expect("a state");
-    let pins = || Policy {
-        pins: vec![Pin {
-            database: "defaultdb".into(),
-            state: pinned,
-        }],
-        ..policy()
-    };
-    embedded.lie(Lie::ClaimsOlder);
-    for _ in 0..2 {
-        let cycle = auditor(&embedded, &place, pins()).cycle(|_| {});
-        assert_eq!(
-            verdicts(&cycle),
-            [("defaultdb", Verdict::Unprovable)],
-            "{cycle:?}"
-        );
-        assert_eq!((cycle.exit().code(), cycle.outcomes[0].open_alarms), (1, 0));
-    }
-    // it catches up, and then it loses transactions
-    embedded.be_honest();
-    let cycle = auditor(&embedded, &place, pins()).cycle(|_| {});
-    assert_eq!(verdicts(&cycle), [("defaultdb", Verdict::Consistent)]);
-    embedded.lie(Lie::ClaimsOlder);
-    let cycle = auditor(&embedded, &place, pins()).cycle(|_| {});
-    assert_eq!(cycle.exit().code(), 2, "{cycle:?}");
-}
-
 /// Each run is a new auditor, as under cron.
 #[test]
 fn the_turns_of_new_databases_continue_in_the_next_run() {
@@ -384,95 +349,4 @@ fn the_turns_of_new_databases_continue_in_the_next_run() {
         }
     }
     assert_eq!(seen.len(), 13, "{seen:?}");
-}
-
-#[test]
-fn a_pin_that_replaces_damaged_files_excuses_no_rollback() {
-    let place = Place::new();
-    let embedded = Embedded::start(Options::default()).expect("a server");
-    embedded.grow("defaultdb", 10);
-    auditor(&embedded, &place, policy()).cycle(|_| {});
-    let pinned = embedded.state("defaultdb").expect("a state");
-    let file = place.join("tested").join("defaultdb.state");
-    std::fs::write(&file, "damaged").expect("a file");
-    embedded.lie(Lie::ClaimsOlder);
-    let pins = Policy {
-        pins: vec![Pin {
-            database: "defaultdb".into(),
-            state: pinned,
-        }],
-        ..policy()
-    };
-    let cycle = auditor(&embedded, &place, pins).cycle(|_| {});
-    assert_eq!(cycle.exit().code(), 2, "{cycle:?}");
-}
-
-/// The shape of a pinned state is stored once the server has shown that state, so that the other files decide nothing.
-#[test]
-fn a_rollback_behind_a_pin_is_found_without_the_last_outcomes() {
-    let place = Place::new();
-    let embedded = Embedded::start(Options::default().signed()).expect("a server");
-    embedded.grow("defaultdb", 10);
-    let pins = || Policy {
-        pins: vec![Pin {
-            database: "defaultdb".into(),
-            state: embedded.state("defaultdb").expect("a state"),
-        }],
-        ..policy()
-    };
-    let pinned = pins();
-    let cycle = auditor(&embedded, &place, pinned.clone()).cycle(|_| {});
-    assert_eq!(verdicts(&cycle), [("defaultdb", Verdict::Consistent)]);
-    let tested = place.join("tested");
-    let state = std::fs::read_to_string(tested.join("defaultdb.state")).expect("a file");
-    for key in ["shape = ", "signature = ", "uuid = ", "\"pinned\""] {
-        assert!(state.contains(key), "{key}: {state}");
-    }
-    std::fs::remove_file(tested.join("outcomes")).expect("a file");
-    embedded.lie(Lie::ClaimsOlder);
-    let cycle = auditor(&embedded, &place, pinned).cycle(|_| {});
-    assert_eq!(cycle.exit().code(), 2, "{cycle:?}");
-}
-
-/// immudb 0.9.0 mixes up the responses to concurrent clients, so one response accuses it of nothing.
-#[test]
-fn a_contradiction_of_a_pin_counts_once_it_is_shown_twice_by_a_0_9_0() {
-    for (server, due) in [(Emulated::V0_9_0, 0), (Emulated::V1_11_1, 2)] {
-        let embedded = Embedded::start(Options {
-            server,
-            ..Options::default()
-        });
-        let embedded = embedded.expect("a server");
-        embedded.grow("defaultdb", 10);
-        let pins = || Policy {
-            pins: vec![Pin {
-                database: "defaultdb".into(),
-                state: embedded.state("defaultdb").expect("a state"),
-            }],
-            ..policy()
-        };
-        let pinned = pins();
-        // the first state of a server whose version is not known yet
-        let place = Place::new();
-        embedded.lie(
-            LieSchedule::from(Lie::OtherHash)
-                .in_call(method::CURRENT_STATE)
-                .times(1),
-        );
-        let cycle = auditor(&embedded, &place, pinned.clone()).cycle(|_| {});
-        assert_eq!(cycle.exit().code(), due, "{server:?}: {cycle:?}");
-        embedded.be_honest();
-        // a pin that is compared with a trusted state
-        let place = Place::new();
-        embedded.grow("defaultdb", 10);
-        auditor(&embedded, &place, policy()).cycle(|_| {});
-        let lie = LieSchedule::from(Lie::FlippedProof).in_call(method::VERIFIABLE_TX_BY_ID);
-        embedded.lie(lie.clone().times(1));
-        let cycle = auditor(&embedded, &place, pinned.clone()).cycle(|_| {});
-        assert_eq!(cycle.exit().code(), due, "{server:?}: {cycle:?}");
-        embedded.lie(lie);
-        let cycle = auditor(&embedded, &Place::new(), pinned).cycle(|_| {});
-        assert_eq!(cycle.exit().code(), 2, "{server:?}: {cycle:?}");
-        embedded.be_honest();
-    }
 }
