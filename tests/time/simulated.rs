@@ -252,7 +252,10 @@ fn ten_thousand_databases_are_listed_and_checked() {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let simulation = Simulation::new(Options::default().with_databases(&names));
     let mut server = simulation.server(taking(Duration::ZERO));
-    assert_eq!(server.databases().expect("a list").names().iter().count(), 10_001);
+    assert_eq!(
+        server.databases().expect("a list").names().iter().count(),
+        10_001
+    );
     for name in names {
         server.state(name).expect("a state");
     }
