@@ -271,7 +271,7 @@ mod tests {
                 hash: hash(0, tx),
             },
             accepted: Acceptance {
-                at: Timestamp::from_unix(1_795_319_313 + tx),
+                at: Timestamp::from_unix(tx.saturating_add(1_795_319_313)),
                 by: Grounds::Audit,
             },
         };
