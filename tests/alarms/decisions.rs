@@ -572,7 +572,9 @@ fn alarms_are_reported_as_closed_although_another_could_not_be_closed() {
     let databases = ["defaultdb", "middle", "shop"];
     let server = Embedded::start(Options::default().with_databases(&databases[1..]));
     let server = server.expect("an embedded ledger");
-    databases.map(|database| server.grow(database, 5));
+    for database in databases {
+        server.grow(database, 5);
+    }
     let audit = Program::new(server.port(), &folder.join("trust"));
     audit.once().ends_with(0);
     server.lie(Lie::Rollback);
