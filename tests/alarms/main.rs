@@ -9,3 +9,4 @@ mod evidence;
 mod list;
 mod other_auditor;
 mod split;
+mod unstored;

@@ -73,7 +73,7 @@ impl Auditor {
         Some(Ok(Some(WordCompared {
             report: PeerReport::of(peer, &relation),
             trusted: trusted.state,
-            split: split.map(|Split { reason, alarms }| (reason, alarms.reported().cloned())),
+            split: split.map(|Split { reason, alarms, .. }| (reason, alarms.reported().cloned())),
         })))
     }
 
