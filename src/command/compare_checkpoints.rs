@@ -9,7 +9,7 @@ use super::setup::{self, CommandError};
 use crate::audit::{Auditor, Exit, Standing, WordCompared};
 use crate::checkpoint::VerifierKey;
 use crate::config::Settings;
-use crate::peer::{PeerResponse, Witness, judge};
+use crate::peer::{PeerResponse, Witness, judge_file};
 use crate::report::{alarm_lines, peer_line, print, print_error};
 use crate::stop::Stop;
 use crate::text::{Escaped, counted_with, number};
@@ -31,12 +31,13 @@ pub fn run(
     };
     let bytes = read_whole_file(File::open(file))
         .map_err(|why| CommandError::Key(format!("{}: {why}", file.display())))?;
+    let (words, counts) = judge_file(&bytes, &peer, &settings.server.name);
     let PeerResponse {
-        words,
         of_others,
         refused,
         why,
-    } = judge(&bytes, &peer, &settings.server.name);
+        ..
+    } = counts;
     let mut exit = Exit::Good;
     if let Some(why) = why {
         if words.is_empty() {
