@@ -53,7 +53,7 @@ pub use located::{Listed, Located, Lost, ServerView};
 pub use mirror::Unmirrored;
 pub use outcome::{Outcome, Overdue, Warning};
 pub use overdue::{allowed_without_proof, late_after};
-pub use peers::{PeerReport, Standing, WordCompared};
+pub use peers::{PeerReport, SplitFound, Standing, WordCompared};
 pub use policy::Policy;
 pub use recheck::{EvidenceStrength, NotReproduced, Rechecked, recheck};
 pub use untrusted_databases::{MAX_REPORTED_UNTRUSTED, UntrustedDatabases};

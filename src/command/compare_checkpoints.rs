@@ -101,10 +101,13 @@ fn print_comparison(auditor: &Auditor, database: &str, of: &WordCompared) {
     if !disagreement.is_empty() {
         text.push_str(&format!("\n  {disagreement}"));
     }
-    if let Some((reason, alarm)) = &of.split {
-        text.push_str(&format!("\n  split-view: {reason}"));
-        for line in alarm.iter().flat_map(alarm_lines) {
+    if let Some(split) = &of.split {
+        text.push_str(&format!("\n  split-view: {}", split.reason));
+        for line in split.alarm.iter().flat_map(alarm_lines) {
             text.push_str(&format!("\n  {line}"));
+        }
+        if let Some(failure) = &split.unwritten {
+            text.push_str(&format!("\n  not stored: {failure}"));
         }
     }
     print(&text);

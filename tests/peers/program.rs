@@ -1,7 +1,9 @@
 //! Two auditors as programs: one serves its checkpoints, and the other compares them with its
 //! trusted states.
 
+use crate::support::blocked::Blocked;
 use crate::support::http::get;
+use crate::support::in_process::location;
 use crate::support::peers::{note_by, other, signer};
 use crate::support::place::Place;
 use crate::support::program::{Program, Run, Running, member};
@@ -9,6 +11,7 @@ use crate::support::watched::port_of;
 use immuaudit::checkpoint::print_list;
 use immuaudit::drill::{Embedded, Options, SigningKey};
 use immuaudit::ledger::{State, StateShape};
+use immuaudit::trust::Store;
 
 const DATABASE: &str = "defaultdb";
 
@@ -328,4 +331,22 @@ fn every_checkpoint_of_a_joined_file_is_compared() {
             assert!(printed.contains(due), "{due}: {run:?}");
         }
     }
+}
+
+#[test]
+fn a_split_view_of_a_file_that_cannot_be_stored_is_reported_as_not_stored() {
+    let view = SignedView::new();
+    let store = Store::open_shared(&location(view.place.join("state"))).expect("a store");
+    let forged = view.note(other(view.state()), 1);
+    let blocked = Blocked::new(&store, DATABASE);
+    let run = view.compare(&[&forged]);
+    let printed = &run.ends_with(2).stdout;
+    assert!(printed.contains("split-view: "), "{run:?}");
+    assert!(printed.contains("not stored: "), "{run:?}");
+    assert!(!printed.contains("evidence: "), "{run:?}");
+    drop(blocked);
+    let run = view.compare(&[&forged]);
+    let printed = &run.ends_with(2).stdout;
+    assert!(!printed.contains("not stored"), "{run:?}");
+    assert!(printed.contains("evidence: "), "{run:?}");
 }

@@ -19,8 +19,19 @@ pub struct WordCompared {
     pub report: PeerReport,
     /// The trusted state.
     pub trusted: State,
-    /// The proof that the server showed two histories, and the alarm.
-    pub split: Option<(Reason, Option<Alarm>)>,
+    /// The proof that the server showed two histories.
+    pub split: Option<SplitFound>,
+}
+
+/// A split view that a checkpoint from a file proves.
+#[derive(Debug)]
+pub struct SplitFound {
+    /// The reason.
+    pub reason: Reason,
+    /// The alarm, if it is on the list of alarms.
+    pub alarm: Option<Alarm>,
+    /// The reason why the alarm or its evidence could not be written, if it could not.
+    pub unwritten: Option<StoreError>,
 }
 
 impl Auditor {
@@ -73,7 +84,11 @@ impl Auditor {
         Some(Ok(Some(WordCompared {
             report: PeerReport::of(peer, &relation),
             trusted: trusted.state,
-            split: split.map(|Split { reason, alarms, .. }| (reason, alarms.reported().cloned())),
+            split: split.map(|Split { reason, alarms, .. }| SplitFound {
+                reason,
+                alarm: alarms.reported().cloned(),
+                unwritten: alarms.unwritten,
+            }),
         })))
     }
 

@@ -21,7 +21,7 @@ mod report;
 mod split;
 
 pub(super) use claim::ClaimTest;
-pub use file::WordCompared;
+pub use file::{SplitFound, WordCompared};
 pub(super) use persist::MAX_WAIT_OF_SINGLE_CYCLE;
 pub(super) use recent::Recent;
 pub use relation::Standing;
