@@ -249,3 +249,41 @@ fn a_kept_disagreement_becomes_a_split_view_when_the_servers_key_is_known() {
     let mut auditor = peering.auditor();
     assert_eq!(standing(&peering.cycle(&mut auditor)), Standing::Disagrees);
 }
+
+#[test]
+fn an_old_checkpoint_of_a_closed_alarm_opens_no_alarm_after_a_restart() {
+    let peering = Peering::signed();
+    let mut auditor = peering.auditor();
+    peering.is_down();
+    peering.cycle(&mut auditor);
+    peering.sim.embedded.grow(DATABASE, 10);
+    peering.cycle(&mut auditor);
+    peering.sim.time.advance(20 * INTERVAL);
+    let (state, signature) = peering.signed_state(peering.fork(5, 15));
+    let old = peering.now() - 600;
+    peering.answers(peering.note(state, Some(signature.clone()), old));
+    let outcome = peering.cycle(&mut auditor);
+    is_a_split(&outcome);
+    let (store, now) = (peering.sim.shared_store(), peering.sim.clock.now());
+    let alarm = outcome.alarm.expect("an alarm").id;
+    store.close_alarm(&alarm, "kim", now).expect("closed");
+    for _ in 0..2 {
+        // the trusted state is another one, so the same contradiction would be another finding
+        peering.sim.embedded.grow(DATABASE, 1);
+        drop(auditor);
+        auditor = peering.auditor();
+        for _ in 0..2 {
+            is_well(&peering.cycle(&mut auditor), Standing::Silent);
+        }
+    }
+    // the peer confirms the state again after the closing
+    peering.says_signed((state, signature.clone()));
+    is_a_split(&peering.cycle(&mut auditor));
+    // a closed alarm hides no other state
+    let store = peering.sim.shared_store();
+    let closed = store.close_alarms_of(DATABASE, "kim", peering.sim.clock.now());
+    assert_eq!(closed.expect("closed").len(), 1);
+    let theirs = peering.signed_state(peering.fork(5, 14));
+    peering.answers(peering.note(theirs.0, Some(theirs.1), old));
+    is_a_split(&peering.cycle(&mut auditor));
+}

@@ -213,6 +213,13 @@ impl Auditor {
     }
 }
 
+/// Returns whether an alarm is about this state, which the server signed for a peer.
+pub(super) fn is_of_signed_state(alarm: &Alarm, theirs: State) -> bool {
+    alarm.kind == Tampering::SplitView
+        && alarm.shown == Some(theirs)
+        && alarm.reason.starts_with(SPLIT_SIGNED)
+}
+
 /// Returns whether an open alarm covers a split view: it is of the same peer or the same state, and its evidence is
 /// as strong. A pin, or a peer's state without the server's signature, opens a weaker alarm.
 fn is_enough(alarm: &Alarm, peer: &KeyName, reason: &Reason) -> bool {
