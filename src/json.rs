@@ -1,7 +1,9 @@
 //! A reader of JSON (RFC 8259) for another auditor's responses. It limits values and depth, and refuses text after
-//! the end. The writer of JSON is in `report`.
+//! the end. A value that was read can be printed; the writer of own JSON is in `report`.
 
 #![forbid(unsafe_code)]
+
+use std::fmt;
 
 /// The limit of values in a text: twice as many as a list of 10,000 databases has.
 const MAX_VALUES: usize = 200_000;
@@ -29,8 +31,8 @@ pub struct JsonError;
 
 impl std::error::Error for JsonError {}
 
-impl std::fmt::Display for JsonError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for JsonError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("not JSON, or too large")
     }
 }
@@ -89,6 +91,46 @@ impl Json {
             _ => None,
         }
     }
+}
+
+/// Prints the value as JSON, without blanks.
+impl fmt::Display for Json {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Json::Word(word) => f.write_str(word),
+            Json::Number(number) => f.write_str(number),
+            Json::Text(text) => print_text(text, f),
+            Json::List(list) => {
+                f.write_str("[")?;
+                for (at, value) in list.iter().enumerate() {
+                    let between = if at == 0 { "" } else { "," };
+                    write!(f, "{between}{value}")?;
+                }
+                f.write_str("]")
+            }
+            Json::Object(members) => {
+                f.write_str("{")?;
+                for (at, (name, value)) in members.iter().enumerate() {
+                    f.write_str(if at == 0 { "" } else { "," })?;
+                    print_text(name, f)?;
+                    write!(f, ":{value}")?;
+                }
+                f.write_str("}")
+            }
+        }
+    }
+}
+
+fn print_text(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    f.write_str("\"")?;
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => write!(f, "\\{c}")?,
+            '\0'..='\x1f' => write!(f, "\\u{:04x}", u32::from(c))?,
+            _ => write!(f, "{c}")?,
+        }
+    }
+    f.write_str("\"")
 }
 
 struct Reader<'a> {
@@ -246,6 +288,13 @@ impl Reader<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_printed_value_is_read_as_the_same_value() {
+        let text = r#"{"a":[1,-2.5e3,"x\u00e9\ud83d\ude00\n\"\\",null,true],"b\t":{},"c":[]}"#;
+        let value = Json::parse(text).unwrap();
+        assert_eq!(Json::parse(&value.to_string()), Ok(value));
+    }
 
     #[test]
     fn a_text_is_read_to_its_end() {

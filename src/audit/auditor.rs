@@ -6,6 +6,7 @@ use super::database::Databases;
 use super::kept_list::KeptList;
 use super::overdue::WallAges;
 use super::policy::Policy;
+use super::unstored::Unstored;
 use super::written::Written;
 use crate::audit::check::state::CheckParams;
 use crate::clock::{Clock, Timestamp};
@@ -13,7 +14,7 @@ use crate::ledger::StateShape;
 use crate::peer::PeerPoller;
 use crate::random::Random;
 use crate::server::Server;
-use crate::trust::{self, Alarm, Store, StoreError};
+use crate::trust::{self, Store};
 
 /// The auditor of one server.
 pub struct Auditor {
@@ -63,6 +64,8 @@ pub struct Auditor {
     pub(super) peers: PeerPoller,
     /// The records of peers that were last stored.
     pub(super) peers_written: Written,
+    /// The findings that could not be stored.
+    pub(super) unstored: Unstored,
     /// The time at which the progress of a sweep was last stored.
     pub(super) saved: Option<Instant>,
 }
@@ -118,6 +121,7 @@ impl Auditor {
             progress_written: Written::default(),
             peers: PeerPoller::default(),
             peers_written: Written::default(),
+            unstored: Unstored::default(),
             saved: None,
         }
     }
@@ -170,14 +174,6 @@ impl Auditor {
     /// Returns the server's clock, which the audit uses.
     pub fn clock(&self) -> &Clock {
         self.server.clock()
-    }
-
-    /// Returns the open alarms of a database, of which other commands may have opened some.
-    ///
-    /// # Errors
-    /// The list of alarms cannot be read; the check of the database reports that too.
-    pub fn open_alarms(&self, database: &str) -> Result<Vec<Alarm>, StoreError> {
-        self.store.open_alarms(Some(database))
     }
 
     /// Returns the warnings about the files since the last call.

@@ -5,8 +5,8 @@
 //! Reading order of a cycle: `auditor` (the auditor and its memory), `schedule` (all databases), `kept_list` (their
 //! list), `budget` (their time), `round` (groups of them), `turn` (one of them), `check` (its state against the
 //! trusted state), `peers` (other auditors' checkpoints), `values` (reading values). Then the consequences: `apply`,
-//! `report_outcome`, `persist`. The results are `verdict`, `outcome`, `why` (the reason as a text) and
-//! `cycle`. `locate`, `located` (its result), `diff` and `recheck` serve the operator.
+//! `report_outcome`, `unstored` (findings that could not be stored), `persist`. The results are `verdict`, `outcome`,
+//! `why` (the reason as a text) and `cycle`. `locate`, `located` (its result), `diff` and `recheck` serve the operator.
 
 #![forbid(unsafe_code)]
 
@@ -32,6 +32,7 @@ mod report_outcome;
 mod round;
 mod schedule;
 mod turn;
+mod unstored;
 mod untrusted_databases;
 mod values;
 mod values_overdue;
@@ -52,7 +53,7 @@ pub use located::{Listed, Located, Lost, ServerView};
 pub use mirror::Unmirrored;
 pub use outcome::{Outcome, Overdue, Warning};
 pub use overdue::{allowed_without_proof, late_after};
-pub use peers::{PeerReport, Standing, WordCompared};
+pub use peers::{PeerReport, SplitFound, Standing, WordCompared};
 pub use policy::Policy;
 pub use recheck::{EvidenceStrength, NotReproduced, Rechecked, recheck};
 pub use untrusted_databases::{MAX_REPORTED_UNTRUSTED, UntrustedDatabases};

@@ -79,7 +79,7 @@ impl Auditor {
         } = conclusion;
         let is_split = split.is_some();
         let (verdict, of_state, reason, of_split) = match split.map(|split| *split) {
-            Some(Split { reason, alarms }) if !verdict.is_tampering() => {
+            Some(Split { reason, alarms, .. }) if !verdict.is_tampering() => {
                 let of_state = of_state.or(Some(verdict));
                 let verdict = Verdict::Tampered(Tampering::SplitView);
                 (verdict, of_state, reason, Some(alarms))
@@ -103,8 +103,9 @@ impl Auditor {
         let mut alarm = alarms.reported().cloned();
         let state = of_state.unwrap_or(verdict);
         let proven = shown.filter(|_| state.is_proven());
+        let still_unstored = self.store_unstored(database);
         let (open_alarms, unreadable_alarms, not_noted) = self.count_open_alarms(database, proven);
-        let unwritten = alarms.unwritten.or(not_noted);
+        let unwritten = alarms.unwritten.or(still_unstored).or(not_noted);
         // an alarm cannot be added to a list that cannot be read: that is one failure
         let unwritten = unwritten.filter(|failure| unreadable_alarms.as_ref() != Some(failure));
         let now = self.now();
@@ -151,10 +152,10 @@ impl Auditor {
         }
     }
 
-    /// Counts the open alarms. If this check proved a state, alarms about the history also get a note that the server
-    /// showed the trusted history again. An alarm whose list is damaged counts as open; a list that the system
-    /// refuses to read is only a local failure. Also returns the reason why the list cannot be read, and the reason why
-    /// the note cannot be written.
+    /// Counts the open alarms, and the findings that are not stored. If this check proved a state, alarms about the
+    /// history also get a note that the server showed the trusted history again. An alarm whose list is damaged counts
+    /// as open; a list that the system refuses to read is only a local failure. Also returns the reason why the list
+    /// cannot be read, and the reason why the note cannot be written.
     fn count_open_alarms(
         &self,
         database: &str,
@@ -162,7 +163,10 @@ impl Auditor {
     ) -> (usize, Option<StoreError>, Option<StoreError>) {
         let alarms = match self.store.open_alarms(Some(database)) {
             Ok(alarms) => alarms,
-            Err(failure) => return (usize::from(failure.hides_alarms()), Some(failure), None),
+            Err(failure) => {
+                let count = self.count_with_unstored(database, Err(&failure));
+                return (count, Some(failure), None);
+            }
         };
         let unwritten = proven
             .filter(|_| alarms.iter().any(Alarm::may_be_shown_again))
@@ -172,11 +176,12 @@ impl Auditor {
                     .note_shown_again(database, shown, self.wall_time());
                 noted.err()
             });
-        (alarms.len(), None, unwritten)
+        let count = self.count_with_unstored(database, Ok(&alarms));
+        (count, None, unwritten)
     }
 
     fn raise(
-        &self,
+        &mut self,
         database: &str,
         kind: Tampering,
         reason: &Reason,
@@ -197,7 +202,7 @@ impl Auditor {
             uuid,
             answers,
         };
-        self.store.record_finding(&finding, self.wall_time())
+        self.record_finding(finding)
     }
 
     pub(super) fn local_failure(&mut self, database: &str, failure: StoreError) -> Outcome {

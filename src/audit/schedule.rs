@@ -9,7 +9,7 @@ use super::budget::Budget;
 use super::cycle::Cycle;
 use super::kept_list::KeptList;
 use super::outcome::Outcome;
-use super::peers::MAX_WAIT_OF_SINGLE_CYCLE;
+use super::peers::MAX_WAIT_FOR_PEERS;
 use super::round::{Group, Listed, Named, Round};
 use super::verdict::Exit;
 use crate::audit::check::listing::{self, Listing};
@@ -63,8 +63,8 @@ impl Auditor {
             Some(listing) => listing,
             None => self.within(budget.list(), |auditor| auditor.list(&known, &mut cycle)),
         };
-        if self.peers.waits() {
-            let until = self.now() + MAX_WAIT_OF_SINGLE_CYCLE;
+        if self.peers.waits_now() {
+            let until = self.now() + MAX_WAIT_FOR_PEERS;
             self.peers.wait(until.min(budget.list()));
         }
         cycle.impossible.clone_from(&listing.impossible);
@@ -91,6 +91,7 @@ impl Auditor {
         checked(&cycle);
         cycle.is_recorded = self.save_outcomes(&cycle, &known);
         self.save_progress_if_due();
+        self.store_other_unstored(&cycle);
         self.save_peers(&cycle);
         let outcomes = cycle.outcomes.iter();
         let taken = outcomes.filter(|outcome| !outcome.is_untrusted);

@@ -9,7 +9,7 @@ use super::setup::{self, CommandError};
 use crate::audit::{Auditor, Exit, Standing, WordCompared};
 use crate::checkpoint::VerifierKey;
 use crate::config::Settings;
-use crate::peer::{PeerResponse, Witness, judge};
+use crate::peer::{PeerResponse, Witness, judge_file};
 use crate::report::{alarm_lines, peer_line, print, print_error};
 use crate::stop::Stop;
 use crate::text::{Escaped, counted_with, number};
@@ -31,12 +31,13 @@ pub fn run(
     };
     let bytes = read_whole_file(File::open(file))
         .map_err(|why| CommandError::Key(format!("{}: {why}", file.display())))?;
+    let (words, counts) = judge_file(&bytes, &peer, &settings.server.name);
     let PeerResponse {
-        words,
         of_others,
         refused,
         why,
-    } = judge(&bytes, &peer, &settings.server.name);
+        ..
+    } = counts;
     let mut exit = Exit::Good;
     if let Some(why) = why {
         if words.is_empty() {
@@ -100,10 +101,13 @@ fn print_comparison(auditor: &Auditor, database: &str, of: &WordCompared) {
     if !disagreement.is_empty() {
         text.push_str(&format!("\n  {disagreement}"));
     }
-    if let Some((reason, alarm)) = &of.split {
-        text.push_str(&format!("\n  split-view: {reason}"));
-        for line in alarm.iter().flat_map(alarm_lines) {
+    if let Some(split) = &of.split {
+        text.push_str(&format!("\n  split-view: {}", split.reason));
+        for line in split.alarm.iter().flat_map(alarm_lines) {
             text.push_str(&format!("\n  {line}"));
+        }
+        if let Some(failure) = &split.unwritten {
+            text.push_str(&format!("\n  not stored: {failure}"));
         }
     }
     print(&text);

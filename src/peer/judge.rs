@@ -1,6 +1,6 @@
 //! From the bytes of a peer's response to its checkpoints. Pure: no I/O and no clock, and no input makes it panic.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 
 use super::word::Word;
@@ -66,18 +66,50 @@ impl fmt::Display for WordError {
 /// Reads the checkpoints of `peer` for databases of `server`, by its label, from a response. Of several for one
 /// database, the latest counts. The caller limits the number of bytes.
 pub fn judge(bytes: &[u8], peer: &Witness, server: &str) -> PeerResponse {
+    let mut latest = BTreeMap::new();
+    let mut peer_response = read(bytes, peer, server, |database, word: Word| {
+        let before = latest.get(&database);
+        if before.is_none_or(|before: &Word| before.time < word.time) {
+            latest.insert(database, word);
+        }
+    });
+    peer_response.words = latest;
+    peer_response
+}
+
+/// Reads the same from a file, which may join the checkpoints of several days. Returns all of them, by database and
+/// time; `words` of the response is empty. Of several for one state with the same signature, the latest counts.
+pub fn judge_file(
+    bytes: &[u8],
+    peer: &Witness,
+    server: &str,
+) -> (Vec<(String, Word)>, PeerResponse) {
+    let mut words: Vec<(String, Word)> = Vec::new();
+    let peer_response = read(bytes, peer, server, |database, word| {
+        words.push((database, word));
+    });
+    words.sort_by(|(one, word), (other, later)| (one, later.time).cmp(&(other, word.time)));
+    let mut states = HashSet::new();
+    words.retain(|(database, word)| {
+        let signature = word.signature.as_ref();
+        let signature = signature.map(|of| (of.public_key.clone(), of.der.clone()));
+        states.insert((database.clone(), word.state, signature))
+    });
+    words.sort_by(|(one, word), (other, later)| (one, word.time).cmp(&(other, later.time)));
+    (words, peer_response)
+}
+
+/// Gives each checkpoint of `peer` for a database of `server` to `take`. Returns the counts of the others.
+fn read(
+    bytes: &[u8],
+    peer: &Witness,
+    server: &str,
+    mut take: impl FnMut(String, Word),
+) -> PeerResponse {
     let mut peer_response = PeerResponse::default();
     for note in read_list(bytes) {
         match word(note, peer, server) {
-            Ok(Some((database, word))) => {
-                let later = peer_response
-                    .words
-                    .get(&database)
-                    .is_none_or(|of| of.time < word.time);
-                if later {
-                    peer_response.words.insert(database, word);
-                }
-            }
+            Ok(Some((database, word))) => take(database, word),
             Ok(None) => peer_response.of_others = peer_response.of_others.saturating_add(1),
             Err(why) => {
                 peer_response.refused = peer_response.refused.saturating_add(1);
@@ -188,6 +220,29 @@ mod tests {
             judge(bytes.as_bytes(), &peer(&[&other]), "s").words.len(),
             1
         );
+    }
+
+    #[test]
+    fn every_checkpoint_of_a_file_counts() {
+        let key = key("a", 1);
+        let notes = [
+            note("s", "two", 5, &key, 1_003),
+            note("s", "one", 9, &key, 1_002),
+            note("s", "one", 7, &key, 1_000),
+            note("t", "one", 5, &key, 2_000), // another server
+            note("s", "one", 9, &key, 1_004), // the same state
+        ];
+        let peer = peer(&[&key]);
+        for order in [[0, 1, 2, 3, 4], [4, 3, 2, 1, 0]] {
+            let bytes = print_list(order.map(|at| notes[at].as_str()));
+            let (words, counts) = judge_file(bytes.as_bytes(), &peer, "s");
+            let said = words
+                .iter()
+                .map(|(name, word)| (name.as_str(), word.state.tx, word.time.unix()));
+            let due = [("one", 7, 1_000), ("one", 9, 1_004), ("two", 5, 1_003)];
+            assert!(said.eq(due), "{words:?}");
+            assert_eq!((counts.of_others, counts.refused), (1, 0));
+        }
     }
 
     #[test]

@@ -12,6 +12,6 @@ mod poller;
 mod word;
 
 pub use fetch::{Fetcher, InProcess, ROUND_TIMEOUT};
-pub use judge::{PeerResponse, Witness, judge};
+pub use judge::{PeerResponse, Witness, judge, judge_file};
 pub use poller::{Answer, Latest, PeerPoller, Source};
 pub use word::{Age, MAX_SKEW, Word};

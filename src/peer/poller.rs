@@ -72,6 +72,8 @@ pub struct PeerPoller {
     required: usize,
     source: Option<Box<dyn Source>>,
     waits: bool,
+    /// Whether no cycle has requested checkpoints yet.
+    is_new: bool,
 }
 
 impl PeerPoller {
@@ -83,6 +85,7 @@ impl PeerPoller {
             required,
             source: Some(source).filter(|_| !peers.is_empty()),
             waits: false,
+            is_new: true,
         }
     }
 
@@ -100,9 +103,11 @@ impl PeerPoller {
         self.peers.is_empty()
     }
 
-    /// Returns whether a cycle waits for the peers.
-    pub fn waits(&self) -> bool {
-        self.waits && !self.is_empty()
+    /// Returns whether this cycle waits for the peers. The first cycle does if some of them must confirm each database:
+    /// the confirmations of an earlier run may be old, and would be reported as overdue.
+    pub fn waits_now(&mut self) -> bool {
+        let is_new = std::mem::take(&mut self.is_new);
+        !self.is_empty() && (self.waits || (is_new && self.required > 0))
     }
 
     /// Returns how many peers must confirm each database.

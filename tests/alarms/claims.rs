@@ -2,10 +2,14 @@
 //! server signed them or shows them here too. A history that an operator gave up contradicts nothing.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
 
 use crate::other_auditor::{compare, watching};
+use crate::support::http::get;
 use crate::support::place::Place;
 use crate::support::program::{Program, Run, member};
+use crate::support::watched::port_of;
 use immuaudit::drill::{Embedded, Ledger, Lie, NewEntry, Options};
 
 const DATABASE: &str = "defaultdb";
@@ -167,6 +171,57 @@ fn a_claimed_state_that_the_server_signed_is_a_split_view_and_proof_with_its_key
             "{verified:#?}"
         );
     }
+}
+
+/// Serves one body under every path.
+fn serving(body: String) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let stream = stream.expect("a connection");
+            let mut request = BufReader::new(&stream).lines();
+            while request
+                .next()
+                .is_some_and(|line| line.is_ok_and(|line| !line.is_empty()))
+            {}
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
+            let written = (&stream).write_all((head + &body).as_bytes());
+            written.expect("a response");
+        }
+    });
+    format!("http://127.0.0.1:{port}")
+}
+
+/// The response of another auditor of many databases is longer than the evidence may be.
+#[test]
+fn evidence_of_a_large_response_contains_the_servers_signature() {
+    let folder = Place::new();
+    let server = ledger(Options::default().signed());
+    let pem = folder.join("server.pub");
+    fs::write(&pem, server.public_pem().expect("a key")).expect("a file");
+    let key = ["--server-signing-pub-key", pem.to_str().expect("UTF-8")];
+    let program = Program::new(server.port(), &folder.join("trust"));
+    program.once().is(0, DATABASE, "first-seen");
+    let first = kept(&server);
+    server.put_ledger(DATABASE, rewritten(&first, 10, 20));
+    let (running, _url) = watching(&Program::new(server.port(), &folder.join("other")));
+    let shown = get(port_of(&running), "/states", "application/json").body;
+    drop(running);
+    server.put_ledger(DATABASE, first);
+    let signature = "A".repeat(200);
+    let others = (0..5_000).map(|number| {
+        let hash = "ab".repeat(32);
+        format!(r#"{{"database":"shop{number}","tx":1,"hash":"{hash}","signature":{{"public_key":"{signature}","signature":"{signature}"}}}},"#)
+    });
+    let list = r#""states":["#;
+    assert!(shown.contains(list), "{shown}");
+    let body = shown.replacen(list, &(list.to_owned() + &others.collect::<String>()), 1);
+    assert!(body.len() > 2 << 20);
+    let run = program.with(&key).run(&["compare", &serving(body)]);
+    let verified = is_a_split_view(&program, &run, &key);
+    let due = "proof against the server";
+    assert!(verified.ends_with(2).stdout.contains(due), "{verified:#?}");
 }
 
 /// The auditor's own export, from before an operator gave the history up.

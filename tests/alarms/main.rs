@@ -10,3 +10,4 @@ mod list;
 mod other_auditor;
 mod split;
 mod words;
+mod unstored;

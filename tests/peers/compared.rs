@@ -612,6 +612,31 @@ fn a_checkpoint_from_a_file_waits_until_the_trusted_state_is_proven() {
 }
 
 #[test]
+fn a_checkpoint_from_a_file_is_compared_if_the_clock_was_ahead_at_first_use() {
+    let peering = Peering::signed();
+    let (state, signature) = peering.signed_state(peering.fork(5, 10));
+    let ahead = 365 * 86_400;
+    peering.sim.time.step_wall_clock(ahead);
+    let mut auditor = peering.auditor();
+    peering.is_down();
+    peering.cycle(&mut auditor);
+    peering.sim.time.step_wall_clock(-ahead);
+    peering.sim.time.advance(INTERVAL);
+    let note = |time| peering.note(state, Some(signature.clone()), time);
+    let of = compared(&peering, &note(peering.now() - 10));
+    assert_eq!(of.report.standing, Standing::Pending, "{of:?}");
+    let why = of.report.why.as_deref().unwrap_or_default();
+    assert!(why.contains("which begins at 2028-01-15T"), "{why}");
+    // the next trusted state has a correct date
+    peering.sim.embedded.grow(DATABASE, 1);
+    peering.cycle(&mut auditor);
+    let later = note(peering.now() + 1);
+    peering.sim.time.advance(INTERVAL);
+    let of = compared(&peering, &later);
+    assert_eq!(of.report.standing, Standing::Split, "{of:?}");
+}
+
+#[test]
 fn a_checkpoint_from_a_file_is_compared_twice_with_a_0_9_0() {
     for (server, due) in [(Emulated::V0_9_0, 2), (Emulated::V1_11_1, 1)] {
         let peering = Peering::new(Options {

@@ -11,4 +11,5 @@ mod fetched;
 mod honest;
 mod program;
 mod time;
+mod unstored;
 mod zones;

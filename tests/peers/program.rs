@@ -1,11 +1,17 @@
 //! Two auditors as programs: one serves its checkpoints, and the other compares them with its
 //! trusted states.
 
+use crate::support::blocked::Blocked;
 use crate::support::http::get;
+use crate::support::in_process::location;
+use crate::support::peers::{note_by, other, signer};
 use crate::support::place::Place;
 use crate::support::program::{Program, Run, Running, member};
 use crate::support::watched::port_of;
-use immuaudit::drill::{Embedded, Options};
+use immuaudit::checkpoint::print_list;
+use immuaudit::drill::{Embedded, Options, SigningKey};
+use immuaudit::ledger::{State, StateShape};
+use immuaudit::trust::Store;
 
 const DATABASE: &str = "defaultdb";
 
@@ -259,4 +265,88 @@ fn checkpoints_from_a_file_are_compared_without_network() {
             .contains("disagreement: zone-a says"),
         "{split:?}"
     );
+}
+
+/// An auditor of a server that signs, and checkpoints by another auditor with the server's signature.
+struct SignedView {
+    place: Place,
+    ledger: Embedded,
+    key: SigningKey,
+    program: Program,
+}
+
+impl SignedView {
+    fn new() -> SignedView {
+        let key = SigningKey::generate().expect("a key");
+        let options = Options {
+            key: Some(key.clone()),
+            ..Options::default()
+        };
+        let ledger = Embedded::start(options).expect("a ledger");
+        ledger.grow(DATABASE, 10);
+        let place = Place::new();
+        let pem = place.join("server.pem");
+        std::fs::write(&pem, key.public_pem()).expect("a file");
+        let argument = format!("--server-signing-pub-key={}", pem.display());
+        let program = Program::new(ledger.port(), &place.join("state")).with(&[&argument]);
+        program.once().ends_with(0);
+        SignedView {
+            place,
+            ledger,
+            key,
+            program,
+        }
+    }
+
+    fn state(&self) -> State {
+        self.ledger.state(DATABASE).expect("a state")
+    }
+
+    /// Returns a checkpoint of a state, made `later` seconds from now.
+    fn note(&self, state: State, later: u64) -> String {
+        let signature = self.key.sign(StateShape::WithDatabase, DATABASE, &state);
+        let time = immuaudit::clock::now().unix() + later;
+        let of = ("tested", DATABASE);
+        note_by(&signer("zone-b"), of, state, signature, time)
+    }
+
+    fn compare(&self, notes: &[&str]) -> Run {
+        let file = self.place.join("checkpoints");
+        std::fs::write(&file, print_list(notes.iter().copied())).expect("a file");
+        let public = signer("zone-b").public().to_string();
+        let file = file.display().to_string();
+        self.program.run(&["compare", &file, "--peer-key", &public])
+    }
+}
+
+#[test]
+fn every_checkpoint_of_a_joined_file_is_compared() {
+    let view = SignedView::new();
+    let monday = view.note(other(view.state()), 1);
+    let tuesday = view.note(view.state(), 2);
+    for notes in [[&monday, &tuesday], [&tuesday, &monday]] {
+        let run = view.compare(&notes.map(String::as_str));
+        let printed = &run.ends_with(2).stdout;
+        for due in ["split-view: ", "peer zone-b: agrees"] {
+            assert!(printed.contains(due), "{due}: {run:?}");
+        }
+    }
+}
+
+#[test]
+fn a_split_view_of_a_file_that_cannot_be_stored_is_reported_as_not_stored() {
+    let view = SignedView::new();
+    let store = Store::open_shared(&location(view.place.join("state"))).expect("a store");
+    let forged = view.note(other(view.state()), 1);
+    let blocked = Blocked::new(&store, DATABASE);
+    let run = view.compare(&[&forged]);
+    let printed = &run.ends_with(2).stdout;
+    assert!(printed.contains("split-view: "), "{run:?}");
+    assert!(printed.contains("not stored: "), "{run:?}");
+    assert!(!printed.contains("evidence: "), "{run:?}");
+    drop(blocked);
+    let run = view.compare(&[&forged]);
+    let printed = &run.ends_with(2).stdout;
+    assert!(!printed.contains("not stored"), "{run:?}");
+    assert!(printed.contains("evidence: "), "{run:?}");
 }

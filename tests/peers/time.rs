@@ -3,13 +3,14 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::support::peers::{DATABASE, INTERVAL, Peering, is_well, other, standing};
+use crate::support::peers::{DATABASE, INTERVAL, Peering, is_well, other, standing, witness};
 use immuaudit::audit::{Exit, Outcome, Standing};
 use immuaudit::config::Signatures;
 use immuaudit::drill::{Delivery, Ledger, Options, Sent};
 use immuaudit::ledger::State;
+use immuaudit::peer::{Answer, InProcess, PeerPoller, Source};
 use immuaudit::wire::method;
 
 const DAY: i64 = 86_400;
@@ -248,4 +249,107 @@ fn a_kept_disagreement_becomes_a_split_view_when_the_servers_key_is_known() {
     drop(auditor);
     let mut auditor = peering.auditor();
     assert_eq!(standing(&peering.cycle(&mut auditor)), Standing::Disagrees);
+}
+
+#[test]
+fn an_old_checkpoint_of_a_closed_alarm_opens_no_alarm_after_a_restart() {
+    let peering = Peering::signed();
+    let mut auditor = peering.auditor();
+    peering.is_down();
+    peering.cycle(&mut auditor);
+    peering.sim.embedded.grow(DATABASE, 10);
+    peering.cycle(&mut auditor);
+    peering.sim.time.advance(20 * INTERVAL);
+    let (state, signature) = peering.signed_state(peering.fork(5, 15));
+    let old = peering.now() - 600;
+    peering.answers(peering.note(state, Some(signature.clone()), old));
+    let outcome = peering.cycle(&mut auditor);
+    is_a_split(&outcome);
+    let (store, now) = (peering.sim.shared_store(), peering.sim.clock.now());
+    let alarm = outcome.alarm.expect("an alarm").id;
+    store.close_alarm(&alarm, "kim", now).expect("closed");
+    for _ in 0..2 {
+        // the trusted state is another one, so the same contradiction would be another finding
+        peering.sim.embedded.grow(DATABASE, 1);
+        drop(auditor);
+        auditor = peering.auditor();
+        for _ in 0..2 {
+            is_well(&peering.cycle(&mut auditor), Standing::Silent);
+        }
+    }
+    // the peer confirms the state again after the closing
+    peering.says_signed((state, signature.clone()));
+    is_a_split(&peering.cycle(&mut auditor));
+    // a closed alarm hides no other state
+    let store = peering.sim.shared_store();
+    let closed = store.close_alarms_of(DATABASE, "kim", peering.sim.clock.now());
+    assert_eq!(closed.expect("closed").len(), 1);
+    let theirs = peering.signed_state(peering.fork(5, 14));
+    peering.answers(peering.note(theirs.0, Some(theirs.1), old));
+    is_a_split(&peering.cycle(&mut auditor));
+}
+
+/// A peer whose response to a request comes only after the next one, except if the auditor waits for it.
+struct Late {
+    peer: InProcess,
+    coming: Vec<Answer>,
+    arrived: Vec<Answer>,
+}
+
+impl Source for Late {
+    fn ask(&mut self) {
+        self.arrived.append(&mut self.coming);
+        self.peer.ask();
+        self.coming = self.peer.take();
+    }
+
+    fn take(&mut self) -> Vec<Answer> {
+        std::mem::take(&mut self.arrived)
+    }
+
+    fn wait(&mut self, _until: Instant) {
+        self.arrived.append(&mut self.coming);
+    }
+}
+
+#[test]
+fn a_confirmation_that_comes_late_after_a_downtime_is_not_overdue() {
+    let peering = Peering::unsigned();
+    let says: Rc<RefCell<String>> = Rc::default();
+    let confirms = || {
+        let note = peering.note(peering.state(10), None, peering.now() + 1);
+        *says.borrow_mut() = note;
+    };
+    let peers = || {
+        let (names, says) = ([witness("zone-b")], says.clone());
+        let peer = InProcess::new(&names, "tested", move |_| Ok(says.borrow().clone().into()));
+        let (coming, arrived) = (Vec::new(), Vec::new());
+        let late = Late {
+            peer,
+            coming,
+            arrived,
+        };
+        PeerPoller::new(&names, 1, Box::new(late))
+    };
+    let network = |_: &Sent<'_>| Delivery::After(Duration::ZERO);
+    let started = || {
+        let auditor = peering.sim.auditor(peering.policy.clone(), network);
+        auditor.with_peers_of(peers())
+    };
+    let mut auditor = started();
+    for _ in 0..3 {
+        confirms();
+        is_well(&peering.cycle(&mut auditor), Standing::Agrees);
+    }
+    drop(auditor);
+    peering.sim.time.advance(10 * INTERVAL);
+    let mut auditor = started();
+    confirms();
+    is_well(&peering.cycle(&mut auditor), Standing::Agrees);
+    // peers that a reload brings back
+    auditor.change_peers(PeerPoller::default());
+    peering.sim.time.advance(10 * INTERVAL);
+    auditor.change_peers(peers());
+    confirms();
+    is_well(&peering.cycle(&mut auditor), Standing::Agrees);
 }

@@ -106,6 +106,8 @@ pub struct Known {
     may_accuse: bool,
     /// Whether the current lie has caused an alarm.
     pub caught: bool,
+    /// Whether a finding of this process was not stored in its last check.
+    is_unstored: bool,
     /// Whether an alarm is open.
     alarm: bool,
     /// Whether the last cycle proved it.
@@ -216,7 +218,8 @@ impl Oracle {
         for (database, known) in &mut self.known {
             let lied = told.is_some_and(|told| told.is_about(database));
             known.alarm = false;
-            known.may_accuse &= lied;
+            // a finding that is not on disk yet cannot be closed
+            known.may_accuse &= lied || known.is_unstored;
         }
     }
 
@@ -341,6 +344,7 @@ impl Oracle {
         if accused && outcome.unwritten.is_none() {
             known.alarm = true;
         }
+        known.is_unstored = outcome.unwritten.is_some() && (accused || known.is_unstored);
         if known.alarm && outcome.open_alarms == 0 {
             return broken(
                 Rule::AlarmsStay,

@@ -1,6 +1,7 @@
 //! Helpers for several tests.
 #![allow(dead_code)] // each test program uses a part
 
+pub mod blocked;
 pub mod booted;
 pub mod browser;
 pub mod caller;

@@ -12,6 +12,7 @@ use crate::audit::capture;
 use crate::audit::diff::parting::Parting;
 use crate::audit::peers::{ByAnswer, ClaimTest};
 use crate::audit::verdict::{Reason, SplitBy};
+use crate::json::Json;
 use crate::ledger::State;
 use crate::trust::{Answer, Exported, Finding, Tampering, TrustedState};
 
@@ -101,10 +102,14 @@ impl Auditor {
         parting: Parting,
         all: &Theirs,
     ) -> Compared {
+        let entry = match all.came_as {
+            Answer::STATES => entry_of_states(&all.raw, &trusted.database, theirs),
+            _ => None,
+        };
         answers.push(Answer {
             call: all.came_as.into(),
             request: Vec::new(),
-            reply: Ok(Arc::new(all.raw.clone())),
+            reply: Ok(Arc::new(entry.unwrap_or_else(|| all.raw.clone()))),
             shortened: None,
         });
         let reason = Reason::SplitView {
@@ -131,4 +136,21 @@ impl Auditor {
             parting,
         }
     }
+}
+
+/// Returns the part of a response of `/states` that has this state of a database, in the form of the whole response. The
+/// whole one may be too long for evidence, and is about other databases too.
+fn entry_of_states(raw: &[u8], database: &str, theirs: State) -> Option<Vec<u8>> {
+    let shown = Json::parse(std::str::from_utf8(raw).ok()?).ok()?;
+    let is_of = |shown: &&Json| {
+        let text = |name| shown.member(name).and_then(Json::text);
+        let tx = shown.member("tx").and_then(Json::number);
+        text("database") == Some(database)
+            && tx == Some(theirs.tx)
+            && text("hash").and_then(|hash| hash.parse().ok()) == Some(theirs.hash)
+    };
+    let states = shown.member("states")?.list()?;
+    let of_database = states.iter().filter(is_of).cloned().collect();
+    let entry = Json::Object(vec![("states".to_owned(), Json::List(of_database))]);
+    Some(entry.to_string().into_bytes())
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::due::overdue;
-use super::relation::{ByAnswer, Found, Ours, Relation, Standing};
+use super::relation::{ByAnswer, Found, Notes, Ours, Relation, Standing};
 use super::report::PeerReport;
 use super::split::PeerContradiction;
 use crate::audit::auditor::Auditor;
@@ -63,16 +63,27 @@ impl Auditor {
             let mut relation = peers
                 .remove(&peer)
                 .unwrap_or_else(|| Box::new(Relation::new(database, peer.as_str(), now)));
+            let notes = Notes::of(&relation.record);
             let told = self.compare_words(&mut relation, word, why_nothing, ours, &mut line);
+            if told.is_none() {
+                relation.restore(notes.clone(), None, now); // a contradiction may be found and not reported
+            }
             let agreed = relation.record.agreed.map(|agreed| agreed.state.tx);
             self.databases
                 .of(database)
                 .peers
                 .insert(peer.clone(), relation);
-            if let Some(told) = told? {
-                let split = self.record_contradiction(database, &trusted, &peer, told, agreed);
-                conclusion.split = conclusion.split.or(split.map(Box::new));
+            let Some(told) = told? else {
+                continue;
+            };
+            let word = told.word().clone();
+            let split = self.record_contradiction(database, &trusted, &peer, told, agreed);
+            let is_stored = split.as_ref().is_none_or(|split| split.is_stored);
+            let relation = self.databases.of(database).peers.get_mut(&peer);
+            if let Some(relation) = relation.filter(|_| !is_stored) {
+                relation.restore(notes, Some(&word), now);
             }
+            conclusion.split = conclusion.split.or(split.map(Box::new));
         }
         Some(conclusion)
     }

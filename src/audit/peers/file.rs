@@ -8,6 +8,7 @@ use crate::audit::auditor::Auditor;
 use crate::audit::check::state::{self, CheckResult};
 use crate::audit::verdict::Reason;
 use crate::checkpoint::KeyName;
+use crate::clock::Timestamp;
 use crate::ledger::State;
 use crate::peer::Word;
 use crate::trust::{Alarm, StoreError, TrustedState, last_proven};
@@ -19,8 +20,19 @@ pub struct WordCompared {
     pub report: PeerReport,
     /// The trusted state.
     pub trusted: State,
-    /// The proof that the server showed two histories, and the alarm.
-    pub split: Option<(Reason, Option<Alarm>)>,
+    /// The proof that the server showed two histories.
+    pub split: Option<SplitFound>,
+}
+
+/// A split view that a checkpoint from a file proves.
+#[derive(Debug)]
+pub struct SplitFound {
+    /// The reason.
+    pub reason: Reason,
+    /// The alarm, if it is on the list of alarms.
+    pub alarm: Option<Alarm>,
+    /// The reason why the alarm or its evidence could not be written, if it could not.
+    pub unwritten: Option<StoreError>,
 }
 
 impl Auditor {
@@ -43,13 +55,14 @@ impl Auditor {
             Ok(None) => return Some(Ok(None)),
             Err(failure) => return Some(Err(failure)),
         };
+        let now = self.wall_time();
         let ours = Ours {
             state: trusted.state,
-            since: trusted.since,
+            since: self.begun_by(database, trusted.since, now),
         };
         // a server that mixes up responses is asked twice, which depends on this field
         self.shape = trusted.shape.or(self.shape);
-        let mut new = Relation::new(database, peer.as_str(), self.wall_time());
+        let mut new = Relation::new(database, peer.as_str(), now);
         new.theirs = Some(word.state);
         let mut relation = new.clone();
         let until = self.now() + self.overdue_after();
@@ -68,13 +81,42 @@ impl Auditor {
             }
             Some(auditor.apply(&mut relation, word, found, ours))
         })?;
+        if trusted.since > now && word.time <= ours.since {
+            relation.why = relation.why.map(|why| {
+                format!(
+                    "{why}, which begins at {} by a clock that was ahead; compare a later checkpoint of the peer after the next transaction is trusted here",
+                    trusted.since
+                )
+            });
+        }
         let split =
             told.and_then(|told| self.record_contradiction(database, &trusted, peer, told, None));
         Some(Ok(Some(WordCompared {
             report: PeerReport::of(peer, &relation),
             trusted: trusted.state,
-            split: split.map(|Split { reason, alarms }| (reason, alarms.reported().cloned())),
+            split: split.map(|Split { reason, alarms, .. }| SplitFound {
+                reason,
+                alarm: alarms.reported().cloned(),
+                unwritten: alarms.unwritten,
+            }),
         })))
+    }
+
+    /// Returns the time by which a history had begun whose begin is dated `since`. If the date is in the future, the
+    /// clock was ahead at that time: the history had begun by the first later state with a date in the past, or by the
+    /// time that the comparisons with peers have noted.
+    fn begun_by(&self, database: &str, since: Timestamp, now: Timestamp) -> Timestamp {
+        if since <= now {
+            return since;
+        }
+        let line = self.store.dated_line(database).unwrap_or_default();
+        let accepted = line.iter().map(|dated| dated.accepted);
+        let records = self.store.load_peers(now);
+        let of_history = records.iter().filter(|record| record.database == database);
+        let noted = of_history.filter_map(|record| record.begins);
+        let noted = noted.filter(|begins| begins.dated == since);
+        let by = accepted.chain(noted.map(|begins| begins.by)).min();
+        by.unwrap_or(now).min(now)
     }
 
     /// Returns whether the server has proven the trusted state, according to the files.

@@ -3,14 +3,14 @@
 
 use super::compare::{Line, word_of};
 use super::relation::{Found, Ours, Relation, Standing};
-use super::split::PeerContradiction;
+use super::split::{PeerContradiction, is_of_signed_state};
 use crate::audit::auditor::Auditor;
 use crate::peer::Word;
 
 impl Auditor {
     /// Checks whether a checkpoint that is too old, or too far ahead, to confirm anything contradicts the trusted
     /// state. It has a consequence only once: a repeated checkpoint does not reopen anything that an operator has
-    /// closed. Returns `None` if the program is asked to end.
+    /// closed, also after a restart. Returns `None` if the program is asked to end.
     pub(super) fn compare_late(
         &mut self,
         relation: &mut Relation,
@@ -20,7 +20,11 @@ impl Auditor {
     ) -> Option<Option<PeerContradiction>> {
         let this = (word.state, word.signature.is_some(), ours.since);
         let is_due = word.state.tx <= ours.state.tx && word.time > ours.since;
-        if !is_due || relation.compared == Some(this) || self.is_closed_by_now(relation, word) {
+        if !is_due || relation.compared == Some(this) {
+            return Some(None);
+        }
+        if self.is_closed_by_now(relation, word) {
+            relation.compared = Some(this);
             return Some(None);
         }
         let found = self.find(relation, word, ours, line)?;
@@ -67,10 +71,20 @@ impl Auditor {
         Some(told)
     }
 
-    /// Returns whether an operator closed the finding of this checkpoint alone after the checkpoint was made.
+    /// Returns whether an operator closed the finding of this checkpoint after the checkpoint was made: the
+    /// disagreement, or the alarm if the server signed the state. The time of a checkpoint from the future is unknown.
     fn is_closed_by_now(&self, relation: &Relation, word: &Word) -> bool {
-        let acknowledged = self.acknowledged(&relation.record.database);
-        let closed_to = acknowledged.disagreements_to;
-        closed_to.is_some_and(|to| word.time <= to) && !self.is_signed_by_the_server(word)
+        let database = &relation.record.database;
+        if !self.is_signed_by_the_server(word) {
+            let closed_to = self.acknowledged(database).disagreements_to;
+            return closed_to.is_some_and(|to| word.time <= to);
+        }
+        let is_ahead = word.time > self.wall_time();
+        let alarms = self.store.all_alarms(database).unwrap_or_default();
+        alarms.iter().any(|alarm| {
+            let closed = alarm.closed.as_ref();
+            is_of_signed_state(alarm, word.state)
+                && closed.is_some_and(|closed| is_ahead || word.time <= closed.when)
+        })
     }
 }

@@ -21,8 +21,8 @@ mod report;
 mod split;
 
 pub(super) use claim::ClaimTest;
-pub use file::WordCompared;
-pub(super) use persist::MAX_WAIT_OF_SINGLE_CYCLE;
+pub use file::{SplitFound, WordCompared};
+pub(super) use persist::MAX_WAIT_FOR_PEERS;
 pub(super) use recent::Recent;
 pub use relation::Standing;
 pub(super) use relation::{ByAnswer, Relation};

@@ -94,6 +94,22 @@ struct Settled {
     other: Option<Digest>,
 }
 
+/// The peer's notes in a record.
+#[derive(Clone, Debug)]
+pub(super) struct Notes {
+    waiting: Option<Waiting>,
+    disagreement: Option<Disagreement>,
+}
+
+impl Notes {
+    pub fn of(record: &PeerRecord) -> Notes {
+        Notes {
+            waiting: record.waiting.clone(),
+            disagreement: record.disagreement.clone(),
+        }
+    }
+}
+
 /// The memory of a peer and a database.
 #[derive(Clone, Debug)]
 pub(in crate::audit) struct Relation {
@@ -276,6 +292,26 @@ impl Relation {
             time: word.time.min(now),
             since: now,
         });
+    }
+
+    /// Restores the notes from before a comparison whose result is not stored, so that the next check compares them
+    /// again, also after a restart. A checkpoint that contradicts the trusted state waits until then.
+    pub(super) fn restore(&mut self, notes: Notes, word: Option<&Word>, now: Timestamp) {
+        let record = &mut self.record;
+        if notes.waiting.is_some() {
+            record.waiting = notes.waiting;
+        }
+        if notes.disagreement.is_some() {
+            record.disagreement = notes.disagreement;
+        }
+        if let Some(word) = word {
+            record.waiting.get_or_insert_with(|| Waiting {
+                note: Arc::clone(&word.note),
+                time: word.time,
+                since: now,
+            });
+        }
+        self.compared = None;
     }
 
     /// Records that the peer has no checkpoint that counts.

@@ -27,18 +27,31 @@ pub(super) enum PeerContradiction {
 pub(in crate::audit) struct Split {
     pub reason: Reason,
     pub alarms: Alarms,
+    /// Whether the finding is on disk.
+    pub is_stored: bool,
 }
 
 /// The reason in the evidence of a disagreement.
 const DISAGREEMENT_REASON: &str =
     "disagreement: only the other auditor's checkpoint contradicts the server";
 
+impl PeerContradiction {
+    /// Returns the peer's checkpoint.
+    pub(super) fn word(&self) -> &Word {
+        match self {
+            PeerContradiction::Signed(word, ..)
+            | PeerContradiction::Shown(word, _)
+            | PeerContradiction::Claimed(word, ..) => word,
+        }
+    }
+}
+
 impl Auditor {
     /// Stores that the server showed two histories, or that a peer claims it. An open alarm of the same peer with as
     /// strong a proof is enough: its evidence stays, and growing histories open no further alarm. So a database has
     /// two open alarms of a peer at most.
     pub(super) fn record_contradiction(
-        &self,
+        &mut self,
         database: &str,
         trusted: &TrustedState,
         peer: &KeyName,
@@ -93,15 +106,21 @@ impl Auditor {
                 unwritten: None,
             },
             None => {
-                let answers = capture::answers(self.server.transcript());
-                let of = (word.state, &*word.note);
-                let finding =
-                    self.finding_of_split(database, against, of, reason.to_string(), answers);
-                self.store.record_finding(&finding, self.wall_time())
+                let is_of = |alarm: &Alarm| alarm.database == database;
+                let unstored = |alarm: &Alarm| is_of(alarm) && is_enough(alarm, peer, &reason);
+                // the responses of an earlier cycle may not come again
+                let finding = self.unstored.find(unstored).cloned();
+                let finding = finding.unwrap_or_else(|| {
+                    let answers = capture::answers(self.server.transcript());
+                    let of = (word.state, &*word.note);
+                    self.finding_of_split(database, against, of, reason.to_string(), answers)
+                });
+                self.record_finding(finding)
             }
         };
         Some(Split {
             reason,
+            is_stored: self.is_stored(&raised),
             alarms: Alarms::of(raised),
         })
     }
@@ -192,6 +211,13 @@ impl Auditor {
             answers,
         }
     }
+}
+
+/// Returns whether an alarm is about this state, which the server signed for a peer.
+pub(super) fn is_of_signed_state(alarm: &Alarm, theirs: State) -> bool {
+    alarm.kind == Tampering::SplitView
+        && alarm.shown == Some(theirs)
+        && alarm.reason.starts_with(SPLIT_SIGNED)
 }
 
 /// Returns whether an open alarm covers a split view: it is of the same peer or the same state, and its evidence is

@@ -1,0 +1,30 @@
+//! Alarms that cannot be written.
+
+use std::fs;
+use std::path::PathBuf;
+
+use immuaudit::trust::Store;
+
+/// Prevents evidence and alarms of the database from being written until it is dropped. The auditor can still read
+/// them: there are none.
+pub struct Blocked {
+    evidence: PathBuf,
+    alarms: PathBuf,
+}
+
+impl Blocked {
+    pub fn new(store: &Store, database: &str) -> Blocked {
+        let evidence = store.directory().join("evidence");
+        let alarms = store.directory().join(format!("{database}.alarms.new"));
+        std::os::unix::fs::symlink("nowhere", &evidence).expect("a link");
+        fs::create_dir(&alarms).expect("a directory");
+        Blocked { evidence, alarms }
+    }
+}
+
+impl Drop for Blocked {
+    fn drop(&mut self) {
+        fs::remove_file(&self.evidence).expect("a link");
+        fs::remove_dir(&self.alarms).expect("a directory");
+    }
+}
