@@ -9,5 +9,5 @@ mod evidence;
 mod list;
 mod other_auditor;
 mod split;
-mod words;
 mod unstored;
+mod words;
