@@ -100,13 +100,17 @@ fn count() {
 #[cfg(not(any(test, feature = "fault-points")))]
 fn count() {}
 
+/// The hexadecimal digits.
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
+
 /// Prints lower-case hexadecimal, 64 characters.
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // a history of a year has thousands of digests, and formatting byte by byte costs more than hashing
         let mut text = [0; 2 * Digest::LEN];
-        for (pair, byte) in text.chunks_exact_mut(2).zip(self.0) {
-            pair.copy_from_slice(&[hex_digit(byte >> 4), hex_digit(byte & 15)]);
+        let digits = self.0.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+        for (place, digit) in text.iter_mut().zip(digits) {
+            *place = DIGITS.get(usize::from(digit)).copied().unwrap_or_default();
         }
         f.write_str(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
     }
@@ -177,21 +181,9 @@ impl FromStr for Digest {
     }
 }
 
-/// Returns the hexadecimal digit of a number below 16.
-fn hex_digit(value: u8) -> u8 {
-    match value & 15 {
-        value @ 0..=9 => b'0' + value,
-        value => b'a' - 10 + value,
-    }
-}
-
 fn hex_value(digit: u8) -> Result<u8, HexError> {
-    match digit {
-        b'0'..=b'9' => Ok(digit - b'0'),
-        b'a'..=b'f' => Ok(digit - b'a' + 10),
-        b'A'..=b'F' => Ok(digit - b'A' + 10),
-        _ => Err(HexError),
-    }
+    let value = char::from(digit).to_digit(16).ok_or(HexError)?;
+    u8::try_from(value).map_err(|_| HexError)
 }
 
 /// The bytes that a server sent in place of a digest. A step checks their length when it uses them, because unused

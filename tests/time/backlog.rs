@@ -163,7 +163,7 @@ fn a_sweep_by_an_operator_reads_what_had_no_time_before_it_ends() {
             ..Options::default()
         });
         simulation.embedded.grow(DATABASE, 20);
-        let many = (0..entries).map(|n| NewEntry::set(&format!("key{n}"), "value"));
+        let many = (0..entries).map(|n| NewEntry::set(format!("key{n}"), "value"));
         simulation.embedded.commit(DATABASE, many.collect());
         simulation.embedded.grow(DATABASE, 20);
         let network = taking(Duration::from_millis(takes));
@@ -280,7 +280,7 @@ fn a_partly_read_transaction_is_read_from_its_first_value_once_its_alarm_is_clos
         cycle.outcomes.remove(0)
     };
     minute();
-    let many = (0..VALUES).map(|n| NewEntry::set(&format!("key{n}"), "value"));
+    let many = (0..VALUES).map(|n| NewEntry::set(format!("key{n}"), "value"));
     let tx = simulation.embedded.commit(DATABASE, many.collect());
     let lie = LieSchedule::from(Lie::EditedValue).in_call(method::GET);
     simulation
