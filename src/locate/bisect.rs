@@ -48,7 +48,7 @@ pub fn bisect(among: Range<u64>, most: u32, mut ask: impl FnMut(u64) -> Probe) -
                 break;
             }
         }
-        next = nearest.to_the_middle(&found, &among);
+        next = nearest.next_from_middle(&found, &among);
     }
     let open = found.open(&among);
     found.unknown.retain(|at, _| open.contains(at));
@@ -75,7 +75,7 @@ struct Nearest {
 
 impl Nearest {
     /// Returns the undecided item that is nearest to the middle of the range and was not probed yet.
-    fn to_the_middle(&mut self, found: &Found, among: &Range<u64>) -> Option<u64> {
+    fn next_from_middle(&mut self, found: &Found, among: &Range<u64>) -> Option<u64> {
         let open = found.open(among);
         if open != self.open {
             (self.open, self.far) = (open, 0);
