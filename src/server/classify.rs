@@ -87,6 +87,7 @@ fn by_message(call: &str, code: RpcStatusCode, message: &str) -> ServerErrorKind
         ServerErrorKind::BadLogin
     } else if begins("server is running with authentication disabled")
         || begins("server has authentication disabled")
+        || begins("this command is available only with authentication on")
     {
         ServerErrorKind::NoAuthentication
     } else if code == RpcStatusCode::UNAUTHENTICATED || NOT_LOGGED_IN.into_iter().any(begins) {
@@ -350,6 +351,12 @@ mod tests {
                 "Login",
                 2,
                 "server is running with authentication disabled, please enable authentication to login",
+                ServerErrorKind::NoAuthentication,
+            ),
+            (
+                "DatabaseList",
+                2,
+                "this command is available only with authentication on",
                 ServerErrorKind::NoAuthentication,
             ),
             (
