@@ -91,7 +91,7 @@ impl Auditor {
         checked(&cycle);
         cycle.is_recorded = self.save_outcomes(&cycle, &known);
         self.save_progress_if_due();
-        self.store_other_unstored(&cycle);
+        self.store_other_unstored(cycle.stopped);
         self.save_peers(&cycle);
         let outcomes = cycle.outcomes.iter();
         let taken = outcomes.filter(|outcome| !outcome.is_untrusted);

@@ -4,25 +4,20 @@
 use std::time::Duration;
 
 use super::check::note;
-use super::finding::{CorruptEntry, Corruption, UnreadReason};
-use super::reader::{Ended, ReadInterrupted, Reader};
+use super::reader::ReadInterrupted;
 use super::report::Report;
 use super::slice::{Part, is_cut_off};
-use super::truncation::Truncation;
-use super::walk::{Step, Walk};
+use super::walk::Walk;
 use crate::audit::auditor::Auditor;
-use crate::audit::check::proof;
 use crate::audit::outcome::Outcome;
 use crate::audit::report_outcome::PendingOutcome;
 use crate::audit::verdict::{Reason, Verdict};
 use crate::clock::Timestamp;
-use crate::ledger::{State, TxHeader};
 use crate::ranges::Ranges;
 use crate::server::ServerError;
 use crate::trust::{
-    Answer, SweepInProgress, SweepSummary, SweepTrigger, TrustedState, Unavailable, ValueProgress,
+    SweepInProgress, SweepSummary, SweepTrigger, TrustedState, Unavailable, ValueProgress,
 };
-use crate::wire::Entries;
 
 /// The result of a slice.
 #[derive(Debug)]
@@ -206,129 +201,5 @@ pub(super) fn begin(begun: SweepTrigger, now: Timestamp) -> SweepInProgress {
         read: Ranges::new(),
         unavailable: Unavailable::default(),
         peaks: walk.peaks(),
-    }
-}
-
-/// Continues the reading until the goal is reached or the time is over.
-pub(super) fn read(
-    mut reader: Reader<'_>,
-    sweep: &mut SweepInProgress,
-    goal: u64,
-    stuck: Option<u64>,
-) -> (Report, Result<(), ReadInterrupted>, Truncation) {
-    let last = reader.trusted.tx;
-    let mut walk = Walk::restore(sweep.at, sweep.hash, std::mem::take(&mut sweep.peaks));
-    let mut done = Ok(());
-    if stuck.is_some() {
-        walk.skip();
-    }
-    while walk.at() < goal {
-        // a full scan costs hardly more than a short one
-        let headers = match reader.read_batch(walk.at() + 1, last) {
-            Ok(headers) => headers,
-            Err(interrupted) => {
-                done = Err(interrupted);
-                break;
-            }
-        };
-        for header in headers {
-            let Some(header) = header else {
-                walk.skip();
-                continue;
-            };
-            if let Err(interrupted) = pass(&mut reader, &mut walk, &header) {
-                done = Err(interrupted);
-            }
-        }
-        if done.is_err() || !reader.in_time() {
-            break;
-        }
-    }
-    sweep.note_read(&reader.report.all_read());
-    sweep.unavailable.add(reader.report.unavailable);
-    sweep.at = walk.at();
-    sweep.hash = walk.hash();
-    sweep.peaks = walk.peaks();
-    reader.finish();
-    (reader.report, done, reader.truncation)
-}
-
-/// Requests again the proofs of the transactions that contradict each other, as evidence. The responses with the
-/// headers follow.
-fn answers_that_show(reader: &mut Reader<'_>, tx: u64, what: &Corruption) -> Vec<Answer> {
-    let brought = reader.answers();
-    reader.server.begin_transcript();
-    let before = match what {
-        Corruption::Chain { .. } => tx.saturating_sub(1),
-        _ => tx,
-    };
-    for tx in before..=tx {
-        // a response that proves nothing is evidence too
-        let (database, trusted) = (reader.database, reader.trusted);
-        let range = reader.range;
-        drop(proof::prove_membership(
-            reader.server,
-            database,
-            tx,
-            &trusted,
-            Entries::Excluded,
-            range,
-        ));
-    }
-    let mut answers = reader.answers();
-    answers.extend(brought);
-    answers
-}
-
-/// Passes one transaction. A tree that the walk no longer knows is compared with the chain by a proof from the
-/// transaction with which the tree ends. Whatever that transaction's own tree lacks is in the chain after it (steps 5
-/// and 7), and that tree was passed before. Its tree is always the smaller one, so no server has an excuse not to
-/// prove it.
-fn pass(
-    reader: &mut Reader<'_>,
-    walk: &mut Walk,
-    header: &TxHeader,
-) -> Result<(), ReadInterrupted> {
-    match walk.pass(header) {
-        Step::Follows => Ok(()),
-        Step::Broken(what) => {
-            let shown = what.clone();
-            let broken = CorruptEntry {
-                tx: header.id(),
-                alh: Some(header.alh()),
-                entry: None,
-                what,
-            };
-            let id = header.id();
-            reader.found_by(broken, |reader| answers_that_show(reader, id, &shown));
-            Ok(())
-        }
-        Step::TreeUnknown if !reader.in_time() => {
-            reader.report.add_unread(header.id(), UnreadReason::Slow);
-            Ok(())
-        }
-        Step::TreeUnknown => {
-            reader.server.begin_transcript();
-            let state = State {
-                tx: header.id(),
-                hash: header.alh(),
-            };
-            match reader.prove_membership_in(header.bl_tx_id(), &state, Entries::Excluded) {
-                Ok(Ok(_)) => Ok(()),
-                Ok(Err(failure)) => {
-                    let why = UnreadReason::of_failure(failure);
-                    reader.report.add_unread(header.id(), why);
-                    Ok(())
-                }
-                Err(Ended::Interrupted(interrupted)) => {
-                    if interrupted != ReadInterrupted::Stopped {
-                        // the walk has passed the transaction, so it is due alone
-                        reader.report.add_unread(header.id(), UnreadReason::Slow);
-                    }
-                    Err(interrupted)
-                }
-                Err(ended) => reader.settle(header.id(), None, ended).map(drop),
-            }
-        }
     }
 }
