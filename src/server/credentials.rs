@@ -111,7 +111,12 @@ impl Server {
 
     fn open_database(&mut self, database: &str) -> Result<Credential, ServerError> {
         match &self.session.mode {
-            Mode::Off if database == DEFAULT_DATABASE => Ok(Credential::None),
+            // without authentication only a server in maintenance mode opens databases, and demands it if it has several;
+            // any other server has the default one alone
+            Mode::Off if database == DEFAULT_DATABASE => match self.use_database(database) {
+                Err(failure) if is_refusal(&failure) => Ok(Credential::None),
+                opened => opened,
+            },
             Mode::Sessions => self.open_session(database),
             _ => self.use_database(database),
         }
@@ -200,6 +205,18 @@ impl Server {
         let session = answer?.decode(method::OPEN_SESSION, wire::session_id);
         session.map(Credential::Session)
     }
+}
+
+/// Returns whether a server refuses a call that it does not have, or does not offer in its present mode.
+fn is_refusal(failure: &ServerError) -> bool {
+    matches!(
+        failure.kind,
+        ServerErrorKind::NoAuthentication
+            | ServerErrorKind::NotLoggedIn
+            | ServerErrorKind::Forbidden
+            | ServerErrorKind::Unimplemented
+            | ServerErrorKind::Other(_)
+    )
 }
 
 /// Returns whether a call failed without a response, in a way that says nothing about the next call: no
