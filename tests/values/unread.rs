@@ -238,7 +238,7 @@ fn a_too_large_state_does_not_suggest_a_higher_limit() {
     let mut auditor = scene.trusting();
     scene.embedded.lie(Lie::HugeReply);
     let why = cycle(&mut auditor).why();
-    assert!(why.contains("do not raise the limit"), "{why}");
+    assert!(why.contains("do not raise --max-recv-msg-size"), "{why}");
     assert!(!why.contains("set it to"), "{why}");
 }
 
