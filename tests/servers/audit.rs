@@ -268,7 +268,7 @@ fn in_maintenance_mode_all_databases_are_audited(server: &Path) {
     let run = scene.auditor(&real).once();
     run.is(0, "defaultdb", "first-seen")
         .is(0, "shop", "first-seen");
-    drop(real);
+    real.stop();
     let real = scene.start(&["--auth=false", "--maintenance"]);
     let run = scene.auditor(&real).once();
     run.is(0, "defaultdb", "consistent")
