@@ -231,7 +231,7 @@ fn parse(text: &str) -> Option<Content> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::trust::{Finding, Location, Tampering};
 
@@ -239,7 +239,8 @@ mod tests {
         Timestamp::from_unix(second)
     }
 
-    fn alarm(database: &str, reason: &str, opened: u64) -> Alarm {
+    /// Returns an alarm about a value that was opened at this second.
+    pub(in crate::notify) fn alarm(database: &str, reason: &str, opened: u64) -> Alarm {
         let finding = Finding {
             database: database.into(),
             kind: Tampering::BadValue,

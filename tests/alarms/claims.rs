@@ -123,9 +123,8 @@ fn a_claimed_state_that_the_server_signed_is_a_split_view_and_proof_with_its_key
     for last in [20, 15] {
         let folder = Place::new();
         let server = ledger(Options::default().signed());
-        let pem = folder.join("server.pub");
-        fs::write(&pem, server.public_pem().expect("a key")).expect("a file");
-        let key = ["--server-signing-pub-key", pem.to_str().expect("UTF-8")];
+        let pem = folder.public_key_of(&server);
+        let key = ["--server-signing-pub-key", &pem];
         let program = Program::new(server.port(), &folder.join("trust"));
         let other = Program::new(server.port(), &folder.join("other"));
         program.once().is(0, DATABASE, "first-seen");
@@ -198,9 +197,8 @@ fn serving(body: String) -> String {
 fn evidence_of_a_large_response_contains_the_servers_signature() {
     let folder = Place::new();
     let server = ledger(Options::default().signed());
-    let pem = folder.join("server.pub");
-    fs::write(&pem, server.public_pem().expect("a key")).expect("a file");
-    let key = ["--server-signing-pub-key", pem.to_str().expect("UTF-8")];
+    let pem = folder.public_key_of(&server);
+    let key = ["--server-signing-pub-key", &pem];
     let program = Program::new(server.port(), &folder.join("trust"));
     program.once().is(0, DATABASE, "first-seen");
     let first = kept(&server);
@@ -329,9 +327,8 @@ fn a_file_of_immuaudit_is_not_imported_and_its_own_command_is_named() {
 fn after_a_wrong_signature_the_history_is_not_said_to_have_been_another_one() {
     let folder = Place::new();
     let server = ledger(Options::default().signed());
-    let pem = folder.join("server.pub");
-    fs::write(&pem, server.public_pem().expect("a key")).expect("a file");
-    let key = ["--server-signing-pub-key", pem.to_str().expect("UTF-8")];
+    let pem = folder.public_key_of(&server);
+    let key = ["--server-signing-pub-key", &pem];
     let program = Program::new(server.port(), &folder.join("trust")).with(&key);
     program.once().is(0, DATABASE, "first-seen");
     server.lie(Lie::Unsigned);

@@ -125,9 +125,8 @@ fn the_printed_close_command_includes_a_separate_state_folder() {
 fn two_signed_states_of_one_transaction_are_proof_against_the_server() {
     let folder = Place::new();
     let server = started(Options::default().signed());
-    let key = folder.join("server.pub");
-    fs::write(&key, server.public_pem().expect("a key")).expect("a file");
-    let key = ["--server-signing-pub-key", key.to_str().expect("UTF-8")];
+    let key = folder.public_key_of(&server);
+    let key = ["--server-signing-pub-key", &key];
     let program = Program::new(server.port(), &folder.join("trust"));
     let signed = program.with(&key);
     signed.once().is(0, DATABASE, "first-seen");
@@ -157,9 +156,8 @@ fn two_states_that_a_0_9_0_signed_are_no_proof_against_it() {
             ..Options::default()
         };
         let server = started(options.signed());
-        let key = folder.join("server.pub");
-        fs::write(&key, server.public_pem().expect("a key")).expect("a file");
-        let key = ["--server-signing-pub-key", key.to_str().expect("UTF-8")];
+        let key = folder.public_key_of(&server);
+        let key = ["--server-signing-pub-key", &key];
         let program = Program::new(server.port(), &folder.join("trust")).with(&key);
         program.once().is(0, DATABASE, "first-seen");
         server.lie(lie);
@@ -174,9 +172,8 @@ fn two_states_that_a_0_9_0_signed_are_no_proof_against_it() {
 fn signed_states_prove_a_rollback_but_not_their_order() {
     let folder = Place::new();
     let server = started(Options::default().signed());
-    let key = folder.join("server.pub");
-    fs::write(&key, server.public_pem().expect("a key")).expect("a file");
-    let key = ["--server-signing-pub-key", key.to_str().expect("UTF-8")];
+    let key = folder.public_key_of(&server);
+    let key = ["--server-signing-pub-key", &key];
     let program = Program::new(server.port(), &folder.join("trust")).with(&key);
     program.once().is(0, DATABASE, "first-seen");
     server.lie(Lie::ClaimsOlder);

@@ -235,9 +235,8 @@ fn sixteen_untrusted_databases_have_alarms_and_others_are_counted() {
     let options = Options::default().signed();
     let scene = Scene::new(options, &[]);
     let other = Embedded::start(Options::default().signed()).expect("a ledger");
-    let key = scene.place.join("other.pub");
-    fs::write(&key, other.public_pem().expect("a key")).expect("a file");
-    let key = ["--server-signing-pub-key", key.to_str().expect("UTF-8")];
+    let key = scene.place.public_key_of(&other);
+    let key = ["--server-signing-pub-key", &key];
     scene.create(40);
     let mut running = scene.program.with(&key).start(&[]);
     running.wait_for_times("INFO  cycle ", 4);

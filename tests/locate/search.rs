@@ -386,9 +386,8 @@ fn a_state_that_a_check_would_refuse_decides_the_exit_code() {
     let place = Place::new();
     let embedded = Embedded::start(Options::default().signed()).unwrap();
     embedded.grow(DATABASE, 10);
-    let key = place.join("server.pub");
-    std::fs::write(&key, embedded.public_pem().unwrap()).unwrap();
-    let key = ["--server-signing-pub-key", key.to_str().unwrap()];
+    let key = place.public_key_of(&embedded);
+    let key = ["--server-signing-pub-key", &key];
     let without_key = Program::new(embedded.port(), &place.join("trust"));
     let audit = without_key.with(&key);
     audit.once().is(0, DATABASE, "first-seen");

@@ -123,9 +123,8 @@ fn an_alarm_that_compare_opens_beside_a_running_auditor_is_notified_and_on_its_p
     let (folder, receiver) = (Place::new(), Receiver::start());
     let server = Embedded::start(Options::default().signed()).expect("an embedded ledger");
     server.grow(DATABASE, 20);
-    let pem = folder.join("server.pub");
-    std::fs::write(&pem, server.public_pem().expect("a key")).expect("a file");
-    let key = ["--server-signing-pub-key", pem.to_str().expect("UTF-8")];
+    let pem = folder.public_key_of(&server);
+    let key = ["--server-signing-pub-key", &pem];
     let program = Program::new(server.port(), &folder.join("trust")).with(&key);
     program.once().is(0, DATABASE, "first-seen");
     // the other auditor was shown another history

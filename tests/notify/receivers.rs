@@ -330,9 +330,8 @@ fn an_alarm_about_untrusted_databases_reaches_each_receiver_once() {
         scene.ledger.grow(&name, 1);
     }
     let other = Embedded::start(Options::default().signed()).expect("a ledger");
-    let key = scene.place.join("other.pub");
-    fs::write(&key, other.public_pem().expect("a key")).expect("a file");
-    let key = ["--server-signing-pub-key", key.to_str().expect("UTF-8")];
+    let key = scene.place.public_key_of(&other);
+    let key = ["--server-signing-pub-key", &key];
     let of_all = |receiver: &Receiver| -> Vec<Received> {
         let tampering_notices = tampering_notices(receiver).into_iter();
         tampering_notices

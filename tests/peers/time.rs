@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::support::peers::{DATABASE, INTERVAL, Peering, is_well, other, standing, witness};
-use immuaudit::audit::{Exit, Outcome, Standing};
+use immuaudit::audit::{Auditor, Exit, Outcome, Standing};
 use immuaudit::config::Signatures;
 use immuaudit::drill::{Delivery, Ledger, Options, Sent};
 use immuaudit::ledger::State;
@@ -169,8 +169,8 @@ fn a_history_that_was_given_up_is_no_split_if_a_peer_confirms_it() {
     is_a_split(&peering.cycle(&mut auditor));
 }
 
-#[test]
-fn an_old_checkpoint_confirms_nothing_and_contradicts_once() {
+/// Returns an auditor that has proven two states, and whose peer was unavailable for a long time.
+fn long_without_a_peer() -> (Peering, Auditor) {
     let peering = Peering::signed();
     let mut auditor = peering.auditor();
     peering.is_down();
@@ -178,6 +178,12 @@ fn an_old_checkpoint_confirms_nothing_and_contradicts_once() {
     peering.sim.embedded.grow(DATABASE, 10);
     peering.cycle(&mut auditor);
     peering.sim.time.advance(20 * INTERVAL);
+    (peering, auditor)
+}
+
+#[test]
+fn an_old_checkpoint_confirms_nothing_and_contradicts_once() {
+    let (peering, mut auditor) = long_without_a_peer();
     let (state, signature) = peering.signed_state(peering.fork(5, 15));
     let old = peering.now() - 600;
     // the server is asked once about a state that the stored history cannot confirm
@@ -253,13 +259,7 @@ fn a_kept_disagreement_becomes_a_split_view_when_the_servers_key_is_known() {
 
 #[test]
 fn an_old_checkpoint_of_a_closed_alarm_opens_no_alarm_after_a_restart() {
-    let peering = Peering::signed();
-    let mut auditor = peering.auditor();
-    peering.is_down();
-    peering.cycle(&mut auditor);
-    peering.sim.embedded.grow(DATABASE, 10);
-    peering.cycle(&mut auditor);
-    peering.sim.time.advance(20 * INTERVAL);
+    let (peering, mut auditor) = long_without_a_peer();
     let (state, signature) = peering.signed_state(peering.fork(5, 15));
     let old = peering.now() - 600;
     peering.answers(peering.note(state, Some(signature.clone()), old));

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use immuaudit::drill::Embedded;
+
 pub struct Place(PathBuf);
 
 static COUNT: AtomicU32 = AtomicU32::new(0);
@@ -38,6 +40,13 @@ impl Place {
 
     pub fn join(&self, name: &str) -> PathBuf {
         self.0.join(name)
+    }
+
+    /// Writes the public key of a server that signs its states, and returns the file's path.
+    pub fn public_key_of(&self, server: &Embedded) -> String {
+        let path = self.join("server.pub");
+        std::fs::write(&path, server.public_pem().expect("a key")).expect("a file");
+        path.to_str().expect("UTF-8").to_owned()
     }
 }
 

@@ -3,35 +3,18 @@
 use std::path::{Path, PathBuf};
 
 use super::*;
-use crate::clock::{Clock, Timestamp};
+use crate::clock::Clock;
 use crate::notify::OpenAlarms;
 use crate::notify::identity::ReceiverKey;
 use crate::notify::notification::Priority;
-use crate::trust::{Finding, Location, Tampering};
+use crate::notify::record::tests::alarm as alarm_of;
 
 fn now() -> Instant {
     Clock::system().instant()
 }
 
 fn alarm(reason: &str, opened: u64) -> Alarm {
-    let finding = Finding {
-        database: "db".into(),
-        kind: Tampering::BadValue,
-        reason: reason.into(),
-        trusted: None,
-        claim: None,
-        shown: None,
-        uuid: None,
-        identity_changed: false,
-        answers: Vec::new(),
-    };
-    let location = Location {
-        dir: PathBuf::new(),
-        roots: None,
-        server: "s".into(),
-    };
-    let opened = Timestamp::from_unix(opened);
-    Alarm::new(&finding, &location, PathBuf::new(), opened)
+    alarm_of("db", reason, opened)
 }
 
 /// A receiver that is down, and its directory.
