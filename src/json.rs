@@ -1,9 +1,9 @@
 //! A reader of JSON (RFC 8259) for another auditor's responses. It limits values and depth, and refuses text after
-//! the end. A value that was read can be printed; the writer of own JSON is in `report`.
+//! the end. A value that was read can be printed; `report` writes own JSON.
 
 #![forbid(unsafe_code)]
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 /// The limit of values in a text: twice as many as a list of 10,000 databases has.
 const MAX_VALUES: usize = 200_000;
@@ -99,7 +99,7 @@ impl fmt::Display for Json {
         match self {
             Json::Word(word) => f.write_str(word),
             Json::Number(number) => f.write_str(number),
-            Json::Text(text) => print_text(text, f),
+            Json::Text(text) => f.write_str(&quoted(text)),
             Json::List(list) => {
                 f.write_str("[")?;
                 for (at, value) in list.iter().enumerate() {
@@ -111,9 +111,8 @@ impl fmt::Display for Json {
             Json::Object(members) => {
                 f.write_str("{")?;
                 for (at, (name, value)) in members.iter().enumerate() {
-                    f.write_str(if at == 0 { "" } else { "," })?;
-                    print_text(name, f)?;
-                    write!(f, ":{value}")?;
+                    let between = if at == 0 { "" } else { "," };
+                    write!(f, "{between}{}:{value}", quoted(name))?;
                 }
                 f.write_str("}")
             }
@@ -121,16 +120,27 @@ impl fmt::Display for Json {
     }
 }
 
-fn print_text(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    f.write_str("\"")?;
+fn quoted(text: &str) -> String {
+    let mut quoted = String::new();
+    push_string(&mut quoted, text);
+    quoted
+}
+
+/// Writes a string as in RFC 8259 §7; everything beyond printable ASCII is also escaped.
+pub fn push_string(to: &mut String, text: &str) {
+    to.push('"');
     for c in text.chars() {
         match c {
-            '"' | '\\' => write!(f, "\\{c}")?,
-            '\0'..='\x1f' => write!(f, "\\u{:04x}", u32::from(c))?,
-            _ => write!(f, "{c}")?,
+            '"' | '\\' => to.extend(['\\', c]),
+            ' '..='~' => to.push(c),
+            _ => {
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    write!(to, "\\u{unit:04x}").unwrap_or_default();
+                }
+            }
         }
     }
-    f.write_str("\"")
+    to.push('"');
 }
 
 struct Reader<'a> {

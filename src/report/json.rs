@@ -4,6 +4,7 @@ use std::fmt::{Display, Write};
 
 use super::alarm::{adopt_command, close_command};
 use crate::audit::{CycleError, Outcome, PeerReport, UntrustedDatabases, Verdict};
+use crate::json::push_string;
 
 /// A JSON object that is being written; its members are in the order in which they are added.
 #[derive(Debug)]
@@ -120,23 +121,6 @@ impl JsonObject {
         push_string(&mut self.0, name);
         self.0.push(':');
     }
-}
-
-/// Writes a string as in RFC 8259 §7; everything beyond printable ASCII is also escaped.
-fn push_string(to: &mut String, text: &str) {
-    to.push('"');
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => to.extend(['\\', c]),
-            ' '..='~' => to.push(c),
-            _ => {
-                for unit in c.encode_utf16(&mut [0; 2]) {
-                    write!(to, "\\u{unit:04x}").unwrap_or_default();
-                }
-            }
-        }
-    }
-    to.push('"');
 }
 
 /// Returns the object for one database, as `--json` prints it.
