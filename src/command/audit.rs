@@ -19,7 +19,7 @@ use crate::report::{
     log_swept, log_untrusted, log_values, log_warning, log_warnings, outcome_json, outcome_line,
     print, print_error, untrusted_json,
 };
-use crate::server::{ServerError, ServerErrorKind};
+use crate::server::ServerError;
 use crate::service::SdNotify;
 use crate::stop::Stop;
 use crate::text::counted;
@@ -170,19 +170,6 @@ fn sweep_once(
     worst
 }
 
-/// Returns whether a failure may concern one database alone, so that the sweeps of the others continue. The database
-/// itself waits for the next cycle.
-fn may_concern_one_database(failure: &ServerError) -> bool {
-    matches!(
-        failure.kind,
-        ServerErrorKind::Deadline(_)
-            | ServerErrorKind::Forbidden
-            | ServerErrorKind::NoSuchDatabase
-            | ServerErrorKind::Unloaded
-            | ServerErrorKind::NotLoggedIn
-    )
-}
-
 fn log_waiting(server: &str, failure: ServerError) {
     Event::new(Level::Debug, "the sweep waits")
         .text("server", server)
@@ -308,7 +295,7 @@ impl Loop<'_> {
                     self.rest(self.clock.instant() + left.min(SWEEP_POLL_INTERVAL))
                 }
                 SweepStatus::ServerUnavailable(failure) => {
-                    let others_may_continue = may_concern_one_database(&failure);
+                    let others_may_continue = failure.may_concern_one_database();
                     log_waiting(name, failure);
                     if !others_may_continue {
                         auditor.rest(left);

@@ -208,7 +208,7 @@ impl Server {
 }
 
 /// Returns whether a server refuses a call that it does not have, or does not offer in its present mode.
-fn is_refusal(failure: &ServerError) -> bool {
+pub(super) fn is_refusal(failure: &ServerError) -> bool {
     matches!(
         failure.kind,
         ServerErrorKind::NoAuthentication

@@ -8,6 +8,7 @@ mod channel;
 mod classify;
 mod core;
 mod credentials;
+mod database_list;
 mod denied;
 mod endpoint;
 mod error_kind;
@@ -28,6 +29,7 @@ use std::time::{Duration, Instant};
 pub use crate::config::Login;
 pub use calls::{Calls, Counted};
 pub use channel::{SystemRootsError, system_roots};
+pub use database_list::DatabaseList;
 pub use endpoint::{ClientCertificate, Endpoint, Security, Tls};
 pub use error_kind::ServerErrorKind;
 pub use prefetch::Peeked;
@@ -40,8 +42,9 @@ use crate::clock::Clock;
 use crate::ledger::{ClaimedState, GetEntry};
 use crate::stop::Stop;
 use crate::text::Escaped;
-use crate::wire::{self, Entries, Malformed, Names, Tx, VerifiableTx, method};
+use crate::wire::{self, Entries, Malformed, Tx, VerifiableTx, method};
 use channel::GrpcTransport;
+use credentials::is_refusal;
 use prefetch_queue::PrefetchQueue;
 use renewal::Renewal;
 use session::Session;
@@ -49,34 +52,6 @@ use tls_hint::ConnectionSecurity;
 
 /// The database of a server without authentication, and the first of any other.
 pub const DEFAULT_DATABASE: &str = "defaultdb";
-
-/// The databases of a server.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DatabaseList {
-    /// The server listed them.
-    Shown(Names),
-    /// The server runs without authentication and has no list. It has the default database, and in maintenance mode
-    /// others too, so a missing name says nothing.
-    Assumed,
-}
-
-impl DatabaseList {
-    /// Returns the names of the list, or that of the default database.
-    pub fn names(self) -> Names {
-        match self {
-            DatabaseList::Shown(names) => names,
-            DatabaseList::Assumed => [DEFAULT_DATABASE.as_bytes()].into_iter().collect(),
-        }
-    }
-
-    /// Returns whether the server listed the databases, and this one is not among them.
-    pub fn leaves_out(&self, database: &str) -> bool {
-        match self {
-            DatabaseList::Shown(names) => names.iter().all(|name| name != database.as_bytes()),
-            DatabaseList::Assumed => false,
-        }
-    }
-}
 
 /// One server, with its connection and its tokens, which last from cycle to cycle.
 pub struct Server {
@@ -296,14 +271,9 @@ impl Server {
         let list = self.call_as_user(method::DATABASE_LIST, wire::empty(), wire::database_list);
         match list {
             // a server without authentication may have the default database and refuse the list
-            Err(failure) if self.session.is_off() => match failure.kind {
-                ServerErrorKind::NotLoggedIn
-                | ServerErrorKind::NoAuthentication
-                | ServerErrorKind::Forbidden
-                | ServerErrorKind::Unimplemented
-                | ServerErrorKind::Other(_) => Ok(DatabaseList::Assumed),
-                _ => Err(failure),
-            },
+            Err(failure) if self.session.is_off() && is_refusal(&failure) => {
+                Ok(DatabaseList::Assumed)
+            }
             list => list.map(DatabaseList::Shown),
         }
     }

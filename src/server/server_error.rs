@@ -66,6 +66,18 @@ impl ServerError {
             ..ServerError::new(call, kind)
         }
     }
+
+    /// Returns whether the failure of a call about one database may concern that database alone.
+    pub fn may_concern_one_database(&self) -> bool {
+        matches!(
+            self.kind,
+            ServerErrorKind::Deadline(_)
+                | ServerErrorKind::Forbidden
+                | ServerErrorKind::NoSuchDatabase
+                | ServerErrorKind::Unloaded
+                | ServerErrorKind::NotLoggedIn
+        )
+    }
 }
 
 impl std::error::Error for ServerError {}
