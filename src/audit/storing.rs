@@ -93,13 +93,10 @@ impl Auditor {
         database: &str,
         open: Result<&[Alarm], &StoreError>,
     ) -> usize {
-        let unstored = self.unstored.alarms(database);
+        let unstored = |open| self.unstored.alarms(database, open).count();
         match open {
-            Ok(open) => {
-                let is_open = |alarm: &&Alarm| open.iter().any(|open| open.id == alarm.id);
-                open.len() + unstored.filter(|alarm| !is_open(alarm)).count()
-            }
-            Err(failure) => usize::from(failure.hides_alarms()).max(unstored.count()),
+            Ok(open) => open.len() + unstored(open),
+            Err(failure) => usize::from(failure.hides_alarms()).max(unstored(&[])),
         }
     }
 
@@ -110,11 +107,8 @@ impl Auditor {
     /// The list of alarms cannot be read; the check of the database reports that too.
     pub fn open_alarms(&self, database: &str) -> Result<Vec<Alarm>, StoreError> {
         let mut open = self.store.open_alarms(Some(database))?;
-        for alarm in self.unstored.alarms(database) {
-            if open.iter().all(|open| open.id != alarm.id) {
-                open.push(alarm.clone());
-            }
-        }
+        let unstored: Vec<Alarm> = self.unstored.alarms(database, &open).cloned().collect();
+        open.extend(unstored);
         Ok(open)
     }
 }

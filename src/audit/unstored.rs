@@ -30,12 +30,14 @@ impl Unstored {
         found.map(|of| &of.finding)
     }
 
-    /// Returns the alarms of the findings of a database.
-    pub fn alarms<'a>(&'a self, database: &'a str) -> impl Iterator<Item = &'a Alarm> {
-        let of_database = self
-            .0
-            .iter()
-            .filter(move |of| of.alarm.database == database);
-        of_database.map(|of| &of.alarm)
+    /// Returns the alarms of the findings of a database that are not among its `open` ones.
+    pub fn alarms<'a>(
+        &'a self,
+        database: &'a str,
+        open: &'a [Alarm],
+    ) -> impl Iterator<Item = &'a Alarm> {
+        let alarms = self.0.iter().map(|of| &of.alarm);
+        let is_new = |alarm: &Alarm| open.iter().all(|open| open.id != alarm.id);
+        alarms.filter(move |alarm| alarm.database == database && is_new(alarm))
     }
 }

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::audit::{Outcome, Overdue, PeerReport, Reason, Verdict, Warning};
+use crate::audit::{DetectionProbability, Outcome, Overdue, PeerReport, Reason, Verdict, Warning};
 use crate::clock::{Clock, Timestamp};
+use crate::config;
 use crate::ledger::{Signature, State};
 use crate::report::condition::Facts;
 use crate::report::timeline::Timeline;
@@ -146,6 +147,18 @@ impl DatabaseStatus {
         }
         self.timeline
             .note(now, self.open_alarms > 0, outcome.verdict);
+    }
+
+    /// Returns the probability that an edited value is found within a day ([`Values::chance`]); `None` if the database has
+    /// no trusted state or is not audited.
+    pub(super) fn chance(
+        &self,
+        planned: &config::Values,
+        interval: Duration,
+        now: Timestamp,
+    ) -> Option<DetectionProbability> {
+        let trusted = self.trusted.filter(|_| self.is_audited)?;
+        Some(self.values.chance(planned, interval, trusted.tx, now))
     }
 
     /// Forgets the results of checks, because no check of an unselected database replaces them. Alarms, counters and

@@ -106,9 +106,7 @@ pub fn status_json(snapshot: &Snapshot) -> String {
 }
 
 fn database(row: &DatabaseStatus, about: &InstanceInfo) -> JsonObject {
-    let audited = row.trusted.filter(|_| row.is_audited);
-    let chance = audited
-        .map(|state| (row.values).chance(&about.values, about.interval, state.tx, clock::now()));
+    let chance = row.chance(&about.values, about.interval, clock::now());
     JsonObject::new()
         .text("database", Some(&row.database))
         .text("verdict", row.verdict.map(|verdict| verdict.word()))

@@ -84,7 +84,7 @@ impl Service {
             let rights = match place {
                 0 => OTHERS_WRITE,
                 1 => OTHERS_WRITE | OTHERS_ADD,
-                // nobody can rename or remove the root of a drive
+                // no user can rename or remove the root of a drive
                 _ if path.parent().is_none() => break,
                 _ => OTHERS_WRITE,
             };

@@ -28,7 +28,7 @@ pub struct Report {
     pub read: u64,
     /// The transactions that were read completely.
     pub whole: Ranges,
-    /// The transactions that were read, but for values that cannot be read any more.
+    /// The transactions that were read except for values that cannot be read any more.
     partly: Ranges,
     /// The first `MAX_FINDINGS` findings.
     pub broken: Vec<CorruptEntry>,

@@ -1,7 +1,7 @@
 //! One slice of a sweep: it reads for a short time, and then the program may check databases or end.
 //!
-//! What had no time in a slice is read again: by the next cycle, or at the end of a sweep that an operator started,
-//! which no cycle follows.
+//! Transactions for which a slice had no time are read again: by the next cycle, or at the end of a sweep that an operator
+//! started, because no cycle follows it.
 
 use std::time::Duration;
 

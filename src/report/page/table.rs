@@ -89,12 +89,8 @@ fn row(html: &mut String, row: &DatabaseStatus, about: &InstanceInfo, now: Times
     let tx = row
         .trusted
         .map_or("-".to_owned(), |state| state.tx.to_string());
-    let audited = row.trusted.filter(|_| row.is_audited);
-    let found = audited.map_or("-".to_owned(), |state| {
-        (row.values)
-            .chance(&about.values, about.interval, state.tx, now)
-            .to_string()
-    });
+    let found = row.chance(&about.values, about.interval, now);
+    let found = found.map_or("-".to_owned(), |chance| chance.to_string());
     put(
         html,
         format_args!(
