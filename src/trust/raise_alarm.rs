@@ -100,7 +100,12 @@ impl Store {
         alarm.evidence = self.evidence_path(&finding.database, &alarm.id);
         let kept = files::exists(&alarm.evidence)?;
         if alarm.can_be_adopted() {
-            alarm.shared = self.shared(finding);
+            let before = alarms.iter().find(|before| before.id == alarm.id);
+            // of the same two states the answer is the same, and asking parses the database's history
+            let same = before.filter(|before| {
+                before.is_open() && (before.trusted, before.shown) == (alarm.trusted, alarm.shown)
+            });
+            alarm.shared = same.map_or_else(|| self.shared(finding), |before| before.shared);
         }
         if let Some(before) = alarms.iter_mut().find(|before| before.id == alarm.id) {
             if !before.is_open() && self.left_behind(finding) {
