@@ -81,9 +81,13 @@ impl Store {
     /// # Errors
     /// The file is damaged, or the system refuses. [`Store::warnings`] reports that too.
     pub fn acknowledged(&self, database: &str) -> Result<Acknowledged, StoreError> {
-        let read = self
-            .hold(Lock::Shared)
-            .and_then(|_hold| self.facts(database));
+        let path = self.acknowledged_path(database);
+        let read = match files::exists(&path) {
+            Ok(false) => Ok(Facts::default()), // most databases have no such file, and need no lock
+            _ => self
+                .hold(Lock::Shared)
+                .and_then(|_hold| self.facts(database)),
+        };
         if let Err(failure) = &read {
             self.warn(Warning::NotAcknowledged {
                 failure: failure.to_string(),

@@ -101,12 +101,21 @@ pub fn exists(path: &Path) -> Result<bool, StoreError> {
 
 /// Replaces the file's content by `bytes`, atomically and durably.
 pub fn replace(kind: FileKind, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-    prepare(kind, path, bytes)?;
+    let new = write_new(kind, path, bytes)?;
+    step(kind, WriteStep::Synced, &new)?;
     publish(kind, path)
 }
 
-/// Performs the first half of [`replace`]: writes all bytes to disk, under a temporary name.
+/// Writes all bytes to disk under a temporary name, from which [`publish`] makes them the file's content. The temporary
+/// name itself is on disk too.
 pub fn prepare(kind: FileKind, path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let new = write_new(kind, path, bytes)?;
+    sync_directory_of(&new)?;
+    step(kind, WriteStep::Synced, &new)
+}
+
+/// Writes all bytes to disk under a temporary name, and returns it. The name itself may be lost with the power.
+fn write_new(kind: FileKind, path: &Path, bytes: &[u8]) -> Result<PathBuf, StoreError> {
     let new = with_suffix(path, NEW);
     remove(&new)?;
     let write = || {
@@ -123,11 +132,10 @@ pub fn prepare(kind: FileKind, path: &Path, bytes: &[u8]) -> Result<(), StoreErr
         drop(remove(&new)); // the first error is the one to return
         return Err(StoreError::system("write", &new, &error));
     }
-    sync_directory_of(&new)?;
-    step(kind, WriteStep::Synced, &new)
+    Ok(new)
 }
 
-/// Performs the second half of [`replace`]: gives the prepared file its name.
+/// Gives a prepared file its name.
 pub fn publish(kind: FileKind, path: &Path) -> Result<(), StoreError> {
     let new = with_suffix(path, NEW);
     if let Err(error) = sys::replace(&new, path) {

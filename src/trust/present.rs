@@ -121,7 +121,7 @@ impl Store {
     }
 
     /// Returns the content of the files if the history is unchanged, and no change is incomplete.
-    fn remembered(&self, database: &str) -> Option<Present> {
+    pub(super) fn remembered(&self, database: &str) -> Option<Present> {
         let Remembered {
             stamp,
             tail,
@@ -199,11 +199,13 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
+    use super::super::acknowledged::Acknowledged;
     use super::super::aged::{Aged, START, trusted};
     use super::super::files::BYTES_READ;
     use super::*;
     use crate::clock::{SimulatedTime, Timestamp};
     use crate::ledger::digests_computed;
+    use crate::sys::Lock;
 
     /// Returns the average number of digests and of read bytes of a check, over this many checks.
     fn cost(aged: &mut Aged, checks: u64) -> (u64, u64) {
@@ -297,6 +299,18 @@ mod tests {
             time.advance(Duration::from_secs(60));
         }
         assert_eq!(readings, 3);
+    }
+
+    #[test]
+    fn a_check_without_alarms_waits_for_no_other_command() {
+        let mut aged = Aged::new("held", 10);
+        aged.check();
+        let other = Store::open_shared(&aged.store.location).unwrap();
+        let _hold = other.hold(Lock::Exclusive).unwrap();
+        assert_eq!(aged.store.load("db"), Ok(Some(trusted(aged.last))));
+        assert_eq!(aged.store.open_alarms(Some("db")), Ok(Vec::new()));
+        assert_eq!(aged.store.alarms_awaiting_reading("db"), Ok(Vec::new()));
+        assert_eq!(aged.store.acknowledged("db"), Ok(Acknowledged::default()));
     }
 
     #[test]

@@ -185,13 +185,21 @@ impl Store {
             Some(database) => vec![database.to_string()],
             None => self.databases()?,
         };
-        let _hold = self.hold(Lock::Shared)?;
         let mut open = Vec::new();
         for database in databases {
-            let alarms = self.alarms(&database)?;
-            open.extend(alarms.into_iter().filter(Alarm::is_open));
+            if self.has_alarm_files(&database)? {
+                let _hold = self.hold(Lock::Shared)?;
+                let alarms = self.alarms(&database)?;
+                open.extend(alarms.into_iter().filter(Alarm::is_open));
+            }
         }
         Ok(open)
+    }
+
+    /// Returns whether a database has a list of alarms or a directory of evidence. Most have neither, and need no lock.
+    pub(super) fn has_alarm_files(&self, database: &str) -> Result<bool, StoreError> {
+        Ok(files::exists(&self.alarms_path(database))?
+            || files::exists(&self.evidence_directory(database))?)
     }
 
     /// Returns all alarms of a database, also closed ones: those on the list, and those of which only the evidence

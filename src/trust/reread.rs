@@ -12,6 +12,9 @@ impl Store {
     /// # Errors
     /// The list of alarms is damaged, or the system refuses.
     pub fn alarms_awaiting_reading(&self, database: &str) -> Result<Vec<Alarm>, StoreError> {
+        if !self.has_alarm_files(database)? {
+            return Ok(Vec::new());
+        }
         let _hold = self.hold(Lock::Shared)?;
         // results of searches are not read, because they concern open alarms only
         let mut alarms = self.recorded_alarms(database)?;
