@@ -186,7 +186,7 @@ impl Reader<'_> {
         }
         let answers = answers(self);
         let uuid = self.identity();
-        if let Some(recorder) = &self.recorder {
+        if let Some(recorder) = &mut self.recorder {
             let raised = recorder.record(&broken, uuid, answers);
             self.report.alarms.add(raised, broken.tx);
         }
@@ -199,7 +199,7 @@ impl Reader<'_> {
             return;
         };
         let (more, uuid) = (self.report.more_broken, self.identity());
-        if let (Some(recorder), true) = (&self.recorder, more > 0) {
+        if let (Some(recorder), true) = (&mut self.recorder, more > 0) {
             let raised = recorder.record_flood(kind, more, uuid);
             self.report.alarms.add(raised, u64::MAX);
         }
