@@ -13,7 +13,8 @@ use crate::locate::{Acceptance, Checkpoint, Grounds, Probe, TxHashes, Window, na
 use crate::server::{DatabaseList, Server, ServerErrorKind};
 use crate::text::Escaped;
 use crate::trust::{
-    Alarm, DatedState, LocatedRecord, Mirror, StoreError, Tampering, TrustOrigin, TrustedState,
+    Alarm, DatedState, Extent, LocatedRecord, Mirror, StoreError, Tampering, TrustOrigin,
+    TrustedState,
 };
 
 /// The longest search for a rewritten transaction when an alarm is raised.
@@ -83,13 +84,11 @@ impl Auditor {
         Some(window)
     }
 
-    /// Stores the window beside the evidence, unless a locate report is already there.
+    /// Stores the window beside the evidence.
     fn keep_window(&self, alarm: &Alarm, window: &Window) {
-        if let Ok(None) = LocatedRecord::for_evidence(&alarm.evidence) {
-            let record = record(window, window.to_string(), self.wall_time());
-            if let Err(failure) = self.store.save_located(&alarm.database, &alarm.id, &record) {
-                log::warn!(database:% = alarm.database, reason:% = failure; "the range of the tampering could not be written");
-            }
+        let record = record(window, window.to_string(), self.wall_time());
+        if let Err(failure) = self.store.save_located(alarm, &record, Extent::Range) {
+            log::warn!(database:% = alarm.database, reason:% = failure; "the range of the tampering could not be written");
         }
     }
 
@@ -208,7 +207,8 @@ impl Auditor {
             })
     }
 
-    /// Stores the whole report beside the evidence of the open alarm that it is about, else of the last alarm.
+    /// Stores the whole report beside the evidence of the open alarm that it is about, else of the last alarm. An earlier
+    /// result stays if it is narrower, or about another shown state.
     pub fn save_report(&self, located: &Located, report: &str) -> Result<(), StoreError> {
         let kept = match &located.present {
             ServerView::Shows { window, .. } => record(window, report.into(), located.at),
@@ -225,13 +225,7 @@ impl Auditor {
         let Some(alarm) = alarm.or(located.alarms.last()) else {
             return Ok(());
         };
-        // an intact history now does not invalidate the earlier result
-        let well =
-            matches!(&located.present, ServerView::Shows { window, .. } if window.is_intact());
-        match LocatedRecord::for_evidence(&alarm.evidence) {
-            Ok(Some(_)) if well => Ok(()),
-            _ => self.store.save_located(&located.database, &alarm.id, &kept),
-        }
+        self.store.save_located(alarm, &kept, Extent::Report)
     }
 }
 

@@ -91,7 +91,7 @@ pub use given_up::GivenUp;
 pub use history::{Change, HistoryEntry};
 pub use identity::KnownElsewhere;
 pub use import::ImportBasis;
-pub use located::LocatedRecord;
+pub use located::{Extent, LocatedRecord};
 pub use location::Location;
 pub use mark::{Mark, mark};
 pub use mirror::{Extended, Mirror};
