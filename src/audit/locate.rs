@@ -1,7 +1,5 @@
 //! Finding where a history was rewritten: the calls behind [`crate::locate`], for the alarm and for the command.
 
-use std::time::Duration;
-
 use super::auditor::Auditor;
 use super::located::{Listed, Located, Lost, ServerView};
 use super::verdict::{Reason, Verdict};
@@ -17,8 +15,6 @@ use crate::trust::{
     TrustedState,
 };
 
-/// The longest search for a rewritten transaction when an alarm is raised.
-const MAX_LOCATE_TIME_AT_ALARM: Duration = Duration::from_secs(2);
 /// The limit of the mirrors that are opened, and so read, when an alarm is raised, in bytes. A mirror that is already
 /// open does not count.
 const MAX_MIRROR_BYTES_AT_ALARM: u64 = 64 << 20;
@@ -48,12 +44,14 @@ impl Auditor {
         if let Some(known) = known.filter(same) {
             return Some(known.clone());
         }
-        if self.locating.is_zero() || !self.server.has_time() {
+        if !self.server.has_time() {
             return None; // without a call nothing is proven, and a report that says so would alarm without a reason
         }
         let line = self.line(database).ok()?;
+        let searched = self.databases.of(database).turn.searched;
+        let granted = self.search_time.grant(searched)?;
         let begin = self.now();
-        let until = begin + MAX_LOCATE_TIME_AT_ALARM.min(self.locating);
+        let until = begin + granted;
         let own = self.databases.of(database).mirror.take();
         let small = || {
             self.store
@@ -73,9 +71,12 @@ impl Auditor {
         let taken = self.server.clock().since(begin);
         let record = self.databases.of(database);
         record.mirror = own;
-        self.locating = self.locating.saturating_sub(taken);
+        let is_decided = window.as_ref().is_some_and(|of| of.undecided.is_empty());
+        if self.search_time.end(searched, granted, taken, is_decided) {
+            record.turn.searched = self.cycles;
+        }
         let window = window?;
-        if window.undecided.is_empty() {
+        if is_decided {
             record.window = Some(Box::new(window.clone()));
         }
         if let Some(alarm) = alarm {
