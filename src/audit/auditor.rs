@@ -89,7 +89,11 @@ impl Auditor {
         // an unreadable state is reported when its database is checked
         for database in store.databases().unwrap_or_default() {
             if let Ok(Some(trusted)) = store.load(&database) {
-                databases.of(&database).count_from(&trusted, &clock);
+                let record = databases.of(&database);
+                record.count_from(&trusted, &clock);
+                if let Some(last) = &record.last {
+                    store.warn_if_restored(&trusted, last);
+                }
             }
         }
         for progress in store.load_progress(now) {

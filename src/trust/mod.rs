@@ -63,6 +63,7 @@ mod raise_alarm;
 mod record;
 mod recovery;
 mod reread;
+mod restored;
 mod room;
 mod room_memory;
 mod state_file;
