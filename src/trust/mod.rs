@@ -51,6 +51,7 @@ mod import;
 mod last_good;
 mod located;
 mod location;
+mod locks;
 mod mark;
 mod mirror;
 mod mirrors;
