@@ -3,7 +3,7 @@
 use super::auditor::Auditor;
 use super::located::{Listed, Located, Lost, ServerView};
 use super::verdict::{Reason, Verdict};
-use crate::audit::check::proof::{self, AncestorCheck};
+use crate::audit::check::membership::{self, AncestorCheck};
 use crate::audit::check::state;
 use crate::clock::Timestamp;
 use crate::ledger::{Digest, State};
@@ -276,7 +276,7 @@ pub(super) fn answer(
         )));
     }
     Some(
-        match proof::check_ancestor(server, database, old, shown, range) {
+        match membership::check_ancestor(server, database, old, shown, range) {
             AncestorCheck::Proven(proven) => Probe::of_proof(old, shown, &proven),
             AncestorCheck::Chained(hash) => Probe::of_chain(old, &hash),
             AncestorCheck::Unknown(reason) => {
