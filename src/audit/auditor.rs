@@ -6,6 +6,7 @@ use super::database::Databases;
 use super::kept_list::KeptList;
 use super::overdue::WallAges;
 use super::policy::Policy;
+use super::search_time::SearchTime;
 use super::unstored::Unstored;
 use super::written::Written;
 use crate::audit::check::state::CheckParams;
@@ -53,7 +54,7 @@ pub struct Auditor {
     /// The database whose mirror was extended last.
     pub(super) mirrored_last: Option<String>,
     /// The time that this cycle has left to find rewritten transactions.
-    pub(super) locating: Duration,
+    pub(super) search_time: SearchTime,
     /// The limit of all mirrors together, in bytes; `None` if there is no mirror.
     pub(super) mirror_most: Option<u64>,
     /// The outcomes that were last stored.
@@ -88,7 +89,11 @@ impl Auditor {
         // an unreadable state is reported when its database is checked
         for database in store.databases().unwrap_or_default() {
             if let Ok(Some(trusted)) = store.load(&database) {
-                databases.of(&database).count_from(&trusted, &clock);
+                let record = databases.of(&database);
+                record.count_from(&trusted, &clock);
+                if let Some(last) = &record.last {
+                    store.warn_if_restored(&trusted, last);
+                }
             }
         }
         for progress in store.load_progress(now) {
@@ -115,7 +120,7 @@ impl Auditor {
             untrusted_with_alarms: None,
             swept_last: None,
             mirrored_last: None,
-            locating: LOCATING,
+            search_time: SearchTime::new(),
             mirror_most: None,
             outcomes_written: Written::default(),
             progress_written: Written::default(),
@@ -230,6 +235,3 @@ impl Auditor {
 
 /// The shortest time limit of a cycle, whose limit is otherwise the interval.
 pub(super) const MIN_OVERDUE_TIME: Duration = Duration::from_secs(60);
-
-/// The longest time that a cycle spends on finding rewritten transactions.
-pub(super) const LOCATING: Duration = Duration::from_secs(6);

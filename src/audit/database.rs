@@ -77,6 +77,8 @@ pub(super) struct Turn {
     pub checked: u64,
     /// The last cycle that had time to read values.
     pub read: u64,
+    /// The last cycle that had time to find rewritten transactions.
+    pub searched: u64,
 }
 
 impl Database {

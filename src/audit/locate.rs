@@ -1,11 +1,9 @@
 //! Finding where a history was rewritten: the calls behind [`crate::locate`], for the alarm and for the command.
 
-use std::time::Duration;
-
 use super::auditor::Auditor;
 use super::located::{Listed, Located, Lost, ServerView};
 use super::verdict::{Reason, Verdict};
-use crate::audit::check::proof::{self, AncestorCheck};
+use crate::audit::check::membership::{self, AncestorCheck};
 use crate::audit::check::state;
 use crate::clock::Timestamp;
 use crate::ledger::{Digest, State};
@@ -13,11 +11,10 @@ use crate::locate::{Acceptance, Checkpoint, Grounds, Probe, TxHashes, Window, na
 use crate::server::{DatabaseList, Server, ServerErrorKind};
 use crate::text::Escaped;
 use crate::trust::{
-    Alarm, DatedState, LocatedRecord, Mirror, StoreError, Tampering, TrustOrigin, TrustedState,
+    Alarm, DatedState, Extent, LocatedRecord, Mirror, StoreError, Tampering, TrustOrigin,
+    TrustedState,
 };
 
-/// The longest search for a rewritten transaction when an alarm is raised.
-const MAX_LOCATE_TIME_AT_ALARM: Duration = Duration::from_secs(2);
 /// The limit of the mirrors that are opened, and so read, when an alarm is raised, in bytes. A mirror that is already
 /// open does not count.
 const MAX_MIRROR_BYTES_AT_ALARM: u64 = 64 << 20;
@@ -47,12 +44,14 @@ impl Auditor {
         if let Some(known) = known.filter(same) {
             return Some(known.clone());
         }
-        if self.locating.is_zero() || !self.server.has_time() {
+        if !self.server.has_time() {
             return None; // without a call nothing is proven, and a report that says so would alarm without a reason
         }
         let line = self.line(database).ok()?;
+        let searched = self.databases.of(database).turn.searched;
+        let granted = self.search_time.grant(searched)?;
         let begin = self.now();
-        let until = begin + MAX_LOCATE_TIME_AT_ALARM.min(self.locating);
+        let until = begin + granted;
         let own = self.databases.of(database).mirror.take();
         let small = || {
             self.store
@@ -72,9 +71,12 @@ impl Auditor {
         let taken = self.server.clock().since(begin);
         let record = self.databases.of(database);
         record.mirror = own;
-        self.locating = self.locating.saturating_sub(taken);
+        let is_decided = window.as_ref().is_some_and(|of| of.undecided.is_empty());
+        if self.search_time.end(searched, granted, taken, is_decided) {
+            record.turn.searched = self.cycles;
+        }
         let window = window?;
-        if window.undecided.is_empty() {
+        if is_decided {
             record.window = Some(Box::new(window.clone()));
         }
         if let Some(alarm) = alarm {
@@ -83,13 +85,11 @@ impl Auditor {
         Some(window)
     }
 
-    /// Stores the window beside the evidence, unless a locate report is already there.
+    /// Stores the window beside the evidence.
     fn keep_window(&self, alarm: &Alarm, window: &Window) {
-        if let Ok(None) = LocatedRecord::for_evidence(&alarm.evidence) {
-            let record = record(window, window.to_string(), self.wall_time());
-            if let Err(failure) = self.store.save_located(&alarm.database, &alarm.id, &record) {
-                log::warn!(database:% = alarm.database, reason:% = failure; "the range of the tampering could not be written");
-            }
+        let record = record(window, window.to_string(), self.wall_time());
+        if let Err(failure) = self.store.save_located(alarm, &record, Extent::Range) {
+            log::warn!(database:% = alarm.database, reason:% = failure; "the range of the tampering could not be written");
         }
     }
 
@@ -208,7 +208,8 @@ impl Auditor {
             })
     }
 
-    /// Stores the whole report beside the evidence of the open alarm that it is about, else of the last alarm.
+    /// Stores the whole report beside the evidence of the open alarm that it is about, else of the last alarm. An earlier
+    /// result stays if it is narrower, or about another shown state.
     pub fn save_report(&self, located: &Located, report: &str) -> Result<(), StoreError> {
         let kept = match &located.present {
             ServerView::Shows { window, .. } => record(window, report.into(), located.at),
@@ -225,13 +226,7 @@ impl Auditor {
         let Some(alarm) = alarm.or(located.alarms.last()) else {
             return Ok(());
         };
-        // an intact history now does not invalidate the earlier result
-        let well =
-            matches!(&located.present, ServerView::Shows { window, .. } if window.is_intact());
-        match LocatedRecord::for_evidence(&alarm.evidence) {
-            Ok(Some(_)) if well => Ok(()),
-            _ => self.store.save_located(&located.database, &alarm.id, &kept),
-        }
+        self.store.save_located(alarm, &kept, Extent::Report)
     }
 }
 
@@ -281,7 +276,7 @@ pub(super) fn answer(
         )));
     }
     Some(
-        match proof::check_ancestor(server, database, old, shown, range) {
+        match membership::check_ancestor(server, database, old, shown, range) {
             AncestorCheck::Proven(proven) => Probe::of_proof(old, shown, &proven),
             AncestorCheck::Chained(hash) => Probe::of_chain(old, &hash),
             AncestorCheck::Unknown(reason) => {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::auditor::Auditor;
 use super::verdict::Reason;
-use crate::audit::check::proof::{self, Membership};
+use crate::audit::check::membership::{self, Membership};
 use crate::ledger::{Digest, TxHeader};
 use crate::server::{ServerError, ServerErrorKind};
 use crate::trust::{Extended, Mirror, StoreError, TrustedState};
@@ -278,7 +278,7 @@ impl Auditor {
         let range = self.policy.max_fetch;
         let (database, state) = (trusted.database.as_str(), &trusted.state);
         let entries = Entries::Excluded;
-        match proof::prove_membership(&mut self.server, database, tx, state, entries, range) {
+        match membership::prove_membership(&mut self.server, database, tx, state, entries, range) {
             Membership::Proven(tx) => Ok(Ok(tx.header.alh())),
             Membership::Unproven(_, reason) => Ok(Err(reason)),
             Membership::Failed(failure) => Err(failure.into()),

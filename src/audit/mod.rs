@@ -6,8 +6,8 @@
 //! list), `budget` (their time), `round` (groups of them), `turn` (one of them), `check` (its state against the
 //! trusted state), `peers` (other auditors' checkpoints), `values` (reading values). Then the consequences: `apply`,
 //! `report_outcome`, `storing` and `unstored` (findings, and those that could not be stored), `persist`. The results are
-//! `verdict`, `outcome`, `why` (the reason as a text) and `cycle`. `locate`, `located` (its result), `diff` and `recheck`
-//! serve the operator.
+//! `verdict`, `outcome`, `why` (the reason as a text) and `cycle`. `locate`, `search_time` (its time in a cycle), `located`
+//! (its result), `diff` and `recheck` serve the operator.
 
 #![forbid(unsafe_code)]
 
@@ -32,6 +32,7 @@ mod recheck;
 mod report_outcome;
 mod round;
 mod schedule;
+mod search_time;
 mod storing;
 mod turn;
 mod unstored;

@@ -78,7 +78,7 @@ impl Auditor {
             split,
         } = conclusion;
         let is_split = split.is_some();
-        let (verdict, of_state, reason, of_split) = match split.map(|split| *split) {
+        let (mut verdict, mut of_state, mut reason, of_split) = match split.map(|split| *split) {
             Some(Split { reason, alarms, .. }) if !verdict.is_tampering() => {
                 let of_state = of_state.or(Some(verdict));
                 let verdict = Verdict::Tampered(Tampering::SplitView);
@@ -99,6 +99,11 @@ impl Auditor {
         };
         if let Some(of_split) = of_split {
             alarms.join(of_split);
+        }
+        if let Some(changed) = alarms.take_given_up() {
+            // nothing is known about the new state before the next check
+            (verdict, of_state) = (Verdict::LocalFailure, None);
+            (reason, values) = (Reason::Local(changed), None);
         }
         let mut alarm = alarms.reported().cloned();
         let state = of_state.unwrap_or(verdict);

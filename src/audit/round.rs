@@ -135,7 +135,7 @@ impl Auditor {
         is_first: bool,
         round: &mut Round<'_>,
     ) -> Option<Option<Proven>> {
-        let (begin, locating) = (self.now(), self.locating);
+        let (begin, before) = (self.now(), self.search_time.left());
         let name = named.name;
         let checked = match (&round.away, named.listed) {
             (Some(away), _) => {
@@ -147,7 +147,8 @@ impl Auditor {
             (None, Listed::No) => self.check_unlisted(name)?,
         };
         let took = self.server.clock().since(begin);
-        let checking = took.saturating_sub(locating.saturating_sub(self.locating));
+        let searching = before.saturating_sub(self.search_time.left());
+        let checking = took.saturating_sub(searching);
         let ended = checked.ended();
         let cycle = self.cycles;
         let record = self.databases.of(name);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Instant;
 
-use super::auditor::{Auditor, LOCATING};
+use super::auditor::Auditor;
 use super::budget::Budget;
 use super::cycle::Cycle;
 use super::kept_list::KeptList;
@@ -37,7 +37,7 @@ impl Auditor {
         self.cycles += 1;
         self.server.begin_cycle();
         self.server.begin_transcript();
-        self.locating = LOCATING;
+        self.search_time.begin_cycle();
         self.untrusted_with_alarms = None;
         for (_, database) in self.databases.iter_mut() {
             database.not_now = false;

@@ -3,14 +3,14 @@
 //! in memory.
 
 use crate::clock::Timestamp;
-use crate::trust::{Alarm, Finding};
+use crate::trust::{Alarm, Finding, Raised, Store, StoreError};
 
 /// The limit of findings in memory. Each has responses of up to a megabyte.
-pub(super) const MAX_UNSTORED: usize = 8;
+const MAX_UNSTORED: usize = 8;
 
 /// The findings that could not be stored, in the order in which they were made.
 #[derive(Debug, Default)]
-pub(super) struct Unstored(pub Vec<UnstoredFinding>);
+pub(super) struct Unstored(Vec<UnstoredFinding>);
 
 /// A finding that could not be stored.
 #[derive(Debug)]
@@ -24,6 +24,56 @@ pub(super) struct UnstoredFinding {
 }
 
 impl Unstored {
+    /// Writes evidence of a finding and opens its alarm. Keeps the finding if that fails. `now` is its time, and `cycle`
+    /// the present cycle.
+    pub fn record(
+        &mut self,
+        store: &Store,
+        finding: Finding,
+        now: Timestamp,
+        cycle: u64,
+    ) -> Raised {
+        let raised = store.record_finding(&finding, now);
+        let id = &raised.alarm.id;
+        if !must_be_tried_again(store, &raised) {
+            self.0.retain(|of| of.alarm.id != *id);
+        } else if let Some(known) = self.0.iter_mut().find(|of| of.alarm.id == *id) {
+            known.tried = cycle;
+        } else {
+            self.keep(UnstoredFinding {
+                finding,
+                alarm: raised.alarm.clone(),
+                found: now,
+                tried: cycle,
+            });
+        }
+        raised
+    }
+
+    /// Tries to store the findings that are due. Returns the reason why one of them is still not stored.
+    pub fn retry(
+        &mut self,
+        store: &Store,
+        cycle: u64,
+        is_due: impl Fn(&UnstoredFinding) -> bool,
+    ) -> Option<StoreError> {
+        let mut first_failure = None;
+        let mut is_busy = false;
+        for mut of in std::mem::take(&mut self.0) {
+            if is_due(&of) && !is_busy {
+                of.tried = cycle;
+                let raised = store.record_finding(&of.finding, of.found);
+                if !must_be_tried_again(store, &raised) {
+                    continue;
+                }
+                is_busy = matches!(raised.unwritten, Some(StoreError::Busy { .. }));
+                first_failure = first_failure.or(raised.unwritten);
+            }
+            self.0.push(of);
+        }
+        first_failure
+    }
+
     /// Returns the first finding whose alarm `is` selects.
     pub fn find(&self, is: impl Fn(&Alarm) -> bool) -> Option<&Finding> {
         let found = self.0.iter().find(|of| is(&of.alarm));
@@ -40,4 +90,46 @@ impl Unstored {
         let is_new = |alarm: &Alarm| open.iter().all(|open| open.id != alarm.id);
         alarms.filter(move |alarm| alarm.database == database && is_new(alarm))
     }
+
+    /// Adds a finding. If there are too many, a finding about a transaction is dropped, of a database with an earlier
+    /// finding: many corrupt transactions displace neither a finding about a state nor the only one of a database.
+    fn keep(&mut self, new: UnstoredFinding) {
+        self.0.push(new);
+        if self.0.len() <= MAX_UNSTORED {
+            return;
+        }
+        let is_dispensable = |(at, of): (usize, &UnstoredFinding)| {
+            let mut earlier = self.0.iter().take(at);
+            of.alarm.is_about_transactions()
+                && earlier.any(|earlier| earlier.alarm.database == of.alarm.database)
+        };
+        let last = self.0.len().saturating_sub(1);
+        let mut from_the_end = self.0.iter().enumerate().rev();
+        let found = from_the_end.find(|of| is_dispensable(*of));
+        let at = found.map_or(last, |(at, _)| at);
+        let alarm = self.0.remove(at).alarm;
+        log::warn!(database:% = alarm.database, alarm:% = alarm.id; "a finding could neither be stored nor kept in memory: too many findings wait to be stored");
+    }
+}
+
+/// Returns whether a finding is on disk: its alarm is listed, or its evidence counts as an open alarm.
+pub(super) fn is_stored(store: &Store, raised: &Raised) -> bool {
+    match &raised.unwritten {
+        None => true,
+        Some(_) if raised.is_listed => true,
+        // another command changes the files: to read them would wait as long again
+        Some(StoreError::Busy { .. }) => false,
+        Some(_) => {
+            let alarm = &raised.alarm;
+            let open = store.open_alarms(Some(&alarm.database));
+            open.is_ok_and(|open| open.iter().any(|open| open.id == alarm.id))
+        }
+    }
+}
+
+/// Returns whether a finding is not on disk and must be. A finding against a trusted state that was given up since is
+/// not stored any more.
+fn must_be_tried_again(store: &Store, raised: &Raised) -> bool {
+    let is_given_up = matches!(raised.unwritten, Some(StoreError::Changed { .. }));
+    !is_given_up && !is_stored(store, raised)
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::history::{Change, HistoryEntry};
+use super::record::Record;
 use super::store::Store;
 use super::store_error::StoreError;
 use super::trusted_state::TrustOrigin;
@@ -35,6 +36,22 @@ impl Store {
         let record = self.record(database)?;
         let entries = record.history.map(|history| history.entries);
         Ok(given_up(&entries.unwrap_or_default(), is))
+    }
+}
+
+impl Record {
+    /// Returns the operator's decision that gave up this state; `None` if the state is trusted, was replaced by one that
+    /// extends it, or is not known.
+    pub(super) fn given_up(&self, state: State) -> Option<GivenUp> {
+        let history = self.history.as_ref().filter(|_| !self.has_proven(state))?;
+        let given_up = given_up(&history.entries, |entry| *entry == state)?;
+        match given_up.by {
+            Change::Accepted(TrustOrigin::Adopted { .. })
+            | Change::Forgotten { .. }
+            | Change::Dropped => Some(given_up),
+            // a pin that repaired damaged files gives up nothing
+            Change::Accepted(_) => None,
+        }
     }
 }
 

@@ -2,10 +2,12 @@
 //!
 //! It is a file of its own, because evidence is written before any search, and never changed again.
 
+use std::cmp::Ordering;
 use std::path::{Path, PathBuf};
 
 use toml::Table;
 
+use super::alarm::Alarm;
 use super::checksummed::{self, Writer};
 use super::failpoint::FileKind;
 use super::file_damage::{FileDamage, Record};
@@ -39,27 +41,50 @@ pub struct LocatedRecord {
     pub report: String,
 }
 
+/// The extent of a result of a search.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// The range alone, from the search when the alarm is raised. It never replaces a result with the same range.
+    Range,
+    /// The whole report of the command.
+    Report,
+}
+
 impl Store {
-    /// Stores the result of a search for an alarm, in place of an earlier one. An alarm without stored evidence
-    /// gets no result, so there are never more results than evidence files.
+    /// Stores the result of a search for an alarm. An earlier result stays if it is about another shown state, or if its
+    /// range is narrower. An alarm without stored evidence gets no result, so there are never more results than evidence
+    /// files.
     ///
     /// # Errors
     /// The file cannot be written.
     pub fn save_located(
         &self,
-        database: &str,
-        alarm: &str,
+        alarm: &Alarm,
         record: &LocatedRecord,
+        extent: Extent,
     ) -> Result<(), StoreError> {
         let _hold = self.hold(Lock::Exclusive)?;
-        let evidence = self.evidence_path(database, alarm);
+        let (database, id) = (&alarm.database, &alarm.id);
+        let evidence = self.evidence_path(database, id);
         let (Some(path), true) = (path_for(&evidence), files::exists(&evidence)?) else {
             return Ok(());
         };
+        let is_report = extent == Extent::Report;
+        let may_replace = match LocatedRecord::for_evidence(&evidence) {
+            Ok(None) => true,
+            Ok(Some(kept)) => {
+                let is_better = !kept.may_replace(record, alarm.shown);
+                record.may_replace(&kept, alarm.shown) && (is_report || is_better)
+            }
+            Err(_) => is_report, // a damaged file
+        };
+        if !may_replace {
+            return Ok(());
+        }
         let mut writer = Writer::new(WHAT, self.server());
         writer.text("program", concat!("immuaudit ", env!("CARGO_PKG_VERSION")));
         writer.text("database", database);
-        writer.text("alarm", alarm);
+        writer.text("alarm", id);
         writer.time("located", record.located);
         let shown = record.shown.map(|state| state.to_string());
         writer.optional("shown", shown.as_deref());
@@ -94,6 +119,23 @@ impl LocatedRecord {
         read.map(Some).map_err(damaged)
     }
 
+    /// Returns whether this result may replace an earlier one of an alarm about the shown state `of_alarm`: it is of the
+    /// same shown state, and at least as narrow. A result of the alarm's state replaces one of another state, and any
+    /// result replaces one without a shown state.
+    fn may_replace(&self, kept: &LocatedRecord, of_alarm: Option<State>) -> bool {
+        let rank = |of: &LocatedRecord| (of.shown.is_some(), of.shown == of_alarm);
+        match rank(self).cmp(&rank(kept)) {
+            Ordering::Greater => true,
+            Ordering::Less => false,
+            Ordering::Equal => {
+                let broken = |of: &LocatedRecord| of.broken.unwrap_or(u64::MAX);
+                self.shown == kept.shown
+                    && self.stands >= kept.stands
+                    && broken(self) <= broken(kept)
+            }
+        }
+    }
+
     /// Removes the result for an alarm that is removed.
     pub(super) fn remove_for_evidence(evidence: &Path) -> Result<(), StoreError> {
         path_for(evidence).map_or(Ok(()), |path| files::remove(&path))
@@ -118,4 +160,58 @@ fn parse(table: &Table) -> Result<LocatedRecord, FileDamage> {
         broken: checksummed::optional_number(table, "broken")?,
         report: checksummed::text(table, "report")?.into(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::Digest;
+
+    /// Returns a result of a shown state, with this range.
+    fn result(shown: Option<u64>, stands: Option<u64>, broken: Option<u64>) -> LocatedRecord {
+        LocatedRecord {
+            located: Timestamp::from_unix(0),
+            shown: shown.map(state),
+            stands,
+            broken,
+            report: String::new(),
+        }
+    }
+
+    fn state(tx: u64) -> State {
+        State {
+            tx,
+            hash: Digest::ZERO,
+        }
+    }
+
+    #[test]
+    fn a_result_replaces_only_one_of_the_same_state_that_is_not_narrower() {
+        let none = result(None, None, None);
+        let undecided = result(Some(9), None, None);
+        let wide = result(Some(9), Some(2), Some(8));
+        let narrow = result(Some(9), Some(4), Some(6));
+        let later = result(Some(9), Some(5), Some(8));
+        let other = result(Some(7), Some(4), Some(5));
+        for (new, kept, due) in [
+            (&wide, &undecided, true),
+            (&narrow, &wide, true),
+            (&wide, &narrow, false),
+            (&undecided, &wide, false),
+            (&later, &narrow, false), // its first part is narrower, and its second is wider
+            (&narrow, &later, false),
+            (&narrow, &narrow, true),
+            (&none, &undecided, false),
+            (&undecided, &none, true),
+            (&none, &none, true),
+            (&other, &undecided, false),
+            (&undecided, &other, true),
+            (&other, &none, true),
+        ] {
+            let is = new.may_replace(kept, Some(state(9)));
+            assert_eq!(is, due, "{new:?} for {kept:?}");
+        }
+        // the alarm of a vanished database has no shown state
+        assert!(other.may_replace(&none, None) && !none.may_replace(&other, None));
+    }
 }

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use super::files;
-use super::store::{AUDITOR_LOCK, HOLDER};
+use super::locks::{AUDITOR_LOCK, HOLDER};
 use crate::sys::{self, Lock, Locked};
 
 /// The kind of a directory.

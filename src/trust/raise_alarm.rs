@@ -9,6 +9,7 @@ use super::file_damage::{FileDamage, Record};
 use super::file_name::{file_name, from_file_name};
 use super::files;
 use super::finding::Finding;
+use super::history::Change;
 use super::located::LocatedRecord;
 use super::location::EVIDENCE;
 use super::store::{Hold, Store};
@@ -72,7 +73,8 @@ impl Store {
     }
 
     /// Writes evidence of a finding and opens its alarm. The same finding again only increases the count; a closed
-    /// alarm whose finding is made again is open again.
+    /// alarm whose finding is made again is open again. If the trusted state that the finding contradicts was given up
+    /// during the check, no alarm is opened, and [`Raised::unwritten`] is [`StoreError::Changed`].
     pub fn record_finding(&self, finding: &Finding, now: Timestamp) -> Raised {
         let path = self.evidence_path(&finding.database, &finding.id());
         let mut raised = Raised {
@@ -107,12 +109,14 @@ impl Store {
             });
             alarm.shared = same.map_or_else(|| self.shared(finding), |before| before.shared);
         }
+        let is_open = |before: &Alarm| before.id == alarm.id && before.is_open();
+        if !alarms.iter().any(is_open) && self.left_behind(finding, now) {
+            raised.opened = false;
+            return Err(StoreError::Changed {
+                database: finding.database.clone(),
+            });
+        }
         if let Some(before) = alarms.iter_mut().find(|before| before.id == alarm.id) {
-            if !before.is_open() && self.left_behind(finding) {
-                // the trusted state was given up while this check repeated the finding
-                (raised.alarm, raised.is_listed, raised.opened) = (before.clone(), true, false);
-                return Ok(());
-            }
             raised.opened = before.reopen(now);
             alarm.times = before.times.saturating_add(1);
             alarm.displaced = before.displaced;
@@ -158,14 +162,15 @@ impl Store {
         own.or_else(free).unwrap_or_else(|| finding.id())
     }
 
-    /// Returns whether the trusted state that a finding contradicts was given up since: by adopting an alarm or by
-    /// `states forget`. A state that was only replaced by one that extends it was not given up.
-    fn left_behind(&self, finding: &Finding) -> bool {
+    /// Returns whether the trusted state that a finding of this time contradicts was given up since: by adopting an
+    /// alarm, which closes all alarms against that state, or by `states forget`, after which earlier alarms stay open.
+    fn left_behind(&self, finding: &Finding, found: Timestamp) -> bool {
         let Some(then) = finding.contradicted().map(|trusted| trusted.state) else {
             return false;
         };
-        let record = self.record(&finding.database);
-        record.is_ok_and(|record| !record.has_proven(then))
+        let record = self.record(&finding.database).ok();
+        let given_up = record.and_then(|record| record.given_up(then));
+        given_up.is_some_and(|given_up| given_up.by != Change::Dropped || given_up.when <= found)
     }
 
     /// Returns the transaction of the shown state if that state is part of the trusted history, else 0.

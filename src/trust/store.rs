@@ -1,11 +1,9 @@
-//! One configured server's directory: opening it, its locks, and its databases.
+//! One configured server's directory: opening it, and its databases.
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use toml::Table;
 
@@ -22,20 +20,13 @@ use super::store_error::StoreError;
 use super::tail::Tails;
 use super::warning::Warning;
 use crate::clock::{Clock, Timestamp};
-use crate::sys::{self, Lock, Locked};
+use crate::sys::Lock;
 
-pub(super) const AUDITOR_LOCK: &str = "auditor.lock";
-/// The begin of the line about the process that holds an auditor's lock.
-pub(super) const HOLDER: &str = "process ";
-const WRITE_LOCK: &str = "write.lock";
 /// The maximum number of servers in the error about a server without files.
 const MAX_LISTED_SERVERS: usize = 5;
 /// Rights of a mode that only the owner may have, in the directory and above it.
 const OTHERS: u32 = 0o077;
 const OTHERS_WRITE: u32 = 0o022;
-/// The number and the time of the waits for another command's change.
-const LOCK_WAITS: (u32, Duration) = (500, Duration::from_millis(10));
-
 /// One configured server's files.
 #[derive(Debug)]
 pub struct Store {
@@ -59,7 +50,7 @@ pub struct Store {
 
 /// The right to change files, until it is dropped.
 #[must_use]
-pub(super) struct Hold(#[allow(dead_code)] Vec<File>);
+pub(super) struct Hold(#[allow(dead_code)] pub(super) Vec<File>);
 
 impl Store {
     /// Opens the directory for an auditor, and creates it if there is none. No other auditor can open it while
@@ -224,26 +215,6 @@ impl Store {
         warnings.insert(warning);
     }
 
-    /// Waits until no other process is changing files, then prevents changes by other processes.
-    pub(super) fn hold(&self, lock: Lock) -> Result<Hold, StoreError> {
-        let mut held = Vec::new();
-        for directory in self.directories() {
-            let path = directory.join(WRITE_LOCK);
-            let file = files::open_lock(&path, lock)?;
-            let mut waits = 0..LOCK_WAITS.0;
-            while self.try_lock(&file, &path, lock)? == Locked::ByAnother {
-                if waits.next().is_none() {
-                    return Err(StoreError::Busy {
-                        directory: directory.into(),
-                    });
-                }
-                std::thread::sleep(LOCK_WAITS.1);
-            }
-            held.push(file);
-        }
-        Ok(Hold(held))
-    }
-
     fn at(location: &Location) -> Store {
         let name = file_name(&location.server);
         let home = location.dir.join(&name);
@@ -284,46 +255,9 @@ impl Store {
 
     /// Returns one or two directories, each once, always in the same order, so that no two commands wait for each
     /// other.
-    fn directories(&self) -> impl Iterator<Item = &Path> {
+    pub(super) fn directories(&self) -> impl Iterator<Item = &Path> {
         let other = (self.roots != self.home).then_some(self.roots.as_path());
         [Some(self.home.as_path()), other].into_iter().flatten()
-    }
-
-    fn try_lock(&self, file: &File, path: &Path, lock: Lock) -> Result<Locked, StoreError> {
-        sys::try_lock(file, lock).map_err(|error| StoreError::system("lock", path, &error))
-    }
-
-    fn lock_out_others(&self, now: Timestamp) -> Result<Vec<File>, StoreError> {
-        let mut held = Vec::new();
-        for directory in self.directories() {
-            let path = directory.join(AUDITOR_LOCK);
-            let mut file = files::open_lock(&path, Lock::Exclusive)?;
-            if self.try_lock(&file, &path, Lock::Exclusive)? == Locked::ByAnother {
-                let mut text = String::new();
-                let read = Read::by_ref(&mut file).take(100).read_to_string(&mut text);
-                let holder = text.trim_end();
-                let known = read.is_ok() && holder.starts_with(HOLDER);
-                return Err(StoreError::Locked {
-                    server: self.server().to_owned(),
-                    directory: directory.into(),
-                    holder: if known { holder } else { "another process" }.into(),
-                    // not the label: another label for the same address is refused
-                    flags: match (directory == self.home, self.roots == self.home) {
-                        (true, true) => "--dir",
-                        (true, false) => "--dir and --roots-filepath",
-                        (false, _) => "--roots-filepath",
-                    },
-                });
-            }
-            let write = |file: &mut File| {
-                file.set_len(0)?;
-                file.seek(SeekFrom::Start(0))?;
-                writeln!(file, "{HOLDER}{} since {now}", std::process::id())
-            };
-            drop(write(&mut file)); // the lock is held without its holder's name; a full disk is reported elsewhere
-            held.push(file);
-        }
-        Ok(held)
     }
 
     fn look_at_permissions(&self) -> Result<(), StoreError> {

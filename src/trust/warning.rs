@@ -3,7 +3,9 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::clock::Timestamp;
 use crate::sys::{Open, User, words};
+use crate::text::{Escaped, shell_value};
 
 /// A fault of the auditor's files that does not stop the audit.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,6 +30,16 @@ pub enum Warning {
     StartedOver { path: PathBuf },
     /// A file that no trusted state depends on was damaged; it stays with `.damaged` after its name.
     SetAside { path: PathBuf },
+    /// An older state is trusted than one that was proven before, and no command gave that up.
+    Restored {
+        path: PathBuf,
+        database: String,
+        trusted_tx: u64,
+        later_tx: u64,
+        later_hash: String,
+        /// The time of its last proof.
+        proven: Timestamp,
+    },
     /// The acknowledged facts of a database could not be read, so none count.
     NotAcknowledged { failure: String },
 }
@@ -76,6 +88,20 @@ impl fmt::Display for Warning {
                 f,
                 "{0} could not be read, so a new file was started; the old file is stored as {0}.damaged",
                 path.display()
+            ),
+            Warning::Restored {
+                path,
+                database,
+                trusted_tx,
+                later_tx,
+                later_hash,
+                proven,
+            } => write!(
+                f,
+                "{}: the trusted state of database {} is transaction {trusted_tx}, although transaction {later_tx} was proven at {proven} and no command gave it up, so the file was probably restored from a backup; to check that the server still has the later state, start the audit once with --pin {}",
+                path.display(),
+                Escaped::new(database),
+                shell_value(&format!("{database}:{later_tx}:{later_hash}"))
             ),
             Warning::NotAcknowledged { failure } => {
                 write!(f, "acknowledged facts are ignored: {failure}")

@@ -11,6 +11,7 @@ mod order;
 mod overdue;
 mod pins;
 mod program;
+mod restored;
 mod slow;
 mod trust;
 mod untrusted;

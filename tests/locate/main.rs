@@ -5,3 +5,4 @@ mod support;
 
 mod against;
 mod search;
+mod turns;

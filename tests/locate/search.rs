@@ -211,6 +211,70 @@ fn the_alarm_has_the_window_and_needs_logarithmic_calls() {
     assert!(calls <= 3, "{:?}", embedded.calls());
 }
 
+/// Returns the stored result of the search for the only open alarm.
+fn stored(auditor: &Auditor) -> LocatedRecord {
+    let alarms = auditor.open_alarms(DATABASE).unwrap();
+    assert_eq!(alarms.len(), 1, "{alarms:?}");
+    let located = LocatedRecord::for_evidence(&alarms[0].evidence);
+    located.unwrap().expect("a stored result")
+}
+
+/// Returns the ends of the stored range.
+fn range(record: &LocatedRecord) -> (Option<u64>, Option<u64>) {
+    (record.stands, record.broken)
+}
+
+#[test]
+fn a_stored_range_is_replaced_only_by_one_of_the_same_state_that_is_not_wider() {
+    let place = Place::new();
+    let (embedded, mut auditor) = audited(&place);
+    let honest = embedded.ledger(DATABASE).unwrap();
+    let forged = rewritten(&honest, 155);
+    embedded.put_ledger(DATABASE, forged.clone());
+    auditor.cycle(|_| {});
+    let first = stored(&auditor);
+    assert_eq!(range(&first), (Some(150), Some(160)));
+    let save = |auditor: &mut Auditor, report: &str| {
+        let located = locate(auditor);
+        auditor.save_report(&located, report).unwrap();
+        located
+    };
+    save(&mut auditor, "the whole report");
+    let whole = stored(&auditor);
+    assert_eq!(whole.report, "the whole report");
+    assert_eq!((range(&whole), whole.shown), (range(&first), first.shown));
+    // the trusted history, and the next state of the rewritten one
+    embedded.put_ledger(DATABASE, honest);
+    assert_eq!(save(&mut auditor, "intact").alarms.len(), 1);
+    assert_eq!(stored(&auditor), whole);
+    embedded.put_ledger(DATABASE, forged);
+    embedded.grow(DATABASE, 1);
+    save(&mut auditor, "another state");
+    assert_eq!(stored(&auditor), whole);
+    // the server is stopped
+    drop(embedded);
+    let located = save(&mut auditor, "not shown");
+    assert!(matches!(located.present, ServerView::NotShown(_)));
+    assert_eq!(stored(&auditor), whole);
+}
+
+#[test]
+fn the_range_of_a_search_without_results_is_replaced_by_a_later_one() {
+    let place = Place::new();
+    let (embedded, mut auditor) = audited(&place);
+    let honest = embedded.ledger(DATABASE).unwrap();
+    embedded.put_ledger(DATABASE, rewritten(&honest, 155));
+    // the list, the state and the proof of the check come before the search
+    embedded.lie(LieSchedule::from(Lie::NeverAnswers).after(3));
+    let cycle = auditor.cycle(|_| {});
+    let window = cycle.outcomes[0].window.as_ref().unwrap();
+    assert!(!window.undecided.is_empty(), "{window}");
+    assert_eq!(range(&stored(&auditor)), (None, None));
+    embedded.be_honest();
+    auditor.cycle(|_| {});
+    assert_eq!(range(&stored(&auditor)), (Some(150), Some(160)));
+}
+
 #[test]
 fn locate_changes_neither_verdict_nor_trusted_state() {
     let place = Place::new();

@@ -234,16 +234,59 @@ fn a_closed_finding_about_an_older_state_reopens_if_repeated() {
     assert_eq!(store.open_alarms(None).unwrap().len(), 1);
 }
 
+/// The check that made the finding began before the operator gave up the trusted state.
 #[test]
-fn a_finding_about_a_given_up_state_does_not_reopen_its_alarm() {
-    let (_place, store, _, trusted) = grown_store();
+fn a_finding_about_a_given_up_state_opens_no_alarm() {
     let fork = Chain::new(9, 2);
+    for forgotten in [false, true] {
+        let (_place, store, _, trusted) = grown_store();
+        let found = |tx| {
+            finding(
+                Some(&trusted),
+                Tampering::Inconsistent,
+                Some(fork.state(tx)),
+            )
+        };
+        let alarm = store.raise(&found(6), at(6)).unwrap();
+        match forgotten {
+            true => {
+                store.close_alarm(&alarm.id, "kim", at(7)).unwrap();
+                store.distrust("db", at(7)).unwrap();
+            }
+            false => drop(store.adopt(&alarm.id, "kim", at(7)).unwrap()),
+        }
+        // the same state, and a state after the next transactions of a rewritten history
+        for tx in [6, 8] {
+            let raised = store.record_finding(&found(tx), at(7));
+            let changed = StoreError::Changed {
+                database: "db".into(),
+            };
+            assert_eq!(raised.unwritten, Some(changed), "{forgotten} {tx}");
+            assert!(!raised.opened && !raised.is_listed, "{raised:?}");
+            assert!(store.raise(&found(tx), at(7)).is_err());
+            assert_eq!(store.open_alarms(None), Ok(vec![]));
+            assert_eq!(store.all_alarms("db").unwrap().len(), 1);
+            assert_eq!(raised.alarm.evidence.exists(), tx == 6);
+        }
+    }
+}
+
+#[test]
+fn a_finding_from_before_a_forgotten_state_or_about_an_unknown_one_opens_its_alarm() {
+    let fork = Chain::new(9, 2);
+    let (_place, store, chain, trusted) = grown_store();
+    store.distrust("db", at(7)).unwrap();
     let found = finding(Some(&trusted), Tampering::Inconsistent, Some(fork.state(6)));
-    let alarm = store.raise(&found, at(6)).unwrap();
-    store.adopt(&alarm.id, "kim", at(7)).unwrap();
-    // the check that found it again began before the adoption
-    assert!(!store.raise(&found, at(7)).unwrap().is_open());
-    assert_eq!(store.open_alarms(None), Ok(vec![]));
+    let early = store.record_finding(&found, at(6));
+    assert!(early.opened && early.unwritten.is_none(), "{early:?}");
+    // the history no longer has this state
+    let unknown = TrustedState {
+        state: chain.state(2),
+        ..trusted
+    };
+    let found = finding(Some(&unknown), Tampering::Inconsistent, Some(fork.state(8)));
+    let raised = store.record_finding(&found, at(8));
+    assert!(raised.opened && raised.is_listed, "{raised:?}");
 }
 
 /// The import of another auditor's states raises such an alarm, which names no state of the server.

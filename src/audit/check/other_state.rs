@@ -1,6 +1,7 @@
 //! The transaction that the server has in place of another auditor's state, with its proof against the trusted state.
 
-use crate::audit::check::proof::{self, ExtensionResult, Membership};
+use crate::audit::check::membership::{self, Membership};
+use crate::audit::check::proof::ExtensionResult;
 use crate::audit::verdict::{Reason, Verdict};
 use crate::ledger::{Digest, State};
 use crate::server::Server;
@@ -30,7 +31,7 @@ pub fn other_state(
     range: u64,
 ) -> OtherStateResult {
     let asked =
-        proof::request_membership(server, database, theirs.tx, ours, Entries::Excluded, range);
+        membership::request_membership(server, database, theirs.tx, ours, Entries::Excluded, range);
     let (shown, proof) = match asked {
         Ok((tx, proof)) => (tx.header.alh(), proof),
         Err(Membership::Failed(failure)) => {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::audit::auditor::MIN_OVERDUE_TIME;
-use crate::audit::check::proof::{self, AncestorCheck};
+use crate::audit::check::membership::{self, AncestorCheck};
 use crate::audit::diff::differences::{
     Change, Differences, Differing, KeyChange, MAX_LISTED_KEYS, MAX_LISTED_TXS,
 };
@@ -289,7 +289,7 @@ impl<'a> ServerHistory<'a> {
         let until = self.server.clock().instant() + MIN_OVERDUE_TIME;
         let before = self.server.limit(until);
         let standing =
-            proof::check_ancestor(self.server, self.database, &any, &self.shown, self.range);
+            membership::check_ancestor(self.server, self.database, &any, &self.shown, self.range);
         self.server.restore(before);
         match standing {
             AncestorCheck::Proven(proven) => Ok(proven.source().hash),

@@ -83,6 +83,8 @@ impl Auditor {
     ) -> Reader<'a> {
         let recorder = Recorder {
             store: &self.store,
+            unstored: &mut self.unstored,
+            cycle: self.cycles,
             database,
             before: before.cloned(),
             proven: trusted,

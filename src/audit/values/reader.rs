@@ -9,7 +9,7 @@ use super::report::Report;
 use super::scan::{Prefetch, Scan, Span};
 use super::truncation::Truncation;
 use crate::audit::capture;
-use crate::audit::check::proof::{self, Membership};
+use crate::audit::check::membership::{self, Membership};
 use crate::audit::verdict::{Reason, Verdict};
 use crate::ledger::{State, StateShape, TxHeader};
 use crate::server::{Server, ServerError, ServerErrorKind};
@@ -186,7 +186,7 @@ impl Reader<'_> {
         }
         let answers = answers(self);
         let uuid = self.identity();
-        if let Some(recorder) = &self.recorder {
+        if let Some(recorder) = &mut self.recorder {
             let raised = recorder.record(&broken, uuid, answers);
             self.report.alarms.add(raised, broken.tx);
         }
@@ -199,7 +199,7 @@ impl Reader<'_> {
             return;
         };
         let (more, uuid) = (self.report.more_broken, self.identity());
-        if let (Some(recorder), true) = (&self.recorder, more > 0) {
+        if let (Some(recorder), true) = (&mut self.recorder, more > 0) {
             let raised = recorder.record_flood(kind, more, uuid);
             self.report.alarms.add(raised, u64::MAX);
         }
@@ -242,7 +242,14 @@ impl Reader<'_> {
         state: &State,
         entries: Entries,
     ) -> Result<Result<Tx, ServerError>, Ended> {
-        match proof::prove_membership(self.server, self.database, tx, state, entries, self.range) {
+        match membership::prove_membership(
+            self.server,
+            self.database,
+            tx,
+            state,
+            entries,
+            self.range,
+        ) {
             Membership::Proven(tx) => Ok(Ok(tx)),
             Membership::Stopped => Err(ReadInterrupted::Stopped.into()),
             Membership::Failed(failure) => Ok(Err(self.still_there(failure)?)),

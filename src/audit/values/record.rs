@@ -1,7 +1,8 @@
-//! Records findings. Each becomes evidence and an alarm immediately, so that a killed process loses none, and memory
-//! holds only one.
+//! Records findings. Each becomes evidence and an alarm immediately, so that a killed process loses none. Memory holds
+//! only one, and those that could not be stored.
 
 use super::finding::CorruptEntry;
+use crate::audit::unstored::Unstored;
 use crate::ledger::State;
 use crate::trust::{
     self, Alarm, Answer, Claim, Raised, Store, StoreError, Tampering, TrustedState,
@@ -11,6 +12,10 @@ use crate::trust::{
 pub struct Recorder<'a> {
     /// The store of evidence and alarms.
     pub store: &'a Store,
+    /// The findings that could not be stored, to which this reading adds its own.
+    pub(in crate::audit) unstored: &'a mut Unstored,
+    /// The present cycle.
+    pub cycle: u64,
     /// The database that is read.
     pub database: &'a str,
     /// The state that was trusted before this check.
@@ -37,7 +42,7 @@ impl Recorder<'_> {
     /// Stores evidence and alarm of a corrupt transaction. The transaction alone identifies the finding, so the same
     /// finding in another cycle is not new. `uuid` is the identity that the server claims.
     pub(super) fn record(
-        &self,
+        &mut self,
         broken: &CorruptEntry,
         uuid: Option<String>,
         answers: Vec<Answer>,
@@ -49,16 +54,23 @@ impl Recorder<'_> {
             answers,
             ..self.finding(broken.what.tampering(), broken.to_string(), uuid)
         };
-        self.store
-            .record_finding(&finding, self.store.clock().now())
+        self.write(finding)
     }
 
     /// Writes one alarm for all findings past those that are recorded.
-    pub(super) fn record_flood(&self, kind: Tampering, more: u64, uuid: Option<String>) -> Raised {
+    pub(super) fn record_flood(
+        &mut self,
+        kind: Tampering,
+        more: u64,
+        uuid: Option<String>,
+    ) -> Raised {
         let reason = format!("more transactions are corrupt: {more}");
-        let finding = self.finding(kind, reason, uuid);
-        self.store
-            .record_finding(&finding, self.store.clock().now())
+        self.write(self.finding(kind, reason, uuid))
+    }
+
+    fn write(&mut self, finding: trust::Finding) -> Raised {
+        let now = self.store.clock().now();
+        self.unstored.record(self.store, finding, now, self.cycle)
     }
 
     fn finding(&self, kind: Tampering, reason: String, uuid: Option<String>) -> trust::Finding {
@@ -122,6 +134,16 @@ impl Alarms {
         self.opened.extend(other.opened);
         self.unwritten = self.unwritten.take().or(other.unwritten);
         self.reported = self.reported.take().or(other.reported);
+    }
+
+    /// Takes the failure to open an alarm about a trusted state that was given up during the check, if there is no other
+    /// alarm.
+    pub(in crate::audit) fn take_given_up(&mut self) -> Option<StoreError> {
+        let is_given_up = matches!(self.unwritten, Some(StoreError::Changed { .. }));
+        match is_given_up && self.reported.is_none() && self.opened.is_empty() {
+            true => self.unwritten.take(),
+            false => None,
+        }
     }
 
     /// Returns the alarm to report: an alarm that the check opened, if there is one, of the first transaction.

@@ -12,7 +12,7 @@ use super::scan::Prefetch;
 use super::truncation::Truncation;
 use super::walk::{Step, Walk};
 use crate::audit::auditor::Auditor;
-use crate::audit::check::proof;
+use crate::audit::check::membership;
 use crate::ledger::{State, TxHeader};
 use crate::ranges::Ranges;
 use crate::trust::{Answer, SweepInProgress, SweepTrigger, TrustedState, ValueProgress};
@@ -254,7 +254,7 @@ fn answers_that_show(reader: &mut Reader<'_>, tx: u64, what: &Corruption) -> Vec
         // a response that proves nothing is evidence too
         let (database, trusted) = (reader.database, reader.trusted);
         let range = reader.range;
-        drop(proof::prove_membership(
+        drop(membership::prove_membership(
             reader.server,
             database,
             tx,

@@ -151,6 +151,9 @@ impl Auditor {
             self.save_progress();
             self.saved = Some(now);
         }
+        if ended || stopped {
+            self.store_other_unstored(true); // a sweep by an operator is not followed by a cycle
+        }
         let status = match (done, away, swept) {
             (Err(ReadInterrupted::Stopped), ..) => SweepStatus::Stopped,
             (Err(ReadInterrupted::ServerUnavailable), Some(failure), _) => {
