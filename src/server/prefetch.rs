@@ -218,7 +218,7 @@ impl Server {
             };
             let name = method::USE_DATABASE;
             self.calls.count(name, begin, &answer);
-            let token = answer.and_then(|answer| answer.decode(name, wire::use_database_token));
+            let token = answer.and_then(|answer| answer.decode(name, wire::token));
             let opened = token.map(Credential::Token);
             self.record_opening(database, &opened);
             all.push((database, opened));

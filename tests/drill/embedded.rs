@@ -333,7 +333,7 @@ fn the_ledger_stops_restarts_counts_calls_and_has_sessions() {
     server.grow("defaultdb", 2);
     let mut caller = Caller::new(server.port());
     let session = wire::open_session("immudb", "immudb", "defaultdb");
-    let session = wire::session_id(&caller.call(method::OPEN_SESSION, session).bytes()).unwrap();
+    let session = wire::token(&caller.call(method::OPEN_SESSION, session).bytes()).unwrap();
     caller.token = Some(("sessionid", session));
     let state = wire::state(&caller.call(method::CURRENT_STATE, Vec::new()).bytes()).unwrap();
     assert_eq!(Some(state.state), server.state("defaultdb"));
