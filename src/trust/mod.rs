@@ -95,7 +95,7 @@ pub use located::LocatedRecord;
 pub use location::Location;
 pub use mark::{Mark, mark};
 pub use mirror::{Extended, Mirror};
-pub use outcome::{MAX_LAST_REASON_CHARS, OutcomeRecord, Outcomes, last_proven};
+pub use outcome::{MAX_LAST_REASON_CHARS, OutcomeRecord, Outcomes, WITHOUT_KEY, last_proven};
 pub use peers_file::{Agreed, Begins, Behind, Disagreement, PeerRecord, Waiting};
 pub use raise_alarm::{Raised, read_evidence};
 pub use record::DatedState;
