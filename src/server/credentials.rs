@@ -191,7 +191,9 @@ impl Server {
         if let Err(failure) = &answer {
             if matches!(
                 failure.kind,
-                ServerErrorKind::BadLogin | ServerErrorKind::RateLimited
+                ServerErrorKind::BadLogin
+                    | ServerErrorKind::RateLimited
+                    | ServerErrorKind::HeadersTooLarge
             ) {
                 self.session.failed_login(self.clock.instant(), failure);
             }
