@@ -106,6 +106,7 @@ impl Server {
                 (begin, Ended { answer, at })
             }
         };
+        self.hide_secrets(name, credential, &mut answer);
         match &mut answer {
             Ok(answer) => {
                 self.identity.clone_from(&answer.uuid);

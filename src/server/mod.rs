@@ -18,6 +18,7 @@ mod prefetch;
 mod prefetch_queue;
 mod renewal;
 mod rest;
+mod secrets;
 mod server_error;
 mod session;
 mod tls_hint;

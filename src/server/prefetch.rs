@@ -217,7 +217,8 @@ impl Server {
             let Waited::Ended(ended) = pending.wait_for(self.left(until), &self.stop) else {
                 continue; // opened later, when it is needed, so that it does not delay the others
             };
-            let (name, answer) = (method::USE_DATABASE, ended.answer);
+            let (name, mut answer) = (method::USE_DATABASE, ended.answer);
+            self.hide_secrets(name, &user, &mut answer);
             let duration = ended.at.saturating_duration_since(begin);
             self.calls.count(name, duration, &answer);
             let token = answer.and_then(|answer| answer.decode(name, wire::token));
