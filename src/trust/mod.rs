@@ -32,6 +32,7 @@ mod advance;
 #[cfg(test)]
 mod aged;
 mod alarm;
+mod alarms_stamp;
 mod arrivals;
 mod checksummed;
 mod claim;
@@ -80,6 +81,7 @@ mod warning;
 pub use acknowledged::{Acknowledged, Acknowledgement};
 pub use adopt::{Adopted, Adoption};
 pub use alarm::{Alarm, Closed, PastClosing};
+pub use alarms_stamp::AlarmsStamp;
 pub use claim::{Claim, Contradiction, Differ};
 pub use due::{Due, DueRun, Retried};
 pub use evidence::{Evidence, Limits};
