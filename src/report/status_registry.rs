@@ -158,9 +158,11 @@ impl StatusRegistry {
         }))
     }
 
-    /// Takes over the facts of new settings.
+    /// Takes over the facts of new settings. The program has not started again.
     pub fn change_settings(&self, about: InstanceInfo) {
-        *lock(&self.0.instance) = Arc::new(about);
+        let mut instance = lock(&self.0.instance);
+        let started = instance.started;
+        *instance = Arc::new(InstanceInfo { started, ..about });
     }
 
     fn about(&self) -> Arc<InstanceInfo> {
