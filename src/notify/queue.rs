@@ -1,5 +1,6 @@
 //! The notifications that one receiver is to get, their order, and the wait after a failure. Times are parameters.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use super::item::{Gone, Item};
@@ -30,9 +31,32 @@ struct UnderWay {
     id: String,
     priority: Priority,
     dedup_key: String,
+    /// The time since when the receiver has not received this topic.
+    since: Instant,
 }
 
 impl Queue {
+    /// Adds the notifications that an earlier run left, the oldest first. Returns those that are replaced, displaced, or
+    /// outdated by a later finding: that run may have ended before it removed them.
+    pub fn load(&mut self, kept: Vec<Kept>, now: Instant) -> Vec<Gone> {
+        let findings = kept
+            .iter()
+            .filter(|kept| kept.notification.priority == Priority::Tampering);
+        let last: HashMap<_, u64> = findings
+            .map(|kept| (kept.notification.subject(), kept.sequence))
+            .collect();
+        let mut gone = Vec::new();
+        for kept in kept {
+            let later = last.get(&kept.notification.subject());
+            let is_outdated = later.is_some_and(|later| kept.sequence < *later);
+            match kept.notification.priority == Priority::Change && is_outdated {
+                true => gone.push(Gone::Replaced(kept)),
+                false => gone.extend(self.add(kept, now)),
+            }
+        }
+        gone
+    }
+
     /// Returns whether a notification of tampering of the same topic is waiting or being delivered. The first
     /// notification of a finding stays.
     pub fn has_finding(&self, notification: &Notification) -> bool {
@@ -63,8 +87,12 @@ impl Queue {
         }
         self.items.push(item);
         if self.items.iter().filter(|item| item.is_change()).count() > MAX_WAITING_CHANGES {
-            if let Some(oldest) = self.items.iter().position(Item::is_change) {
-                gone.push(Gone::GivenUp(self.items.remove(oldest).kept));
+            // not the first one, because each failed try moves a notification to the end
+            let changes = self.items.iter().enumerate();
+            let changes = changes.filter(|(_, item)| item.is_change());
+            let oldest = changes.min_by_key(|(_, item)| item.kept.sequence);
+            if let Some(index) = oldest.map(|(index, _)| index) {
+                gone.push(Gone::GivenUp(self.items.remove(index).kept));
             }
         }
         gone
@@ -111,6 +139,7 @@ impl Queue {
             id: own.id.clone(),
             priority: own.priority,
             dedup_key: own.dedup_key.clone(),
+            since: item.since,
         });
         Some(item)
     }
@@ -144,11 +173,24 @@ impl Queue {
             self.items.push(later);
             return Some(Gone::Replaced(item.kept));
         }
+        if self.has_later_finding(&item) {
+            return Some(Gone::Replaced(item.kept));
+        }
         if item.own_tries >= MAX_TRIES && item.is_change() {
             return Some(Gone::GivenUp(item.kept));
         }
         self.items.push(item);
         None
+    }
+
+    /// Returns whether a change is outdated by a finding that came during its try.
+    fn has_later_finding(&self, change: &Item) -> bool {
+        let is_finding = |item: &Item| {
+            !item.is_change()
+                && item.kept.sequence > change.kept.sequence
+                && change.is_of_subject(&item.kept.notification)
+        };
+        change.is_change() && self.items.iter().any(is_finding)
     }
 
     fn is_paused(&self, now: Instant) -> bool {
@@ -170,8 +212,11 @@ impl Queue {
         self.items.len()
     }
 
+    /// Returns the time since when the receiver has not received a topic, also one that is being delivered.
     pub fn oldest(&self) -> Option<Instant> {
-        self.items.iter().map(|item| item.since).min()
+        let under_way = self.under_way.iter().map(|own| own.since);
+        let waiting = self.items.iter().map(|item| item.since);
+        under_way.chain(waiting).min()
     }
 }
 

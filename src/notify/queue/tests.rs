@@ -229,3 +229,72 @@ fn a_receiver_that_is_down_for_a_week_is_retried_every_ten_minutes() {
         .collect();
     assert_eq!(arrived, [1_000_000, week - 1]);
 }
+
+/// Returns a notification about a database.
+fn about(sequence: u64, priority: Priority, database: &str) -> Kept {
+    let mut kept = kept(sequence, priority, &format!("{priority:?} {database}"));
+    kept.notification.body = format!("{{\"db\":\"{database}\"}}");
+    kept
+}
+
+#[test]
+fn a_change_that_fails_after_a_finding_of_its_database_came_is_not_tried_again() {
+    let (mut queue, now) = (Queue::default(), Instant::now());
+    queue.add(about(0, Priority::Change, "shop"), now);
+    let item = queue.take_due(now).unwrap();
+    queue.add(about(1, Priority::Tampering, "shop"), now);
+    let gone = queue.put_back(item, None, 0.0, now).unwrap();
+    assert_eq!((gone.kept().sequence, gone.is_loss()), (0, false));
+    // a change after the finding, or of another database, is tried again
+    assert!(fail(&mut queue, now, None).is_none());
+    for database in ["shop", "bank"] {
+        queue.add(about(2, Priority::Change, database), now);
+        assert!(fail(&mut queue, now, None).is_none(), "{database}");
+    }
+    assert_eq!(queue.len(), 3);
+}
+
+#[test]
+fn a_process_that_was_killed_leaves_no_change_that_a_finding_outdates() {
+    let (mut queue, now) = (Queue::default(), Instant::now());
+    let left = vec![
+        about(0, Priority::Change, "shop"),
+        about(1, Priority::Change, "bank"),
+        about(2, Priority::Tampering, "shop"),
+        about(3, Priority::Change, "shop"),
+    ];
+    let gone = queue.load(left, now);
+    let gone: Vec<(u64, bool)> = gone
+        .iter()
+        .map(|gone| (gone.kept().sequence, gone.is_loss()))
+        .collect();
+    assert_eq!(gone, [(0, false)]);
+    assert_eq!(queue.len(), 3);
+}
+
+#[test]
+fn the_oldest_change_is_given_up_although_its_last_try_is_the_latest() {
+    let (mut queue, now) = (Queue::default(), Instant::now());
+    let all = u64::try_from(MAX_WAITING_CHANGES).unwrap();
+    for sequence in 0..all {
+        queue.add(kept(sequence, Priority::Change, &sequence.to_string()), now);
+    }
+    assert!(fail(&mut queue, now, None).is_none());
+    let gone = queue.add(kept(all, Priority::Change, "last"), now);
+    assert_eq!(gone.len(), 1);
+    assert_eq!((gone[0].kept().sequence, gone[0].is_loss()), (0, true));
+}
+
+#[test]
+fn a_notification_that_is_being_delivered_counts_by_its_age() {
+    let (mut queue, now) = (Queue::default(), Instant::now());
+    queue.add(kept(0, Priority::Change, "a"), now);
+    queue.take_due(now).unwrap();
+    queue.add(
+        kept(1, Priority::Change, "a"),
+        now + Duration::from_secs(10),
+    );
+    assert_eq!(queue.oldest(), Some(now));
+    queue.delivered();
+    assert_eq!(queue.oldest(), Some(now + Duration::from_secs(10)));
+}
