@@ -236,9 +236,10 @@ impl Auditor {
         let (slow, trusted): (Vec<_>, Vec<_>) = trusted
             .into_iter()
             .partition(|named| self.is_slow(named.name));
-        let key = self.place_key(untrusted.len());
-        if let Some(last) = &self.last_untrusted {
-            let last = place(last, key);
+        let last = self.last_untrusted.clone();
+        if let Some(last) = last.filter(|_| untrusted.len() > 1) {
+            let key = self.place_key();
+            let last = place(&last, key);
             untrusted.sort_by_cached_key(|named| {
                 let place = place(named.name, key);
                 (place <= last, place)
@@ -259,10 +260,7 @@ impl Auditor {
     /// Returns the key for the places of untrusted databases. It is random, also in the only cycle of a process, because
     /// otherwise a server could invent names that always come before a certain other name. The next process continues
     /// with the same key, so that each database has its turn.
-    fn place_key(&mut self, untrusted: usize) -> u64 {
-        if untrusted < 2 {
-            return WITHOUT_KEY; // there is no order
-        }
+    fn place_key(&mut self) -> u64 {
         let random = &self.random;
         let draw = || random.below(MAX_PLACE_KEY).unwrap_or(WITHOUT_KEY);
         *self.place_key.get_or_insert_with(draw)
@@ -375,9 +373,9 @@ mod tests {
         drop(first);
         let mut next = auditor(embedded, dir.clone());
         next.cycles = 1; // the only cycle of a run under cron
-        let key = next.place_key(2);
+        let key = next.place_key();
         next.cycles = 2;
-        assert_eq!(next.place_key(2), key, "the key of a process stays");
+        assert_eq!(next.place_key(), key, "the key of a process stays");
         drop(next);
         std::fs::remove_dir_all(dir).unwrap();
         key
