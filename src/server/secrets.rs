@@ -20,7 +20,6 @@ impl Server {
         answer: &mut Result<Answer, ServerError>,
     ) {
         let text = match answer {
-            Ok(answer) if answer.uuid == self.identity => None, // nothing is hidden in it
             Ok(answer) => answer.uuid.as_mut(),
             Err(failure) => Some(&mut failure.message),
         };
