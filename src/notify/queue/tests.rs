@@ -1,6 +1,11 @@
 //! Tests of the order of notifications, of retries, and of replaced and displaced notifications.
 
 use super::*;
+use crate::clock::Clock;
+
+fn now() -> Instant {
+    Clock::system().instant()
+}
 
 fn kept(sequence: u64, priority: Priority, dedup_key: &str) -> Kept {
     Kept {
@@ -16,7 +21,7 @@ fn kept(sequence: u64, priority: Priority, dedup_key: &str) -> Kept {
 
 #[test]
 fn tampering_goes_first_and_then_the_oldest() {
-    let (mut queue, now) = (Queue::default(), Instant::now());
+    let (mut queue, now) = (Queue::default(), self::now());
     for (sequence, priority) in [
         (0, Priority::Change),
         (1, Priority::Change),
@@ -36,7 +41,7 @@ fn tampering_goes_first_and_then_the_oldest() {
 
 #[test]
 fn a_finding_drops_later_changes_of_its_database() {
-    let (mut queue, now) = (Queue::default(), Instant::now());
+    let (mut queue, now) = (Queue::default(), self::now());
     let of = |sequence, priority, dedup_key: &str, database: &str| {
         let mut kept = kept(sequence, priority, dedup_key);
         kept.notification.body = format!("{{\"db\":\"{database}\"}}");
@@ -64,7 +69,7 @@ fn a_finding_drops_later_changes_of_its_database() {
 
 #[test]
 fn repeats_of_one_database_are_folded_to_the_last_change_and_the_first_finding() {
-    let (mut queue, now) = (Queue::default(), Instant::now());
+    let (mut queue, now) = (Queue::default(), self::now());
     queue.add(kept(0, Priority::Change, "a"), now);
     let gone = queue.add(kept(1, Priority::Change, "a"), now);
     assert_eq!(
@@ -81,7 +86,7 @@ fn repeats_of_one_database_are_folded_to_the_last_change_and_the_first_finding()
 
 #[test]
 fn a_change_is_given_up_after_three_days_but_tampering_never_is() {
-    let now = Instant::now();
+    let now = self::now();
     for (priority, ends) in [(Priority::Change, true), (Priority::Tampering, false)] {
         let mut queue = Queue::default();
         queue.add(kept(0, priority, "a"), now);
@@ -104,7 +109,7 @@ fn a_change_is_given_up_after_three_days_but_tampering_never_is() {
 
 #[test]
 fn a_receiver_may_ask_for_an_hour_and_no_more() {
-    let (mut queue, now) = (Queue::default(), Instant::now());
+    let (mut queue, now) = (Queue::default(), self::now());
     queue.add(kept(0, Priority::Change, "a"), now);
     let item = queue.take_due(now).unwrap();
     queue.put_back(item, Some(Duration::from_secs(999_999)), 0.5, now);
@@ -113,7 +118,7 @@ fn a_receiver_may_ask_for_an_hour_and_no_more() {
 
 #[test]
 fn the_queue_is_limited_except_for_tampering() {
-    let (mut queue, now) = (Queue::default(), Instant::now());
+    let (mut queue, now) = (Queue::default(), self::now());
     for n in 0..3000 {
         queue.add(kept(n, Priority::Change, &n.to_string()), now);
         queue.add(kept(10_000 + n, Priority::Tampering, &n.to_string()), now);
@@ -130,7 +135,7 @@ fn fail(queue: &mut Queue, at: Instant, asked: Option<Duration>) -> Option<Gone>
 
 #[test]
 fn a_change_that_replaces_another_keeps_its_age_its_tries_and_its_waiting_time() {
-    let (mut queue, now) = (Queue::default(), Instant::now());
+    let (mut queue, now) = (Queue::default(), self::now());
     queue.add(kept(0, Priority::Change, "a"), now);
     let mut at = now;
     for _ in 0..12 {
@@ -153,7 +158,7 @@ fn a_change_that_replaces_another_keeps_its_age_its_tries_and_its_waiting_time()
 
 #[test]
 fn the_last_change_is_tried_for_three_days_though_earlier_ones_were() {
-    let (mut queue, now) = (Queue::default(), Instant::now());
+    let (mut queue, now) = (Queue::default(), self::now());
     queue.add(kept(0, Priority::Change, "a"), now);
     let mut at = now;
     for _ in 0..MAX_TRIES - 1 {
@@ -171,7 +176,7 @@ fn the_last_change_is_tried_for_three_days_though_earlier_ones_were() {
 
 #[test]
 fn a_receiver_that_asks_for_a_pause_gets_nothing_during_it() {
-    let (mut queue, now) = (Queue::default(), Instant::now());
+    let (mut queue, now) = (Queue::default(), self::now());
     for n in 0..30 {
         queue.add(kept(n, Priority::Change, &n.to_string()), now);
     }
@@ -188,7 +193,7 @@ fn a_receiver_that_asks_for_a_pause_gets_nothing_during_it() {
 
 #[test]
 fn a_finding_in_delivery_is_not_sent_again() {
-    let (mut queue, now) = (Queue::default(), Instant::now());
+    let (mut queue, now) = (Queue::default(), self::now());
     let again = kept(1, Priority::Tampering, "a").notification;
     queue.add(kept(0, Priority::Tampering, "a"), now);
     let item = queue.take_due(now).unwrap();
@@ -203,7 +208,7 @@ fn a_finding_in_delivery_is_not_sent_again() {
 /// Tests one check a minute, each with a notification, and a finding on the third day.
 #[test]
 fn a_receiver_that_is_down_for_a_week_is_retried_every_ten_minutes() {
-    let (mut queue, start) = (Queue::default(), Instant::now());
+    let (mut queue, start) = (Queue::default(), now());
     let week = 7 * 24 * 60;
     let (mut tries, mut lost) = (0, 0);
     for minute in 0..week {
@@ -239,7 +244,7 @@ fn about(sequence: u64, priority: Priority, database: &str) -> Kept {
 
 #[test]
 fn a_change_that_fails_after_a_finding_of_its_database_came_is_not_tried_again() {
-    let (mut queue, now) = (Queue::default(), Instant::now());
+    let (mut queue, now) = (Queue::default(), self::now());
     queue.add(about(0, Priority::Change, "shop"), now);
     let item = queue.take_due(now).unwrap();
     queue.add(about(1, Priority::Tampering, "shop"), now);
@@ -256,7 +261,7 @@ fn a_change_that_fails_after_a_finding_of_its_database_came_is_not_tried_again()
 
 #[test]
 fn a_process_that_was_killed_leaves_no_change_that_a_finding_outdates() {
-    let (mut queue, now) = (Queue::default(), Instant::now());
+    let (mut queue, now) = (Queue::default(), self::now());
     let left = vec![
         about(0, Priority::Change, "shop"),
         about(1, Priority::Change, "bank"),
@@ -274,7 +279,7 @@ fn a_process_that_was_killed_leaves_no_change_that_a_finding_outdates() {
 
 #[test]
 fn the_oldest_change_is_given_up_although_its_last_try_is_the_latest() {
-    let (mut queue, now) = (Queue::default(), Instant::now());
+    let (mut queue, now) = (Queue::default(), self::now());
     let all = u64::try_from(MAX_WAITING_CHANGES).unwrap();
     for sequence in 0..all {
         queue.add(kept(sequence, Priority::Change, &sequence.to_string()), now);
@@ -287,7 +292,7 @@ fn the_oldest_change_is_given_up_although_its_last_try_is_the_latest() {
 
 #[test]
 fn a_notification_that_is_being_delivered_counts_by_its_age() {
-    let (mut queue, now) = (Queue::default(), Instant::now());
+    let (mut queue, now) = (Queue::default(), self::now());
     queue.add(kept(0, Priority::Change, "a"), now);
     queue.take_due(now).unwrap();
     queue.add(
