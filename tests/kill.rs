@@ -178,7 +178,7 @@ fn outcomes() -> Vec<OutcomeRecord> {
         absent: false,
         contradicted: false,
         slow: false,
-        last_untrusted: false,
+        last_untrusted: None,
     }]
 }
 

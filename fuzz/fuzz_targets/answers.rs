@@ -28,7 +28,6 @@ fuzz_target!(|bytes: &[u8]| {
         }
         4 => drop(wire::get_entry(bytes).map(|entry| entry.stored_value_hash())),
         5 => drop(wire::database_list(bytes)),
-        6 => drop(wire::login_token(bytes)),
-        _ => drop(wire::session_id(bytes)),
+        _ => drop(wire::token(bytes)),
     }
 });

@@ -15,7 +15,7 @@ use crate::ledger::StateShape;
 use crate::peer::PeerPoller;
 use crate::random::Random;
 use crate::server::Server;
-use crate::trust::{self, Store};
+use crate::trust::{self, Store, WITHOUT_KEY};
 
 /// The auditor of one server.
 pub struct Auditor {
@@ -45,7 +45,7 @@ pub struct Auditor {
     pub(super) first: Option<String>,
     /// The untrusted database that was checked last; `None` if all of them were checked.
     pub(super) last_untrusted: Option<String>,
-    /// The key for the order of untrusted databases, once a cycle has needed it.
+    /// The key for the order of untrusted databases, once a cycle has needed it. The next process continues with it.
     pub(super) place_key: Option<u64>,
     /// The number of databases with open alarms that never had a trusted state; `None` until a cycle needs it.
     pub(super) untrusted_with_alarms: Option<usize>,
@@ -77,11 +77,12 @@ impl Auditor {
         let clock = server.clock().clone();
         let now = clock.now();
         let mut databases = Databases::new(clock.clone());
-        let mut last_untrusted = None;
+        let (mut last_untrusted, mut place_key) = (None, None);
         for mut record in store.load_outcomes() {
             record.clamp_to(now);
-            if record.last_untrusted {
+            if let Some(key) = record.last_untrusted {
                 last_untrusted = Some(record.database.clone());
+                place_key = (key > WITHOUT_KEY).then_some(key);
             }
             let database = record.database.clone();
             databases.of(&database).remember(record, &clock);
@@ -116,7 +117,7 @@ impl Auditor {
             shape: None,
             first: None,
             last_untrusted,
-            place_key: None,
+            place_key,
             untrusted_with_alarms: None,
             swept_last: None,
             mirrored_last: None,

@@ -12,7 +12,7 @@ use super::verdict::Reason;
 use super::written::Facts;
 use crate::clock::Timestamp;
 use crate::ledger::State;
-use crate::trust::{MAX_LAST_REASON_CHARS, OutcomeRecord, TrustOrigin};
+use crate::trust::{MAX_LAST_REASON_CHARS, OutcomeRecord, TrustOrigin, WITHOUT_KEY};
 
 impl Auditor {
     /// Stores the outcomes for `status`, and for the overdue times after a restart. Untrusted databases are limited
@@ -65,7 +65,7 @@ impl Auditor {
         let mut record = record(outcome, before.as_deref(), now);
         record.listed = !database.unlisted;
         record.slow = database.slow;
-        record.last_untrusted = last_untrusted;
+        record.last_untrusted = last_untrusted.then(|| self.place_key.unwrap_or(WITHOUT_KEY));
         if matches!(outcome.reason, Reason::NotReached) {
             // the database was not checked
             record.checked = before.as_ref().map_or(now, |before| before.checked);
@@ -166,6 +166,6 @@ fn record(outcome: &Outcome, before: Option<&OutcomeRecord>, now: Timestamp) -> 
         absent: outcome.absent_after(before.is_some_and(|before| before.absent)),
         contradicted: outcome.is_contradicted(),
         slow: false,
-        last_untrusted: false,
+        last_untrusted: None,
     }
 }

@@ -3,7 +3,7 @@
 
 use super::auditor::Auditor;
 use super::unstored::{self, UnstoredFinding};
-use crate::trust::{Alarm, Finding, Raised, StoreError};
+use crate::trust::{Alarm, AlarmsStamp, Finding, Raised, StoreError};
 
 impl Auditor {
     /// Writes evidence of a finding and opens its alarm. A finding that cannot be stored is kept in memory.
@@ -59,5 +59,10 @@ impl Auditor {
         let unstored: Vec<Alarm> = self.unstored.alarms(database, &open).cloned().collect();
         open.extend(unstored);
         Ok(open)
+    }
+
+    /// Returns the stamp of a database's alarms on disk.
+    pub fn alarms_stamp(&self, database: &str) -> AlarmsStamp {
+        self.store.alarms_stamp(database)
     }
 }

@@ -78,6 +78,7 @@ impl Verdict {
             | ServerErrorKind::Deadline(_)
             | ServerErrorKind::CutShort
             | ServerErrorKind::TooLarge
+            | ServerErrorKind::HeadersTooLarge
             | ServerErrorKind::RateLimited => Verdict::Unreachable,
             ServerErrorKind::NoSuchDatabase if trusted => Verdict::Tampered(Tampering::RolledBack),
             // the server itself reports corruption

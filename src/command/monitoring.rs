@@ -1,6 +1,8 @@
 //! Monitoring and notifications of a command: fills the status registry, starts the HTTP thread and the delivery workers.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use log::Level;
 
@@ -16,13 +18,15 @@ use crate::report::{
 };
 use crate::server::{Endpoint, Security, Server};
 use crate::text::counted_with;
-use crate::trust::{Store, StoreError};
+use crate::trust::{AlarmsStamp, Store, StoreError};
 
 /// The consumers of outcomes and cycles: registry, HTTP thread and notifications.
 pub struct Monitoring {
     registry: StatusRegistry,
     notifier: RefCell<Notifier>,
     fetched: RefCell<Vec<PeerFetched>>,
+    /// The stamps of the alarms of databases that the settings do not select, as they were last read.
+    read: RefCell<BTreeMap<Arc<str>, AlarmsStamp>>,
 }
 
 /// Fills the registry from the files, and serves it unless the audit ends by itself.
@@ -57,6 +61,7 @@ pub fn start(
         registry,
         notifier: RefCell::new(notifier),
         fetched: RefCell::default(),
+        read: RefCell::default(),
     })
 }
 
@@ -110,19 +115,36 @@ impl Monitoring {
     }
 
     /// Publishes the open alarms of the databases of a cycle, and of those that the settings do not select. Another
-    /// command, such as `compare`, may have opened some: the receivers are notified of those.
+    /// command, such as `compare`, may have opened some: the receivers are notified of those. Of an unselected database
+    /// without open alarms, the files are read only if they have changed.
     pub fn alarms(&self, auditor: &Auditor, cycle: &Cycle) {
         let outcomes = cycle.outcomes.iter();
         let alarming = outcomes.filter(|of| of.open_alarms > 0 && !of.is_untrusted);
         let alarming = alarming.map(|of| of.database.as_str());
-        let unselected = self.registry.unselected();
-        for database in alarming.chain(unselected.iter().map(|name| &**name)) {
-            // a list that cannot be read was reported with the outcome, or keeps its count
-            if let Ok(open) = auditor.open_alarms(database) {
-                self.registry.publish_alarms(database, &open);
-                self.notifier.borrow_mut().open_alarms(database, &open);
+        for database in alarming {
+            self.read_alarms(auditor, database);
+        }
+        let before = self.read.take();
+        let mut read = BTreeMap::new();
+        for (database, open) in self.registry.unselected() {
+            let stamp = auditor.alarms_stamp(&database);
+            let is_same = open == 0 && before.get(&database) == Some(&stamp);
+            if is_same || self.read_alarms(auditor, &database) {
+                read.insert(database, stamp);
             }
         }
+        self.read.replace(read);
+    }
+
+    /// Publishes the open alarms of a database, and returns whether they could be read. A list that cannot be read was
+    /// reported with the outcome, or keeps its count.
+    fn read_alarms(&self, auditor: &Auditor, database: &str) -> bool {
+        let Ok(open) = auditor.open_alarms(database) else {
+            return false;
+        };
+        self.registry.publish_alarms(database, &open);
+        self.notifier.borrow_mut().open_alarms(database, &open);
+        true
     }
 
     /// Publishes the end of a cycle.

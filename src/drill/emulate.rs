@@ -67,6 +67,12 @@ impl Emulated {
         }
     }
 
+    /// Returns whether the version is 0.9, which refuses a login with another code, and an unknown token with another
+    /// message.
+    pub(super) fn is_0_9(self) -> bool {
+        self <= Emulated::V0_9_2
+    }
+
     /// Returns whether the version has `Login` and `UseDatabase`.
     pub(super) fn has_login(self) -> bool {
         self != Emulated::WithoutLogin

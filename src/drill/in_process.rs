@@ -14,7 +14,7 @@ use super::store::Store;
 use super::transport::{Outcome, lock};
 use crate::clock::Clock;
 use crate::server::{
-    Answer, Call, Connection, Credential, PendingCall, ServerError, ServerErrorKind, Tls,
+    Answer, Call, Connection, Credential, Ended, PendingCall, ServerError, ServerErrorKind, Tls,
     Transport, Waited,
 };
 use crate::stop::Stop;
@@ -186,11 +186,16 @@ impl PendingCall for Underway {
     fn wait_for(self: Box<Self>, time: Duration, stop: &Stop) -> Waited {
         let end = self.clock.instant() + time;
         if self.end <= end {
-            return Waited::Ended(self.wait(stop));
+            let at = self.end;
+            let answer = self.wait(stop);
+            return Waited::Ended(Ended { answer, at });
         }
         self.clock.sleep_until(end, stop);
         match stop.requested() {
-            true => Waited::Ended(Err(ServerError::new(self.call, ServerErrorKind::Stopped))),
+            true => Waited::Ended(Ended {
+                answer: Err(ServerError::new(self.call, ServerErrorKind::Stopped)),
+                at: self.clock.instant(),
+            }),
             false => Waited::Pending(self),
         }
     }

@@ -72,7 +72,7 @@ impl Store {
         let right = (user == self.options.user.as_bytes() || self.tokens.view == View::Second)
             && password == self.options.password.as_bytes()
             && !ActiveLie::is(active, Lie::LoginRefused);
-        let code = if self.server < Emulated::V1_1_0 { 7 } else { 2 };
+        let code = if self.server.is_0_9() { 7 } else { 2 };
         right
             .then_some(())
             .ok_or_else(|| Status::new(code, "invalid user name or password"))
@@ -80,11 +80,10 @@ impl Store {
 
     /// Returns an error if a caller may not make calls.
     pub(super) fn known(&self, credential: &Credential) -> Result<(), Status> {
-        let early = self.server == Emulated::V0_9_0 || self.server == Emulated::V0_9_2;
         let validity = self.tokens.validity(word(credential));
         match credential {
             Credential::Token(_) | Credential::Session(_) if validity == Validity::Valid => Ok(()),
-            _ if early => Err(Status::unknown("please login first")),
+            _ if self.server.is_0_9() => Err(Status::unknown("please login first")),
             Credential::None => Err(Status::unknown("not logged in")),
             Credential::Token(_) if validity == Validity::Expired => {
                 Err(Status::new(7, "token has expired: token validation error"))

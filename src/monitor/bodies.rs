@@ -3,8 +3,9 @@
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-/// The limit of bytes of bodies that peers have not read yet; beyond it, no further body is made. One body of
-/// 1,000 databases has 2 MB, and the process has 64 MiB for everything.
+/// The limit of bytes of bodies that peers have not read yet. Beyond it, a body is made only of a resource of which there is
+/// none: slow readers of the page do not prevent a scrape. One body of 1,000 databases has 2 MB, and the process has 64 MiB
+/// for everything.
 const MAX_PENDING_BYTES: usize = 8 << 20;
 /// The age up to which a body is shared between requests.
 const MAX_SHARED_AGE: Duration = Duration::from_secs(1);
@@ -48,12 +49,12 @@ impl Bodies {
         } else {
             MAX_SHARED_AGE
         };
-        let last = self.0.iter().rev().find(|made| made.of == of);
-        let last = last.filter(|made| now.saturating_duration_since(made.at) <= fresh);
+        let any = self.0.iter().rev().find(|made| made.of == of);
+        let last = any.filter(|made| now.saturating_duration_since(made.at) <= fresh);
         if let Some(body) = last.and_then(|made| made.body.upgrade()) {
             return Some(body);
         }
-        if is_full {
+        if is_full && any.is_some() {
             return None;
         }
         let body = Arc::new(make());
@@ -96,6 +97,27 @@ mod tests {
         // the body was dropped, so it is made again
         let fresh = || "fresh".to_owned();
         assert_eq!(*bodies.get(Resource::Metrics, now, fresh).unwrap(), "fresh");
+    }
+
+    #[test]
+    fn slow_readers_of_one_resource_do_not_prevent_another() {
+        let (mut bodies, start) = (Bodies::default(), Instant::now());
+        let pages: Vec<_> = (0..4)
+            .map(|second| {
+                let now = start + second * 2 * MAX_SHARED_AGE;
+                bodies.get(Resource::Page, now, large)
+            })
+            .collect();
+        assert!(pages.iter().all(Option::is_some));
+        let full = start + 8 * MAX_SHARED_AGE;
+        assert!(bodies.bytes() >= MAX_PENDING_BYTES);
+        let metrics = bodies.get(Resource::Metrics, full, large).unwrap();
+        // it is the only one beyond the limit
+        let later = full + 8 * MAX_SHARED_AGE;
+        let again = bodies.get(Resource::Metrics, later, large).unwrap();
+        assert!(Arc::ptr_eq(&metrics, &again));
+        let too_late = full + FRESH_ENOUGH + MAX_SHARED_AGE;
+        assert!(bodies.get(Resource::Metrics, too_late, large).is_none());
     }
 
     #[test]

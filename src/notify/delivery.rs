@@ -60,11 +60,9 @@ impl DeliveryWorker {
         let outbox = match Outbox::open(&directory.join(DIRECTORY).join(key.to_string())) {
             Ok(opened) => {
                 let now = clock.instant();
-                for kept in opened.kept {
-                    for gone in queue.add(kept, now) {
-                        report(&receiver, opened.outbox.remove(gone.kept()));
-                        receiver.dropped(1);
-                    }
+                for gone in queue.load(opened.kept, now) {
+                    report(&receiver, opened.outbox.remove(gone.kept()));
+                    receiver.dropped(1);
                 }
                 unreadable = opened.unreadable;
                 Some(opened.outbox)

@@ -41,12 +41,7 @@ impl Item {
     /// Returns whether it is about the same database; or about the same subject, if it is about no single
     /// database.
     pub fn is_of_subject(&self, notification: &Notification) -> bool {
-        let own = &self.kept.notification;
-        match (own.database(), notification.database()) {
-            (Some(own), Some(other)) => own == other,
-            (None, None) => own.dedup_key == notification.dedup_key,
-            _ => false,
-        }
+        self.kept.notification.subject() == notification.subject()
     }
 
     /// Takes over age, tries and waiting time from the notification that this one replaces. So a receiver that is

@@ -41,6 +41,11 @@ impl Notification {
         self.member("db").filter(|name| !name.is_empty())
     }
 
+    /// Returns its subject: the database, or else the topic.
+    pub(super) fn subject(&self) -> Result<String, String> {
+        self.database().ok_or_else(|| self.dedup_key.clone())
+    }
+
     /// Returns the ID of the alarm that it is about.
     pub fn alarm(&self) -> Option<String> {
         self.member("alarm")

@@ -1,5 +1,6 @@
 //! The notifications that one receiver is to get, their order, and the wait after a failure. Times are parameters.
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use super::item::{Gone, Item};
@@ -30,9 +31,32 @@ struct UnderWay {
     id: String,
     priority: Priority,
     dedup_key: String,
+    /// The time since when the receiver has not received this topic.
+    since: Instant,
 }
 
 impl Queue {
+    /// Adds the notifications that an earlier run left, the oldest first. Returns those that are replaced, displaced, or
+    /// outdated by a later finding: that run may have ended before it removed them.
+    pub fn load(&mut self, kept: Vec<Kept>, now: Instant) -> Vec<Gone> {
+        let findings = kept
+            .iter()
+            .filter(|kept| kept.notification.priority == Priority::Tampering);
+        let last: HashMap<_, u64> = findings
+            .map(|kept| (kept.notification.subject(), kept.sequence))
+            .collect();
+        let mut gone = Vec::new();
+        for kept in kept {
+            let later = last.get(&kept.notification.subject());
+            let is_outdated = later.is_some_and(|later| kept.sequence < *later);
+            match kept.notification.priority == Priority::Change && is_outdated {
+                true => gone.push(Gone::Replaced(kept)),
+                false => gone.extend(self.add(kept, now)),
+            }
+        }
+        gone
+    }
+
     /// Returns whether a notification of tampering of the same topic is waiting or being delivered. The first
     /// notification of a finding stays.
     pub fn has_finding(&self, notification: &Notification) -> bool {
@@ -63,8 +87,12 @@ impl Queue {
         }
         self.items.push(item);
         if self.items.iter().filter(|item| item.is_change()).count() > MAX_WAITING_CHANGES {
-            if let Some(oldest) = self.items.iter().position(Item::is_change) {
-                gone.push(Gone::GivenUp(self.items.remove(oldest).kept));
+            // not the first one, because each failed try moves a notification to the end
+            let changes = self.items.iter().enumerate();
+            let changes = changes.filter(|(_, item)| item.is_change());
+            let oldest = changes.min_by_key(|(_, item)| item.kept.sequence);
+            if let Some(index) = oldest.map(|(index, _)| index) {
+                gone.push(Gone::GivenUp(self.items.remove(index).kept));
             }
         }
         gone
@@ -111,6 +139,7 @@ impl Queue {
             id: own.id.clone(),
             priority: own.priority,
             dedup_key: own.dedup_key.clone(),
+            since: item.since,
         });
         Some(item)
     }
@@ -144,11 +173,24 @@ impl Queue {
             self.items.push(later);
             return Some(Gone::Replaced(item.kept));
         }
+        if self.has_later_finding(&item) {
+            return Some(Gone::Replaced(item.kept));
+        }
         if item.own_tries >= MAX_TRIES && item.is_change() {
             return Some(Gone::GivenUp(item.kept));
         }
         self.items.push(item);
         None
+    }
+
+    /// Returns whether a change is outdated by a finding that came during its try.
+    fn has_later_finding(&self, change: &Item) -> bool {
+        let is_finding = |item: &Item| {
+            !item.is_change()
+                && item.kept.sequence > change.kept.sequence
+                && change.is_of_subject(&item.kept.notification)
+        };
+        change.is_change() && self.items.iter().any(is_finding)
     }
 
     fn is_paused(&self, now: Instant) -> bool {
@@ -170,8 +212,11 @@ impl Queue {
         self.items.len()
     }
 
+    /// Returns the time since when the receiver has not received a topic, also one that is being delivered.
     pub fn oldest(&self) -> Option<Instant> {
-        self.items.iter().map(|item| item.since).min()
+        let under_way = self.under_way.iter().map(|own| own.since);
+        let waiting = self.items.iter().map(|item| item.since);
+        under_way.chain(waiting).min()
     }
 }
 
@@ -187,234 +232,4 @@ fn wait(tries: u32, luck: f64) -> Duration {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn kept(sequence: u64, priority: Priority, dedup_key: &str) -> Kept {
-        Kept {
-            sequence,
-            notification: Notification {
-                id: sequence.to_string(),
-                priority,
-                dedup_key: dedup_key.into(),
-                body: "{}".into(),
-            },
-        }
-    }
-
-    #[test]
-    fn tampering_goes_first_and_then_the_oldest() {
-        let (mut queue, now) = (Queue::default(), Instant::now());
-        for (sequence, priority) in [
-            (0, Priority::Change),
-            (1, Priority::Change),
-            (2, Priority::Tampering),
-        ] {
-            assert!(
-                queue
-                    .add(kept(sequence, priority, &sequence.to_string()), now)
-                    .is_empty()
-            );
-        }
-        let order: Vec<u64> = std::iter::from_fn(|| queue.take_due(now))
-            .map(|item| item.kept.sequence)
-            .collect();
-        assert_eq!(order, [2, 0, 1]);
-    }
-
-    #[test]
-    fn a_finding_drops_later_changes_of_its_database() {
-        let (mut queue, now) = (Queue::default(), Instant::now());
-        let of = |sequence, priority, dedup_key: &str, database: &str| {
-            let mut kept = kept(sequence, priority, dedup_key);
-            kept.notification.body = format!("{{\"db\":\"{database}\"}}");
-            kept
-        };
-        queue.add(of(0, Priority::Tampering, "shop finding", "shop"), now);
-        queue.add(of(1, Priority::Change, "shop", "shop"), now);
-        queue.add(of(2, Priority::Change, "bank", "bank"), now);
-        queue.add(of(3, Priority::Change, "untrusted", ""), now);
-        queue.add(of(4, Priority::Change, "reachability", ""), now);
-        let mut gone = |kept: Kept| {
-            let gone = queue.take_outdated(&kept.notification);
-            gone.iter()
-                .map(|gone| gone.kept().sequence)
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(gone(of(5, Priority::Change, "bank", "bank")), []);
-        assert_eq!(
-            gone(of(5, Priority::Tampering, "shop finding", "shop")),
-            [1]
-        );
-        assert_eq!(gone(of(6, Priority::Tampering, "untrusted", "")), [3]);
-        assert_eq!(queue.len(), 3);
-    }
-
-    #[test]
-    fn repeats_of_one_database_are_folded_to_the_last_change_and_the_first_finding() {
-        let (mut queue, now) = (Queue::default(), Instant::now());
-        queue.add(kept(0, Priority::Change, "a"), now);
-        let gone = queue.add(kept(1, Priority::Change, "a"), now);
-        assert_eq!(
-            gone.iter()
-                .map(|gone| gone.kept().sequence)
-                .collect::<Vec<_>>(),
-            [0]
-        );
-        queue.add(kept(2, Priority::Tampering, "a"), now);
-        assert!(queue.has_finding(&kept(3, Priority::Tampering, "a").notification));
-        assert!(!queue.has_finding(&kept(3, Priority::Tampering, "b").notification));
-        assert_eq!(queue.len(), 2);
-    }
-
-    #[test]
-    fn a_change_is_given_up_after_three_days_but_tampering_never_is() {
-        let now = Instant::now();
-        for (priority, ends) in [(Priority::Change, true), (Priority::Tampering, false)] {
-            let mut queue = Queue::default();
-            queue.add(kept(0, priority, "a"), now);
-            let (mut at, mut given_up) = (now, false);
-            for _ in 0..MAX_TRIES {
-                let Some(item) = queue.take_due(at) else {
-                    break;
-                };
-                given_up = queue.put_back(item, None, 0.0, at).is_some();
-                at = queue.next().unwrap_or(at);
-            }
-            assert_eq!(given_up, ends);
-            assert!(
-                at - now > Duration::from_secs(3 * 24 * 3600 - 3600),
-                "{:?}",
-                at - now
-            );
-        }
-    }
-
-    #[test]
-    fn a_receiver_may_ask_for_an_hour_and_no_more() {
-        let (mut queue, now) = (Queue::default(), Instant::now());
-        queue.add(kept(0, Priority::Change, "a"), now);
-        let item = queue.take_due(now).unwrap();
-        queue.put_back(item, Some(Duration::from_secs(999_999)), 0.5, now);
-        assert_eq!(queue.next(), Some(now + MAX_REQUESTED_WAIT));
-    }
-
-    #[test]
-    fn the_queue_is_limited_except_for_tampering() {
-        let (mut queue, now) = (Queue::default(), Instant::now());
-        for n in 0..3000 {
-            queue.add(kept(n, Priority::Change, &n.to_string()), now);
-            queue.add(kept(10_000 + n, Priority::Tampering, &n.to_string()), now);
-        }
-        assert_eq!(queue.len(), MAX_WAITING_CHANGES + 3000);
-        queue.take_due(now).unwrap();
-    }
-
-    /// Makes one try fail.
-    fn fail(queue: &mut Queue, at: Instant, asked: Option<Duration>) -> Option<Gone> {
-        let item = queue.take_due(at).unwrap();
-        queue.put_back(item, asked, 0.0, at)
-    }
-
-    #[test]
-    fn a_change_that_replaces_another_keeps_its_age_its_tries_and_its_waiting_time() {
-        let (mut queue, now) = (Queue::default(), Instant::now());
-        queue.add(kept(0, Priority::Change, "a"), now);
-        let mut at = now;
-        for _ in 0..12 {
-            assert!(fail(&mut queue, at, None).is_none());
-            at = queue.next().unwrap();
-        }
-        let due = queue.next();
-        let gone = queue.add(kept(1, Priority::Change, "a"), at);
-        assert!(!gone[0].is_loss());
-        assert_eq!((queue.oldest(), queue.next()), (Some(now), due));
-        let item = queue.take_due(at).unwrap();
-        assert_eq!((item.kept.sequence, item.tries), (1, 12));
-        // a notification that replaces another during its try continues its retry schedule
-        queue.add(kept(2, Priority::Change, "a"), at);
-        let gone = queue.put_back(item, None, 0.0, at).unwrap();
-        assert_eq!((gone.kept().sequence, gone.is_loss()), (1, false));
-        let expected = (Some(now), Some(at + RETRY_WAITS.1));
-        assert_eq!((queue.oldest(), queue.next()), expected);
-    }
-
-    #[test]
-    fn the_last_change_is_tried_for_three_days_though_earlier_ones_were() {
-        let (mut queue, now) = (Queue::default(), Instant::now());
-        queue.add(kept(0, Priority::Change, "a"), now);
-        let mut at = now;
-        for _ in 0..MAX_TRIES - 1 {
-            assert!(fail(&mut queue, at, None).is_none());
-            at = queue.next().unwrap();
-        }
-        queue.add(kept(1, Priority::Change, "a"), at);
-        for _ in 0..MAX_TRIES - 1 {
-            assert!(fail(&mut queue, at, None).is_none());
-            at = queue.next().unwrap();
-        }
-        assert!(fail(&mut queue, at, None).unwrap().is_loss());
-        assert_eq!(queue.len(), 0);
-    }
-
-    #[test]
-    fn a_receiver_that_asks_for_a_pause_gets_nothing_during_it() {
-        let (mut queue, now) = (Queue::default(), Instant::now());
-        for n in 0..30 {
-            queue.add(kept(n, Priority::Change, &n.to_string()), now);
-        }
-        fail(&mut queue, now, Some(Duration::from_secs(100)));
-        queue.add(kept(99, Priority::Tampering, "b"), now);
-        let end = now + Duration::from_secs(100);
-        assert!(queue.all_tried(now));
-        assert!(queue.take_due(end - Duration::from_millis(1)).is_none());
-        assert_eq!(queue.next(), Some(end));
-        assert!(!queue.all_tried(end));
-        // at that time one is tried, tampering first
-        assert_eq!(queue.take_due(end).unwrap().kept.sequence, 99);
-    }
-
-    #[test]
-    fn a_finding_in_delivery_is_not_sent_again() {
-        let (mut queue, now) = (Queue::default(), Instant::now());
-        let again = kept(1, Priority::Tampering, "a").notification;
-        queue.add(kept(0, Priority::Tampering, "a"), now);
-        let item = queue.take_due(now).unwrap();
-        assert!(queue.has_finding(&again));
-        queue.put_back(item, None, 0.0, now);
-        assert!(queue.has_finding(&again));
-        queue.take_due(now + RETRY_WAITS.1).unwrap();
-        queue.delivered();
-        assert!(!queue.has_finding(&again));
-    }
-
-    /// Tests one check a minute, each with a notification, and a finding on the third day.
-    #[test]
-    fn a_receiver_that_is_down_for_a_week_is_retried_every_ten_minutes() {
-        let (mut queue, start) = (Queue::default(), Instant::now());
-        let week = 7 * 24 * 60;
-        let (mut tries, mut lost) = (0, 0);
-        for minute in 0..week {
-            let now = start + Duration::from_secs(60 * minute);
-            queue.add(kept(minute, Priority::Change, "a"), now);
-            if minute == 2 * 24 * 60 {
-                queue.add(kept(1_000_000, Priority::Tampering, "finding"), now);
-            }
-            while let Some(item) = queue.take_due(now) {
-                tries += 1;
-                let gone = queue.put_back(item, None, 0.5, now);
-                lost += u32::from(gone.is_some_and(|gone| gone.is_loss()));
-            }
-        }
-        let end = start + Duration::from_secs(60 * week);
-        assert_eq!(queue.oldest(), Some(start));
-        assert_eq!(lost, 0);
-        println!("{tries} tries in a week");
-        assert!((1_500..=2_500).contains(&tries), "{tries}");
-        let end = end + RETRY_WAITS.1;
-        let arrived: Vec<u64> = std::iter::from_fn(|| queue.take_due(end))
-            .map(|item| item.kept.sequence)
-            .collect();
-        assert_eq!(arrived, [1_000_000, week - 1]);
-    }
-}
+mod tests;

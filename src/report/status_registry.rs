@@ -158,9 +158,11 @@ impl StatusRegistry {
         }))
     }
 
-    /// Takes over the facts of new settings.
+    /// Takes over the facts of new settings. The program has not started again.
     pub fn change_settings(&self, about: InstanceInfo) {
-        *lock(&self.0.instance) = Arc::new(about);
+        let mut instance = lock(&self.0.instance);
+        let started = instance.started;
+        *instance = Arc::new(InstanceInfo { started, ..about });
     }
 
     fn about(&self) -> Arc<InstanceInfo> {
@@ -199,11 +201,13 @@ impl StatusRegistry {
         }
     }
 
-    /// Returns the databases that the settings do not select. No check publishes their open alarms.
-    pub fn unselected(&self) -> Vec<Arc<str>> {
+    /// Returns the databases that the settings do not select, with the number of their open alarms, which no check
+    /// publishes.
+    pub fn unselected(&self) -> Vec<(Arc<str>, usize)> {
         let written = self.written();
         let unselected = written.databases.iter().filter(|(_, row)| !row.is_audited);
-        unselected.map(|(name, _)| name.clone()).collect()
+        let counted = unselected.map(|(name, row)| (name.clone(), row.open_alarms));
+        counted.collect()
     }
 
     /// Takes over the open alarms of a database, also those that another run or command opened.

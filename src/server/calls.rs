@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::server_error::ServerError;
 use crate::clock::Clock;
@@ -40,7 +40,7 @@ pub struct Counted {
     pub durations: BTreeMap<&'static str, Histogram>,
     /// Calls that failed, by the call's name.
     pub failures: BTreeMap<&'static str, u64>,
-    /// The end of the last call; at first, the start of counting.
+    /// The time at which a call was last counted; at first, the start of counting.
     pub last: Instant,
 }
 
@@ -74,23 +74,23 @@ impl Counted {
 }
 
 impl Calls {
-    /// Counts a call, `name` with its path, that began at `begin` and ended just now.
+    /// Counts a call, `name` with its path, whose response came this long after its start.
     pub(super) fn count<T>(
         &self,
         name: &'static str,
-        begin: Instant,
+        duration: Duration,
         answer: &Result<T, ServerError>,
     ) {
-        let (call, end) = (method::short(name), self.clock.instant());
+        let (call, now) = (method::short(name), self.clock.instant());
         let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
         let durations = &mut counted.durations;
         let histogram = durations
             .entry(call)
             .or_insert_with(|| Histogram::new(BOUNDS));
-        histogram.observe(end.saturating_duration_since(begin));
+        histogram.observe(duration);
         let failures = counted.failures.entry(call).or_default();
         *failures += u64::from(answer.is_err());
-        counted.last = end;
+        counted.last = now;
     }
 
     /// Returns the counts until now.

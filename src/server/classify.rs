@@ -17,6 +17,13 @@ pub(super) const OVER_OUR_LIMIT: &str = "Received message larger than max (";
 /// gRPC core's message when responses fill the memory that this client allows (see channel.rs).
 const OVER_OUR_QUOTA: &str = "Buffers full";
 
+/// The beginnings of gRPC core's messages about headers over the limit of this client, before 1.56 and since.
+const HEADERS_OVER_OUR_LIMIT: [&str; 3] = [
+    "received initial metadata size exceeds ",
+    "received trailing metadata size exceeds ",
+    "received metadata size exceeds ",
+];
+
 /// A server's errors for a token or a session that it does not accept, or no longer accepts.
 const NOT_LOGGED_IN: [&str; 8] = [
     "not logged in",
@@ -60,6 +67,13 @@ pub(super) fn classify(call: &str, code: i32, message: &str, timeout: Duration) 
             if message.starts_with(OVER_OUR_LIMIT) || message == OVER_OUR_QUOTA =>
         {
             ServerErrorKind::TooLarge
+        }
+        RpcStatusCode::RESOURCE_EXHAUSTED
+            if HEADERS_OVER_OUR_LIMIT
+                .iter()
+                .any(|text| message.starts_with(text)) =>
+        {
+            ServerErrorKind::HeadersTooLarge
         }
         RpcStatusCode::RESOURCE_EXHAUSTED => ServerErrorKind::RateLimited,
         RpcStatusCode::OK => ServerErrorKind::NotOneMessage,
@@ -295,6 +309,14 @@ mod tests {
                 ServerErrorKind::RateLimited,
             ),
             ("Buffers full", ServerErrorKind::TooLarge),
+            (
+                "received initial metadata size exceeds limit",
+                ServerErrorKind::HeadersTooLarge,
+            ),
+            (
+                "received metadata size exceeds soft limit (9000 vs. 8192)",
+                ServerErrorKind::HeadersTooLarge,
+            ),
             ("rate limit exceeded", ServerErrorKind::RateLimited),
             ("", ServerErrorKind::RateLimited),
         ] {

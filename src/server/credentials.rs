@@ -152,9 +152,7 @@ impl Server {
         let request = wire::login(&login.username, login.password.expose());
         let answer = self.send(method::LOGIN, &request, &Credential::None);
         let mode = match answer {
-            Ok(answer) => answer
-                .decode(method::LOGIN, wire::login_token)
-                .map(Mode::Token),
+            Ok(answer) => answer.decode(method::LOGIN, wire::token).map(Mode::Token),
             Err(failure) => match failure.kind {
                 ServerErrorKind::NoAuthentication => Ok(Mode::Off),
                 ServerErrorKind::Unimplemented => Ok(Mode::Sessions),
@@ -179,7 +177,7 @@ impl Server {
         let request = wire::database(database);
         let credential = self.session.token().unwrap_or(Credential::None);
         let answer = self.send(method::USE_DATABASE, &request, &credential)?;
-        let token = answer.decode(method::USE_DATABASE, wire::use_database_token);
+        let token = answer.decode(method::USE_DATABASE, wire::token);
         token.map(Credential::Token)
     }
 
@@ -193,7 +191,9 @@ impl Server {
         if let Err(failure) = &answer {
             if matches!(
                 failure.kind,
-                ServerErrorKind::BadLogin | ServerErrorKind::RateLimited
+                ServerErrorKind::BadLogin
+                    | ServerErrorKind::RateLimited
+                    | ServerErrorKind::HeadersTooLarge
             ) {
                 self.session.failed_login(self.clock.instant(), failure);
             }
@@ -202,7 +202,7 @@ impl Server {
                 self.session.mode = Mode::Unknown;
             }
         }
-        let session = answer?.decode(method::OPEN_SESSION, wire::session_id);
+        let session = answer?.decode(method::OPEN_SESSION, wire::token);
         session.map(Credential::Session)
     }
 }

@@ -47,6 +47,8 @@ pub enum ServerErrorKind {
     MaybeCorrupted,
     /// The response is larger than this client accepts.
     TooLarge,
+    /// The headers of the response are larger than this client accepts.
+    HeadersTooLarge,
     /// The server, or a proxy before it, accepts no more calls for now.
     RateLimited,
     /// The response is invalid: no correct server sends it.

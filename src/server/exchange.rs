@@ -8,7 +8,7 @@ use super::error_kind::ServerErrorKind;
 use super::server_error::ServerError;
 use super::session::has_paused;
 use super::tls_hint;
-use super::transport::{Answer, Call, Credential};
+use super::transport::{Answer, Call, Credential, Ended};
 use crate::wire::method;
 
 /// The pauses before a connection that failed is tried again: together less than a second, and long enough for a
@@ -89,16 +89,24 @@ impl Server {
                 ServerErrorKind::CutShort,
             ));
         }
-        let mut begin = self.clock.instant();
-        let begun = self.prefetched.take(name, request, credential, begin);
+        let now = self.clock.instant();
+        let begun = self.prefetched.take(name, request, credential, now);
         let taken = begun.and_then(|begun| {
-            begin = begun.when;
-            begun.wait(method::short(name), self.timeout_now(), &self.stop)
+            let begin = begun.when;
+            let (time, clock) = (self.timeout_now(), &self.clock);
+            let ended = begun.wait(method::short(name), time, &self.stop, || clock.instant());
+            Some((begin, ended?))
         });
-        let mut answer = match taken {
-            Some(answer) => answer,
-            None => self.begin_and_wait(name, request, credential),
+        let (begin, Ended { mut answer, at }) = match taken {
+            Some(taken) => taken,
+            None => {
+                let begin = self.clock.instant();
+                let answer = self.begin_and_wait(name, request, credential);
+                let at = self.clock.instant();
+                (begin, Ended { answer, at })
+            }
         };
+        self.hide_secrets(name, credential, &mut answer);
         match &mut answer {
             Ok(answer) => {
                 self.identity.clone_from(&answer.uuid);
@@ -125,7 +133,8 @@ impl Server {
                 }
             }
         }
-        self.calls.count(name, begin, &answer);
+        let duration = at.saturating_duration_since(begin);
+        self.calls.count(name, duration, &answer);
         self.transcript.record(name, request, &answer);
         if let Some(progress) = &self.progress {
             progress();

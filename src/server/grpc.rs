@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use futures_util::future::{AbortHandle, abortable};
@@ -13,7 +13,7 @@ use grpcio::{CallOption, Client, ClientSStreamReceiver, MetadataBuilder};
 
 use super::error_kind::ServerErrorKind;
 use super::server_error::{ServerError, is_small};
-use super::transport::{Answer, Call, Connection, Credential, PendingCall, Waited};
+use super::transport::{Answer, Call, Connection, Credential, Ended, PendingCall, Waited};
 use crate::clock::Clock;
 use crate::stop::{POLL_INTERVAL, Stop};
 use crate::sys;
@@ -60,7 +60,7 @@ impl Pending {
         self.client.spawn(async move {
             if let Ok(answer) = reception.await {
                 // the waiting side may have been dropped
-                let _ = sender.send(answer);
+                let _ = sender.send((answer, Clock::system().instant()));
             }
         });
         Receiving {
@@ -93,7 +93,8 @@ const MAX_DEADLINE_DELAY: Duration = Duration::from_secs(5);
 struct Receiving {
     call: &'static str,
     timeout: Duration,
-    received: mpsc::Receiver<Received>,
+    /// Receives the response, and the time at which it came.
+    received: mpsc::Receiver<(Received, Instant)>,
     abort: AbortHandle,
 }
 
@@ -103,7 +104,7 @@ impl Receiving {
     fn wait(self, stop: &Stop) -> Result<Answer, ServerError> {
         let (call, timeout) = (self.call, self.timeout);
         match self.wait_for(timeout + MAX_DEADLINE_DELAY, stop) {
-            Waited::Ended(answer) => answer,
+            Waited::Ended(ended) => ended.answer,
             Waited::Pending(_) => Err(ServerError::new(call, ServerErrorKind::Deadline(timeout))),
         }
     }
@@ -112,25 +113,31 @@ impl Receiving {
         let failed = |kind| Err(ServerError::new(self.call, kind));
         let clock = Clock::system(); // the network needs real time, not a simulated clock
         let end = clock.instant() + time;
-        Waited::Ended(loop {
+        let (answer, at) = loop {
             if stop.requested() {
-                break failed(ServerErrorKind::Stopped);
+                break (failed(ServerErrorKind::Stopped), clock.instant());
             }
             let left = clock.until(end);
             match self.received.recv_timeout(left.min(POLL_INTERVAL)) {
-                Ok(Ok(answer)) => break Ok(answer),
-                Ok(Err(Unreceived::NotOneMessage)) => break failed(ServerErrorKind::NotOneMessage),
-                Ok(Err(Unreceived::TooLarge)) => break failed(ServerErrorKind::TooLarge),
-                Ok(Err(Unreceived::Failed(error))) => {
-                    break Err(failure(self.call, &error, self.timeout));
+                Ok((Ok(answer), at)) => break (Ok(answer), at),
+                Ok((Err(Unreceived::NotOneMessage), at)) => {
+                    break (failed(ServerErrorKind::NotOneMessage), at);
+                }
+                Ok((Err(Unreceived::TooLarge), at)) => {
+                    break (failed(ServerErrorKind::TooLarge), at);
+                }
+                Ok((Err(Unreceived::Failed(error)), at)) => {
+                    break (Err(failure(self.call, &error, self.timeout)), at);
                 }
                 Err(RecvTimeoutError::Timeout) if !left.is_zero() => {}
                 Err(RecvTimeoutError::Timeout) => return Waited::Pending(Box::new(self)),
                 Err(RecvTimeoutError::Disconnected) => {
-                    break failed(ServerErrorKind::Deadline(self.timeout));
+                    let silence = ServerErrorKind::Deadline(self.timeout);
+                    break (failed(silence), clock.instant());
                 }
             }
-        })
+        };
+        Waited::Ended(Ended { answer, at })
     }
 }
 

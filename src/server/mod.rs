@@ -18,6 +18,7 @@ mod prefetch;
 mod prefetch_queue;
 mod renewal;
 mod rest;
+mod secrets;
 mod server_error;
 mod session;
 mod tls_hint;
@@ -36,7 +37,7 @@ pub use prefetch::Peeked;
 pub use rest::LONG_PAUSE;
 pub use server_error::ServerError;
 pub use transcript::{Exchange, MAX_REPLY, MAX_TRANSCRIPT, Shortened, Transcript};
-pub use transport::{Answer, Call, Connection, Credential, PendingCall, Transport, Waited};
+pub use transport::{Answer, Call, Connection, Credential, Ended, PendingCall, Transport, Waited};
 
 use crate::clock::Clock;
 use crate::ledger::{ClaimedState, GetEntry};

@@ -207,18 +207,21 @@ impl Server {
                 credential: &user,
                 timeout,
             };
-            Some((*database, connection.start(&call).ok()?))
+            // the responses are small, and each is received while others are waited for
+            let pending = connection.start(&call).ok()?.receive();
+            Some((*database, self.clock.instant(), pending))
         };
         let opening: Vec<_> = databases.iter().filter_map(begin).collect();
         let mut all = Vec::new();
-        for (database, pending) in opening {
-            let begin = self.clock.instant();
-            let Waited::Ended(answer) = pending.wait_for(self.left(until), &self.stop) else {
+        for (database, begin, pending) in opening {
+            let Waited::Ended(ended) = pending.wait_for(self.left(until), &self.stop) else {
                 continue; // opened later, when it is needed, so that it does not delay the others
             };
-            let name = method::USE_DATABASE;
-            self.calls.count(name, begin, &answer);
-            let token = answer.and_then(|answer| answer.decode(name, wire::use_database_token));
+            let (name, mut answer) = (method::USE_DATABASE, ended.answer);
+            self.hide_secrets(name, &user, &mut answer);
+            let duration = ended.at.saturating_duration_since(begin);
+            self.calls.count(name, duration, &answer);
+            let token = answer.and_then(|answer| answer.decode(name, wire::token));
             let opened = token.map(Credential::Token);
             self.record_opening(database, &opened);
             all.push((database, opened));

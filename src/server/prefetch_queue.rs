@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::error_kind::ServerErrorKind;
 use super::server_error::ServerError;
-use super::transport::{Answer, Credential, PendingCall, Waited};
+use super::transport::{Answer, Credential, Ended, PendingCall, Waited};
 use crate::stop::Stop;
 use crate::wire::method;
 
@@ -34,7 +34,7 @@ pub(super) enum Reception {
 
 enum CallProgress {
     Pending(Box<dyn PendingCall>, Reception),
-    Ended(Result<Answer, ServerError>),
+    Ended(Ended),
 }
 
 impl CallProgress {
@@ -42,7 +42,7 @@ impl CallProgress {
     fn wait_for(self, time: Duration, stop: &Stop) -> CallProgress {
         match self {
             CallProgress::Pending(pending, reception) => match pending.wait_for(time, stop) {
-                Waited::Ended(answer) => CallProgress::Ended(answer),
+                Waited::Ended(ended) => CallProgress::Ended(ended),
                 Waited::Pending(pending) => CallProgress::Pending(pending, reception),
             },
             ended @ CallProgress::Ended(_) => ended,
@@ -63,7 +63,7 @@ impl PrefetchedCall {
     pub fn ended(&self) -> Option<&Result<Answer, ServerError>> {
         match &self.progress {
             CallProgress::Pending(..) => None,
-            CallProgress::Ended(ended) => Some(ended),
+            CallProgress::Ended(ended) => Some(&ended.answer),
         }
     }
 }
@@ -79,25 +79,27 @@ pub(super) struct TakenCall {
 }
 
 impl TakenCall {
-    /// Waits for the response at most for this time, and then cuts the call short. `None` if the call must be
-    /// repeated: its deadline may have passed because its response was not received.
+    /// Waits for the response at most for this time, and then cuts the call short; `now` is the time by which that
+    /// counts as its end. `None` if the call must be repeated: its deadline may have passed because its response was
+    /// not received.
     pub fn wait(
         self,
         call: &'static str,
         time: Duration,
         stop: &Stop,
-    ) -> Option<Result<Answer, ServerError>> {
+        now: impl FnOnce() -> Instant,
+    ) -> Option<Ended> {
         let lay = matches!(self.progress, CallProgress::Pending(_, Reception::Later));
         match self.progress.wait_for(time, stop) {
-            CallProgress::Ended(Err(failure))
-                if lay && failure.kind != ServerErrorKind::Stopped =>
-            {
-                None
-            }
-            CallProgress::Ended(answer) => Some(answer),
-            CallProgress::Pending(..) => {
-                Some(Err(ServerError::new(call, ServerErrorKind::CutShort)))
-            }
+            CallProgress::Ended(Ended {
+                answer: Err(failure),
+                ..
+            }) if lay && failure.kind != ServerErrorKind::Stopped => None,
+            CallProgress::Ended(ended) => Some(ended),
+            CallProgress::Pending(..) => Some(Ended {
+                answer: Err(ServerError::new(call, ServerErrorKind::CutShort)),
+                at: now(),
+            }),
         }
     }
 }
@@ -199,10 +201,13 @@ mod tests {
             request: request.into(),
             credential: Credential::Token("a".into()),
             when,
-            progress: CallProgress::Ended(Ok(Answer {
-                bytes: Arc::new(Vec::new()),
-                uuid: None,
-            })),
+            progress: CallProgress::Ended(Ended {
+                answer: Ok(Answer {
+                    bytes: Arc::new(Vec::new()),
+                    uuid: None,
+                }),
+                at: when,
+            }),
         }
     }
 

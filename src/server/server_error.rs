@@ -114,6 +114,9 @@ impl fmt::Display for ServerError {
                 f.write_str("the server reports that the data of a transaction is corrupt")
             }
             ServerErrorKind::CannotProve => f.write_str("the server responds that it cannot prove this pair of states"),
+            ServerErrorKind::HeadersTooLarge => f.write_str(
+                "no immudb server sends so large headers with a response: check which program or proxy answers at this address",
+            ),
             // correct responses to these calls have a few hundred bytes
             ServerErrorKind::TooLarge if is_small(self.call) => f.write_str(
                 "no immudb server sends so large a response to this call: do not raise --max-recv-msg-size; check which program answers at this address",

@@ -2,7 +2,7 @@
 //! Credentials, retries, deadlines, prefetching and counting are the same for each.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::endpoint::Tls;
 use super::server_error::ServerError;
@@ -48,9 +48,17 @@ pub trait PendingCall {
 /// The result of a wait.
 pub enum Waited {
     /// The call has ended.
-    Ended(Result<Answer, ServerError>),
+    Ended(Ended),
     /// The call has not ended yet.
     Pending(Box<dyn PendingCall>),
+}
+
+/// The end of a call.
+pub struct Ended {
+    /// The result of the call.
+    pub answer: Result<Answer, ServerError>,
+    /// The time at which the response was received, which may be long before it was waited for.
+    pub at: Instant,
 }
 
 /// A call to start.

@@ -26,6 +26,7 @@ mod roots;
 mod service;
 mod sockets;
 mod supervisor;
+mod users;
 pub mod words;
 
 pub use console::*;
@@ -37,6 +38,7 @@ pub use roots::*;
 pub use service::*;
 pub use sockets::*;
 pub use supervisor::*;
+pub use users::*;
 
 /// Offset of the locked byte, in units of 4 GiB: far behind the end of every file. A lock on Windows prevents other processes
 /// from reading the locked bytes, and the bytes of the file name the holder of the lock.

@@ -28,6 +28,8 @@ const MAX_TROUBLE: usize = 500;
 
 /// The maximum number of stored faults of a cycle; each unmatched entry of `--audit-databases` is one.
 const MAX_TROUBLES: usize = 100;
+/// The key of an order of untrusted databases that was not drawn at random; older files have it.
+pub const WITHOUT_KEY: u64 = 1;
 
 /// The result of the last check of a database.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,8 +60,9 @@ pub struct OutcomeRecord {
     pub contradicted: bool,
     /// Whether the check ran into a deadline.
     pub slow: bool,
-    /// Whether it was the last untrusted database that was checked.
-    pub last_untrusted: bool,
+    /// The key of the order of untrusted databases, if it was the last of them that was checked; [`WITHOUT_KEY`] if none
+    /// was drawn.
+    pub last_untrusted: Option<u64>,
 }
 
 impl OutcomeRecord {
@@ -136,12 +139,12 @@ impl Store {
                 ("absent", outcome.absent),
                 ("contradicted", outcome.contradicted),
                 ("slow", outcome.slow),
-                ("last_untrusted", outcome.last_untrusted),
             ] {
                 if flag {
                     writer.number(key, 1);
                 }
             }
+            writer.optional_number("last_untrusted", outcome.last_untrusted);
         }
         for trouble in troubles.iter().take(MAX_TROUBLES) {
             writer.element("trouble");
@@ -202,6 +205,6 @@ fn outcome(table: &Table) -> Option<OutcomeRecord> {
         absent: table.contains_key("absent"),
         contradicted: table.contains_key("contradicted"),
         slow: table.contains_key("slow"),
-        last_untrusted: table.contains_key("last_untrusted"),
+        last_untrusted: checksummed::optional_number(table, "last_untrusted").ok()?,
     })
 }

@@ -46,27 +46,13 @@ fn open<'a>(name: &'static str, bytes: &'a [u8]) -> Result<(Message<'a>, Budget)
     Ok((Message::new(name, bytes)?, Budget::new(name, bytes.len())))
 }
 
-/// Decodes `LoginResponse`, and returns the token.
-pub fn login_token(bytes: &[u8]) -> Result<String, Malformed> {
-    token(bytes)
-}
-
-/// Decodes `UseDatabaseReply`, and returns the token.
-pub fn use_database_token(bytes: &[u8]) -> Result<String, Malformed> {
-    token(bytes)
-}
-
-/// Decodes `OpenSessionResponse`, and returns the session's id.
-pub fn session_id(bytes: &[u8]) -> Result<String, Malformed> {
-    token(bytes)
-}
-
 /// The maximum length of a token or a session's id, in bytes: one is stored for each database.
 const MAX_TOKEN: usize = 8192;
 
-/// Returns field 1 of all three messages. A token that no header can carry is refused, because it would be stored
-/// and would fail every later call.
-fn token(bytes: &[u8]) -> Result<String, Malformed> {
+/// Decodes `LoginResponse`, `UseDatabaseReply` or `OpenSessionResponse`, and returns the token or the session's id:
+/// field 1 of all three. One that no header can carry is refused, because it would be stored and would fail every later
+/// call.
+pub fn token(bytes: &[u8]) -> Result<String, Malformed> {
     let token = Message::new("login", bytes)?.text(1)?;
     let wrong = |what, value| Malformed::Field {
         message: "login",

@@ -27,8 +27,8 @@ pub mod proto {
 }
 
 pub use decode::{
-    Tx, VerifiableEntry, VerifiableTx, database_list, get_entry, login_token, session_id, state,
-    tx, tx_list, use_database_token, verifiable_entry, verifiable_tx,
+    Tx, VerifiableEntry, VerifiableTx, database_list, get_entry, state, token, tx, tx_list,
+    verifiable_entry, verifiable_tx,
 };
 pub use encode::{
     Entries, database, empty, get, login, open_session, tx_by_id, tx_scan, verifiable_get,

@@ -7,7 +7,7 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 
 use crate::support::place::Place;
-use crate::support::program::Program;
+use crate::support::program::{Program, Run};
 
 /// Types of a frame (RFC 9113 §6).
 const HEADERS: u8 = 1;
@@ -68,6 +68,8 @@ enum Head {
     HugeString,
     /// A number with zeros, without end.
     EndlessNumber,
+    /// More headers than gRPC's client accepts, of any version.
+    Large,
     /// Headers of 16,000 bytes, without end.
     EndlessHeaders,
 }
@@ -84,6 +86,14 @@ impl Head {
                 head.extend(literal(name, value));
                 head.extend(literal("padding", &"a".repeat(9000)));
                 to.write_all(&part(END_HEADERS, &head))
+            }
+            Head::Large => {
+                let mut head = vec![STATUS_200];
+                head.extend(literal("content-type", "application/grpc"));
+                head.extend(literal("padding", &"a".repeat(12_000)));
+                to.write_all(&part(0, &head))?;
+                let rest = literal("more-padding", &"a".repeat(12_000));
+                to.write_all(&frame(CONTINUATION, END_HEADERS, stream, &rest))
             }
             Head::HugeString => {
                 let mut head = vec![STATUS_200, 0];
@@ -132,26 +142,33 @@ fn serve(head: Head, mut stream: TcpStream) -> io::Result<()> {
     }
 }
 
+/// Starts a server that responds with the invalid headers, and runs one audit of it. Returns the run
+/// and its highest memory in KiB.
+fn audited(head: Head) -> (Run, u64) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            thread::spawn(move || serve(head, stream)); // until the client disconnects
+        }
+    });
+    let place = Place::new();
+    let program = Program::new(port, place.path()).with(&["--call-timeout=2s"]);
+    program.once_measured()
+}
+
 #[test]
 fn invalid_headers_fail_a_call_and_use_limited_memory() {
     for head in [
         Head::Odd("te", "x"),
         Head::Odd(":scheme", "x"),
         Head::Odd("grpclb_client_stats", "anything"),
+        Head::Large,
         Head::HugeString,
         Head::EndlessNumber,
         Head::EndlessHeaders,
     ] {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let port = listener.local_addr().expect("an address").port();
-        thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                thread::spawn(move || serve(head, stream)); // until the client disconnects
-            }
-        });
-        let place = Place::new();
-        let program = Program::new(port, place.path()).with(&["--call-timeout=2s"]);
-        let (run, memory) = program.once_measured();
+        let (run, memory) = audited(head);
         run.ends_with(1);
         assert!(
             run.stderr
@@ -160,4 +177,12 @@ fn invalid_headers_fail_a_call_and_use_limited_memory() {
         );
         assert!(memory < 64 << 10, "{head:?}: {memory} KiB");
     }
+}
+
+#[test]
+fn too_large_headers_are_no_rate_limit() {
+    let (run, _) = audited(Head::Large);
+    let stderr = &run.stderr;
+    assert!(stderr.contains("so large headers"), "{run:#?}");
+    assert!(!stderr.contains("rate limited"), "{run:#?}");
 }

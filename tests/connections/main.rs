@@ -8,3 +8,4 @@ mod http2;
 mod idle;
 mod logins;
 mod logins_failed;
+mod secrets;

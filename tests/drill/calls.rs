@@ -55,7 +55,7 @@ fn an_unused_session_ends_and_calls_keep_it_alive() {
     .unwrap();
     let mut caller = Caller::new(server.port());
     let session = wire::open_session("immudb", "immudb", "defaultdb");
-    let session = wire::session_id(&caller.call(method::OPEN_SESSION, session).bytes()).unwrap();
+    let session = wire::token(&caller.call(method::OPEN_SESSION, session).bytes()).unwrap();
     caller.token = Some(("sessionid", session));
     for _ in 0..10 {
         time.advance(Duration::from_secs(170));
@@ -67,7 +67,7 @@ fn an_unused_session_ends_and_calls_keep_it_alive() {
     assert_eq!(caller.call(method::CURRENT_STATE, Vec::new()), ended);
     assert_eq!(caller.call(method::KEEP_ALIVE, Vec::new()), ended);
     let session = wire::open_session("immudb", "immudb", "defaultdb");
-    let session = wire::session_id(&caller.call(method::OPEN_SESSION, session).bytes()).unwrap();
+    let session = wire::token(&caller.call(method::OPEN_SESSION, session).bytes()).unwrap();
     caller.token = Some(("sessionid", session));
     caller.call(method::CLOSE_SESSION, Vec::new()).bytes();
     assert_eq!(caller.call(method::CLOSE_SESSION, Vec::new()), ended);

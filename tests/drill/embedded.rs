@@ -236,6 +236,32 @@ fn entries_and_references_are_proven_by_key() {
 }
 
 #[test]
+fn a_wrong_password_has_another_code_on_0_9_only() {
+    for server in Emulated::ALL {
+        let options = Options {
+            server,
+            ..Options::default()
+        };
+        let embedded = Embedded::start(options).unwrap();
+        let mut caller = Caller::new(embedded.port());
+        let code = if server.name().starts_with("0.9.") {
+            7
+        } else {
+            2
+        };
+        assert_eq!(
+            caller.call(method::LOGIN, wire::login("immudb", "no")),
+            Answer::Failed {
+                code,
+                message: "invalid user name or password".into(),
+            },
+            "{}",
+            server.name()
+        );
+    }
+}
+
+#[test]
 fn errors_are_those_of_a_1_11_1() {
     let server = Embedded::start(Options::default().with_databases(&["closed", "denied"])).unwrap();
     server.grow("defaultdb", 40);
@@ -333,7 +359,7 @@ fn the_ledger_stops_restarts_counts_calls_and_has_sessions() {
     server.grow("defaultdb", 2);
     let mut caller = Caller::new(server.port());
     let session = wire::open_session("immudb", "immudb", "defaultdb");
-    let session = wire::session_id(&caller.call(method::OPEN_SESSION, session).bytes()).unwrap();
+    let session = wire::token(&caller.call(method::OPEN_SESSION, session).bytes()).unwrap();
     caller.token = Some(("sessionid", session));
     let state = wire::state(&caller.call(method::CURRENT_STATE, Vec::new()).bytes()).unwrap();
     assert_eq!(Some(state.state), server.state("defaultdb"));

@@ -326,6 +326,23 @@ fn no_checkpoint_is_served_after_its_key_was_removed_or_replaced() {
 }
 
 #[test]
+fn a_reload_is_no_start_of_the_program() {
+    let scene = Scene::new();
+    let mut running = scene.start("audit-interval = \"1h\"\n");
+    let port = port_of(&running);
+    let started = || get(port, "/metrics", "*/*").sample("process_start_time_seconds");
+    let before = started();
+    // the times are whole seconds
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    scene.settings("audit-interval = \"2h\"\n");
+    reload(&mut running, READ);
+    let metrics = get(port, "/metrics", "*/*");
+    let interval = "immuaudit_interval_seconds{server=\"tested\"}";
+    assert_eq!(metrics.sample(interval), 7200.0);
+    assert_eq!(started(), before);
+}
+
+#[test]
 fn a_single_run_ends_on_hangup() {
     let scene = Scene::new();
     scene.server.lie(LieSchedule::from(Lie::NeverAnswers));

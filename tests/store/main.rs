@@ -13,5 +13,6 @@ mod repair;
 mod room;
 mod same_id;
 mod signatures;
+mod stamps;
 mod states;
 mod unlistable;

@@ -116,20 +116,16 @@ impl Caller {
     pub fn log_in(&mut self, database: &str) -> Result<(), Answer> {
         self.token = None;
         let token = self.call(method::LOGIN, wire::login("immudb", "immudb"));
-        self.keep(token, wire::login_token)?;
+        self.keep(token)?;
         let token = self.call(method::USE_DATABASE, wire::database(database));
-        self.keep(token, wire::use_database_token)
+        self.keep(token)
     }
 
-    fn keep(
-        &mut self,
-        answer: Answer,
-        read: impl Fn(&[u8]) -> Result<String, wire::Malformed>,
-    ) -> Result<(), Answer> {
+    fn keep(&mut self, answer: Answer) -> Result<(), Answer> {
         let Answer::Message(bytes) = &answer else {
             return Err(answer);
         };
-        let token = read(bytes).map_err(|_| answer.clone())?;
+        let token = wire::token(bytes).map_err(|_| answer.clone())?;
         self.token = Some(("authorization", format!("Bearer {token}")));
         Ok(())
     }

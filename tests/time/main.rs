@@ -4,6 +4,7 @@
 mod support;
 
 mod backlog;
+mod durations;
 mod kept_list;
 mod reconnecting;
 mod schedule;

@@ -280,6 +280,7 @@ impl Reader<'_> {
             ServerErrorKind::Unreachable
             | ServerErrorKind::Deadline(_)
             | ServerErrorKind::RateLimited
+            | ServerErrorKind::HeadersTooLarge
             | ServerErrorKind::BadLogin
             | ServerErrorKind::NoAuthentication
             | ServerErrorKind::NotLoggedIn

@@ -8,76 +8,29 @@ use std::os::windows::fs::OpenOptionsExt;
 use std::os::windows::io::AsRawHandle;
 use std::path::Path;
 use std::ptr;
-use std::sync::OnceLock;
 
-use windows_sys::Win32::Foundation::{
-    CloseHandle, GENERIC_ALL, GENERIC_READ, GENERIC_WRITE, LocalFree,
-};
+use windows_sys::Win32::Foundation::{GENERIC_ALL, GENERIC_READ, GENERIC_WRITE};
 use windows_sys::Win32::Security::Authorization::{
-    ConvertSidToStringSidW, ConvertStringSecurityDescriptorToSecurityDescriptorW,
-    ConvertStringSidToSidW, GetSecurityInfo, SDDL_REVISION_1, SE_FILE_OBJECT,
+    ConvertStringSecurityDescriptorToSecurityDescriptorW, GetSecurityInfo, SDDL_REVISION_1,
+    SE_FILE_OBJECT,
 };
 use windows_sys::Win32::Security::{
-    ACCESS_ALLOWED_ACE, ACE_HEADER, ACL, CheckTokenMembership, DACL_SECURITY_INFORMATION, GetAce,
-    GetTokenInformation, INHERIT_ONLY_ACE, LookupAccountSidW, OWNER_SECURITY_INFORMATION,
-    PSECURITY_DESCRIPTOR, PSID, SECURITY_ATTRIBUTES, TOKEN_QUERY, TOKEN_USER, TokenUser,
+    ACCESS_ALLOWED_ACE, ACE_HEADER, ACL, DACL_SECURITY_INFORMATION, GetAce, INHERIT_ONLY_ACE,
+    OWNER_SECURITY_INFORMATION, PSID, SECURITY_ATTRIBUTES,
 };
 use windows_sys::Win32::Storage::FileSystem::{
     DELETE, FILE_ADD_FILE, FILE_ADD_SUBDIRECTORY, FILE_DELETE_CHILD, FILE_FLAG_BACKUP_SEMANTICS,
     FILE_FLAG_OPEN_REPARSE_POINT, FILE_READ_DATA, READ_CONTROL, WRITE_DAC, WRITE_OWNER,
 };
-use windows_sys::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken};
 
+use super::users::{
+    ADMINISTRATORS, Descriptor, INSTALLER, SERVICE, SYSTEM, User, is_administrator, text_of,
+};
 use super::{done, wide};
 use crate::sys::Holding;
 
-/// `NT AUTHORITY\SYSTEM`.
-const SYSTEM: &str = "S-1-5-18";
-/// `BUILTIN\Administrators`.
-const ADMINISTRATORS: &str = "S-1-5-32-544";
-/// `NT SERVICE\TrustedInstaller`, the owner of the directories of Windows.
-const INSTALLER: &str = "S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464";
-/// `NT AUTHORITY\SYSTEM`, `LOCAL SERVICE` and `NETWORK SERVICE`.
-const MACHINE: [&str; 3] = [SYSTEM, "S-1-5-19", "S-1-5-20"];
-/// The prefix of the identifiers of services.
-const SERVICES: &str = "S-1-5-80-";
-/// `NT SERVICE\immuaudit`, the account of the service. The numbers are the SHA-1 of the name.
-const SERVICE: &str = "S-1-5-80-1549034335-1685114323-401106399-2481810415-3734807616";
 /// `OWNER RIGHTS`: the current owner of a file.
 const OWNER_RIGHTS: &str = "S-1-3-4";
-
-/// A user or group, by its security identifier.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct User(String);
-
-impl fmt::Display for User {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(name_of(&self.0).as_deref().unwrap_or(&self.0))
-    }
-}
-
-impl User {
-    /// Returns the user that this process runs as.
-    pub fn current() -> User {
-        static CURRENT: OnceLock<User> = OnceLock::new();
-        // without a token no user is the current one
-        CURRENT
-            .get_or_init(|| User(token_user().unwrap_or_default()))
-            .clone()
-    }
-
-    /// Returns whether the auditor trusts files of this user: its own user, SYSTEM, Administrators, TrustedInstaller, and the
-    /// auditor's service, which only administrators can create.
-    pub fn is_trusted(&self) -> bool {
-        [SYSTEM, ADMINISTRATORS, INSTALLER, SERVICE].contains(&self.0.as_str())
-            || *self == User::current()
-    }
-
-    /// Returns whether this process runs as this user, or trusts the files of this user.
-    pub fn is_this(&self) -> bool {
-        self.is_trusted()
-    }
-}
 
 /// The rights on a file of users other than the owner, SYSTEM and Administrators.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -234,47 +187,6 @@ pub fn everybody_reads(path: &Path) -> bool {
     holding_at(path, 0).is_ok_and(|found| found.open.mode() & READ != 0)
 }
 
-/// Returns 0: Windows has no effective group.
-pub fn effective_group() -> u32 {
-    0
-}
-
-/// Returns whether this process can change its user: never on Windows.
-pub fn is_root() -> bool {
-    false
-}
-
-/// Returns whether this process runs for the whole computer: with the rights of an administrator, or as a service.
-pub fn is_of_machine() -> bool {
-    static OF_MACHINE: OnceLock<bool> = OnceLock::new();
-    *OF_MACHINE.get_or_init(|| {
-        let user = User::current().0;
-        let is_service = MACHINE.contains(&user.as_str()) || user.starts_with(SERVICES);
-        is_service || is_administrator()
-    })
-}
-
-/// Returns whether this process has the rights of an administrator. An unelevated process of an administrator has not.
-fn is_administrator() -> bool {
-    let text = wide(ADMINISTRATORS);
-    let mut group = Descriptor(ptr::null_mut());
-    let mut is_member = 0;
-    // SAFETY: the text ends in NUL. The call writes a number. The identifier is freed in the same way as a descriptor.
-    let asked = unsafe {
-        ConvertStringSidToSidW(text.as_ptr(), &mut group.0) != 0
-            && CheckTokenMembership(ptr::null_mut(), group.0, &mut is_member) != 0
-    };
-    asked && is_member != 0
-}
-
-/// Fails: the auditor cannot change its user on Windows.
-///
-/// # Errors
-/// Always.
-pub fn act_as(_: u32, _: u32) -> io::Result<()> {
-    Err(io::ErrorKind::Unsupported.into())
-}
-
 /// Whether the entries of a new directory inherit its rights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Inherited {
@@ -286,16 +198,6 @@ pub(super) enum Inherited {
 /// nothing is inherited from the directory above. If an administrator creates a file, it belongs to Administrators, and the
 /// auditor's service has all rights, too.
 pub(super) struct Private(Descriptor);
-
-/// A descriptor that the system allocated.
-struct Descriptor(PSECURITY_DESCRIPTOR);
-
-impl Drop for Descriptor {
-    fn drop(&mut self) {
-        // SAFETY: null, or memory of the system that is freed with this call, and only here.
-        unsafe { LocalFree(self.0) };
-    }
-}
 
 impl Private {
     /// Returns the rights of a new entry of a directory. If an administrator creates it, the owner of the directory has all
@@ -353,82 +255,5 @@ impl Private {
             lpSecurityDescriptor: self.0.0,
             bInheritHandle: 0,
         }
-    }
-}
-
-/// Returns the identifier of the user that this process runs as.
-fn token_user() -> io::Result<String> {
-    // SAFETY: the handle is closed below. The buffer is aligned for the structure and has the given length.
-    unsafe {
-        let mut token = ptr::null_mut();
-        done(OpenProcessToken(
-            GetCurrentProcess(),
-            TOKEN_QUERY,
-            &mut token,
-        ))?;
-        let mut buffer = [0_u64; 32];
-        let size = u32::try_from(size_of_val(&buffer)).unwrap_or_default();
-        let mut length = 0;
-        let read = GetTokenInformation(
-            token,
-            TokenUser,
-            buffer.as_mut_ptr().cast(),
-            size,
-            &mut length,
-        );
-        let read = done(read);
-        CloseHandle(token);
-        read?;
-        text_of((*buffer.as_ptr().cast::<TOKEN_USER>()).User.Sid)
-    }
-}
-
-/// Returns an identifier as text.
-///
-/// # Safety
-/// The identifier must come from the system.
-unsafe fn text_of(sid: PSID) -> io::Result<String> {
-    let mut text = ptr::null_mut();
-    // SAFETY: the identifier comes from the system. The text ends in NUL and is freed once.
-    unsafe {
-        done(ConvertSidToStringSidW(sid, &mut text))?;
-        let length = (0..).take_while(|at| *text.add(*at) != 0).count();
-        let found = String::from_utf16_lossy(std::slice::from_raw_parts(text, length));
-        LocalFree(text.cast());
-        Ok(found)
-    }
-}
-
-/// Returns the name of an identifier, with its domain.
-fn name_of(sid: &str) -> Option<String> {
-    const LONGEST: usize = 256;
-    let text = wide(sid);
-    let mut found = Descriptor(ptr::null_mut());
-    let (mut name, mut domain) = ([0; LONGEST], [0; LONGEST]);
-    let longest = u32::try_from(LONGEST).unwrap_or_default();
-    let (mut name_length, mut domain_length, mut kind) = (longest, longest, 0);
-    // SAFETY: the text ends in NUL. The buffers have the given lengths. The identifier is freed in the same way as a descriptor.
-    let is_known = unsafe {
-        ConvertStringSidToSidW(text.as_ptr(), &mut found.0) != 0
-            && LookupAccountSidW(
-                ptr::null(),
-                found.0,
-                name.as_mut_ptr(),
-                &mut name_length,
-                domain.as_mut_ptr(),
-                &mut domain_length,
-                &mut kind,
-            ) != 0
-    };
-    let text = |of: &[u16], length: u32| {
-        let length = usize::try_from(length).unwrap_or_default();
-        String::from_utf16_lossy(of.get(..length).unwrap_or_default())
-    };
-    let name = text(&name, name_length);
-    let domain = text(&domain, domain_length);
-    match (is_known, domain.is_empty()) {
-        (false, _) => None,
-        (true, true) => Some(name),
-        (true, false) => Some(format!(r"{domain}\{name}")),
     }
 }
