@@ -25,6 +25,6 @@ pub use file::{SplitFound, WordCompared};
 pub(super) use persist::MAX_WAIT_FOR_PEERS;
 pub(super) use recent::Recent;
 pub use relation::Standing;
-pub(super) use relation::{ByAnswer, Relation};
+pub(super) use relation::Relation;
 pub use report::PeerReport;
 pub(super) use split::Split;
