@@ -119,7 +119,7 @@ impl Auditor {
             answers,
         };
         Compared::SplitView {
-            alarm: self.store.raise(&finding, self.wall_time()),
+            raised: Box::new(self.store.record_finding(&finding, self.wall_time())),
             theirs,
             reason,
             parting,
