@@ -246,7 +246,7 @@ fn a_finding_about_a_given_up_state_does_not_reopen_its_alarm() {
     assert_eq!(store.open_alarms(None), Ok(vec![]));
 }
 
-/// The import of another auditor's states raises such an alarm, which names no state of the server.
+/// An earlier version raised such an alarm when it imported another auditor's states. It names no state of the server.
 #[test]
 fn an_alarm_without_a_shown_state_gives_up_nothing_unless_the_database_vanished() {
     for kind in [Tampering::Inconsistent, Tampering::RolledBack] {
