@@ -563,7 +563,7 @@ fn a_damaged_file_of_peers_is_kept_and_replaced() {
 }
 
 /// Compares a checkpoint of the peer from a file, as a separate process does.
-fn compared(peering: &Peering, note: &str) -> WordCompared {
+pub fn compared(peering: &Peering, note: &str) -> WordCompared {
     compared_of(peering, "zone-b", note)
 }
 

@@ -31,6 +31,14 @@ pub(in crate::audit) struct Split {
     pub is_stored: bool,
 }
 
+impl Split {
+    /// Adds the alarms of a further split view, which are reported after these.
+    pub(super) fn join(&mut self, further: Split) {
+        self.alarms.join(further.alarms);
+        self.is_stored &= further.is_stored;
+    }
+}
+
 /// The reason in the evidence of a disagreement.
 const DISAGREEMENT_REASON: &str =
     "disagreement: only the other auditor's checkpoint contradicts the server";
@@ -79,9 +87,12 @@ impl Auditor {
                     DISAGREEMENT_REASON.to_owned(),
                     answers,
                 );
-                let kept = self
-                    .store
-                    .keep_disagreement(&finding, peer.as_str(), self.wall_time());
+                let (peer, now) = (peer.as_str(), self.wall_time());
+                let kept = match self.peers.is_empty() {
+                    // a checkpoint from a file has no record
+                    true => self.store.keep_unrecorded_disagreement(&finding, peer, now),
+                    false => self.store.keep_disagreement(&finding, peer, now),
+                };
                 if let Err(failure) = kept {
                     log::warn!(reason:% = failure; "the evidence of a disagreement could not be written");
                 }
