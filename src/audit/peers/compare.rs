@@ -257,8 +257,8 @@ impl Auditor {
         ours: Ours,
     ) -> Option<Found> {
         let range = self.policy.max_fetch;
-        let mixes_up = self.shape == Some(StateShape::WithoutDatabase);
-        let mut again = mixes_up;
+        // a server whose version is not known yet may be a 0.9.0
+        let mut again = self.shape != Some(StateShape::WithDatabase);
         loop {
             let shown = other_state(&mut self.server, database, &theirs, &ours.state, range);
             let found = match shown {
