@@ -6,7 +6,7 @@ use immuaudit::audit::{
     Auditor, EvidenceStrength, Import, ImportedState, OnRefusal, Policy, Rechecked, Verdict,
     recheck,
 };
-use immuaudit::config::Signatures;
+use immuaudit::config::{Pin, Signatures};
 use immuaudit::drill::{Embedded, Emulated, Ledger, Lie, LieSchedule, NewEntry, Options};
 use immuaudit::ledger::{ClaimedState, Digest, PublicKey, Signature, State, StateShape};
 use immuaudit::trust::{Alarm, Tampering, read_evidence};
@@ -158,6 +158,36 @@ fn an_import_that_finds_the_trusted_state_contradicted_raises_the_alarm_of_the_n
     assert_eq!(outcome.open_alarms, 1, "{cycle:?}");
     let again = outcome.alarm.as_ref().expect("an alarm");
     assert_eq!((&again.id, again.times), (&alarm.id, 2));
+}
+
+/// The trusted state is a pin that a lagging replica has not reached yet.
+#[test]
+fn an_import_accuses_no_replica_that_lags_behind_a_pin() {
+    let (embedded, place) = (started(Options::default()), Place::new());
+    let policy = Policy {
+        pins: vec![Pin {
+            database: DATABASE.into(),
+            state: embedded.state(DATABASE).expect("a state"),
+        }],
+        ..Policy::of_consistency()
+    };
+    let older = embedded.state_at(DATABASE, 5).expect("a state");
+    embedded.put_ledger(DATABASE, truncated(&embedded, 7));
+    let mut auditor = auditor(&embedded, &place, policy);
+    let cycle = auditor.cycle(|_| {});
+    assert_eq!(cycle.outcomes[0].verdict, Verdict::Unprovable, "{cycle:?}");
+    let carried = imported(older, StateShape::WithDatabase, None);
+    let import = auditor.import(&carried, OnRefusal::Alarm).expect("an end");
+    let is_due = matches!(
+        import,
+        Import::Refused {
+            verdict: Verdict::Unprovable,
+            ..
+        }
+    );
+    assert!(is_due, "{import:?}");
+    let cycle = auditor.cycle(|_| {});
+    assert_eq!(cycle.outcomes[0].open_alarms, 0, "{cycle:?}");
 }
 
 /// immudb 0.9.0 mixes up the responses to concurrent clients, so one response accuses it of nothing. Any other server

@@ -217,7 +217,7 @@ impl Auditor {
                 }
                 Err((_, why)) => why,
             };
-            let refusal = self.find_contradicted(&carried.database, imported, trusted.state)?;
+            let refusal = self.find_contradicted(imported, trusted)?;
             if let Some(refusal) = refusal {
                 return Some(Err(refusal));
             }
@@ -264,15 +264,19 @@ impl Auditor {
     /// refusal of the first that the server does not prove.
     fn find_contradicted(
         &mut self,
-        database: &str,
         imported: State,
-        trusted: State,
+        trusted: &TrustedState,
     ) -> Option<Option<Box<Refusal>>> {
-        let params = self.params();
-        for (basis, compared) in [(Basis::Imported, imported), (Basis::Trusted, trusted)] {
+        let (database, params) = (trusted.database.as_str(), self.params());
+        for (basis, compared) in [(Basis::Imported, imported), (Basis::Trusted, trusted.state)] {
             // evidence contains only the responses to this comparison
             self.server.begin_transcript();
-            match state::check(&mut self.server, database, Some(compared), &params) {
+            let found = state::check(&mut self.server, database, Some(compared), &params);
+            let found = match basis {
+                Basis::Imported => found,
+                Basis::Trusted => self.excuse_lag_behind_a_pin(database, Some(trusted), found),
+            };
+            match found {
                 CheckResult::Stopped => return None,
                 CheckResult::Refused {
                     verdict,
