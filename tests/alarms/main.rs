@@ -6,6 +6,7 @@ mod support;
 mod claims;
 mod decisions;
 mod evidence;
+mod import;
 mod list;
 mod other_auditor;
 mod split;
