@@ -6,8 +6,8 @@
 //! Reading order: `standing` (the results), `relation` (the memory of a peer and a database), `compare` (one checkpoint
 //! against the trusted state), `recent` (the states trusted last), `given_up` (the states trusted before the present
 //! history), `late` (checkpoints that no longer confirm anything), `claim` (states without a signature), `split`
-//! (evidence and alarm), `report` (the reports), `due` (overdue comparisons), `persist` (the records on disk), `file`
-//! (checkpoints from a file).
+//! (evidence and alarm), `report` (the report on a peer), `due` (the reports of a check, and overdue comparisons),
+//! `persist` (the records on disk), `file` (checkpoints from a file).
 
 mod claim;
 mod compare;

@@ -1,13 +1,9 @@
-//! The reports on the peers of a database.
+//! The report on a peer and a database.
 
 use std::fmt;
 
-use super::due::overdue;
 use super::relation::Relation;
 use super::standing::Standing;
-use crate::audit::auditor::Auditor;
-use crate::audit::outcome::Overdue;
-use crate::audit::overdue::late_after;
 use crate::checkpoint::KeyName;
 use crate::clock::Timestamp;
 use crate::ledger::State;
@@ -78,34 +74,5 @@ impl fmt::Display for PeerReport {
             }
             _ => Ok(()),
         }
-    }
-}
-
-impl Auditor {
-    /// Returns the reports on the peers of a database, and the overdue comparison, if there is one.
-    pub(in crate::audit) fn peer_reports(
-        &self,
-        database: &str,
-    ) -> (Vec<PeerReport>, Option<Overdue>) {
-        let Some(record) = self
-            .databases
-            .get(database)
-            .filter(|_| !self.peers.is_empty())
-        else {
-            return (Vec::new(), None);
-        };
-        let named = self.peers.names();
-        let named = named.filter_map(|peer| Some((peer, record.peers.get(peer)?)));
-        let reports: Vec<PeerReport> = named
-            .clone()
-            .map(|(peer, relation)| PeerReport::of(peer, relation))
-            .collect();
-        if reports.is_empty() {
-            return (reports, None); // the database has no trusted state yet
-        }
-        let allowed = late_after(self.policy.interval);
-        let (required, ages) = (self.peers.required(), self.wall_ages());
-        let late = overdue(named.map(|(_, of)| &**of), required, allowed, ages);
-        (reports, late)
     }
 }
