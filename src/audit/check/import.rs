@@ -57,7 +57,7 @@ pub enum OnRefusal {
 }
 
 /// The refusal of an imported state, before an alarm is raised.
-struct Refusal {
+struct RefusedImport {
     verdict: Verdict,
     why: Reason,
     /// The state that the server shows.
@@ -72,9 +72,9 @@ enum Basis {
     Trusted,
 }
 
-impl Refusal {
-    fn of_imported(verdict: Verdict, why: Reason) -> Box<Refusal> {
-        Box::new(Refusal {
+impl RefusedImport {
+    fn of_imported(verdict: Verdict, why: Reason) -> Box<RefusedImport> {
+        Box::new(RefusedImport {
             verdict,
             why,
             shown: None,
@@ -119,10 +119,10 @@ impl Auditor {
         &mut self,
         carried: &ImportedState,
         trusted: Option<&TrustedState>,
-        refusal: Refusal,
+        refusal: RefusedImport,
         on_refusal: OnRefusal,
     ) -> Import {
-        let Refusal {
+        let RefusedImport {
             verdict,
             why,
             shown,
@@ -154,7 +154,7 @@ impl Auditor {
     }
 
     /// Imports a state of an untrusted database if the server's state is equal to it or extends it.
-    fn take(&mut self, carried: &ImportedState) -> Option<Result<Import, Box<Refusal>>> {
+    fn take(&mut self, carried: &ImportedState) -> Option<Result<Import, Box<RefusedImport>>> {
         let (database, imported) = (carried.database.as_str(), carried.claimed.state);
         let params = self.params();
         let written = match state::check(&mut self.server, database, Some(imported), &params) {
@@ -176,7 +176,7 @@ impl Auditor {
                 ..
             } => {
                 let basis = Basis::Imported;
-                return Some(Err(Box::new(Refusal {
+                return Some(Err(Box::new(RefusedImport {
                     verdict,
                     why,
                     shown,
@@ -186,7 +186,7 @@ impl Auditor {
             // only checks without a trusted state return these
             CheckResult::Empty | CheckResult::First(_) => {
                 let (verdict, why) = (Verdict::Malformed, Reason::NoTransaction);
-                return Some(Err(Refusal::of_imported(verdict, why)));
+                return Some(Err(RefusedImport::of_imported(verdict, why)));
             }
         };
         Some(Ok(match written {
@@ -202,7 +202,7 @@ impl Auditor {
         &mut self,
         carried: &ImportedState,
         trusted: &TrustedState,
-    ) -> Option<Result<Import, Box<Refusal>>> {
+    ) -> Option<Result<Import, Box<RefusedImport>>> {
         let imported = carried.claimed.state;
         if imported == trusted.state {
             return Some(Ok(Import::Known));
@@ -213,7 +213,7 @@ impl Auditor {
             let why = match self.prove_relation(&carried.database, imported, trusted.state)? {
                 Ok(import) => return Some(Ok(import)),
                 Err((verdict, why)) if !verdict.is_tampering() => {
-                    return Some(Err(Refusal::of_imported(verdict, why)));
+                    return Some(Err(RefusedImport::of_imported(verdict, why)));
                 }
                 Err((_, why)) => why,
             };
@@ -223,7 +223,7 @@ impl Auditor {
             }
             if !std::mem::take(&mut again) {
                 // the server proves each of the two, and refuses the proof between them
-                return Some(Err(Refusal::of_imported(Verdict::Malformed, why)));
+                return Some(Err(RefusedImport::of_imported(Verdict::Malformed, why)));
             }
         }
     }
@@ -266,7 +266,7 @@ impl Auditor {
         &mut self,
         imported: State,
         trusted: &TrustedState,
-    ) -> Option<Option<Box<Refusal>>> {
+    ) -> Option<Option<Box<RefusedImport>>> {
         let (database, params) = (trusted.database.as_str(), self.params());
         for (basis, compared) in [(Basis::Imported, imported), (Basis::Trusted, trusted.state)] {
             // evidence contains only the responses to this comparison
@@ -284,7 +284,7 @@ impl Auditor {
                     shown,
                     ..
                 } => {
-                    return Some(Some(Box::new(Refusal {
+                    return Some(Some(Box::new(RefusedImport {
                         verdict,
                         why,
                         shown,
