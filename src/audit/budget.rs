@@ -15,8 +15,8 @@ const LIST_PART: u32 = 4;
 const STATES_QUARTERS: u32 = 3;
 /// Slow databases have at least one part in this number of the time that the others took.
 const SLOW_PART: u32 = 8;
-/// The longest time that a call may take past the end of its budget when values are read. Without it, the last call
-/// of each database would be interrupted, and the connection with it.
+/// The longest time that a call may take past the end of its budget when values or the headers for a mirror are read.
+/// Without it, the last call of each database would be interrupted, and the connection with it.
 pub(super) const MAX_CALL_OVERRUN: Duration = Duration::from_millis(400);
 
 /// The time of one cycle.

@@ -4,9 +4,10 @@
 //! proven against it.
 
 use std::fmt;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::auditor::Auditor;
+use super::budget::MAX_CALL_OVERRUN;
 use super::verdict::Reason;
 use crate::audit::check::membership::{self, Membership};
 use crate::ledger::{Digest, TxHeader};
@@ -16,8 +17,6 @@ use crate::wire::Entries;
 
 /// The number of mirrors whose files stay open.
 const MAX_OPEN_MIRRORS: usize = 16;
-/// The longest time that a call may take past the end of a slice.
-const MAX_CALL_OVERRUN: Duration = Duration::from_millis(400);
 
 /// The reason why a mirror is not complete.
 #[derive(Debug)]
@@ -190,32 +189,16 @@ impl Auditor {
         run: &mut u32,
     ) -> Result<Vec<TxHeader>, Unmirrored> {
         let database = trusted.database.as_str();
-        loop {
-            let left = trusted.state.tx.saturating_sub(next).saturating_add(1);
-            let limit = (*run).min(u32::try_from(left).unwrap_or(u32::MAX));
-            if limit <= 1 {
-                let tx = self.server.tx(database, next, Entries::Excluded)?;
-                return Ok(vec![tx.header]);
-            }
-            let scan = self
-                .server
-                .tx_scan(database, next, limit, Entries::Excluded)
-                .and_then(|scanned| scanned.decode());
-            match scan {
-                Ok(list) => {
-                    return Ok(list
-                        .into_iter()
-                        .map_while(Result::ok)
-                        .map(|tx| tx.header)
-                        .collect());
-                }
-                Err(failure) => match failure.kind {
-                    ServerErrorKind::LimitExceeded | ServerErrorKind::TooLarge => *run = limit / 2,
-                    ServerErrorKind::Unimplemented => *run = 1, // immudb 0.9.0
-                    _ => return Err(failure.into()),
-                },
-            }
+        let left = trusted.state.tx.saturating_sub(next).saturating_add(1);
+        let due = (*run).min(u32::try_from(left).unwrap_or(u32::MAX));
+        let mut most = due;
+        let txs = self
+            .server
+            .run_of_txs(database, next, &mut most, Entries::Excluded)?;
+        if most < due {
+            *run = most;
         }
+        Ok(txs.into_iter().map(|tx| tx.header).collect())
     }
 
     /// Returns the hashes of the transactions after the stored ones, up to the last transaction that is proven.

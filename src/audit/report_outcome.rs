@@ -185,7 +185,8 @@ impl Auditor {
         (count, None, unwritten)
     }
 
-    fn raise(
+    /// Stores a finding with the recorded responses as evidence, and opens its alarm.
+    pub(super) fn raise(
         &mut self,
         database: &str,
         kind: Tampering,

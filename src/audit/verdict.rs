@@ -6,7 +6,7 @@ use crate::checkpoint::KeyName;
 use crate::ledger::{BadSignature, Digest, Refusal, State, Unprovable};
 use crate::server::{ServerError, ServerErrorKind};
 use crate::text::Escaped;
-use crate::trust::{HIDDEN, StoreError, Tampering, VANISHED};
+use crate::trust::{HIDDEN, IMPORTED, StoreError, Tampering, VANISHED};
 
 /// The verdict on one database in one cycle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -332,7 +332,7 @@ impl fmt::Display for Reason {
                  replica that lags behind, or a pin of another ledger)"
             ),
             Reason::NotExtended { imported, why } => {
-                write!(f, "the imported state {imported} is not extended: {why}")
+                write!(f, "{IMPORTED} {imported} is not extended: {why}")
             }
             Reason::SplitView {
                 peer,

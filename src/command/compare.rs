@@ -9,7 +9,7 @@ use super::setup::{self, CommandError};
 use crate::audit::{Auditor, Compared, Comparison, Exit, Parting, Theirs};
 use crate::config::{CompareSource, Roots, Settings, Url};
 use crate::http::Client;
-use crate::report::{alarm_lines, few_ranges, print, print_error};
+use crate::report::{few_ranges, finding_lines, print, print_error};
 use crate::stop::Stop;
 use crate::text::{Escaped, counted, number};
 use crate::trust::{Answer, Export, Store, StoreError, shown_states};
@@ -176,19 +176,14 @@ fn line(comparison: &Comparison) -> String {
         Compared::Local(failure) => format!("{name}: local failure: {failure}"),
         Compared::SplitView {
             reason,
-            alarm,
+            raised,
             parting,
             ..
-        } => {
-            let kept = match alarm {
-                Ok(alarm) => alarm_lines(alarm).join("\n  "),
-                Err(failure) => format!("not stored: {failure}"),
-            };
-            format!(
-                "{name}: split-view: {reason}\n  {}\n  {kept}",
-                parted(parting)
-            )
-        }
+        } => format!(
+            "{name}: split-view: {reason}\n  {}\n  {}",
+            parted(parting),
+            finding_lines(raised.listed(), raised.unwritten.as_ref()).join("\n  ")
+        ),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::audit::{Auditor, Exit, Standing, WordCompared};
 use crate::checkpoint::VerifierKey;
 use crate::config::Settings;
 use crate::peer::{PeerResponse, Witness, judge_file};
-use crate::report::{alarm_lines, peer_line, print, print_error};
+use crate::report::{finding_lines, peer_line, print, print_error};
 use crate::stop::Stop;
 use crate::text::{Escaped, counted_with, number};
 use crate::trust::Store;
@@ -103,11 +103,8 @@ fn print_comparison(auditor: &Auditor, database: &str, of: &WordCompared) {
     }
     if let Some(split) = &of.split {
         text.push_str(&format!("\n  split-view: {}", split.reason));
-        for line in split.alarm.iter().flat_map(alarm_lines) {
+        for line in finding_lines(split.alarm.as_ref(), split.unwritten.as_ref()) {
             text.push_str(&format!("\n  {line}"));
-        }
-        if let Some(failure) = &split.unwritten {
-            text.push_str(&format!("\n  not stored: {failure}"));
         }
     }
     print(&text);

@@ -61,6 +61,7 @@ fn before_closing(alarm: &Alarm) -> &'static str {
 pub fn opened_again_by(alarm: &Alarm) -> &'static str {
     match alarm.kind {
         Tampering::SplitView => "the next comparison with the other auditor",
+        _ if alarm.is_about_import() => "the next import of the state with --alarm",
         _ => "the next check",
     }
 }

@@ -12,6 +12,7 @@ mod condition;
 mod database_status;
 mod event;
 mod exposition;
+mod finding;
 mod json;
 mod legacy;
 mod log_line;
@@ -43,6 +44,7 @@ pub use checkpoints::{checkpoint_text, checkpoints_text};
 pub use condition::{Condition, Facts};
 pub use database_status::DatabaseStatus;
 pub use event::Event;
+pub use finding::finding_lines;
 pub use json::{JsonObject, cycle_error_json, outcome_json, untrusted_json};
 pub use legacy::Prefix;
 pub use log_line::{

@@ -18,6 +18,7 @@ mod prefetch;
 mod prefetch_queue;
 mod renewal;
 mod rest;
+mod run_of_txs;
 mod secrets;
 mod server_error;
 mod session;

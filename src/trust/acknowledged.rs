@@ -41,6 +41,14 @@ pub struct Acknowledged {
     pub disagreements_to: Option<Timestamp>,
 }
 
+impl Acknowledged {
+    /// Returns the time up to which disagreements of peers are closed, unless it is in the future: a clock that was
+    /// ahead must not close disagreements that are found later.
+    pub fn disagreements_closed_to(&self, now: Timestamp) -> Option<Timestamp> {
+        self.disagreements_to.filter(|to| *to <= now)
+    }
+}
+
 /// Facts to acknowledge; the others stay as they are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Acknowledgement {

@@ -8,7 +8,7 @@ use toml::Table;
 
 use super::checksummed::{self, Writer};
 use super::file_damage::FileDamage;
-use super::finding::{Finding, Tampering, VANISHED};
+use super::finding::{Finding, Tampering, VANISHED, is_of_import};
 use super::location::Location;
 use super::text::cut;
 use crate::clock::Timestamp;
@@ -174,7 +174,12 @@ impl Alarm {
     /// Returns whether the finding was made by reading transactions: one, or several that share one alarm.
     pub fn is_about_transactions(&self) -> bool {
         let is_kind = matches!(self.kind, Tampering::BadValue | Tampering::Inconsistent);
-        is_kind && self.trusted.is_none()
+        is_kind && self.trusted.is_none() && !self.is_about_import()
+    }
+
+    /// Returns whether the finding is about another auditor's state that was to be imported.
+    pub fn is_about_import(&self) -> bool {
+        is_of_import(&self.reason)
     }
 
     /// Returns the transaction of a finding that was made by reading it.

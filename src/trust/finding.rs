@@ -214,11 +214,20 @@ const FORMER_CLASSES: [(&str, &str); 3] = [
 pub(crate) const HIDDEN: &str = "hidden";
 /// The reason for a database that the server no longer has. Its alarm can be adopted.
 pub(crate) const VANISHED: &str = "vanished";
+/// The class of reasons for another auditor's state that was to be imported, and that the server's history lacks.
+pub(crate) const IMPORTED: &str = "the imported state";
 
 impl Finding {
-    /// Returns the trusted state that the shown state contradicts. `None` for a finding about one transaction: it stays
-    /// the same finding while the trusted state grows, and its alarm has no state to adopt.
+    /// Returns the trusted state that the shown state contradicts. `None` for a finding about one transaction, whose
+    /// alarm has no state to adopt, and for one about an imported state, which was never trusted here.
     pub(super) fn contradicted(&self) -> Option<&TrustedState> {
+        let compared = self.compared();
+        compared.filter(|_| !is_of_import(&self.reason))
+    }
+
+    /// Returns the state with which the shown state was compared. `None` for a finding about one transaction: it stays
+    /// the same finding while the trusted state grows.
+    fn compared(&self) -> Option<&TrustedState> {
         match self.claim {
             Some(_) => None,
             None => self.trusted.as_ref(),
@@ -249,7 +258,7 @@ impl Finding {
             "{}\n{}\n{}\n{}\n{}",
             escape(&self.database),
             self.kind.word_in_id(),
-            state(self.contradicted().map(|trusted| trusted.state)),
+            state(self.compared().map(|trusted| trusted.state)),
             state(self.shown),
             escape(class)
         );
@@ -281,6 +290,11 @@ fn class(reason: &str) -> &str {
         .split(|c: char| c == ':' || c.is_ascii_digit())
         .next();
     class.unwrap_or_default().trim()
+}
+
+/// Returns whether a finding with this reason is about another auditor's state that was to be imported.
+pub(super) fn is_of_import(reason: &str) -> bool {
+    class(reason) == IMPORTED
 }
 
 /// Returns whether a finding is about a database that the server hides, and whose history is intact.

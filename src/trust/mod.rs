@@ -90,7 +90,7 @@ pub use evidence::{Evidence, Limits};
 pub use export::{Export, Exported, shown_states};
 pub use file_damage::{FileDamage, Record};
 pub use finding::{Answer, Finding, Shortened, Tampering, TamperingError};
-pub(crate) use finding::{HIDDEN, VANISHED};
+pub(crate) use finding::{HIDDEN, IMPORTED, VANISHED};
 pub use given_up::GivenUp;
 pub use history::{Change, HistoryEntry};
 pub use identity::KnownElsewhere;

@@ -12,7 +12,7 @@ use super::failpoint::FileKind;
 use super::file_name::file_name;
 use super::files;
 use super::finding::Finding;
-use super::store::Store;
+use super::store::{Hold, Store};
 use super::store_error::StoreError;
 use super::warning::Warning;
 use crate::clock::Timestamp;
@@ -136,7 +136,43 @@ impl Store {
         peer: &str,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let _hold = self.hold(Lock::Exclusive)?;
+        let hold = self.hold(Lock::Exclusive)?;
+        self.write_disagreement(&hold, finding, peer, now)
+    }
+
+    /// Writes the same evidence for a comparison that stores no record. If the auditor has recorded a disagreement with
+    /// the peer that is still open, the evidence of that older one stays.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn keep_unrecorded_disagreement(
+        &self,
+        finding: &Finding,
+        peer: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let acknowledged = self.acknowledged(&finding.database).unwrap_or_default();
+        let closed_to = acknowledged.disagreements_closed_to(now);
+        let hold = self.hold(Lock::Exclusive)?;
+        let records = self.peer_records(&self.home.join(FILE), now);
+        let is_open = |record: &PeerRecord| {
+            let is_of = record.database == finding.database && record.peer == peer;
+            let open = record.disagreement.as_ref().filter(|_| is_of);
+            open.is_some_and(|open| closed_to.is_none_or(|to| open.found > to))
+        };
+        if records.unwrap_or_default().iter().any(is_open) {
+            return Ok(());
+        }
+        self.write_disagreement(&hold, finding, peer, now)
+    }
+
+    fn write_disagreement(
+        &self,
+        _hold: &Hold,
+        finding: &Finding,
+        peer: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let path = self.disagreement_path(&finding.database, peer);
         for directory in [path.parent().and_then(Path::parent), path.parent()] {
             files::create_directory(directory.unwrap_or(&self.home))?;

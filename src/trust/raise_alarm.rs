@@ -59,6 +59,13 @@ pub struct Raised {
     pub unwritten: Option<StoreError>,
 }
 
+impl Raised {
+    /// Returns the alarm if it is on the list of alarms.
+    pub fn listed(&self) -> Option<&Alarm> {
+        Some(&self.alarm).filter(|_| self.is_listed)
+    }
+}
+
 impl Store {
     /// Writes evidence of a finding and opens its alarm.
     ///

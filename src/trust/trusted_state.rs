@@ -46,6 +46,16 @@ pub enum TrustOrigin {
 }
 
 impl TrustedState {
+    /// Returns a state of the same history in place of this one. It has no signature, because the history stores none.
+    #[must_use]
+    pub fn replaced_by(&self, state: State) -> TrustedState {
+        TrustedState {
+            state,
+            signature: None,
+            ..self.clone()
+        }
+    }
+
     /// Returns the last signed transaction after `signature` is known for transaction `tx`.
     pub(super) fn signed_at(
         signature: Option<&Signature>,

@@ -342,3 +342,22 @@ fn after_a_wrong_signature_the_history_is_not_said_to_have_been_another_one() {
     assert!(located.contains("who changed its signing key"), "{located}");
     assert!(!located.contains("than at the alarm"), "{located}");
 }
+
+#[test]
+fn a_split_view_without_its_evidence_names_the_alarm_and_the_reason() {
+    let (folder, server, [program, other], _) = forked(12);
+    server.grow(DATABASE, 9);
+    let servers = fs::read_dir(folder.join("trust")).expect("a directory");
+    let mut servers = servers.map(|entry| entry.expect("an entry").path());
+    let of_server = servers.find(|path| path.join("defaultdb.state").exists());
+    let of_server = of_server.expect("a trusted state");
+    // the list of alarms can be written, and no evidence
+    std::os::unix::fs::symlink("nowhere", of_server.join("evidence")).expect("a link");
+    let run = compare(&program, &other, &folder);
+    let stdout = &run.ends_with(2).stdout;
+    let alarm = program.open_alarm(DATABASE);
+    let unstored = format!("alarm {alarm} is open, but its evidence is not stored: ");
+    for due in ["split-view", "immuaudit alarm close ", &unstored] {
+        assert!(stdout.contains(due), "{due}: {run:#?}");
+    }
+}

@@ -7,6 +7,7 @@ mod claims;
 mod decisions;
 mod evidence;
 mod given_up;
+mod import;
 mod list;
 mod other_auditor;
 mod split;

@@ -6,6 +6,7 @@ mod support;
 mod answers;
 mod calls;
 mod excuses;
+mod import;
 mod long;
 mod order;
 mod overdue;

@@ -563,7 +563,7 @@ fn a_damaged_file_of_peers_is_kept_and_replaced() {
 }
 
 /// Compares a checkpoint of the peer from a file, as a separate process does.
-fn compared(peering: &Peering, note: &str) -> WordCompared {
+pub fn compared(peering: &Peering, note: &str) -> WordCompared {
     compared_of(peering, "zone-b", note)
 }
 
@@ -652,6 +652,31 @@ fn a_checkpoint_from_a_file_is_compared_twice_with_a_0_9_0() {
         assert_eq!(of.report.standing, Standing::Disagrees, "{of:?}");
         assert_eq!(peering.proofs(), due, "{server:?}");
     }
+}
+
+/// The shape of a pinned state is unknown until a check proves it.
+#[test]
+fn a_checkpoint_from_a_file_is_compared_twice_if_the_version_of_the_server_is_unknown() {
+    let mut peering = Peering::new(Options {
+        server: Emulated::V0_9_0,
+        ..Options::default()
+    });
+    let mut fork = peering.fork(5, 12);
+    peering.policy.pins = vec![Pin {
+        database: DATABASE.into(),
+        state: fork.state_at(10).expect("a state"),
+    }];
+    let mut auditor = peering.auditor();
+    peering.is_down();
+    assert_eq!(peering.cycle(&mut auditor).verdict.word(), "inconsistent");
+    fork.truncate(10);
+    peering.sim.embedded.put_ledger(DATABASE, fork);
+    peering.proofs();
+    let note = peering.note(other(peering.state(7)), None, peering.now() + 1);
+    let of = compared(&peering, &note);
+    assert_eq!(of.report.standing, Standing::Disagrees, "{of:?}");
+    // twice before the pinned state is proven, and twice after
+    assert_eq!(peering.proofs(), 4);
 }
 
 #[test]

@@ -353,3 +353,25 @@ fn a_confirmation_that_comes_late_after_a_downtime_is_not_overdue() {
     confirms();
     is_well(&peering.cycle(&mut auditor), Standing::Agrees);
 }
+
+/// A peer is usually some transactions behind on a busy server. It need not reach transactions that were given up.
+#[test]
+fn a_peer_that_follows_a_new_history_is_not_overdue_for_one_that_was_given_up() {
+    let mut peering = Peering::unsigned();
+    peering.required = 1;
+    let mut auditor = peering.auditor();
+    peering.sim.embedded.grow(DATABASE, 90);
+    peering.says(peering.state(90));
+    is_well(&peering.cycle(&mut auditor), Standing::Behind);
+    let shorter = peering.fork(40, 40);
+    peering.sim.embedded.put_ledger(DATABASE, shorter);
+    let (store, now) = (peering.sim.shared_store(), peering.sim.clock.now());
+    store.distrust(DATABASE, now).expect("files");
+    for last in [45, 50, 55, 60, 65, 70] {
+        peering.sim.embedded.grow(DATABASE, 5);
+        peering.says(peering.state(last - 2));
+        let outcome = peering.cycle(&mut auditor);
+        assert!(outcome.peers_overdue.is_none(), "{last}: {outcome:?}");
+        is_well(&outcome, Standing::Behind);
+    }
+}

@@ -69,6 +69,10 @@ fn a_state_that_is_not_extended_raises_an_alarm_only_on_request() {
     run.ends_with(2);
     assert!(run.stdout.contains("evidence: "), "{run:#?}");
     scene.auditor().run(&["status"]).ends_with(2);
+    let list = scene.auditor().run(&["alarm", "list", "--json"]);
+    let evidence = member(list.ends_with(2).line("defaultdb"), "evidence").to_owned();
+    let verified = scene.auditor().run(&["evidence", "verify", &evidence]);
+    verified.ends_with(2);
     // the import trusted nothing: the next audit is a first use, with the alarm open
     scene.auditor().once().is(2, "defaultdb", "first-seen");
 }

@@ -289,7 +289,7 @@ fn a_finding_from_before_a_forgotten_state_or_about_an_unknown_one_opens_its_ala
     assert!(raised.opened && raised.is_listed, "{raised:?}");
 }
 
-/// The import of another auditor's states raises such an alarm, which names no state of the server.
+/// An earlier version raised such an alarm when it imported another auditor's states. It names no state of the server.
 #[test]
 fn an_alarm_without_a_shown_state_gives_up_nothing_unless_the_database_vanished() {
     for kind in [Tampering::Inconsistent, Tampering::RolledBack] {

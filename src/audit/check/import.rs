@@ -5,12 +5,12 @@ use crate::audit::auditor::Auditor;
 use crate::audit::check::immuclient_states::ImportedState;
 use crate::audit::check::proof::{self, ExtensionResult};
 use crate::audit::check::state::{self, CheckResult};
-use crate::audit::outcome::Outcome;
-use crate::audit::report_outcome::PendingOutcome;
 use crate::audit::verdict::{Reason, Verdict};
 use crate::config::Signatures;
-use crate::ledger::{ClaimedState, State};
-use crate::trust::{ImportBasis, ObservedState, StoreError, Tampering, TrustedState};
+use crate::ledger::{ClaimedState, State, StateShape};
+use crate::trust::{
+    ImportBasis, ObservedState, Raised, StoreError, Tampering, TrustOrigin, TrustedState,
+};
 
 /// The result of importing one state.
 #[derive(Debug)]
@@ -36,8 +36,15 @@ pub enum Import {
         /// The reason.
         reason: Reason,
     },
-    /// The server's history does not have the imported state, and an alarm was requested.
-    Raised(Box<Outcome>),
+    /// The server contradicts the imported or the trusted state, and an alarm was requested.
+    Raised {
+        /// The verdict.
+        verdict: Verdict,
+        /// The reason.
+        reason: Reason,
+        /// The alarm, and the reason why it or its evidence could not be written.
+        raised: Box<Raised>,
+    },
 }
 
 /// The reaction to a state that the server contradicts.
@@ -47,6 +54,33 @@ pub enum OnRefusal {
     Report,
     /// Raises an alarm with evidence.
     Alarm,
+}
+
+/// The refusal of an imported state, before an alarm is raised.
+struct RefusedImport {
+    verdict: Verdict,
+    why: Reason,
+    /// The state that the server shows.
+    shown: Option<State>,
+    basis: Basis,
+}
+
+/// The state that the server does not prove.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Basis {
+    Imported,
+    Trusted,
+}
+
+impl RefusedImport {
+    fn of_imported(verdict: Verdict, why: Reason) -> Box<RefusedImport> {
+        Box::new(RefusedImport {
+            verdict,
+            why,
+            shown: None,
+            basis: Basis::Imported,
+        })
+    }
 }
 
 impl Auditor {
@@ -68,28 +102,59 @@ impl Auditor {
             Ok(trusted) => trusted,
             Err(failure) => return Some(local(failure)),
         };
+        let trusted = trusted.as_ref();
+        // a server that mixes up responses is asked twice, which depends on this field
+        self.shape = trusted.and_then(|trusted| trusted.shape).or(self.shape);
         let until = self.now() + self.overdue_after();
-        let import = self.within(until, |auditor| match &trusted {
+        let import = self.within(until, |auditor| match trusted {
             None => auditor.take(carried),
-            Some(trusted) => auditor.relate(database, carried.claimed.state, trusted.state),
+            Some(trusted) => auditor.relate(carried, trusted),
         })?;
-        Some(match import {
-            Import::Refused { verdict, reason }
-                if verdict.is_tampering() && on_refusal == OnRefusal::Alarm =>
-            {
-                let conclusion = PendingOutcome::new(verdict, reason);
-                Import::Raised(Box::new(self.report_outcome(
-                    database,
-                    trusted.as_ref(),
-                    conclusion,
-                )))
+        Some(import.unwrap_or_else(|refusal| self.refuse(carried, trusted, *refusal, on_refusal)))
+    }
+
+    /// Refuses an imported state. The evidence of an alarm has the contradicted state, the state that the server shows,
+    /// and the server's responses.
+    fn refuse(
+        &mut self,
+        carried: &ImportedState,
+        trusted: Option<&TrustedState>,
+        refusal: RefusedImport,
+        on_refusal: OnRefusal,
+    ) -> Import {
+        let RefusedImport {
+            verdict,
+            why,
+            shown,
+            basis,
+        } = refusal;
+        let imported = self.imported(carried);
+        let (contradicted, reason) = match (basis, trusted) {
+            (Basis::Trusted, Some(trusted)) => (trusted, why),
+            _ => {
+                let reason = Reason::NotExtended {
+                    imported: imported.state,
+                    why: Box::new(why),
+                };
+                (&imported, reason)
             }
-            import => import,
-        })
+        };
+        match verdict {
+            Verdict::Tampered(kind) if on_refusal == OnRefusal::Alarm => {
+                let database = carried.database.as_str();
+                let raised = self.raise(database, kind, &reason, Some(contradicted), shown);
+                Import::Raised {
+                    verdict,
+                    reason,
+                    raised: Box::new(raised),
+                }
+            }
+            _ => Import::Refused { verdict, reason },
+        }
     }
 
     /// Imports a state of an untrusted database if the server's state is equal to it or extends it.
-    fn take(&mut self, carried: &ImportedState) -> Option<Import> {
+    fn take(&mut self, carried: &ImportedState) -> Option<Result<Import, Box<RefusedImport>>> {
         let (database, imported) = (carried.database.as_str(), carried.claimed.state);
         let params = self.params();
         let written = match state::check(&mut self.server, database, Some(imported), &params) {
@@ -105,49 +170,148 @@ impl Auditor {
                 self.store.import(database, &seen, ground, self.wall_time())
             }
             CheckResult::Refused {
-                verdict, reason, ..
-            } => return Some(refused(imported, verdict, reason)),
+                verdict,
+                reason: why,
+                shown,
+                ..
+            } => {
+                let basis = Basis::Imported;
+                return Some(Err(Box::new(RefusedImport {
+                    verdict,
+                    why,
+                    shown,
+                    basis,
+                })));
+            }
             // only checks without a trusted state return these
             CheckResult::Empty | CheckResult::First(_) => {
-                return Some(refused(imported, Verdict::Malformed, Reason::NoTransaction));
+                let (verdict, why) = (Verdict::Malformed, Reason::NoTransaction);
+                return Some(Err(RefusedImport::of_imported(verdict, why)));
             }
         };
-        Some(match written {
+        Some(Ok(match written {
             Ok(trusted) => Import::Taken(trusted),
             Err(failure) => local(failure),
-        })
+        }))
     }
 
-    /// Checks whether the server proves that the imported and the trusted state are of one history.
-    fn relate(&mut self, database: &str, imported: State, trusted: State) -> Option<Import> {
-        let inconsistent = Verdict::Tampered(Tampering::Inconsistent);
-        if imported == trusted {
-            return Some(Import::Known);
+    /// Checks whether the server proves that the imported and the trusted state are of one history. If the two
+    /// contradict each other, the state that the server shows decides which of them the server contradicts. immudb 0.9.0
+    /// mixes up the responses to concurrent clients, so a server that proves each of the two is asked again.
+    fn relate(
+        &mut self,
+        carried: &ImportedState,
+        trusted: &TrustedState,
+    ) -> Option<Result<Import, Box<RefusedImport>>> {
+        let imported = carried.claimed.state;
+        if imported == trusted.state {
+            return Some(Ok(Import::Known));
         }
+        let shape = trusted.shape.unwrap_or(carried.claimed.shape);
+        let mut again = shape == StateShape::WithoutDatabase;
+        loop {
+            let why = match self.prove_relation(&carried.database, imported, trusted.state)? {
+                Ok(import) => return Some(Ok(import)),
+                Err((verdict, why)) if !verdict.is_tampering() => {
+                    return Some(Err(RefusedImport::of_imported(verdict, why)));
+                }
+                Err((_, why)) => why,
+            };
+            let refusal = self.find_contradicted(imported, trusted)?;
+            if let Some(refusal) = refusal {
+                return Some(Err(refusal));
+            }
+            if !std::mem::take(&mut again) {
+                // the server proves each of the two, and refuses the proof between them
+                return Some(Err(RefusedImport::of_imported(Verdict::Malformed, why)));
+            }
+        }
+    }
+
+    /// Asks the server for the proof between the imported and the trusted state. States of the same transaction need no
+    /// call. `Err` is the reason why there is no proof.
+    fn prove_relation(
+        &mut self,
+        database: &str,
+        imported: State,
+        trusted: State,
+    ) -> Option<Result<Import, (Verdict, Reason)>> {
+        let inconsistent = Verdict::Tampered(Tampering::Inconsistent);
         if imported.tx == trusted.tx {
             let reason = Reason::OtherHash { tx: trusted.tx };
-            return Some(refused(imported, inconsistent, reason));
+            return Some(Err((inconsistent, reason)));
         }
         let is_ancestor = imported.tx < trusted.tx;
-        let (source, target) = if is_ancestor {
-            (imported, trusted)
-        } else {
-            (trusted, imported)
+        let (source, target) = match is_ancestor {
+            true => (imported, trusted),
+            false => (trusted, imported),
         };
         let range = self.policy.max_fetch;
         let proof = proof::extend(&mut self.server, database, &source, &target, range);
         Some(match proof {
-            ExtensionResult::Extends(_) if is_ancestor => Import::Ancestor { trusted },
-            ExtensionResult::Extends(_) => Import::Descendant { trusted },
-            ExtensionResult::NotExtended(verdict, why) => refused(imported, verdict, why),
+            ExtensionResult::Extends(_) if is_ancestor => Ok(Import::Ancestor { trusted }),
+            ExtensionResult::Extends(_) => Ok(Import::Descendant { trusted }),
+            ExtensionResult::NotExtended(verdict, why) => Err((verdict, why)),
             // the server now has fewer transactions than one of the two states
-            ExtensionResult::ServerBehind => refused(
-                imported,
-                Verdict::Tampered(Tampering::RolledBack),
-                Reason::Fewer,
-            ),
+            ExtensionResult::ServerBehind => {
+                Err((Verdict::Tampered(Tampering::RolledBack), Reason::Fewer))
+            }
             ExtensionResult::Stopped => return None,
         })
+    }
+
+    /// Compares the imported state, and then the trusted one, with the state that the server shows. Returns the
+    /// refusal of the first that the server does not prove.
+    fn find_contradicted(
+        &mut self,
+        imported: State,
+        trusted: &TrustedState,
+    ) -> Option<Option<Box<RefusedImport>>> {
+        let (database, params) = (trusted.database.as_str(), self.params());
+        for (basis, compared) in [(Basis::Imported, imported), (Basis::Trusted, trusted.state)] {
+            // evidence contains only the responses to this comparison
+            self.server.begin_transcript();
+            let found = state::check(&mut self.server, database, Some(compared), &params);
+            let found = match basis {
+                Basis::Imported => found,
+                Basis::Trusted => self.excuse_lag_behind_a_pin(database, Some(trusted), found),
+            };
+            match found {
+                CheckResult::Stopped => return None,
+                CheckResult::Refused {
+                    verdict,
+                    reason: why,
+                    shown,
+                    ..
+                } => {
+                    return Some(Some(Box::new(RefusedImport {
+                        verdict,
+                        why,
+                        shown,
+                        basis,
+                    })));
+                }
+                _ => {}
+            }
+        }
+        Some(None)
+    }
+
+    /// Returns the imported state as evidence contains a state that the server contradicts.
+    fn imported(&self, carried: &ImportedState) -> TrustedState {
+        let seen = self.carried(&carried.database, &carried.claimed);
+        let now = self.wall_time();
+        TrustedState {
+            database: carried.database.clone(),
+            state: seen.state,
+            shape: Some(seen.shape),
+            signature: seen.signature,
+            last_signed: None,
+            uuid: None, // the file may not have it
+            since: now,
+            accepted: now,
+            how: TrustOrigin::Imported,
+        }
     }
 
     /// Returns the imported state in its stored form, with its signature only if the signature counts.
@@ -163,14 +327,6 @@ impl Auditor {
             uuid: self.server.identity().map(ToString::to_string),
         }
     }
-}
-
-fn refused(imported: State, verdict: Verdict, why: Reason) -> Import {
-    let reason = Reason::NotExtended {
-        imported,
-        why: Box::new(why),
-    };
-    Import::Refused { verdict, reason }
 }
 
 fn local(failure: StoreError) -> Import {

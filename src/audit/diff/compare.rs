@@ -8,7 +8,7 @@ use crate::audit::diff::parting::Parting;
 use crate::audit::verdict::{Exit, Reason, Verdict};
 use crate::ledger::{Digest, State};
 use crate::ranges::Ranges;
-use crate::trust::{Alarm, Exported, GivenUp, StoreError, Tampering, TrustedState};
+use crate::trust::{Exported, GivenUp, Raised, StoreError, Tampering, TrustedState};
 
 /// The trusted states of another auditor, and their source.
 #[derive(Clone, Debug)]
@@ -70,8 +70,8 @@ pub enum Compared {
         reason: Reason,
         /// The other auditor's trusted state.
         theirs: State,
-        /// The alarm, or why it could not be written.
-        alarm: Result<Alarm, StoreError>,
+        /// The alarm, and the reason why it or its evidence could not be written.
+        raised: Box<Raised>,
         /// The states between which the histories fork.
         parting: Parting,
     },

@@ -10,7 +10,7 @@ use super::compare::{Compared, Theirs};
 use crate::audit::auditor::Auditor;
 use crate::audit::capture;
 use crate::audit::diff::parting::Parting;
-use crate::audit::peers::{ByAnswer, ClaimTest};
+use crate::audit::peers::ClaimTest;
 use crate::audit::verdict::{Reason, SplitBy};
 use crate::json::Json;
 use crate::ledger::State;
@@ -50,18 +50,7 @@ impl Auditor {
                 parting,
             });
         }
-        let state = State {
-            hash: here,
-            ..other
-        };
-        let against = match by == ByAnswer::Yes || trusted.state == state {
-            true => trusted.clone(),
-            false => TrustedState {
-                state,
-                signature: None, // the history does not store it
-                ..trusted.clone()
-            },
-        };
+        let against = self.contrasted(trusted, other.tx, here, by);
         let by = SplitBy::Signature { here };
         Some(self.split_view(&against, other, by, answers, parting, all))
     }
@@ -130,7 +119,7 @@ impl Auditor {
             answers,
         };
         Compared::SplitView {
-            alarm: self.store.raise(&finding, self.wall_time()),
+            raised: Box::new(self.store.record_finding(&finding, self.wall_time())),
             theirs,
             reason,
             parting,

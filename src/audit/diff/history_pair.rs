@@ -302,22 +302,10 @@ impl<'a> ServerHistory<'a> {
     /// Reads up to `most` transactions with the digests of their entries.
     fn read(&mut self, first: u64, most: u32) -> Result<Vec<Tx>, Ended> {
         let mut most = most;
-        while most > 1 {
-            let scan = self
-                .server
-                .tx_scan(self.database, first, most, Entries::Digests)
-                .and_then(|scanned| scanned.decode());
-            match scan {
-                Ok(list) => return Ok(list.into_iter().map_while(Result::ok).collect()),
-                Err(failure) => match failure.kind {
-                    ServerErrorKind::LimitExceeded | ServerErrorKind::TooLarge => most /= 2,
-                    ServerErrorKind::Unimplemented => most = 1, // immudb 0.9.0
-                    _ => return Err(failure.into()),
-                },
-            }
-        }
-        let tx = self.server.tx(self.database, first, Entries::Digests)?;
-        Ok(vec![tx])
+        let read = self
+            .server
+            .run_of_txs(self.database, first, &mut most, Entries::Digests)?;
+        Ok(read)
     }
 
     /// Returns the values of a transaction by key, except values that the server does not send or that do not match

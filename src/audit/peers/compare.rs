@@ -3,13 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::due::overdue;
-use super::relation::{ByAnswer, Found, Notes, Ours, Relation, Standing};
-use super::report::PeerReport;
+use super::relation::{ByAnswer, Found, Notes, Ours, Relation};
 use super::split::PeerContradiction;
+use super::standing::Standing;
 use crate::audit::auditor::Auditor;
 use crate::audit::check::other_state::{OtherStateResult, other_state};
-use crate::audit::outcome::Overdue;
 use crate::audit::overdue::late_after;
 use crate::audit::report_outcome::PendingOutcome;
 use crate::audit::verdict::{Reason, Verdict};
@@ -73,17 +71,20 @@ impl Auditor {
                 .of(database)
                 .peers
                 .insert(peer.clone(), relation);
-            let Some(told) = told? else {
-                continue;
-            };
-            let word = told.word().clone();
-            let split = self.record_contradiction(database, &trusted, &peer, told, agreed);
-            let is_stored = split.as_ref().is_none_or(|split| split.is_stored);
-            let relation = self.databases.of(database).peers.get_mut(&peer);
-            if let Some(relation) = relation.filter(|_| !is_stored) {
-                relation.restore(notes, Some(&word), now);
+            for contradiction in told? {
+                let word = contradiction.word().clone();
+                let split =
+                    self.record_contradiction(database, &trusted, &peer, contradiction, agreed);
+                let Some(split) = split else { continue };
+                let relation = self.databases.of(database).peers.get_mut(&peer);
+                if let Some(relation) = relation.filter(|_| !split.is_stored) {
+                    relation.restore(notes.clone(), Some(&word), now);
+                }
+                match &mut conclusion.split {
+                    Some(first) => first.join(split),
+                    none => *none = Some(Box::new(split)),
+                }
             }
-            conclusion.split = conclusion.split.or(split.map(Box::new));
         }
         Some(conclusion)
     }
@@ -94,35 +95,8 @@ impl Auditor {
         self.peers.take_in(now);
     }
 
-    /// Returns the reports on the peers of a database, and the overdue comparison, if there is one.
-    pub(in crate::audit) fn peer_reports(
-        &self,
-        database: &str,
-    ) -> (Vec<PeerReport>, Option<Overdue>) {
-        let Some(record) = self
-            .databases
-            .get(database)
-            .filter(|_| !self.peers.is_empty())
-        else {
-            return (Vec::new(), None);
-        };
-        let named = self.peers.names();
-        let named = named.filter_map(|peer| Some((peer, record.peers.get(peer)?)));
-        let reports: Vec<PeerReport> = named
-            .clone()
-            .map(|(peer, relation)| PeerReport::of(peer, relation))
-            .collect();
-        if reports.is_empty() {
-            return (reports, None); // the database has no trusted state yet
-        }
-        let allowed = late_after(self.policy.interval);
-        let (required, ages) = (self.peers.required(), self.wall_ages());
-        let late = overdue(named.map(|(_, of)| &**of), required, allowed, ages);
-        (reports, late)
-    }
-
-    /// Compares the checkpoints of one peer: the waiting one, then the last one. Returns the proof or claim that the
-    /// server showed two histories; the outer `None` if the program is asked to end.
+    /// Compares the checkpoints of one peer: the waiting one, then the last one. Returns each proof or claim that the
+    /// server showed two histories; `None` if the program is asked to end.
     fn compare_words(
         &mut self,
         relation: &mut Relation,
@@ -130,7 +104,7 @@ impl Auditor {
         why_nothing: String,
         ours: Ours,
         line: &mut Line,
-    ) -> Option<Option<PeerContradiction>> {
+    ) -> Option<Vec<PeerContradiction>> {
         let now = self.wall_time();
         relation.put_right(now);
         let ours = Ours {
@@ -138,7 +112,7 @@ impl Auditor {
             ..ours
         };
         self.drop_closed(relation, ours.since);
-        let mut split = None;
+        let mut told = Vec::new();
         // a checkpoint that the server has not reached yet keeps waiting; the peer's last checkpoint is compared
         let waiting = relation.record.waiting.as_ref().and_then(waiting_word);
         if let Some(waiting) = waiting {
@@ -146,38 +120,36 @@ impl Auditor {
                 let found = self.find(relation, &waiting, ours, line)?;
                 if !matches!(found, Found::Unclear(_)) {
                     relation.record.waiting = None;
-                    split = self.apply(relation, &waiting, found, ours);
+                    told.extend(self.apply(relation, &waiting, found, ours));
                 }
             }
         } else {
             relation.record.waiting = None;
         }
-        let told = self.signed_after_all(relation, ours, line)?;
-        split = split.or(told);
+        told.extend(self.signed_after_all(relation, ours, line)?);
         // a waiting checkpoint from before the trusted history contradicts nothing, so another may take its place
         let waiting = &mut relation.record.waiting;
         waiting.take_if(|waiting| waiting.time <= ours.since);
         let allowed = late_after(self.policy.interval);
         let Some(word) = word else {
             relation.fall_silent(why_nothing);
-            return Some(split);
+            return Some(told);
         };
         match word.age(now, allowed) {
             Age::Stale(old) => {
                 relation.fall_silent(format!("its last checkpoint is {}s old", old.as_secs()));
-                let told = self.compare_late(relation, &word, ours, line)?;
-                return Some(split.or(told));
+                told.extend(self.compare_late(relation, &word, ours, line)?);
+                return Some(told);
             }
             Age::Future(ahead) => {
                 let ahead = ahead.as_secs();
                 relation.fall_silent(format!(
                     "its clock, or this host's clock, is wrong: its checkpoint is {ahead}s ahead"
                 ));
-                if !self.is_signed_by_the_server(&word) {
-                    return Some(split);
+                if self.is_signed_by_the_server(&word) {
+                    told.extend(self.compare_late(relation, &word, ours, line)?);
                 }
-                let told = self.compare_late(relation, &word, ours, line)?;
-                return Some(split.or(told));
+                return Some(told);
             }
             Age::Fresh => {}
         }
@@ -186,8 +158,8 @@ impl Auditor {
         if !matches!(found, Found::Unclear(_)) {
             relation.compared = Some((word.state, word.signature.is_some(), ours.since));
         }
-        let told = self.apply(relation, &word, found, ours);
-        Some(split.or(told))
+        told.extend(self.apply(relation, &word, found, ours));
+        Some(told)
     }
 
     /// Forgets the disagreement that an operator acknowledged, and a waiting checkpoint if it was waiting at that time.
@@ -204,7 +176,8 @@ impl Auditor {
         if waiting.is_none() && disagreement.is_none() {
             return;
         }
-        let closed_to = self.acknowledged(database).disagreements_to;
+        let facts = self.acknowledged(database);
+        let closed_to = facts.disagreements_closed_to(self.wall_time());
         let is_closed = |since: Timestamp| closed_to.is_some_and(|to| since <= to);
         if disagreement.take_if(|of| is_closed(of.found)).is_some() {
             *acknowledged = closed_to;
@@ -284,8 +257,8 @@ impl Auditor {
         ours: Ours,
     ) -> Option<Found> {
         let range = self.policy.max_fetch;
-        let mixes_up = self.shape == Some(StateShape::WithoutDatabase);
-        let mut again = mixes_up;
+        // a server whose version is not known yet may be a 0.9.0
+        let mut again = self.shape != Some(StateShape::WithDatabase);
         loop {
             let shown = other_state(&mut self.server, database, &theirs, &ours.state, range);
             let found = match shown {
@@ -313,7 +286,7 @@ impl Auditor {
         let now = self.wall_time();
         match found {
             Found::Same => {
-                relation.agree(word, ours.state, now);
+                relation.agree(word, ours, now);
                 None
             }
             Found::Unclear(why) => {

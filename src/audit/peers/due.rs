@@ -1,14 +1,45 @@
-//! The overdue comparisons with peers.
+//! The reports on a check's peers, and the overdue comparisons with them.
 
 use std::time::Duration;
 
 use super::relation::Relation;
+use super::report::PeerReport;
+use crate::audit::auditor::Auditor;
 use crate::audit::outcome::Overdue;
-use crate::audit::overdue::WallAges;
+use crate::audit::overdue::{WallAges, late_after};
+
+impl Auditor {
+    /// Returns the reports on the peers of a database, and the overdue comparison, if there is one.
+    pub(in crate::audit) fn peer_reports(
+        &self,
+        database: &str,
+    ) -> (Vec<PeerReport>, Option<Overdue>) {
+        let Some(record) = self
+            .databases
+            .get(database)
+            .filter(|_| !self.peers.is_empty())
+        else {
+            return (Vec::new(), None);
+        };
+        let named = self.peers.names();
+        let named = named.filter_map(|peer| Some((peer, record.peers.get(peer)?)));
+        let reports: Vec<PeerReport> = named
+            .clone()
+            .map(|(peer, relation)| PeerReport::of(peer, relation))
+            .collect();
+        if reports.is_empty() {
+            return (reports, None); // the database has no trusted state yet
+        }
+        let allowed = late_after(self.policy.interval);
+        let (required, ages) = (self.peers.required(), self.wall_ages());
+        let late = overdue(named.map(|(_, of)| &**of), required, allowed, ages);
+        (reports, late)
+    }
+}
 
 /// Returns the overdue comparison of a database, if there is one. A checkpoint could not be compared for longer than
 /// `allowed`, or fewer than `required` peers confirmed the trusted state within that time.
-pub(super) fn overdue<'a>(
+fn overdue<'a>(
     relations: impl Iterator<Item = &'a Relation> + Clone,
     required: usize,
     allowed: Duration,

@@ -2,8 +2,9 @@
 //! disagreement.
 
 use super::compare::{Line, word_of};
-use super::relation::{Found, Ours, Relation, Standing};
+use super::relation::{Found, Ours, Relation};
 use super::split::{PeerContradiction, is_of_signed_state};
+use super::standing::Standing;
 use crate::audit::auditor::Auditor;
 use crate::peer::Word;
 
@@ -74,12 +75,12 @@ impl Auditor {
     /// Returns whether an operator closed the finding of this checkpoint after the checkpoint was made: the
     /// disagreement, or the alarm if the server signed the state. The time of a checkpoint from the future is unknown.
     fn is_closed_by_now(&self, relation: &Relation, word: &Word) -> bool {
-        let database = &relation.record.database;
+        let (database, now) = (&relation.record.database, self.wall_time());
         if !self.is_signed_by_the_server(word) {
-            let closed_to = self.acknowledged(database).disagreements_to;
+            let closed_to = self.acknowledged(database).disagreements_closed_to(now);
             return closed_to.is_some_and(|to| word.time <= to);
         }
-        let is_ahead = word.time > self.wall_time();
+        let is_ahead = word.time > now;
         let alarms = self.store.all_alarms(database).unwrap_or_default();
         alarms.iter().any(|alarm| {
             let closed = alarm.closed.as_ref();

@@ -107,15 +107,18 @@ impl Auditor {
     /// Forgets disagreements of peers that are not named any more, once an operator closed them.
     fn close_disagreements_of_others(&mut self) {
         let names: Vec<KeyName> = self.peers.names().cloned().collect();
-        let store = &self.store;
+        let (store, now) = (&self.store, self.wall_time());
         for (database, of) in self.databases.iter_mut() {
             of.peers.retain(|name, relation| {
-                names.contains(name)
-                    || relation.record.disagreement.as_ref().is_some_and(|open| {
-                        let acknowledged = store.acknowledged(database).unwrap_or_default();
-                        let closed_to = acknowledged.disagreements_to;
-                        closed_to.is_none_or(|to| open.found > to)
-                    })
+                if names.contains(name) {
+                    return true;
+                }
+                relation.put_right(now); // only the checkpoints of named peers are compared
+                relation.record.disagreement.as_ref().is_some_and(|open| {
+                    let acknowledged = store.acknowledged(database).unwrap_or_default();
+                    let closed_to = acknowledged.disagreements_closed_to(now);
+                    closed_to.is_none_or(|to| open.found > to)
+                })
             });
         }
     }

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
+use super::standing::Standing;
 use crate::audit::verdict::Reason;
 use crate::clock::Timestamp;
 use crate::ledger::{Digest, State};
@@ -16,51 +17,6 @@ pub(super) struct Ours {
     pub state: State,
     /// The time since which its history is trusted without a break.
     pub since: Timestamp,
-}
-
-/// The relation of a peer's last checkpoint of a database to the local trusted state.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Standing {
-    /// Both auditors trust the same state.
-    Agrees,
-    /// The peer's state is in the local trusted history.
-    Behind,
-    /// The server proves that the peer's state extends the local trusted state.
-    Ahead,
-    /// The peer's state could not be compared yet.
-    Pending,
-    /// The peer has no checkpoint that counts.
-    Silent,
-    /// The peer's state contradicts the local server, but only the checkpoint is evidence against the server.
-    Disagrees,
-    /// The server showed two histories.
-    Split,
-}
-
-impl Standing {
-    /// Every standing, the best first.
-    pub const ALL: [Standing; 7] = [
-        Standing::Agrees,
-        Standing::Behind,
-        Standing::Ahead,
-        Standing::Pending,
-        Standing::Silent,
-        Standing::Disagrees,
-        Standing::Split,
-    ];
-
-    /// Returns the word of this standing in reports.
-    pub fn word(self) -> &'static str {
-        match self {
-            Standing::Agrees => "agrees",
-            Standing::Behind => "behind",
-            Standing::Ahead => "ahead",
-            Standing::Pending => "pending",
-            Standing::Silent => "silent",
-            Standing::Disagrees => "disagrees",
-            Standing::Split => "split",
-        }
-    }
 }
 
 /// The local history's content at the id of a peer's state.
@@ -226,7 +182,7 @@ impl Relation {
     }
 
     /// Records that a checkpoint agrees. Its time is the peer's, but never in the future.
-    pub(super) fn agree(&mut self, word: &Word, ours: State, now: Timestamp) {
+    pub(super) fn agree(&mut self, word: &Word, ours: Ours, now: Timestamp) {
         let time = word.time.min(now);
         let before = self.record.agreed;
         // checkpoints may be compared in another order than that of their times
@@ -234,19 +190,20 @@ impl Relation {
             self.record.agreed = Some(Agreed {
                 state: word.state,
                 time,
-                in_history: word.state.tx <= ours.tx,
+                in_history: word.state.tx <= ours.state.tx,
             });
         }
         self.record.behind = match self.record.behind {
-            _ if word.state.tx >= ours.tx => None,
-            Some(behind) if word.state.tx < behind.tx => Some(behind),
+            _ if word.state.tx >= ours.state.tx => None,
+            // a transaction of a history that was given up is not expected any more
+            Some(behind) if word.state.tx < behind.tx && behind.since >= ours.since => Some(behind),
             _ => Some(Behind {
-                tx: ours.tx,
+                tx: ours.state.tx,
                 since: now,
             }),
         };
         self.record.acknowledged = None; // a later disagreement is another one
-        self.standing = match word.state.tx.cmp(&ours.tx) {
+        self.standing = match word.state.tx.cmp(&ours.state.tx) {
             Ordering::Less => Standing::Behind,
             Ordering::Equal => Standing::Agrees,
             Ordering::Greater => Standing::Ahead,

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::relation::{Relation, Standing};
+use super::relation::Relation;
+use super::standing::Standing;
 use crate::checkpoint::KeyName;
 use crate::clock::Timestamp;
 use crate::ledger::State;

@@ -31,6 +31,14 @@ pub(in crate::audit) struct Split {
     pub is_stored: bool,
 }
 
+impl Split {
+    /// Adds the alarms of a further split view, which are reported after these.
+    pub(super) fn join(&mut self, further: Split) {
+        self.alarms.join(further.alarms);
+        self.is_stored &= further.is_stored;
+    }
+}
+
 /// The reason in the evidence of a disagreement.
 const DISAGREEMENT_REASON: &str =
     "disagreement: only the other auditor's checkpoint contradicts the server";
@@ -60,14 +68,14 @@ impl Auditor {
     ) -> Option<Split> {
         let (word, against, by) = match told {
             PeerContradiction::Signed(word, here, by) => {
-                let against = self.against(database, trusted, word.state.tx, here, by);
+                let against = self.contrasted(trusted, word.state.tx, here, by);
                 (word, against, SplitBy::Signature { here })
             }
             PeerContradiction::Shown(word, why) => {
                 (word, trusted.clone(), SplitBy::Answer(Box::new(why)))
             }
             PeerContradiction::Claimed(word, here, by) => {
-                let against = self.against(database, trusted, word.state.tx, here, by);
+                let against = self.contrasted(trusted, word.state.tx, here, by);
                 // write first: a killed program must not forget a reported claim
                 self.write_peers();
                 let answers = capture::answers(self.server.transcript());
@@ -79,9 +87,12 @@ impl Auditor {
                     DISAGREEMENT_REASON.to_owned(),
                     answers,
                 );
-                let kept = self
-                    .store
-                    .keep_disagreement(&finding, peer.as_str(), self.wall_time());
+                let (peer, now) = (peer.as_str(), self.wall_time());
+                let kept = match self.peers.is_empty() {
+                    // a checkpoint from a file has no record
+                    true => self.store.keep_unrecorded_disagreement(&finding, peer, now),
+                    false => self.store.keep_disagreement(&finding, peer, now),
+                };
                 if let Err(failure) = kept {
                     log::warn!(reason:% = failure; "the evidence of a disagreement could not be written");
                 }
@@ -143,11 +154,7 @@ impl Auditor {
                 false => None,
             };
             let Some(trusted) = trusted else { continue };
-            let against = TrustedState {
-                state: disagreement.here,
-                signature: None, // the history does not store it
-                ..trusted
-            };
+            let against = trusted.replaced_by(disagreement.here);
             let of = (disagreement.theirs, &*disagreement.note);
             let reason = DISAGREEMENT_REASON.to_owned();
             let finding = self.finding_of_split(database, against, of, reason, Vec::new());
@@ -160,11 +167,11 @@ impl Auditor {
         }
     }
 
-    /// Returns the state that the file contrasts with the peer's. Without a response that proves the local hash, it
-    /// is the accepted state of the same transaction: the two contradict each other without a proof.
-    fn against(
+    /// Returns the state that the evidence contrasts with another auditor's, which is of transaction `tx`. Without a
+    /// response that proves the local hash `here`, it is the accepted state of the same transaction: the two contradict
+    /// each other without a proof.
+    pub(in crate::audit) fn contrasted(
         &self,
-        database: &str,
         trusted: &TrustedState,
         tx: u64,
         here: Digest,
@@ -174,13 +181,9 @@ impl Auditor {
         if by == ByAnswer::Yes || trusted.state == state {
             return trusted.clone();
         }
-        let line = self.store.proven_line(database).unwrap_or_default();
-        match line.contains(&state) {
-            true => TrustedState {
-                state,
-                signature: None, // the history does not store it
-                ..trusted.clone()
-            },
+        let line = self.store.proven_line(&trusted.database);
+        match line.unwrap_or_default().contains(&state) {
+            true => trusted.replaced_by(state),
             false => trusted.clone(),
         }
     }

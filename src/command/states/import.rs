@@ -2,11 +2,13 @@
 
 use std::path::Path;
 
-use crate::audit::{Auditor, Exit, Import, ImportedState, OnRefusal, StateFile, read_states};
+use crate::audit::{
+    Auditor, Exit, Import, ImportedState, OnRefusal, Reason, StateFile, read_states,
+};
 use crate::command::setup::{self, CommandError};
 use crate::config::{Format, Settings};
 use crate::ledger::State;
-use crate::report::{JsonObject, alarm_lines, log_warning, print};
+use crate::report::{JsonObject, finding_lines, log_warning, print};
 use crate::stop::Stop;
 use crate::text::Escaped;
 
@@ -100,8 +102,7 @@ fn newest_first(files: &[StateFile]) -> Vec<&ImportedState> {
 
 fn exit_of(import: &Import) -> Exit {
     match import {
-        Import::Refused { verdict, .. } => verdict.exit(),
-        Import::Raised(outcome) => outcome.exit(),
+        Import::Refused { verdict, .. } | Import::Raised { verdict, .. } => verdict.exit(),
         _ => Exit::Good,
     }
 }
@@ -133,25 +134,27 @@ fn import_report(import: &Import) -> ImportReport {
         Import::Descendant { trusted } => of("descendant", trusted, "and is extended by it"),
         Import::Refused { verdict, reason } => ImportReport {
             word: verdict.word(),
-            why: if verdict.is_tampering() {
-                format!(
+            why: match (verdict.is_tampering(), reason) {
+                (true, Reason::NotExtended { .. }) => format!(
                     "{reason}; not imported. Check that the folder is of this server; if it is, --alarm raises an alarm"
-                )
-            } else {
-                reason.to_string()
-            },
-        },
-        Import::Raised(outcome) => ImportReport {
-            word: outcome.verdict.word(),
-            why: match &outcome.alarm {
-                Some(alarm) => format!(
-                    "{}; not imported\n  {}",
-                    outcome.reason,
-                    alarm_lines(alarm).join("\n  ")
                 ),
-                None => outcome.why(),
+                (true, _) => format!(
+                    "the server contradicts the trusted state, not the imported one: {reason}; not imported. The next check raises an alarm"
+                ),
+                (false, _) => reason.to_string(),
             },
         },
+        Import::Raised {
+            verdict,
+            reason,
+            raised,
+        } => {
+            let lines = finding_lines(raised.listed(), raised.unwritten.as_ref());
+            ImportReport {
+                word: verdict.word(),
+                why: format!("{reason}; not imported\n  {}", lines.join("\n  ")),
+            }
+        }
     }
 }
 

@@ -250,7 +250,9 @@ fn since(window: &Window, alarms: &[Alarm]) -> Vec<String> {
         }
     }];
     let first = |split| {
-        let alarms = alarms.iter().filter(|alarm| is_split(alarm) == split);
+        // the other auditor of an imported state may have seen another history at any time
+        let alarms = alarms.iter().filter(|alarm| !alarm.is_about_import());
+        let alarms = alarms.filter(|alarm| is_split(alarm) == split);
         alarms.map(|alarm| alarm.raised).min()
     };
     if let Some(first) = first(false) {

@@ -6,7 +6,7 @@ use crate::ledger::State;
 use crate::locate::Window;
 use crate::report::alarm::{adopt_command, close_command};
 use crate::text::shell_word;
-use crate::trust::{StoreError, Tampering};
+use crate::trust::{Alarm, StoreError, Tampering};
 
 pub(super) fn lines(lines: &mut Vec<String>, located: &Located, found: &TamperReport) {
     let steps = steps(located, found);
@@ -69,7 +69,9 @@ pub(super) fn steps(located: &Located, found: &TamperReport) -> Vec<String> {
 
 /// Returns the steps for open alarms if the server shows the trusted history now.
 fn intact_steps(located: &Located) -> Vec<String> {
-    let any = |kind| located.alarms.iter().any(|alarm| alarm.kind == kind);
+    let about_import = located.alarms.iter().any(Alarm::is_about_import);
+    let alarms = located.alarms.iter().filter(|of| !of.is_about_import());
+    let any = |kind| alarms.clone().any(|alarm| alarm.kind == kind);
     let mut steps = Vec::new();
     if any(Tampering::Inconsistent) || any(Tampering::RolledBack) {
         steps.push("the server shows another history now than at the alarm. The evidence has the history of the alarm: keep it, and find out who could show another history at that time".into());
@@ -83,6 +85,9 @@ fn intact_steps(located: &Located) -> Vec<String> {
             "find the first transaction that differs: run immuaudit states export for the other auditor, and immuaudit compare FILE here; with a mirror of the other auditor: immuaudit locate {} --against FILE",
             shell_word(&located.database)
         ));
+    }
+    if about_import {
+        steps.push("the server's history does not have a state of another auditor that was to be imported: check that its file is of this server and database. If it is, the server showed the other auditor another history: keep the file and the evidence, and find out which of the two the users were shown".into());
     }
     if any(Tampering::BadSignature) {
         steps.push("the history is intact, but a state was not signed by a configured key. Keep the evidence, and find out which server responded, and who changed its signing key".into());
