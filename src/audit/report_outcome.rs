@@ -147,7 +147,7 @@ impl Auditor {
             unreadable_alarms,
             open_alarms,
             overdue,
-            values_overdue: self.values_overdue(database),
+            values_overdue: self.values_overdue(database, trusted.filter(|_| !grew)),
             peers,
             peers_overdue,
             warnings,

@@ -7,7 +7,7 @@ use super::outcome::Overdue;
 use super::overdue::{WallAges, allowed_without_proof, allowed_without_sweep};
 use crate::clock::Timestamp;
 use crate::config::NewValues;
-use crate::trust::ValueProgress;
+use crate::trust::{TrustedState, ValueProgress};
 
 /// The settings for reading values.
 #[derive(Clone, Copy, Debug)]
@@ -55,9 +55,18 @@ impl Pace {
 
 impl Auditor {
     /// Returns the overdue reading of a database's values, if there is one. Records when a paced sweep was first
-    /// requested, so that a sweep becomes overdue even if every run is a process of its own.
-    pub(super) fn values_overdue(&mut self, database: &str) -> Option<Overdue> {
-        let trusted = self.store.load(database).ok().flatten()?;
+    /// requested, so that a sweep becomes overdue even if every run is a process of its own. `trusted` is the trusted state;
+    /// if it is not known, it is loaded.
+    pub(super) fn values_overdue(
+        &mut self,
+        database: &str,
+        trusted: Option<&TrustedState>,
+    ) -> Option<Overdue> {
+        let loaded = match trusted {
+            Some(_) => None,
+            None => self.store.load(database).ok().flatten(),
+        };
+        let trusted = trusted.or(loaded.as_ref())?;
         if self.policy.values.sweep.is_some() {
             let mut progress = self.progress_of(database, trusted.since);
             progress.sweep_asked.get_or_insert(self.wall_time());

@@ -20,6 +20,7 @@ impl Server {
         answer: &mut Result<Answer, ServerError>,
     ) {
         let text = match answer {
+            Ok(answer) if answer.uuid == self.identity => None, // it was looked at before
             Ok(answer) => answer.uuid.as_mut(),
             Err(failure) => Some(&mut failure.message),
         };
