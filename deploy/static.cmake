@@ -1,6 +1,6 @@
-# What gRPC's bundled C and C++ is compiled with for the static program; ring and the Rust code do not see it.
-# Tables for speed that a handshake every few minutes has no use for are left out of boringssl.
-# Compilers before gcc 12 do not know -Oz.
+# Compiler options of gRPC's bundled C and C++ in the static program. They do not affect ring and the Rust code.
+# OPENSSL_SMALL omits BoringSSL's tables for speed, because there is only one handshake every few minutes.
+# Compilers before gcc 12 do not support -Oz.
 set(size -Oz)
 execute_process(COMMAND cc -Oz -x c -c /dev/null -o /dev/null RESULT_VARIABLE unknown ERROR_QUIET)
 if(unknown)

@@ -1,5 +1,5 @@
-# What gRPC's bundled C and C++ is compiled with for Windows; ring and the Rust code do not see it.
-# Tables for speed that a handshake every few minutes has no use for are left out of boringssl.
+# Compilers and options of gRPC's bundled C and C++ for Windows. They do not affect ring and the Rust code.
+# OPENSSL_SMALL omits BoringSSL's tables for speed, because there is only one handshake every few minutes.
 set(CMAKE_SYSTEM_NAME Windows)
 set(CMAKE_SYSTEM_PROCESSOR AMD64)
 set(CMAKE_C_COMPILER x86_64-w64-mingw32-gcc-posix)

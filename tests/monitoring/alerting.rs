@@ -168,7 +168,7 @@ fn the_dashboard_shows_correct_values_of_auditors_only() {
     assert_eq!(since.len(), 2, "{since:?}");
     assert!(since.iter().all(|(_, value)| *value < 3600.0), "{since:?}");
     // an empty database has no values to read
-    assert_eq!(series("Share of the values read, at least").len(), 1);
+    assert_eq!(series("Minimum share of values read").len(), 1);
     ledger.lie(LieSchedule::from(Lie::Rollback).of("shop"));
     watchers.wait_until("count(immuaudit_open_alarms > 0)", "2");
     assert_eq!(series("Open alarms"), [("tested".to_owned(), 1.0)]);
