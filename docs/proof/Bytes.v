@@ -1,5 +1,5 @@
-(** Byte strings, and numbers as fixed-width big-endian bytes. Each encoding has one reading: where two
-    encodings are equal, so is what was encoded. Nothing of this is assumed. *)
+(** Byte strings, and numbers as fixed-width big-endian bytes. Encodings are injective: if two encodings are
+    equal, the encoded values are equal. The lemmas of this file are proven, not assumed. *)
 
 From Coq Require Export List ZArith NArith Bool Lia ZifyBool Ascii.
 Export ListNotations.

@@ -1,4 +1,4 @@
-(** Headers and the chain of their hashes: a header's hash fixes every field of it, and the chain before it. *)
+(** Headers and the chain of their hashes: a header's hash determines every field and the chain before it. *)
 
 From Proof Require Export Trees.
 
@@ -87,7 +87,7 @@ Proof.
   unfold link_input. intros Hi Hj Hl E. apart E. apart E. auto using u64_injective.
 Qed.
 
-(** A header's hash fixes every field. *)
+(** A header's hash determines every field. *)
 Lemma alh_injective h g :
   well_formed h = true -> well_formed g = true ->
   Forall K (header_inputs h) -> Forall K (header_inputs g) ->
@@ -108,7 +108,7 @@ Proof.
   destruct h, g; simpl in *; congruence.
 Qed.
 
-(** The chain behind transaction [i], whose hash is [a], has the hash [b] at [j]. *)
+(** In the chain that leads to transaction [i] with the hash [a], transaction [j] has the hash [b]. *)
 Inductive reach (i : N) (a : bytes) : N -> bytes -> Prop :=
 | reach_self : reach i a i a
 | reach_before j b own :

@@ -1,6 +1,6 @@
-(** What a server does without any one rule of steps 3 to 8: for every hash there are ledgers in which a transaction is
-    proven, and later another one in its place, and all remaining steps accept. Verifiers in use leave out two of them,
-    the second half of step 5 and step 8. *)
+(** Attacks on verifiers that leave out one rule of steps 3 to 8. For every hash there are ledgers in which a
+    transaction is proven, a different transaction is proven later in its place, and all remaining steps accept.
+    Existing verifiers leave out two of these rules: the second half of step 5, and step 8. *)
 
 From Proof Require Export Theorems.
 
@@ -8,7 +8,7 @@ Section Counterexamples.
 Context {hash : Hash}.
 Hypothesis hash_length : forall m, length (H m) = 32%nat.
 
-(** The claim for a verifier that leaves out one rule: what is proven, trusted and shown, and the states between. *)
+(** A run of accepted states, and a replaced transaction, for a verifier that leaves out one rule. *)
 Fixpoint run_without (without : option rule) (s : state) (steps : list accepted_step) : Prop :=
   match steps with
   | [] => True
@@ -38,7 +38,7 @@ Definition proof (s t : header) (inclusion consistency : list bytes) (last : byt
      p_linear := Some {| l_source := s_tx start; l_target := h_id t; l_terms := s_hash start :: terms |};
      p_advance := None |}.
 
-(** Two variants of transaction 1, which differ by a second. *)
+(** Two variants of transaction 1, whose times differ by one second. *)
 Definition a1 : header := tx 1 (H []) 0 0 zeros.
 Definition b1 : header := tx 1 (H []) 1 0 zeros.
 
@@ -64,7 +64,7 @@ Proof. apply digest_of. Qed.
 Lemma digest_node l r : is_digest (node l r) = true.
 Proof. apply digest_of. Qed.
 
-(** The other variant of 1 as the first of two leaves, in a tree whose second one is [second]. *)
+(** The root of a tree with two leaves: the other variant of transaction 1, and [second]. *)
 Definition forged (second : header) : bytes := node (leaf (alh b1)) (leaf (alh second)).
 Lemma digest_forged second : is_digest (forged second) = true.
 Proof. apply digest_of. Qed.
@@ -93,11 +93,11 @@ Ltac replaced :=
   cbn [run_without last_of by_step to by_proof with_parts];
   repeat match goal with |- _ /\ _ => split end; try exact I; accept.
 
-(** Transaction 2 behind the first variant, without a tree and with one that holds it. *)
+(** Transaction 2 after the first variant: without a tree, and with a tree that contains this variant. *)
 Definition plain2 : header := tx 2 (alh a1) 0 0 zeros.
 Definition over1 : header := tx 2 (alh a1) 0 1 (leaf (alh a1)).
 
-(** Without step 3: transaction 1 is trusted, and 3's tree holds the other variant in its place. *)
+(** Without step 3: transaction 1 is trusted, and the tree of transaction 3 contains the other variant in its place. *)
 Definition behind_b : header := tx 2 (alh b1) 0 0 zeros.
 Definition t3 : header := tx 3 (alh behind_b) 0 2 (forged behind_b).
 Theorem without_step_3 : replaces (Some InclusionRule) 1 (alh a1) (alh b1).
@@ -109,7 +109,8 @@ Proof.
   replaced.
 Qed.
 
-(** Without step 4: 2's tree holds the first variant, 3's tree the other one. *)
+(** Without step 4: the tree of transaction 2 contains the first variant, and the tree of transaction 3 contains the
+    other variant. *)
 Definition t4 : header := tx 3 (alh over1) 0 2 (forged over1).
 Theorem without_step_4 : replaces (Some ConsistencyRule) 1 (alh a1) (alh b1).
 Proof.
@@ -120,11 +121,12 @@ Proof.
   replaced.
 Qed.
 
-(** Transaction 2's tree holds the other variant of 1 as its last leaf; it can be proven from transaction 3 on. *)
+(** The last leaf of transaction 2's tree is the other variant of transaction 1. This variant can be proven from
+    transaction 3 on. *)
 Definition t5 : header := tx 2 (alh a1) 0 1 (leaf (alh b1)).
 Definition u5 : header := tx 3 (alh t5) 0 2 (forged t5).
 
-(** Without the first half of step 5 the server names the trusted transaction as the last leaf. *)
+(** Without the first half of step 5 the server sends the trusted transaction as the last leaf. *)
 Theorem without_the_first_half_of_step_5 : replaces (Some LastInclusionRule) 1 (alh a1) (alh b1).
 Proof.
   exists (of a1),
@@ -135,7 +137,7 @@ Proof.
   replaced.
 Qed.
 
-(** Without the second half it names the other one. *)
+(** Without the second half of step 5 the server sends the other variant as the last leaf. *)
 Theorem without_the_second_half_of_step_5 : replaces (Some TreeEndIsSource) 1 (alh a1) (alh b1).
 Proof.
   exists (of a1),
@@ -146,7 +148,7 @@ Proof.
   replaced.
 Qed.
 
-(** Without step 6: 2 is written behind the other variant. *)
+(** Without step 6: transaction 2 is written after the other variant. *)
 Theorem without_step_6 : replaces (Some LinearRule) 1 (alh a1) (alh b1).
 Proof.
   exists (of a1),
@@ -156,7 +158,8 @@ Proof.
   replaced.
 Qed.
 
-(** Without step 7: 3's tree swallows the chain behind the trusted 2, with the other variant of 1 in it. *)
+(** Without step 7: the tree of transaction 3 includes the transactions up to the trusted transaction 2, but with the
+    other variant of transaction 1. *)
 Definition t7 : header := tx 3 (alh plain2) 0 2 (forged plain2).
 Theorem without_step_7 : replaces (Some AdvanceRule) 1 (alh a1) (alh b1).
 Proof.
@@ -167,8 +170,8 @@ Proof.
   replaced.
 Qed.
 
-(** Without step 8: 3's tree ends before the trusted 2, and its only leaf is the other variant of 1, which can be
-    proven from transaction 4 on. *)
+(** Without step 8: the tree of transaction 3 ends before the trusted transaction 2. Its only leaf is the other variant
+    of transaction 1, which can be proven from transaction 4 on. *)
 Definition t8 : header := tx 3 (alh plain2) 0 1 (leaf (alh b1)).
 Definition u8 : header := tx 4 (alh t8) 0 2 (forged plain2).
 Theorem without_step_8 : replaces (Some OnwardRule) 1 (alh a1) (alh b1).

@@ -1,8 +1,8 @@
-(** The entries of a transaction (protocol.md §3), as [src/ledger/entry.rs] checks them: the definitions. *)
+(** Definitions of a transaction's entries (protocol.md §3), and of their checks in [src/ledger/entry.rs]. *)
 
 From Proof Require Export Ledger.
 
-(** Absent metadata is metadata that says nothing: both are hashed alike. *)
+(** Absent metadata is the same as empty metadata, because the hashed bytes are equal. *)
 Record kv_metadata := { m_deleted : bool; m_expires : option N; m_non_indexable : bool }.
 Record entry := { e_key : bytes; e_metadata : kv_metadata; e_value_hash : bytes }.
 
@@ -11,20 +11,21 @@ Definition kv_bytes (m : kv_metadata) : bytes :=
   (match m_expires m with Some at_second => "001"%char :: u64 at_second | None => [] end) ++
   (if m_non_indexable m then ["002"%char] else []).
 
-(** What Rust's types see to, and then what a version demands. *)
+(** The limits that Rust's types guarantee, and then the rules of the header's version. *)
 Definition entry_form (h : header) (e : entry) : check :=
   demand (is_digest (e_value_hash e) &&
           match m_expires (e_metadata e) with Some at_second => below_u64 at_second | None => true end) Malformed ;;
   if h_version h =? 0 then demand (is_empty (kv_bytes (e_metadata e))) Malformed
   else demand (N.of_nat (length (e_key e)) <? 65536) Malformed.
 
-(** An answer to [VerifiableGet]: a plain value, or a reference by which it was reached. *)
+(** The entry of a response to [VerifiableGet]: a plain value, or a value that was read through a reference. *)
 Record reference := { r_tx : N; r_key : bytes; r_at : N; r_metadata : kv_metadata }.
 Record get_entry := {
   g_tx : N; g_key : bytes; g_value : bytes; g_metadata : kv_metadata; g_reference : option reference
 }.
 
-(** What is stored: the value behind a byte 0, or byte 1, where the reference points to, and the key there. *)
+(** The stored entry. A plain value is stored after a byte 0. A reference is stored as a byte 1, the transaction [r_at],
+    and the referenced key. *)
 Definition stored_in (g : get_entry) : N :=
   match g_reference g with None => g_tx g | Some r => r_tx r end.
 Definition stored_key (g : get_entry) : bytes :=
@@ -49,13 +50,13 @@ Definition entry_input (h : header) (e : entry) : bytes :=
        u16 (N.of_nat (length (e_key e))) ++ e_key e ++ e_value_hash e.
 Definition entry_digest (h : header) (e : entry) : bytes := H (entry_input h e).
 
-(** The next level of a tree; an odd node at the end moves up unchanged. *)
+(** The next level of a tree. A node without a sibling moves up unchanged. *)
 Fixpoint pair_up (l : list bytes) : list bytes :=
   match l with a :: b :: l => node a b :: pair_up l | l => l end.
 Fixpoint pair_up_inputs (l : list bytes) : list bytes :=
   match l with a :: b :: l => node_input a b :: pair_up_inputs l | _ => [] end.
 
-(** [fuel] is the number of nodes: more than there are levels. *)
+(** [fuel] is the number of nodes, which is larger than the number of levels that remain. *)
 Fixpoint root_of (fuel : nat) (l : list bytes) : bytes :=
   match l, fuel with
   | [one], _ => one
@@ -72,7 +73,7 @@ Fixpoint root_inputs (fuel : nat) (l : list bytes) : list bytes :=
 Definition entry_leaves (h : header) (es : list entry) : list bytes :=
   map (fun e => leaf (entry_digest h e)) es.
 
-(** [verify_entries]: as many as the header says, and the root over their digests is the header's. *)
+(** [verify_entries]: the number of the entries and the root over their digests are those of the header. *)
 Definition verify_entries (h : header) (es : list entry) : check :=
   demand (N.of_nat (length es) =? h_nentries h) Malformed ;;
   entries_form h es ;;
@@ -86,7 +87,7 @@ Definition entries_inputs (h : header) (es : list entry) : list bytes :=
 Definition verify_value (e : entry) (value : bytes) : check :=
   demand (eqb (e_value_hash e) (H value)) Inconsistent.
 
-(** [GetEntry::verify]: the entry is the one with index [leaf_index] in the transaction's tree. *)
+(** [GetEntry::verify]: the entry is the leaf with index [leaf_index] of the transaction's tree. *)
 Definition stored (g : get_entry) : entry :=
   {| e_key := stored_key g; e_metadata := stored_metadata g; e_value_hash := H (stored_value g) |}.
 Definition verify_get (h : header) (g : get_entry) (leaf_index width : N) (terms : list bytes) : check :=

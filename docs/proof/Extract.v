@@ -1,4 +1,4 @@
-(** The definitions that the theorems are about, as OCaml: [checker.ml] runs them. *)
+(** Extracts the definitions of the theorems as OCaml. [checker.ml] evaluates them. *)
 
 From Coq Require Import ExtrOcamlBasic ExtrOcamlChar.
 From Proof Require Import Steps Entries.

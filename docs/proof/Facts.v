@@ -1,4 +1,4 @@
-(** What each accepted step says, where no two of the byte strings that were hashed collide. *)
+(** Consequences of each accepted step, if no two of the hashed byte strings collide. *)
 
 From Proof Require Export Steps Chains.
 
@@ -138,7 +138,7 @@ Proof.
     + unfold below_u64 in *. lia.
 Qed.
 
-(** What an accepted proof says of [s], [t] and their headers; [e] is the last leaf of the target's tree. *)
+(** Consequences of an accepted proof for [s], [t] and their headers; [e] is the last leaf of the target's tree. *)
 Record said (s t : state) (sh th : header) (e : bytes) : Prop := {
   said_source : well_formed sh = true /\ h_id sh = s_tx s /\ alh sh = s_hash s /\ Forall K (header_inputs sh);
   said_target : well_formed th = true /\ h_id th = s_tx t /\ alh th = s_hash t /\ Forall K (header_inputs th);

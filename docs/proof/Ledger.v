@@ -1,16 +1,16 @@
-(** What a ledger hashes, and what a verifier asks of a proof: the definitions that the theorems are about,
-    and that are compiled into the program which is compared with [src/ledger] (protocol.md §3, §4). *)
+(** Definitions of the bytes that a ledger hashes, and of the checks of a proof (protocol.md §3, §4). The theorems
+    are about these definitions. The program that is compared with [src/ledger] is extracted from them. *)
 
 From Proof Require Export Bytes.
 
-(** The hash is any function of byte strings. [hashed] in a theorem lists what was given to it. *)
+(** The hash is any function from byte strings to byte strings. [hashed] in a theorem lists its inputs. *)
 Class Hash := H : bytes -> bytes.
 
-(** Why a step refuses. In Rust: [Fault::Malformed], [Fault::Inconsistent], [Reason::TreeShrinks],
-    [Reason::PartsNeeded]. *)
+(** The reason why a step refuses a proof. In Rust: [Fault::Malformed], [Fault::Inconsistent],
+    [Reason::TreeShrinks], [Reason::PartsNeeded]. *)
 Inductive fault := Malformed | Inconsistent | Shrinks | PartsNeeded.
 
-(** A check finds nothing wrong, or the first thing that is. *)
+(** The result of a check: [None], or the first fault. *)
 Definition check := option fault.
 Definition demand (holds : bool) (why : fault) : check := if holds then None else Some why.
 Notation "a ;; b" := (match a with None => b | Some why => Some why end)
@@ -20,15 +20,15 @@ Definition is_digest (d : bytes) : bool := Nat.eqb (length d) 32.
 
 Record header := {
   h_id : N;
-  h_prev : bytes;  (** Alh of the transaction before *)
+  h_prev : bytes;  (** Alh of the previous transaction *)
   h_ts : N;        (** the 64 bits of an i64 *)
   h_nentries : N;  (** the 32 bits of an i32 *)
   h_eh : bytes;
-  h_bl : N;        (** transactions in the tree *)
+  h_bl : N;        (** number of transactions in the tree *)
   h_root : bytes;  (** root of that tree *)
   h_version : N;
-  h_truncated : N; (** 0 where there is no metadata *)
-  h_extra : bytes  (** empty where there is no metadata *)
+  h_truncated : N; (** 0 if there is no metadata *)
+  h_extra : bytes  (** empty if there is no metadata *)
 }.
 
 (** A transaction and its Alh. *)
@@ -48,7 +48,7 @@ Record dual_proof := {
   p_advance : option linear_advance
 }.
 
-(** What was fetched beside the proof, by transaction. *)
+(** Headers and audit paths that were fetched separately from the proof, by transaction. *)
 Record parts := { headers : list (N * header); inclusions : list (N * list bytes) }.
 
 Fixpoint lookup {A} (id : N) (l : list (N * A)) : option A :=
@@ -57,7 +57,8 @@ Fixpoint lookup {A} (id : N) (l : list (N * A)) : option A :=
   | (key, a) :: l => if key =? id then Some a else lookup id l
   end.
 
-(** §3 Headers: [TxHeader::new], and what Rust's types see to (digests of 32 bytes, numbers that fit). *)
+(** §3 Headers: the checks of [TxHeader::new], and the limits that Rust's types guarantee (digests of 32 bytes,
+    numbers that fit). *)
 
 Definition metadata (h : header) : bytes :=
   (if 0 <? h_truncated h then "000"%char :: u64 (h_truncated h) else []) ++
@@ -89,7 +90,7 @@ Definition inner_input (h : header) : bytes :=
        u32 (h_nentries h) ++ h_eh h ++ u64 (h_bl h) ++ h_root h.
 Definition inner (h : header) : bytes := H (inner_input h).
 
-(** One link of the chain: the Alh of [id] from the one before it and its own part. *)
+(** One link of the chain: the Alh of [id], from the previous Alh and the transaction's inner hash [own]. *)
 Definition link_input (id : N) (prev own : bytes) : bytes := u64 id ++ prev ++ own.
 Definition link (id : N) (prev own : bytes) : bytes := H (link_input id prev own).
 
@@ -104,11 +105,11 @@ Definition node_input (left right : bytes) : bytes := "001"%char :: left ++ righ
 Definition leaf (data : bytes) : bytes := H (leaf_input data).
 Definition node (left right : bytes) : bytes := H (node_input left right).
 
-(** On which side of the running hash a term stands. *)
+(** The side of the running hash on which a term is hashed. *)
 Inductive side := Left | Right.
 
-(** From index [node] up, in a tree whose last leaf has index [last]: the sides of the terms, level by level.
-    64 levels hold every tree of less than 2^64 leaves. *)
+(** The sides of the terms, level by level, from index [node] to the root of a tree whose last leaf has index [last].
+    64 levels are enough for every tree of less than 2^64 leaves. *)
 Fixpoint path (levels : nat) (node last : N) : list side :=
   match levels with
   | O => []
@@ -121,7 +122,7 @@ Fixpoint path (levels : nat) (node last : N) : list side :=
 
 Definition levels := 64%nat.
 
-(** A consistency proof begins at the largest complete subtree that ends the old tree. *)
+(** The path of a consistency proof, which begins at the largest complete subtree at the end of the old tree. *)
 Fixpoint path_from_old_tree (levels : nat) (node last : N) : list side :=
   match levels with
   | O => []
@@ -143,10 +144,10 @@ Fixpoint climb_inputs (sides : list side) (terms : list bytes) (hash : bytes) : 
   | _, _ => []
   end.
 
-(* The kernel unfolds these last: unfolded 64 times, a path is a large term. *)
+(* The kernel unfolds these definitions last, because a path that is unfolded 64 times is a large term. *)
 Strategy 1000 [path path_from_old_tree levels].
 
-(** Exactly as many digests as are due. *)
+(** Checks that [terms] are exactly [due] digests. *)
 Definition digests (due : N) (terms : list bytes) : check :=
   demand (N.of_nat (length terms) =? due) Malformed ;;
   demand (forallb is_digest terms) Malformed.
@@ -163,7 +164,7 @@ Definition inclusion_holds (position size : N) (terms : list bytes) (data root :
 Definition inclusion_inputs (position size : N) (terms : list bytes) (data : bytes) : list bytes :=
   leaf_input data :: climb_inputs (inclusion_path position size) terms (leaf data).
 
-(** The old tree's root and the new one's, from the node where the proof begins. *)
+(** The roots of the old and the new tree, computed from the node where the proof begins. *)
 Fixpoint climb_both (sides : list side) (terms : list bytes) (old new : bytes) : bytes * bytes :=
   match sides, terms with
   | Left :: sides, term :: terms => climb_both sides terms (node term old) (node term new)
@@ -183,7 +184,7 @@ Fixpoint climb_both_inputs (sides : list side) (terms : list bytes) (old new : b
 Definition consistency_path (old new : N) : list side :=
   path_from_old_tree levels (old - 1) (new - 1).
 
-(** [old <= new], both above 0. *)
+(** Requires [0 < old <= new]. *)
 Definition consistency_check (old : N) (old_root : bytes) (new : N) (new_root : bytes)
     (terms : list bytes) : check :=
   if old =? new then
@@ -211,7 +212,7 @@ Definition consistency_inputs (old new : N) (terms : list bytes) : list bytes :=
     | start :: rest => climb_both_inputs (consistency_path old new) rest start start
     end.
 
-(** Folds a chain: [id] has the hash [hash], the terms are the own parts of those after it. *)
+(** The last Alh of a chain: [id] has the Alh [hash], and [terms] are the inner hashes of the transactions after [id]. *)
 Fixpoint fold_chain (id : N) (hash : bytes) (terms : list bytes) : bytes :=
   match terms with
   | [] => hash
@@ -224,7 +225,7 @@ Fixpoint fold_chain_inputs (id : N) (hash : bytes) (terms : list bytes) : list b
       link_input (id + 1) hash term :: fold_chain_inputs (id + 1) (link (id + 1) hash term) terms
   end.
 
-(** The headers of [id] to [last], each there and under its own id. [fuel] is above their number. *)
+(** The headers of [id] to [last]. Each must exist and must have its own id. [fuel] is larger than their number. *)
 Fixpoint chain (fuel : nat) (from : list (N * header)) (id last : N) : list header + fault :=
   if last <? id then inl [] else
   match fuel, lookup id from with

@@ -1,4 +1,4 @@
-(** What [./dev proof] prints: each theorem, and what it assumes beyond what it says. *)
+(** Prints each theorem and its additional assumptions, for [./dev proof]. *)
 
 From Proof Require Import Values Walk Trust Counterexamples.
 

@@ -1,4 +1,4 @@
-(** The eight steps of a dual proof (protocol.md §4), as [src/ledger/dual_proof.rs] takes them, and the excuse. *)
+(** The eight steps of a dual proof (protocol.md §4), in the order of [src/ledger/dual_proof.rs], and the excuse. *)
 
 From Proof Require Export Ledger.
 
@@ -7,7 +7,7 @@ Inductive step :=
 
 Inductive verdict := Accepted | Refused (at_step : step) (why : fault).
 
-(** What can be left out, one at a time, for the counter-examples: see [Counterexamples]. *)
+(** The rules that [Counterexamples] leaves out, one at a time. *)
 Inductive rule :=
   InclusionRule | ConsistencyRule | LastInclusionRule | TreeEndIsSource | LinearRule | AdvanceRule | OnwardRule.
 Definition unless (without : option rule) (r : rule) (c : check) : check :=
@@ -21,7 +21,7 @@ Definition unless (without : option rule) (r : rule) (c : check) : check :=
 Section Steps.
 Context {hash : Hash}.
 
-(** 1. The ids are the ones asked for. *)
+(** 1. The headers have the requested ids. *)
 Definition ids (s t : state) (sh th : header) : check :=
   demand (h_id sh =? s_tx s) Malformed ;;
   demand (h_id th =? s_tx t) Malformed ;;
@@ -29,28 +29,28 @@ Definition ids (s t : state) (sh th : header) : check :=
   demand (h_bl sh <? h_id sh) Malformed ;;
   demand (h_bl th <? h_id th) Malformed.
 
-(** 2. The headers hash to what is trusted and to what is claimed. *)
+(** 2. The headers hash to the trusted and the claimed Alh. *)
 Definition header_hashes (s t : state) (sh th : header) : check :=
   demand (eqb (s_hash s) (alh sh)) Inconsistent ;;
   demand (eqb (s_hash t) (alh th)) Inconsistent ;;
   demand (h_bl sh <=? h_bl th) Shrinks.
 
-(** Is the source in the target's tree, or in the chain behind it? *)
+(** Whether the target's tree extends beyond the source. If not, the source is in the target's chain. *)
 Definition in_tree (s : state) (th : header) : bool := s_tx s <? h_bl th.
 
-(** 3. The source is in the target's tree, where that reaches past it. *)
+(** 3. The source is in the target's tree, if the tree extends beyond the source. *)
 Definition inclusion (s : state) (th : header) (p : dual_proof) : check :=
   if in_tree s th then
     inclusion_form (s_tx s) (h_bl th) (p_inclusion p) ;;
     inclusion_holds (s_tx s) (h_bl th) (p_inclusion p) (s_hash s) (h_root th)
   else None.
 
-(** 4. The target's tree extends the source's. *)
+(** 4. The target's tree extends the source's tree. *)
 Definition consistency (sh th : header) (p : dual_proof) : check :=
   if h_bl sh =? 0 then None
   else consistency_check (h_bl sh) (h_root sh) (h_bl th) (h_root th) (p_consistency p).
 
-(** 5. [targetBlTxAlh] is the last leaf of the target's tree, and the source where that leaf is the source. *)
+(** 5. [targetBlTxAlh] is the last leaf of the target's tree. If the tree ends at the source, this leaf is the source. *)
 Definition last_inclusion (without : option rule) (s : state) (th : header) (p : dual_proof) : check :=
   let size := h_bl th in
   if size =? 0 then None
@@ -62,7 +62,7 @@ Definition last_inclusion (without : option rule) (s : state) (th : header) (p :
     unless without TreeEndIsSource (
       if size =? s_tx s then demand (eqb (s_hash s) (p_target_bl_alh p)) Inconsistent else None).
 
-(** Where the target's chain begins, and its Alh. *)
+(** The transaction where the target's chain begins, and its Alh. *)
 Definition chain_start (s : state) (th : header) (p : dual_proof) : state :=
   if in_tree s th then {| s_tx := h_bl th; s_hash := p_target_bl_alh p |} else s.
 
@@ -83,11 +83,12 @@ Definition linear (s t : state) (th : header) (p : dual_proof) : check :=
       end
   end.
 
-(** Where what the target's tree swallowed of the old chain ends. *)
+(** The end of the part of the source's chain that the target's tree includes. *)
 Definition swallowed_end (s : state) (th : header) (p : dual_proof) : state :=
   if in_tree s th then s else {| s_tx := h_bl th; s_hash := p_target_bl_alh p |}.
 
-(** As it is sent: [a] is the Alh of [id]; it is in the tree and leads on to the next one's, up to the end. *)
+(** Checks the terms that the server sent: [a] is the Alh of [id]. It is in the tree, and the next Alh is computed from
+    it, until the end. *)
 Fixpoint walk_terms (th : header) (end_alh : bytes) (id : N) (a : bytes)
     (paths : list (list bytes)) (rest : list bytes) : check :=
   match paths, rest with
@@ -97,7 +98,7 @@ Fixpoint walk_terms (th : header) (end_alh : bytes) (id : N) (a : bytes)
   | _, _ => demand (eqb end_alh a) Inconsistent
   end.
 
-(** For servers before 1.4: the same, by the headers that were fetched. *)
+(** Makes the same check with fetched headers, for servers before 1.4. *)
 Fixpoint walk_headers (th : header) (end_alh : bytes) (id : N) (a : bytes)
     (paths : list (list bytes)) (rest : list header) : check :=
   match paths, rest with
@@ -114,7 +115,7 @@ Fixpoint paths_form (size id : N) (paths : list (list bytes)) : check :=
   | path :: paths => inclusion_form id size path ;; paths_form size (id + 1) paths
   end.
 
-(** The audit paths of [id] up to, not including, [last], each there and of the right form. *)
+(** The audit paths of [id] up to, not including, [last]. Each must exist and must have the right form. *)
 Fixpoint fetched_paths (fuel : nat) (from : list (N * list bytes)) (size id last : N) :
     list (list bytes) + fault :=
   if last <=? id then inl [] else
@@ -133,7 +134,7 @@ Fixpoint fetched_paths (fuel : nat) (from : list (N * list bytes)) (size id last
 Definition paths_of (ps : parts) : N -> N -> N -> list (list bytes) + fault :=
   fetched_paths (S (length (inclusions ps))) (inclusions ps).
 
-(** 7. What the target's tree swallowed of the chain behind the source is that chain, leaf for leaf. *)
+(** 7. The leaves that the target's tree adds, up to the source, are the chain that leads to the source, leaf for leaf. *)
 Definition advance (s : state) (sh th : header) (p : dual_proof) (ps : parts) : check :=
   let start := h_bl sh in
   let last := swallowed_end s th p in
@@ -160,14 +161,14 @@ Definition advance (s : state) (sh th : header) (p : dual_proof) (ps : parts) : 
         end
     end.
 
-(** Each header names the one before it, and the last is the end. *)
+(** Each header contains the previous Alh, and the last Alh is [end_alh]. *)
 Fixpoint follow (end_alh a : bytes) (l : list header) : check :=
   match l with
   | [] => demand (eqb end_alh a) Inconsistent
   | next :: l => demand (eqb a (h_prev next)) Inconsistent ;; follow end_alh (alh next) l
   end.
 
-(** 8. Where the target's tree ends before the source, its last leaf leads on to the source. *)
+(** 8. If the target's tree ends before the source, the chain leads from its last leaf to the source. *)
 Definition onward (s : state) (sh th : header) (p : dual_proof) (ps : parts) : check :=
   if (h_bl sh <? h_bl th) && (h_bl th <? s_tx s) then
     match chain_of ps (h_bl th + 1) (s_tx s) with
@@ -178,7 +179,7 @@ Definition onward (s : state) (sh th : header) (p : dual_proof) (ps : parts) : c
 
 Definition state_typed (s : state) : bool := below_u64 (s_tx s) && is_digest (s_hash s).
 
-(** The first step that refuses decides. *)
+(** The first step that refuses determines the verdict. *)
 Fixpoint first_refusal (l : list (step * check)) : verdict :=
   match l with
   | [] => Accepted
@@ -186,7 +187,7 @@ Fixpoint first_refusal (l : list (step * check)) : verdict :=
   | (at_step, Some why) :: _ => Refused at_step why
   end.
 
-(** [ledger::verify], or all of it but one rule. *)
+(** [ledger::verify], with or without one of its rules. *)
 Definition verify_without (without : option rule) (s t : state) (p : dual_proof) (ps : parts) : verdict :=
   match p_source p, p_target p with
   | Some sh, Some th =>
@@ -205,7 +206,8 @@ Definition verify_without (without : option rule) (s t : state) (p : dual_proof)
 
 Definition verify : state -> state -> dual_proof -> parts -> verdict := verify_without None.
 
-(** [DualProof::verify_answer]: the header beside the proof is the one of the transaction asked for in the proof. *)
+(** [DualProof::verify_answer]: the header of the response is the header that the proof has for the requested
+    transaction. *)
 Definition verify_answer (p : dual_proof) (asked : N) (h : header) : check :=
   let is_it (of_proof : option header) :=
     match of_proof with Some g => if h_id g =? asked then Some g else None | None => None end in
@@ -215,7 +217,7 @@ Definition verify_answer (p : dual_proof) (asked : N) (h : header) : check :=
   | None, None => Some Malformed
   end.
 
-(** Every byte string that the steps hash, for a proof that they accept. *)
+(** All byte strings that the steps hash for an accepted proof. *)
 Fixpoint walk_terms_inputs (th : header) (id : N) (a : bytes)
     (paths : list (list bytes)) (rest : list bytes) : list bytes :=
   match paths, rest with
@@ -278,7 +280,7 @@ Definition hashed (s : state) (p : dual_proof) (ps : parts) : list bytes :=
   | _, _ => []
   end.
 
-(** The chain of headers from [id] to [last] behind the Alh [a]. *)
+(** Checks that the headers from [id] to [last] are a chain after the Alh [a]. *)
 Fixpoint excuse_chain (fuel : nat) (from : list (N * header)) (id last : N) (a : bytes) : check :=
   if last <? id then None else
   match fuel, lookup id from with
@@ -289,7 +291,7 @@ Fixpoint excuse_chain (fuel : nat) (from : list (N * header)) (id last : N) (a :
   | _, _ => Some Malformed
   end.
 
-(** [ledger::excuse]: no proof of this pair can exist, since the trees shrink and the headers chain. *)
+(** [ledger::excuse]: the trees shrink and the headers are a chain, so no proof of this pair can exist. *)
 Definition excuse (s t : state) (from : list (N * header)) : verdict :=
   let of (x : state) (h : header) : check :=
     demand (well_formed h) Malformed ;;

@@ -1,12 +1,12 @@
-(** The claim: what was proven once stays what it was, however many accepted states lie between. *)
+(** The claim: a proven transaction cannot be replaced, after any number of accepted states. *)
 
 From Proof Require Export Facts.
 
-(** Two different byte strings of the list have one hash. *)
+(** Two different byte strings of the list have the same hash. *)
 Definition collision {hash : Hash} (l : list bytes) : Prop :=
   exists a b, In a l /\ In b l /\ a <> b /\ H a = H b.
 
-(** States that were trusted one after the other, each by an accepted proof. *)
+(** States that became trusted one after the other, each by an accepted proof. *)
 Record accepted_step := { to : state; by_proof : dual_proof; with_parts : parts }.
 Fixpoint run {hash : Hash} (s : state) (steps : list accepted_step) : Prop :=
   match steps with
@@ -21,7 +21,8 @@ Fixpoint run_hashed {hash : Hash} (s : state) (steps : list accepted_step) : lis
   | step :: steps => hashed s (by_proof step) (with_parts step) ++ run_hashed (to step) steps
   end.
 
-(** Whether a list holds a collision can be found out: so the theorems below exhibit one. *)
+(** It is decidable whether a list contains a collision. So the theorems below can conclude that a collision exists,
+    and do not have to assume that there is none. *)
 Lemma collision_or_none {hash : Hash} (l : list bytes) :
   collision l \/ forall a b, In a l -> In b l -> H a = H b -> a = b.
 Proof.
@@ -41,8 +42,8 @@ Hypothesis hash_length : forall m, length (H m) = 32%nat.
 Variable K : bytes -> Prop.
 Hypothesis no_collision : forall a b, K a -> K b -> H a = H b -> a = b.
 
-(** [s], by its header [h], says which transaction [x] is: by its tree as far as that reaches, else by its
-    chain. *)
+(** The state [s] with the header [h] determines that transaction [x] is [X]: by the tree if it includes [x],
+    otherwise by the chain. *)
 Definition fixed_by (s : state) (h : header) (x : N) (X : bytes) : Prop :=
   well_formed h = true /\ alh h = s_hash s /\ Forall K (header_inputs h) /\ x <= s_tx s /\
   (x <= h_bl h -> leaf_in K (h_bl h) (h_root h) x X) /\
@@ -60,7 +61,7 @@ Qed.
 
 Notation says := (said K).
 
-(** What an accepted proof from [x] fixes. *)
+(** An accepted proof from [x] to [s] fixes [x] in [s]. *)
 Lemma proven_is_fixed x X s sh th e :
   says {| s_tx := x; s_hash := X |} s sh th e -> fixed s x X.
 Proof.
@@ -79,7 +80,7 @@ Proof.
     replace (x <? h_bl th) with false in L by lia. exact L.
 Qed.
 
-(** What a trusted state fixes, every state that is accepted after it fixes. *)
+(** If a trusted state fixes [x], so does every state that is accepted after it. *)
 Lemma fixed_stays s t sh th e x X : says s t sh th e -> fixed s x X -> 1 <= x -> fixed t x X.
 Proof.
   intros S (h & W & A & Kh & B & T & C) Hx1.
@@ -115,7 +116,7 @@ Proof.
         assert (X = c) as ->.
         { eapply reach_unique; eauto. eapply reach_trans; eauto. }
         exact L.
-  - (* behind both trees: step 6 *)
+  - (* after both trees: step 6 *)
     intros Hx. assert (Hs : h_bl sh < x) by lia.
     pose proof (said_linear _ _ _ _ _ _ S) as L. unfold in_tree in L.
     replace (s_tx s <? h_bl th) with false in L by lia.
@@ -143,8 +144,8 @@ Qed.
 
 End Claim.
 
-(** (2) Over any number of steps: [x] was proven as [X] against [s]; after whatever states were accepted after
-    [s], it is proven as [Y]. Then [X] is [Y], or two of the byte strings that were hashed collide. *)
+(** (2) Over any number of steps: [x] was proven as [X] against [s]. After any number of accepted states, [x] is
+    proven as [Y]. Then [X] is [Y], or two of the hashed byte strings collide. *)
 Theorem no_equivocation {hash : Hash} (hash_length : forall m, length (H m) = 32%nat) :
   forall x X Y s steps p ps q qs,
   let proven := {| s_tx := x; s_hash := X |} in
@@ -168,7 +169,7 @@ Proof.
   apply Incl. unfold l. apply incl_appr, incl_appl, incl_refl.
 Qed.
 
-(** (1) Over one step: the claim as protocol.md words it. *)
+(** (1) Over one step: the claim of verification.md. *)
 Theorem no_equivocation_in_one_step {hash : Hash} (hash_length : forall m, length (H m) = 32%nat) :
   forall x X Y s t p ps between parts_between q qs,
   let proven := {| s_tx := x; s_hash := X |} in

@@ -1,9 +1,10 @@
-(** Trees: what an accepted inclusion or consistency proof says, where no two of the byte strings that were
-    hashed collide. [K] holds the byte strings that were hashed. *)
+(** Consequences of an accepted inclusion or consistency proof for a tree, if no two of the hashed byte strings
+    collide. [K] contains the hashed byte strings. *)
 
 From Proof Require Export Ledger.
 
-(** How much of [n] is left [level] levels up: the number of complete subtrees, or the last index. *)
+(** [n] halved [level] times: for a size, the number of complete subtrees of that level; for the last index of the
+    leaves, the last index of that level. *)
 Fixpoint up (level : nat) (n : N) : N :=
   match level with O => n | S level => up level n / 2 end.
 
@@ -31,8 +32,8 @@ Lemma node_injective l r l' r' :
   node l r = node l' r' -> l = l' /\ r = r'.
 Proof. intros. apply node_input_injective; auto. Qed.
 
-(** In the tree of [n] leaves under [root], the node with index [i] of a level has the hash [h]: its place
-    follows from the root down, through nodes that were hashed. *)
+(** In the tree of [n] leaves with the root [root], the node with index [i] of a level has the hash [h]. The path
+    from the root to this node leads through hashed nodes. *)
 Inductive at_ (n : N) (root : bytes) : nat -> N -> bytes -> Prop :=
 | at_top level i : up level (n - 1) = 0 -> i = 0 -> at_ n root level i root
 | at_left level i j l r :
@@ -43,7 +44,7 @@ Inductive at_ (n : N) (root : bytes) : nat -> N -> bytes -> Prop :=
     at_ n root (S level) j (node l r) -> K (node_input l r) ->
     length l = 32%nat -> length r = 32%nat ->
     i = 2 * j + 1 -> 2 * j + 1 <= up level (n - 1) -> at_ n root level i r
-| at_only level i j h : (* no sibling: moves up unchanged *)
+| at_only level i j h : (* a node without a sibling moves up unchanged *)
     at_ n root (S level) j h -> i = 2 * j -> 2 * j = up level (n - 1) -> at_ n root level i h.
 
 Lemma at_bound n root level i h : at_ n root level i h -> i <= up level (n - 1).
@@ -109,7 +110,7 @@ Proof.
     eapply IHlevels with (terms := terms); eauto; simpl; try lia.
 Qed.
 
-(** Leaf [position] of the tree is the one over [data]. *)
+(** The leaf at [position] of the tree is the leaf of [data]. *)
 Definition leaf_in (size : N) (root : bytes) (position : N) (data : bytes) : Prop :=
   1 <= position <= size /\ K (leaf_input data) /\ at_ size root 0 (position - 1) (leaf data).
 
@@ -173,7 +174,8 @@ Qed.
 
 (** ** Consistency *)
 
-(** A complete subtree of the old tree whose parent is not complete: there is one for each bit of the size. *)
+(** Both trees have the same peak at [level]. A peak is a complete subtree of the old tree whose parent is not
+    complete. There is one peak for each bit of the size that is 1. *)
 Definition peaks_agree (m : N) (old : bytes) (n : N) (new : bytes) (level : nat) : Prop :=
   N.odd (up level m) = true ->
   exists h, at_ m old level (up level m - 1) h /\ at_ n new level (up level m - 1) h.
@@ -282,14 +284,14 @@ Proof.
       * intros Hodd. rewrite Hbelow in Hodd; [discriminate|auto].
       * intros _. exists start. rewrite He, N.add_sub. split; [exact A|exact B].
       * apply C; [lia|].
-        (* above the first peak the two agree *)
+        (* above the first peak, the two values are equal *)
         clear - Hgt He Hx.
         assert (Hd : forall d, up (d + S level) m = up (d + S level) (m - 1)).
         { induction d as [|d IH]; [simpl; lia|simpl in *; now rewrite IH]. }
         replace any with ((any - S level) + S level)%nat by lia. apply Hd.
 Qed.
 
-(** The new tree holds all that the old one held. *)
+(** The new tree contains all complete subtrees of the old tree. *)
 Definition extends (m : N) (old : bytes) (n : N) (new : bytes) : Prop :=
   m <= n /\ forall level i h, at_ m old level i h -> i < up level m -> at_ n new level i h.
 

@@ -1,22 +1,22 @@
-(** What moves trust: proofs alone, never an excuse, and an excuse and a proof of one pair exclude each other. *)
+(** Changes of the trusted state: only proofs change it, never an excuse. No pair has both an excuse and a proof. *)
 
 From Proof Require Export Theorems.
 
-(** What the auditor is shown: a state with a proof, the trusted transaction again, or a state with an excuse. *)
+(** The responses to an auditor: a state with a proof, the trusted transaction again, or a state with an excuse. *)
 Inductive answer :=
 | ShownWithProof (t : state) (p : dual_proof) (ps : parts)
 | ShownAgain (t : state)
 | ShownWithExcuse (t : state) (from : list (N * header)).
 
-(** What is trusted afterwards (docs/architecture.md, "Data flow of a state"). *)
+(** The trusted state after a response (docs/architecture.md, "Data flow of a state"). *)
 Definition next {hash : Hash} (trusted : state) (a : answer) : state :=
   match a with
   | ShownWithProof t p ps => match verify trusted t p ps with Accepted => t | Refused _ _ => trusted end
   | ShownAgain _ | ShownWithExcuse _ _ => trusted
   end.
 
-(** (4a) Whatever is shown, what is trusted afterwards is the end of a run of accepted proofs: [no_equivocation]
-    and [values_stay] are of all that an auditor ever trusts. *)
+(** (4a) After any responses, the trusted state is the end of a run of accepted proofs. So [no_equivocation] and
+    [values_stay] apply to every state that an auditor trusts. *)
 Theorem trust_moves_by_proofs_alone {hash : Hash} : forall answers s,
   exists steps, run s steps /\ fold_left next answers s = last_of s steps.
 Proof.
@@ -28,15 +28,15 @@ Proof.
     exists ({| to := t; by_proof := p; with_parts := ps |} :: steps). cbn. auto.
 Qed.
 
-(** The headers that an excuse is judged by. *)
+(** The hashed byte strings of the two headers of an excuse. *)
 Definition excuse_hashed {hash : Hash} (s t : state) (from : list (N * header)) : list bytes :=
   match lookup (s_tx s) from, lookup (s_tx t) from with
   | Some sh, Some th => header_inputs sh ++ header_inputs th
   | _, _ => []
   end.
 
-(** (4b) A pair that is excused has no proof, or two of the byte strings that were hashed collide: so nobody is let
-    off who could have proven. *)
+(** (4b) An excused pair has no proof, or two of the hashed byte strings collide. So no excuse is accepted for a pair
+    that the server could have proven. *)
 Theorem excused_means_unprovable {hash : Hash} (hash_length : forall m, length (H m) = 32%nat) :
   forall s t from p ps,
   excuse s t from = Accepted -> verify s t p ps = Accepted ->
@@ -76,8 +76,8 @@ Proof.
   subst. lia.
 Qed.
 
-(** A proof that leads from a transaction to itself says nothing new: the two are one. So a state that shows the
-    trusted transaction again needs no proof: its hash is the trusted one, or it contradicts it. *)
+(** A proof from a transaction to itself shows only that both hashes are equal. So if the server shows the trusted
+    transaction again, no proof is required: a comparison of the hashes gives the same result. *)
 Theorem a_transaction_proves_only_itself {hash : Hash} :
   forall x X Y p ps,
   verify {| s_tx := x; s_hash := X |} {| s_tx := x; s_hash := Y |} p ps = Accepted -> X = Y.
@@ -104,7 +104,7 @@ Proof.
   apply same_ok in F, V6. congruence.
 Qed.
 
-(** The header that entries are read under is the one that was proven: the source's, or the target's. *)
+(** The header of the entries is one of the two proven headers: that of the source, or that of the target. *)
 Theorem answers_are_of_the_proof {hash : Hash} : forall s t p ps asked h,
   verify s t p ps = Accepted -> verify_answer p asked h = None ->
   h_id h = asked /\ (asked = s_tx s /\ alh h = s_hash s \/ asked = s_tx t /\ alh h = s_hash t).

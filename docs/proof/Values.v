@@ -1,4 +1,4 @@
-(** Entries: those that are accepted under a header are the only ones, and so are their values. *)
+(** Only one list of entries is accepted under a header, and only one value for each entry. *)
 
 From Proof Require Export Entries Theorems.
 
@@ -273,13 +273,13 @@ Qed.
 
 End Values.
 
-(** Each value hashes to what its entry says. *)
+(** Each value has the hash in its entry. *)
 Definition verify_values {hash : Hash} (es : list entry) (values : list bytes) : Prop :=
   Forall2 (fun e value => verify_value e value = None) es values.
 
-(** (3) [x] was proven, and entries and values were accepted under its header [h]; it is proven again, however many
-    states later, and entries and values are accepted under the header [g] that is shown then. They are the same, or
-    two of the byte strings that were hashed collide. *)
+(** (3) [x] was proven, and entries and values were accepted under its header [h]. After any number of accepted states,
+    [x] is proven again, and entries and values are accepted under its header [g]. Then headers, entries and values
+    are equal, or two of the hashed byte strings collide. *)
 Theorem values_stay {hash : Hash} (hash_length : forall m, length (H m) = 32%nat) :
   forall x s steps p ps q qs h es vs g fs ws,
   let proven := {| s_tx := x; s_hash := alh h |} in
@@ -315,8 +315,8 @@ Proof.
   - apply IH; auto; intros b Hb; [apply Iv|apply Iw]; now right.
 Qed.
 
-(** An entry that is got by its audit path is the one at its place among the entries that were accepted under the
-    transaction's header, however many states earlier. *)
+(** An entry with its audit path is the entry at that position among the entries that were accepted under the
+    transaction's header, any number of states before. *)
 Theorem got_entries_stay {hash : Hash} (hash_length : forall m, length (H m) = 32%nat) :
   forall x s steps p ps q qs h es g entry leaf_index width terms,
   let proven := {| s_tx := x; s_hash := alh h |} in

@@ -1,4 +1,4 @@
-(** A walk over all headers (the sweep of docs/values.md) binds also what was never proven one by one. *)
+(** A walk over all headers (the sweep of docs/values.md) also fixes transactions that were never proven one by one. *)
 
 From Proof Require Export Values.
 
@@ -12,8 +12,8 @@ Fixpoint numbered (id : N) (l : list header) : bool :=
 Definition first_leaves (size : N) (l : list header) : list bytes :=
   map (fun h => leaf (alh h)) (firstn (N.to_nat size) l).
 
-(** [l] holds the headers of transactions 1 to [s], each of which names the one before; the last one is [s], and its
-    tree is the one over the first of them. *)
+(** [l] contains the headers of transactions 1 to [s]. Each contains the previous Alh, the last is the header of [s],
+    and its tree is the tree over the first of these transactions. *)
 Definition walked (s : state) (l : list header) : check :=
   demand (numbered 1 l && (N.of_nat (length l) =? s_tx s)) Malformed ;;
   follow (s_hash s) (H []) l ;;
@@ -128,8 +128,9 @@ Qed.
 
 End Walk.
 
-(** (5) After a walk over all headers up to [s]: whatever is proven at [x] up to there, against [s] or any state that is
-    accepted after it, is the transaction that the walk passed, or two of the byte strings that were hashed collide. *)
+(** (5) A walk has read all headers up to [s], and [x] is one of these transactions. If [x] is proven against [s], or
+    against a state that is accepted after [s], it is the transaction that the walk has read, or two of the hashed byte
+    strings collide. *)
 Theorem walked_transactions_stay {hash : Hash} (hash_length : forall m, length (H m) = 32%nat) :
   forall s l steps x Y q qs,
   let shown := {| s_tx := x; s_hash := Y |} in

@@ -1,7 +1,7 @@
-(* Reads questions from stdin, one a line, and answers each by the definitions that the theorems are about.
+(* Reads queries from stdin, one on each line, and prints the result of each according to the definitions of the theorems.
 
-   A line is words: numbers in hexadecimal, byte strings in hexadecimal behind a dot, a count before what is
-   repeated, 0 or 1 before what may be absent. tests/ledger/proof.rs writes them. *)
+   A query consists of words: hexadecimal numbers, byte strings as a dot and hexadecimal digits, a count before repeated
+   items, and 0 or 1 before an optional item. tests/support/formal.rs writes the queries. *)
 
 open Ledger
 
@@ -177,14 +177,14 @@ let answer () =
       let proof = proof () in
       let asked = number () in
       check (verify_answer sha256 proof asked (header ()))
-  | other -> failwith ("no such question: " ^ other)
+  | other -> failwith ("unknown query: " ^ other)
 
 let () =
   try
     while true do
       words := String.split_on_char ' ' (input_line stdin);
       let said = answer () in
-      if !words <> [] then failwith "words are left over";
+      if !words <> [] then failwith "the query has too many words";
       print_endline said
     done
   with End_of_file -> ()

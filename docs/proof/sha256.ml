@@ -1,4 +1,4 @@
-(* SHA-256 (FIPS 180-4): the hash that the extracted definitions are run with. *)
+(* SHA-256 (FIPS 180-4), the hash of the extracted definitions. *)
 
 let k =
   [| 0x428a2f98; 0x71374491; 0xb5c0fbcf; 0xe9b5dba5; 0x3956c25b; 0x59f111f1; 0x923f82a4; 0xab1c5ed5;
@@ -56,8 +56,8 @@ let hash (text : string) : string =
   done;
   String.init 32 (fun i -> Char.chr ((h.(i / 4) lsr (8 * (3 - (i mod 4)))) land 0xff))
 
-(* The examples of FIPS 180-2, appendix B, the empty string, and lengths around a block's end are held against
-   another implementation by the comparison itself; these are checked at every start. *)
+(* Known digests, which are checked at every start: the empty string, and the examples of FIPS 180-2, appendix B. The
+   comparison with the program covers the other lengths around the end of a block. *)
 let () =
   let hex text = String.concat "" (List.map (fun c -> Printf.sprintf "%02x" (Char.code c)) (List.of_seq (String.to_seq text))) in
   List.iter

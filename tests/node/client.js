@@ -1,17 +1,18 @@
 'use strict';
-// Runs immudb's Node client against the ledgers of a test, with writes and reads whose responses it verifies.
+// Runs immudb's Node client against the ledgers of a test. It writes and reads, and the client verifies the responses.
 //
 //   node tests/node/client.js SERVER...          SERVER: PORT/DATABASE
 //
-// tests/support/clients.rs describes the output, which is the same for all clients. The client is that of
-// tests/node/package.json; NODE_PATH is the directory where it is installed. It does not verify signatures.
+// tests/support/clients.rs describes the output, which is the same for all clients. tests/node/package.json has
+// the version of the client, and NODE_PATH is the directory where it is installed. The client does not verify signatures.
 
 const fs = require('fs');
 const path = require('path');
 const ImmudbClient = require('immudb-node').default;
 
 const ROUNDS = 12;
-// In milliseconds. For some invalid responses the client never settles its promise, so later reads have a shorter timeout.
+// Timeouts in milliseconds. After some invalid responses the client never settles its promise, so the later reads have a shorter
+// timeout.
 const PATIENCE_AT_FIRST = 60000;
 const PATIENCE_THEN = 8000;
 
@@ -45,27 +46,27 @@ async function begin(server) {
 
 function same(entry, due) {
   if (entry === undefined || entry.value !== due) {
-    throw new Error(`${JSON.stringify(entry)} where ${due} was written`);
+    throw new Error(`the client read ${JSON.stringify(entry)} instead of ${due}`);
   }
 }
 
-/** Reads an entry that was written after `begin`, and an old one. */
+/** Reads an entry that was written after `begin`, and an old entry. */
 async function goOn(client) {
   for (const key of ['later', 'key/10']) {
     if (await client.verifiedGet({ key }) === undefined) {
-      throw new Error(`no answer for ${key}`);
+      throw new Error(`the client read no entry for ${key}`);
     }
   }
 }
 
 /**
- * Returns the result of work and the line to print. For an invalid response the client writes to the console and rejects without an
- * error.
+ * Returns the result of `work` and the line to print. After an invalid response the client writes to the console and rejects its
+ * promise without an error.
  */
 async function outcome(name, patience, work) {
   let timer;
   const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error('no answer that it takes')), patience);
+    timer = setTimeout(() => reject(new Error('the client accepted no response in time')), patience);
   });
   try {
     return [await Promise.race([work(), late]), `${name} verified`];
@@ -88,5 +89,5 @@ async function main() {
   process.exit(0);
 }
 
-// the client handles uncaught exceptions itself and continues, so the process has to exit here
+// The client handles uncaught exceptions and continues, so this handler has to end the process.
 main().catch(() => process.exit(1));

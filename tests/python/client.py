@@ -1,8 +1,8 @@
-"""Runs immudb's Python client against the ledgers of a test, with writes and reads whose responses it verifies.
+"""Runs immudb's Python client against the ledgers of a test. It writes and reads, and the client verifies the responses.
 
     python tests/python/client.py SERVER...      SERVER: PORT/DATABASE, or PORT/DATABASE=FILE with the server's public key
 
-tests/support/clients.rs describes the output, which is the same for all clients. verified.py has more calls.
+tests/support/clients.rs describes the output, which is the same for all clients. verified.py makes more calls.
 """
 
 import sys
@@ -46,7 +46,7 @@ def begin(server: str) -> ImmudbClient:
 
 
 def go_on(client: ImmudbClient) -> None:
-    """Reads an entry that was written after `begin`, and an old one."""
+    """Reads an entry that was written after `begin`, and an old entry."""
     for name in (b"later", b"key/10"):
         got = client.verifiedGet(name)
         assert got is not None and got.verified, name
@@ -55,7 +55,7 @@ def go_on(client: ImmudbClient) -> None:
 def report(name: str, work):
     try:
         done = work()
-    except Exception as error:  # the client reports a refused response by any exception
+    except Exception as error:  # the client raises different exceptions for refused responses
         words = " ".join(f"{type(error).__name__} {error}".split())
         print(f"{name} refused: {words}", flush=True)
         return None

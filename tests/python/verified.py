@@ -1,11 +1,12 @@
 """Writes to and reads from the embedded ledger with verified calls of immudb's Python client.
-The client verifies every proof itself, so the proofs of the embedded ledger have immudb's format.
+
+The client verifies every proof, so this program shows that the proofs of the embedded ledger have immudb's format.
 
     python3 -m venv VENV && VENV/bin/pip install --no-deps -r tests/python/requirements.txt
     immuaudit drill --serve --port 0          # prints its port in the first line
     VENV/bin/python tests/python/verified.py PORT [PUBLIC_KEY.pem]
 
-Exits with 0 and prints one line of counts; a refused response ends it with a traceback.
+Prints one line of counts and exits with 0. A refused response ends the program with a traceback.
 """
 
 import sys
@@ -30,7 +31,7 @@ def main() -> None:
         assert answer.verified, name
         writes += 1
         client.set(f"{run}/plain/{number}".encode(), b"between")
-        # read the last entry and an older one
+        # Read the last entry and an older entry.
         for back in {number, number // 2}:
             got = client.verifiedGet(f"{run}/{back}".encode())
             assert got.verified and got.value == f"value {back}".encode(), got
@@ -44,7 +45,7 @@ def main() -> None:
             assert old.verified and old.value == b"once", old
             reads += 1
             assert client.get(twice).value == b"again"
-    # entries from before this client connected, including references
+    # Read entries that are older than this connection, including a reference.
     first_keys = 0
     for name in (b"key/10", b"large/3", b"many/11/4", b"expiring/6", b"reference/5"):
         try:

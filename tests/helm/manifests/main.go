@@ -1,5 +1,6 @@
-// Reads Kubernetes manifests from stdin, holds each against the types of the API and the restricted Pod Security level, and
-// writes them to stdout, one canonical JSON object a line, sorted. It asks no server. Exit codes: 0, 1 (stderr says why).
+// Manifests reads Kubernetes manifests from stdin and validates each against the types of the API and the restricted Pod Security
+// level. It prints them as sorted lines with one canonical JSON object each. It uses no server. Exit codes: 0 if all are valid,
+// otherwise 1 with the reason on stderr.
 package main
 
 import (
@@ -40,7 +41,7 @@ func run(in io.Reader, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	// strict: a field that the type does not have, or that stands there twice, is an error
+	// A strict decoder refuses unknown fields and duplicate fields.
 	codecs := serializer.NewCodecFactory(scheme.Scheme, serializer.EnableStrict)
 	documents := yaml.NewYAMLReader(bufio.NewReader(in))
 	var lines []string
@@ -57,7 +58,7 @@ func run(in io.Reader, out io.Writer) error {
 			return err
 		}
 		if bytes.Equal(bytes.TrimSpace(plain), []byte("null")) {
-			continue // comments alone
+			continue // the document has only comments
 		}
 		object, kind, err := codecs.UniversalDeserializer().Decode(document, nil, nil)
 		if err != nil {
@@ -79,7 +80,7 @@ func run(in io.Reader, out io.Writer) error {
 	return nil
 }
 
-// canonical writes JSON with its members sorted.
+// canonical returns JSON with sorted members.
 func canonical(plain []byte) (string, error) {
 	var value any
 	if err := json.Unmarshal(plain, &value); err != nil {
@@ -89,7 +90,7 @@ func canonical(plain []byte) (string, error) {
 	return string(sorted), err
 }
 
-// restricted says why a namespace of the restricted level would refuse the pods of an object.
+// restricted returns an error if a namespace of the restricted level would refuse the pods of an object.
 func restricted(evaluator policy.Evaluator, object runtime.Object) error {
 	var pod core.PodTemplateSpec
 	switch object := object.(type) {
@@ -109,7 +110,7 @@ func restricted(evaluator policy.Evaluator, object runtime.Object) error {
 	level := api.LevelVersion{Level: api.LevelRestricted, Version: api.LatestVersion()}
 	results := evaluator.EvaluatePod(level, &meta.ObjectMeta{Annotations: pod.Annotations}, &pod.Spec)
 	if result := policy.AggregateCheckResults(results); !result.Allowed {
-		return fmt.Errorf("not of the restricted level: %s", result.ForbiddenDetail())
+		return fmt.Errorf("a namespace of the restricted level would refuse this object: %s", result.ForbiddenDetail())
 	}
 	return nil
 }

@@ -37,7 +37,7 @@ func state(v Version, args []string) error {
 
 type dbAction func(ctx context.Context, v Version, c *Client, name string) error
 
-// eachDB returns a command that takes names of databases.
+// eachDB returns a command that acts on each database that its arguments name.
 func eachDB(act dbAction) func(Version, []string) error {
 	return func(v Version, args []string) error {
 		var c clientFlags
@@ -47,7 +47,7 @@ func eachDB(act dbAction) func(Version, []string) error {
 			return err
 		}
 		if f.NArg() == 0 {
-			return fmt.Errorf("which database?")
+			return fmt.Errorf("the name of a database is missing")
 		}
 		ctx, cancel := deadline(adminTimeout)
 		defer cancel()
@@ -73,7 +73,7 @@ func dropDB(ctx context.Context, v Version, c *Client, name string) error {
 	if v.DeleteDB == nil {
 		return ErrUnsupported
 	}
-	// Only an unloaded database can be deleted; it may be unloaded already.
+	// Only an unloaded database can be deleted. The database may be unloaded already.
 	if err := v.UnloadDB(ctx, c, name); err != nil && !strings.Contains(err.Error(), "already closed") {
 		return err
 	}
@@ -101,8 +101,8 @@ type userFlags struct {
 
 func (u *userFlags) register(f *flag.FlagSet, adminPassword string) {
 	u.clientFlags.registerAs(f, adminPassword)
-	f.StringVar(&u.name, "name", "", "whose")
-	f.StringVar(&u.db, "db", "defaultdb", "on which database")
+	f.StringVar(&u.name, "name", "", "name of the user")
+	f.StringVar(&u.db, "db", "defaultdb", "database of the permission")
 	f.StringVar(&u.permission, "permission", "read", "read or readwrite")
 }
 
@@ -113,7 +113,7 @@ func (u *userFlags) level() (uint32, error) {
 	case "readwrite":
 		return 2, nil
 	}
-	return 0, fmt.Errorf("--permission is read or readwrite, not %q", u.permission)
+	return 0, fmt.Errorf("--permission must be read or readwrite, not %q", u.permission)
 }
 
 func createUser(v Version, args []string) error {
@@ -121,7 +121,7 @@ func createUser(v Version, args []string) error {
 	f := flags("create-user")
 	// Here --password is the password of the new user.
 	u.register(f, "admin-password")
-	password := f.String("password", "", "of the new user: 8 to 32 characters with a capital, a digit and a symbol")
+	password := f.String("password", "", "password of the new user: 8 to 32 characters with a capital letter, a digit and a symbol")
 	if err := parse(f, args); err != nil {
 		return err
 	}

@@ -16,7 +16,7 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 )
 
-// Client is a connection after login. All versions accept the bearer token of Login.
+// Client is a connection after login. It sends the bearer token of Login, which all versions accept.
 type Client struct {
 	schema.ImmuServiceClient
 	Conn  *grpc.ClientConn
@@ -34,16 +34,16 @@ func (c *clientFlags) register(f *flag.FlagSet) { c.registerAs(f, "password") }
 
 func (c *clientFlags) registerAs(f *flag.FlagSet, password string) {
 	f.IntVar(&c.port, "port", 3322, "the server's port on 127.0.0.1")
-	f.StringVar(&c.user, "user", "immudb", "who logs in")
-	f.StringVar(&c.password, password, "immudb", "that user's password")
-	f.BoolVar(&c.noAuth, "no-auth", false, "do not log in: the server runs without authentication")
-	f.StringVar(&c.ca, "ca", "", "PEM file: speak TLS, trust this authority")
+	f.StringVar(&c.user, "user", "immudb", "user name for the login")
+	f.StringVar(&c.password, password, "immudb", "password of the user")
+	f.BoolVar(&c.noAuth, "no-auth", false, "do not log in, because the server runs without authentication")
+	f.StringVar(&c.ca, "ca", "", "PEM file: use TLS and trust this CA certificate")
 	f.StringVar(&c.cert, "cert", "", "PEM file: client certificate")
-	f.StringVar(&c.key, "key", "", "PEM file: client key")
+	f.StringVar(&c.key, "key", "", "PEM file: key of the client certificate")
 	f.StringVar(&c.servername, "servername", "", "name expected in the server's certificate")
 }
 
-// connect logs in and opens the database if one is named.
+// connect logs in, and opens the database unless db is empty.
 func (c *clientFlags) connect(ctx context.Context, v Version, db string) (*Client, error) {
 	transport, err := c.transport()
 	if err != nil {
@@ -64,9 +64,9 @@ func (c *clientFlags) connect(ctx context.Context, v Version, db string) (*Clien
 		}
 		client.token = reply.Token
 	}
-	// A server without authentication has no UseDatabase; all calls are about defaultdb.
+	// A server without authentication refuses UseDatabase, and all calls use defaultdb.
 	if c.noAuth && db != "" && db != "defaultdb" {
-		return nil, fmt.Errorf("database %s: without authentication only defaultdb can be used", db)
+		return nil, fmt.Errorf("database %s: without authentication only defaultdb is available", db)
 	}
 	if !c.noAuth && db != "" {
 		reply, err := client.UseDatabase(ctx, v.Database(db))
@@ -104,7 +104,7 @@ func (c *Client) authorize(ctx context.Context, method string, req, reply interf
 	return invoke(ctx, method, req, reply, conn, opts...)
 }
 
-// State requests the current state and the server's own ID.
+// State requests the current state and the server's identity, or "-" if the server sends none.
 func (c *Client) State(ctx context.Context) (*schema.ImmutableState, string, error) {
 	var header metadata.MD
 	state, err := c.CurrentState(ctx, &emptypb.Empty{}, grpc.Header(&header))
@@ -122,7 +122,7 @@ func certPool(file string) (*x509.CertPool, error) {
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("%s: no certificate in it", file)
+		return nil, fmt.Errorf("%s: the file has no certificate", file)
 	}
 	return pool, nil
 }

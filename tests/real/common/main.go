@@ -34,7 +34,7 @@ var commands = map[string]command{
 	"version":     {"", func(v Version, _ []string) error { fmt.Println(v.Name); return nil }},
 }
 
-// Main runs one command. Exit codes: 1 failure, 2 wrong arguments, 3 not supported by this version.
+// Main runs one command. Exit codes: 0 success, 1 failure, 2 usage error, 3 not supported by this version.
 func Main(v Version) {
 	if len(os.Args) < 2 {
 		usage(v)
@@ -61,7 +61,7 @@ func fail(v Version, err error, code int) {
 }
 
 func usage(v Version) {
-	fmt.Fprintf(stderr, "immudb-%s COMMAND, each with -h:\n", v.Name)
+	fmt.Fprintf(stderr, "usage: immudb-%s COMMAND; COMMAND -h prints the flags:\n", v.Name)
 	for _, name := range slices.Sorted(maps.Keys(commands)) {
 		fmt.Fprintln(stderr, strings.TrimRight("  "+name+" "+commands[name].args, " "))
 	}
@@ -74,7 +74,7 @@ func flags(name string) *flag.FlagSet {
 	return f
 }
 
-// parse turns errors of the flag package, which it has already printed, into exit code 2.
+// parse returns flag.ErrHelp for any error, which means exit code 2. The flag package has already printed the error.
 func parse(f *flag.FlagSet, args []string) error {
 	if err := f.Parse(args); err != nil {
 		return flag.ErrHelp
@@ -82,7 +82,7 @@ func parse(f *flag.FlagSet, args []string) error {
 	return nil
 }
 
-// deadline limits the time of a command, because a hanging command would hang the test.
+// deadline limits the time of a command, because a hanging command would block the test.
 func deadline(d time.Duration) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.Background(), d)
 }

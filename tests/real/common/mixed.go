@@ -9,13 +9,13 @@ import (
 	"github.com/codenotary/immudb/pkg/api/schema"
 )
 
-// mixed writes each kind of entry that the version supports, in one transaction or more each.
+// mixed writes each kind of entry that the version supports, each in at least one transaction.
 func mixed(v Version, args []string) error {
 	var c clientFlags
 	f := flags("mixed")
 	c.register(f)
 	db := f.String("db", "defaultdb", "database")
-	prefix := f.String("prefix", "mixed", "of the keys, tables and collections: a second run needs another one")
+	prefix := f.String("prefix", "mixed", "prefix of the names of keys, tables and collections; each run on a database requires a different prefix")
 	if err := parse(f, args); err != nil {
 		return err
 	}

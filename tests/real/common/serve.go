@@ -19,7 +19,7 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 )
 
-// immudb prints a banner and its log to os.Stdout and os.Stderr, which are redirected; these are the original ones.
+// The original standard streams. immudb writes a banner and its log to os.Stdout and os.Stderr, which are redirected to a file.
 var stdout, stderr = os.Stdout, os.Stderr
 
 const (
@@ -31,18 +31,18 @@ func serve(v Version, args []string) error {
 	var o ServeOptions
 	var port int
 	f := flags("serve")
-	f.StringVar(&o.Dir, "dir", "", "data directory, made if need be")
+	f.StringVar(&o.Dir, "dir", "", "data directory, created if it does not exist")
 	f.IntVar(&port, "port", 0, "port on 127.0.0.1, 0 for a free one")
-	f.BoolVar(&o.Auth, "auth", true, "ask for a login")
-	f.BoolVar(&o.Maintenance, "maintenance", false, "maintenance mode, which allows several databases without a login (from 1.2)")
-	f.BoolVar(&o.Synced, "synced", false, "fsync each commit, as production does: slower")
-	f.BoolVar(&o.RequestMetadata, "request-metadata", false, "store user and address of each write in its transaction (1.11)")
-	f.StringVar(&o.SigningKey, "signing-key", "", "PEM file of an ECDSA P-256 private key: states are signed")
-	f.StringVar(&o.TLS.Cert, "tls-cert", "", "PEM file: serve TLS")
-	f.StringVar(&o.TLS.Key, "tls-key", "", "PEM file, with --tls-cert")
-	f.StringVar(&o.TLS.ClientCA, "client-ca", "", "PEM file: mutual TLS, clients need a certificate of this authority")
+	f.BoolVar(&o.Auth, "auth", true, "require a login")
+	f.BoolVar(&o.Maintenance, "maintenance", false, "maintenance mode, which allows several databases without a login (since 1.2)")
+	f.BoolVar(&o.Synced, "synced", false, "fsync each commit, as in production (slower)")
+	f.BoolVar(&o.RequestMetadata, "request-metadata", false, "store user and address of each write in the transaction (1.11)")
+	f.StringVar(&o.SigningKey, "signing-key", "", "PEM file: ECDSA P-256 private key to sign states")
+	f.StringVar(&o.TLS.Cert, "tls-cert", "", "PEM file: server certificate, turns on TLS")
+	f.StringVar(&o.TLS.Key, "tls-key", "", "PEM file: key of --tls-cert")
+	f.StringVar(&o.TLS.ClientCA, "client-ca", "", "PEM file: CA certificate for mutual TLS; clients require a certificate of this CA")
 	f.IntVar(&o.MaxRecv, "max-recv", 0, "largest request in bytes, 0 for the version's default")
-	f.IntVar(&o.TokenExpiry, "token-expiry", 0, "lifetime of a token in minutes, 0 for the version's default (from 1.0)")
+	f.IntVar(&o.TokenExpiry, "token-expiry", 0, "lifetime of a token in minutes, 0 for the version's default (since 1.0)")
 	if err := parse(f, args); err != nil {
 		return err
 	}
@@ -50,7 +50,7 @@ func serve(v Version, args []string) error {
 		return fmt.Errorf("--dir is missing")
 	}
 	if (o.TLS.Cert == "") != (o.TLS.Key == "") || o.TLS.ClientCA != "" && o.TLS.Cert == "" {
-		return fmt.Errorf("--tls-cert and --tls-key go together, --client-ca needs both")
+		return fmt.Errorf("--tls-cert and --tls-key require each other, and --client-ca requires both")
 	}
 	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
 		return err
@@ -59,7 +59,7 @@ func serve(v Version, args []string) error {
 		return err
 	}
 
-	// The port is bound before immudb starts, because another test could take a free port in between.
+	// The port is bound before immudb starts, because another test could bind a free port in the meantime.
 	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", fmt.Sprint(port)))
 	if err != nil {
 		return err
@@ -85,13 +85,13 @@ func serve(v Version, args []string) error {
 			return err
 		}
 	case err := <-ended:
-		return fmt.Errorf("the server ended before it was ready: %v", err)
+		return fmt.Errorf("the server stopped before it was ready: %v", err)
 	}
 	stop := stopRequests()
 	fmt.Fprintf(stdout, "ready %d\n", port)
 	select {
 	case err := <-ended:
-		return fmt.Errorf("the server ended by itself: %v", err)
+		return fmt.Errorf("the server stopped unexpectedly: %v", err)
 	case <-stop:
 		return shutDown(server, ended)
 	}
@@ -117,11 +117,11 @@ func shutDown(server Server, ended <-chan error) error {
 	}
 }
 
-// stopRequests returns a channel that closes on SIGTERM, SIGINT or the end of stdin, so that the server ends with its
-// test.
+// stopRequests returns a channel that closes on SIGTERM, on SIGINT or at the end of stdin. Stdin ends when the test ends,
+// so no server runs on after its test.
 func stopRequests() <-chan struct{} {
 	signals := make(chan os.Signal, 1)
-	// immudb handles these signals too, and two concurrent shutdowns can block each other.
+	// immudb handles these signals too. Two concurrent shutdowns can block each other, so its handlers are removed.
 	signal.Reset(syscall.SIGTERM, syscall.SIGINT)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	eof := make(chan struct{})
@@ -155,7 +155,7 @@ func waitReady(port int, files TLSFiles) error {
 	defer cancel()
 	address := net.JoinHostPort("127.0.0.1", fmt.Sprint(port))
 	if files.ClientCA != "" {
-		// There is no client certificate here. A finished handshake shows that the server accepts connections.
+		// This function has no client certificate. A finished handshake shows that the server accepts connections.
 		return waitHandshake(ctx, address)
 	}
 	transport := grpc.WithInsecure()

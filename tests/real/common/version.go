@@ -1,5 +1,5 @@
 // Package common runs a real immudb server on loopback and writes to it, for tests.
-// It has the common parts of all versions; Version has the differences.
+// It has the common parts of all versions, and Version has the differences.
 package common
 
 import (
@@ -11,24 +11,24 @@ import (
 	"github.com/codenotary/immudb/pkg/api/schema"
 )
 
-// Version has the parts of one immudb version. A nil function is not supported.
+// Version has the parts of one immudb version. If the version does not support a function, it is nil.
 type Version struct {
 	Name string
 
 	NewServer func(ServeOptions) (Server, error)
 	Database  func(name string) *schema.Database
-	// NoWait asks the server not to wait for its index, which takes most of a write's time.
+	// NoWait sets a request not to wait for the server's index, which takes most of the time of a write.
 	NoWait func(*schema.SetRequest)
-	// MaxInFlight is how many concurrent writes the server supports, 0 if it queues them itself.
-	// A server refuses more than that, and 0.9 never recovers from it.
+	// MaxInFlight is the limit of concurrent writes, or 0 if the server queues them itself.
+	// A server refuses writes over its limit, and 0.9 never recovers from that.
 	MaxInFlight int
-	// Kinds are the kinds of entries that `mixed` writes in addition to those of every version.
+	// Kinds are the kinds of entries that `mixed` writes in addition to the kinds of all versions.
 	Kinds []Kind
 
 	LoadDB, UnloadDB, DeleteDB func(context.Context, *Client, string) error
 }
 
-// ServeOptions are the arguments of `serve`. The listener is already bound to loopback.
+// ServeOptions are the arguments of `serve`. Listener is already bound to loopback.
 type ServeOptions struct {
 	Dir             string
 	Listener        net.Listener
@@ -43,10 +43,10 @@ type ServeOptions struct {
 	TokenExpiry int
 }
 
-// TLSFiles are PEM files. Without Cert the server uses plaintext, with ClientCA it requires a client certificate.
+// TLSFiles are PEM files. Without Cert the server uses plaintext. With ClientCA it requires client certificates.
 type TLSFiles struct{ Cert, Key, ClientCA string }
 
-// Server is the interface of all versions' servers. Start returns after the server has stopped.
+// Server is the interface of the servers of all versions. Start returns after the server has stopped.
 type Server interface {
 	Initialize() error
 	Start() error
@@ -60,7 +60,7 @@ type Kind struct {
 }
 
 // ErrUnsupported means that this version does not support a command or flag.
-var ErrUnsupported = errors.New("this immudb version cannot do that")
+var ErrUnsupported = errors.New("not supported by this immudb version")
 
 // ServerTLS returns the TLS settings, or nil for a plaintext server.
 func (f TLSFiles) ServerTLS() (*tls.Config, error) {

@@ -18,11 +18,11 @@ func write(v Version, args []string) error {
 	f := flags("write")
 	c.register(f)
 	db := f.String("db", "defaultdb", "database")
-	n := f.Int("n", 100, "transactions")
-	writers := f.Int("writers", 1, "how many write at once")
-	entries := f.Int("entries", 1, "entries in each transaction")
-	prefix := f.String("prefix", "key", "of the keys and the values: another one makes another history")
-	size := f.Int("value-size", 16, "bytes in a value")
+	n := f.Int("n", 100, "number of transactions")
+	writers := f.Int("writers", 1, "number of concurrent writers")
+	entries := f.Int("entries", 1, "entries of each transaction")
+	prefix := f.String("prefix", "key", "prefix of the keys and the values; servers with different histories require different prefixes")
+	size := f.Int("value-size", 16, "size of each value in bytes")
 	wait := f.Bool("wait-index", false, "wait for the server's index after each transaction")
 	if err := parse(f, args); err != nil {
 		return err
@@ -67,7 +67,7 @@ func limited(max int, set setter) setter {
 	}
 }
 
-// writeAll distributes n calls over the writers and stops all of them at the first error.
+// writeAll distributes n calls over the writers, stops all writers at the first error, and returns the last transaction.
 func writeAll(ctx context.Context, n int64, writers int, set setter) (uint64, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

@@ -1,8 +1,8 @@
-// Notes verifies and signs checkpoints with the usual Go libraries for transparency logs, for the tests of
-// interoperability.
+// Notes verifies and signs checkpoints with the usual Go libraries for transparency logs. The tests of
+// interoperability use it.
 //
-//	notes open KEY...     reads a note, prints a line NAME TIME for each key that signed it, and then its text
-//	notes sign KEY        reads a text, prints it as a note with a signature by the private key
+//	notes open KEY...     reads a note, prints a line NAME TIME for each key that signed the note, and then the text of the note
+//	notes sign KEY        reads a text, prints a note of the text with a signature by the private key
 //	notes key NAME        prints a new private key and its public key
 package main
 
@@ -35,7 +35,7 @@ func main() {
 	case "key":
 		key(rest[0])
 	default:
-		fail("no such word: " + word)
+		fail("unknown command: " + word)
 	}
 }
 

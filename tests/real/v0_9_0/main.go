@@ -1,4 +1,4 @@
-// A real immudb 0.9.0 for tests.
+// Runs a real immudb 0.9.0 for tests.
 package main
 
 import (

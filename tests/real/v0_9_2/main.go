@@ -1,4 +1,4 @@
-// A real immudb 0.9.2 for tests.
+// Runs a real immudb 0.9.2 for tests.
 package main
 
 import (

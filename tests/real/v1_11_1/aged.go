@@ -16,8 +16,8 @@ import (
 	"google.golang.org/grpc/metadata"
 )
 
-// ageing has commands for tests of retention, which drops only values older than a day, and only complete value files. The
-// commands make a database with small files, fill it with transactions of two days ago, and let the server truncate it.
+// ageing has commands for tests of retention. A server deletes only values that are older than a day, and only complete value
+// files. The commands create a database with small files, write transactions that are two days old, and truncate the database.
 var ageing = map[string]func(*flag.FlagSet, []string) error{
 	"create-small": createSmall,
 	"write-aged":   writeAged,
@@ -32,7 +32,7 @@ const (
 	fileSize  = 4096
 )
 
-// createSmall makes a database with separate value files of a few kilobytes each.
+// createSmall creates a database with separate value files of a few kilobytes each.
 func createSmall(f *flag.FlagSet, args []string) error {
 	return asAdmin(f, args, func(ctx context.Context, client schema.ImmuServiceClient, db string) error {
 		_, err := client.CreateDatabaseV2(ctx, &schema.CreateDatabaseRequest{
@@ -46,7 +46,7 @@ func createSmall(f *flag.FlagSet, args []string) error {
 	})
 }
 
-// truncate asks the server to drop all values older than a day.
+// truncate requests that the server deletes all values that are older than a day.
 func truncate(f *flag.FlagSet, args []string) error {
 	return asAdmin(f, args, func(ctx context.Context, client schema.ImmuServiceClient, db string) error {
 		_, err := client.TruncateDatabase(ctx, &schema.TruncateDatabaseRequest{
@@ -82,11 +82,11 @@ func asAdmin(
 	return do(metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+login.Token), client, *db)
 }
 
-// writeAged writes to the files of a database while no server has them open, with a clock that is two days behind.
+// writeAged writes to the files of a database, with a clock that is two days behind. No server may have the files open.
 func writeAged(f *flag.FlagSet, args []string) error {
 	dir := f.String("dir", "", "the server's data directory")
 	db := f.String("db", "aged", "database")
-	n := f.Int("n", 100, "transactions")
+	n := f.Int("n", 100, "number of transactions")
 	if err := f.Parse(args); err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-// A real immudb 1.11.1 for tests.
+// Runs a real immudb 1.11.1 for tests.
 package main
 
 import (
@@ -35,7 +35,7 @@ func newServer(o common.ServeOptions) (common.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	// with more than the default of 100 it unloads one to load another, and a list takes very long
+	// If more databases are active than the default of 100, the server unloads one to load another, and a list takes very long.
 	options = options.WithLogRequestMetadata(o.RequestMetadata).WithMaxActiveDatabases(2000)
 	return server.DefaultServer().WithOptions(options), nil
 }

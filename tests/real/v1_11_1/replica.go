@@ -8,11 +8,11 @@ import (
 	"github.com/codenotary/immudb/pkg/api/schema"
 )
 
-// replicate creates a database that replicates the database with the same name of another server.
+// replicate creates a database that replicates the database of the same name on another server.
 func replicate(f *flag.FlagSet, args []string) error {
 	of := f.Uint("of", 0, "port of the primary on 127.0.0.1")
-	user := f.String("primary-user", "immudb", "who logs in at the primary")
-	password := f.String("primary-password", "immudb", "that user's password")
+	user := f.String("primary-user", "immudb", "user name for the login at the primary")
+	password := f.String("primary-password", "immudb", "password of this user")
 	return asAdmin(f, args, func(ctx context.Context, client schema.ImmuServiceClient, db string) error {
 		_, err := client.CreateDatabaseV2(ctx, &schema.CreateDatabaseRequest{
 			Name: db,
@@ -33,10 +33,10 @@ func replicate(f *flag.FlagSet, args []string) error {
 	})
 }
 
-// retain sets the retention period of a database, and how often the server's own truncator applies it.
+// retain sets the retention period of a database, and the frequency of the server's truncations.
 func retain(f *flag.FlagSet, args []string) error {
-	period := f.Duration("period", retention, "how long values are kept; the server refuses less than a day")
-	frequency := f.Duration("frequency", time.Hour, "how often the server truncates; it refuses less than an hour")
+	period := f.Duration("period", retention, "retention period of the values; the server refuses less than a day")
+	frequency := f.Duration("frequency", time.Hour, "interval of the truncations; the server refuses less than an hour")
 	return asAdmin(f, args, func(ctx context.Context, client schema.ImmuServiceClient, db string) error {
 		_, err := client.UpdateDatabaseV2(ctx, &schema.UpdateDatabaseRequest{
 			Database: db,

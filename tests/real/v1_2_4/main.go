@@ -1,4 +1,4 @@
-// A real immudb 1.2.4 for tests.
+// Runs a real immudb 1.2.4 for tests.
 package main
 
 import (

@@ -1,4 +1,4 @@
-// A real immudb 1.5.0 for tests.
+// Runs a real immudb 1.5.0 for tests.
 package main
 
 import (

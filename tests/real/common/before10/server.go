@@ -1,4 +1,4 @@
-// Package before10 has the parts of servers before 1.0.
+// Package before10 has the common parts of servers before 1.0.
 package before10
 
 import (

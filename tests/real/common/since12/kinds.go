@@ -10,7 +10,7 @@ import (
 	"immuaudit/tests/real/common"
 )
 
-// Kinds are the kinds of entries since 1.2: with metadata, and SQL rows.
+// Kinds are the kinds of entries since 1.2: entries with metadata, and SQL rows.
 var Kinds = []common.Kind{
 	{Name: "deleted", Write: func(ctx context.Context, c *common.Client, prefix string) (uint64, error) {
 		key := []byte(prefix + "-deleted")

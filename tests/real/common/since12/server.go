@@ -1,5 +1,5 @@
-// Package since12 has the common parts of servers since 1.2. It does not build with the minimum
-// versions in this module's go.mod, only with the versions in a server's go.mod.
+// Package since12 has the common parts of servers since 1.2. It builds only with the versions in
+// a server's go.mod, not with the minimum versions in this module's go.mod.
 package since12
 
 import (
@@ -11,7 +11,7 @@ import (
 	"immuaudit/tests/real/common"
 )
 
-// Version returns the common parts under one version name.
+// Version returns the common parts, with the name and the constructor of one version.
 func Version(name string, newServer func(common.ServeOptions) (common.Server, error)) common.Version {
 	return common.Version{
 		Name:        name,
@@ -26,7 +26,7 @@ func Version(name string, newServer func(common.ServeOptions) (common.Server, er
 	}
 }
 
-// Options returns the common options; a version may add more.
+// Options returns the common options. A version may add options.
 func Options(o common.ServeOptions) (*server.Options, error) {
 	tls, err := o.TLS.ServerTLS()
 	if err != nil {

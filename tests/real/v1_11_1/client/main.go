@@ -1,4 +1,4 @@
-// Client runs immudb's own Go client against the ledgers of a test, with writes and reads whose responses it verifies.
+// Client runs immudb's Go client against the ledgers of a test. It writes and reads, and the client verifies the responses.
 //
 //	client SERVER...          SERVER: PORT/DATABASE, or PORT/DATABASE=FILE with the server's public key
 //
@@ -110,7 +110,7 @@ func (l *ledger) begin(server string) error {
 	return l.references(context, named)
 }
 
-// references writes a reference, a reference to a transaction and a member of a sorted set, and reads transactions.
+// references writes a reference, a reference to an entry of one transaction and a member of a sorted set, and reads transactions.
 func (l *ledger) references(context context.Context, key func(int) []byte) error {
 	c := l.client
 	got, err := c.VerifiedGet(context, key(3))
@@ -142,7 +142,7 @@ func (l *ledger) references(context context.Context, key func(int) []byte) error
 	return nil
 }
 
-// goOn reads an entry that was written after begin, and an old one. Some invalid responses make the client panic.
+// goOn reads an entry that was written after begin, and an old entry. The client panics on some invalid responses.
 func (l *ledger) goOn() (err error) {
 	defer func() {
 		if ended := recover(); ended != nil {

@@ -1,5 +1,6 @@
-// Verify measures how long immudb's own client code takes to decode and verify a recorded response. Each line of stdin has a
-// response (hex), and the source and target of its proof (transaction and hash); the median in nanoseconds is printed.
+// Verify measures the time that immudb's client code takes to decode and verify a recorded response. Each line of stdin has a
+// response in hexadecimal, and the transaction and hash of the source and the target of its proof. For each line it prints the
+// median in nanoseconds.
 package main
 
 import (
@@ -40,7 +41,7 @@ func main() {
 				fail(err)
 			}
 			if !store.VerifyDualProof(schema.DualProofFromProto(tx.DualProof), source, target, sourceAlh, targetAlh) {
-				fail(fmt.Errorf("the proof from %d to %d is refused", source, target))
+				fail(fmt.Errorf("the client code refuses the proof from %d to %d", source, target))
 			}
 		}
 		var took []float64
@@ -58,7 +59,7 @@ func main() {
 
 func alh(text string) (alh [32]byte) {
 	if n, err := hex.Decode(alh[:], []byte(text)); err != nil || n != len(alh) {
-		fail(fmt.Errorf("%q is no hash", text))
+		fail(fmt.Errorf("%q is not a hash", text))
 	}
 	return alh
 }
