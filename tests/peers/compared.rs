@@ -748,11 +748,7 @@ fn a_disagreement_is_stored_before_its_report_and_evidence_follows() {
 #[test]
 fn a_disagreement_with_a_removed_peer_is_kept_until_acknowledged() {
     let peering = Peering::unsigned();
-    let mut auditor = peering.auditor();
-    peering.cycle(&mut auditor);
-    peering.says(other(peering.state(10)));
-    let outcome = peering.cycle(&mut auditor);
-    assert_eq!(standing(&outcome), Standing::Disagrees);
+    let mut auditor = peering.disagreeing(0);
     let another = || {
         let peers = [witness("zone-cc")];
         let source = InProcess::new(&peers, "tested", |_| Err("no connection".to_owned()));

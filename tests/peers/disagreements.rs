@@ -10,11 +10,7 @@ const YEAR: i64 = 365 * 86_400;
 #[test]
 fn a_checkpoint_from_a_file_leaves_the_evidence_of_an_open_disagreement() {
     let peering = Peering::unsigned();
-    let mut auditor = peering.auditor();
-    peering.cycle(&mut auditor);
-    peering.says(other(peering.state(10)));
-    let outcome = peering.cycle(&mut auditor);
-    assert_eq!(standing(&outcome), Standing::Disagrees);
+    peering.disagreeing(0);
     let store = peering.sim.shared_store();
     let path = store.disagreement_path(DATABASE, "zone-b");
     let evidence = || std::fs::read(&path).expect("evidence");
@@ -32,13 +28,8 @@ fn a_checkpoint_from_a_file_leaves_the_evidence_of_an_open_disagreement() {
 #[test]
 fn an_acknowledgement_by_a_clock_ahead_closes_nothing_that_is_found_later() {
     let peering = Peering::unsigned();
-    let mut auditor = peering.auditor();
-    peering.cycle(&mut auditor);
+    let mut auditor = peering.disagreeing(YEAR);
     let disagreeing = other(peering.state(10));
-    peering.sim.time.step_wall_clock(YEAR);
-    peering.says(disagreeing);
-    let outcome = peering.cycle(&mut auditor);
-    assert_eq!(standing(&outcome), Standing::Disagrees);
     peering.close_the_disagreement();
     peering.says(disagreeing);
     let outcome = peering.cycle(&mut auditor);
@@ -61,12 +52,7 @@ fn an_acknowledgement_by_a_clock_ahead_closes_nothing_that_is_found_later() {
 #[test]
 fn a_disagreement_with_a_removed_peer_can_be_closed_after_a_clock_was_ahead() {
     let peering = Peering::unsigned();
-    let mut auditor = peering.auditor();
-    peering.cycle(&mut auditor);
-    peering.sim.time.step_wall_clock(YEAR);
-    peering.says(other(peering.state(10)));
-    let outcome = peering.cycle(&mut auditor);
-    assert_eq!(standing(&outcome), Standing::Disagrees);
+    let mut auditor = peering.disagreeing(YEAR);
     let peers = [witness("zone-cc")];
     let source = InProcess::new(&peers, "tested", |_| Err("no connection".to_owned()));
     auditor.change_peers(PeerPoller::new(&peers, 0, Box::new(source)));

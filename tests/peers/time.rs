@@ -107,12 +107,7 @@ fn a_waiting_checkpoint_is_dropped_with_its_history_or_on_request() {
 #[test]
 fn a_disagreement_that_was_found_while_the_clock_was_ahead_can_be_closed() {
     let peering = Peering::unsigned();
-    let mut auditor = peering.auditor();
-    peering.cycle(&mut auditor);
-    peering.sim.time.step_wall_clock(DAY);
-    peering.says(other(peering.state(10)));
-    let outcome = peering.cycle(&mut auditor);
-    assert_eq!(standing(&outcome), Standing::Disagrees);
+    let mut auditor = peering.disagreeing(DAY);
     peering.sim.time.step_wall_clock(-DAY);
     peering.answers("");
     let outcome = peering.cycle(&mut auditor);

@@ -161,6 +161,17 @@ impl Peering {
         cycle.outcomes.remove(place.expect("an outcome"))
     }
 
+    /// Returns an auditor whose peer disagrees. Before the disagreement, the wall clock is stepped by this many seconds.
+    pub fn disagreeing(&self, step: i64) -> Auditor {
+        let mut auditor = self.auditor();
+        self.cycle(&mut auditor);
+        self.sim.time.step_wall_clock(step);
+        self.says(other(self.state(10)));
+        let outcome = self.cycle(&mut auditor);
+        assert_eq!(standing(&outcome), Standing::Disagrees);
+        auditor
+    }
+
     /// Acknowledges the disagreement, as an operator does.
     pub fn close_the_disagreement(&self) {
         let change = Acknowledgement {
