@@ -144,7 +144,7 @@ fn units(mut text: &str) -> Vec<&str> {
 }
 
 /// Returns the number of characters of a secret at the beginning of `rest`, after `before`; `None` if it is not there.
-/// Of a text that was cut, the end may be the beginning of a secret.
+/// The end of a text that was cut may be the beginning of a secret.
 fn occurrence(secret: &[&str], before: &[&str], rest: &[&str], is_cut: bool) -> Option<usize> {
     let pairs = rest.iter().zip(secret);
     let common = pairs.take_while(|(own, secret)| own == secret).count();

@@ -108,20 +108,19 @@ impl Store {
         alarm.id = self.id_of(finding, known.as_deref().ok());
         alarm.evidence = self.evidence_path(&finding.database, &alarm.id);
         let kept = files::exists(&alarm.evidence)?;
-        if alarm.can_be_adopted() {
-            let before = alarms.iter().find(|before| before.id == alarm.id);
-            // of the same two states the answer is the same, and asking parses the database's history
-            let same = before.filter(|before| {
-                before.is_open() && (before.trusted, before.shown) == (alarm.trusted, alarm.shown)
-            });
-            alarm.shared = same.map_or_else(|| self.shared(finding), |before| before.shared);
-        }
-        let is_open = |before: &Alarm| before.id == alarm.id && before.is_open();
-        if !alarms.iter().any(is_open) && self.left_behind(finding, now) {
+        let is_open = |before: &&Alarm| before.id == alarm.id && before.is_open();
+        let open = alarms.iter().find(is_open);
+        if open.is_none() && self.left_behind(finding, now) {
             raised.opened = false;
             return Err(StoreError::Changed {
                 database: finding.database.clone(),
             });
+        }
+        if alarm.can_be_adopted() {
+            // for the same two states the result is the same, and finding it parses the database's history
+            let states = (alarm.trusted, alarm.shown);
+            let same = open.filter(|open| (open.trusted, open.shown) == states);
+            alarm.shared = same.map_or_else(|| self.shared(finding), |open| open.shared);
         }
         if let Some(before) = alarms.iter_mut().find(|before| before.id == alarm.id) {
             raised.opened = before.reopen(now);

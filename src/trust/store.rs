@@ -27,6 +27,7 @@ const MAX_LISTED_SERVERS: usize = 5;
 /// Rights of a mode that only the owner may have, in the directory and above it.
 const OTHERS: u32 = 0o077;
 const OTHERS_WRITE: u32 = 0o022;
+
 /// One configured server's files.
 #[derive(Debug)]
 pub struct Store {

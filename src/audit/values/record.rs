@@ -30,13 +30,8 @@ impl Recorder<'_> {
     fn trusted(&self) -> Option<TrustedState> {
         let stored = self.store.load(self.database).ok().flatten();
         let stored = stored.filter(|trusted| trusted.state == self.proven);
-        stored.or_else(|| {
-            self.before.as_ref().map(|before| TrustedState {
-                state: self.proven,
-                signature: None,
-                ..before.clone()
-            })
-        })
+        let replaced = |before: &TrustedState| before.replaced_by(self.proven);
+        stored.or_else(|| self.before.as_ref().map(replaced))
     }
 
     /// Stores evidence and alarm of a corrupt transaction. The transaction alone identifies the finding, so the same
