@@ -30,6 +30,7 @@ mod persist;
 mod policy;
 mod recheck;
 mod report_outcome;
+mod rotation;
 mod round;
 mod schedule;
 mod search_time;

@@ -1,7 +1,6 @@
 //! One cycle: the choice of databases, their order and their time. No database affects the others.
 
 use std::collections::BTreeSet;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Instant;
 
 use super::auditor::Auditor;
@@ -14,10 +13,7 @@ use super::round::{Group, Listed, Named, Round};
 use super::verdict::Exit;
 use crate::audit::check::listing::{self, Listing};
 use crate::server::{Peeked, ServerErrorKind};
-use crate::trust::WITHOUT_KEY;
 
-/// The bound of the keys for the places of untrusted databases, which are stored as signed numbers.
-const MAX_PLACE_KEY: u64 = 1 << 62;
 /// The server's own database, which no list names (protocol.md §1).
 const SYSTEM_DATABASE: &str = "systemdb";
 
@@ -236,15 +232,7 @@ impl Auditor {
         let (slow, trusted): (Vec<_>, Vec<_>) = trusted
             .into_iter()
             .partition(|named| self.is_slow(named.name));
-        let last = self.last_untrusted.clone();
-        if let Some(last) = last.filter(|_| untrusted.len() > 1) {
-            let key = self.place_key();
-            let last = place(&last, key);
-            untrusted.sort_by_cached_key(|named| {
-                let place = place(named.name, key);
-                (place <= last, place)
-            });
-        }
+        self.rotate(&mut untrusted);
         let mut all = trusted.iter().chain(&slow).chain(&untrusted);
         self.first = all.next().map(|named| named.name.to_owned());
 
@@ -255,15 +243,6 @@ impl Auditor {
         self.check_group(Group::Slow, slow, window, round)?;
         let window = budget.untrusted(self.now(), untrusted.len());
         self.check_group(Group::Untrusted, untrusted, window, round)
-    }
-
-    /// Returns the key for the places of untrusted databases. It is random, also in the only cycle of a process, because
-    /// otherwise a server could invent names that always come before a certain other name. The next process continues
-    /// with the same key, so that each database has its turn.
-    fn place_key(&mut self) -> u64 {
-        let random = &self.random;
-        let draw = || random.below(MAX_PLACE_KEY).unwrap_or(WITHOUT_KEY);
-        *self.place_key.get_or_insert_with(draw)
     }
 
     /// Forgets databases that are neither known nor listed any more. Entries of `--audit-databases` stay, because
@@ -284,16 +263,8 @@ impl Auditor {
     }
 }
 
-/// Returns a name's place in the rotation of untrusted databases, which does not depend on the other names. The order
-/// of names is not used: if new names always ascend, the names after them would wait for ever.
-fn place(name: &str, key: u64) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    (key, name).hash(&mut hasher);
-    hasher.finish()
-}
-
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::path::PathBuf;
     use std::time::Duration;
 
@@ -303,9 +274,9 @@ mod tests {
     use crate::drill::{Embedded, Options};
     use crate::server::{Endpoint, Login, Server};
     use crate::stop::Stop;
-    use crate::trust::{Location, OutcomeRecord, Store};
+    use crate::trust::{Location, Store};
 
-    fn auditor(embedded: &Embedded, dir: PathBuf) -> Auditor {
+    pub(in crate::audit) fn auditor(embedded: &Embedded, dir: PathBuf) -> Auditor {
         let endpoint = Endpoint::on_loopback(embedded.port());
         let login = Login {
             username: "immudb".into(),
@@ -346,57 +317,5 @@ mod tests {
         assert_eq!(auditor.databases.names(|_| true), ["defaultdb"]);
         drop(auditor);
         std::fs::remove_dir_all(dir).unwrap();
-    }
-
-    /// Returns the key of the next process, which reads that `last` was checked last.
-    fn key_of_the_next_process(embedded: &Embedded, name: &str, last: Option<u64>) -> u64 {
-        let name = format!("immuaudit-places-{name}-{}", std::process::id());
-        let dir = std::env::temp_dir().join(name);
-        let first = auditor(embedded, dir.clone());
-        let record = OutcomeRecord {
-            database: "new".into(),
-            verdict: "refused".into(),
-            reason: String::new(),
-            checked: crate::clock::now(),
-            proven: None,
-            grown: None,
-            trusted_tx: None,
-            proven_state: None,
-            listed: true,
-            complete: false,
-            absent: false,
-            contradicted: false,
-            slow: false,
-            last_untrusted: last,
-        };
-        first.store.save_outcomes(&[record], &[]).unwrap();
-        drop(first);
-        let mut next = auditor(embedded, dir.clone());
-        next.cycles = 1; // the only cycle of a run under cron
-        let key = next.place_key();
-        next.cycles = 2;
-        assert_eq!(next.place_key(), key, "the key of a process stays");
-        drop(next);
-        std::fs::remove_dir_all(dir).unwrap();
-        key
-    }
-
-    #[test]
-    fn invented_names_do_not_keep_a_new_database_from_its_turn() {
-        let embedded = Embedded::start(Options::default()).unwrap();
-        // a server that knows the places invents names for which the keyed order is another one
-        let mut names: Vec<String> = (0..100).map(|i| format!("new-{i}")).collect();
-        names.sort_by_key(|name| place(name, WITHOUT_KEY));
-        let keys = [
-            key_of_the_next_process(&embedded, "none", None),
-            key_of_the_next_process(&embedded, "without", Some(WITHOUT_KEY)),
-        ];
-        for key in keys {
-            assert!(!names.is_sorted_by_key(|name| place(name, key)), "{keys:?}");
-        }
-        assert_ne!(keys[0], keys[1], "the keys are drawn");
-        // the next process continues in the order of the last one
-        let kept = key_of_the_next_process(&embedded, "kept", Some(77));
-        assert_eq!(kept, 77);
     }
 }
