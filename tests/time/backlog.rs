@@ -1,10 +1,11 @@
-//! Transactions that stay unread for a while because calls are slow, in simulated time.
+//! Transactions that stay unread for a while, because calls are slow or values were dropped, in simulated time.
 
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
 use crate::support::simulated::{Simulation, taking};
+use crate::support::value_scene::truncation;
 use immuaudit::audit::{Auditor, Outcome, Policy, SweepStatus, Verdict};
 use immuaudit::config::{NewValues, Values};
 use immuaudit::drill::{Delivery, Emulated, Lag, Lie, LieSchedule, NewEntry, Options, Sent};
@@ -102,6 +103,107 @@ fn a_paced_sweep_whose_slices_are_too_short_for_a_proof_changes_no_verdict() {
     }
     assert!(sweeps >= 2, "{sweeps} sweeps");
     assert!(left > 0, "no slice was too short for a proof");
+}
+
+/// Found by the simulation: the header that records the truncation is after the trusted state, which is replaced only
+/// by a check.
+#[test]
+fn a_paced_sweep_leaves_values_that_were_dropped_since_the_last_check_to_the_next_one() {
+    let simulation = Simulation::new(Options::default());
+    simulation.embedded.grow(DATABASE, TRANSACTIONS);
+    let policy = Policy {
+        interval: 60 * MINUTE,
+        values: Values {
+            sweep: Some(120 * MINUTE),
+            ..Values::NONE
+        },
+        ..Policy::of_consistency()
+    };
+    let mut auditor = simulation.auditor(policy, taking(Duration::from_millis(20)));
+    // whether a slice left values to the next check, and that check's verdict
+    let half_an_hour_and_a_check = |auditor: &mut Auditor| {
+        simulation.time.advance(30 * MINUTE);
+        let until = simulation.clock.instant() + 30 * MINUTE;
+        loop {
+            let slice = auditor.sweep_at_pace(until);
+            assert!(slice.outcome.is_none(), "{slice:?}");
+            if slice.status == SweepStatus::NotDue {
+                break;
+            }
+        }
+        let due = |auditor: &Auditor| {
+            let progress = auditor.values_read(DATABASE);
+            progress.map_or(0, |progress| progress.due.count())
+        };
+        let left = due(auditor);
+        simulation.time.advance(30 * MINUTE);
+        let verdict = auditor.cycle(|_| {}).outcomes[0].verdict;
+        (left > 0, verdict, due(auditor) > 0)
+    };
+    assert_eq!(
+        auditor.cycle(|_| {}).outcomes[0].verdict,
+        Verdict::FirstSeen
+    );
+    simulation.embedded.write(DATABASE, truncation(11));
+    simulation.embedded.drop_values_before(DATABASE, 11);
+    let passed = half_an_hour_and_a_check(&mut auditor);
+    assert_eq!(passed, (true, Verdict::Consistent, false));
+    // no header records that these values were dropped
+    simulation.embedded.grow(DATABASE, 1);
+    simulation.embedded.drop_values_before(DATABASE, 40);
+    let passed = half_an_hour_and_a_check(&mut auditor);
+    assert_eq!(passed, (true, Verdict::Unread, true));
+}
+
+/// Found by the simulation. If the ledger has not grown, no later header can record a truncation, and the check
+/// reports the refusal at once.
+#[test]
+fn a_check_leaves_values_that_were_dropped_since_it_read_the_state_to_the_next_one() {
+    let simulation = Rc::new(Simulation::new(Options::default()));
+    simulation.embedded.grow(DATABASE, TRANSACTIONS);
+    let policy = Policy {
+        values: Values {
+            sample: u64::MAX,
+            ..Values::NONE
+        },
+        ..Policy::of_consistency()
+    };
+    let happens = Rc::new(Cell::new(None));
+    let (event, ledger) = (happens.clone(), simulation.clone());
+    let network = move |sent: &Sent<'_>| {
+        let event = (sent.call == method::TX_SCAN).then(|| event.take());
+        if let Some((dropped, grows)) = event.flatten() {
+            if grows {
+                ledger.embedded.grow(DATABASE, 1);
+            }
+            ledger.embedded.drop_values_before(DATABASE, dropped);
+        }
+        Delivery::After(Duration::from_millis(20))
+    };
+    let mut auditor = simulation.auditor(policy, network);
+    let mut cycle = || {
+        let cycle = auditor.cycle(|_| {});
+        let progress = auditor.values_read(DATABASE);
+        let due = progress.map_or(0, |progress| progress.due.count());
+        (cycle.outcomes[0].verdict, due)
+    };
+    assert_eq!(cycle(), (Verdict::FirstSeen, 0));
+    simulation.embedded.write(DATABASE, truncation(11));
+    happens.set(Some((11, false)));
+    assert_eq!(cycle(), (Verdict::Consistent, 0), "the header is trusted");
+    // the ledger grows, but no header records that these values were dropped
+    happens.set(Some((21, true)));
+    assert_eq!(cycle(), (Verdict::Consistent, 10));
+    assert_eq!(cycle(), (Verdict::Unread, 10));
+    happens.set(Some((31, false)));
+    assert_eq!(cycle(), (Verdict::Unread, 20));
+    simulation.embedded.write(DATABASE, truncation(31));
+    assert_eq!(cycle(), (Verdict::Consistent, 0));
+    // the header itself is written during the check
+    happens.set(Some((41, true)));
+    assert_eq!(cycle(), (Verdict::Consistent, 10));
+    simulation.embedded.write(DATABASE, truncation(41));
+    assert_eq!(cycle(), (Verdict::Consistent, 0));
 }
 
 /// The result of a sweep that an operator started.

@@ -97,6 +97,7 @@ impl Auditor {
             shape: self.shape,
             scan: &mut record.scan,
             truncation: Truncation::of(progress),
+            due_before: progress.due.clone(),
             searches: 0,
             comes_back: false,
             answered: None,
@@ -257,7 +258,6 @@ impl Reading<'_> {
         let now = reader.server.clock().now();
         let last = reader.trusted.tx;
         let mut report = reader.report.sorted();
-        report.explain(reader.truncation.before);
         note(progress, &report, reader.truncation, &tried, &run, now);
         reader.partials.retain(|tx| progress.due.contains(tx));
         let behind = match (new, progress.new_to) {
@@ -272,9 +272,10 @@ impl Reading<'_> {
             0 => None,
             _ => progress.cut_since.or(Some(now)),
         };
+        let later = report.take_maybe_truncated();
         report.left = Left {
             cut,
-            due: progress.due.count(),
+            due: progress.due.count().saturating_sub(later.count()),
             due_since: progress.due_since(),
             behind,
             behind_since: progress.behind_since,

@@ -12,9 +12,10 @@ use crate::audit::capture;
 use crate::audit::check::membership::{self, Membership};
 use crate::audit::verdict::{Reason, Verdict};
 use crate::ledger::{State, StateShape, TxHeader};
+use crate::ranges::Ranges;
 use crate::server::{Server, ServerError, ServerErrorKind};
 use crate::text::Escaped;
-use crate::trust::{Answer, Unavailable};
+use crate::trust::{Answer, Due, Unavailable};
 use crate::wire::{Entries, Tx};
 
 /// Reads transactions of one database that are in the history of one trusted state.
@@ -31,6 +32,8 @@ pub struct Reader<'a> {
     pub scan: &'a mut Scan,
     /// The last truncation that a proven header records.
     pub truncation: Truncation,
+    /// The transactions that were due before this reading.
+    pub due_before: Ranges<Due>,
     /// The number of calls of the search for a truncation.
     pub searches: u32,
     /// Whether the reading returns to the transaction at which its time was over. If so, it need not decide yet about
@@ -192,8 +195,11 @@ impl Reader<'_> {
         }
     }
 
-    /// Ends the reading: records the number of findings that were not recorded one by one.
+    /// Ends the reading: leaves out what a truncation explains or may explain, and records the number of findings that
+    /// were not recorded one by one.
     pub(super) fn finish(&mut self) {
+        self.report.explain(self.truncation.before);
+        self.report.maybe_truncated = self.maybe_truncated();
         self.report.note_largest(self.server.largest_answer());
         let Some(Verdict::Tampered(kind)) = self.report.verdict() else {
             return;

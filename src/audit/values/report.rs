@@ -50,6 +50,9 @@ pub struct Report {
     pub due: Ranges,
     /// The due transactions of which only values are missing.
     pub due_values: Ranges,
+    /// The due transactions whose values were refused for the first time, if a header after the trusted state may record
+    /// a truncation.
+    pub(super) maybe_truncated: Ranges,
     /// The due transactions for which there was no time.
     slow: Ranges,
     /// Transactions with values that the server does not have (protocol.md §6).
@@ -158,9 +161,21 @@ impl Report {
     /// Removes the transactions for which there was no time, so that the others decide the verdict.
     pub(super) fn take_slow(&mut self) -> Ranges {
         let slow = std::mem::take(&mut self.slow);
-        self.due.subtract(&slow);
-        self.unread.retain(|unread| !slow.contains(unread.tx));
+        self.leave_out(&slow);
         slow
+    }
+
+    /// Removes the transactions whose values may have been dropped since the last check, so that the others decide the
+    /// verdict.
+    pub(super) fn take_maybe_truncated(&mut self) -> Ranges {
+        let maybe_truncated = std::mem::take(&mut self.maybe_truncated);
+        self.leave_out(&maybe_truncated);
+        maybe_truncated
+    }
+
+    fn leave_out(&mut self, later: &Ranges) {
+        self.due.subtract(later);
+        self.unread.retain(|unread| !later.contains(unread.tx));
     }
 
     /// Removes values that a truncation before this transaction explains, which was found in the meantime.

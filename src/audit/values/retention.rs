@@ -1,9 +1,11 @@
-//! Searches for a header that records a truncation. It reads only headers, from the trusted state back.
+//! Searches for a header that records a truncation. It reads only headers, from the trusted state back. Until a later state
+//! is trusted, a header after it explains nothing.
 
 use std::collections::BTreeMap;
 
 use super::reader::{Ended, ReadInterrupted, Reader};
 use crate::ledger::{Digest, TxHeader};
+use crate::ranges::Ranges;
 use crate::server::{Scanned, ServerErrorKind};
 use crate::wire::Entries;
 
@@ -63,6 +65,22 @@ impl Reader<'_> {
                 return Ok(Recorded::Unknown);
             }
         }
+    }
+
+    /// Returns the transactions whose values were refused for the first time, if the ledger has grown since the trusted
+    /// state: a header after that state may record the truncation. The next check proves it, or reports the refusal.
+    pub(super) fn maybe_truncated(&mut self) -> Ranges {
+        let mut refused = self.report.due_values.clone();
+        refused.subtract(&self.due_before);
+        match !refused.is_empty() && self.has_grown() {
+            true => refused,
+            false => Ranges::new(),
+        }
+    }
+
+    fn has_grown(&mut self) -> bool {
+        let state = self.server.state(self.database);
+        state.is_ok_and(|shown| shown.state.tx > self.trusted.tx)
     }
 
     /// Searches the headers of one call, from `last` with this hash down to the one after `below`. Returns whether

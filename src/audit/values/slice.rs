@@ -1,7 +1,8 @@
 //! One slice of a sweep: it reads for a short time, and then the program may check databases or end.
 //!
 //! Transactions for which a slice had no time are read again: by the next cycle, or at the end of a sweep that an operator
-//! started, because no cycle follows it.
+//! started, because no cycle follows it. The next cycle also reads those again whose values may have been dropped since the
+//! last one.
 
 use std::time::Duration;
 
@@ -88,10 +89,10 @@ impl Auditor {
         let (report, done, truncation) = read(reader, sweep, goal, stuck);
         self.note_slice(database, from, sweep.at, done == Err(ReadInterrupted::Late));
         let mut report = report.sorted();
-        report.explain(truncation.before);
-        let later = report.take_slow();
-        if sweep.begun == SweepTrigger::Manual {
-            self.note_late(database, &later);
+        let mut later = report.take_slow();
+        match sweep.begun {
+            SweepTrigger::Manual => self.note_late(database, &later),
+            SweepTrigger::Scheduled => later.extend(&report.take_maybe_truncated()),
         }
         let mut passed = Ranges::new();
         passed.insert(from.saturating_add(1), sweep.at, ());
@@ -119,7 +120,6 @@ impl Auditor {
         let reader = self.reader(database, trusted.state, Some(trusted), until, progress);
         let (report, done, truncation) = read_late(reader, sweep, &late);
         let mut report = report.sorted();
-        report.explain(truncation.before);
         let gets_on = report.late() < late.count()
             || self.databases.of(database).partials.reached() > reached;
         let later = match gets_on || is_cut_off(done) {
