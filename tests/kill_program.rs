@@ -108,15 +108,26 @@ fn an_outage_is_in_the_outboxes_before_the_verdicts_are_written() {
 }
 
 /// A receiver must be notified that a database can be reached again. An outage of several databases
-/// is one notification, and so is its end.
+/// is one notification, and so is its end. The process that notices the end may be killed too,
+/// before it sends anything.
 #[test]
 fn a_kill_after_an_outage_was_sent_still_sends_its_end() {
-    for databases in [&[DATABASE][..], &[DATABASE, "other"]] {
+    use failpoint::{FileKind, WriteStep};
+    let cases = [
+        (&[DATABASE][..], false),
+        (&[DATABASE, "other"], false),
+        (&[DATABASE], true),
+    ];
+    for (databases, twice) in cases {
         let mut notified = Notified::of(databases);
         notified.server.stop();
-        let point = failpoint::point(failpoint::FileKind::Outcomes, failpoint::WriteStep::Created);
+        let point = failpoint::point(FileKind::Outcomes, WriteStep::Created);
         assert!(killed(&notified.program, &point));
         notified.server.restart().expect("its port is free");
+        if twice {
+            let point = failpoint::point(FileKind::Receivers, WriteStep::AppendSynced);
+            assert!(killed(&notified.program, &point));
+        }
         notified.program.once().ends_with(0);
         let verdicts = || {
             let bodies = notified.bodies();

@@ -9,8 +9,8 @@ use crate::audit::{Outcome, Verdict};
 pub(super) struct LastCheck {
     /// The verdict's word.
     pub verdict: String,
-    /// Another verdict that receivers may know, because an earlier process ended before it was on disk.
-    pub unrecorded: Option<String>,
+    /// Other verdicts that receivers may know, because an earlier process ended before they were on disk.
+    pub unrecorded: Vec<String>,
     /// Whether values were absent without a known reason.
     pub absent: bool,
     /// The peers whose checkpoints contradicted the state that the server showed.
@@ -24,7 +24,7 @@ impl Default for LastCheck {
     fn default() -> LastCheck {
         LastCheck {
             verdict: Verdict::Consistent.word().into(),
-            unrecorded: None,
+            unrecorded: Vec::new(),
             absent: false,
             disagreements: Disagreements::default(),
             unlisted: false,
@@ -37,7 +37,7 @@ impl LastCheck {
     pub fn after(before: &LastCheck, outcome: &Outcome) -> LastCheck {
         LastCheck {
             verdict: outcome.verdict.word().to_owned(),
-            unrecorded: None,
+            unrecorded: Vec::new(),
             absent: outcome.absent_after(before.absent),
             disagreements: Disagreements::of(outcome),
             unlisted: !outcome.opened.is_empty() && outcome.alarm.is_none(),
@@ -66,9 +66,7 @@ impl LastCheck {
 
     /// Returns the words of the verdicts that receivers may know.
     fn known(&self) -> impl Iterator<Item = &str> {
-        self.unrecorded
-            .as_deref()
-            .into_iter()
-            .chain([&*self.verdict])
+        let unrecorded = self.unrecorded.iter().map(String::as_str);
+        unrecorded.chain([&*self.verdict])
     }
 }

@@ -103,17 +103,15 @@ impl Notifier {
                     false => Disagreements::default(),
                 },
                 unlisted: false,
-                unrecorded: None,
+                unrecorded: Vec::new(),
             };
             (outcome.database.clone(), last)
         });
         let mut last: HashMap<String, LastCheck> = last.collect();
         let unrecorded = Unrecorded::load(directory);
-        for (database, verdict) in unrecorded.changes() {
+        for (database, verdicts) in unrecorded.changes() {
             let last = last.entry(database.clone()).or_default();
-            if last.verdict != *verdict {
-                last.unrecorded = Some(verdict.clone());
-            }
+            last.unrecorded.extend(verdicts.iter().cloned());
         }
         let mut alarms = KnownAlarms::default();
         alarms.add(&open.alarms);
@@ -271,7 +269,7 @@ impl Notifier {
             heartbeat.beat();
         }
         if cycle.is_recorded {
-            self.unrecorded.clear();
+            self.unrecorded.recorded_by(cycle);
         }
         self.last.retain(|database, _| !cycle.forgets(database));
         if !self.workers.is_empty() {

@@ -2,13 +2,16 @@
 //! stored.
 
 use std::cell::Cell;
+use std::fs;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::support::simulated::Simulation;
+use crate::support::simulated::{Simulation, taking};
 use immuaudit::audit::{Policy, Verdict};
-use immuaudit::config::{NewValues, Values};
+use immuaudit::config::{MonitoringSettings, NewValues, NotifyOn, NotifySettings, Proxies, Values};
 use immuaudit::drill::{Delivery, Options};
+use immuaudit::notify::{Notifier, OpenAlarms};
+use immuaudit::stop::Stop;
 use immuaudit::wire::method;
 
 const SAMPLE: Values = Values {
@@ -54,5 +57,47 @@ fn a_first_use_is_reported_if_the_program_stops_during_values() {
                 "{database}: {told:?}"
             );
         }
+    }
+}
+
+/// Found by the simulation: receivers were notified of an outage and never of its end.
+#[test]
+fn a_stopped_cycle_keeps_the_changes_of_databases_that_it_did_not_check() {
+    let mut simulation = Simulation::new(Options::default());
+    simulation.embedded.grow("defaultdb", 9);
+    simulation
+        .auditor(policy(), taking(Duration::from_millis(1)))
+        .cycle(|_| {});
+    let store = simulation.shared_store();
+    let sent = store.directory().join("unrecorded");
+    // an earlier process ended after it had sent this change
+    fs::write(&sent, "unreachable defaultdb\n").unwrap();
+    let settings = MonitoringSettings {
+        listen: None,
+        notify: NotifySettings {
+            webhooks: Vec::new(),
+            when: NotifyOn::Changes,
+            exec: None,
+        },
+        heartbeat: None,
+        proxies: Proxies::default(),
+        peers: Vec::new(),
+        peers_required: 0,
+        signer: None,
+    };
+    for stops in [true, false] {
+        simulation.stop = Stop::new();
+        let (outcomes, open) = (store.load_outcomes(), OpenAlarms::default());
+        let (directory, clock) = (store.directory(), &simulation.clock);
+        let mut notifier =
+            Notifier::start("simulated", directory, &settings, &outcomes, &open, clock);
+        let mut auditor = simulation.auditor(policy(), taking(Duration::from_millis(1)));
+        if stops {
+            simulation.stop.request();
+        }
+        let cycle = auditor.cycle(|outcome| notifier.outcome(outcome));
+        assert_eq!((cycle.stopped, cycle.is_recorded), (stops, true));
+        notifier.cycle(&cycle);
+        assert_eq!(sent.exists(), stops);
     }
 }
