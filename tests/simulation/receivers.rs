@@ -30,6 +30,9 @@ pub struct Receivers {
     receivers: BTreeMap<String, Known>,
     /// Whether a receiver may be notified twice, or of an alarm that is not on disk.
     pub may_repeat: bool,
+    /// The alarms that were on disk when they were reported. At the limit of a database's alarms, a later finding takes
+    /// the place of the last one.
+    on_disk: BTreeSet<String>,
     /// Whether the disk was full, and the verdicts were not stored since.
     was_full: bool,
     pub taken: u64,
@@ -40,8 +43,10 @@ pub struct Receivers {
 struct Known {
     /// The IDs of the accepted notifications.
     ids: BTreeSet<String>,
-    /// The alarms in accepted notifications and in those that were seen in the outbox.
+    /// The alarms in accepted notifications.
     alarms: BTreeSet<String>,
+    /// The alarms in notifications that were seen in the outbox.
+    pending: BTreeSet<String>,
     /// The openings of alarms that were already judged.
     judged: BTreeSet<String>,
     /// The verdicts that the receiver knows.
@@ -139,8 +144,12 @@ impl Receivers {
 
     pub fn remove(&mut self, name: &str) {
         self.configured.remove(name);
-        self.receivers.remove(name);
-        self.may_repeat = true; // its pending notifications go to other receivers
+        if let Some(known) = self.receivers.get_mut(name) {
+            // its pending notifications go to other receivers; if it comes back, only those are sent to it again
+            known.pending.clear();
+            known.judged.clear();
+        }
+        self.may_repeat = true;
         self.forget_verdicts();
     }
 
@@ -196,9 +205,17 @@ impl Receivers {
         self.notifier = None;
     }
 
-    pub fn outcome(&mut self, outcome: &Outcome) {
-        if let Some(notifier) = &mut self.notifier {
-            notifier.outcome(outcome);
+    pub fn outcome(&mut self, outcome: &Outcome, location: &Location) {
+        let Some(notifier) = &mut self.notifier else {
+            return;
+        };
+        notifier.outcome(outcome);
+        if !outcome.opened.is_empty() {
+            let database = &outcome.database;
+            let alarms = outcome.opened.iter().chain(&outcome.alarm);
+            let ids = alarms.map(|alarm| alarm.id.clone());
+            self.on_disk
+                .extend(ids.filter(|id| is_on_disk(location, database, id)));
         }
     }
 
@@ -219,6 +236,8 @@ impl Receivers {
     /// Judges after a start or a check: for each database with new open alarms, each receiver must
     /// have a notification of at least one of them, accepted or in its outbox.
     pub fn judge(&mut self, location: &Location, alarms: &[Alarm]) -> Result<(), Broken> {
+        self.on_disk
+            .extend(alarms.iter().map(|alarm| alarm.id.clone()));
         for name in &self.configured {
             let known = self.receivers.entry(name.clone()).or_default();
             let mut by_database: BTreeMap<&str, Vec<&Alarm>> = BTreeMap::new();
@@ -230,9 +249,11 @@ impl Receivers {
             if by_database.is_empty() {
                 continue;
             }
-            known.alarms.extend(waiting(location, name));
+            known.pending.extend(waiting(location, name));
             for (database, alarms) in by_database {
-                let has = |alarm: &&&Alarm| known.alarms.contains(&alarm.id);
+                let has = |alarm: &&&Alarm| {
+                    known.alarms.contains(&alarm.id) || known.pending.contains(&alarm.id)
+                };
                 let count = alarms.iter().filter(has).count();
                 if count == 0 {
                     let of = alarms.len().min(EACH);
@@ -268,7 +289,10 @@ impl Receivers {
                 wrong = Some(format!("{name} is notified twice: {body}"));
             }
             if let Some(alarm) = told.alarm {
-                if !self.may_repeat && !is_on_disk(location, &told.database, &alarm) {
+                let was_on_disk = || {
+                    self.on_disk.contains(&alarm) || is_on_disk(location, &told.database, &alarm)
+                };
+                if !self.may_repeat && !was_on_disk() {
                     wrong = Some(format!("{name} is notified of what is not on disk: {body}"));
                 }
                 known.alarms.insert(alarm);

@@ -197,7 +197,7 @@ impl<'w> Run<'w> {
             let receivers = RefCell::new(&mut run.receivers);
             let note_results = |outcome: &Outcome| {
                 untold = untold.take().or_else(|| not_on_disk(&location, outcome));
-                receivers.borrow_mut().outcome(outcome);
+                receivers.borrow_mut().outcome(outcome, &location);
             };
             let cycle =
                 auditor.cycle_and(note_results, |cycle| receivers.borrow_mut().checked(cycle));
@@ -274,10 +274,11 @@ impl<'w> Run<'w> {
                 return Ok(());
             }
             let until = self.scene.borrow().clock.instant() + (next - begin);
+            let location = self.location();
             let ended = self.caught(|run| {
                 let slice = auditor.sweep_at_pace(until);
                 if let Some(outcome) = &slice.outcome {
-                    run.receivers.outcome(outcome);
+                    run.receivers.outcome(outcome, &location);
                 }
                 (auditor, slice)
             })?;
