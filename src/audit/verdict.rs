@@ -241,7 +241,7 @@ pub enum Reason {
 }
 
 /// Returns the name of the other auditor.
-fn name_of(peer: Option<&KeyName>) -> Escaped {
+pub(super) fn name_of(peer: Option<&KeyName>) -> Escaped {
     Escaped::new(peer.map_or("the other auditor", KeyName::as_str))
 }
 

@@ -89,6 +89,7 @@ fn exported(path: &Path) -> Result<Theirs, CommandError> {
     Ok(Theirs {
         databases: export.databases,
         came_as: Answer::EXPORT,
+        address: None,
         raw,
     })
 }
@@ -131,6 +132,7 @@ fn shown(settings: &Settings, url: &Url, roots: &Roots) -> Result<Theirs, String
     Ok(Theirs {
         databases,
         came_as: Answer::STATES,
+        address: Some(url.to_string()),
         raw,
     })
 }

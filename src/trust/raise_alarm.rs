@@ -60,6 +60,16 @@ pub struct Raised {
 }
 
 impl Raised {
+    /// Returns a finding that an open alarm already covers.
+    pub fn already_open(alarm: Alarm) -> Raised {
+        Raised {
+            alarm,
+            is_listed: true,
+            opened: false,
+            unwritten: None,
+        }
+    }
+
     /// Returns the alarm if it is on the list of alarms.
     pub fn listed(&self) -> Option<&Alarm> {
         Some(&self.alarm).filter(|_| self.is_listed)

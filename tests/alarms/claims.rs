@@ -7,6 +7,7 @@ use std::net::TcpListener;
 
 use crate::other_auditor::{compare, watching};
 use crate::support::http::get;
+use crate::support::notify_scene::wait_until;
 use crate::support::place::Place;
 use crate::support::program::{Program, Run, member};
 use crate::support::watched::port_of;
@@ -341,6 +342,44 @@ fn after_a_wrong_signature_the_history_is_not_said_to_have_been_another_one() {
         .clone();
     assert!(located.contains("who changed its signing key"), "{located}");
     assert!(!located.contains("than at the alarm"), "{located}");
+}
+
+/// Comparisons are run by cron. Both histories grow in between, so their states are other ones each time.
+#[test]
+fn a_lasting_split_view_opens_one_alarm() {
+    let folder = Place::new();
+    let server = ledger(Options::default().signed());
+    let pem = folder.public_key_of(&server);
+    let key = ["--server-signing-pub-key", &pem];
+    let program = Program::new(server.port(), &folder.join("trust")).with(&key);
+    let other = Program::new(server.port(), &folder.join("other"));
+    program.once().is(0, DATABASE, "first-seen");
+    let mut first = kept(&server);
+    server.put_ledger(DATABASE, rewritten(&first, 10, 20));
+    let (running, url) = watching(&other);
+    let mut compared = Vec::new();
+    for last in [20, 24, 28] {
+        server.put_ledger(DATABASE, rewritten(&first, 10, last));
+        let shown = || get(port_of(&running), "/states", "application/json").body;
+        wait_until("the other auditor's state", || {
+            shown().contains(&format!("\"tx\":{last}"))
+        });
+        first.commit(vec![NewEntry::set("honest", last.to_string())]);
+        server.put_ledger(DATABASE, first.clone());
+        program.once().ends_with(if last == 20 { 0 } else { 2 });
+        compared.push(program.run(&["compare", &url]));
+        compared.push(compare(&program, &other, &folder));
+    }
+    let alarm = program.open_alarm(DATABASE);
+    for run in compared {
+        let stdout = &run.ends_with(2).stdout;
+        assert!(
+            stdout.contains("split-view") && stdout.contains(&alarm),
+            "{run:#?}"
+        );
+    }
+    let list = program.run(&["alarm", "list", "--json"]);
+    assert_eq!(list.ends_with(2).stdout.lines().count(), 1, "{list:#?}");
 }
 
 #[test]

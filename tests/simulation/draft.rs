@@ -94,8 +94,10 @@ impl Draft {
             receivers: Vec::new(),
             has_a_peer: few && self.one_in(6),
             peer_rests: self.among(&[1, 2]),
+            is_once: false,
             events: Vec::new(),
         };
+        world.is_once = !world.has_a_peer && self.one_in(8);
         // if the calls do not fit into an interval, nothing can be judged about delays between
         // databases
         if count >= 20 && interval == MINUTE {
@@ -161,10 +163,11 @@ impl Draft {
         let calm = self.one_in(4);
         let count = if calm { 0 } else { 3 + self.random.below(25) };
         let count = count * self.times();
+        let mut at = Duration::ZERO;
         for number in 0..count {
-            let at = self.within(world.length);
+            at = self.after(at, world);
             let database = self.database(world);
-            let lasts = self.lasts();
+            let lasts = self.lasts(world);
             let down = self.among(&[Duration::ZERO, Duration::from_secs(3), HOUR, DAY]);
             let what = match self.random.below(17) {
                 0 => {
@@ -231,6 +234,14 @@ impl Draft {
         }
     }
 
+    /// Draws the time of the next trouble. Most troubles follow soon after another one, because that is where faults are.
+    fn after(&mut self, last: Duration, world: &World) -> Duration {
+        match self.one_in(3) {
+            true => self.within(world.length),
+            false => (last + self.within(world.interval * 3)).min(world.length),
+        }
+    }
+
     /// Draws a power failure: the auditor fails too, and starts again before the server does.
     fn outage(&mut self, at: Duration, lasts: Duration) {
         let kill = EventKind::KillAtWrite {
@@ -278,6 +289,11 @@ impl Draft {
                     lasts,
                 },
             );
+            if self.one_in(3) {
+                // the cause lasts, so the alarm must open again
+                let closes = at + world.interval + self.within(lasts);
+                self.add(closes, EventKind::CloseAlarms);
+            }
             at += lasts + world.interval * 4;
             if self.one_in(2) {
                 self.add(at, EventKind::CloseAlarms);
@@ -289,7 +305,7 @@ impl Draft {
     /// Draws the troubles of a peer, and in every second world a split.
     fn peers(&mut self, world: &World) {
         for _ in 0..self.random.below(8) * self.times() {
-            let lasts = self.lasts();
+            let lasts = self.lasts(world);
             let what = match self.random.below(5) {
                 0 | 1 => EventKind::PeerAway(lasts),
                 2 => EventKind::PeerRepeats(lasts),
@@ -330,7 +346,7 @@ impl Draft {
         let database = self.database(world);
         let mut at = self.within(world.length / 4);
         while at < world.length {
-            let lasts = self.lasts();
+            let lasts = self.lasts(world);
             self.add(at, EventKind::LagBehind(database.clone()));
             self.add(at + lasts, EventKind::Heal(database.clone()));
             at += lasts + self.within(DAY * 3);
@@ -346,14 +362,18 @@ impl Draft {
             return;
         }
         for _ in 0..self.random.below(6) * self.times() {
-            let at = self.within(world.length);
+            let trouble = match self.events.len() {
+                0 => Duration::ZERO,
+                count => self.events[self.random.index(count)].at,
+            };
+            let at = self.after(trouble, world);
             let receiver = format!("receiver{}", self.random.below(4));
             let what = match self.random.below(6) {
                 0 => EventKind::AddReceiver(receiver),
                 1 => EventKind::RemoveReceiver(receiver),
                 _ => EventKind::Refuse {
                     receiver,
-                    lasts: self.lasts(),
+                    lasts: self.lasts(world),
                     retry_after: self.among(&[None, Some(MINUTE), Some(HOUR * 2)]),
                 },
             };
@@ -392,8 +412,9 @@ impl Draft {
         self.among(&world.first_databases())
     }
 
-    fn lasts(&mut self) -> Duration {
-        self.among(&[MINUTE, MINUTE * 10, HOUR, HOUR * 5, DAY])
+    fn lasts(&mut self, world: &World) -> Duration {
+        let (one, two) = (world.interval, world.interval * 2);
+        self.among(&[one, two, MINUTE, MINUTE * 10, HOUR, HOUR * 5, DAY])
     }
 
     fn add(&mut self, at: Duration, what: EventKind) {

@@ -73,6 +73,8 @@ const FEW: usize = 6;
 #[derive(Default)]
 pub struct Oracle {
     interval: Duration,
+    /// Whether each cycle is a program of its own.
+    is_once: bool,
     unsteady: bool,
     /// Whether the wall clock was stepped since the times of the proofs were stored last.
     stepped: bool,
@@ -142,7 +144,8 @@ impl Oracle {
     pub fn new(world: &World) -> Oracle {
         Oracle {
             interval: world.interval,
-            unsteady: world.lag != Lag::None,
+            is_once: world.is_once,
+            unsteady: matches!(world.lag, Lag::Unsteady | Lag::Batches(_)),
             stepped: false,
             recounts: false,
             unwritten: false,
@@ -167,7 +170,9 @@ impl Oracle {
     /// stores that at the end of a cycle; otherwise it continues to count.
     pub fn restart(&mut self, now: Duration) {
         self.recounts = self.stepped;
-        self.started = now;
+        if !self.is_once {
+            self.started = now;
+        }
         for known in self.known.values_mut() {
             known.is_misdated |= self.unwritten;
         }
@@ -277,6 +282,7 @@ impl Oracle {
         if self.recounts && disk {
             (self.stepped, self.recounts) = (false, false);
         }
+        self.new_databases(scene, begin, disk)?;
         for (database, known) in &mut self.known {
             let found = cycle
                 .outcomes
@@ -303,6 +309,23 @@ impl Oracle {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Judges that each database with transactions is trusted as soon as nothing prevents it.
+    fn new_databases(&self, scene: &Scene, begin: Duration, disk: bool) -> Result<(), Broken> {
+        if scene.lie.is_some() || !disk {
+            return Ok(());
+        }
+        for (database, first) in &scene.first_transactions {
+            let known = self.known.get(database);
+            let is_trusted = known.is_some_and(|known| known.trusted.is_some());
+            let is_new = *first + self.interval * SETTLED >= begin;
+            let is_excused = is_trusted || is_new || scene.deleted.contains_key(database);
+            if !is_excused && self.is_settled(scene, database, begin) {
+                return broken(Rule::NoneWaits, format!("{database} is not trusted yet"));
+            }
+        }
+        Ok(())
     }
 
     /// Judges an outcome.

@@ -219,6 +219,12 @@ impl Receivers {
         }
     }
 
+    pub fn open_alarms(&mut self, database: &str, open: &[Alarm]) {
+        if let Some(notifier) = &mut self.notifier {
+            notifier.open_alarms(database, open);
+        }
+    }
+
     pub fn checked(&mut self, cycle: &Cycle) {
         if let Some(notifier) = &mut self.notifier {
             notifier.checked(cycle);
@@ -306,26 +312,34 @@ impl Receivers {
     }
 
     /// Judges after a complete cycle and the due deliveries: a receiver of changes with an empty
-    /// outbox knows the verdict of each database.
-    pub fn judge_verdicts(&self, cycle: &Cycle) -> Result<(), Broken> {
+    /// outbox knows the verdict of each database. From then on it counts as known.
+    pub fn judge_verdicts(&mut self, cycle: &Cycle) -> Result<(), Broken> {
         let Some(notifier) = &self.notifier else {
             return Ok(());
         };
-        for (name, when) in self.whens() {
+        let of_changes = self.whens().filter(|(_, when)| *when == NotifyOn::Changes);
+        let of_changes: Vec<String> = of_changes.map(|(name, _)| name.clone()).collect();
+        for name in of_changes {
             let counts = notifier.receivers().into_iter().map(|of| of.counts());
-            let waits = counts.filter(|of| of.receiver == *name);
-            let known = self.receivers.get(name);
-            let known = known.filter(|_| when == NotifyOn::Changes);
+            let waits = counts.filter(|of| of.receiver == name);
+            let known = self.receivers.get_mut(&name);
             let Some(known) = known.filter(|_| waits.map(|of| of.pending).sum::<u64>() == 0) else {
                 continue;
             };
             for outcome in cycle.outcomes.iter().filter(|of| !of.is_untrusted) {
                 let (database, verdict) = (&outcome.database, outcome.verdict);
+                if verdict.is_tampering() {
+                    continue;
+                }
                 let is = standing(verdict.word());
-                let known = known.verdicts.of(database);
-                if !verdict.is_tampering() && known.is_some_and(|known| known != is) {
-                    let missed = format!("{database} is {verdict}, and {name} knows {known:?}");
+                let knows = known.verdicts.of(database);
+                if knows.is_some_and(|knows| knows != is) {
+                    let missed = format!("{database} is {verdict}, and {name} knows {knows:?}");
                     return broken(Rule::Notified, missed);
+                }
+                if cycle.is_recorded {
+                    let last = &mut known.verdicts.last;
+                    last.insert(database.clone(), Some(is.to_owned()));
                 }
             }
         }

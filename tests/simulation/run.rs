@@ -27,6 +27,8 @@ use crate::world::{Event, World};
 
 /// How often the loop checks whether a paced sweep is late.
 const PACE: Duration = Duration::from_secs(30);
+/// How long a program of one cycle continues a paced sweep.
+const SWEEP_ONCE: Duration = Duration::from_secs(30);
 /// How many cycles pass between two checks of the files.
 const BETWEEN_LOOKS: u64 = 500;
 
@@ -144,7 +146,15 @@ impl<'w> Run<'w> {
                 self.cycle(begin)?;
             }
             if self.auditor.is_some() {
-                self.sweep(next)?;
+                let until = match self.world.is_once {
+                    true => next.min(self.now() + SWEEP_ONCE),
+                    false => next,
+                };
+                self.sweep(until)?;
+            }
+            if self.world.is_once {
+                self.auditor = None;
+                self.receivers.stop();
             }
             self.advance_to(next);
         }
@@ -201,6 +211,12 @@ impl<'w> Run<'w> {
             };
             let cycle =
                 auditor.cycle_and(note_results, |cycle| receivers.borrow_mut().checked(cycle));
+            let alarming = cycle.outcomes.iter().filter(|of| of.open_alarms > 0);
+            for of in alarming.filter(|of| !of.is_untrusted) {
+                if let Ok(open) = auditor.open_alarms(&of.database) {
+                    receivers.borrow_mut().open_alarms(&of.database, &open);
+                }
+            }
             receivers.borrow_mut().cycle(&cycle, !disk);
             (auditor, cycle)
         })?;

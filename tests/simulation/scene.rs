@@ -52,6 +52,8 @@ pub struct Scene {
     pub stop_in: Cell<Option<u64>>,
     /// The deleted databases, and when they were deleted.
     pub deleted: BTreeMap<String, Duration>,
+    /// When each database got its first transaction.
+    pub first_transactions: BTreeMap<String, Duration>,
     /// The databases of which two histories were shown.
     pub split: BTreeSet<String>,
     /// The time between the begins of two cycles.
@@ -104,6 +106,7 @@ impl Scene {
             kill_in: Cell::default(),
             stop_in: Cell::default(),
             deleted: BTreeMap::new(),
+            first_transactions: BTreeMap::new(),
             split: BTreeSet::new(),
             interval: world.interval,
             troubled: Trouble::default(),
@@ -191,6 +194,10 @@ impl Scene {
             } if !self.is_written_behind(database) => {
                 for _ in 0..*transactions {
                     self.write(database, *entries, *bytes);
+                }
+                if self.embedded.state(database).is_some() {
+                    let first = &mut self.first_transactions;
+                    first.entry(database.clone()).or_insert(now);
                 }
             }
             EventKind::Grow { .. } => {}

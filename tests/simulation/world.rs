@@ -36,6 +36,8 @@ pub struct World {
     pub has_a_peer: bool,
     /// How many cycles the first auditor has for one of the second.
     pub peer_rests: u64,
+    /// Whether each cycle is a program of its own, as with `--once`.
+    pub is_once: bool,
     /// The events in the order of time.
     pub events: Vec<Event>,
 }
@@ -216,7 +218,7 @@ impl fmt::Display for World {
         write!(
             f,
             "seed {}: {} days, a cycle every {} s, immudb {}, lag {:?}, tokens {:?}, signed {:?}, {} databases, \
-             values {:?}, calls of {:?} to {:?}, {} receivers, {} peers, {} events",
+             values {:?}, calls of {:?} to {:?}, {} receivers, {} peers, {}{} events",
             self.seed,
             self.length.as_secs() / 86_400,
             self.interval.as_secs(),
@@ -230,6 +232,11 @@ impl fmt::Display for World {
             self.delay.1,
             self.receivers.len(),
             u8::from(self.has_a_peer),
+            if self.is_once {
+                "one program for each cycle, "
+            } else {
+                ""
+            },
             self.events.len()
         )
     }

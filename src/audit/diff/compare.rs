@@ -17,6 +17,8 @@ pub struct Theirs {
     pub databases: Vec<Exported>,
     /// The kind of source of `raw`, for the evidence.
     pub came_as: &'static str,
+    /// The address of a running auditor, without secrets; `None` for a file.
+    pub address: Option<String>,
     /// The states as they came, byte for byte.
     pub raw: Vec<u8>,
 }

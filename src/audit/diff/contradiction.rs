@@ -10,11 +10,13 @@ use super::compare::{Compared, Theirs};
 use crate::audit::auditor::Auditor;
 use crate::audit::capture;
 use crate::audit::diff::parting::Parting;
-use crate::audit::peers::ClaimTest;
+use crate::audit::peers::{ClaimTest, is_enough};
 use crate::audit::verdict::{Reason, SplitBy};
 use crate::json::Json;
 use crate::ledger::State;
-use crate::trust::{Answer, Exported, Finding, Tampering, TrustedState};
+use crate::trust::{
+    Alarm, Answer, Evidence, Exported, Finding, Raised, Tampering, TrustedState, read_evidence,
+};
 
 impl Auditor {
     /// Judges another auditor's state that contradicts the trusted history. Returns `None` if the program is asked to
@@ -35,7 +37,7 @@ impl Auditor {
         let (here, by) = match tested {
             ClaimTest::Shown(why) => {
                 let by = SplitBy::Answer(Box::new(why));
-                return Some(self.split_view(trusted, other, by, answers, parting, all));
+                return Some(self.split_view(trusted, (theirs, other), by, answers, parting, all));
             }
             ClaimTest::Differs(here, by) => (here, by),
             ClaimTest::Unclear(why) => return Some(Compared::Pending(why)),
@@ -52,7 +54,7 @@ impl Auditor {
         }
         let against = self.contrasted(trusted, other.tx, here, by);
         let by = SplitBy::Signature { here };
-        Some(self.split_view(&against, other, by, answers, parting, all))
+        Some(self.split_view(&against, (theirs, other), by, answers, parting, all))
     }
 
     /// Returns the result if one of another auditor's states, from transaction `from` on, was trusted here until an
@@ -81,49 +83,86 @@ impl Auditor {
         })
     }
 
-    /// Stores evidence of a split view, and opens its alarm.
+    /// Stores evidence of a split view, and opens its alarm. An open alarm of the same split view is enough: growing
+    /// histories open no further alarm.
     fn split_view(
         &mut self,
         trusted: &TrustedState,
-        theirs: State,
+        (history, theirs): (&Exported, State),
         by: SplitBy,
-        mut answers: Vec<Answer>,
+        answers: Vec<Answer>,
         parting: Parting,
         all: &Theirs,
     ) -> Compared {
-        let entry = match all.came_as {
-            Answer::STATES => entry_of_states(&all.raw, &trusted.database, theirs),
-            _ => None,
-        };
-        answers.push(Answer {
-            call: all.came_as.into(),
-            request: Vec::new(),
-            reply: Ok(Arc::new(entry.unwrap_or_else(|| all.raw.clone()))),
-            shortened: None,
-        });
         let reason = Reason::SplitView {
             peer: None,
             theirs,
             by,
             agreed: parting.same.map(|same| same.tx),
         };
-        let finding = Finding {
-            database: trusted.database.clone(),
-            kind: Tampering::SplitView,
-            reason: reason.to_string(),
-            trusted: Some(trusted.clone()),
-            claim: None,
-            shown: Some(theirs),
-            uuid: None,
-            identity_changed: false,
-            answers,
+        let raised = match self.open_split_view(&reason, history, all) {
+            Some(alarm) => Raised::already_open(alarm),
+            None => {
+                let finding = finding_of(trusted, theirs, &reason, answers, all);
+                self.store.record_finding(&finding, self.wall_time())
+            }
         };
         Compared::SplitView {
-            raised: Box::new(self.store.record_finding(&finding, self.wall_time())),
+            raised: Box::new(raised),
             theirs,
             reason,
             parting,
         }
+    }
+
+    /// Returns the open alarm of an earlier comparison that found the same split view. Its evidence has a state of the
+    /// other auditor's history, or came from the same address.
+    fn open_split_view(&self, reason: &Reason, history: &Exported, all: &Theirs) -> Option<Alarm> {
+        let alarms = self.store.open_alarms(Some(&history.database)).ok()?;
+        let mut alarms = alarms.into_iter();
+        alarms.find(|alarm| {
+            let is_same = |evidence: Evidence| {
+                let shown = evidence.finding.shown;
+                let came_from = |answer: &Answer| {
+                    let address = all.address.as_deref().map(str::as_bytes);
+                    answer.call == all.came_as && Some(&*answer.request) == address
+                };
+                shown.is_some_and(|shown| history.states.contains(&shown))
+                    || evidence.answers.iter().any(came_from)
+            };
+            is_enough(alarm, None, reason) && read_evidence(&alarm.evidence).is_ok_and(is_same)
+        })
+    }
+}
+
+/// Returns the finding that the server showed another auditor another history.
+fn finding_of(
+    trusted: &TrustedState,
+    theirs: State,
+    reason: &Reason,
+    mut answers: Vec<Answer>,
+    all: &Theirs,
+) -> Finding {
+    let entry = match all.came_as {
+        Answer::STATES => entry_of_states(&all.raw, &trusted.database, theirs),
+        _ => None,
+    };
+    answers.push(Answer {
+        call: all.came_as.into(),
+        request: all.address.clone().unwrap_or_default().into_bytes(),
+        reply: Ok(Arc::new(entry.unwrap_or_else(|| all.raw.clone()))),
+        shortened: None,
+    });
+    Finding {
+        database: trusted.database.clone(),
+        kind: Tampering::SplitView,
+        reason: reason.to_string(),
+        trusted: Some(trusted.clone()),
+        claim: None,
+        shown: Some(theirs),
+        uuid: None,
+        identity_changed: false,
+        answers,
     }
 }
 

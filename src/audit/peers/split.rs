@@ -6,11 +6,10 @@ use super::relation::ByAnswer;
 use crate::audit::auditor::Auditor;
 use crate::audit::capture;
 use crate::audit::values::Alarms;
-use crate::audit::verdict::{Reason, SPLIT_SHOWN, SPLIT_SIGNED, SplitBy};
+use crate::audit::verdict::{Reason, SPLIT_SHOWN, SPLIT_SIGNED, SplitBy, name_of};
 use crate::checkpoint::KeyName;
 use crate::ledger::{Digest, State};
 use crate::peer::Word;
-use crate::text::Escaped;
 use crate::trust::{Alarm, Answer, Finding, Raised, Tampering, TrustedState};
 
 /// The contradiction to the trusted state.
@@ -108,17 +107,13 @@ impl Auditor {
         let open = self.store.open_alarms(Some(database)).unwrap_or_default();
         let open = open
             .into_iter()
-            .find(|alarm| is_enough(alarm, peer, &reason));
+            .find(|alarm| is_enough(alarm, Some(peer), &reason));
         let raised = match open {
-            Some(alarm) => Raised {
-                alarm,
-                is_listed: true,
-                opened: false,
-                unwritten: None,
-            },
+            Some(alarm) => Raised::already_open(alarm),
             None => {
                 let is_of = |alarm: &Alarm| alarm.database == database;
-                let unstored = |alarm: &Alarm| is_of(alarm) && is_enough(alarm, peer, &reason);
+                let unstored =
+                    |alarm: &Alarm| is_of(alarm) && is_enough(alarm, Some(peer), &reason);
                 // the responses of an earlier cycle may not come again
                 let finding = self.unstored.find(unstored).cloned();
                 let finding = finding.unwrap_or_else(|| {
@@ -223,13 +218,13 @@ pub(super) fn is_of_signed_state(alarm: &Alarm, theirs: State) -> bool {
         && alarm.reason.starts_with(SPLIT_SIGNED)
 }
 
-/// Returns whether an open alarm covers a split view: it is of the same peer or the same state, and its evidence is
-/// as strong. A pin, or a peer's state without the server's signature, opens a weaker alarm.
-fn is_enough(alarm: &Alarm, peer: &KeyName, reason: &Reason) -> bool {
+/// Returns whether an open alarm covers a split view: it is of the same peer (`None`: of an unnamed auditor) or the same
+/// state, and its evidence is as strong. A pin, or a peer's state without the server's signature, opens a weaker alarm.
+pub(in crate::audit) fn is_enough(alarm: &Alarm, peer: Option<&KeyName>, reason: &Reason) -> bool {
     let Reason::SplitView { theirs, by, .. } = reason else {
         return false;
     };
-    let begin = format!(": {} has transaction ", Escaped::new(peer.as_str()));
+    let begin = format!(": {} has transaction ", name_of(peer));
     let is_of = |how: &str| {
         let behind = alarm.reason.strip_prefix(how);
         behind.is_some_and(|rest| rest.starts_with(&begin) || alarm.shown == Some(*theirs))
