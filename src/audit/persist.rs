@@ -103,7 +103,7 @@ impl Auditor {
     }
 
     /// Stores the progress of the value checks now.
-    pub(super) fn save_progress(&mut self) {
+    pub fn save_progress(&mut self) {
         let facts = self.progress_facts();
         self.write_progress(&facts);
     }

@@ -140,7 +140,8 @@ impl Auditor {
     }
 
     /// Reads values of a database whose state is proven, up to `until`. The result does not invalidate the proof. A
-    /// `None` with the outcome means that the program was asked to end before anything was found.
+    /// `None` with the outcome means that the program was asked to end. What earlier readings left is reported even then,
+    /// so that the verdict does not change.
     pub(super) fn read_values_until(
         &mut self,
         proven: Proven,
@@ -154,22 +155,17 @@ impl Auditor {
             since,
             took: _,
         } = proven;
-        let Some(report) = self.read_values(&database, state, trusted.as_ref(), since, until)
-        else {
-            return (
-                self.report_outcome(&database, trusted.as_ref(), conclusion),
-                None,
-            );
-        };
-        self.databases.of(&database).readable = true;
+        let (report, is_stopped) =
+            self.read_values(&database, state, trusted.as_ref(), since, until);
+        self.databases.of(&database).readable |= !is_stopped;
         let mut conclusion = conclusion;
         conclusion.warnings.extend(self.absent_values(&database));
-        if report.left.cut > 0 {
+        if report.left.cut > 0 && !is_stopped {
             conclusion.warnings.push(Warning::SampleCut {
                 transactions: report.left.cut,
             });
         }
-        if report.left.behind > 0 {
+        if report.left.behind > 0 && !is_stopped {
             conclusion.warnings.push(Warning::Behind {
                 transactions: report.left.behind,
             });
@@ -183,7 +179,7 @@ impl Auditor {
             };
         }
         let outcome = self.report_outcome(&database, trusted.as_ref(), conclusion);
-        (outcome, Some(()))
+        (outcome, (!is_stopped).then_some(()))
     }
 
     /// Warns about values that the server does not have, without a reason in the ledger or an acknowledgement.

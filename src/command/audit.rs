@@ -167,6 +167,7 @@ fn sweep_once(
             SweepStatus::NotDue | SweepStatus::Stopped => break,
         }
     }
+    auditor.save_progress(); // the next run must not begin at an earlier transaction
     worst
 }
 

@@ -101,3 +101,26 @@ fn a_stopped_cycle_keeps_the_changes_of_databases_that_it_did_not_check() {
         assert_eq!(sent.exists(), stops);
     }
 }
+
+/// The next process would report the same trouble as a change.
+#[test]
+fn a_transaction_that_is_unread_stays_so_if_the_program_stops_during_values() {
+    let simulation = Simulation::new(Options::default());
+    simulation.embedded.grow("defaultdb", 9);
+    let (stop, stops) = (simulation.stop.clone(), Rc::new(Cell::new(false)));
+    let asked = stops.clone();
+    let mut auditor = simulation.auditor(policy(), move |sent| {
+        if asked.get() && sent.call != method::CURRENT_STATE && sent.call != method::DATABASE_LIST {
+            stop.request();
+        }
+        Delivery::After(Duration::from_millis(1))
+    });
+    auditor.cycle(|_| {});
+    simulation.embedded.drop_values_before("defaultdb", 9);
+    for stopped in [false, true] {
+        stops.set(stopped);
+        let cycle = auditor.cycle(|_| {});
+        assert_eq!(cycle.stopped, stopped);
+        assert_eq!(cycle.outcomes[0].verdict, Verdict::Unread, "{cycle:?}");
+    }
+}

@@ -23,8 +23,8 @@ const MAX_CONCURRENT_SCANS: usize = 2;
 
 impl Auditor {
     /// Reads the values of a database in this cycle. `trusted` was proven just now, `before` was trusted until then,
-    /// and the line of proofs is unbroken `since`. Nothing begins after `until`. Returns `None` if the program is
-    /// asked to end.
+    /// and the line of proofs is unbroken `since`. Nothing begins after `until`. Also returns whether the program
+    /// is asked to end.
     pub(in crate::audit) fn read_values(
         &mut self,
         database: &str,
@@ -32,7 +32,7 @@ impl Auditor {
         before: Option<&TrustedState>,
         since: Timestamp,
         until: Instant,
-    ) -> Option<Report> {
+    ) -> (Report, bool) {
         let mut progress = self.progress_of(database, since);
         let closed = self.make_closed_due(database, &mut progress, trusted.tx);
         let values = self.policy.values;
@@ -50,11 +50,7 @@ impl Auditor {
         let report = reading.end(values.new);
         self.settle_closed(database, closed, &progress);
         self.databases.of(database).progress = Some(Box::new(progress));
-        match done {
-            // findings are reported even if the program is asked to end
-            Err(ReadInterrupted::Stopped) if report.broken.is_empty() => None,
-            Ok(()) | Err(_) => Some(report),
-        }
+        (report, done == Err(ReadInterrupted::Stopped))
     }
 
     /// Returns the progress of a database's value check; the check starts again if the history is another one.
