@@ -170,6 +170,7 @@ fn outcomes() -> Vec<OutcomeRecord> {
         reason: String::new(),
         checked: at(7),
         proven: None,
+        unproven_since: None,
         grown: None,
         trusted_tx: Some(7),
         proven_state: None,

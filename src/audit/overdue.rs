@@ -59,6 +59,11 @@ impl OverdueTracker {
         }
     }
 
+    /// Returns the time for which the database has not been proven.
+    pub fn unproven(&self, now: Instant) -> Duration {
+        self.proven.elapsed(now)
+    }
+
     /// Returns [`Overdue::Unproven`] after three intervals without a proof, and [`Overdue::Frozen`] after a longer time
     /// than `growth` without a new transaction.
     pub fn overdue(
@@ -67,7 +72,7 @@ impl OverdueTracker {
         interval: Duration,
         growth: Option<Duration>,
     ) -> Option<Overdue> {
-        let (unproven, frozen) = (self.proven.elapsed(now), self.grown.elapsed(now));
+        let (unproven, frozen) = (self.unproven(now), self.grown.elapsed(now));
         if unproven > allowed_without_proof(interval) {
             Some(Overdue::Unproven(unproven))
         } else if growth.is_some_and(|growth| frozen > growth) {

@@ -75,8 +75,16 @@ impl Auditor {
             let pinned = outcome.previous.map(|state| state.tx);
             record.trusted_tx = record.trusted_tx.max(pinned);
         }
-        if record.trusted_tx.is_none() {
-            record.trusted_tx = self.trusted_before_this_program(outcome);
+        let previous = outcome.previous.map(|state| state.tx);
+        if record.trusted_tx < previous {
+            // version 0.1.0 did not store it, or a process was killed before it stored it
+            let trusted = self.trusted_before(outcome);
+            record.trusted_tx = record.trusted_tx.max(trusted);
+        }
+        if !outcome.is_proven() && previous.is_some() {
+            // the clock may have been set back since the proof, so its time alone says nothing
+            let age = self.databases.of(&outcome.database).age;
+            record.unproven_since = Some(now.before(age.unproven(self.now())));
         }
         self.databases.of(&outcome.database).last = Some(Box::new(record));
     }
@@ -86,9 +94,9 @@ impl Auditor {
         self.last_untrusted.as_deref() == Some(database)
     }
 
-    /// Returns the last transaction that version 0.1.0 trusted, which that version did not store. A pin alone does not
-    /// count, because the server never showed it.
-    fn trusted_before_this_program(&self, outcome: &Outcome) -> Option<u64> {
+    /// Returns the transaction that was trusted before a check. A pin alone does not count, because the server never
+    /// showed it.
+    fn trusted_before(&self, outcome: &Outcome) -> Option<u64> {
         let tx = outcome.previous?.tx;
         let trusted = self.store.load(&outcome.database).ok().flatten()?;
         (trusted.how != TrustOrigin::Pinned).then_some(tx)
@@ -152,6 +160,7 @@ fn record(outcome: &Outcome, before: Option<&OutcomeRecord>, now: Timestamp) -> 
         } else {
             before.and_then(|record| record.proven)
         },
+        unproven_since: None,
         grown: match before.and_then(|record| record.grown) {
             Some(grown) if !grew => Some(grown),
             _ => proven.then_some(now), // the first proof counts as growth

@@ -60,6 +60,7 @@ mod tests {
             reason: String::new(),
             checked: crate::clock::now(),
             proven: None,
+            unproven_since: None,
             grown: None,
             trusted_tx: None,
             proven_state: None,

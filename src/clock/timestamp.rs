@@ -28,6 +28,11 @@ impl Timestamp {
         Timestamp::from_unix(self.0.saturating_add_signed(seconds))
     }
 
+    /// Returns the time this long before.
+    pub fn before(self, time: Duration) -> Timestamp {
+        Timestamp(self.0.saturating_sub(time.as_secs()))
+    }
+
     /// Returns the time since `earlier`; zero if that is later.
     pub fn since(self, earlier: Timestamp) -> Duration {
         Duration::from_secs(self.0.saturating_sub(earlier.0))

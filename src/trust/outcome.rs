@@ -44,6 +44,8 @@ pub struct OutcomeRecord {
     pub checked: Timestamp,
     /// The time at which it was last proven, or first seen.
     pub proven: Option<Timestamp>,
+    /// The time since which its trusted state counts as not proven; `None` if the last check proved it.
+    pub unproven_since: Option<Timestamp>,
     /// The time at which its state last changed.
     pub grown: Option<Timestamp>,
     /// The last transaction that was trusted.
@@ -80,7 +82,8 @@ impl OutcomeRecord {
     /// Replaces times in the future by now, because a clock that was ahead must not keep a record young forever.
     pub fn clamp_to(&mut self, now: Timestamp) {
         self.checked = self.checked.min(now);
-        for time in [&mut self.proven, &mut self.grown].into_iter().flatten() {
+        let times = [&mut self.proven, &mut self.unproven_since, &mut self.grown];
+        for time in times.into_iter().flatten() {
             *time = (*time).min(now);
         }
     }
@@ -125,6 +128,7 @@ impl Store {
             writer.text("reason", &cut(&outcome.reason, MAX_LAST_REASON_CHARS));
             writer.time("checked", outcome.checked);
             writer.optional_time("proven", outcome.proven);
+            writer.optional_time("unproven_since", outcome.unproven_since);
             writer.optional_time("grown", outcome.grown);
             writer.optional_number("trusted_tx", outcome.trusted_tx);
             let state = outcome.proven_state.map(|state| state.to_string());
@@ -197,6 +201,7 @@ fn outcome(table: &Table) -> Option<OutcomeRecord> {
         reason: text("reason")?,
         checked: checksummed::time(table, "checked").ok()?,
         proven: checksummed::optional_time(table, "proven").ok()?,
+        unproven_since: checksummed::optional_time(table, "unproven_since").ok()?,
         grown: checksummed::optional_time(table, "grown").ok()?,
         trusted_tx: checksummed::optional_number(table, "trusted_tx").ok()?,
         proven_state: checksummed::state(table, "proven_state").ok()?,

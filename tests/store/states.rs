@@ -335,6 +335,7 @@ fn last_verdicts_survive_a_restart_and_damage_is_a_warning() {
         reason: String::new(),
         checked: at(5),
         proven: Some(at(4)),
+        unproven_since: Some(at(3)),
         grown: None,
         trusted_tx: Some(9),
         proven_state: None,

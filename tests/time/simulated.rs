@@ -352,6 +352,45 @@ fn a_clock_set_back_does_not_prevent_overdue_databases() {
     assert!(matches!(overdue, Some(Overdue::Unproven(_))), "{cycle:?}");
 }
 
+/// Found by the simulation: with a program for each cycle, as under cron, the age began anew in each.
+#[test]
+fn a_clock_set_back_does_not_prevent_overdue_databases_under_cron() {
+    for is_new in [true, false] {
+        let mut simulation = Simulation::new(Options::default());
+        simulation.embedded.grow(DATABASE, 1);
+        let once = |simulation: &Simulation| {
+            let mut auditor = simulation.auditor(hourly(), taking(DELAY));
+            auditor.cycle(|_| {}).outcomes.remove(0)
+        };
+        let verdicts = simulation.shared_store().directory().join("outcomes");
+        if !is_new {
+            once(&simulation);
+            simulation.embedded.grow(DATABASE, 1);
+        }
+        let before = std::fs::read(&verdicts).ok();
+        assert!(once(&simulation).verdict.is_proven());
+        // this process was killed before it stored its verdicts
+        match before {
+            Some(before) => std::fs::write(&verdicts, before).expect("the last verdicts"),
+            None => std::fs::remove_file(&verdicts).expect("the last verdicts"),
+        }
+        simulation.time.step_wall_clock(-30 * 24 * 3600);
+        simulation.embedded.stop();
+        let overdue: Vec<bool> = (0..6)
+            .map(|_| {
+                simulation.time.advance(HOUR);
+                once(&simulation).overdue.is_some()
+            })
+            .collect();
+        // nothing says how much time passed before the first of these runs
+        assert_eq!(
+            overdue,
+            [false, false, false, false, true, true],
+            "{is_new}"
+        );
+    }
+}
+
 /// Found by the simulation: the database was considered slow only in every other cycle, and delayed
 /// the others in the cycles between.
 #[test]
