@@ -362,17 +362,22 @@ fn a_clock_set_back_does_not_prevent_overdue_databases_under_cron() {
             let mut auditor = simulation.auditor(hourly(), taking(DELAY));
             auditor.cycle(|_| {}).outcomes.remove(0)
         };
-        let verdicts = simulation.shared_store().directory().join("outcomes");
+        let verdicts = |simulation: &Simulation| {
+            let store = simulation.shared_store();
+            store.directory().join("outcomes")
+        };
+        let mut before = None;
         if !is_new {
             once(&simulation);
+            before = Some(std::fs::read(verdicts(&simulation)).expect("the last verdicts"));
             simulation.embedded.grow(DATABASE, 1);
         }
-        let before = std::fs::read(&verdicts).ok();
         assert!(once(&simulation).verdict.is_proven());
         // this process was killed before it stored its verdicts
+        let verdicts = verdicts(&simulation);
         match before {
-            Some(before) => std::fs::write(&verdicts, before).expect("the last verdicts"),
-            None => std::fs::remove_file(&verdicts).expect("the last verdicts"),
+            Some(before) => std::fs::write(verdicts, before).expect("the last verdicts"),
+            None => std::fs::remove_file(verdicts).expect("the last verdicts"),
         }
         simulation.time.step_wall_clock(-30 * 24 * 3600);
         simulation.embedded.stop();
