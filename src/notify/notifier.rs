@@ -146,15 +146,17 @@ impl Notifier {
         if self.workers.is_empty() || outcome.is_untrusted {
             return;
         }
-        let last = self.last.entry(outcome.database.clone()).or_default();
-        let now = LastCheck::after(last, outcome);
-        let is_news = now.is_news_after(last, outcome);
-        let before = std::mem::replace(last, now);
         if outcome.open_alarms == 0 {
             self.alarms.forget(&outcome.database);
         }
+        let alarm = outcome.alarm.as_ref();
+        let is_known =
+            outcome.opened.is_empty() && alarm.is_some_and(|alarm| self.alarms.has(alarm));
+        let last = self.last.entry(outcome.database.clone()).or_default();
+        let (now, is_news) = last.next(outcome, is_known);
+        let before = std::mem::replace(last, now);
         // if another command opened the alarm of the verdict, this notification is the first about it
-        let found = outcome.alarm.as_ref().filter(|_| is_news);
+        let found = alarm.filter(|_| is_news);
         let found = found.filter(|alarm| !self.alarms.has(alarm));
         let opened = match (&outcome.opened[..], found) {
             ([], Some(alarm)) => std::slice::from_ref(alarm),
