@@ -78,6 +78,7 @@ impl Auditor {
         if record.trusted_tx.is_none() {
             record.trusted_tx = self.trusted_before_this_program(outcome);
         }
+        record.known = !outcome.is_untrusted && !record.was_trusted();
         self.databases.of(&outcome.database).last = Some(Box::new(record));
     }
 
@@ -166,6 +167,7 @@ fn record(outcome: &Outcome, before: Option<&OutcomeRecord>, now: Timestamp) -> 
         absent: outcome.absent_after(before.is_some_and(|before| before.absent)),
         contradicted: outcome.is_contradicted(),
         slow: false,
+        known: false,
         last_untrusted: None,
     }
 }

@@ -37,7 +37,7 @@ pub struct Notifier {
     workers: Vec<(DeliveryWorker, NotifyOn)>,
     receivers: Vec<ReceiverStats>,
     heartbeat: Option<(Heartbeat, ReceiverStats)>,
-    /// The last check of each database with a trusted state.
+    /// The last check of each database that is not untrusted.
     last: HashMap<String, LastCheck>,
     /// The changes of which receivers are notified before they are on disk as the last verdicts.
     unrecorded: Unrecorded,
@@ -93,8 +93,9 @@ impl Notifier {
             let receiver = ReceiverStats::new(HEARTBEAT);
             (Heartbeat::start(ping, receiver.clone()), receiver)
         });
-        let trusted = outcomes.iter().filter(|outcome| outcome.was_trusted());
-        let last = trusted.map(|outcome| {
+        let known = outcomes.iter();
+        let known = known.filter(|outcome| outcome.was_trusted() || outcome.known);
+        let last = known.map(|outcome| {
             let last = LastCheck {
                 verdict: outcome.verdict.clone(),
                 absent: outcome.absent,
