@@ -173,7 +173,7 @@ impl Notification {
         let is_over = untrusted.unproven == 0;
         let verdict = untrusted.worst.filter(|_| !is_over).map(Verdict::word);
         let reason = match is_over {
-            true => "all listed databases are trusted or empty now",
+            true => "no database waits to be trusted any more",
             false => &untrusted.text,
         };
         let body = body_without_database(server, now, untrusted.is_tampering(), verdict, reason)
