@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use ring::rand::{SecureRandom, SystemRandom};
 
-use super::reachability::Reachability;
+use super::reachability::{Reachability, Summary};
 use crate::audit::{Outcome, Verdict};
 use crate::clock::{Clock, Timestamp};
 use crate::json::Json;
@@ -44,6 +44,11 @@ impl Notification {
     /// Returns its subject: the database, or else the topic.
     pub(super) fn subject(&self) -> Result<String, String> {
         self.database().ok_or_else(|| self.dedup_key.clone())
+    }
+
+    /// Returns the databases that it names, if it is a summary about several of them.
+    pub(super) fn summary(&self) -> Option<Summary> {
+        Summary::of(&Json::parse(&self.body).ok()?)
     }
 
     /// Returns the ID of the alarm that it is about.
