@@ -179,6 +179,7 @@ fn outcomes() -> Vec<OutcomeRecord> {
         absent: false,
         contradicted: false,
         slow: false,
+        known: false,
         last_untrusted: None,
     }]
 }

@@ -86,6 +86,7 @@ impl Auditor {
             let age = self.databases.of(&outcome.database).age;
             record.unproven_since = Some(now.before(age.unproven(self.now())));
         }
+        record.known = !outcome.is_untrusted && !record.was_trusted();
         self.databases.of(&outcome.database).last = Some(Box::new(record));
     }
 
@@ -175,6 +176,7 @@ fn record(outcome: &Outcome, before: Option<&OutcomeRecord>, now: Timestamp) -> 
         absent: outcome.absent_after(before.is_some_and(|before| before.absent)),
         contradicted: outcome.is_contradicted(),
         slow: false,
+        known: false,
         last_untrusted: None,
     }
 }

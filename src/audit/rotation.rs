@@ -69,6 +69,7 @@ mod tests {
             absent: false,
             contradicted: false,
             slow: false,
+            known: false,
             last_untrusted: last,
         };
         first.store.save_outcomes(&[record], &[]).unwrap();

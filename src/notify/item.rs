@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::notification::{Notification, Priority};
 use super::outbox::Kept;
+use super::reachability::Summary;
 
 /// One waiting notification.
 #[derive(Debug)]
@@ -16,16 +17,23 @@ pub(super) struct Item {
     pub due: Instant,
     /// The time since when the receiver has not received this topic.
     pub since: Instant,
+    /// The database, or else the topic.
+    pub subject: Result<String, String>,
+    /// The databases, if it is a summary about several of them.
+    pub summary: Option<Summary>,
 }
 
 impl Item {
     pub fn new(kept: Kept, now: Instant) -> Item {
+        let (subject, summary) = (kept.notification.subject(), kept.notification.summary());
         Item {
             kept,
             tries: 0,
             own_tries: 0,
             due: now,
             since: now,
+            subject,
+            summary,
         }
     }
 
@@ -33,15 +41,23 @@ impl Item {
         self.kept.notification.priority == Priority::Change
     }
 
+    /// Returns whether it is about the same topic. Two summaries are so only if they name the same databases: otherwise
+    /// one does not say what the other says.
     pub fn is_about(&self, notification: &Notification) -> bool {
         let own = &self.kept.notification;
-        (own.priority, &own.dedup_key) == (notification.priority, &notification.dedup_key)
+        let is_same =
+            (own.priority, &own.dedup_key) == (notification.priority, &notification.dedup_key);
+        is_same
+            && self.summary.as_ref().is_none_or(|own| {
+                let other = notification.summary();
+                other.is_some_and(|other| own.has_databases_of(&other))
+            })
     }
 
     /// Returns whether it is about the same database; or about the same subject, if it is about no single
     /// database.
     pub fn is_of_subject(&self, notification: &Notification) -> bool {
-        self.kept.notification.subject() == notification.subject()
+        self.subject == notification.subject()
     }
 
     /// Takes over age, tries and waiting time from the notification that this one replaces. So a receiver that is

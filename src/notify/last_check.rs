@@ -33,27 +33,33 @@ impl Default for LastCheck {
 }
 
 impl LastCheck {
-    /// Returns the check that came to this outcome.
-    pub fn after(before: &LastCheck, outcome: &Outcome) -> LastCheck {
-        LastCheck {
+    /// Returns the check that came to this outcome, and whether the receivers are to be notified: the verdict changed,
+    /// values became absent, a further peer disagrees, or the check opened an alarm. An open alarm that receivers know
+    /// (`is_known`) and that is found again sends nothing. If they know of no other trouble, the good verdict after it
+    /// sends nothing either: then the returned check keeps their verdict.
+    pub fn next(&self, outcome: &Outcome, is_known: bool) -> (LastCheck, bool) {
+        let mut now = LastCheck {
             verdict: outcome.verdict.word().to_owned(),
             unrecorded: Vec::new(),
-            absent: outcome.absent_after(before.absent),
+            absent: outcome.absent_after(self.absent),
             disagreements: Disagreements::of(outcome),
             unlisted: !outcome.opened.is_empty() && outcome.alarm.is_none(),
-        }
-    }
-
-    /// Returns whether the receivers are to be notified: the verdict changed, values became absent, a further peer
-    /// disagrees, or the check opened an alarm. An open alarm that is found again sends nothing.
-    pub fn is_news_after(&self, before: &LastCheck, outcome: &Outcome) -> bool {
+        };
         // if an alarm cannot be written, every check opens it again
-        let repeated = self.unlisted && before.unlisted;
-        let absent = self.absent && !before.absent;
-        let contradicted = self.disagreements.has_news(&before.disagreements);
-        let now = standing(&self.verdict);
-        let changed = before.known().any(|known| standing(known) != now);
-        changed || absent || contradicted || (!outcome.opened.is_empty() && !repeated)
+        let repeated = now.unlisted && self.unlisted;
+        let opened = !outcome.opened.is_empty() && !repeated;
+        let absent = now.absent && !self.absent;
+        let contradicted = now.disagreements.has_news(&self.disagreements);
+        let is_again = is_known
+            && outcome.verdict.is_tampering()
+            && self.known().all(|known| standing(known) == GOOD);
+        let verdict = standing(&now.verdict);
+        let changed = !is_again && self.known().any(|known| standing(known) != verdict);
+        let is_news = changed || absent || contradicted || opened;
+        if is_again && !is_news {
+            now.verdict.clone_from(&self.verdict);
+        }
+        (now, is_news)
     }
 
     /// Returns whether receivers know of an outage, and of no other trouble of the database. "Reachable again" does not

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use ring::rand::{SecureRandom, SystemRandom};
 
-use super::reachability::Reachability;
+use super::reachability::{Reachability, Summary};
 use crate::audit::{Outcome, Verdict};
 use crate::clock::{Clock, Timestamp};
 use crate::json::Json;
@@ -44,6 +44,11 @@ impl Notification {
     /// Returns its subject: the database, or else the topic.
     pub(super) fn subject(&self) -> Result<String, String> {
         self.database().ok_or_else(|| self.dedup_key.clone())
+    }
+
+    /// Returns the databases that it names, if it is a summary about several of them.
+    pub(super) fn summary(&self) -> Option<Summary> {
+        Summary::of(&Json::parse(&self.body).ok()?)
     }
 
     /// Returns the ID of the alarm that it is about.
@@ -173,7 +178,7 @@ impl Notification {
         let is_over = untrusted.unproven == 0;
         let verdict = untrusted.worst.filter(|_| !is_over).map(Verdict::word);
         let reason = match is_over {
-            true => "all listed databases are trusted or empty now",
+            true => "no database waits to be trusted any more",
             false => &untrusted.text,
         };
         let body = body_without_database(server, now, untrusted.is_tampering(), verdict, reason)

@@ -37,7 +37,7 @@ pub struct Notifier {
     workers: Vec<(DeliveryWorker, NotifyOn)>,
     receivers: Vec<ReceiverStats>,
     heartbeat: Option<(Heartbeat, ReceiverStats)>,
-    /// The last check of each database with a trusted state.
+    /// The last check of each database that is not untrusted.
     last: HashMap<String, LastCheck>,
     /// The changes of which receivers are notified before they are on disk as the last verdicts.
     unrecorded: Unrecorded,
@@ -93,8 +93,9 @@ impl Notifier {
             let receiver = ReceiverStats::new(HEARTBEAT);
             (Heartbeat::start(ping, receiver.clone()), receiver)
         });
-        let trusted = outcomes.iter().filter(|outcome| outcome.was_trusted());
-        let last = trusted.map(|outcome| {
+        let known = outcomes.iter();
+        let known = known.filter(|outcome| outcome.was_trusted() || outcome.known);
+        let last = known.map(|outcome| {
             let last = LastCheck {
                 verdict: outcome.verdict.clone(),
                 absent: outcome.absent,
@@ -146,15 +147,17 @@ impl Notifier {
         if self.workers.is_empty() || outcome.is_untrusted {
             return;
         }
-        let last = self.last.entry(outcome.database.clone()).or_default();
-        let now = LastCheck::after(last, outcome);
-        let is_news = now.is_news_after(last, outcome);
-        let before = std::mem::replace(last, now);
         if outcome.open_alarms == 0 {
             self.alarms.forget(&outcome.database);
         }
+        let alarm = outcome.alarm.as_ref();
+        let is_known =
+            outcome.opened.is_empty() && alarm.is_some_and(|alarm| self.alarms.has(alarm));
+        let last = self.last.entry(outcome.database.clone()).or_default();
+        let (now, is_news) = last.next(outcome, is_known);
+        let before = std::mem::replace(last, now);
         // if another command opened the alarm of the verdict, this notification is the first about it
-        let found = outcome.alarm.as_ref().filter(|_| is_news);
+        let found = alarm.filter(|_| is_news);
         let found = found.filter(|alarm| !self.alarms.has(alarm));
         let opened = match (&outcome.opened[..], found) {
             ([], Some(alarm)) => std::slice::from_ref(alarm),

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::item::{Gone, Item};
 use super::notification::{Notification, Priority};
+use super::order::Order;
 use super::outbox::Kept;
 
 /// The first and the longest wait after a failed delivery.
@@ -120,16 +121,17 @@ impl Queue {
     }
 
     /// Takes the due notification: tampering first, then the oldest; none while the receiver has requested a
-    /// pause.
+    /// pause. A change waits for an earlier one about the same databases, also if that one is not due.
     pub fn take_due(&mut self, now: Instant) -> Option<Item> {
         if self.is_paused(now) {
             return None;
         }
+        let order = Order::of(&self.items);
         let due = self
             .items
             .iter()
             .enumerate()
-            .filter(|(_, item)| item.due <= now);
+            .filter(|(_, item)| item.due <= now && !order.holds(item));
         let first =
             due.min_by_key(|(_, item)| (item.kept.notification.priority, item.kept.sequence));
         let index = first.map(|(index, _)| index)?;
@@ -199,13 +201,17 @@ impl Queue {
 
     /// Returns the time at which the next notification is due.
     pub fn next(&self) -> Option<Instant> {
-        let next = self.items.iter().map(|item| item.due).min()?;
+        let order = Order::of(&self.items);
+        let free = self.items.iter().filter(|item| !order.holds(item));
+        let next = free.map(|item| item.due).min()?;
         Some(self.paused.map_or(next, |until| until.max(next)))
     }
 
-    /// Returns whether every due notification was tried.
+    /// Returns whether every due notification was tried, except those that wait for an earlier one.
     pub fn all_tried(&self, now: Instant) -> bool {
-        self.is_paused(now) || self.items.iter().all(|item| item.tries > 0)
+        let order = Order::of(&self.items);
+        let mut free = self.items.iter().filter(|item| !order.holds(item));
+        self.is_paused(now) || free.all(|item| item.tries > 0)
     }
 
     pub fn len(&self) -> usize {

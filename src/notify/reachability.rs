@@ -1,9 +1,13 @@
 //! The content of a notification about databases that cannot be reached, and that can be reached again.
 
+use crate::audit::Verdict;
+use crate::json::Json;
 use crate::text::{counted, number};
 
 /// The maximum number of databases in one notification. The page and `immuaudit status` list all.
 const MAX_NAMES: usize = 16;
+/// The words between the number and the names of the databases that can be reached again.
+const BACK: &str = " reachable again (";
 
 /// The content of a notification about the reachability of a server's databases.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -33,7 +37,7 @@ impl Reachability {
         }
         if !self.back.is_empty() {
             let count = counted(number(self.back.len()), "database");
-            parts.push(format!("{count} reachable again ({})", named(&self.back)));
+            parts.push(format!("{count}{BACK}{})", named(&self.back)));
         }
         parts.join("; ")
     }
@@ -45,6 +49,35 @@ impl Reachability {
             false => &self.away,
         };
         all.iter().take(MAX_NAMES).map(String::as_str).collect()
+    }
+}
+
+/// The databases that a notification about several databases names.
+#[derive(Debug)]
+pub(super) struct Summary {
+    names: Vec<String>,
+    count: Option<u64>,
+    /// Whether it also says that other databases can be reached again, which are not among the names.
+    has_others: bool,
+}
+
+impl Summary {
+    /// Reads the body of a notification; `None` if it is no summary.
+    pub fn of(body: &Json) -> Option<Summary> {
+        let names = body.member("databases")?.list()?.iter();
+        let text = |name| body.member(name).and_then(Json::text);
+        let is_away = text("verdict") == Some(Verdict::Unreachable.word());
+        Some(Summary {
+            names: names.filter_map(Json::text).map(str::to_owned).collect(),
+            count: body.member("database_count").and_then(Json::number),
+            has_others: is_away && text("reason").is_some_and(|why| why.contains(BACK)),
+        })
+    }
+
+    /// Returns whether two summaries are about the same databases, as far as they name them.
+    pub fn has_databases_of(&self, other: &Summary) -> bool {
+        let have_others = self.has_others || other.has_others;
+        !have_others && (&self.names, self.count) == (&other.names, other.count)
     }
 }
 

@@ -62,6 +62,9 @@ pub struct OutcomeRecord {
     pub contradicted: bool,
     /// Whether the check ran into a deadline.
     pub slow: bool,
+    /// Whether receivers are notified of the database by itself, although no state of it was ever trusted: it has a pin or
+    /// alarms.
+    pub known: bool,
     /// The key of the order of untrusted databases, if it was the last of them that was checked; [`WITHOUT_KEY`] if none
     /// was drawn.
     pub last_untrusted: Option<u64>,
@@ -143,6 +146,7 @@ impl Store {
                 ("absent", outcome.absent),
                 ("contradicted", outcome.contradicted),
                 ("slow", outcome.slow),
+                ("known", outcome.known),
             ] {
                 if flag {
                     writer.number(key, 1);
@@ -210,6 +214,7 @@ fn outcome(table: &Table) -> Option<OutcomeRecord> {
         absent: table.contains_key("absent"),
         contradicted: table.contains_key("contradicted"),
         slow: table.contains_key("slow"),
+        known: table.contains_key("known"),
         last_untrusted: checksummed::optional_number(table, "last_untrusted").ok()?,
     })
 }

@@ -109,6 +109,49 @@ fn an_alarm_that_is_closed_during_a_run_and_reopens_is_notified() {
     assert_eq!(named(&scene.tampering_notices()), [&alarm, &alarm]);
 }
 
+/// A sweep finds a corrupt value again that the next cycle does not read. Here the server itself alternates.
+#[test]
+fn an_open_alarm_that_is_found_again_after_a_good_verdict_sends_nothing_and_neither_does_its_end() {
+    let mut scene = Scene::new();
+    let words = ["--audit-interval", "50ms", "--audit-sample", "0"];
+    let running = scene.audit.with(&words);
+    let mut running = running.start(&[]);
+    running.wait_for_cycles(1);
+    let verdicts = |scene: &Scene| -> Vec<String> {
+        let received = scene.receiver.received();
+        let verdicts = received
+            .iter()
+            .map(|of| member(&of.body, "verdict").to_owned());
+        verdicts.collect()
+    };
+    let honest = scene.server.ledger(DATABASE).expect("a database");
+    let mut expected = Vec::new();
+    for _ in 0..3 {
+        scene.truncate(20);
+        if expected.is_empty() {
+            wait_until("the alarm is sent", || verdicts(&scene).len() == 1);
+        }
+        running.wait_for_cycles(3);
+        scene.server.put_ledger(DATABASE, honest.clone());
+        if expected.is_empty() {
+            wait_until("the good verdict is sent", || verdicts(&scene).len() == 2);
+        }
+        running.wait_for_cycles(3);
+        expected = vec!["rolled-back", "consistent"];
+        assert_eq!(verdicts(&scene), expected);
+    }
+    // after another trouble, the alarm is news, although it is known
+    scene.server.stop();
+    wait_until("the outage is sent", || verdicts(&scene).len() == 3);
+    scene.truncate(20);
+    scene.server.restart().expect("its port is free");
+    expected.extend(["unreachable", "rolled-back"]);
+    wait_until("the alarm is sent again", || verdicts(&scene).len() == 4);
+    running.wait_for_cycles(3);
+    assert_eq!(verdicts(&scene), expected);
+    assert_eq!(scene.alarms().ends_with(2).stdout.lines().count(), 1);
+}
+
 /// The address of the status page of an auditor that runs.
 fn page_of(running: &mut Running) -> String {
     running.wait_for("status page on ");

@@ -8,6 +8,7 @@ use std::process::Command;
 
 use crate::support::http::get;
 use crate::support::notify_scene::{Scene, id, is_tampering, wait_until};
+use crate::support::program::{Program, member};
 use crate::support::receiver::Receiver;
 use crate::support::secure::{Secure, certificates};
 use crate::support::watched::port_of;
@@ -388,4 +389,28 @@ fn values_that_become_absent_are_notified_once() {
     assert_eq!(received.len(), 1, "{received:#?}");
     let told = "does not have the values of 3 transactions";
     assert!(received[0].body.contains(told), "{received:#?}");
+}
+
+/// Each check is a new process, as under cron.
+#[test]
+fn the_outage_of_a_pinned_database_that_was_never_proven_is_notified_once_and_so_is_its_end() {
+    let (mut scene, receiver) = (Scene::new(), Receiver::start());
+    let state = scene.ledger.state("defaultdb").expect("a state");
+    let pin = format!("defaultdb:{state}");
+    let words = ["--pin", &pin, "--audit-notification-url", &receiver.url()];
+    let program = Program::new(scene.ledger.port(), &scene.place.join("fresh")).with(&words);
+    scene.ledger.stop();
+    for _ in 0..3 {
+        program.once().is(1, "defaultdb", "unreachable");
+    }
+    scene.ledger.restart().expect("its port is free");
+    for _ in 0..2 {
+        program.once().is(0, "defaultdb", "consistent");
+    }
+    let received = receiver.received();
+    let verdicts: Vec<&str> = received
+        .iter()
+        .map(|of| member(&of.body, "verdict"))
+        .collect();
+    assert_eq!(verdicts, ["unreachable", "consistent"], "{received:#?}");
 }

@@ -344,6 +344,7 @@ fn last_verdicts_survive_a_restart_and_damage_is_a_warning() {
         absent: true,
         contradicted: true,
         slow: true,
+        known: true,
         last_untrusted: Some(9),
     }];
     open(&place).save_outcomes(&outcomes, &[]).unwrap();

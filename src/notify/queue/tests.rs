@@ -303,3 +303,67 @@ fn a_notification_that_is_being_delivered_counts_by_its_age() {
     queue.delivered();
     assert_eq!(queue.oldest(), Some(now + Duration::from_secs(10)));
 }
+
+/// Returns a summary about several databases.
+fn summary(sequence: u64, verdict: &str, reason: &str, databases: &[&str]) -> Kept {
+    let mut kept = kept(sequence, Priority::Change, "reachability");
+    let names: Vec<String> = databases.iter().map(|name| format!("\"{name}\"")).collect();
+    kept.notification.body = format!(
+        "{{\"db\":\"\",\"verdict\":\"{verdict}\",\"reason\":\"{reason}\",\"database_count\":{},\"databases\":[{}]}}",
+        names.len(),
+        names.join(",")
+    );
+    kept
+}
+
+/// Returns the sequences of the due notifications, in the order of their delivery.
+fn taken(queue: &mut Queue, at: Instant) -> Vec<u64> {
+    let due = std::iter::from_fn(|| queue.take_due(at));
+    due.map(|item| item.kept.sequence).collect()
+}
+
+#[test]
+fn a_change_waits_for_an_earlier_one_about_its_database() {
+    for is_summary_first in [false, true] {
+        let (mut queue, now) = (Queue::default(), self::now());
+        let both = |sequence| summary(sequence, "consistent", "", &["shop", "bank"]);
+        let one = |sequence| about(sequence, Priority::Change, "shop");
+        let (first, second) = match is_summary_first {
+            true => (both(0), one(1)),
+            false => (one(0), both(1)),
+        };
+        queue.add(first, now);
+        assert!(fail(&mut queue, now, None).is_none());
+        queue.add(second, now);
+        queue.add(kept(2, Priority::Change, "untrusted"), now);
+        queue.add(about(3, Priority::Tampering, "mail"), now);
+        // tampering and another topic do not wait, and the thread sleeps until the first one is due
+        assert!(!queue.all_tried(now));
+        assert_eq!(taken(&mut queue, now), [3, 2]);
+        assert!(queue.all_tried(now));
+        let due = now + RETRY_WAITS.0;
+        assert_eq!(queue.next(), Some(due));
+        assert_eq!(taken(&mut queue, due), [0, 1]);
+    }
+}
+
+#[test]
+fn a_summary_is_replaced_only_by_one_about_the_same_databases() {
+    let (mut queue, now) = (Queue::default(), self::now());
+    let gone = |gone: Vec<Gone>| {
+        gone.iter()
+            .map(|gone| gone.kept().sequence)
+            .collect::<Vec<_>>()
+    };
+    let (away, back) = ("unreachable", "consistent");
+    let others = "2 of 4 databases unreachable (a, b): late; 2 databases reachable again (c, d)";
+    assert_eq!(gone(queue.add(summary(0, away, "", &["a", "b"]), now)), []);
+    assert_eq!(gone(queue.add(summary(1, back, "", &["c", "d"]), now)), []);
+    assert_eq!(gone(queue.add(summary(2, back, "", &["a", "b"]), now)), [0]);
+    assert_eq!(
+        gone(queue.add(summary(3, away, others, &["a", "b"]), now)),
+        []
+    );
+    assert_eq!(gone(queue.add(summary(4, back, "", &["a", "b"]), now)), [2]);
+    assert_eq!(taken(&mut queue, now), [1, 3, 4]);
+}
