@@ -3,6 +3,7 @@
 
 use super::check::Reading;
 use super::reader::ReadInterrupted;
+use super::tree::last_before_any;
 use crate::audit::budget::MAX_CALL_OVERRUN;
 use crate::trust::{DueRun, Retried};
 
@@ -16,7 +17,9 @@ const TIME_SHARE: u32 = 2;
 impl Reading<'_> {
     /// Retries due transactions, beginning after the last one that was retried.
     pub(super) fn retry(&mut self, last: u64) -> Result<(), ReadInterrupted> {
-        self.progress.due.remove_after(last); // these belong to a history that was given up
+        // these belong to a history that was given up
+        self.progress.due.remove_after(last);
+        self.progress.unproven_trees.remove_after(last);
         let until = self.reader.until;
         let clock = self.reader.server.clock();
         let end = clock.instant() + clock.until(until) / TIME_SHARE;
@@ -71,8 +74,8 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// Retries a run of neighbours: one by one, and by scans once one was read. Returns the number that is still due,
-    /// at most about `most`.
+    /// Retries a run of neighbours: one by one, and by scans once one was read. A transaction whose tree is to be proven is
+    /// always read alone. Returns the number that is still due, at most about `most`.
     fn retry_run(&mut self, run: DueRun, most: u64) -> Result<u64, ReadInterrupted> {
         let (mut next, mut failed, mut succeeded) = (run.first, 0, false);
         // values before the truncation, which may have been found meanwhile, are no longer due
@@ -84,9 +87,14 @@ impl Reading<'_> {
                 return Err(ReadInterrupted::Late);
             }
             self.progress.retried = Some(run.at(next)); // set first: a failure does not block the others
-            let (end, due) = match succeeded {
-                true => self.try_batch(next, run.last)?,
-                false => self.try_one(next).map(|due| (next, due))?,
+            let trees = &self.progress.unproven_trees;
+            let (end, due) = match (trees.contains(next), succeeded) {
+                (true, _) => self.try_with_tree(next).map(|due| (next, due))?,
+                (false, true) => {
+                    let last = last_before_any(trees, next, run.last);
+                    self.try_batch(next, last)?
+                }
+                (false, false) => self.try_one(next).map(|due| (next, due))?,
             };
             failed += due;
             succeeded = due == 0;
