@@ -137,6 +137,27 @@ fn a_sweep_by_an_operator_proves_a_tree_although_each_scan_takes_longer_than_a_s
     }
 }
 
+/// A scan would accept transaction 500, with which the tree ends, by its link to the next one.
+#[test]
+fn a_closed_alarm_about_a_tree_is_open_again_if_the_tree_still_differs() {
+    let mut scene = Scene::new(true, Duration::ZERO);
+    let verdicts = scene.sweep_at_pace(false);
+    assert!(verdicts.contains(&INCONSISTENT), "{verdicts:?}");
+    let simulation = &scene.simulation;
+    for _ in 0..2 {
+        let store = simulation.shared_store();
+        let closed = store.close_alarms_of(DB, "operator", simulation.clock.now());
+        assert!(!closed.expect("files").is_empty());
+        drop(store);
+        simulation.time.advance(60 * MINUTE);
+        let cycle = scene.auditor.cycle(|_| {});
+        assert_eq!(cycle.outcomes[0].verdict, INCONSISTENT, "{cycle:?}");
+        assert!(cycle.outcomes[0].open_alarms > 0, "{cycle:?}");
+    }
+    let cycle = scene.auditor.cycle(|_| {});
+    assert_eq!(cycle.outcomes[0].verdict, Verdict::Consistent, "{cycle:?}");
+}
+
 /// The next checks can read the transaction and its values, and prove its place; only its tree was not proven.
 #[test]
 fn a_transaction_whose_tree_could_not_be_proven_is_due_until_it_is() {

@@ -3,8 +3,8 @@
 
 use super::check::Reading;
 use super::reader::ReadInterrupted;
-use super::tree::last_before_any;
 use crate::audit::budget::MAX_CALL_OVERRUN;
+use crate::ranges::Ranges;
 use crate::trust::{DueRun, Retried};
 
 /// The number of retries in a cycle that may fail, as many as a sample has by default. Successful retries are only
@@ -75,7 +75,7 @@ impl Reading<'_> {
     }
 
     /// Retries a run of neighbours: one by one, and by scans once one was read. A transaction whose tree is to be proven is
-    /// always read alone. Returns the number that is still due, at most about `most`.
+    /// also read alone. Returns the number that is still due, at most about `most`.
     fn retry_run(&mut self, run: DueRun, most: u64) -> Result<u64, ReadInterrupted> {
         let (mut next, mut failed, mut succeeded) = (run.first, 0, false);
         // values before the truncation, which may have been found meanwhile, are no longer due
@@ -87,14 +87,12 @@ impl Reading<'_> {
                 return Err(ReadInterrupted::Late);
             }
             self.progress.retried = Some(run.at(next)); // set first: a failure does not block the others
-            let trees = &self.progress.unproven_trees;
-            let (end, due) = match (trees.contains(next), succeeded) {
-                (true, _) => self.try_with_tree(next).map(|due| (next, due))?,
-                (false, true) => {
-                    let last = last_before_any(trees, next, run.last);
-                    self.try_batch(next, last)?
+            let (end, due) = match succeeded {
+                true => self.try_batch_and_trees(next, run.last)?,
+                false if self.progress.unproven_trees.contains(next) => {
+                    self.try_with_tree(next).map(|due| (next, due))?
                 }
-                (false, false) => self.try_one(next).map(|due| (next, due))?,
+                false => self.try_one(next).map(|due| (next, due))?,
             };
             failed += due;
             succeeded = due == 0;
@@ -103,5 +101,28 @@ impl Reading<'_> {
         let end = next.saturating_sub(1).max(run.first).min(run.last);
         self.progress.retried = Some(run.at(end));
         Ok(failed)
+    }
+
+    /// Reads neighbours by a scan, which compares them with each other, and then those alone whose trees are to be proven.
+    /// Returns the last one and the number of due ones among them. The first tree that cannot be proven is the end.
+    fn try_batch_and_trees(
+        &mut self,
+        first: u64,
+        last: u64,
+    ) -> Result<(u64, u64), ReadInterrupted> {
+        let (end, due) = self.try_batch(first, last)?;
+        let mut span = Ranges::new();
+        span.insert(first, end, ());
+        let trees = self.progress.unproven_trees.common(&span);
+        for tx in trees.iter().flat_map(|(first, last, ())| first..=last) {
+            if self.try_with_tree(tx)? > 0 {
+                span.remove_after(tx);
+                return Ok((tx, self.reader.report.due.common(&span).count()));
+            }
+        }
+        match trees.is_empty() {
+            true => Ok((end, due)),
+            false => Ok((end, self.reader.report.due.common(&span).count())),
+        }
     }
 }
