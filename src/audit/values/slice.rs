@@ -51,8 +51,8 @@ pub(super) fn is_cut_off(done: Result<(), ReadInterrupted>) -> bool {
 }
 
 impl Auditor {
-    /// Reads the next transactions of a sweep, up to `goal`. At the end of a sweep by an operator, reads those again
-    /// that had no time before.
+    /// Reads the next transactions of a sweep, up to `goal`. At the end of a sweep that runs `by` an operator, reads those
+    /// again that had no time before. Otherwise the next cycle does.
     pub(super) fn read_part(
         &mut self,
         database: &str,
@@ -60,10 +60,11 @@ impl Auditor {
         progress: &ValueProgress,
         sweep: &mut SweepInProgress,
         goal: u64,
+        by: SweepTrigger,
     ) -> Part {
-        match sweep.begun == SweepTrigger::Manual && sweep.at >= trusted.state.tx {
+        match by == SweepTrigger::Manual && sweep.at >= trusted.state.tx {
             true => self.read_late_part(database, trusted, progress, sweep),
-            false => self.read_next_part(database, trusted, progress, sweep, goal),
+            false => self.read_next_part(database, trusted, progress, sweep, goal, by),
         }
     }
 
@@ -74,6 +75,7 @@ impl Auditor {
         progress: &ValueProgress,
         sweep: &mut SweepInProgress,
         goal: u64,
+        by: SweepTrigger,
     ) -> Part {
         let from = sweep.at;
         let stuck = self.stuck_at(database, from);
@@ -84,7 +86,7 @@ impl Auditor {
             // no slice could read this transaction: it becomes due, and the sweep continues after it
             reader.tree_is_unproven(stuck, UnreadReason::Slow);
         }
-        if sweep.begun == SweepTrigger::Scheduled {
+        if by == SweepTrigger::Scheduled {
             reader.prefetch = Prefetch::Off;
         }
         let goal = goal.min(trusted.state.tx);
@@ -92,7 +94,7 @@ impl Auditor {
         self.note_slice(database, from, sweep.at, done == Err(ReadInterrupted::Late));
         let mut report = report.sorted();
         let mut later = report.take_slow();
-        match sweep.begun {
+        match by {
             SweepTrigger::Manual => self.note_late(database, &later),
             SweepTrigger::Scheduled => later.extend(&report.take_maybe_truncated()),
         }
