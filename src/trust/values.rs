@@ -40,6 +40,9 @@ pub struct ValueProgress {
     pub read: u64,
     /// Transactions to read again because they could not be read.
     pub due: Ranges<Due>,
+    /// The due transactions whose main trees are not compared with the chain. They stay due until their trees are proven,
+    /// however often their values are read.
+    pub unproven_trees: Ranges,
     /// The due transaction that was retried last: those after it in the order of age come first.
     pub retried: Option<Retried>,
     /// The begin of the round of retries. Transactions that became due later wait for the next round; otherwise
@@ -91,6 +94,7 @@ impl ValueProgress {
             read_from: 0,
             read: 0,
             due: Ranges::new(),
+            unproven_trees: Ranges::new(),
             retried: None,
             round_began: None,
             absent: Ranges::new(),
@@ -166,8 +170,17 @@ impl ValueProgress {
         self.due.join_closest(MAX_DUE_RANGES, Due::join);
     }
 
+    /// Records whose trees were compared with the chain, and whose were not.
+    pub fn note_trees(&mut self, proven: &Ranges, unproven: &Ranges) {
+        self.unproven_trees.subtract(proven);
+        self.unproven_trees.extend(unproven);
+        self.unproven_trees
+            .join_closest(MAX_DUE_RANGES, |(), ()| ());
+    }
+
     /// Records which of the transactions that were `tried` could not be read; of those in `values_only`, only the
-    /// values could not. A transaction that was due before and still is keeps its time.
+    /// values could not. A transaction whose tree is unproven stays due. A transaction that was due before and still is
+    /// keeps its time.
     pub fn note_due(
         &mut self,
         tried: &Ranges,
@@ -175,12 +188,15 @@ impl ValueProgress {
         values_only: &Ranges,
         now: Timestamp,
     ) {
-        let before = self.due.common(unread);
+        let (mut unread, mut values_only) = (unread.clone(), values_only.clone());
+        unread.extend(&self.unproven_trees);
+        values_only.subtract(&self.unproven_trees);
+        let before = self.due.common(&unread);
         self.due.subtract(tried);
-        self.due.subtract(unread);
+        self.due.subtract(&unread);
         let due = |since, values_only| Due { since, values_only };
         for (these, values_only) in [(values_only, true), (unread, false)] {
-            let still = before.common(these);
+            let still = before.common(&these);
             for (first, last, before) in still.iter() {
                 self.due.insert(first, last, due(before.since, values_only));
             }
@@ -199,11 +215,13 @@ impl ValueProgress {
         self.dropped.join_closest(MAX_ABSENT_RANGES, |(), ()| ());
     }
 
-    /// Records transactions that were read completely. If the sweep in progress has passed them, they are no gap of it.
+    /// Records transactions that were read completely. If the sweep in progress has passed them, they are no gap of it,
+    /// unless their trees are unproven.
     pub fn note_read(&mut self, read: &Ranges) {
         if let Some(sweep) = &mut self.sweep {
             let mut read = read.clone();
             read.remove_after(sweep.at);
+            read.subtract(&self.unproven_trees);
             sweep.note_read(&read);
         }
     }
@@ -251,6 +269,7 @@ impl ValueProgress {
     /// Limits each list to this many ranges.
     pub fn bound(&mut self, most: usize) {
         self.due.join_closest(most, Due::join);
+        self.unproven_trees.join_closest(most, |(), ()| ());
         self.absent.join_closest(most, |(), ()| ());
         self.dropped.join_closest(most, |(), ()| ());
         self.broken.join_closest(most, |(), ()| ());

@@ -22,7 +22,7 @@ const PACED: &str = "paced";
 const FILE: &str = "values";
 /// The longest file that is read, in bytes.
 const MAX_FILE_BYTES: u64 = 64 << 20;
-/// The maximum number of ranges of all databases in each list of the file: 40 bytes each at most, five lists.
+/// The maximum number of ranges of all databases in each list of the file: 40 bytes each at most, six lists.
 const MAX_RANGES: usize = 200_000;
 
 impl Store {
@@ -80,6 +80,7 @@ fn write(writer: &mut Writer, progress: &ValueProgress) {
         writer.optional_time("retry_round_began", progress.round_began);
     }
     for (key, ranges) in [
+        ("unproven_trees", &progress.unproven_trees),
         ("absent", &progress.absent),
         ("dropped", &progress.dropped),
         ("broken", &progress.broken),
@@ -207,6 +208,7 @@ fn parse(table: &toml::Table, now: Timestamp) -> Option<ValueProgress> {
         cut_since: some_time("cut_since")?,
         read_from: some_number("read_from")?.unwrap_or(0),
         due: parse_due(words("due")?, now)?,
+        unproven_trees: ranges("unproven_trees")?,
         // older files contain no age: then the retries begin with the oldest again
         retried: match (some_number("retried")?, some_time("retried_since")?) {
             (Some(tx), Some(since)) => Some(Retried { since, tx }),

@@ -155,6 +155,49 @@ fn a_paced_sweep_leaves_values_that_were_dropped_since_the_last_check_to_the_nex
     assert_eq!(passed, (true, Verdict::Unread, true));
 }
 
+/// An operator's sweep that was interrupted, and that the auditor continues.
+#[test]
+fn a_paced_sweep_that_an_operator_began_leaves_dropped_values_to_the_next_check_too() {
+    let simulation = Simulation::new(Options::default());
+    simulation.embedded.grow(DATABASE, 200);
+    let policy = || Policy {
+        interval: 60 * MINUTE,
+        values: Values {
+            sweep: Some(120 * MINUTE),
+            ..Values::NONE
+        },
+        ..Policy::of_consistency()
+    };
+    let slow = taking(Duration::from_millis(450));
+    let mut operator = simulation.auditor(policy(), slow);
+    operator.cycle(|_| {});
+    let slice = operator.sweep(DATABASE);
+    let is_begun = matches!(slice.status, SweepStatus::InProgress { at, .. } if at < 100);
+    assert!(is_begun, "{slice:?}");
+    drop(operator);
+    let mut auditor = simulation.auditor(policy(), taking(Duration::from_millis(20)));
+    let verdict = auditor.cycle(|_| {}).outcomes[0].verdict;
+    assert_eq!(verdict, Verdict::Consistent);
+    simulation.embedded.write(DATABASE, truncation(101));
+    simulation.embedded.drop_values_before(DATABASE, 101);
+    simulation.time.advance(60 * MINUTE);
+    let until = simulation.clock.instant() + 30 * MINUTE;
+    loop {
+        let slice = auditor.sweep_at_pace(until);
+        assert!(slice.outcome.is_none(), "{slice:?}");
+        if slice.status == SweepStatus::NotDue {
+            break;
+        }
+    }
+    let due = |auditor: &Auditor| {
+        let progress = auditor.values_read(DATABASE);
+        progress.map_or(0, |progress| progress.due.count())
+    };
+    assert!(due(&auditor) > 0);
+    let verdict = auditor.cycle(|_| {}).outcomes[0].verdict;
+    assert_eq!((verdict, due(&auditor)), (Verdict::Consistent, 0));
+}
+
 /// Found by the simulation. If the ledger has not grown, no later header can record a truncation, and the check
 /// reports the refusal at once.
 #[test]

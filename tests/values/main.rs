@@ -12,6 +12,7 @@ mod findings;
 mod reading;
 mod sweep;
 mod sweep_once;
+mod trees;
 mod truncated;
 mod unread;
 mod unread_program;

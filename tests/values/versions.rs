@@ -115,7 +115,7 @@ fn a_chain_that_differs_from_the_tree_is_found_by_a_sweep() {
     }
 }
 
-fn ledger(lag: Lag, size: u64) -> Ledger {
+pub fn ledger(lag: Lag, size: u64) -> Ledger {
     let mut ledger = Ledger::new(HeaderVersion::V1, lag);
     for number in 1..=size {
         ledger.commit(vec![NewEntry::set(format!("{number}"), "value")]);
@@ -124,7 +124,7 @@ fn ledger(lag: Lag, size: u64) -> Ledger {
 }
 
 /// Returns a header with a changed field, as a server with two histories may write it.
-fn changed(header: &TxHeader, change: impl Fn(&mut HeaderFields)) -> TxHeader {
+pub fn changed(header: &TxHeader, change: impl Fn(&mut HeaderFields)) -> TxHeader {
     let mut fields = header.fields().clone();
     change(&mut fields);
     TxHeader::new(fields).expect("a header")

@@ -202,6 +202,16 @@ impl Reading<'_> {
         Ok(u64::from(self.reader.report.due.contains(tx)))
     }
 
+    /// Reads one transaction and proves its tree; returns the number of due transactions, 0 or 1.
+    pub(super) fn try_with_tree(&mut self, tx: u64) -> Result<u64, ReadInterrupted> {
+        if !self.reader.in_time() {
+            return Err(ReadInterrupted::Late);
+        }
+        self.reader.read_with_tree(tx)?;
+        self.tried.insert(tx, tx, ());
+        Ok(u64::from(self.reader.report.due.contains(tx)))
+    }
+
     /// Reads neighbours from `first`, as many as one scan returns and at least one. Returns the last one and the
     /// number of due ones among them.
     pub(super) fn try_batch(
@@ -292,6 +302,7 @@ pub(super) fn note(
 ) {
     progress.read = progress.read.saturating_add(report.read);
     progress.unavailable.add(report.unavailable);
+    progress.note_trees(&report.proven_trees, &report.unproven_trees);
     progress.note_read(&report.all_read());
     progress.note_due(tried, &report.due, &report.due_values, now);
     let (mut neighbours, mut alone) = (Ranges::new(), Ranges::new());

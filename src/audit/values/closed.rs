@@ -3,7 +3,7 @@
 
 use crate::audit::auditor::Auditor;
 use crate::ranges::Ranges;
-use crate::trust::{Alarm, ValueProgress};
+use crate::trust::{Alarm, Tampering, ValueProgress};
 
 /// The number of transactions before a finding that are read again with it, in addition to one after it. The first
 /// is read alone and the rest by a scan. So a broken link to a neighbour is found again, and also corruption that
@@ -31,7 +31,8 @@ impl Auditor {
 
     /// Makes due the transactions of a database up to `last` that closed alarms are about, and returns these alarms.
     /// A transaction that is already due keeps its time. If a part of one was read before its alarm was closed, the
-    /// reading begins again with its first entry.
+    /// reading begins again with its first entry. If an alarm is about the history, its own transaction is also read alone,
+    /// with a proof of its tree.
     pub(super) fn make_closed_due(
         &mut self,
         database: &str,
@@ -53,6 +54,15 @@ impl Auditor {
         let closed: Vec<ClosedAlarm> = closed.collect();
         for alarm in &closed {
             progress.make_due(&alarm.transactions, self.wall_time());
+            // a scan alone would accept the transaction by its link to the next one
+            let of_place = alarm.alarm.kind == Tampering::Inconsistent;
+            if let Some(tx) = alarm
+                .alarm
+                .transaction()
+                .filter(|tx| of_place && *tx <= last)
+            {
+                progress.unproven_trees.insert(tx, tx, ());
+            }
         }
         let record = self.databases.of(database);
         let awaited = std::mem::take(&mut record.awaited);

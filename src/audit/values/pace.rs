@@ -29,7 +29,7 @@ impl Auditor {
             if self.is_at_pace(&database, period, ages) {
                 continue;
             }
-            slice = self.slice(&database, |progress, sweep| {
+            slice = self.slice(&database, SweepTrigger::Scheduled, |progress, sweep| {
                 paced(progress, sweep, period, ages)
             });
             match slice.status {

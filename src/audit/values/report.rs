@@ -55,6 +55,11 @@ pub struct Report {
     pub(super) maybe_truncated: Ranges,
     /// The due transactions for which there was no time.
     slow: Ranges,
+    /// The transactions whose main trees were compared with the chain.
+    pub(super) proven_trees: Ranges,
+    /// The due transactions that a sweep passed, or that were read alone, without comparing their main trees with the
+    /// chain.
+    pub(super) unproven_trees: Ranges,
     /// Transactions with values that the server does not have (protocol.md §6).
     pub absent: Ranges,
     /// Values that cannot be read any more.
@@ -138,6 +143,18 @@ impl Report {
             None if kept < MAX_LISTED_UNREAD => self.unread.push(Unread { tx, why }),
             None => self.more_malformed |= why.verdict() == Verdict::Malformed,
         }
+    }
+
+    /// Adds a transaction whose main tree was compared with the chain.
+    pub(super) fn add_proven_tree(&mut self, tx: u64) {
+        self.proven_trees.insert(tx, tx, ());
+        self.unproven_trees.remove(tx, tx);
+    }
+
+    /// Adds a due transaction whose main tree was not compared with the chain.
+    pub(super) fn add_unproven_tree(&mut self, tx: u64) {
+        self.unproven_trees.insert(tx, tx, ());
+        self.proven_trees.remove(tx, tx);
     }
 
     /// Adds transactions that were not requested, because there was no time.

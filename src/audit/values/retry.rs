@@ -4,6 +4,7 @@
 use super::check::Reading;
 use super::reader::ReadInterrupted;
 use crate::audit::budget::MAX_CALL_OVERRUN;
+use crate::ranges::Ranges;
 use crate::trust::{DueRun, Retried};
 
 /// The number of retries in a cycle that may fail, as many as a sample has by default. Successful retries are only
@@ -16,7 +17,9 @@ const TIME_SHARE: u32 = 2;
 impl Reading<'_> {
     /// Retries due transactions, beginning after the last one that was retried.
     pub(super) fn retry(&mut self, last: u64) -> Result<(), ReadInterrupted> {
-        self.progress.due.remove_after(last); // these belong to a history that was given up
+        // these belong to a history that was given up
+        self.progress.due.remove_after(last);
+        self.progress.unproven_trees.remove_after(last);
         let until = self.reader.until;
         let clock = self.reader.server.clock();
         let end = clock.instant() + clock.until(until) / TIME_SHARE;
@@ -71,8 +74,8 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// Retries a run of neighbours: one by one, and by scans once one was read. Returns the number that is still due,
-    /// at most about `most`.
+    /// Retries a run of neighbours: one by one, and by scans once one was read. A transaction whose tree is to be proven is
+    /// also read alone. Returns the number that is still due, at most about `most`.
     fn retry_run(&mut self, run: DueRun, most: u64) -> Result<u64, ReadInterrupted> {
         let (mut next, mut failed, mut succeeded) = (run.first, 0, false);
         // values before the truncation, which may have been found meanwhile, are no longer due
@@ -85,7 +88,10 @@ impl Reading<'_> {
             }
             self.progress.retried = Some(run.at(next)); // set first: a failure does not block the others
             let (end, due) = match succeeded {
-                true => self.try_batch(next, run.last)?,
+                true => self.try_batch_and_trees(next, run.last)?,
+                false if self.progress.unproven_trees.contains(next) => {
+                    self.try_with_tree(next).map(|due| (next, due))?
+                }
                 false => self.try_one(next).map(|due| (next, due))?,
             };
             failed += due;
@@ -95,5 +101,28 @@ impl Reading<'_> {
         let end = next.saturating_sub(1).max(run.first).min(run.last);
         self.progress.retried = Some(run.at(end));
         Ok(failed)
+    }
+
+    /// Reads neighbours by a scan, which compares them with each other, and then those alone whose trees are to be proven.
+    /// Returns the last one and the number of due ones among them. The first tree that cannot be proven is the end.
+    fn try_batch_and_trees(
+        &mut self,
+        first: u64,
+        last: u64,
+    ) -> Result<(u64, u64), ReadInterrupted> {
+        let (end, due) = self.try_batch(first, last)?;
+        let mut span = Ranges::new();
+        span.insert(first, end, ());
+        let trees = self.progress.unproven_trees.common(&span);
+        for tx in trees.iter().flat_map(|(first, last, ())| first..=last) {
+            if self.try_with_tree(tx)? > 0 {
+                span.remove_after(tx);
+                return Ok((tx, self.reader.report.due.common(&span).count()));
+            }
+        }
+        match trees.is_empty() {
+            true => Ok((end, due)),
+            false => Ok((end, self.reader.report.due.common(&span).count())),
+        }
     }
 }

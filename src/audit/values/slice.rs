@@ -6,15 +6,17 @@
 
 use std::time::Duration;
 
+use super::chain::Headers;
 use super::finding::{CorruptEntry, Corruption, UnreadReason};
-use super::reader::{Ended, ReadInterrupted, Reader};
+use super::reader::{ReadInterrupted, Reader};
 use super::report::Report;
 use super::scan::Prefetch;
+use super::tree::last_before_any;
 use super::truncation::Truncation;
 use super::walk::{Step, Walk};
 use crate::audit::auditor::Auditor;
 use crate::audit::check::membership;
-use crate::ledger::{State, TxHeader};
+use crate::ledger::TxHeader;
 use crate::ranges::Ranges;
 use crate::trust::{Answer, SweepInProgress, SweepTrigger, TrustedState, ValueProgress};
 use crate::wire::Entries;
@@ -49,8 +51,8 @@ pub(super) fn is_cut_off(done: Result<(), ReadInterrupted>) -> bool {
 }
 
 impl Auditor {
-    /// Reads the next transactions of a sweep, up to `goal`. At the end of a sweep by an operator, reads those again
-    /// that had no time before.
+    /// Reads the next transactions of a sweep, up to `goal`. At the end of a sweep that runs `by` an operator, reads those
+    /// again that had no time before. Otherwise the next cycle does.
     pub(super) fn read_part(
         &mut self,
         database: &str,
@@ -58,10 +60,11 @@ impl Auditor {
         progress: &ValueProgress,
         sweep: &mut SweepInProgress,
         goal: u64,
+        by: SweepTrigger,
     ) -> Part {
-        match sweep.begun == SweepTrigger::Manual && sweep.at >= trusted.state.tx {
+        match by == SweepTrigger::Manual && sweep.at >= trusted.state.tx {
             true => self.read_late_part(database, trusted, progress, sweep),
-            false => self.read_next_part(database, trusted, progress, sweep, goal),
+            false => self.read_next_part(database, trusted, progress, sweep, goal, by),
         }
     }
 
@@ -72,6 +75,7 @@ impl Auditor {
         progress: &ValueProgress,
         sweep: &mut SweepInProgress,
         goal: u64,
+        by: SweepTrigger,
     ) -> Part {
         let from = sweep.at;
         let stuck = self.stuck_at(database, from);
@@ -80,9 +84,9 @@ impl Auditor {
         reader.comes_back = true;
         if let Some(stuck) = stuck {
             // no slice could read this transaction: it becomes due, and the sweep continues after it
-            reader.report.add_unread(stuck, UnreadReason::Slow);
+            reader.tree_is_unproven(stuck, UnreadReason::Slow);
         }
-        if sweep.begun == SweepTrigger::Scheduled {
+        if by == SweepTrigger::Scheduled {
             reader.prefetch = Prefetch::Off;
         }
         let goal = goal.min(trusted.state.tx);
@@ -90,7 +94,7 @@ impl Auditor {
         self.note_slice(database, from, sweep.at, done == Err(ReadInterrupted::Late));
         let mut report = report.sorted();
         let mut later = report.take_slow();
-        match sweep.begun {
+        match by {
             SweepTrigger::Manual => self.note_late(database, &later),
             SweepTrigger::Scheduled => later.extend(&report.take_maybe_truncated()),
         }
@@ -118,7 +122,8 @@ impl Auditor {
         let reached = self.databases.of(database).partials.reached();
         let until = self.now() + self.overdue_after();
         let reader = self.reader(database, trusted.state, Some(trusted), until, progress);
-        let (report, done, truncation) = read_late(reader, sweep, &late);
+        let trees = &progress.unproven_trees;
+        let (report, done, truncation) = read_late(reader, sweep, &late, trees);
         let mut report = report.sorted();
         let gets_on = report.late() < late.count()
             || self.databases.of(database).partials.reached() > reached;
@@ -168,11 +173,13 @@ impl Auditor {
     }
 }
 
-/// Reads these transactions again, until the reader's time is over. Those that were not reached stay due.
+/// Reads these transactions again, until the reader's time is over; those in `trees` alone, to prove their trees. Those
+/// that were not reached stay due.
 fn read_late(
     mut reader: Reader<'_>,
     sweep: &mut SweepInProgress,
     late: &Ranges,
+    trees: &Ranges,
 ) -> (Report, Result<(), ReadInterrupted>, Truncation) {
     let mut done = Ok(());
     for (first, last, ()) in late.iter() {
@@ -182,8 +189,14 @@ fn read_late(
                 done = Err(ReadInterrupted::Late);
                 break;
             }
-            match reader.read_batch(next, last) {
-                Ok(headers) => next = next.saturating_add(headers.len() as u64),
+            let read = match trees.contains(next) {
+                true => reader.read_with_tree(next).map(|()| 1),
+                false => reader
+                    .read_batch(next, last_before_any(trees, next, last))
+                    .map(|headers| headers.len() as u64),
+            };
+            match read {
+                Ok(read) => next = next.saturating_add(read),
                 Err(interrupted) => done = Err(interrupted),
             }
         }
@@ -207,6 +220,7 @@ fn read(
     let last = reader.trusted.tx;
     let mut walk = Walk::restore(sweep.at, sweep.hash, std::mem::take(&mut sweep.peaks));
     let mut done = Ok(());
+    let from = walk.at().saturating_add(1);
     if stuck.is_some() {
         walk.skip();
     }
@@ -219,19 +233,15 @@ fn read(
                 break;
             }
         };
-        for header in headers {
-            let Some(header) = header else {
-                walk.skip();
-                continue;
-            };
-            if let Err(interrupted) = pass(&mut reader, &mut walk, &header) {
-                done = Err(interrupted);
-            }
-        }
+        done = pass_all(&mut reader, &mut walk, headers);
         if done.is_err() || !reader.in_time() {
             break;
         }
     }
+    let mut compared = Ranges::new();
+    compared.insert(from, walk.at(), ());
+    compared.subtract(&reader.report.unproven_trees);
+    reader.report.proven_trees.extend(&compared);
     sweep.note_read(&reader.report.all_read());
     sweep.unavailable.add(reader.report.unavailable);
     sweep.at = walk.at();
@@ -268,55 +278,45 @@ fn answers_that_show(reader: &mut Reader<'_>, tx: u64, what: &Corruption) -> Vec
     answers
 }
 
-/// Passes one transaction. A tree that the walk no longer knows is compared with the chain by a proof from the
-/// transaction with which the tree ends. Whatever that transaction's own tree lacks is in the chain after it (steps 5
-/// and 7), and that tree was passed before. Its tree is always the smaller one, so no server has an excuse not to
-/// prove it.
-fn pass(
+/// Passes the transactions of a run, in order. A tree that the walk no longer knows is proven (`tree`), which takes calls:
+/// if there is no time for that, the next slice continues with this transaction. At least one transaction is passed.
+fn pass_all(
     reader: &mut Reader<'_>,
     walk: &mut Walk,
-    header: &TxHeader,
+    headers: Headers,
 ) -> Result<(), ReadInterrupted> {
-    match walk.pass(header) {
-        Step::Follows => Ok(()),
-        Step::Broken(what) => {
-            let shown = what.clone();
-            let broken = CorruptEntry {
-                tx: header.id(),
-                alh: Some(header.alh()),
-                entry: None,
-                what,
-            };
-            let id = header.id();
-            reader.found_by(broken, |reader| answers_that_show(reader, id, &shown));
-            Ok(())
-        }
-        Step::TreeUnknown if !reader.in_time() => {
-            reader.report.add_unread(header.id(), UnreadReason::Slow);
-            Ok(())
-        }
-        Step::TreeUnknown => {
-            reader.server.begin_transcript();
-            let state = State {
-                tx: header.id(),
-                hash: header.alh(),
-            };
-            match reader.prove_membership_in(header.bl_tx_id(), &state, Entries::Excluded) {
-                Ok(Ok(_)) => Ok(()),
-                Ok(Err(failure)) => {
-                    let why = UnreadReason::of_failure(failure);
-                    reader.report.add_unread(header.id(), why);
-                    Ok(())
-                }
-                Err(Ended::Interrupted(interrupted)) => {
-                    if interrupted != ReadInterrupted::Stopped {
-                        // the walk has passed the transaction, so it is due alone
-                        reader.report.add_unread(header.id(), UnreadReason::Slow);
-                    }
-                    Err(interrupted)
-                }
-                Err(ended) => reader.settle(header.id(), None, ended).map(drop),
+    for (passed, header) in headers.into_iter().enumerate() {
+        let Some(header) = header else {
+            walk.skip();
+            if reader.report.due.contains(walk.at()) {
+                reader.report.add_unproven_tree(walk.at());
             }
+            continue;
+        };
+        let step = walk.fits(&header);
+        if step == Step::TreeUnknown && passed > 0 && !reader.in_time() {
+            reader.scan.had_time_for(passed);
+            return Ok(());
+        }
+        walk.take(&header);
+        match step {
+            Step::Follows => {}
+            Step::Broken(what) => found_by_walk(reader, &header, what),
+            Step::TreeUnknown => reader.prove_tree(&header)?,
         }
     }
+    Ok(())
+}
+
+/// Records that a transaction contradicts the passed ones.
+fn found_by_walk(reader: &mut Reader<'_>, header: &TxHeader, what: Corruption) {
+    let shown = what.clone();
+    let broken = CorruptEntry {
+        tx: header.id(),
+        alh: Some(header.alh()),
+        entry: None,
+        what,
+    };
+    let id = header.id();
+    reader.found_by(broken, |reader| answers_that_show(reader, id, &shown));
 }

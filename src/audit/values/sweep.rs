@@ -69,16 +69,19 @@ impl Auditor {
     pub fn sweep(&mut self, database: &str) -> Slice {
         let (until, now) = (self.now() + self.overdue_after(), self.wall_time());
         self.within(until, |auditor| {
-            auditor.slice(database, |_, sweep| match sweep {
+            auditor.slice(database, SweepTrigger::Manual, |_, sweep| match sweep {
                 Some(sweep) if sweep.begun == SweepTrigger::Manual => Some((sweep, u64::MAX)),
                 _ => Some((begin(SweepTrigger::Manual, now), u64::MAX)),
             })
         })
     }
 
+    /// Reads a slice of the sweep that is chosen. `by` is the caller: no cycle follows an operator's sweep, whoever
+    /// began it.
     pub(super) fn slice(
         &mut self,
         database: &str,
+        by: SweepTrigger,
         choose: impl Fn(&Paced, Option<SweepInProgress>) -> Option<(SweepInProgress, u64)>,
     ) -> Slice {
         let status = |status| Slice {
@@ -99,7 +102,7 @@ impl Auditor {
             self.databases.of(database).progress = Some(Box::new(progress));
             return status(SweepStatus::NotDue);
         };
-        let part = self.read_part(database, &trusted, &progress, &mut sweep, goal);
+        let part = self.read_part(database, &trusted, &progress, &mut sweep, goal, by);
         let Part {
             mut report,
             done,
@@ -109,8 +112,7 @@ impl Auditor {
         } = part;
         // not a verdict on the ledger: the next check reports the server's failure
         let away = report.halted.take();
-        let is_read =
-            self.databases.of(database).late.is_empty() || sweep.begun == SweepTrigger::Scheduled;
+        let is_read = self.databases.of(database).late.is_empty() || by == SweepTrigger::Scheduled;
         let failed = report.due.clone();
         report.due.extend(&later);
         // passed transactions are no longer due, except those that could not be read

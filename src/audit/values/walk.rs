@@ -73,9 +73,14 @@ impl Walk {
     /// Passes the next transaction, by its proven header.
     pub fn pass(&mut self, header: &TxHeader) -> Step {
         let step = self.fits(header);
+        self.take(header);
+        step
+    }
+
+    /// Adds the next transaction, after [`Self::fits`].
+    pub(super) fn take(&mut self, header: &TxHeader) {
         self.learn(*header.prev_alh());
         self.push(header.alh());
-        step
     }
 
     /// Passes the next transaction, about which nothing is known.
@@ -114,7 +119,8 @@ impl Walk {
         }
     }
 
-    fn fits(&mut self, header: &TxHeader) -> Step {
+    /// Compares the next transaction with the passed ones, without passing it.
+    pub(super) fn fits(&mut self, header: &TxHeader) -> Step {
         let due = *header.prev_alh();
         match self.hash {
             Some(got) if got != due => return Step::Broken(Corruption::Chain { due, got }),
