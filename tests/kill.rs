@@ -204,6 +204,7 @@ fn progress() -> Vec<ValueProgress> {
     });
     progress.cut_since = Some(at(5));
     progress.read_from = 3;
+    progress.unproven_trees.insert(3, 3, ());
     progress.absent.insert(2, 2, ());
     progress.dropped.insert(2, 2, ());
     progress.whole.insert(1, 5, ());

@@ -154,11 +154,13 @@ mod tests {
         assert_eq!(changes(), ["a unreachable", "b refused"]);
         // a line that is added after an incomplete line is complete
         Unrecorded::load(&directory).add([("c", "refused")]);
-        assert_eq!(changes(), ["a unreachable", "b refused", "c refused"]);
+        assert_eq!(
+            changes(),
+            ["a consistent unreachable", "b refused", "c refused"]
+        );
         // verdicts that alternate do not make the file grow
         let mut unrecorded = Unrecorded::load(&directory);
         let length = || std::fs::metadata(directory.join(FILE)).unwrap().len();
-        unrecorded.add([("a", "consistent")]);
         let before = length();
         for verdict in ["unreachable", "consistent", "unreachable"] {
             unrecorded.add([("a", verdict)]);

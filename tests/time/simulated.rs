@@ -388,11 +388,7 @@ fn a_clock_set_back_does_not_prevent_overdue_databases_under_cron() {
             })
             .collect();
         // nothing says how much time passed before the first of these runs
-        assert_eq!(
-            overdue,
-            [false, false, false, false, true, true],
-            "{is_new}"
-        );
+        assert_eq!(overdue, [false, false, false, true, true, true], "{is_new}");
     }
 }
 
