@@ -355,11 +355,15 @@ fn a_lasting_split_view_opens_one_alarm() {
     let other = Program::new(server.port(), &folder.join("other"));
     program.once().is(0, DATABASE, "first-seen");
     let mut first = kept(&server);
-    server.put_ledger(DATABASE, rewritten(&first, 10, 20));
+    let mut second = rewritten(&first, 10, 20);
+    server.put_ledger(DATABASE, second.clone());
     let (running, url) = watching(&other);
     let mut compared = Vec::new();
     for last in [20, 24, 28] {
-        server.put_ledger(DATABASE, rewritten(&first, 10, last));
+        while second.last() < last {
+            second.commit(vec![NewEntry::set("another", second.last().to_string())]);
+        }
+        server.put_ledger(DATABASE, second.clone());
         let shown = || get(port_of(&running), "/states", "application/json").body;
         wait_until("the other auditor's state", || {
             shown().contains(&format!("\"tx\":{last}"))
