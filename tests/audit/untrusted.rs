@@ -172,7 +172,7 @@ fn a_few_untrusted_databases_are_named_once_and_their_end_reported() {
     });
     let told = scene.server_notifications();
     assert!(
-        member(&told[1].body, "reason").starts_with("all listed databases"),
+        member(&told[1].body, "reason").starts_with("no database waits to be trusted"),
         "{told:#?}"
     );
     running.signal("TERM");
