@@ -17,7 +17,7 @@ pub(super) struct Item {
     pub due: Instant,
     /// The time since when the receiver has not received this topic.
     pub since: Instant,
-    /// The database, or else the topic.
+    /// The database, or the topic if it is about no single database.
     pub subject: Result<String, String>,
     /// The databases, if it is a summary about several of them.
     pub summary: Option<Summary>,
@@ -52,12 +52,6 @@ impl Item {
                 let other = notification.summary();
                 other.is_some_and(|other| own.has_databases_of(&other))
             })
-    }
-
-    /// Returns whether it is about the same database; or about the same subject, if it is about no single
-    /// database.
-    pub fn is_of_subject(&self, notification: &Notification) -> bool {
-        self.subject == notification.subject()
     }
 
     /// Takes over age, tries and waiting time from the notification that this one replaces. So a receiver that is

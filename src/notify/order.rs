@@ -7,11 +7,11 @@ use super::item::Item;
 
 /// The lowest sequences of the waiting changes.
 pub(super) struct Order<'a> {
-    /// By subject.
+    /// The lowest sequence of each subject.
     by_subject: HashMap<&'a Result<String, String>, u64>,
-    /// Of the summaries about several databases.
+    /// The lowest sequence of a summary about several databases.
     summary: Option<u64>,
-    /// Of the changes of one database.
+    /// The lowest sequence of a change of one database.
     single: Option<u64>,
 }
 

@@ -105,7 +105,8 @@ impl Queue {
         if notification.priority != Priority::Tampering {
             return Vec::new();
         }
-        let is_outdated = |item: &Item| item.is_change() && item.is_of_subject(notification);
+        let subject = notification.subject();
+        let is_outdated = |item: &Item| item.is_change() && item.subject == subject;
         let items = std::mem::take(&mut self.items);
         let (outdated, rest) = items.into_iter().partition(is_outdated);
         self.items = rest;
@@ -190,7 +191,7 @@ impl Queue {
         let is_finding = |item: &Item| {
             !item.is_change()
                 && item.kept.sequence > change.kept.sequence
-                && change.is_of_subject(&item.kept.notification)
+                && item.subject == change.subject
         };
         change.is_change() && self.items.iter().any(is_finding)
     }
