@@ -114,7 +114,7 @@ impl Database {
 
     /// Restores the record that an earlier run stored.
     pub fn remember(&mut self, record: OutcomeRecord, clock: &Clock) {
-        if let Some(proven) = record.unproven_since.or(record.proven) {
+        if let Some(proven) = record.unproven_from() {
             let (now, grown) = (clock.now(), record.grown.unwrap_or(proven));
             self.age = OverdueTracker::ago(clock.instant(), now.since(proven), now.since(grown));
         }
@@ -130,7 +130,7 @@ impl Database {
     pub fn count_from(&mut self, trusted: &TrustedState, clock: &Clock) {
         let is_known = self.trusted_tx() == Some(trusted.state.tx);
         let last = self.last.as_deref();
-        let proven = last.and_then(|last| last.unproven_since.or(last.proven));
+        let proven = last.and_then(OutcomeRecord::unproven_from);
         // if the wall clock was set back, the time of acceptance would seem later than the last proof
         if is_known && proven.is_some() {
             return;

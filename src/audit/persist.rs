@@ -70,12 +70,11 @@ impl Auditor {
             // the database was not checked
             record.checked = before.as_ref().map_or(now, |before| before.checked);
         }
+        let previous = outcome.previous.map(|state| state.tx);
         if database.repaired {
             // the database was trusted before, so the pin counts as a trusted state
-            let pinned = outcome.previous.map(|state| state.tx);
-            record.trusted_tx = record.trusted_tx.max(pinned);
+            record.trusted_tx = record.trusted_tx.max(previous);
         }
-        let previous = outcome.previous.map(|state| state.tx);
         if record.trusted_tx < previous {
             // version 0.1.0 did not store it, or a process was killed before it stored it
             let trusted = self.trusted_before(outcome);

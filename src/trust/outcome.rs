@@ -82,6 +82,12 @@ impl OutcomeRecord {
         ["first-seen", "consistent"].contains(&self.verdict.as_str())
     }
 
+    /// Returns the time since which the database has not been proven.
+    pub fn unproven_from(&self) -> Option<Timestamp> {
+        // since the proof the clock may have been set back, so the later count has priority
+        self.unproven_since.or(self.proven)
+    }
+
     /// Replaces times in the future by now, because a clock that was ahead must not keep a record young forever.
     pub fn clamp_to(&mut self, now: Timestamp) {
         self.checked = self.checked.min(now);
