@@ -10,12 +10,12 @@ use super::compare::{Compared, Theirs};
 use crate::audit::auditor::Auditor;
 use crate::audit::capture;
 use crate::audit::diff::parting::Parting;
-use crate::audit::peers::{ClaimTest, is_enough};
+use crate::audit::peers::{ClaimTest, is_enough, split_view};
 use crate::audit::verdict::{Reason, SplitBy};
 use crate::json::Json;
 use crate::ledger::State;
 use crate::trust::{
-    Alarm, Answer, Evidence, Exported, Finding, Raised, Tampering, TrustedState, read_evidence,
+    Alarm, Answer, Evidence, Exported, Finding, Raised, TrustedState, read_evidence,
 };
 
 impl Auditor {
@@ -153,17 +153,7 @@ fn finding_of(
         reply: Ok(Arc::new(entry.unwrap_or_else(|| all.raw.clone()))),
         shortened: None,
     });
-    Finding {
-        database: trusted.database.clone(),
-        kind: Tampering::SplitView,
-        reason: reason.to_string(),
-        trusted: Some(trusted.clone()),
-        claim: None,
-        shown: Some(theirs),
-        uuid: None,
-        identity_changed: false,
-        answers,
-    }
+    split_view(trusted.clone(), theirs, reason.to_string(), answers)
 }
 
 /// Returns the part of a response of `/states` that has this state of a database, in the form of the whole response. The

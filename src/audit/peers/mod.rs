@@ -28,5 +28,5 @@ pub(super) use persist::MAX_WAIT_FOR_PEERS;
 pub(super) use recent::Recent;
 pub(super) use relation::Relation;
 pub use report::PeerReport;
-pub(super) use split::{Split, is_enough};
+pub(super) use split::{Split, is_enough, split_view};
 pub use standing::Standing;

@@ -79,13 +79,8 @@ impl Auditor {
                 self.write_peers();
                 let answers = capture::answers(self.server.transcript());
                 let of = (word.state, &*word.note);
-                let finding = self.finding_of_split(
-                    database,
-                    against,
-                    of,
-                    DISAGREEMENT_REASON.to_owned(),
-                    answers,
-                );
+                let finding =
+                    self.finding_of_split(against, of, DISAGREEMENT_REASON.to_owned(), answers);
                 let (peer, now) = (peer.as_str(), self.wall_time());
                 let kept = match self.peers.is_empty() {
                     // a checkpoint from a file has no record
@@ -119,7 +114,7 @@ impl Auditor {
                 let finding = finding.unwrap_or_else(|| {
                     let answers = capture::answers(self.server.transcript());
                     let of = (word.state, &*word.note);
-                    self.finding_of_split(database, against, of, reason.to_string(), answers)
+                    self.finding_of_split(against, of, reason.to_string(), answers)
                 });
                 self.record_finding(finding)
             }
@@ -152,7 +147,7 @@ impl Auditor {
             let against = trusted.replaced_by(disagreement.here);
             let of = (disagreement.theirs, &*disagreement.note);
             let reason = DISAGREEMENT_REASON.to_owned();
-            let finding = self.finding_of_split(database, against, of, reason, Vec::new());
+            let finding = self.finding_of_split(against, of, reason, Vec::new());
             let kept = self
                 .store
                 .keep_disagreement(&finding, peer, disagreement.found);
@@ -185,7 +180,6 @@ impl Auditor {
 
     fn finding_of_split(
         &self,
-        database: &str,
         trusted: TrustedState,
         (theirs, note): (State, &str),
         reason: String,
@@ -198,16 +192,29 @@ impl Auditor {
             shortened: None,
         });
         Finding {
-            database: database.into(),
-            kind: Tampering::SplitView,
-            reason,
-            trusted: Some(trusted),
-            claim: None,
-            shown: Some(theirs),
             uuid: self.identity(),
-            identity_changed: false,
-            answers,
+            ..split_view(trusted, theirs, reason, answers)
         }
+    }
+}
+
+/// Returns the finding that the server showed another auditor the state `theirs`, which contradicts the trusted one.
+pub(in crate::audit) fn split_view(
+    trusted: TrustedState,
+    theirs: State,
+    reason: String,
+    answers: Vec<Answer>,
+) -> Finding {
+    Finding {
+        database: trusted.database.clone(),
+        kind: Tampering::SplitView,
+        reason,
+        trusted: Some(trusted),
+        claim: None,
+        shown: Some(theirs),
+        uuid: None,
+        identity_changed: false,
+        answers,
     }
 }
 
