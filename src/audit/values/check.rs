@@ -192,22 +192,15 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// Reads one transaction; returns the number of due transactions, 0 or 1.
+    /// Reads one transaction, and proves its tree if that is due; returns the number of due transactions, 0 or 1.
     pub(super) fn try_one(&mut self, tx: u64) -> Result<u64, ReadInterrupted> {
         if !self.reader.in_time() {
             return Err(ReadInterrupted::Late);
         }
-        self.reader.read_one(tx)?;
-        self.tried.insert(tx, tx, ());
-        Ok(u64::from(self.reader.report.due.contains(tx)))
-    }
-
-    /// Reads one transaction and proves its tree; returns the number of due transactions, 0 or 1.
-    pub(super) fn try_with_tree(&mut self, tx: u64) -> Result<u64, ReadInterrupted> {
-        if !self.reader.in_time() {
-            return Err(ReadInterrupted::Late);
+        match self.progress.unproven_trees.contains(tx) {
+            true => self.reader.read_with_tree(tx)?,
+            false => self.reader.read_one(tx).map(drop)?,
         }
-        self.reader.read_with_tree(tx)?;
         self.tried.insert(tx, tx, ());
         Ok(u64::from(self.reader.report.due.contains(tx)))
     }
@@ -261,6 +254,7 @@ impl Reading<'_> {
             random: _,
         } = self;
         reader.finish();
+        let later = reader.maybe_truncated();
         let now = reader.server.clock().now();
         let last = reader.trusted.tx;
         let mut report = reader.report.sorted();
@@ -278,7 +272,7 @@ impl Reading<'_> {
             0 => None,
             _ => progress.cut_since.or(Some(now)),
         };
-        let later = report.take_maybe_truncated();
+        report.leave_out(&later);
         report.left = Left {
             cut,
             due: progress.due.count().saturating_sub(later.count()),

@@ -195,11 +195,10 @@ impl Reader<'_> {
         }
     }
 
-    /// Ends the reading: leaves out what a truncation explains or may explain, and records the number of findings that
-    /// were not recorded one by one.
+    /// Ends the reading: leaves out what a truncation explains, and records the number of findings that were not recorded
+    /// one by one.
     pub(super) fn finish(&mut self) {
         self.report.explain(self.truncation.before);
-        self.report.maybe_truncated = self.maybe_truncated();
         self.report.note_largest(self.server.largest_answer());
         let Some(Verdict::Tampered(kind)) = self.report.verdict() else {
             return;

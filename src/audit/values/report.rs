@@ -50,9 +50,6 @@ pub struct Report {
     pub due: Ranges,
     /// The due transactions of which only values are missing.
     pub due_values: Ranges,
-    /// The due transactions whose values were refused for the first time, if a header after the trusted state may record
-    /// a truncation.
-    pub(super) maybe_truncated: Ranges,
     /// The due transactions for which there was no time.
     slow: Ranges,
     /// The transactions whose main trees were compared with the chain.
@@ -182,15 +179,8 @@ impl Report {
         slow
     }
 
-    /// Removes the transactions whose values may have been dropped since the last check, so that the others decide the
-    /// verdict.
-    pub(super) fn take_maybe_truncated(&mut self) -> Ranges {
-        let maybe_truncated = std::mem::take(&mut self.maybe_truncated);
-        self.leave_out(&maybe_truncated);
-        maybe_truncated
-    }
-
-    fn leave_out(&mut self, later: &Ranges) {
+    /// Removes transactions that are read again `later`, so that the others decide the verdict.
+    pub(super) fn leave_out(&mut self, later: &Ranges) {
         self.due.subtract(later);
         self.unread.retain(|unread| !later.contains(unread.tx));
     }

@@ -89,9 +89,6 @@ impl Reading<'_> {
             self.progress.retried = Some(run.at(next)); // set first: a failure does not block the others
             let (end, due) = match succeeded {
                 true => self.try_batch_and_trees(next, run.last)?,
-                false if self.progress.unproven_trees.contains(next) => {
-                    self.try_with_tree(next).map(|due| (next, due))?
-                }
                 false => self.try_one(next).map(|due| (next, due))?,
             };
             failed += due;
@@ -110,19 +107,17 @@ impl Reading<'_> {
         first: u64,
         last: u64,
     ) -> Result<(u64, u64), ReadInterrupted> {
-        let (end, due) = self.try_batch(first, last)?;
+        let (mut end, _) = self.try_batch(first, last)?;
         let mut span = Ranges::new();
         span.insert(first, end, ());
         let trees = self.progress.unproven_trees.common(&span);
         for tx in trees.iter().flat_map(|(first, last, ())| first..=last) {
-            if self.try_with_tree(tx)? > 0 {
-                span.remove_after(tx);
-                return Ok((tx, self.reader.report.due.common(&span).count()));
+            if self.try_one(tx)? > 0 {
+                end = tx;
+                span.remove_after(end);
+                break;
             }
         }
-        match trees.is_empty() {
-            true => Ok((end, due)),
-            false => Ok((end, self.reader.report.due.common(&span).count())),
-        }
+        Ok((end, self.reader.report.due.common(&span).count()))
     }
 }

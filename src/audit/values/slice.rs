@@ -90,13 +90,17 @@ impl Auditor {
             reader.prefetch = Prefetch::Off;
         }
         let goal = goal.min(trusted.state.tx);
-        let (report, done, truncation) = read(reader, sweep, goal, stuck);
+        let done = read(&mut reader, sweep, goal, stuck);
+        let mut later = reader.report.take_slow();
+        if by == SweepTrigger::Scheduled {
+            let maybe_truncated = reader.maybe_truncated();
+            reader.report.leave_out(&maybe_truncated);
+            later.extend(&maybe_truncated);
+        }
+        let (report, truncation) = (reader.report.sorted(), reader.truncation);
         self.note_slice(database, from, sweep.at, done == Err(ReadInterrupted::Late));
-        let mut report = report.sorted();
-        let mut later = report.take_slow();
-        match by {
-            SweepTrigger::Manual => self.note_late(database, &later),
-            SweepTrigger::Scheduled => later.extend(&report.take_maybe_truncated()),
+        if by == SweepTrigger::Manual {
+            self.note_late(database, &later);
         }
         let mut passed = Ranges::new();
         passed.insert(from.saturating_add(1), sweep.at, ());
@@ -212,11 +216,11 @@ fn read_late(
 
 /// Continues the reading until the goal is reached or the time is over.
 fn read(
-    mut reader: Reader<'_>,
+    reader: &mut Reader<'_>,
     sweep: &mut SweepInProgress,
     goal: u64,
     stuck: Option<u64>,
-) -> (Report, Result<(), ReadInterrupted>, Truncation) {
+) -> Result<(), ReadInterrupted> {
     let last = reader.trusted.tx;
     let mut walk = Walk::restore(sweep.at, sweep.hash, std::mem::take(&mut sweep.peaks));
     let mut done = Ok(());
@@ -233,7 +237,7 @@ fn read(
                 break;
             }
         };
-        done = pass_all(&mut reader, &mut walk, headers);
+        done = pass_all(reader, &mut walk, headers);
         if done.is_err() || !reader.in_time() {
             break;
         }
@@ -248,7 +252,7 @@ fn read(
     sweep.hash = walk.hash();
     sweep.peaks = walk.peaks();
     reader.finish();
-    (reader.report, done, reader.truncation)
+    done
 }
 
 /// Requests again the proofs of the transactions that contradict each other, as evidence. The responses with the
