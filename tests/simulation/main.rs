@@ -28,6 +28,8 @@ mod scene;
 mod shrink;
 mod tally;
 mod trouble;
+#[path = "../support/webhooks.rs"]
+mod webhooks;
 mod world;
 
 use std::process::ExitCode;

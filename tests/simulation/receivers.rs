@@ -7,14 +7,13 @@ use std::time::Duration;
 
 use immuaudit::audit::{Cycle, Outcome};
 use immuaudit::clock::Clock;
-use immuaudit::config::{
-    Auth, Login, MonitoringSettings, NotifyOn, NotifySettings, Proxies, Roots, Secret, Url, Webhook,
-};
+use immuaudit::config::{Auth, Login, MonitoringSettings, NotifyOn, Roots, Secret, Url, Webhook};
 use immuaudit::json::Json;
 use immuaudit::notify::{DeliveryError, Notifier, OpenAlarms};
 use immuaudit::trust::{Alarm, Location, Store};
 
 use crate::oracle::{Broken, Rule, broken};
+use crate::webhooks::notifying;
 
 /// No server listens there: [`Receivers::step`] delivers.
 const NOWHERE: &str = "http://127.0.0.1:9/";
@@ -369,19 +368,7 @@ impl Receivers {
             proxy: None,
             when,
         };
-        MonitoringSettings {
-            listen: None,
-            notify: NotifySettings {
-                webhooks: self.whens().map(webhook).collect(),
-                when: NotifyOn::Changes,
-                exec: None,
-            },
-            heartbeat: None,
-            proxies: Proxies::default(),
-            peers: Vec::new(),
-            peers_required: 0,
-            signer: None,
-        }
+        notifying(self.whens().map(webhook).collect())
     }
 }
 

@@ -51,4 +51,5 @@ pub mod usage;
 pub mod value_scene;
 pub mod vectors;
 pub mod watched;
+pub mod webhooks;
 pub mod zones;

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::support::simulated::{Simulation, taking};
 use crate::support::value_scene::truncation;
@@ -15,6 +15,36 @@ use immuaudit::wire::method;
 const DATABASE: &str = "defaultdb";
 const MINUTE: Duration = Duration::from_secs(60);
 const TRANSACTIONS: u64 = 60;
+
+/// Returns how many transactions are due.
+fn due(auditor: &Auditor) -> u64 {
+    let progress = auditor.values_read(DATABASE);
+    progress.map_or(0, |progress| progress.due.count())
+}
+
+/// Continues a paced sweep until it keeps its pace. No slice may report anything.
+#[track_caller]
+fn sweep_quietly(auditor: &mut Auditor, until: Instant) {
+    loop {
+        let slice = auditor.sweep_at_pace(until);
+        assert!(slice.outcome.is_none(), "{slice:?}");
+        if slice.status == SweepStatus::NotDue {
+            break;
+        }
+    }
+}
+
+/// Returns a policy with an interval of an hour, which only sweeps.
+fn swept_in_two_hours() -> Policy {
+    Policy {
+        interval: 60 * MINUTE,
+        values: Values {
+            sweep: Some(120 * MINUTE),
+            ..Values::NONE
+        },
+        ..Policy::of_consistency()
+    }
+}
 
 /// Found by the simulation, whose rule demanded that all of them are read within five intervals.
 /// With such a server one transaction takes a dozen successive calls, and hundreds may be due.
@@ -44,9 +74,7 @@ fn a_backlog_of_slow_calls_is_read_once_calls_are_quick_again() {
         let cycle = auditor.cycle(|_| {});
         let took = simulation.time.passed() - begin;
         simulation.time.advance(MINUTE.saturating_sub(took));
-        let progress = auditor.values_read(DATABASE);
-        let due = progress.map_or(0, |progress| progress.due.count());
-        (cycle.outcomes[0].verdict, due)
+        (cycle.outcomes[0].verdict, due(&auditor))
     };
     minute();
     takes.set(Duration::from_millis(9_900));
@@ -96,8 +124,7 @@ fn a_paced_sweep_whose_slices_are_too_short_for_a_proof_changes_no_verdict() {
                 _ => break,
             }
         }
-        let progress = auditor.values_read(DATABASE);
-        left += progress.map_or(0, |progress| progress.due.count());
+        left += due(&auditor);
         let rest = MINUTE.saturating_sub(simulation.time.passed() - begin);
         simulation.time.advance(rest);
     }
@@ -111,30 +138,12 @@ fn a_paced_sweep_whose_slices_are_too_short_for_a_proof_changes_no_verdict() {
 fn a_paced_sweep_leaves_values_that_were_dropped_since_the_last_check_to_the_next_one() {
     let simulation = Simulation::new(Options::default());
     simulation.embedded.grow(DATABASE, TRANSACTIONS);
-    let policy = Policy {
-        interval: 60 * MINUTE,
-        values: Values {
-            sweep: Some(120 * MINUTE),
-            ..Values::NONE
-        },
-        ..Policy::of_consistency()
-    };
-    let mut auditor = simulation.auditor(policy, taking(Duration::from_millis(20)));
+    let mut auditor = simulation.auditor(swept_in_two_hours(), taking(Duration::from_millis(20)));
     // whether a slice left values to the next check, and that check's verdict
     let half_an_hour_and_a_check = |auditor: &mut Auditor| {
         simulation.time.advance(30 * MINUTE);
         let until = simulation.clock.instant() + 30 * MINUTE;
-        loop {
-            let slice = auditor.sweep_at_pace(until);
-            assert!(slice.outcome.is_none(), "{slice:?}");
-            if slice.status == SweepStatus::NotDue {
-                break;
-            }
-        }
-        let due = |auditor: &Auditor| {
-            let progress = auditor.values_read(DATABASE);
-            progress.map_or(0, |progress| progress.due.count())
-        };
+        sweep_quietly(auditor, until);
         let left = due(auditor);
         simulation.time.advance(30 * MINUTE);
         let verdict = auditor.cycle(|_| {}).outcomes[0].verdict;
@@ -160,39 +169,21 @@ fn a_paced_sweep_leaves_values_that_were_dropped_since_the_last_check_to_the_nex
 fn a_paced_sweep_that_an_operator_began_leaves_dropped_values_to_the_next_check_too() {
     let simulation = Simulation::new(Options::default());
     simulation.embedded.grow(DATABASE, 200);
-    let policy = || Policy {
-        interval: 60 * MINUTE,
-        values: Values {
-            sweep: Some(120 * MINUTE),
-            ..Values::NONE
-        },
-        ..Policy::of_consistency()
-    };
     let slow = taking(Duration::from_millis(450));
-    let mut operator = simulation.auditor(policy(), slow);
+    let mut operator = simulation.auditor(swept_in_two_hours(), slow);
     operator.cycle(|_| {});
     let slice = operator.sweep(DATABASE);
     let is_begun = matches!(slice.status, SweepStatus::InProgress { at, .. } if at < 100);
     assert!(is_begun, "{slice:?}");
     drop(operator);
-    let mut auditor = simulation.auditor(policy(), taking(Duration::from_millis(20)));
+    let mut auditor = simulation.auditor(swept_in_two_hours(), taking(Duration::from_millis(20)));
     let verdict = auditor.cycle(|_| {}).outcomes[0].verdict;
     assert_eq!(verdict, Verdict::Consistent);
     simulation.embedded.write(DATABASE, truncation(101));
     simulation.embedded.drop_values_before(DATABASE, 101);
     simulation.time.advance(60 * MINUTE);
     let until = simulation.clock.instant() + 30 * MINUTE;
-    loop {
-        let slice = auditor.sweep_at_pace(until);
-        assert!(slice.outcome.is_none(), "{slice:?}");
-        if slice.status == SweepStatus::NotDue {
-            break;
-        }
-    }
-    let due = |auditor: &Auditor| {
-        let progress = auditor.values_read(DATABASE);
-        progress.map_or(0, |progress| progress.due.count())
-    };
+    sweep_quietly(&mut auditor, until);
     assert!(due(&auditor) > 0);
     let verdict = auditor.cycle(|_| {}).outcomes[0].verdict;
     assert_eq!((verdict, due(&auditor)), (Verdict::Consistent, 0));
@@ -226,9 +217,7 @@ fn a_check_leaves_values_that_were_dropped_since_it_read_the_state_to_the_next_o
     let mut auditor = simulation.auditor(policy, network);
     let mut cycle = || {
         let cycle = auditor.cycle(|_| {});
-        let progress = auditor.values_read(DATABASE);
-        let due = progress.map_or(0, |progress| progress.due.count());
-        (cycle.outcomes[0].verdict, due)
+        (cycle.outcomes[0].verdict, due(&auditor))
     };
     assert_eq!(cycle(), (Verdict::FirstSeen, 0));
     simulation.embedded.write(DATABASE, truncation(11));
@@ -272,11 +261,10 @@ fn sweep(auditor: &mut Auditor) -> Swept {
             other => panic!("{other:?}"),
         }
     };
-    let progress = auditor.values_read(DATABASE);
     Swept {
         summary,
         outcomes,
-        due: progress.map_or(0, |progress| progress.due.count()),
+        due: due(auditor),
         slices,
     }
 }

@@ -7,8 +7,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::support::simulated::{Simulation, taking};
+use crate::support::webhooks::notifying;
 use immuaudit::audit::{Policy, Verdict};
-use immuaudit::config::{MonitoringSettings, NewValues, NotifyOn, NotifySettings, Proxies, Values};
+use immuaudit::config::{NewValues, Values};
 use immuaudit::drill::{Delivery, Options};
 use immuaudit::notify::{Notifier, OpenAlarms};
 use immuaudit::stop::Stop;
@@ -72,19 +73,7 @@ fn a_stopped_cycle_keeps_the_changes_of_databases_that_it_did_not_check() {
     let sent = store.directory().join("unrecorded");
     // an earlier process ended after it had sent this change
     fs::write(&sent, "unreachable defaultdb\n").unwrap();
-    let settings = MonitoringSettings {
-        listen: None,
-        notify: NotifySettings {
-            webhooks: Vec::new(),
-            when: NotifyOn::Changes,
-            exec: None,
-        },
-        heartbeat: None,
-        proxies: Proxies::default(),
-        peers: Vec::new(),
-        peers_required: 0,
-        signer: None,
-    };
+    let settings = notifying(Vec::new());
     for stops in [true, false] {
         simulation.stop = Stop::new();
         let (outcomes, open) = (store.load_outcomes(), OpenAlarms::default());
