@@ -73,7 +73,7 @@ const FEW: usize = 6;
 #[derive(Default)]
 pub struct Oracle {
     interval: Duration,
-    /// Whether each cycle is a program of its own.
+    /// Whether a new process runs each cycle.
     is_once: bool,
     unsteady: bool,
     /// Whether the wall clock was stepped since the times of the proofs were stored last.

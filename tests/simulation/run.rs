@@ -27,7 +27,7 @@ use crate::world::{Event, World};
 
 /// How often the loop checks whether a paced sweep is late.
 const PACE: Duration = Duration::from_secs(30);
-/// How long a program of one cycle continues a paced sweep.
+/// The longest time for which a paced sweep continues after the one cycle of a process.
 const SWEEP_ONCE: Duration = Duration::from_secs(30);
 /// How many cycles pass between two checks of the files.
 const BETWEEN_LOOKS: u64 = 500;

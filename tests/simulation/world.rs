@@ -36,7 +36,7 @@ pub struct World {
     pub has_a_peer: bool,
     /// How many cycles the first auditor has for one of the second.
     pub peer_rests: u64,
-    /// Whether each cycle is a program of its own, as with `--once`.
+    /// Whether a new process runs each cycle, as under cron with `--once`.
     pub is_once: bool,
     /// The events in the order of time.
     pub events: Vec<Event>,
@@ -233,7 +233,7 @@ impl fmt::Display for World {
             self.receivers.len(),
             u8::from(self.has_a_peer),
             if self.is_once {
-                "one program for each cycle, "
+                "a process for each cycle, "
             } else {
                 ""
             },
