@@ -330,4 +330,21 @@ mod tests {
         let sweep = progress.sweep.as_ref().unwrap();
         assert_eq!(sweep.read.count(), MAX_READ_RANGES as u64);
     }
+
+    /// A scan or a sample reads the transaction without its tree.
+    #[test]
+    fn a_transaction_whose_tree_is_unproven_stays_due_and_unswept_although_it_is_read() {
+        let mut progress = sweep_at(9, "1-6 8 9");
+        let (none, seven) = (Ranges::new(), ranges("7"));
+        let read = |progress: &mut ValueProgress| {
+            progress.note_read(&seven);
+            progress.note_due(&seven, &none, &none, Timestamp::from_unix(2_000_000_000));
+            let swept = progress.sweep.as_ref().unwrap().read.count();
+            (progress.due.count(), swept)
+        };
+        progress.note_trees(&none, &seven);
+        assert_eq!(read(&mut progress), (1, 8));
+        progress.note_trees(&seven, &none);
+        assert_eq!(read(&mut progress), (0, 9));
+    }
 }

@@ -238,6 +238,38 @@ fn a_check_leaves_values_that_were_dropped_since_it_read_the_state_to_the_next_o
     assert_eq!(cycle(), (Verdict::Consistent, 0));
 }
 
+/// A server that grows during every check could otherwise put off the report for ever.
+#[test]
+fn a_refusal_of_values_is_left_to_the_next_check_only_once() {
+    let simulation = Rc::new(Simulation::new(Options::default()));
+    simulation.embedded.grow(DATABASE, TRANSACTIONS);
+    let policy = Policy {
+        values: Values {
+            sample: u64::MAX,
+            ..Values::NONE
+        },
+        ..Policy::of_consistency()
+    };
+    let ledger = simulation.clone();
+    let network = move |sent: &Sent<'_>| {
+        if sent.call == method::TX_SCAN {
+            ledger.embedded.grow(DATABASE, 1);
+        }
+        Delivery::After(Duration::from_millis(20))
+    };
+    let mut auditor = simulation.auditor(policy, network);
+    let mut cycle = || {
+        let cycle = auditor.cycle(|_| {});
+        (cycle.outcomes[0].verdict, due(&auditor))
+    };
+    assert_eq!(cycle(), (Verdict::FirstSeen, 0));
+    simulation.embedded.drop_values_before(DATABASE, 11);
+    assert_eq!(cycle(), (Verdict::Consistent, 10));
+    for _ in 0..3 {
+        assert_eq!(cycle(), (Verdict::Unread, 10));
+    }
+}
+
 /// The result of a sweep that an operator started.
 #[derive(Debug)]
 struct Swept {
