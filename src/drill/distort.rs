@@ -126,6 +126,11 @@ pub(super) fn verifiable_tx(active: Option<&ActiveLie>, answer: &mut proto::Veri
     if lie == Lie::NoDualProof {
         answer.dual_proof.take();
     }
+    let asked = answer.tx.as_ref().and_then(|tx| tx.header.as_ref());
+    let is_about = match (active, asked) {
+        (Some(active), Some(header)) => active.schedule.is_about(header.id),
+        _ => true,
+    };
     let Some(proof) = answer.dual_proof.as_mut() else {
         return;
     };
@@ -163,7 +168,7 @@ pub(super) fn verifiable_tx(active: Option<&ActiveLie>, answer: &mut proto::Veri
                 linear.terms.extend(vec![vec![0; Digest::LEN]; 100_000]);
             }
         }
-        Lie::FlippedProof => {
+        Lie::FlippedProof if is_about => {
             let linear = proof.linear_proof.as_mut();
             let term = linear.and_then(|linear| linear.terms.last_mut());
             if let Some(byte) = term.and_then(|term| term.last_mut()) {

@@ -62,6 +62,30 @@ fn a_persistent_edit_reopens_its_closed_alarm_without_a_sample() {
     }
 }
 
+/// Its neighbours are read by a scan, and the next one names its hash. Only its own proof is invalid.
+#[test]
+fn an_invalid_proof_of_the_transaction_itself_reopens_its_closed_alarm() {
+    let scene = Scene::of_sixty();
+    let mut auditor = scene.auditor(ALL);
+    cycle(&mut auditor);
+    // once the transaction is due, it is read alone
+    let withheld = LieSchedule::from(Lie::SilentTransaction).about(7);
+    scene.embedded.lie(withheld);
+    assert_eq!(cycle(&mut auditor).verdict, Verdict::Unread);
+    drop(auditor);
+    let flipped = LieSchedule::from(Lie::FlippedProof).about(7);
+    scene
+        .embedded
+        .lie(flipped.in_call(method::VERIFIABLE_TX_BY_ID));
+    let mut auditor = scene.auditor(NONE);
+    is_open_again(&cycle(&mut auditor));
+    assert_eq!(cycle(&mut auditor).verdict, Verdict::Consistent);
+    for _ in 0..2 {
+        close(&scene);
+        is_open_again(&cycle(&mut auditor));
+    }
+}
+
 #[test]
 fn a_repaired_transaction_is_read_once_after_the_closing() {
     let scene = scene_with_alarm(Lie::EditedValue);

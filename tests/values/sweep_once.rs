@@ -59,6 +59,20 @@ fn each_run_of_one_cycle_reads_its_part_of_a_long_sweep() {
     assert!(status.contains("within a day: 0.0%"), "{status}");
 }
 
+/// Otherwise the next run would begin the sweep of a database where this run did.
+#[test]
+fn a_single_run_stores_how_far_it_swept_each_database() {
+    let cron = cron("1000h");
+    cron.server.create_database("other");
+    cron.server.grow("other", 100);
+    cron.program.once().ends_with(0);
+    let status = cron.program.run(&["status", "--json"]);
+    for database in [DB, "other"] {
+        let at = member(status.line(database), "sweep_position");
+        assert_ne!(at, "null", "{database}: {status:#?}");
+    }
+}
+
 #[test]
 fn a_finding_of_the_sweep_is_the_exit_code_of_a_single_run() {
     let cron = cron("1s");
