@@ -136,6 +136,12 @@ impl DeliveryWorker {
         is_safe
     }
 
+    /// Writes the waiting notifications to disk that could not be written before, because the disk was full.
+    pub fn store_unstored(&self) {
+        let mut waiting = self.shared.lock();
+        waiting.store_unstored(&self.shared.receiver);
+    }
+
     /// Waits until each notification has had a try. No try begins after the receiver's time, counted from `begin`;
     /// a try that has begun is waited for, so that its result counts.
     pub fn flush(&self, begin: Instant) {

@@ -275,6 +275,9 @@ impl Notifier {
             self.unrecorded.recorded_by(cycle);
         }
         self.last.retain(|database, _| !cycle.forgets(database));
+        for (worker, _) in &self.workers {
+            worker.store_unstored();
+        }
         if !self.workers.is_empty() {
             self.untrusted(cycle);
         }

@@ -32,6 +32,8 @@ pub(super) struct Outbox {
 pub(super) struct Kept {
     pub sequence: u64,
     pub notification: Notification,
+    /// Whether its file is on disk; it is not after a full disk.
+    pub is_stored: bool,
 }
 
 /// A notification in an outbox that cannot be sent.
@@ -120,17 +122,25 @@ impl Outbox {
 
     /// Numbers a notification and writes it to disk, durably.
     pub fn keep(&mut self, notification: Notification) -> (Kept, Result<(), StoreError>) {
-        let kept = Kept {
+        let mut kept = Kept {
             sequence: self.next,
             notification,
+            is_stored: false,
         };
         self.next += 1;
-        let written = files::replace(
-            FileKind::Outbox,
-            &self.path(&kept),
-            kept.notification.body.as_bytes(),
-        );
+        let written = self.store(&mut kept);
         (kept, written)
+    }
+
+    /// Writes a notification to disk, durably.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn store(&self, kept: &mut Kept) -> Result<(), StoreError> {
+        let body = kept.notification.body.as_bytes();
+        files::replace(FileKind::Outbox, &self.path(kept), body)?;
+        kept.is_stored = true;
+        Ok(())
     }
 
     /// Removes a notification that was delivered, given up or folded.
@@ -215,6 +225,7 @@ impl Name {
                 dedup_key: self.dedup_key,
                 body,
             },
+            is_stored: true,
         }
     }
 

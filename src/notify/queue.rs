@@ -34,6 +34,7 @@ struct UnderWay {
     dedup_key: String,
     /// The time since when the receiver has not received this topic.
     since: Instant,
+    is_stored: bool,
 }
 
 impl Queue {
@@ -115,6 +116,19 @@ impl Queue {
         outdated.map(|item| Gone::Replaced(item.kept)).collect()
     }
 
+    /// Returns the waiting notifications that are not on disk.
+    pub fn unstored(&mut self) -> impl Iterator<Item = &mut Kept> {
+        let kept = self.items.iter_mut().map(|item| &mut item.kept);
+        kept.filter(|kept| !kept.is_stored)
+    }
+
+    /// Returns whether all notifications are on disk, also the one that is being delivered.
+    pub fn are_all_stored(&self) -> bool {
+        let under_way = self.under_way.iter().map(|own| own.is_stored);
+        let waiting = self.items.iter().map(|item| item.kept.is_stored);
+        under_way.chain(waiting).all(|is_stored| is_stored)
+    }
+
     fn same(&self, notification: &Notification) -> Option<usize> {
         self.items
             .iter()
@@ -143,6 +157,7 @@ impl Queue {
             priority: own.priority,
             dedup_key: own.dedup_key.clone(),
             since: item.since,
+            is_stored: item.kept.is_stored,
         });
         Some(item)
     }

@@ -55,7 +55,7 @@ impl Waiting {
         let is_safe = match self.is_repeat(&notification, noted) {
             true => {
                 receiver.dropped(1);
-                true
+                self.store_unstored(receiver)
             }
             false => self.put(receiver, notification, now),
         };
@@ -100,26 +100,33 @@ impl Waiting {
 
     /// Writes a notification to disk and queues it. Returns whether it is on disk.
     fn put(&mut self, receiver: &ReceiverStats, notification: Notification, now: Instant) -> bool {
-        let (kept, is_safe) = match &mut self.outbox {
+        let kept = match &mut self.outbox {
             Some(outbox) => {
                 let (kept, written) = outbox.keep(notification);
-                let is_safe = written.is_ok();
                 report(receiver, written);
-                (kept, is_safe)
+                kept
             }
-            None => {
-                let sequence = 0;
-                let kept = Kept {
-                    sequence,
-                    notification,
-                };
-                (kept, false)
-            }
+            None => Kept {
+                sequence: 0,
+                notification,
+                is_stored: false,
+            },
         };
+        let is_safe = kept.is_stored;
         for gone in self.queue.add(kept, now) {
             self.drop_undelivered(receiver, &gone, 0);
         }
         is_safe
+    }
+
+    /// Writes the notifications to disk that could not be written before, until one fails. Returns whether all are on
+    /// disk now.
+    pub fn store_unstored(&mut self, receiver: &ReceiverStats) -> bool {
+        if let Some(outbox) = &self.outbox {
+            let mut unstored = self.queue.unstored();
+            report(receiver, unstored.try_for_each(|kept| outbox.store(kept)));
+        }
+        self.queue.are_all_stored()
     }
 
     /// Removes a notification that was delivered.

@@ -16,6 +16,7 @@ fn kept(sequence: u64, priority: Priority, dedup_key: &str) -> Kept {
             dedup_key: dedup_key.into(),
             body: "{}".into(),
         },
+        is_stored: true,
     }
 }
 

@@ -59,11 +59,13 @@ impl Down {
     }
 
     fn enqueue(&mut self, notification: Notification, noted: Noted) {
-        let now = now();
-        let is_safe = self
-            .waiting
-            .enqueue(&self.receiver, notification, noted, now);
-        assert!(is_safe);
+        assert!(self.is_stored(notification, noted));
+    }
+
+    /// Enqueues a notification. Returns whether it is on disk.
+    fn is_stored(&mut self, notification: Notification, noted: Noted) -> bool {
+        let waiting = &mut self.waiting;
+        waiting.enqueue(&self.receiver, notification, noted, now())
     }
 
     /// Makes one try of each notification fail. Returns the number of those that still wait.
@@ -134,6 +136,38 @@ fn a_later_list_of_untrusted_databases_is_sent_too() {
         down.enqueue(notification, Noted::Id);
     }
     assert_eq!(down.waiting.queue.len(), 3);
+}
+
+/// A missing directory stands for a disk that is full for a while.
+#[test]
+fn what_could_not_be_written_is_written_later() {
+    let mut down = Down::new("full");
+    let outbox = down.directory.join("outbox");
+    std::fs::remove_dir_all(&outbox).unwrap();
+    let of = |priority, body: &str| Notification {
+        id: body.into(),
+        priority,
+        dedup_key: body.into(),
+        body: body.into(),
+    };
+    let change = of(Priority::Change, "{\"db\":\"other\"}");
+    assert!(!down.is_stored(change, Noted::Nothing));
+    let found = [alarm("one", 10)];
+    for _ in 0..2 {
+        // a repeated finding is not recorded as known before its notification is on disk
+        let notification = Notification::of_alarm("s", &found[0], 0);
+        assert!(!down.is_stored(notification, Noted::Alarms(&found)));
+        assert!(!down.waiting.record.has_alarm(&found[0]));
+    }
+    // nor while it is being delivered
+    let item = down.waiting.queue.take_due(now()).unwrap();
+    let notification = Notification::of_alarm("s", &found[0], 0);
+    std::fs::create_dir(&outbox).unwrap();
+    assert!(!down.is_stored(notification, Noted::Alarms(&found)));
+    down.waiting
+        .put_back(&down.receiver, item, None, 0.0, now());
+    assert!(down.waiting.store_unstored(&down.receiver));
+    assert_eq!(Down::at(&down.directory).waiting.queue.len(), 2);
 }
 
 #[test]
