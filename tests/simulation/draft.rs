@@ -13,6 +13,9 @@ const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 /// How many times as many events a long world has.
 const TIMES: u64 = 12;
 
+/// The usual time between two cycles.
+const OFTEN: Duration = Duration::from_secs(300);
+
 /// How often the ledger grows around a split.
 const GROWS: u32 = 40;
 
@@ -34,14 +37,13 @@ impl Draft {
     }
 
     pub fn world(mut self, seed: u64) -> World {
-        let length = DAY * self.among(&[2, 3, 5, 8, 14]);
-        // most worlds are small and have cycles of five minutes, like most servers; a minute of
-        // computing then simulates more time
-        let often = MINUTE * 5;
         let interval = match self.long {
-            true => often,
-            false => self.among(&[often, often, often, often, MINUTE, HOUR]),
+            true => OFTEN,
+            false => self.interval(),
         };
+        // a world with rarer cycles lasts longer, so that it has as many of them
+        let times = times_as_rare(interval);
+        let length = (DAY * self.among(&[2, 3, 5, 8, 14]) * times).min(YEAR * 2);
         let server = self.among(&[
             Emulated::V1_11_1,
             Emulated::V1_11_1,
@@ -68,7 +70,7 @@ impl Draft {
             length: match few {
                 true if self.long => YEAR,
                 true => length,
-                false => DAY,
+                false => DAY * times,
             },
             interval,
             server,
@@ -84,7 +86,7 @@ impl Draft {
             values: Values {
                 sample: self.among(&[0, 1, 4]),
                 new: NewValues::All,
-                sweep: self.among(&[None, None, Some(DAY), Some(DAY * 7)]),
+                sweep: self.sweep(interval),
             },
             delay: self.among(&[
                 (Duration::from_millis(1), Duration::from_millis(3)),
@@ -125,11 +127,35 @@ impl Draft {
         world
     }
 
+    /// Draws the time between two cycles. Most worlds have cycles of five minutes, like most
+    /// servers; some are like a crontab with a line for each hour, or for each quarter of a day.
+    fn interval(&mut self) -> Duration {
+        match self.random.below(16) {
+            0 | 1 => MINUTE,
+            2..=4 => HOUR,
+            5 => HOUR * 6,
+            _ => OFTEN,
+        }
+    }
+
+    /// Draws the time in which a paced sweep reads the whole history. Rare cycles have mostly long
+    /// sweeps, so that a world reads its history about as often as others do.
+    fn sweep(&mut self, interval: Duration) -> Option<Duration> {
+        let days = match interval >= HOUR {
+            true => self.among(&[0, 0, 0, 1, 7, 7, 30, 30]),
+            false => self.among(&[0, 0, 1, 7]),
+        };
+        (days > 0).then_some(DAY * days)
+    }
+
     fn growth(&mut self, world: &World) {
         for database in world.first_databases() {
             let pause = match self.long {
                 true => self.among(&[HOUR * 6, DAY, DAY * 5, DAY * 40]),
-                false => self.among(&[HOUR, HOUR * 6, DAY, DAY * 5]),
+                false => {
+                    let pause = self.among(&[HOUR, HOUR * 6, DAY, DAY * 5]);
+                    pause * times_as_rare(world.interval)
+                }
             };
             let mut at = self.within(HOUR);
             // some databases stop growing, and some stay empty
@@ -433,4 +459,10 @@ impl Draft {
         let milliseconds = u64::try_from(time.as_millis()).expect("a simulated time");
         Duration::from_millis(self.random.below(milliseconds.max(1)))
     }
+}
+
+/// Returns how many times longer than usual an interval is; at least 1.
+fn times_as_rare(interval: Duration) -> u32 {
+    let times = interval.as_secs() / OFTEN.as_secs();
+    u32::try_from(times).unwrap_or(u32::MAX).max(1)
 }

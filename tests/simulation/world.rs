@@ -270,8 +270,10 @@ impl World {
         self.events.iter().filter(created).count()
     }
 
+    /// Returns whether this is a world of `of_a_year`. Another world lasts as long only with rarer
+    /// cycles.
     pub fn is_long(&self) -> bool {
-        self.length > DAY * 100
+        self.length > DAY * 100 && self.interval < HOUR
     }
 
     /// Returns the same world with only these events.
