@@ -1,6 +1,10 @@
 //! Alarms that cannot be written.
 
 use std::fs;
+#[cfg(unix)]
+use std::os::unix::fs::symlink;
+#[cfg(windows)]
+use std::os::windows::fs::symlink_dir as symlink;
 use std::path::PathBuf;
 
 use immuaudit::trust::Store;
@@ -16,7 +20,7 @@ impl Blocked {
     pub fn new(store: &Store, database: &str) -> Blocked {
         let evidence = store.directory().join("evidence");
         let alarms = store.directory().join(format!("{database}.alarms.new"));
-        std::os::unix::fs::symlink("nowhere", &evidence).expect("a link");
+        symlink("nowhere", &evidence).expect("a link");
         fs::create_dir(&alarms).expect("a directory");
         Blocked { evidence, alarms }
     }
