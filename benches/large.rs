@@ -357,7 +357,7 @@ impl Table {
         let rate = |n: u64| Some(grouped((n as f64 / row.seconds?) as u64));
         self.0.push_str(&format!(
             "| {name} | {} | {} | {} | {} | {} |\n",
-            or_none(row.seconds.map(|seconds| format!("{seconds:.1}"))),
+            or_none(row.seconds.map(|seconds| format!("{seconds:.2}"))),
             or_none(row.transactions.and_then(rate)),
             or_none(row.calls.map(grouped)),
             grouped(row.memory),
