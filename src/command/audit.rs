@@ -273,7 +273,7 @@ impl Loop<'_> {
         }
     }
 
-    /// Uses the rest of the interval for a sweep that is behind its pace, if there is one.
+    /// Uses the rest of the interval for the mirrors, without a pause, and for a sweep that is behind its pace.
     fn sweep_until(&self, auditor: &mut Auditor, next: Instant) {
         let name = &self.settings.server.name;
         while !self.is_called_for() && self.clock.instant() < next {
@@ -292,6 +292,7 @@ impl Loop<'_> {
                     auditor.rest(left);
                     self.rest(next);
                 }
+                SweepStatus::NotDue if auditor.is_mirroring() => {}
                 SweepStatus::NotDue => {
                     self.rest(self.clock.instant() + left.min(SWEEP_POLL_INTERVAL))
                 }

@@ -191,6 +191,13 @@ impl Embedded {
         }
     }
 
+    /// Changes a database's ledger in place, without a copy of it. No call is answered meanwhile.
+    pub fn change_ledger(&self, database: &str, change: impl FnOnce(&mut Ledger)) {
+        if let Some(database) = self.store().databases.get_mut(database) {
+            change(&mut database.honest);
+        }
+    }
+
     /// Creates a database without transactions; an existing database of this name is emptied.
     pub fn create_database(&self, name: &str) {
         self.store().create(name);

@@ -1,6 +1,8 @@
 //! One database of the embedded server: transactions, the chain of their Alhs, the main tree that
 //! may lag behind it, and the proofs over both (protocol.md §3 and §4).
 
+use std::collections::BTreeMap;
+
 use super::index::{Index, Place};
 use super::tree::MerkleTree;
 use crate::clock::Clock;
@@ -157,9 +159,9 @@ pub struct Ledger {
     lag: Lag,
     clock: Clock,
     txs: Vec<Stored>,
-    /// The tree's header in each transaction's place: in an honest ledger, the transaction's own.
-    held: Vec<TxHeader>,
-    /// The tree over the Alhs of these headers.
+    /// The headers that the tree has in place of the transactions' own, by id; an honest ledger has none.
+    held: BTreeMap<u64, TxHeader>,
+    /// The tree over the Alhs of the transactions, and of these headers.
     tree: MerkleTree,
     index: Index,
 }
@@ -172,7 +174,7 @@ impl Ledger {
             lag,
             clock: Clock::system(),
             txs: Vec::new(),
-            held: Vec::new(),
+            held: BTreeMap::new(),
             tree: MerkleTree::default(),
             index: Index::default(),
         }
@@ -276,7 +278,6 @@ impl Ledger {
         };
         let header = header(HeaderFields { eh, ..fields });
         self.tree.push(&header.alh());
-        self.held.push(header.clone());
         self.index.add(id, &entries);
         self.txs.push(Stored { header, entries });
         self.state()
@@ -285,23 +286,23 @@ impl Ledger {
     /// Removes every transaction after `last`, from the tree too.
     pub fn truncate(&mut self, last: u64) {
         self.index.truncate(last);
-        let last = usize::try_from(last).unwrap_or(usize::MAX);
-        self.txs.truncate(last);
-        self.held.truncate(last);
+        self.held.retain(|id, _| *id <= last);
+        self.txs
+            .truncate(usize::try_from(last).unwrap_or(usize::MAX));
         self.rebuild();
     }
 
     /// Puts another transaction into the tree than the one that is shown. No honest server does this.
     pub fn hold(&mut self, header: TxHeader) {
-        let place = slot(&mut self.held, header.id());
-        if let Some(held) = place {
-            *held = header;
+        if self.tx(header.id()).is_some() {
+            self.held.insert(header.id(), header);
         }
         self.rebuild();
     }
 
     fn rebuild(&mut self) {
-        self.tree = MerkleTree::over(self.held.iter().map(TxHeader::alh));
+        let headers = (1..=self.last()).map_while(|id| self.held(id));
+        self.tree = MerkleTree::over(headers.map(TxHeader::alh));
     }
 
     /// Returns the dual proof between two transactions, the smaller one first (protocol.md §4); `None` if one of
@@ -355,7 +356,7 @@ impl Ledger {
     }
 
     fn held(&self, id: u64) -> Option<&TxHeader> {
-        self.held.get(usize::try_from(id.checked_sub(1)?).ok()?)
+        self.held.get(&id).or_else(|| self.header(id))
     }
 
     fn header(&self, id: u64) -> Option<&TxHeader> {
@@ -367,10 +368,6 @@ impl Ledger {
 fn chain<'a>(mut headers: impl Iterator<Item = &'a TxHeader>) -> Vec<Term> {
     let first = headers.next().map(TxHeader::alh);
     terms(first.into_iter().chain(headers.map(TxHeader::inner)))
-}
-
-fn slot<T>(list: &mut [T], id: u64) -> Option<&mut T> {
-    list.get_mut(usize::try_from(id.checked_sub(1)?).ok()?)
 }
 
 fn terms(digests: impl IntoIterator<Item = Digest>) -> Vec<Term> {

@@ -3,8 +3,8 @@
 //!
 //! A line with the server and the database, then blocks of 1,024 hashes, 32 bytes each. A block begins with two
 //! seals (a number of hashes, and the SHA-256 over the first line's, the block's number and this many hashes).
-//! Hashes are appended and synced before the unused seal is overwritten, so a kill leaves the earlier content;
-//! bytes that no seal covers are cut off. A block without a valid seal counts as absent, and is filled again.
+//! Hashes are appended and synced before the unused seals of their blocks are overwritten, so a kill leaves the earlier
+//! content; bytes that no seal covers are cut off. A block without a valid seal counts as absent, and is filled again.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind};
@@ -53,6 +53,17 @@ struct Good {
     seal: u64,
 }
 
+/// Hashes to add to one block.
+struct Run<'a> {
+    /// The block.
+    number: u64,
+    /// Their position in the file.
+    at: u64,
+    hashes: &'a [Digest],
+    /// The number of hashes in the block with these.
+    end: u32,
+}
+
 /// The result of adding hashes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extended {
@@ -95,9 +106,17 @@ impl Mirror {
 
     /// Returns the first transaction that is absent.
     pub fn next(&self) -> u64 {
+        self.next_from(0)
+    }
+
+    /// Returns the first transaction that is absent in this block and the following ones.
+    fn next_from(&self, number: u64) -> u64 {
+        let skipped = usize::try_from(number).unwrap_or(usize::MAX);
         let full = |good: &&Good| good.hashes == BLOCK;
-        let before = u64::try_from(self.blocks.iter().take_while(full).count()).unwrap_or(u64::MAX);
-        first_of(before).saturating_add(u64::from(self.block(before).hashes))
+        let blocks = self.blocks.iter().skip(skipped);
+        let full = u64::try_from(blocks.take_while(full).count()).unwrap_or(u64::MAX);
+        let number = number.saturating_add(full);
+        first_of(number).saturating_add(u64::from(self.block(number).hashes))
     }
 
     /// Adds the hashes of `first` and the following transactions, as far as they are the next missing ones. The
@@ -118,8 +137,8 @@ impl Mirror {
         let most = length(self)
             .map_err(|error| failed(self, &error))?
             .saturating_add(room);
-        loop {
-            let next = self.next();
+        let (mut runs, mut next) = (Vec::new(), self.next());
+        let extended = loop {
             let rest = next
                 .checked_sub(first)
                 .and_then(|at| hashes.get(usize::try_from(at).ok()?..))
@@ -128,16 +147,28 @@ impl Mirror {
             let at = self.start_of(number) + SEALS + DIGEST * u64::from(offset);
             let fits = most.saturating_sub(at) / DIGEST;
             let left = u64::from(BLOCK - offset).min(fits);
-            let run = usize::try_from(left).map_or(rest, |left| rest.get(..left).unwrap_or(rest));
+            let hashes =
+                usize::try_from(left).map_or(rest, |left| rest.get(..left).unwrap_or(rest));
             if rest.is_empty() {
-                return Ok(Extended::Room);
+                break Extended::Room;
             }
-            if run.is_empty() {
-                return Ok(Extended::Full);
+            if hashes.is_empty() {
+                break Extended::Full;
             }
-            self.append(number, offset, at, run)
-                .map_err(|error| failed(self, &error))?;
-        }
+            let end = offset + u32::try_from(hashes.len()).unwrap_or(BLOCK - offset);
+            next = match end < BLOCK {
+                true => first_of(number).saturating_add(u64::from(end)),
+                false => self.next_from(number.saturating_add(1)),
+            };
+            runs.push(Run {
+                number,
+                at,
+                hashes,
+                end,
+            });
+        };
+        self.append(&runs).map_err(|error| failed(self, &error))?;
+        Ok(extended)
     }
 
     /// Returns the last transaction whose hash is stored, although some before it may be absent; 0: none is
@@ -168,29 +199,61 @@ impl Mirror {
             .map(Digest::new)
     }
 
-    fn append(&mut self, number: u64, offset: u32, at: u64, run: &[Digest]) -> io::Result<()> {
-        let bytes: Vec<u8> = run.iter().flat_map(|hash| *hash.as_bytes()).collect();
-        sys::write_all_at(&self.file, &bytes, at)?;
-        self.file.sync_data()?;
-        let hashes = offset + u32::try_from(run.len()).unwrap_or(BLOCK - offset);
-        let mut all = vec![0; usize::try_from(hashes).unwrap_or(0) * Digest::LEN];
-        let block = self.start_of(number);
+    /// Adds hashes to blocks. The file is synced twice, whatever the number of blocks.
+    fn append(&mut self, runs: &[Run<'_>]) -> io::Result<()> {
+        if runs.is_empty() {
+            return Ok(());
+        }
+        for run in runs {
+            let bytes: Vec<u8> = run
+                .hashes
+                .iter()
+                .flat_map(|hash| *hash.as_bytes())
+                .collect();
+            sys::write_all_at(&self.file, &bytes, run.at)?;
+        }
+        self.sync()?;
+        for run in runs {
+            self.write_seal(run)?;
+        }
+        self.sync()?;
+        for run in runs {
+            let seal = self.unused_seal(run.number);
+            let index = usize::try_from(run.number).unwrap_or(usize::MAX);
+            if index >= self.blocks.len() {
+                self.blocks.push(Good::default());
+            }
+            if let Some(good) = self.blocks.get_mut(index) {
+                *good = Good {
+                    hashes: run.end,
+                    seal,
+                };
+            }
+        }
+        Ok(())
+    }
+
+    /// Overwrites the unused seal of a block whose hashes are written.
+    fn write_seal(&self, run: &Run<'_>) -> io::Result<()> {
+        let mut all = vec![0; usize::try_from(run.end).unwrap_or(0) * Digest::LEN];
+        let block = self.start_of(run.number);
         if read_up_to(&self.file, &mut all, block + SEALS)? < all.len() {
             return Err(ErrorKind::UnexpectedEof.into());
         }
-        let seal = (self.block(number).seal + 1) % 2;
-        let mut sealed = hashes.to_be_bytes().to_vec();
-        sealed.extend(self.seal(number, hashes, &all).as_bytes());
-        sys::write_all_at(&self.file, &sealed, block + seal * SEAL)?;
-        self.file.sync_data()?;
-        let index = usize::try_from(number).unwrap_or(usize::MAX);
-        if index >= self.blocks.len() {
-            self.blocks.push(Good::default());
-        }
-        if let Some(good) = self.blocks.get_mut(index) {
-            *good = Good { hashes, seal };
-        }
-        Ok(())
+        let mut sealed = run.end.to_be_bytes().to_vec();
+        sealed.extend(self.seal(run.number, run.end, &all).as_bytes());
+        let seal = self.unused_seal(run.number);
+        sys::write_all_at(&self.file, &sealed, block + seal * SEAL)
+    }
+
+    fn unused_seal(&self, number: u64) -> u64 {
+        (self.block(number).seal + 1) % 2
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        #[cfg(test)]
+        tests::SYNCS.set(tests::SYNCS.get() + 1);
+        self.file.sync_data()
     }
 
     pub(super) fn create(

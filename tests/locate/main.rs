@@ -4,5 +4,6 @@
 mod support;
 
 mod against;
+mod keeping;
 mod search;
 mod turns;

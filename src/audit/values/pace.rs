@@ -77,12 +77,13 @@ impl Auditor {
 
     /// Returns whether there is no work between two cycles, because there is neither a paced sweep nor a mirror.
     pub fn waits_for_the_next_cycle(&self) -> bool {
-        let to_mirror = || {
-            self.databases
-                .iter()
-                .any(|(_, database)| database.to_mirror)
-        };
-        self.policy.values.sweep.is_none() && (self.mirror_most.is_none() || !to_mirror())
+        self.policy.values.sweep.is_none() && !self.is_mirroring()
+    }
+
+    /// Returns whether a mirror can be continued.
+    pub fn is_mirroring(&self) -> bool {
+        let mut databases = self.databases.iter();
+        self.mirror_most.is_some() && databases.any(|(_, database)| database.to_mirror)
     }
 }
 

@@ -1,6 +1,12 @@
+use std::cell::Cell;
 use std::fs;
 
 use super::*;
+
+thread_local! {
+    /// The number of syncs of a mirror's file by this thread, which take most of the time on a slow disk.
+    pub(super) static SYNCS: Cell<u32> = const { Cell::new(0) };
+}
 
 /// A directory of the test's own.
 struct Place(PathBuf);
@@ -192,5 +198,60 @@ fn a_mirror_grows_only_to_its_limit() {
         assert!(grown <= room, "{grown} of {room}");
         assert!(mirror.next() > last || room < 104);
         last = mirror.next();
+    }
+}
+
+#[test]
+fn hashes_of_several_blocks_are_added_with_two_syncs() {
+    let place = Place::new("syncs");
+    let mut mirror = filled(&place, 1_000);
+    for (first, last) in [(1_001, 2_000), (2_001, 2_002), (2_003, 12_000)] {
+        SYNCS.set(0);
+        extend(&mut mirror, first, last);
+        assert_eq!((mirror.next(), SYNCS.get()), (last + 1, 2));
+    }
+    extend(&mut mirror, 11_000, 12_000);
+    assert_eq!(SYNCS.get(), 2, "nothing was added");
+}
+
+#[test]
+fn any_seals_may_be_missing_after_a_torn_addition_to_several_blocks() {
+    let place = Place::new("torn-blocks");
+    let mut mirror = filled(&place, 100);
+    let start = usize::try_from(mirror.start).unwrap();
+    let before = fs::read(place.file()).unwrap();
+    extend(&mut mirror, 101, 2_100);
+    let after = fs::read(place.file()).unwrap();
+    drop(mirror);
+    for written in 0..8 {
+        let mut file = after.clone();
+        for block in (0..3).filter(|block| written & (1 << block) == 0) {
+            let at = start + block * usize::try_from(STRIDE).unwrap();
+            let seals = at..at + usize::try_from(SEALS).unwrap();
+            match block {
+                0 => file[seals.clone()].copy_from_slice(&before[seals]),
+                _ => file[seals].fill(0),
+            }
+        }
+        fs::write(place.file(), &file).unwrap();
+        let mut mirror = reopened(&place);
+        let known = |tx| match (tx - 1) / 1_024 {
+            0 if tx <= 100 => true,
+            block => written & (1 << block) != 0,
+        };
+        for tx in 1..=2_100 {
+            assert_eq!(
+                mirror.alh(tx),
+                known(tx).then(|| hash(tx)),
+                "{written} {tx}"
+            );
+        }
+        assert_eq!(
+            Some(mirror.next()),
+            (1..=2_101).find(|tx| *tx > 2_100 || !known(*tx))
+        );
+        extend(&mut mirror, 1, 2_100);
+        assert!((1..=2_100).all(|tx| mirror.alh(tx) == Some(hash(tx))));
+        assert_eq!(reopened(&place).next(), 2_101);
     }
 }

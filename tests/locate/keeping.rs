@@ -1,0 +1,40 @@
+//! Storing the hash of every transaction, by a running auditor.
+
+use std::time::{Duration, Instant};
+use std::{fs, thread};
+
+use crate::support::locating::DATABASE;
+use crate::support::place::Place;
+use crate::support::program::Program;
+use immuaudit::drill::{Embedded, Lie, Options};
+
+#[test]
+fn a_running_auditor_stores_hashes_without_pauses() {
+    let place = Place::new();
+    let embedded = Embedded::start(Options::default()).unwrap();
+    embedded.grow(DATABASE, 10_000);
+    embedded.lie(Lie::Slow);
+    let audit = Program::new(embedded.port(), &place.join("trust"));
+    let flags = [
+        "--audit-keep-hashes",
+        "--audit-sample=0",
+        "--audit-interval=1h",
+    ];
+    let mut running = audit.start(&flags);
+    running.wait_for("cycle finished server=");
+    let begin = Instant::now();
+    let file = audit.dir.join("tested").join("defaultdb.mirror");
+    // the first line, seals before each 1,024 hashes, and the hashes
+    let due = 10_000 * 32 + 10 * 72;
+    while fs::metadata(&file).map_or(0, |file| file.len()) <= due {
+        assert!(
+            begin.elapsed() < Duration::from_secs(60),
+            "{}",
+            running.log()
+        );
+        thread::sleep(Duration::from_millis(20));
+    }
+    // ten scans and nine proofs take 200 ms each; a pause of a second after each proof would add nine seconds
+    let took = begin.elapsed();
+    assert!(took < Duration::from_millis(8_500), "{took:?}");
+}
