@@ -98,16 +98,17 @@ impl Auditor {
     }
 
     /// Continues the mirrors of the databases whose state was proven in the last check. Each continues until it is
-    /// complete or cannot be extended, which is reported once. No call lasts past `until`.
-    pub fn mirror(&mut self, until: Instant) -> Vec<(String, Unmirrored)> {
+    /// complete or cannot be extended, which is reported once. After `slice` no further hashes are requested. The calls for those
+    /// that were requested may last until `until`, so that the mirror of a slow server grows too.
+    pub fn mirror(&mut self, slice: Instant, until: Instant) -> Vec<(String, Unmirrored)> {
         let mut told = Vec::new();
         let before = self.server.limit(until + MAX_CALL_OVERRUN);
         while let (Some(most), Some(database)) = (self.mirror_most, self.next_unmirrored()) {
-            if self.now() >= until {
+            if self.now() >= slice {
                 break;
             }
             self.mirrored_last = Some(database.clone());
-            let (words, why) = match self.mirror_database(&database, most, until) {
+            let (words, why) = match self.mirror_database(&database, most, slice) {
                 Ok(Filled::InPart) => break,
                 // this auditor set the short deadline, so the server is not at fault
                 Err(Unmirrored::Failure(failure)) if failure.kind == ServerErrorKind::CutShort => {

@@ -52,7 +52,7 @@ pub fn run(
             let until = auditor.clock().instant() + MAX_SWEEP_TIME_ONCE;
             let found = sweep_once(&mut auditor, settings, &monitoring, until);
             let until = auditor.clock().instant() + MAX_MIRROR_TIME;
-            mirror(&mut auditor, settings, until);
+            mirror(&mut auditor, settings, until, until);
             monitoring.close(settings);
             exit.max(found)
         }
@@ -278,7 +278,7 @@ impl Loop<'_> {
         let name = &self.settings.server.name;
         while !self.is_called_for() && self.clock.instant() < next {
             let now = self.clock.instant();
-            mirror(auditor, &self.settings, next.min(now + MIRROR_SLICE));
+            mirror(auditor, &self.settings, now + MIRROR_SLICE, next);
             let slice = auditor.sweep_at_pace(next);
             if let Some(outcome) = &slice.outcome {
                 self.print_database(outcome);
@@ -327,8 +327,8 @@ impl Loop<'_> {
 }
 
 /// Continues the mirrors. An obstacle is reported once and changes no verdict.
-pub(super) fn mirror(auditor: &mut Auditor, settings: &Settings, until: Instant) {
-    for (database, why) in auditor.mirror(until) {
+pub(super) fn mirror(auditor: &mut Auditor, settings: &Settings, slice: Instant, until: Instant) {
+    for (database, why) in auditor.mirror(slice, until) {
         Event::new(Level::Warn, "the mirror is not complete")
             .text("server", &settings.server.name)
             .text("database", &database)

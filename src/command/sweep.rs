@@ -59,7 +59,7 @@ pub fn run(
         let swept = sweep(&mut auditor, settings, &monitoring, database);
         exit = exit.max(swept);
         let until = auditor.clock().instant() + MAX_MIRROR_TIME;
-        mirror(&mut auditor, settings, until);
+        mirror(&mut auditor, settings, until, until);
         if stop.requested() {
             exit = exit.max(Exit::Incomplete);
             break;

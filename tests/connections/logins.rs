@@ -154,7 +154,8 @@ fn a_sweep_a_search_and_a_mirror_outlast_many_token_lifetimes() {
             embedded.grow(DB, 20);
             assert_eq!(auditor.cycle(|_| {}).exit(), Exit::Good);
         }
-        let unmirrored = auditor.mirror(Instant::now() + Duration::from_secs(60));
+        let until = Instant::now() + Duration::from_secs(60);
+        let unmirrored = auditor.mirror(until, until);
         assert!(unmirrored.is_empty(), "{unmirrored:?}");
         embedded.grow(DB, 3_000);
         embedded.reset_calls();

@@ -262,7 +262,8 @@ fn a_mirror_has_only_proven_transactions_and_grows_with_the_ledger() {
     // a rewrite is not added to the mirror, because it does not extend the trusted state
     embedded.put_ledger(DATABASE, rewritten(&honest, 200));
     assert_eq!(auditor.cycle(|_| {}).exit(), Exit::Tampered);
-    let told = auditor.mirror(Instant::now() + Duration::from_secs(60));
+    let until = Instant::now() + Duration::from_secs(60);
+    let told = auditor.mirror(until, until);
     assert!(told.is_empty(), "{told:?}");
     assert_eq!(Mirror::read(&file).unwrap().last(), ALL);
     embedded.put_ledger(DATABASE, honest);

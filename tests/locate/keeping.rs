@@ -6,7 +6,10 @@ use std::{fs, thread};
 use crate::support::locating::DATABASE;
 use crate::support::place::Place;
 use crate::support::program::Program;
+use crate::support::simulated::{Simulation, taking};
+use immuaudit::audit::Policy;
 use immuaudit::drill::{Embedded, Lie, Options};
+use immuaudit::trust::Mirror;
 
 #[test]
 fn a_running_auditor_stores_hashes_without_pauses() {
@@ -37,4 +40,27 @@ fn a_running_auditor_stores_hashes_without_pauses() {
     // ten scans and nine proofs take 200 ms each; a pause of a second after each proof would add nine seconds
     let took = begin.elapsed();
     assert!(took < Duration::from_millis(8_500), "{took:?}");
+}
+
+/// One call takes longer than a slice, so each slice requests one scan and one proof.
+#[test]
+fn the_mirror_of_a_slow_server_grows_with_each_slice() {
+    const SECOND: Duration = Duration::from_secs(1);
+    let simulation = Simulation::new(Options::default());
+    simulation.embedded.grow(DATABASE, 3_500);
+    let auditor = simulation.auditor(Policy::of_consistency(), taking(SECOND * 3));
+    let mut auditor = auditor.with_mirror(Some(1 << 20));
+    auditor.cycle(|_| {});
+    let file = simulation.place.path().join("tested/defaultdb.mirror");
+    let mut stored = 0;
+    for _ in 0..4 {
+        let begin = simulation.clock.instant();
+        let told = auditor.mirror(begin + SECOND / 2, begin + SECOND * 60);
+        assert!(told.is_empty(), "{told:?}");
+        assert!(simulation.clock.instant() - begin <= SECOND * 7);
+        let last = Mirror::read(&file).unwrap().last();
+        assert!(last > stored, "{stored}");
+        stored = last;
+    }
+    assert_eq!(stored, 3_500);
 }

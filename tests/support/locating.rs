@@ -55,7 +55,7 @@ pub fn audited(place: &Place) -> (Embedded, Auditor) {
 
 pub fn fill_mirror(auditor: &mut Auditor) {
     let until = Instant::now() + Duration::from_secs(60);
-    let told = auditor.mirror(until);
+    let told = auditor.mirror(until, until);
     assert!(told.is_empty(), "{told:?}");
 }
 

@@ -144,13 +144,12 @@ fn what_could_not_be_written_is_written_later() {
     let mut down = Down::new("full");
     let outbox = down.directory.join("outbox");
     std::fs::remove_dir_all(&outbox).unwrap();
-    let of = |priority, body: &str| Notification {
-        id: body.into(),
-        priority,
-        dedup_key: body.into(),
-        body: body.into(),
+    let change = Notification {
+        id: "change".into(),
+        priority: Priority::Change,
+        dedup_key: "other".into(),
+        body: "{\"db\":\"other\"}".into(),
     };
-    let change = of(Priority::Change, "{\"db\":\"other\"}");
     assert!(!down.is_stored(change, Noted::Nothing));
     let found = [alarm("one", 10)];
     for _ in 0..2 {
