@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 #[cfg(windows)]
 use std::os::windows::fs::symlink_dir as symlink;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use immuaudit::trust::Store;
 
@@ -20,7 +20,7 @@ impl Blocked {
     pub fn new(store: &Store, database: &str) -> Blocked {
         let evidence = store.directory().join("evidence");
         let alarms = store.directory().join(format!("{database}.alarms.new"));
-        symlink("nowhere", &evidence).expect("a link");
+        link_to_nothing(&evidence);
         fs::create_dir(&alarms).expect("a directory");
         Blocked { evidence, alarms }
     }
@@ -31,4 +31,9 @@ impl Drop for Blocked {
         fs::remove_file(&self.evidence).expect("a link");
         fs::remove_dir(&self.alarms).expect("a directory");
     }
+}
+
+/// Makes a link to nothing, where no directory can be created then.
+pub fn link_to_nothing(path: &Path) {
+    symlink("nowhere", path).expect("a link");
 }
