@@ -89,6 +89,8 @@ pub struct Oracle {
     /// The time for reading a due transaction without trouble; after hours of trouble all may be
     /// due.
     time_for_one: Duration,
+    /// Whether the server lists its databases only in a session of `defaultdb`.
+    lists_in_default: bool,
     known: BTreeMap<String, Known>,
 }
 
@@ -152,6 +154,7 @@ impl Oracle {
             started: Duration::ZERO,
             values_are_read: world.databases.len() < FEW && world.server >= Emulated::V1_2_4,
             time_for_one: time_for_one(world),
+            lists_in_default: world.server == Emulated::WithoutLogin,
             known: BTreeMap::new(),
         }
     }
@@ -313,7 +316,8 @@ impl Oracle {
 
     /// Judges that each database with transactions is trusted as soon as nothing prevents it.
     fn new_databases(&self, scene: &Scene, begin: Duration, disk: bool) -> Result<(), Broken> {
-        if scene.lie.is_some() || !disk {
+        let is_listed = !self.lists_in_default || self.is_settled(scene, "defaultdb", begin);
+        if scene.lie.is_some() || !disk || !is_listed {
             return Ok(());
         }
         for (database, first) in &scene.first_transactions {
