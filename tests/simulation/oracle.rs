@@ -316,7 +316,9 @@ impl Oracle {
 
     /// Judges that each database with transactions is trusted as soon as nothing prevents it.
     fn new_databases(&self, scene: &Scene, begin: Duration, disk: bool) -> Result<(), Broken> {
-        let is_listed = !self.lists_in_default || self.is_settled(scene, "defaultdb", begin);
+        let has_default = !scene.deleted.contains_key("defaultdb");
+        let is_listed =
+            !self.lists_in_default || has_default && self.is_settled(scene, "defaultdb", begin);
         if scene.lie.is_some() || !disk || !is_listed {
             return Ok(());
         }
