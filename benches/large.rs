@@ -17,6 +17,9 @@ mod signals;
 #[path = "../tests/support/usage.rs"]
 #[allow(dead_code)]
 mod usage;
+#[path = "../tests/support/watched.rs"]
+#[allow(dead_code)]
+mod watched;
 
 use std::fs;
 use std::path::PathBuf;
@@ -27,6 +30,7 @@ use http::get;
 use immuaudit::drill::{Embedded, NewEntry, Options};
 use place::Place;
 use program::{Program, Run, Running, high_water, member};
+use watched::port_of;
 
 const DB: &str = "defaultdb";
 /// The number of audits while the ledger grows, at equal distances.
@@ -129,7 +133,7 @@ impl Bench {
         let begin = Instant::now();
         let mut running = self.auditor("paced").start(&flags);
         running.wait_for("cycle finished server=");
-        let port = port(&running);
+        let port = port_of(&running);
         let ended = format!("sweep finished server=tested database={DB}");
         let (mut knots, mut most) = (Vec::new(), 0);
         while !running.log().contains(&ended) {
@@ -303,13 +307,6 @@ fn watch(running: &mut Running, begin: Instant, most: &mut u64) {
     assert!(running.is_running(), "{}", running.log());
     assert!(begin.elapsed() < MAX_TIME, "{}", running.log());
     *most = high_water(running.id()).unwrap_or(0).max(*most);
-}
-
-fn port(running: &Running) -> u16 {
-    let log = running.log();
-    let address = log.split("status page on http://").nth(1);
-    let port = address.and_then(|rest| rest.split('/').next()?.rsplit(':').next());
-    port.and_then(|port| port.parse().ok()).expect("a port")
 }
 
 /// Returns the number of transactions in each part of the time, relative to an even one. Between

@@ -22,6 +22,12 @@ fn due(auditor: &Auditor) -> u64 {
     progress.map_or(0, |progress| progress.due.count())
 }
 
+/// Runs a cycle, and returns its verdict and how many transactions are due then.
+fn verdict_and_due(auditor: &mut Auditor) -> (Verdict, u64) {
+    let cycle = auditor.cycle(|_| {});
+    (cycle.outcomes[0].verdict, due(auditor))
+}
+
 /// Continues a paced sweep until it keeps its pace. No slice may report anything.
 #[track_caller]
 fn sweep_quietly(auditor: &mut Auditor, until: Instant) {
@@ -40,6 +46,17 @@ fn swept_in_two_hours() -> Policy {
         interval: 60 * MINUTE,
         values: Values {
             sweep: Some(120 * MINUTE),
+            ..Values::NONE
+        },
+        ..Policy::of_consistency()
+    }
+}
+
+/// Returns a policy whose sample has every transaction.
+fn with_every_transaction() -> Policy {
+    Policy {
+        values: Values {
+            sample: u64::MAX,
             ..Values::NONE
         },
         ..Policy::of_consistency()
@@ -195,13 +212,6 @@ fn a_paced_sweep_that_an_operator_began_leaves_dropped_values_to_the_next_check_
 fn a_check_leaves_values_that_were_dropped_since_it_read_the_state_to_the_next_one() {
     let simulation = Rc::new(Simulation::new(Options::default()));
     simulation.embedded.grow(DATABASE, TRANSACTIONS);
-    let policy = Policy {
-        values: Values {
-            sample: u64::MAX,
-            ..Values::NONE
-        },
-        ..Policy::of_consistency()
-    };
     let happens = Rc::new(Cell::new(None));
     let (event, ledger) = (happens.clone(), simulation.clone());
     let network = move |sent: &Sent<'_>| {
@@ -214,11 +224,8 @@ fn a_check_leaves_values_that_were_dropped_since_it_read_the_state_to_the_next_o
         }
         Delivery::After(Duration::from_millis(20))
     };
-    let mut auditor = simulation.auditor(policy, network);
-    let mut cycle = || {
-        let cycle = auditor.cycle(|_| {});
-        (cycle.outcomes[0].verdict, due(&auditor))
-    };
+    let mut auditor = simulation.auditor(with_every_transaction(), network);
+    let mut cycle = || verdict_and_due(&mut auditor);
     assert_eq!(cycle(), (Verdict::FirstSeen, 0));
     simulation.embedded.write(DATABASE, truncation(11));
     happens.set(Some((11, false)));
@@ -243,13 +250,6 @@ fn a_check_leaves_values_that_were_dropped_since_it_read_the_state_to_the_next_o
 fn a_refusal_of_values_is_left_to_the_next_check_only_once() {
     let simulation = Rc::new(Simulation::new(Options::default()));
     simulation.embedded.grow(DATABASE, TRANSACTIONS);
-    let policy = Policy {
-        values: Values {
-            sample: u64::MAX,
-            ..Values::NONE
-        },
-        ..Policy::of_consistency()
-    };
     let ledger = simulation.clone();
     let network = move |sent: &Sent<'_>| {
         if sent.call == method::TX_SCAN {
@@ -257,11 +257,8 @@ fn a_refusal_of_values_is_left_to_the_next_check_only_once() {
         }
         Delivery::After(Duration::from_millis(20))
     };
-    let mut auditor = simulation.auditor(policy, network);
-    let mut cycle = || {
-        let cycle = auditor.cycle(|_| {});
-        (cycle.outcomes[0].verdict, due(&auditor))
-    };
+    let mut auditor = simulation.auditor(with_every_transaction(), network);
+    let mut cycle = || verdict_and_due(&mut auditor);
     assert_eq!(cycle(), (Verdict::FirstSeen, 0));
     simulation.embedded.drop_values_before(DATABASE, 11);
     assert_eq!(cycle(), (Verdict::Consistent, 10));
