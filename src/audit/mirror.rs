@@ -98,8 +98,8 @@ impl Auditor {
     }
 
     /// Continues the mirrors of the databases whose state was proven in the last check. Each continues until it is
-    /// complete or cannot be extended, which is reported once. After `slice` no further hashes are requested. The calls for those
-    /// that were requested may last until `until`, so that the mirror of a slow server grows too.
+    /// complete or cannot be extended, which is reported once. After `slice` no further hashes are requested. The calls
+    /// for those that were requested may last until `until`, so that the mirror of a slow server grows too.
     pub fn mirror(&mut self, slice: Instant, until: Instant) -> Vec<(String, Unmirrored)> {
         let mut told = Vec::new();
         let before = self.server.limit(until + MAX_CALL_OVERRUN);
