@@ -2,6 +2,7 @@
 //! renewal that fails discards nothing (protocol.md §1, *Authentication*).
 
 use super::error_kind::ServerErrorKind;
+use super::exchange::Caller;
 use super::server_error::ServerError;
 use super::session::Mode;
 use super::transport::Credential;
@@ -29,6 +30,7 @@ impl Server {
             false => None,
         };
         self.session.forget_databases();
+        self.prefetched.cancel(&self.stop); // the calls were sent with the old credentials
         if let Some(session) = &session {
             self.session.opened(DEFAULT_DATABASE, session.clone());
         }
@@ -141,7 +143,6 @@ impl Server {
             return Ok(false);
         }
         self.make_login()?;
-        self.prefetched.forget(); // the prefetched calls were sent with the old credentials
         self.session.renewed_login(self.clock.instant());
         Ok(true)
     }
@@ -150,7 +151,7 @@ impl Server {
         self.read_password();
         let login = &self.session.login;
         let request = wire::login(&login.username, login.password.expose());
-        let answer = self.send(method::LOGIN, &request, &Credential::None);
+        let answer = self.send(method::LOGIN, &request, Caller::NOBODY);
         let mode = match answer {
             Ok(answer) => answer.decode(method::LOGIN, wire::token).map(Mode::Token),
             Err(failure) => match failure.kind {
@@ -176,7 +177,8 @@ impl Server {
     fn use_database(&mut self, database: &str) -> Result<Credential, ServerError> {
         let request = wire::database(database);
         let credential = self.session.token().unwrap_or(Credential::None);
-        let answer = self.send(method::USE_DATABASE, &request, &credential)?;
+        let caller = Caller::user(&credential);
+        let answer = self.send(method::USE_DATABASE, &request, caller)?;
         let token = answer.decode(method::USE_DATABASE, wire::token);
         token.map(Credential::Token)
     }
@@ -187,7 +189,7 @@ impl Server {
         self.read_password();
         let login = &self.session.login;
         let request = wire::open_session(&login.username, login.password.expose(), database);
-        let answer = self.send(method::OPEN_SESSION, &request, &Credential::None);
+        let answer = self.send(method::OPEN_SESSION, &request, Caller::NOBODY);
         if let Err(failure) = &answer {
             if matches!(
                 failure.kind,

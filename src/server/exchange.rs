@@ -20,6 +20,35 @@ const MAX_RETRIED_FAILURE_TIME: Duration = Duration::from_secs(1);
 /// wait for each of a thousand databases.
 const RECONNECT_PAUSE: Duration = Duration::from_secs(30);
 
+/// The side of a call that the server knows it by.
+#[derive(Clone, Copy)]
+pub(super) struct Caller<'a> {
+    /// The database of the call; `None` if it concerns no single one.
+    pub database: Option<&'a str>,
+    pub credential: &'a Credential,
+}
+
+impl<'a> Caller<'a> {
+    /// The caller before a login.
+    pub const NOBODY: Caller<'static> = Caller::user(&Credential::None);
+
+    /// Returns the caller outside any database.
+    pub const fn user(credential: &'a Credential) -> Caller<'a> {
+        Caller {
+            database: None,
+            credential,
+        }
+    }
+
+    /// Returns the caller within a database.
+    pub const fn within(database: &'a str, credential: &'a Credential) -> Caller<'a> {
+        Caller {
+            database: Some(database),
+            credential,
+        }
+    }
+}
+
 impl Server {
     /// Makes a call. Repeats it if a connection that carried calls before turns out to be gone (the server may have
     /// been restarted), or if a connection fails immediately. Every call of this program only reads.
@@ -27,14 +56,14 @@ impl Server {
         &mut self,
         name: &'static str,
         request: &Vec<u8>,
-        credential: &Credential,
+        caller: Caller<'_>,
     ) -> Result<Answer, ServerError> {
         let carried = self.carried;
         let mut begin = self.clock.instant();
-        let mut answer = self.exchange(name, request, credential);
+        let mut answer = self.exchange(name, request, caller);
         if carried && is_unreachable(&answer) {
             begin = self.clock.instant();
-            answer = self.exchange(name, request, credential);
+            answer = self.exchange(name, request, caller);
         }
         let mut permitted = false;
         for pause in RETRY_PAUSES {
@@ -52,7 +81,7 @@ impl Server {
             }
             self.clock.sleep(pause, &self.stop); // after a stop, the next exchange returns `Stopped`
             begin = self.clock.instant();
-            answer = self.exchange(name, request, credential);
+            answer = self.exchange(name, request, caller);
         }
         answer
     }
@@ -74,7 +103,7 @@ impl Server {
         &mut self,
         name: &'static str,
         request: &Vec<u8>,
-        credential: &Credential,
+        caller: Caller<'_>,
     ) -> Result<Answer, ServerError> {
         if self.stop.requested() {
             // responses that have arrived already are not processed first
@@ -90,7 +119,7 @@ impl Server {
             ));
         }
         let now = self.clock.instant();
-        let begun = self.prefetched.take(name, request, credential, now);
+        let begun = self.prefetched.take(name, request, &caller, now);
         let taken = begun.and_then(|begun| {
             let begin = begun.when;
             let (time, clock) = (self.timeout_now(), &self.clock);
@@ -101,12 +130,12 @@ impl Server {
             Some(taken) => taken,
             None => {
                 let begin = self.clock.instant();
-                let answer = self.begin_and_wait(name, request, credential);
+                let answer = self.begin_and_wait(name, request, caller.credential);
                 let at = self.clock.instant();
                 (begin, Ended { answer, at })
             }
         };
-        self.hide_secrets(name, credential, &mut answer);
+        self.hide_secrets(name, caller.credential, &mut answer);
         match &mut answer {
             Ok(answer) => {
                 self.identity.clone_from(&answer.uuid);
@@ -145,7 +174,7 @@ impl Server {
     pub(super) fn disconnect(&mut self) {
         self.connection = None;
         (self.carried, self.stalled) = (false, false);
-        self.prefetched.forget();
+        self.prefetched.cancel(&self.stop);
     }
 
     fn begin_and_wait(

@@ -47,6 +47,7 @@ use crate::text::Escaped;
 use crate::wire::{self, Entries, Malformed, Tx, VerifiableTx, method};
 use channel::GrpcTransport;
 use credentials::is_refusal;
+use exchange::Caller;
 use prefetch_queue::PrefetchQueue;
 use renewal::Renewal;
 use session::Session;
@@ -282,7 +283,7 @@ impl Server {
 
     /// Opens a database again, whether it is listed or not, to find out whether it exists for this user.
     pub fn open(&mut self, database: &str) -> Result<(), ServerError> {
-        self.prefetched.forget();
+        self.prefetched.cancel_of(database, &self.stop);
         self.open_again(database).map(drop)
     }
 
@@ -358,12 +359,12 @@ impl Server {
         request: Vec<u8>,
     ) -> Result<Answer, ServerError> {
         let credential = self.credential_for(database)?;
-        let answer = self.send(name, &request, &credential);
+        let answer = self.send(name, &request, Caller::within(database, &credential));
         let now = self.clock.instant();
         if self.session.is_refused(&answer) && self.session.may_renew(database, now) {
-            self.prefetched.forget(); // the prefetched calls were sent with the old credential
+            self.prefetched.cancel_of(database, &self.stop); // the calls were sent with the old credential
             let credential = self.renew_credential_for(database)?;
-            return self.send(name, &request, &credential);
+            return self.send(name, &request, Caller::within(database, &credential));
         }
         answer
     }
@@ -376,10 +377,10 @@ impl Server {
         decode: fn(&[u8]) -> Result<T, Malformed>,
     ) -> Result<T, ServerError> {
         let credential = self.credential_of_user()?;
-        let mut answer = self.send(name, &request, &credential);
+        let mut answer = self.send(name, &request, Caller::user(&credential));
         if self.session.is_refused(&answer) {
             if let Some(credential) = self.renew_credential_of_user()? {
-                answer = self.send(name, &request, &credential);
+                answer = self.send(name, &request, Caller::user(&credential));
             }
         }
         answer?.decode(name, decode)

@@ -3,15 +3,13 @@
 use std::time::{Duration, Instant};
 
 use super::Server;
+use super::exchange::Caller;
 use super::prefetch_queue::Reception;
 use super::server_error::ServerError;
 use super::transport::{Call, Credential, Waited};
 use crate::ledger::State;
 use crate::stop::POLL_INTERVAL;
 use crate::wire::{self, Entries, method};
-
-/// The number of bytes that are stored of a peeked response.
-const MAX_PEEKED_BYTES: usize = 4096;
 
 /// The result of a peek at a prefetched state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,13 +27,14 @@ impl Server {
     pub fn prefetch_list(&mut self) {
         if let Some(user) = self.session.token() {
             let list = method::DATABASE_LIST;
-            self.prefetch(list, wire::empty(), user, Reception::Meanwhile);
+            let (request, caller) = (wire::empty(), Caller::user(&user));
+            self.prefetch(list, request, caller, Reception::Meanwhile);
         }
     }
 
     /// Prefetches the state of the first database of a cycle.
     pub fn prefetch_state(&mut self, first: &str) {
-        // without a token, a response from before the database was opened again could not be recognised
+        // without a token, a call from before the database was opened again could not be recognised
         if self.session.token().is_some() {
             let state = method::CURRENT_STATE;
             self.prefetch_in(first, state, wire::empty(), Reception::Meanwhile);
@@ -50,15 +49,11 @@ impl Server {
         until: Instant,
     ) {
         self.open_together(databases.clone(), until);
-        let credentials: Vec<Credential> = databases
-            .clone()
-            .filter_map(|database| self.session.known(database))
-            .collect();
-        self.prefetched.keep(&credentials);
+        let names: Vec<&str> = databases.collect();
+        self.prefetched.keep(&names);
         let name = method::CURRENT_STATE;
-        for database in databases {
-            let credential = self.session.known(database);
-            if !credential.is_some_and(|of| self.prefetched.has(name, &of)) {
+        for database in names {
+            if !self.prefetched.has(name, database) {
                 self.prefetch_in(database, name, wire::empty(), Reception::Later);
             }
         }
@@ -67,21 +62,18 @@ impl Server {
     /// Returns the prefetched state without taking it, as a hint for the next prefetch. Waits until `until` at
     /// most.
     pub fn peek_state(&mut self, database: &str, until: Instant) -> Peeked {
-        let credential = self.session.known(database);
-        let begun = credential.and_then(|of| self.prefetched.take_any(method::CURRENT_STATE, &of));
+        let begun = self.prefetched.take_any(method::CURRENT_STATE, database);
         let Some(begun) = begun else {
             return Peeked::Nothing;
         };
         let begun = begun.wait_for(self.left(until), &self.stop);
         let peeked = match begun.ended() {
             None => Peeked::NotYet,
-            Some(Ok(answer)) if answer.bytes.len() <= MAX_PEEKED_BYTES => {
-                match wire::state(&answer.bytes) {
-                    Ok(claimed) => Peeked::State(claimed.state),
-                    Err(_) => Peeked::Nothing,
-                }
-            }
-            Some(_) => return Peeked::Nothing, // the check repeats this call by itself
+            Some(Ok(answer)) => match wire::state(&answer.bytes) {
+                Ok(claimed) => Peeked::State(claimed.state),
+                Err(_) => Peeked::Nothing,
+            },
+            Some(Err(_)) => return Peeked::Nothing, // the check repeats this call by itself
         };
         self.prefetched.put_back(begun);
         peeked
@@ -142,7 +134,8 @@ impl Server {
         reception: Reception,
     ) {
         if let Some(credential) = self.session.known(database) {
-            self.prefetch(name, request, credential, reception);
+            let caller = Caller::within(database, &credential);
+            self.prefetch(name, request, caller, reception);
         }
     }
 
@@ -151,7 +144,7 @@ impl Server {
         &mut self,
         name: &'static str,
         request: Vec<u8>,
-        credential: Credential,
+        caller: Caller<'_>,
         reception: Reception,
     ) {
         let Some(connection) = &self.connection else {
@@ -160,13 +153,13 @@ impl Server {
         let call = Call {
             name,
             request: &request,
-            credential: &credential,
+            credential: caller.credential,
             timeout: self.timeout_now(),
         };
         if let Ok(pending) = connection.start(&call) {
             let now = self.clock.instant();
             self.prefetched
-                .push(name, request, credential, pending, reception, now);
+                .push(name, request, &caller, pending, reception, now);
         }
     }
 

@@ -5,6 +5,7 @@
 use std::time::{Duration, Instant};
 
 use super::error_kind::ServerErrorKind;
+use super::exchange::Caller;
 use super::server_error::ServerError;
 use super::transport::{Answer, Credential, Ended, PendingCall, Waited};
 use crate::stop::Stop;
@@ -17,6 +18,8 @@ const MAX_CALL_AGE: Duration = Duration::from_secs(5);
 pub(super) struct PrefetchedCall {
     name: &'static str,
     request: Vec<u8>,
+    /// The database of the call; `None` if it concerns no single one.
+    database: Option<String>,
     credential: Credential,
     when: Instant,
     progress: CallProgress,
@@ -57,6 +60,19 @@ impl PrefetchedCall {
             progress: self.progress.wait_for(time, stop),
             ..self
         }
+    }
+
+    /// Takes the response if it has come already, without a wait.
+    fn receive(self, stop: &Stop) -> PrefetchedCall {
+        match self.progress {
+            CallProgress::Pending(_, Reception::Meanwhile) => self.wait_for(Duration::ZERO, stop),
+            _ => self,
+        }
+    }
+
+    /// Returns whether the call has a response, which is no error.
+    fn is_received(&self) -> bool {
+        matches!(self.ended(), Some(Ok(_)))
     }
 
     /// Returns the result of the call, if it has ended.
@@ -110,48 +126,69 @@ impl PrefetchQueue {
         self.0.clear();
     }
 
-    /// Cancels the calls with other credentials than these.
-    pub fn keep(&mut self, credentials: &[Credential]) {
-        self.0.retain(|call| credentials.contains(&call.credential));
+    /// Cancels the calls without a response.
+    pub fn cancel(&mut self, stop: &Stop) {
+        self.receive(stop);
+        self.0.retain(PrefetchedCall::is_received);
     }
 
-    /// Takes the call of this name with exactly this request and credential. A call that was started too long before
-    /// `now` is cancelled instead. A scan that was not prefetched cancels all calls with its credential, because they
-    /// were started for another run of transactions.
+    /// Cancels the calls without a response for one database.
+    pub fn cancel_of(&mut self, database: &str, stop: &Stop) {
+        self.receive(stop);
+        self.0
+            .retain(|call| call.is_received() || call.database.as_deref() != Some(database));
+    }
+
+    /// Takes the responses that have come already, without a wait.
+    fn receive(&mut self, stop: &Stop) {
+        let calls = std::mem::take(&mut self.0).into_iter();
+        self.0 = calls.map(|call| call.receive(stop)).collect();
+    }
+
+    /// Cancels the calls without a response, except those of these databases.
+    pub fn keep(&mut self, databases: &[&str]) {
+        let is_kept = |of: &str| databases.contains(&of);
+        self.0
+            .retain(|call| call.is_received() || call.database.as_deref().is_some_and(is_kept));
+    }
+
+    /// Takes the call of this name with exactly this request for this database. A call that was started too long
+    /// before `now` is cancelled instead. So is one that was sent with another credential, unless its response came:
+    /// the server made that claim, and another call may not show it again. A scan that was not prefetched cancels all
+    /// calls for its database, because they were started for another run of transactions.
     pub fn take(
         &mut self,
         name: &'static str,
         request: &[u8],
-        credential: &Credential,
+        caller: &Caller<'_>,
         now: Instant,
     ) -> Option<TakenCall> {
-        let same = |call: &PrefetchedCall| {
-            call.name == name && call.request == request && call.credential == *credential
-        };
+        let is_of = |call: &PrefetchedCall| call.database.as_deref() == caller.database;
+        let same =
+            |call: &PrefetchedCall| call.name == name && call.request == request && is_of(call);
         let found = self.0.iter().position(same);
         let taken = found.map(|at| self.0.swap_remove(at));
         if taken.is_none() && name == method::TX_SCAN {
-            self.0.retain(|call| call.credential != *credential);
+            self.0.retain(|call| !is_of(call));
         }
-        let fresh = taken.filter(|call| now.saturating_duration_since(call.when) < MAX_CALL_AGE);
-        fresh.map(|call| TakenCall {
+        let is_usable = |call: &PrefetchedCall| {
+            let is_fresh = now.saturating_duration_since(call.when) < MAX_CALL_AGE;
+            is_fresh && (call.credential == *caller.credential || call.is_received())
+        };
+        taken.filter(is_usable).map(|call| TakenCall {
             when: call.when,
             progress: call.progress,
         })
     }
 
-    /// Returns whether a call of this name was started with this credential, whatever its request.
-    pub fn has(&self, name: &'static str, credential: &Credential) -> bool {
-        self.position(name, credential).is_some()
+    /// Returns whether a call of this name was started for this database, whatever its request.
+    pub fn has(&self, name: &'static str, database: &str) -> bool {
+        self.position(name, database).is_some()
     }
 
-    /// Takes a call of this name that was started with this credential, whatever its request.
-    pub fn take_any(
-        &mut self,
-        name: &'static str,
-        credential: &Credential,
-    ) -> Option<PrefetchedCall> {
-        let at = self.position(name, credential)?;
+    /// Takes a call of this name that was started for this database, whatever its request.
+    pub fn take_any(&mut self, name: &'static str, database: &str) -> Option<PrefetchedCall> {
+        let at = self.position(name, database)?;
         Some(self.0.swap_remove(at))
     }
 
@@ -160,8 +197,9 @@ impl PrefetchQueue {
         self.0.push(call);
     }
 
-    fn position(&self, name: &'static str, credential: &Credential) -> Option<usize> {
-        let is_it = |call: &PrefetchedCall| call.name == name && call.credential == *credential;
+    fn position(&self, name: &'static str, database: &str) -> Option<usize> {
+        let is_it =
+            |call: &PrefetchedCall| call.name == name && call.database.as_deref() == Some(database);
         self.0.iter().position(is_it)
     }
 
@@ -170,7 +208,7 @@ impl PrefetchQueue {
         &mut self,
         name: &'static str,
         request: Vec<u8>,
-        credential: Credential,
+        caller: &Caller<'_>,
         pending: Box<dyn PendingCall>,
         reception: Reception,
         now: Instant,
@@ -182,7 +220,8 @@ impl PrefetchQueue {
         self.0.push(PrefetchedCall {
             name,
             request,
-            credential,
+            database: caller.database.map(str::to_owned),
+            credential: caller.credential.clone(),
             when: now,
             progress: CallProgress::Pending(pending, reception),
         });
@@ -195,19 +234,67 @@ mod tests {
 
     use super::*;
 
+    type Progress = fn(Instant) -> CallProgress;
+
+    fn token(token: &str) -> Credential {
+        Credential::Token(token.into())
+    }
+
+    fn ended(answer: Result<Answer, ServerError>, at: Instant) -> CallProgress {
+        CallProgress::Ended(Ended { answer, at })
+    }
+
+    fn received(at: Instant) -> CallProgress {
+        let answer = Answer {
+            bytes: Arc::new(Vec::new()),
+            uuid: None,
+        };
+        ended(Ok(answer), at)
+    }
+
+    fn refused(at: Instant) -> CallProgress {
+        let kind = ServerErrorKind::Forbidden;
+        ended(Err(ServerError::new("CurrentState", kind)), at)
+    }
+
+    /// A call whose response does not come.
+    struct Silent;
+
+    impl PendingCall for Silent {
+        fn receive(self: Box<Self>) -> Box<dyn PendingCall> {
+            self
+        }
+
+        fn wait_for(self: Box<Self>, _: Duration, _: &Stop) -> Waited {
+            Waited::Pending(self)
+        }
+
+        fn wait(self: Box<Self>, _: &Stop) -> Result<Answer, ServerError> {
+            Err(ServerError::new("CurrentState", ServerErrorKind::CutShort))
+        }
+    }
+
+    fn pending(_: Instant) -> CallProgress {
+        CallProgress::Pending(Box::new(Silent), Reception::Later)
+    }
+
+    /// Returns a call for the database `db` with the token `a` that has a response.
     fn call(name: &'static str, request: &[u8], when: Instant) -> PrefetchedCall {
         PrefetchedCall {
             name,
             request: request.into(),
-            credential: Credential::Token("a".into()),
+            database: Some("db".into()),
+            credential: token("a"),
             when,
-            progress: CallProgress::Ended(Ended {
-                answer: Ok(Answer {
-                    bytes: Arc::new(Vec::new()),
-                    uuid: None,
-                }),
-                at: when,
-            }),
+            progress: received(when),
+        }
+    }
+
+    fn state_call(database: &str, progress: CallProgress, when: Instant) -> PrefetchedCall {
+        PrefetchedCall {
+            database: Some(database.into()),
+            progress,
+            ..call(method::CURRENT_STATE, b"", when)
         }
     }
 
@@ -222,8 +309,9 @@ mod tests {
             (MAX_CALL_AGE + just, false),
         ] {
             let mut prefetched = PrefetchQueue(vec![call(method::TX_BY_ID, b"7", when)]);
-            let credential = Credential::Token("a".into());
-            let found = prefetched.take(method::TX_BY_ID, b"7", &credential, when + age);
+            let credential = token("a");
+            let caller = Caller::within("db", &credential);
+            let found = prefetched.take(method::TX_BY_ID, b"7", &caller, when + age);
             assert_eq!(found.is_some(), taken, "{age:?}");
             assert!(
                 prefetched.0.is_empty(),
@@ -233,38 +321,86 @@ mod tests {
     }
 
     #[test]
-    fn only_the_answer_to_the_same_call_request_and_token_is_taken() {
+    fn only_the_answer_to_the_same_call_request_and_database_is_taken() {
         let when = Instant::now();
-        let other = Credential::Token("b".into());
-        let same = Credential::Token("a".into());
-        for (name, request, credential) in [
-            (method::CURRENT_STATE, b"7", &same),
-            (method::TX_BY_ID, b"8", &same),
-            (method::TX_BY_ID, b"7", &other),
-            (method::TX_BY_ID, b"7", &Credential::None),
+        let same = token("a");
+        for (name, request, caller) in [
+            (method::CURRENT_STATE, b"7", Caller::within("db", &same)),
+            (method::TX_BY_ID, b"8", Caller::within("db", &same)),
+            (method::TX_BY_ID, b"7", Caller::within("other", &same)),
+            (method::TX_BY_ID, b"7", Caller::user(&same)),
         ] {
             let mut prefetched = PrefetchQueue(vec![call(method::TX_BY_ID, b"7", when)]);
-            assert!(prefetched.take(name, request, credential, when).is_none());
+            assert!(prefetched.take(name, request, &caller, when).is_none());
             assert_eq!(prefetched.0.len(), 1);
         }
     }
 
+    /// With the old credential the server would refuse the call, or has refused it.
     #[test]
-    fn a_scan_of_another_run_cancels_only_the_calls_with_its_token() {
+    fn after_a_renewal_only_a_response_that_came_before_it_is_taken() {
+        let when = Instant::now();
+        for (progress, credential, taken) in [
+            (received as Progress, "a", true),
+            (received, "b", true),
+            (refused, "a", true),
+            (refused, "b", false),
+            (pending, "a", true),
+            (pending, "b", false),
+        ] {
+            let mut prefetched = PrefetchQueue(vec![state_call("db", progress(when), when)]);
+            let credential = token(credential);
+            let caller = Caller::within("db", &credential);
+            let found = prefetched.take(method::CURRENT_STATE, b"", &caller, when);
+            assert_eq!(found.is_some(), taken);
+            assert!(prefetched.0.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_scan_of_another_run_cancels_only_the_calls_for_its_database() {
         let when = Instant::now();
         let call = || {
             let scan = call(method::TX_SCAN, b"7", when);
             PrefetchQueue(vec![scan, call(method::TX_BY_ID, b"7", when)])
         };
-        let (same, other) = (Credential::Token("a".into()), Credential::Token("b".into()));
-        for (name, credential, left) in [
-            (method::TX_SCAN, &same, 0),
-            (method::TX_SCAN, &other, 2),
-            (method::TX_BY_ID, &same, 2),
+        let credential = token("a");
+        for (name, database, left) in [
+            (method::TX_SCAN, "db", 0),
+            (method::TX_SCAN, "other", 2),
+            (method::TX_BY_ID, "db", 2),
         ] {
             let mut prefetched = call();
-            assert!(prefetched.take(name, b"8", credential, when).is_none());
+            let caller = Caller::within(database, &credential);
+            assert!(prefetched.take(name, b"8", &caller, when).is_none());
             assert_eq!(prefetched.0.len(), left, "{name}");
         }
+    }
+
+    #[test]
+    fn a_response_stays_when_other_calls_are_cancelled() {
+        let when = Instant::now();
+        let calls = || {
+            PrefetchQueue(vec![
+                state_call("received", received(when), when),
+                state_call("refused", refused(when), when),
+                state_call("pending", pending(when), when),
+            ])
+        };
+        let left = |prefetched: &PrefetchQueue| -> Vec<String> {
+            let names = prefetched.0.iter().map(|call| call.database.clone());
+            names.flatten().collect()
+        };
+        let mut prefetched = calls();
+        prefetched.cancel(&Stop::new());
+        assert_eq!(left(&prefetched), ["received"]);
+        let mut prefetched = calls();
+        for database in ["received", "pending"] {
+            prefetched.cancel_of(database, &Stop::new());
+        }
+        assert_eq!(left(&prefetched), ["received", "refused"]);
+        let mut prefetched = calls();
+        prefetched.keep(&["pending", "another"]);
+        assert_eq!(left(&prefetched), ["received", "pending"]);
     }
 }

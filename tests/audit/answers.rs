@@ -1,5 +1,5 @@
-//! Responses that must not be used, because they were prefetched before a change, and responses
-//! that must not be forgotten, because an earlier one already proved tampering.
+//! Prefetched responses that must not be used, those that must, and responses that must not be forgotten because
+//! they already proved tampering.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -73,7 +73,7 @@ fn a_response_prefetched_in_an_earlier_cycle_is_not_used() {
 }
 
 #[test]
-fn the_first_prefetched_state_stays_until_other_states_are_requested() {
+fn the_first_prefetched_state_stays_if_other_states_are_requested() {
     let (embedded, mut server) = server_with_a_prefetched_state(true);
     server.begin_cycle();
     server.prefetch_list();
@@ -86,25 +86,30 @@ fn the_first_prefetched_state_stays_until_other_states_are_requested() {
 
     server.prefetch_list();
     server.prefetch_state(DB);
-    assert_eq!(peeked(&mut server), embedded.state(DB));
+    let before = embedded.state(DB);
+    assert_eq!(peeked(&mut server), before);
     embedded.grow(DB, 1);
     server.prefetch_states(["another"].into_iter(), soon());
+    assert_eq!(server.state(DB).ok().map(|taken| taken.state), before);
     assert_next_state_is_current(&embedded, &mut server);
 }
 
-/// Without authentication no token changes when the database is opened again, so a token cannot
-/// distinguish the responses.
+/// The server made that claim, whether the database exists now or not.
 #[test]
-fn a_response_prefetched_before_the_database_was_reopened_is_unused() {
-    let (embedded, mut server) = server_with_a_prefetched_state(false);
-    embedded.grow(DB, 1);
-    server.open(DB).expect("a database");
-    assert_next_state_is_current(&embedded, &mut server);
+fn a_state_that_came_before_the_database_was_reopened_is_used() {
+    for auth in [true, false] {
+        let (embedded, mut server) = server_with_a_prefetched_state(auth);
+        let before = embedded.state(DB);
+        embedded.grow(DB, 1);
+        server.open(DB).expect("a database");
+        assert_eq!(server.state(DB).ok().map(|taken| taken.state), before);
+        assert_next_state_is_current(&embedded, &mut server);
+    }
 }
 
-/// A server may return the same token again, so a token cannot distinguish the responses.
+/// A server may return the same token again, so a token cannot distinguish the calls.
 #[test]
-fn a_response_prefetched_before_the_token_was_renewed_is_unused() {
+fn a_call_sent_before_the_token_was_renewed_is_repeated() {
     let embedded = Embedded::start(Options::default()).expect("an embedded ledger");
     embedded.grow(DB, 3);
     let proxy = Proxy::before(embedded.port());

@@ -6,6 +6,7 @@ mod support;
 mod backlog;
 mod durations;
 mod kept_list;
+mod received;
 mod reconnecting;
 mod schedule;
 mod simulated;

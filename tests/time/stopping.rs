@@ -41,7 +41,7 @@ fn a_first_use_is_reported_if_the_program_stops_during_values() {
     let asked = Rc::new(Cell::new(0));
     let counted = asked.clone();
     let mut auditor = simulation.auditor(policy(), move |sent| {
-        if sent.call == method::VERIFIABLE_TX_BY_ID {
+        if sent.call == method::TX_SCAN {
             counted.set(counted.get() + 1);
             stop.request();
         }
