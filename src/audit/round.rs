@@ -16,8 +16,12 @@ use crate::server::{Peeked, ServerError, ServerErrorKind};
 use crate::wire::Entries;
 
 /// The number of databases whose calls are started concurrently, so that the delay of a distant server does not add
-/// up.
-const MAX_CONCURRENT_CALLS: usize = 16;
+/// up: at first, and at most. Each call that waits may take 64 KiB of memory.
+const MIN_BATCH: usize = 16;
+const MAX_BATCH: usize = 64;
+/// The longest time that a batch should take. It is much shorter than the time for which a prefetched response is
+/// used.
+const BATCH_TIME: Duration = Duration::from_secs(1);
 /// The number of consecutive databases without a response after which the auditor checks whether the server is
 /// reachable.
 const MAX_SILENT_DATABASES: u32 = 3;
@@ -57,11 +61,14 @@ impl Auditor {
         let mut waiting = VecDeque::from(names);
         let mut late = VecDeque::new();
         let (mut is_first, mut asked) = (true, 0usize);
+        let (mut size, mut begun) = (MIN_BATCH, None);
         loop {
             if asked == 0 && group != Group::Slow && round.away.is_none() {
-                let batch = waiting
-                    .drain(..waiting.len().min(MAX_CONCURRENT_CALLS))
-                    .collect();
+                let now = self.now();
+                if let Some(before) = begun.replace(now) {
+                    size = next_batch(size, now.saturating_duration_since(before));
+                }
+                let batch = waiting.drain(..waiting.len().min(size)).collect();
                 let (mut next, silent) = self.look_ahead(batch, moment);
                 match group {
                     // there may be too many untrusted databases to wait for all of them
@@ -279,6 +286,17 @@ impl Auditor {
     /// Returns whether calls may be concurrent: immudb 0.9.0 mixes up the responses to concurrent calls.
     pub(super) fn may_ask_together(&self) -> bool {
         self.shape == Some(StateShape::WithDatabase)
+    }
+}
+
+/// Returns the number of databases of a batch after one of `size` databases that took this time.
+fn next_batch(size: usize, took: Duration) -> usize {
+    if took > BATCH_TIME {
+        MIN_BATCH
+    } else if took > BATCH_TIME / 2 {
+        size
+    } else {
+        size.saturating_mul(2).min(MAX_BATCH)
     }
 }
 

@@ -173,7 +173,7 @@ enum Unreceived {
     Failed(grpcio::Error),
 }
 
-/// The largest response to a call for a state or for a login, in bytes. Up to sixteen such calls are received at the
+/// The largest response to a call for a state or for a login, in bytes. Up to 64 such calls are received at the
 /// same time, and their responses are held until they are used.
 const MAX_SMALL_BYTES: usize = 64 << 10;
 

@@ -14,6 +14,7 @@ use immuaudit::wire::method;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const MOMENT: Duration = Duration::from_secs(1);
+const HOUR: Duration = Duration::from_secs(3600);
 const QUICK: Duration = Duration::from_millis(10);
 /// Slightly less than the deadline of a call.
 const SLOW: Duration = Duration::from_millis(9_900);
@@ -153,7 +154,7 @@ fn each_permanent_name_is_checked_among_ever_new_names() {
     while !staying.iter().all(|name| seen.contains(*name)) {
         cycles += 1;
         assert!(cycles <= 20, "{seen:?}");
-        let fresh: Vec<String> = (0..1_000)
+        let fresh: Vec<String> = (0..2_000)
             .map(|number| format!("t-{cycles:03}-{number:04}"))
             .collect();
         fresh.iter().for_each(|name| embedded.create_database(name));
@@ -428,6 +429,33 @@ fn databases_are_checked_although_others_never_respond() {
             );
         }
         databases.rest(begin, MINUTE);
+    }
+}
+
+/// More calls are concurrent the faster a server responds, so that its delay does not add up.
+#[test]
+fn the_calls_of_up_to_64_databases_are_concurrent() {
+    let names: Vec<String> = (0..1_000).map(|number| format!("db-{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let databases = Databases::new(Options::default(), &names);
+    databases.trusted(&every(HOUR));
+    for (delay, concurrent, longest) in [
+        (Duration::from_millis(20), 64, Duration::from_millis(900)),
+        (MOMENT * 3 / 4, 16, HOUR),
+    ] {
+        let begun: Rc<RefCell<BTreeMap<Duration, u32>>> = Rc::default();
+        let (calls, time) = (begun.clone(), databases.simulation.time.clone());
+        let mut auditor = databases.auditor(&every(HOUR), move |_| {
+            *calls.borrow_mut().entry(time.passed()).or_default() += 1;
+            Delivery::After(delay)
+        });
+        auditor.cycle(|_| {}); // opens the databases
+        databases.grow();
+        begun.borrow_mut().clear();
+        let (cycle, _) = databases.cycle(&mut auditor);
+        assert!(cycle.is_complete());
+        assert!(cycle.duration <= longest, "{:?}", cycle.duration);
+        assert_eq!(begun.borrow().values().max(), Some(&concurrent));
     }
 }
 
