@@ -4,8 +4,10 @@
 mod support;
 
 mod backlog;
+mod dropped;
 mod durations;
 mod kept_list;
+mod operator_sweep;
 mod received;
 mod reconnecting;
 mod schedule;

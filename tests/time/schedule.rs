@@ -154,7 +154,7 @@ fn each_permanent_name_is_checked_among_ever_new_names() {
     while !staying.iter().all(|name| seen.contains(*name)) {
         cycles += 1;
         assert!(cycles <= 20, "{seen:?}");
-        let fresh: Vec<String> = (0..2_000)
+        let fresh: Vec<String> = (0..3_000)
             .map(|number| format!("t-{cycles:03}-{number:04}"))
             .collect();
         fresh.iter().for_each(|name| embedded.create_database(name));
