@@ -164,6 +164,7 @@ impl Server {
     /// Takes over another server's transport, login and deadline; counts, clock and progress callback stay. The
     /// next call opens a connection and logs in.
     pub fn take_setup_of(&mut self, other: Server) {
+        self.prefetched.forget(); // also what was received: it may be of another server
         self.disconnect();
         self.transport.end();
         self.transport = other.transport;

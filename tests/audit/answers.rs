@@ -107,6 +107,15 @@ fn a_state_that_came_before_the_database_was_reopened_is_used() {
     }
 }
 
+#[test]
+fn a_state_of_one_server_is_not_used_for_another() {
+    let (_, mut server) = server_with_a_prefetched_state(true);
+    let other = Embedded::start(Options::default()).expect("an embedded ledger");
+    other.grow(DB, 3);
+    server.take_setup_of(server_on(other.port()));
+    assert_next_state_is_current(&other, &mut server);
+}
+
 /// A server may return the same token again, so a token cannot distinguish the calls.
 #[test]
 fn a_call_sent_before_the_token_was_renewed_is_repeated() {
