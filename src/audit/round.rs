@@ -16,7 +16,7 @@ use crate::server::{Peeked, ServerError, ServerErrorKind};
 use crate::wire::Entries;
 
 /// The number of databases whose calls are started concurrently, so that the delay of a distant server does not add
-/// up: at first, and at most. Each call that waits may take 64 KiB of memory.
+/// up: at first, and at most. A state and a proof of each may wait, and each response may take 64 KiB of memory.
 const MIN_BATCH: usize = 16;
 const MAX_BATCH: usize = 64;
 /// The longest time that a batch should take. It is much shorter than the time for which a prefetched response is
@@ -251,7 +251,7 @@ impl Auditor {
             return (batch, Vec::new());
         }
         let until = self.now() + moment;
-        self.server.prefetch_states(names.iter().copied(), until);
+        let until = self.server.prefetch_states(names.iter().copied(), until);
         let mut late = BTreeSet::new();
         for database in names {
             let shown = match self.server.peek_state(database, until) {

@@ -121,25 +121,31 @@ impl Server {
         let now = self.clock.instant();
         let begun = self.prefetched.take(name, request, &caller, now);
         let taken = begun.and_then(|begun| {
-            let begin = begun.when;
+            let (begin, came_before) = (begun.when, begun.has_ended());
+            let credential = begun.credential.clone();
             let (time, clock) = (self.timeout_now(), &self.clock);
             let ended = begun.wait(method::short(name), time, &self.stop, || clock.instant());
-            Some((begin, ended?))
+            Some((begin, ended?, credential, came_before))
         });
-        let (begin, Ended { mut answer, at }) = match taken {
+        let (begin, ended, credential, came_before) = match taken {
             Some(taken) => taken,
             None => {
                 let begin = self.clock.instant();
                 let answer = self.begin_and_wait(name, request, caller.credential);
                 let at = self.clock.instant();
-                (begin, Ended { answer, at })
+                let ended = Ended { answer, at };
+                (begin, ended, caller.credential.clone(), false)
             }
         };
-        self.hide_secrets(name, caller.credential, &mut answer);
+        let Ended { mut answer, at } = ended;
+        self.hide_secrets(name, &credential, &mut answer);
         match &mut answer {
             Ok(answer) => {
                 self.identity.clone_from(&answer.uuid);
-                (self.carried, self.stalled) = (true, false);
+                if !came_before {
+                    // otherwise it says nothing about the present connection
+                    (self.carried, self.stalled) = (true, false);
+                }
             }
             Err(failure) => {
                 if matches!(failure.kind, ServerErrorKind::Deadline(allowed) if allowed < self.timeout)

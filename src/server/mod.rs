@@ -359,7 +359,10 @@ impl Server {
         name: &'static str,
         request: Vec<u8>,
     ) -> Result<Answer, ServerError> {
-        let credential = self.credential_for(database)?;
+        let credential = match self.credential_for(database) {
+            Err(_) if self.has_received(name, database) => Credential::None, // no call is made
+            credential => credential?,
+        };
         let answer = self.send(name, &request, Caller::within(database, &credential));
         let now = self.clock.instant();
         if self.session.is_refused(&answer) && self.session.may_renew(database, now) {
@@ -368,6 +371,11 @@ impl Server {
             return self.send(name, &request, Caller::within(database, &credential));
         }
         answer
+    }
+
+    fn has_received(&self, name: &'static str, database: &str) -> bool {
+        let now = self.clock.instant();
+        name == method::CURRENT_STATE && self.prefetched.has_received_state(database, now)
     }
 
     /// Makes a call outside any database, as [`Server::ask`] does within one.

@@ -1,6 +1,6 @@
 //! Prefetching: calls that are started early, and databases that are opened for them concurrently.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::Server;
 use super::exchange::Caller;
@@ -34,29 +34,28 @@ impl Server {
 
     /// Prefetches the state of the first database of a cycle.
     pub fn prefetch_state(&mut self, first: &str) {
-        // without a token, a call from before the database was opened again could not be recognised
-        if self.session.token().is_some() {
-            let state = method::CURRENT_STATE;
-            self.prefetch_in(first, state, wire::empty(), Reception::Meanwhile);
-        }
+        let state = method::CURRENT_STATE;
+        self.prefetch_in(first, state, wire::empty(), Reception::Meanwhile);
     }
 
     /// Opens those of these databases that are not open yet, and prefetches the states of all of them. Waits until
-    /// they are open, but no longer than `until`.
+    /// they are open, but no longer than `until`. Returns the end of the wait for the states: `until`, or a moment later
+    /// if the opening took that long.
     pub fn prefetch_states<'a>(
         &mut self,
         databases: impl Iterator<Item = &'a str> + Clone,
         until: Instant,
-    ) {
+    ) -> Instant {
         self.open_together(databases.clone(), until);
         let names: Vec<&str> = databases.collect();
-        self.prefetched.keep(&names);
+        self.prefetched.keep(&names, &self.stop);
         let name = method::CURRENT_STATE;
         for database in names {
             if !self.prefetched.has(name, database) {
-                self.prefetch_in(database, name, wire::empty(), Reception::Later);
+                self.prefetch_in(database, name, wire::empty(), Reception::Meanwhile);
             }
         }
+        until.max(self.clock.instant() + POLL_INTERVAL)
     }
 
     /// Returns the prefetched state without taking it, as a hint for the next prefetch. Waits until `until` at
@@ -66,7 +65,7 @@ impl Server {
         let Some(begun) = begun else {
             return Peeked::Nothing;
         };
-        let begun = begun.wait_for(self.left(until), &self.stop);
+        let begun = begun.wait_for(self.clock.until(until), &self.stop);
         let peeked = match begun.ended() {
             None => Peeked::NotYet,
             Some(Ok(answer)) => match wire::state(&answer.bytes) {
@@ -77,12 +76,6 @@ impl Server {
         };
         self.prefetched.put_back(begun);
         peeked
-    }
-
-    /// Returns how long to wait for a response until then: at least one poll, for a response that has come
-    /// already.
-    fn left(&self, until: Instant) -> Duration {
-        self.clock.until(until).max(POLL_INTERVAL)
     }
 
     /// Prefetches a proof that a later call of [`Server::verifiable_tx`] is expected to need.
@@ -205,9 +198,11 @@ impl Server {
             Some((*database, self.clock.instant(), pending))
         };
         let opening: Vec<_> = databases.iter().filter_map(begin).collect();
+        let until = until.max(self.clock.instant() + POLL_INTERVAL);
         let mut all = Vec::new();
         for (database, begin, pending) in opening {
-            let Waited::Ended(ended) = pending.wait_for(self.left(until), &self.stop) else {
+            let left = self.clock.until(until);
+            let Waited::Ended(ended) = pending.wait_for(left, &self.stop) else {
                 continue; // opened later, when it is needed, so that it does not delay the others
             };
             let (name, mut answer) = (method::USE_DATABASE, ended.answer);

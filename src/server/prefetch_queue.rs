@@ -1,6 +1,7 @@
 //! Calls that are started before their responses are needed, so that a distant server handles several concurrently
 //! while this one thread takes the responses in order. A call that was not prefetched is made when it is needed,
-//! and an unused one is cancelled.
+//! and an unused one is cancelled. A state that has come is judged: only its age, the end of the cycle or another server
+//! prevent that.
 
 use std::time::{Duration, Instant};
 
@@ -70,9 +71,19 @@ impl PrefetchedCall {
         }
     }
 
-    /// Returns whether the call has a response, which is no error.
-    fn is_received(&self) -> bool {
-        matches!(self.ended(), Some(Ok(_)))
+    /// Returns whether the call is for a state, and has a response, which is no error. The server made that claim, and
+    /// another call may not show it again.
+    fn is_received_state(&self) -> bool {
+        self.name == method::CURRENT_STATE && matches!(self.ended(), Some(Ok(_)))
+    }
+
+    /// Returns whether a response to this call may be used at `now`.
+    fn is_fresh(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.when) < MAX_CALL_AGE
+    }
+
+    fn is_of(&self, database: Option<&str>) -> bool {
+        self.database.as_deref() == database
     }
 
     /// Returns the result of the call, if it has ended.
@@ -91,10 +102,17 @@ pub(super) struct PrefetchQueue(Vec<PrefetchedCall>);
 /// A call that was taken from the queue.
 pub(super) struct TakenCall {
     pub when: Instant,
+    /// The credential that the call was sent with.
+    pub credential: Credential,
     progress: CallProgress,
 }
 
 impl TakenCall {
+    /// Returns whether the response came before the call was taken.
+    pub fn has_ended(&self) -> bool {
+        matches!(self.progress, CallProgress::Ended(_))
+    }
+
     /// Waits for the response at most for this time, and then cuts the call short; `now` is the time by which that
     /// counts as its end. `None` if the call must be repeated: its deadline may have passed because its response was
     /// not received.
@@ -126,17 +144,26 @@ impl PrefetchQueue {
         self.0.clear();
     }
 
-    /// Cancels the calls without a response.
+    /// Cancels all calls, except states that have come.
     pub fn cancel(&mut self, stop: &Stop) {
-        self.receive(stop);
-        self.0.retain(PrefetchedCall::is_received);
+        self.cancel_unless(|_| false, stop);
     }
 
-    /// Cancels the calls without a response for one database.
+    /// Cancels the calls for one database, except a state that has come.
     pub fn cancel_of(&mut self, database: &str, stop: &Stop) {
+        self.cancel_unless(|call| !call.is_of(Some(database)), stop);
+    }
+
+    /// Cancels the calls that are not for one of these databases, except states that have come.
+    pub fn keep(&mut self, databases: &[&str], stop: &Stop) {
+        let is_kept = |of: &str| databases.contains(&of);
+        self.cancel_unless(|call| call.database.as_deref().is_some_and(is_kept), stop);
+    }
+
+    fn cancel_unless(&mut self, is_kept: impl Fn(&PrefetchedCall) -> bool, stop: &Stop) {
         self.receive(stop);
         self.0
-            .retain(|call| call.is_received() || call.database.as_deref() != Some(database));
+            .retain(|call| call.is_received_state() || is_kept(call));
     }
 
     /// Takes the responses that have come already, without a wait.
@@ -145,17 +172,10 @@ impl PrefetchQueue {
         self.0 = calls.map(|call| call.receive(stop)).collect();
     }
 
-    /// Cancels the calls without a response, except those of these databases.
-    pub fn keep(&mut self, databases: &[&str]) {
-        let is_kept = |of: &str| databases.contains(&of);
-        self.0
-            .retain(|call| call.is_received() || call.database.as_deref().is_some_and(is_kept));
-    }
-
     /// Takes the call of this name with exactly this request for this database. A call that was started too long
-    /// before `now` is cancelled instead. So is one that was sent with another credential, unless its response came:
-    /// the server made that claim, and another call may not show it again. A scan that was not prefetched cancels all
-    /// calls for its database, because they were started for another run of transactions.
+    /// before `now` is cancelled instead; so is one that was sent with another credential, unless it is a state that
+    /// has come. A scan that was not prefetched cancels all calls for its database, because they were started for
+    /// another run of transactions.
     pub fn take(
         &mut self,
         name: &'static str,
@@ -163,22 +183,31 @@ impl PrefetchQueue {
         caller: &Caller<'_>,
         now: Instant,
     ) -> Option<TakenCall> {
-        let is_of = |call: &PrefetchedCall| call.database.as_deref() == caller.database;
-        let same =
-            |call: &PrefetchedCall| call.name == name && call.request == request && is_of(call);
+        let same = |call: &PrefetchedCall| {
+            call.name == name && call.request == request && call.is_of(caller.database)
+        };
         let found = self.0.iter().position(same);
         let taken = found.map(|at| self.0.swap_remove(at));
         if taken.is_none() && name == method::TX_SCAN {
-            self.0.retain(|call| !is_of(call));
+            self.0.retain(|call| !call.is_of(caller.database));
         }
         let is_usable = |call: &PrefetchedCall| {
-            let is_fresh = now.saturating_duration_since(call.when) < MAX_CALL_AGE;
-            is_fresh && (call.credential == *caller.credential || call.is_received())
+            let is_same_caller = call.credential == *caller.credential;
+            call.is_fresh(now) && (is_same_caller || call.is_received_state())
         };
         taken.filter(is_usable).map(|call| TakenCall {
             when: call.when,
+            credential: call.credential,
             progress: call.progress,
         })
+    }
+
+    /// Returns whether a state of this database has come that may be used at `now`.
+    pub fn has_received_state(&self, database: &str, now: Instant) -> bool {
+        let is_it = |call: &PrefetchedCall| {
+            call.is_of(Some(database)) && call.is_received_state() && call.is_fresh(now)
+        };
+        self.0.iter().any(is_it)
     }
 
     /// Returns whether a call of this name was started for this database, whatever its request.
@@ -217,6 +246,12 @@ impl PrefetchQueue {
             Reception::Meanwhile => pending.receive(),
             Reception::Later => pending,
         };
+        if name == method::TX_SCAN {
+            // scans are large, so those of a database whose reading was interrupted are not stored
+            let is_another = |call: &PrefetchedCall| !call.is_of(caller.database);
+            self.0
+                .retain(|call| call.name != method::TX_SCAN || !is_another(call));
+        }
         self.0.push(PrefetchedCall {
             name,
             request,
@@ -377,6 +412,29 @@ mod tests {
         }
     }
 
+    /// A scan is large, and can be requested again.
+    #[test]
+    fn a_scan_does_not_stay_when_another_database_is_read_or_calls_are_cancelled() {
+        let when = Instant::now();
+        let credential = token("a");
+        let scans = || PrefetchQueue(vec![call(method::TX_SCAN, b"7", when)]);
+        for (database, left) in [("db", 2), ("other", 1)] {
+            let mut prefetched = scans();
+            prefetched.push(
+                method::TX_SCAN,
+                b"8".into(),
+                &Caller::within(database, &credential),
+                Box::new(Silent),
+                Reception::Meanwhile,
+                when,
+            );
+            assert_eq!(prefetched.0.len(), left, "{database}");
+        }
+        let mut prefetched = scans();
+        prefetched.cancel(&Stop::new());
+        assert!(prefetched.0.is_empty());
+    }
+
     #[test]
     fn a_response_stays_when_other_calls_are_cancelled() {
         let when = Instant::now();
@@ -400,7 +458,7 @@ mod tests {
         }
         assert_eq!(left(&prefetched), ["received", "refused"]);
         let mut prefetched = calls();
-        prefetched.keep(&["pending", "another"]);
+        prefetched.keep(&["pending", "another"], &Stop::new());
         assert_eq!(left(&prefetched), ["received", "pending"]);
     }
 }

@@ -13,6 +13,7 @@ impl Server {
     /// connection.
     pub fn rest(&mut self, pause: Duration) {
         if pause >= LONG_PAUSE {
+            self.prefetched.forget();
             self.disconnect();
             self.transport.end();
         }

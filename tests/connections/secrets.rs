@@ -10,6 +10,7 @@ use crate::support::proxy::{Body, Proxy};
 use crate::support::simulated::Simulation;
 use immuaudit::clock::Clock;
 use immuaudit::drill::{Delivery, Embedded, Emulated, Options, Sent};
+use immuaudit::server::Peeked;
 use immuaudit::wire::{self, method};
 
 const DATABASE: &str = "defaultdb";
@@ -38,10 +39,11 @@ fn the_message_of_a_failed_login_does_not_contain_the_password() {
     }
 }
 
-/// The token of the database comes from one of several concurrent calls, or from a call of its own.
+/// The token of the database comes from one of several concurrent calls, or from a call of its own. The state may have
+/// come before the token was renewed.
 #[test]
 fn neither_a_message_nor_the_identity_contains_the_token() {
-    for together in [false, true] {
+    for (together, renewed) in [(false, false), (true, false), (true, true)] {
         let embedded =
             Embedded::start(Options::default().with_databases(&["shop"])).expect("a ledger");
         let proxy = Proxy::before(embedded.port());
@@ -63,6 +65,11 @@ fn neither_a_message_nor_the_identity_contains_the_token() {
             server.databases().expect("a list");
             let until = Clock::system().instant() + Duration::from_secs(5);
             server.prefetch_states([DATABASE, "shop"].into_iter(), until);
+            let peeked = server.peek_state(DATABASE, until);
+            assert!(matches!(peeked, Peeked::State(_)), "{peeked:?}");
+        }
+        if renewed {
+            server.open(DATABASE).expect("a database");
         }
         server.state(DATABASE).expect("a state");
         let identity = server.identity().expect("an identity").to_string();

@@ -56,6 +56,8 @@ pub struct Peers {
     cycles: u64,
     served_by_first: Served,
     served_by_second: Served,
+    /// The checkpoints of the last proven state of each database, by the first auditor and by the second one.
+    checkpoints: [BTreeMap<String, String>; 2],
     /// Until when the second auditor is unreachable, and until when it repeats old checkpoints.
     away_until: Duration,
     repeats_until: Duration,
@@ -126,6 +128,7 @@ impl Peers {
             cycles: 0,
             served_by_first: first,
             served_by_second: second,
+            checkpoints: Default::default(),
             away_until: Duration::ZERO,
             repeats_until: Duration::ZERO,
             skew: None,
@@ -143,6 +146,7 @@ impl Peers {
 
     /// Makes the first auditor unreachable after a restart or a restore, until its next cycle.
     pub fn first_is_down(&mut self) {
+        self.checkpoints[0].clear();
         *self.served_by_first.borrow_mut() = Err("no connection".to_owned());
     }
 
@@ -202,12 +206,8 @@ impl Peers {
             return Ok(());
         }
         let skewed = self.skew.map_or(0, |(seconds, _)| seconds);
-        let text = served(
-            &cycle,
-            &self.second_keys[self.key],
-            self.clock.now(),
-            skewed,
-        );
+        let (checkpoints, key) = (&mut self.checkpoints[1], &self.second_keys[self.key]);
+        let text = served(checkpoints, &cycle, key, self.clock.now(), skewed);
         *self.served_by_second.borrow_mut() = match now < self.away_until {
             true => Err("no connection".to_owned()),
             false => Ok(text),
@@ -239,7 +239,8 @@ impl Peers {
         for outcome in &cycle.outcomes {
             self.judge(Zone::First, outcome, scene, since)?;
         }
-        let text = served(cycle, &self.first_key, self.clock.now(), 0);
+        let checkpoints = &mut self.checkpoints[0];
+        let text = served(checkpoints, cycle, &self.first_key, self.clock.now(), 0);
         *self.served_by_first.borrow_mut() = Ok(text);
         Ok(())
     }
@@ -304,18 +305,25 @@ impl Peers {
     }
 }
 
-/// Returns the checkpoints of the states that a cycle proved, as the monitoring port serves them.
-fn served(cycle: &Cycle, key: &SignerKey, now: Timestamp, skew: i64) -> Vec<u8> {
+/// Replaces the checkpoints of the states that a cycle proved, and returns all of them, as the monitoring port serves
+/// them.
+fn served(
+    checkpoints: &mut BTreeMap<String, String>,
+    cycle: &Cycle,
+    key: &SignerKey,
+    now: Timestamp,
+    skew: i64,
+) -> Vec<u8> {
     let time = Timestamp::from_unix(now.unix().saturating_add_signed(skew));
     let proven = cycle.outcomes.iter().filter(|outcome| outcome.is_proven());
-    let notes = proven.filter_map(|outcome| {
+    checkpoints.extend(proven.filter_map(|outcome| {
         let of = (SERVER, outcome.database.as_str());
         let signature = outcome.signature.as_ref();
         let shown = outcome.shown.filter(|shown| shown.tx > 0)?;
-        Some(checkpoint(of, shown, signature, key, time))
-    });
-    let notes: Vec<String> = notes.collect();
-    print_list(notes.iter().map(String::as_str)).into_bytes()
+        let note = checkpoint(of, shown, signature, key, time);
+        Some((outcome.database.clone(), note))
+    }));
+    print_list(checkpoints.values().map(String::as_str)).into_bytes()
 }
 
 fn location(place: &Place) -> Location {

@@ -19,7 +19,7 @@ type Trouble = (&'static str, Option<&'static str>, Delivery, u32);
 struct Scene {
     simulation: Simulation,
     auditor: Auditor,
-    trouble: Rc<RefCell<Option<Trouble>>>,
+    troubles: Rc<RefCell<Vec<Trouble>>>,
 }
 
 impl Scene {
@@ -29,25 +29,24 @@ impl Scene {
         for name in ["a", "b", "defaultdb"] {
             simulation.embedded.grow(name, 3);
         }
-        let trouble = Rc::<RefCell<Option<Trouble>>>::default();
-        let next = trouble.clone();
+        let troubles = Rc::<RefCell<Vec<Trouble>>>::default();
+        let next = troubles.clone();
         let network = move |sent: &Sent<'_>| {
             let mut next = next.borrow_mut();
-            match next.as_mut() {
-                Some((call, database, delivery, times))
-                    if *call == sent.call && *database == sent.database && *times > 0 =>
-                {
-                    *times -= 1;
-                    delivery.clone()
-                }
-                _ => Delivery::After(DELAY),
-            }
+            let is_it = |(call, database, _, times): &&mut Trouble| {
+                *call == sent.call && *database == sent.database && *times > 0
+            };
+            let Some((_, _, delivery, times)) = next.iter_mut().find(is_it) else {
+                return Delivery::After(DELAY);
+            };
+            *times -= 1;
+            delivery.clone()
         };
         let auditor = simulation.auditor(Policy::of_consistency(), network);
         let mut scene = Scene {
             simulation,
             auditor,
-            trouble,
+            troubles,
         };
         for _ in 0..3 {
             assert_eq!(scene.cycle().exit(), Exit::Good);
@@ -62,15 +61,15 @@ impl Scene {
     }
 
     /// Runs a cycle in which the first state of a database, and no other, is of another history.
-    fn cycle_with_a_fork_shown_once(&mut self, database: &str, trouble: Trouble) {
-        *self.trouble.borrow_mut() = Some(trouble);
+    fn cycle_with_a_fork_shown_once(&mut self, database: &str, troubles: &[Trouble]) {
+        *self.troubles.borrow_mut() = troubles.to_vec();
         self.simulation.embedded.lie(LieSchedule {
             database: Some(database.into()),
             ..LieSchedule::from(Lie::Alternating)
         });
         let cycle = self.cycle();
-        let trouble = self.trouble.borrow();
-        assert!(matches!(*trouble, Some((.., 0))), "it did not happen");
+        let left = self.troubles.borrow();
+        assert!(left.iter().all(|(.., times)| *times == 0), "{left:?}");
         let mut outcomes = cycle.outcomes.iter();
         let outcome = outcomes.find(|outcome| outcome.database == database);
         let verdict = outcome.map(|outcome| outcome.verdict);
@@ -87,18 +86,28 @@ fn refused() -> Delivery {
 #[test]
 fn a_received_state_is_judged_after_another_database_was_opened_again() {
     let trouble = (method::CURRENT_STATE, Some("a"), refused(), 2);
-    Scene::new().cycle_with_a_fork_shown_once("b", trouble);
+    Scene::new().cycle_with_a_fork_shown_once("b", &[trouble]);
 }
 
 /// The first state of a cycle is received together with the list.
 #[test]
 fn a_received_state_is_judged_after_a_new_login() {
     let trouble = (method::DATABASE_LIST, None, refused(), 1);
-    Scene::new().cycle_with_a_fork_shown_once("a", trouble);
+    Scene::new().cycle_with_a_fork_shown_once("a", &[trouble]);
+}
+
+/// After the new login the database has to be opened again.
+#[test]
+fn a_received_state_is_judged_although_its_database_can_no_longer_be_opened() {
+    let troubles = [
+        (method::DATABASE_LIST, None, refused(), 1),
+        (method::USE_DATABASE, Some("a"), refused(), 2),
+    ];
+    Scene::new().cycle_with_a_fork_shown_once("a", &troubles);
 }
 
 #[test]
 fn a_received_state_is_judged_after_the_connection_broke() {
     let trouble = (method::CURRENT_STATE, Some("a"), Delivery::Cut(DELAY), 2);
-    Scene::new().cycle_with_a_fork_shown_once("b", trouble);
+    Scene::new().cycle_with_a_fork_shown_once("b", &[trouble]);
 }

@@ -127,19 +127,21 @@ fn trusted_databases_are_reported_quickly_among_ten_thousand_names() {
         }
     };
     let mut auditor = databases.simulation.auditor(policy, network);
-    for number in 0..8 {
+    let mut cycles = 0;
+    // including defaultdb
+    while asked.borrow().len() < 9_994 || cycles < 2 {
+        cycles += 1;
+        assert!(cycles <= 8, "each name is checked");
         databases.grow();
         let begin = databases.simulation.time.passed();
         let (cycle, told) = databases.cycle(&mut auditor);
         for name in trusted {
             assert_eq!(verdict(&cycle, name), Some(Verdict::Consistent));
-            assert!(told[name] < 2 * MOMENT, "cycle {number}: {told:?}");
+            assert!(told[name] < 2 * MOMENT, "cycle {cycles}: {told:?}");
         }
         assert!(cycle.duration < MINUTE + 2 * MOMENT, "{:?}", cycle.duration);
         databases.rest(begin, MINUTE);
     }
-    let asked = asked.borrow().len();
-    assert_eq!(asked, 9_994, "each name is checked"); // including defaultdb
 }
 
 /// The other names ascend. Some of them are always after the last checked name and before `z`,
