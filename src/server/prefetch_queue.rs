@@ -71,8 +71,8 @@ impl PrefetchedCall {
         }
     }
 
-    /// Returns whether the call is for a state, and has a response, which is no error. The server made that claim, and
-    /// another call may not show it again.
+    /// Returns whether the call is for a state, and its response has come and is no error. The server made that claim,
+    /// and another call may not show it again.
     fn is_received_state(&self) -> bool {
         self.name == method::CURRENT_STATE && matches!(self.ended(), Some(Ok(_)))
     }
@@ -168,8 +168,8 @@ impl PrefetchQueue {
 
     /// Takes the responses that have come already, without a wait.
     fn receive(&mut self, stop: &Stop) {
-        let calls = std::mem::take(&mut self.0).into_iter();
-        self.0 = calls.map(|call| call.receive(stop)).collect();
+        let calls = std::mem::take(&mut self.0);
+        self.0 = calls.into_iter().map(|call| call.receive(stop)).collect();
     }
 
     /// Takes the call of this name with exactly this request for this database. A call that was started too long
@@ -227,8 +227,7 @@ impl PrefetchQueue {
     }
 
     fn position(&self, name: &'static str, database: &str) -> Option<usize> {
-        let is_it =
-            |call: &PrefetchedCall| call.name == name && call.database.as_deref() == Some(database);
+        let is_it = |call: &PrefetchedCall| call.name == name && call.is_of(Some(database));
         self.0.iter().position(is_it)
     }
 
@@ -248,9 +247,8 @@ impl PrefetchQueue {
         };
         if name == method::TX_SCAN {
             // scans are large, so those of a database whose reading was interrupted are not stored
-            let is_another = |call: &PrefetchedCall| !call.is_of(caller.database);
             self.0
-                .retain(|call| call.name != method::TX_SCAN || !is_another(call));
+                .retain(|call| call.name != method::TX_SCAN || call.is_of(caller.database));
         }
         self.0.push(PrefetchedCall {
             name,
