@@ -121,28 +121,27 @@ impl Server {
         let now = self.clock.instant();
         let begun = self.prefetched.take(name, request, &caller, now);
         let taken = begun.and_then(|begun| {
-            let (begin, came_before) = (begun.when, begun.has_ended());
-            let credential = begun.credential.clone();
             let (time, clock) = (self.timeout_now(), &self.clock);
-            let ended = begun.wait(method::short(name), time, &self.stop, || clock.instant());
-            Some((begin, ended?, credential, came_before))
+            begun.wait(method::short(name), time, &self.stop, || clock.instant())
         });
-        let (begin, ended, credential, came_before) = match taken {
-            Some(taken) => taken,
+        let (begin, Ended { mut answer, at }, ended_before) = match taken {
+            Some(mut taken) => {
+                // the credential may have been renewed since
+                self.hide_secrets(name, &taken.credential, &mut taken.ended.answer);
+                (taken.begin, taken.ended, taken.ended_before)
+            }
             None => {
                 let begin = self.clock.instant();
-                let answer = self.begin_and_wait(name, request, caller.credential);
+                let mut answer = self.begin_and_wait(name, request, caller.credential);
                 let at = self.clock.instant();
-                let ended = Ended { answer, at };
-                (begin, ended, caller.credential.clone(), false)
+                self.hide_secrets(name, caller.credential, &mut answer);
+                (begin, Ended { answer, at }, false)
             }
         };
-        let Ended { mut answer, at } = ended;
-        self.hide_secrets(name, &credential, &mut answer);
         match &mut answer {
             Ok(answer) => {
                 self.identity.clone_from(&answer.uuid);
-                if !came_before {
+                if !ended_before {
                     // otherwise it says nothing about the present connection
                     (self.carried, self.stalled) = (true, false);
                 }

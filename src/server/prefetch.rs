@@ -51,17 +51,22 @@ impl Server {
         self.prefetched.keep(&names, &self.stop);
         let name = method::CURRENT_STATE;
         for database in names {
-            if !self.prefetched.has(name, database) {
+            if !self.prefetched.has_state(database) {
                 self.prefetch_in(database, name, wire::empty(), Reception::Meanwhile);
             }
         }
+        self.end_of_wait(until)
+    }
+
+    /// Returns the end of a wait for responses to calls that were just started: `until`, or a moment from now.
+    fn end_of_wait(&self, until: Instant) -> Instant {
         until.max(self.clock.instant() + POLL_INTERVAL)
     }
 
     /// Returns the prefetched state without taking it, as a hint for the next prefetch. Waits until `until` at
     /// most.
     pub fn peek_state(&mut self, database: &str, until: Instant) -> Peeked {
-        let begun = self.prefetched.take_any(method::CURRENT_STATE, database);
+        let begun = self.prefetched.take_state(database);
         let Some(begun) = begun else {
             return Peeked::Nothing;
         };
@@ -198,7 +203,7 @@ impl Server {
             Some((*database, self.clock.instant(), pending))
         };
         let opening: Vec<_> = databases.iter().filter_map(begin).collect();
-        let until = until.max(self.clock.instant() + POLL_INTERVAL);
+        let until = self.end_of_wait(until);
         let mut all = Vec::new();
         for (database, begin, pending) in opening {
             let left = self.clock.until(until);

@@ -101,18 +101,22 @@ pub(super) struct PrefetchQueue(Vec<PrefetchedCall>);
 
 /// A call that was taken from the queue.
 pub(super) struct TakenCall {
-    pub when: Instant,
-    /// The credential that the call was sent with.
-    pub credential: Credential,
+    when: Instant,
+    credential: Credential,
     progress: CallProgress,
 }
 
-impl TakenCall {
-    /// Returns whether the response came before the call was taken.
-    pub fn has_ended(&self) -> bool {
-        matches!(self.progress, CallProgress::Ended(_))
-    }
+/// A call that was taken from the queue and has ended.
+pub(super) struct EndedCall {
+    pub begin: Instant,
+    /// The credential that the call was sent with.
+    pub credential: Credential,
+    /// Whether it ended before it was taken.
+    pub ended_before: bool,
+    pub ended: Ended,
+}
 
+impl TakenCall {
     /// Waits for the response at most for this time, and then cuts the call short; `now` is the time by which that
     /// counts as its end. `None` if the call must be repeated: its deadline may have passed because its response was
     /// not received.
@@ -122,19 +126,26 @@ impl TakenCall {
         time: Duration,
         stop: &Stop,
         now: impl FnOnce() -> Instant,
-    ) -> Option<Ended> {
+    ) -> Option<EndedCall> {
         let lay = matches!(self.progress, CallProgress::Pending(_, Reception::Later));
-        match self.progress.wait_for(time, stop) {
+        let ended_before = matches!(self.progress, CallProgress::Ended(_));
+        let ended = match self.progress.wait_for(time, stop) {
             CallProgress::Ended(Ended {
                 answer: Err(failure),
                 ..
-            }) if lay && failure.kind != ServerErrorKind::Stopped => None,
-            CallProgress::Ended(ended) => Some(ended),
-            CallProgress::Pending(..) => Some(Ended {
+            }) if lay && failure.kind != ServerErrorKind::Stopped => return None,
+            CallProgress::Ended(ended) => ended,
+            CallProgress::Pending(..) => Ended {
                 answer: Err(ServerError::new(call, ServerErrorKind::CutShort)),
                 at: now(),
-            }),
-        }
+            },
+        };
+        Some(EndedCall {
+            begin: self.when,
+            credential: self.credential,
+            ended_before,
+            ended,
+        })
     }
 }
 
@@ -202,22 +213,20 @@ impl PrefetchQueue {
         })
     }
 
+    /// Returns whether a call for the state of this database was started.
+    pub fn has_state(&self, database: &str) -> bool {
+        self.state(database).is_some()
+    }
+
     /// Returns whether a state of this database has come that may be used at `now`.
     pub fn has_received_state(&self, database: &str, now: Instant) -> bool {
-        let is_it = |call: &PrefetchedCall| {
-            call.is_of(Some(database)) && call.is_received_state() && call.is_fresh(now)
-        };
-        self.0.iter().any(is_it)
+        let call = self.state(database).and_then(|at| self.0.get(at));
+        call.is_some_and(|call| call.is_received_state() && call.is_fresh(now))
     }
 
-    /// Returns whether a call of this name was started for this database, whatever its request.
-    pub fn has(&self, name: &'static str, database: &str) -> bool {
-        self.position(name, database).is_some()
-    }
-
-    /// Takes a call of this name that was started for this database, whatever its request.
-    pub fn take_any(&mut self, name: &'static str, database: &str) -> Option<PrefetchedCall> {
-        let at = self.position(name, database)?;
+    /// Takes the call for the state of this database.
+    pub fn take_state(&mut self, database: &str) -> Option<PrefetchedCall> {
+        let at = self.state(database)?;
         Some(self.0.swap_remove(at))
     }
 
@@ -226,8 +235,11 @@ impl PrefetchQueue {
         self.0.push(call);
     }
 
-    fn position(&self, name: &'static str, database: &str) -> Option<usize> {
-        let is_it = |call: &PrefetchedCall| call.name == name && call.is_of(Some(database));
+    /// Returns the position of the call for the state of this database; no second one is started.
+    fn state(&self, database: &str) -> Option<usize> {
+        let is_it = |call: &PrefetchedCall| {
+            call.name == method::CURRENT_STATE && call.is_of(Some(database))
+        };
         self.0.iter().position(is_it)
     }
 
@@ -262,201 +274,4 @@ impl PrefetchQueue {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use super::*;
-
-    type Progress = fn(Instant) -> CallProgress;
-
-    fn token(token: &str) -> Credential {
-        Credential::Token(token.into())
-    }
-
-    fn ended(answer: Result<Answer, ServerError>, at: Instant) -> CallProgress {
-        CallProgress::Ended(Ended { answer, at })
-    }
-
-    fn received(at: Instant) -> CallProgress {
-        let answer = Answer {
-            bytes: Arc::new(Vec::new()),
-            uuid: None,
-        };
-        ended(Ok(answer), at)
-    }
-
-    fn refused(at: Instant) -> CallProgress {
-        let kind = ServerErrorKind::Forbidden;
-        ended(Err(ServerError::new("CurrentState", kind)), at)
-    }
-
-    /// A call whose response does not come.
-    struct Silent;
-
-    impl PendingCall for Silent {
-        fn receive(self: Box<Self>) -> Box<dyn PendingCall> {
-            self
-        }
-
-        fn wait_for(self: Box<Self>, _: Duration, _: &Stop) -> Waited {
-            Waited::Pending(self)
-        }
-
-        fn wait(self: Box<Self>, _: &Stop) -> Result<Answer, ServerError> {
-            Err(ServerError::new("CurrentState", ServerErrorKind::CutShort))
-        }
-    }
-
-    fn pending(_: Instant) -> CallProgress {
-        CallProgress::Pending(Box::new(Silent), Reception::Later)
-    }
-
-    /// Returns a call for the database `db` with the token `a` that has a response.
-    fn call(name: &'static str, request: &[u8], when: Instant) -> PrefetchedCall {
-        PrefetchedCall {
-            name,
-            request: request.into(),
-            database: Some("db".into()),
-            credential: token("a"),
-            when,
-            progress: received(when),
-        }
-    }
-
-    fn state_call(database: &str, progress: CallProgress, when: Instant) -> PrefetchedCall {
-        PrefetchedCall {
-            database: Some(database.into()),
-            progress,
-            ..call(method::CURRENT_STATE, b"", when)
-        }
-    }
-
-    #[test]
-    fn an_answer_is_taken_for_five_seconds_and_no_longer() {
-        let when = Instant::now();
-        let just = Duration::from_nanos(1);
-        for (age, taken) in [
-            (Duration::ZERO, true),
-            (MAX_CALL_AGE - just, true),
-            (MAX_CALL_AGE, false),
-            (MAX_CALL_AGE + just, false),
-        ] {
-            let mut prefetched = PrefetchQueue(vec![call(method::TX_BY_ID, b"7", when)]);
-            let credential = token("a");
-            let caller = Caller::within("db", &credential);
-            let found = prefetched.take(method::TX_BY_ID, b"7", &caller, when + age);
-            assert_eq!(found.is_some(), taken, "{age:?}");
-            assert!(
-                prefetched.0.is_empty(),
-                "whether taken or too old, it is gone"
-            );
-        }
-    }
-
-    #[test]
-    fn only_the_answer_to_the_same_call_request_and_database_is_taken() {
-        let when = Instant::now();
-        let same = token("a");
-        for (name, request, caller) in [
-            (method::CURRENT_STATE, b"7", Caller::within("db", &same)),
-            (method::TX_BY_ID, b"8", Caller::within("db", &same)),
-            (method::TX_BY_ID, b"7", Caller::within("other", &same)),
-            (method::TX_BY_ID, b"7", Caller::user(&same)),
-        ] {
-            let mut prefetched = PrefetchQueue(vec![call(method::TX_BY_ID, b"7", when)]);
-            assert!(prefetched.take(name, request, &caller, when).is_none());
-            assert_eq!(prefetched.0.len(), 1);
-        }
-    }
-
-    /// With the old credential the server would refuse the call, or has refused it.
-    #[test]
-    fn after_a_renewal_only_a_response_that_came_before_it_is_taken() {
-        let when = Instant::now();
-        for (progress, credential, taken) in [
-            (received as Progress, "a", true),
-            (received, "b", true),
-            (refused, "a", true),
-            (refused, "b", false),
-            (pending, "a", true),
-            (pending, "b", false),
-        ] {
-            let mut prefetched = PrefetchQueue(vec![state_call("db", progress(when), when)]);
-            let credential = token(credential);
-            let caller = Caller::within("db", &credential);
-            let found = prefetched.take(method::CURRENT_STATE, b"", &caller, when);
-            assert_eq!(found.is_some(), taken);
-            assert!(prefetched.0.is_empty());
-        }
-    }
-
-    #[test]
-    fn a_scan_of_another_run_cancels_only_the_calls_for_its_database() {
-        let when = Instant::now();
-        let call = || {
-            let scan = call(method::TX_SCAN, b"7", when);
-            PrefetchQueue(vec![scan, call(method::TX_BY_ID, b"7", when)])
-        };
-        let credential = token("a");
-        for (name, database, left) in [
-            (method::TX_SCAN, "db", 0),
-            (method::TX_SCAN, "other", 2),
-            (method::TX_BY_ID, "db", 2),
-        ] {
-            let mut prefetched = call();
-            let caller = Caller::within(database, &credential);
-            assert!(prefetched.take(name, b"8", &caller, when).is_none());
-            assert_eq!(prefetched.0.len(), left, "{name}");
-        }
-    }
-
-    /// A scan is large, and can be requested again.
-    #[test]
-    fn a_scan_does_not_stay_when_another_database_is_read_or_calls_are_cancelled() {
-        let when = Instant::now();
-        let credential = token("a");
-        let scans = || PrefetchQueue(vec![call(method::TX_SCAN, b"7", when)]);
-        for (database, left) in [("db", 2), ("other", 1)] {
-            let mut prefetched = scans();
-            prefetched.push(
-                method::TX_SCAN,
-                b"8".into(),
-                &Caller::within(database, &credential),
-                Box::new(Silent),
-                Reception::Meanwhile,
-                when,
-            );
-            assert_eq!(prefetched.0.len(), left, "{database}");
-        }
-        let mut prefetched = scans();
-        prefetched.cancel(&Stop::new());
-        assert!(prefetched.0.is_empty());
-    }
-
-    #[test]
-    fn a_response_stays_when_other_calls_are_cancelled() {
-        let when = Instant::now();
-        let calls = || {
-            PrefetchQueue(vec![
-                state_call("received", received(when), when),
-                state_call("refused", refused(when), when),
-                state_call("pending", pending(when), when),
-            ])
-        };
-        let left = |prefetched: &PrefetchQueue| -> Vec<String> {
-            let names = prefetched.0.iter().map(|call| call.database.clone());
-            names.flatten().collect()
-        };
-        let mut prefetched = calls();
-        prefetched.cancel(&Stop::new());
-        assert_eq!(left(&prefetched), ["received"]);
-        let mut prefetched = calls();
-        for database in ["received", "pending"] {
-            prefetched.cancel_of(database, &Stop::new());
-        }
-        assert_eq!(left(&prefetched), ["received", "refused"]);
-        let mut prefetched = calls();
-        prefetched.keep(&["pending", "another"], &Stop::new());
-        assert_eq!(left(&prefetched), ["received", "pending"]);
-    }
-}
+mod tests;
