@@ -13,6 +13,7 @@ mod machine;
 #[path = "../support/meter.rs"]
 #[allow(dead_code)] // a part of it is enough here
 mod meter;
+mod monitoring_port;
 mod oracle;
 mod peers;
 #[path = "../support/place.rs"]

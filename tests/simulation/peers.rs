@@ -5,22 +5,22 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use immuaudit::audit::{Auditor, Cycle, Outcome, Policy, Standing};
-use immuaudit::checkpoint::{KeyName, SignerKey, print_list};
-use immuaudit::clock::{Clock, Timestamp};
+use immuaudit::checkpoint::{KeyName, SignerKey};
+use immuaudit::clock::Clock;
 use immuaudit::config::Secret;
 use immuaudit::drill::{Delivery, Embedded, Sent};
 use immuaudit::ledger::State;
 use immuaudit::peer::{InProcess, PeerPoller, Witness};
 use immuaudit::random::Random as Seeded;
-use immuaudit::report::checkpoint;
 use immuaudit::server::{Login, Server};
 use immuaudit::stop::Stop;
 use immuaudit::trust::{Location, Store};
 
+use crate::monitoring_port::MonitoringPort;
 use crate::oracle::{Broken, Rule, broken};
 use crate::place::Place;
 use crate::scene::{Scene, TIMEOUT};
@@ -39,25 +39,20 @@ const DELAY: Duration = Duration::from_millis(1);
 /// shown its own view, one in which each gets the other's checkpoint, and as many again.
 const FOUND_WITHIN: u64 = 4;
 
-/// The response of an auditor's monitoring port: checkpoints, or an error.
-type Served = Rc<RefCell<Result<Vec<u8>, String>>>;
-
 pub struct Peers {
     auditor: Auditor,
     /// The second auditor's directory, removed when this is dropped.
     _place: Place,
     clock: Clock,
-    first_key: SignerKey,
+    first_key: Arc<SignerKey>,
     /// The second auditor's keys, and the index of the current one.
-    second_keys: [SignerKey; 2],
+    second_keys: [Arc<SignerKey>; 2],
     key: usize,
     /// How many cycles the first auditor has for each of the second, and how many there were.
     rests: u64,
     cycles: u64,
-    served_by_first: Served,
-    served_by_second: Served,
-    /// The checkpoints of the last proven state of each database, by the first auditor and by the second one.
-    checkpoints: [BTreeMap<String, String>; 2],
+    first_port: MonitoringPort,
+    second_port: MonitoringPort,
     /// Until when the second auditor is unreachable, and until when it repeats old checkpoints.
     away_until: Duration,
     repeats_until: Duration,
@@ -90,33 +85,33 @@ pub enum Zone {
     Second,
 }
 
-fn key(name: &str, seed: u8) -> SignerKey {
+fn key(name: &str, seed: u8) -> Arc<SignerKey> {
     let name = KeyName::new(name).expect("a name");
-    SignerKey::of_seed(name, &[seed; 32]).expect("a key")
+    Arc::new(SignerKey::of_seed(name, &[seed; 32]).expect("a key"))
 }
 
-fn peer_poller(keys: &[&SignerKey], served: &Served) -> PeerPoller {
+fn peer_poller(keys: &[&SignerKey], port: &MonitoringPort) -> PeerPoller {
     let keys: Vec<_> = keys.iter().map(|key| key.public().clone()).collect();
     let witness = Witness {
         name: keys[0].name.clone(),
         keys,
     };
     let peers = [witness];
-    let served = served.clone();
-    let source = InProcess::new(&peers, SERVER, move |_| served.borrow().clone());
+    let fetch = port.fetch();
+    let source = InProcess::new(&peers, SERVER, move |_| fetch());
     PeerPoller::new(&peers, 0, Box::new(source))
 }
 
 impl Peers {
     pub fn new(scene: &Scene, policy: Policy, world: &World) -> Peers {
         let place = Place::in_memory();
-        let [first, second]: [Served; 2] =
-            [(); 2].map(|()| Rc::new(RefCell::new(Err("not yet".to_owned()))));
+        let now = scene.clock.now();
+        let first_port = MonitoringPort::new(SERVER, now);
         let first_key = key(FIRST, 1);
-        let store = Store::open(&location(&place), scene.clock.now()).expect("a directory");
+        let store = Store::open(&location(&place), now).expect("a directory");
         let auditor = Auditor::new(server(&scene.embedded, &scene.clock), store, policy)
             .with_random(Seeded::of_seed(world.seed))
-            .with_peers_of(peer_poller(&[&first_key], &first));
+            .with_peers_of(peer_poller(&[&first_key], &first_port));
         Peers {
             auditor,
             _place: place,
@@ -126,9 +121,8 @@ impl Peers {
             key: 0,
             rests: world.peer_rests,
             cycles: 0,
-            served_by_first: first,
-            served_by_second: second,
-            checkpoints: Default::default(),
+            first_port,
+            second_port: MonitoringPort::new(SERVER, now),
             away_until: Duration::ZERO,
             repeats_until: Duration::ZERO,
             skew: None,
@@ -141,13 +135,12 @@ impl Peers {
     /// Returns the peers of the first auditor.
     pub fn of_first(&self) -> PeerPoller {
         let [old, new] = &self.second_keys;
-        peer_poller(&[old, new], &self.served_by_second)
+        peer_poller(&[old, new], &self.second_port)
     }
 
     /// Makes the first auditor unreachable after a restart or a restore, until its next cycle.
     pub fn first_is_down(&mut self) {
-        self.checkpoints[0].clear();
-        *self.served_by_first.borrow_mut() = Err("no connection".to_owned());
+        self.first_port.restart();
     }
 
     pub fn go_away(&mut self, until: Duration) {
@@ -205,13 +198,12 @@ impl Peers {
         if now < self.repeats_until {
             return Ok(());
         }
-        let skewed = self.skew.map_or(0, |(seconds, _)| seconds);
-        let (checkpoints, key) = (&mut self.checkpoints[1], &self.second_keys[self.key]);
-        let text = served(checkpoints, &cycle, key, self.clock.now(), skewed);
-        *self.served_by_second.borrow_mut() = match now < self.away_until {
-            true => Err("no connection".to_owned()),
-            false => Ok(text),
-        };
+        let skew = self.skew.map_or(0, |(seconds, _)| seconds);
+        let (key, shown) = (&self.second_keys[self.key], self.clock.now().plus(skew));
+        self.second_port.publish(&cycle, key, shown);
+        if now < self.away_until {
+            self.second_port.refuse();
+        }
         Ok(())
     }
 
@@ -239,9 +231,8 @@ impl Peers {
         for outcome in &cycle.outcomes {
             self.judge(Zone::First, outcome, scene, since)?;
         }
-        let checkpoints = &mut self.checkpoints[0];
-        let text = served(checkpoints, cycle, &self.first_key, self.clock.now(), 0);
-        *self.served_by_first.borrow_mut() = Ok(text);
+        self.first_port
+            .publish(cycle, &self.first_key, self.clock.now());
         Ok(())
     }
 
@@ -303,27 +294,6 @@ impl Peers {
             false => Ok(()),
         }
     }
-}
-
-/// Replaces the checkpoints of the states that a cycle proved, and returns all of them, as the monitoring port serves
-/// them.
-fn served(
-    checkpoints: &mut BTreeMap<String, String>,
-    cycle: &Cycle,
-    key: &SignerKey,
-    now: Timestamp,
-    skew: i64,
-) -> Vec<u8> {
-    let time = Timestamp::from_unix(now.unix().saturating_add_signed(skew));
-    let proven = cycle.outcomes.iter().filter(|outcome| outcome.is_proven());
-    checkpoints.extend(proven.filter_map(|outcome| {
-        let of = (SERVER, outcome.database.as_str());
-        let signature = outcome.signature.as_ref();
-        let shown = outcome.shown.filter(|shown| shown.tx > 0)?;
-        let note = checkpoint(of, shown, signature, key, time);
-        Some((outcome.database.clone(), note))
-    }));
-    print_list(checkpoints.values().map(String::as_str)).into_bytes()
 }
 
 fn location(place: &Place) -> Location {
