@@ -4,9 +4,8 @@
 use std::time::Duration;
 
 use crate::support::blocked::Blocked;
-use crate::support::simulated::Simulation;
+use crate::support::simulated::{Simulation, with_every_value};
 use immuaudit::audit::{Auditor, Exit, Outcome, Policy, SweepStatus};
-use immuaudit::config::Values;
 use immuaudit::drill::{Delivery, Lie, Options, Sent};
 use immuaudit::trust::read_evidence;
 
@@ -14,17 +13,6 @@ const DATABASE: &str = "defaultdb";
 
 fn at_once(_: &Sent<'_>) -> Delivery {
     Delivery::After(Duration::ZERO)
-}
-
-/// Returns the policy that reads every value in each cycle.
-fn of_all_values() -> Policy {
-    Policy {
-        values: Values {
-            sample: u64::MAX,
-            ..Values::NONE
-        },
-        ..Policy::of_consistency()
-    }
 }
 
 fn cycle(simulation: &Simulation, auditor: &mut Auditor) -> Outcome {
@@ -90,7 +78,7 @@ fn corrupt_values_that_could_not_be_stored_stay_alarms_after_the_server_recovers
         simulation.embedded.grow(DATABASE, 3);
         let policy = match by_sweep {
             true => Policy::of_consistency(),
-            false => of_all_values(),
+            false => with_every_value(),
         };
         let mut auditor = simulation.auditor(policy, at_once);
         assert_eq!(cycle(&simulation, &mut auditor).exit(), Exit::Good);
@@ -143,7 +131,7 @@ fn sweep(auditor: &mut Auditor) -> Vec<Outcome> {
 fn many_corrupt_values_do_not_displace_a_rollback_that_could_not_be_stored() {
     let simulation = Simulation::new(Options::default());
     simulation.embedded.grow(DATABASE, 20);
-    let mut auditor = simulation.auditor(of_all_values(), at_once);
+    let mut auditor = simulation.auditor(with_every_value(), at_once);
     assert_eq!(cycle(&simulation, &mut auditor).exit(), Exit::Good);
     let honest = simulation.embedded.ledger(DATABASE).expect("a ledger");
     let mut older = honest.clone();

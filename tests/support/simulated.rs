@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use immuaudit::audit::{Auditor, Policy};
 use immuaudit::clock::{Clock, SimulatedTime, Timestamp};
-use immuaudit::config::Secret;
+use immuaudit::config::{Secret, Values};
 use immuaudit::drill::{Delivery, Embedded, Options, Sent};
 use immuaudit::server::{Login, Server};
 use immuaudit::stop::Stop;
@@ -75,6 +75,17 @@ impl Simulation {
         network: impl FnMut(&Sent<'_>) -> Delivery + 'static,
     ) -> Auditor {
         Auditor::new(self.server(network), self.store(), policy)
+    }
+}
+
+/// Returns the policy that reads every value in each cycle.
+pub fn with_every_value() -> Policy {
+    Policy {
+        values: Values {
+            sample: u64::MAX,
+            ..Values::NONE
+        },
+        ..Policy::of_consistency()
     }
 }
 

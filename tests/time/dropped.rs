@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::backlog::due;
-use crate::support::simulated::{Simulation, taking};
+use crate::support::simulated::{Simulation, taking, with_every_value};
 use crate::support::value_scene::truncation;
 use immuaudit::audit::{Auditor, Policy, SweepStatus, Verdict};
 use immuaudit::config::Values;
@@ -41,17 +41,6 @@ fn swept_in_two_hours() -> Policy {
         interval: 60 * MINUTE,
         values: Values {
             sweep: Some(120 * MINUTE),
-            ..Values::NONE
-        },
-        ..Policy::of_consistency()
-    }
-}
-
-/// Returns a policy whose sample has every transaction.
-fn with_every_transaction() -> Policy {
-    Policy {
-        values: Values {
-            sample: u64::MAX,
             ..Values::NONE
         },
         ..Policy::of_consistency()
@@ -133,7 +122,7 @@ fn a_check_leaves_values_that_were_dropped_since_it_read_the_state_to_the_next_o
         }
         Delivery::After(Duration::from_millis(20))
     };
-    let mut auditor = simulation.auditor(with_every_transaction(), network);
+    let mut auditor = simulation.auditor(with_every_value(), network);
     let mut cycle = || verdict_and_due(&mut auditor);
     assert_eq!(cycle(), (Verdict::FirstSeen, 0));
     simulation.embedded.write(DATABASE, truncation(11));
@@ -166,7 +155,7 @@ fn a_refusal_of_values_is_left_to_the_next_check_only_once() {
         }
         Delivery::After(Duration::from_millis(20))
     };
-    let mut auditor = simulation.auditor(with_every_transaction(), network);
+    let mut auditor = simulation.auditor(with_every_value(), network);
     let mut cycle = || verdict_and_due(&mut auditor);
     assert_eq!(cycle(), (Verdict::FirstSeen, 0));
     simulation.embedded.drop_values_before(DATABASE, 11);

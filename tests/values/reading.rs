@@ -2,7 +2,7 @@
 //! missing value is due or, if that is proven, unavailable.
 
 use crate::support::value_scene::{
-    DB, NONE, Scene, VALUE, broken, cycle, report, sweep, truncation,
+    ALL, DB, NONE, Scene, VALUE, broken, cycle, report, sweep, truncation,
 };
 use immuaudit::audit::{Outcome, UnreadReason, Verdict};
 use immuaudit::config::{NewValues, Values};
@@ -54,11 +54,7 @@ fn every_corrupt_transaction_is_an_alarm_and_a_flood_is_one() {
 #[test]
 fn a_repeated_finding_is_no_new_alarm_and_trust_advances() {
     let scene = Scene::of_sixty();
-    let values = Values {
-        sample: u64::MAX,
-        ..NONE
-    };
-    let mut auditor = scene.auditor(values);
+    let mut auditor = scene.auditor(ALL);
     assert_eq!(cycle(&mut auditor).verdict, Verdict::FirstSeen);
     scene
         .embedded
