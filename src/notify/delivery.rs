@@ -10,11 +10,8 @@ use ring::rand::{SecureRandom, SystemRandom};
 
 use super::identity::ReceiverKey;
 use super::notification::Notification;
-use super::outbox::{DIRECTORY, Outbox};
-use super::queue::Queue;
-use super::record::Record;
 use super::sink::Sink;
-use super::waiting::{Noted, Waiting, event, report};
+use super::waiting::{Noted, Waiting, event};
 use super::{DeliveryError, OpenAlarms};
 use crate::clock::Clock;
 use crate::report::ReceiverStats;
@@ -55,48 +52,13 @@ impl DeliveryWorker {
         open: &OpenAlarms,
         clock: &Clock,
     ) -> DeliveryWorker {
-        let mut queue = Queue::default();
-        let mut unreadable = Vec::new();
-        let outbox = match Outbox::open(&directory.join(DIRECTORY).join(key.to_string())) {
-            Ok(opened) => {
-                let now = clock.instant();
-                for gone in queue.load(opened.kept, now) {
-                    report(&receiver, opened.outbox.remove(gone.kept()));
-                    receiver.dropped(1);
-                }
-                unreadable = opened.unreadable;
-                Some(opened.outbox)
-            }
-            Err(failure) => {
-                report(&receiver, Err(failure));
-                None
-            }
-        };
-        let mut record = Record::load(directory, key);
-        report(&receiver, record.begin(receiver.name(), open));
-        for unreadable in &unreadable {
-            unreadable.log(receiver.name());
-            if unreadable.is_lost {
-                receiver.dropped(1);
-                report(
-                    &receiver,
-                    record.forget(&unreadable.id, unreadable.database(open)),
-                );
-            }
-        }
-        receiver.waiting(queue.len(), queue.oldest());
+        let waiting = Waiting::start(directory, key, &receiver, open, clock.instant());
+        receiver.waiting(waiting.queue.len(), waiting.queue.oldest());
         let shared = Arc::new(Shared {
             receiver,
             clock: clock.clone(),
             once_flush_timeout: sink.once_flush_timeout(),
-            waiting: Mutex::new(Waiting {
-                queue,
-                outbox,
-                record,
-                on_the_way: false,
-                is_closed: false,
-                why: None,
-            }),
+            waiting: Mutex::new(waiting),
             changed: Condvar::new(),
         });
         if !clock.is_simulated() {
@@ -136,10 +98,17 @@ impl DeliveryWorker {
         is_safe
     }
 
-    /// Writes the waiting notifications to disk that could not be written before, because the disk was full.
+    /// Writes the waiting notifications to disk that could not be written before, because the disk was full or the
+    /// outbox could not be opened. Delivers those of an earlier run that are found then.
     pub fn store_unstored(&self) {
-        let mut waiting = self.shared.lock();
-        waiting.store_unstored(&self.shared.receiver);
+        let shared = &self.shared;
+        let mut waiting = shared.lock();
+        let before = waiting.queue.len();
+        waiting.store_unstored(&shared.receiver, shared.clock.instant());
+        if waiting.queue.len() != before {
+            shared.count(&waiting);
+            shared.changed.notify_all();
+        }
     }
 
     /// Waits until each notification has had a try. No try begins after the receiver's time, counted from `begin`;

@@ -120,14 +120,20 @@ impl Outbox {
         })
     }
 
+    /// Returns the number of the next notification.
+    pub fn number(&mut self) -> u64 {
+        let number = self.next;
+        self.next += 1;
+        number
+    }
+
     /// Numbers a notification and writes it to disk, durably.
     pub fn keep(&mut self, notification: Notification) -> (Kept, Result<(), StoreError>) {
         let mut kept = Kept {
-            sequence: self.next,
+            sequence: self.number(),
             notification,
             is_stored: false,
         };
-        self.next += 1;
         let written = self.store(&mut kept);
         (kept, written)
     }

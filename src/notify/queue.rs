@@ -76,10 +76,19 @@ impl Queue {
         under_way.chain(waiting).any(|own| own == id)
     }
 
+    /// Removes all waiting notifications and returns them.
+    pub fn take_all(&mut self) -> Vec<Item> {
+        std::mem::take(&mut self.items)
+    }
+
     /// Adds a notification. Returns the notifications that it replaces or displaces.
     pub fn add(&mut self, kept: Kept, now: Instant) -> Vec<Gone> {
+        self.insert(Item::new(kept, now))
+    }
+
+    /// Adds a notification that has waited already, as [`Self::add`] does.
+    pub fn insert(&mut self, mut item: Item) -> Vec<Gone> {
         let mut gone = Vec::new();
-        let mut item = Item::new(kept, now);
         if item.is_change() {
             if let Some(index) = self.same(&item.kept.notification) {
                 let replaced = self.items.remove(index);

@@ -1,12 +1,15 @@
 //! The waiting notifications of one receiver: its queue, with the outbox and the record on disk.
 
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use log::Level;
 
+use super::OpenAlarms;
+use super::identity::ReceiverKey;
 use super::item::{Gone, Item};
 use super::notification::Notification;
-use super::outbox::{Kept, Outbox};
+use super::outbox::{DIRECTORY, Kept, Opened, Outbox};
 use super::queue::Queue;
 use super::record::Record;
 use crate::report::{Event, ReceiverStats};
@@ -26,8 +29,8 @@ pub(super) enum Noted<'a> {
 /// The waiting notifications of one receiver.
 pub(super) struct Waiting {
     pub queue: Queue,
-    /// The outbox; `None` if it could not be opened: notifications are sent without it.
-    pub outbox: Option<Outbox>,
+    /// The outbox. Until it can be opened, notifications are sent without it.
+    outbox: Result<Outbox, Unopened>,
     pub record: Record,
     pub on_the_way: bool,
     /// Whether no further try is to begin, and the thread is to end: another worker may have its place after a
@@ -37,7 +40,75 @@ pub(super) struct Waiting {
     pub why: Option<String>,
 }
 
+/// An outbox that could not be opened yet.
+struct Unopened {
+    directory: PathBuf,
+    /// The alarms that were open when the program started, by which a lost notification in the outbox is recognised.
+    open: OpenAlarms,
+}
+
 impl Waiting {
+    /// Opens the outbox below `directory`, the server's, and queues the notifications that an earlier run left in it.
+    pub fn start(
+        directory: &Path,
+        key: &ReceiverKey,
+        receiver: &ReceiverStats,
+        open: &OpenAlarms,
+        now: Instant,
+    ) -> Waiting {
+        let mut record = Record::load(directory, key);
+        report(receiver, record.begin(receiver.name(), open));
+        let mut waiting = Waiting {
+            queue: Queue::default(),
+            outbox: Err(Unopened {
+                directory: directory.join(DIRECTORY).join(key.to_string()),
+                open: open.clone(),
+            }),
+            record,
+            on_the_way: false,
+            is_closed: false,
+            why: None,
+        };
+        waiting.open(receiver, now);
+        waiting
+    }
+
+    /// Opens the outbox if it is not open. The notifications that an earlier run left in it are earlier than those that
+    /// wait.
+    fn open(&mut self, receiver: &ReceiverStats, now: Instant) {
+        let Err(unopened) = &self.outbox else {
+            return;
+        };
+        let opened = match Outbox::open(&unopened.directory) {
+            Ok(opened) => opened,
+            Err(failure) => return report(receiver, Err(failure)),
+        };
+        let Opened {
+            mut outbox,
+            kept,
+            unreadable,
+        } = opened;
+        for unreadable in &unreadable {
+            unreadable.log(receiver.name());
+            if unreadable.is_lost {
+                receiver.dropped(1);
+                let database = unreadable.database(&unopened.open);
+                report(receiver, self.record.forget(&unreadable.id, database));
+            }
+        }
+        let own = self.queue.take_all();
+        let mut gone = self.queue.load(kept, now);
+        for mut item in own {
+            item.kept.sequence = outbox.number();
+            gone.extend(self.queue.take_outdated(&item.kept.notification));
+            gone.extend(self.queue.insert(item));
+        }
+        self.outbox = Ok(outbox);
+        for gone in gone {
+            self.drop_undelivered(receiver, &gone, 0);
+        }
+    }
+
     /// Stores a notification and queues it for delivery, unless one that waits reports the same. Returns whether it is on
     /// disk.
     pub fn enqueue(
@@ -55,7 +126,7 @@ impl Waiting {
         let is_safe = match self.is_repeat(&notification, noted) {
             true => {
                 receiver.dropped(1);
-                self.store_unstored(receiver)
+                self.store_unstored(receiver, now)
             }
             false => self.put(receiver, notification, now),
         };
@@ -101,12 +172,13 @@ impl Waiting {
     /// Writes a notification to disk and queues it. Returns whether it is on disk.
     fn put(&mut self, receiver: &ReceiverStats, notification: Notification, now: Instant) -> bool {
         let kept = match &mut self.outbox {
-            Some(outbox) => {
+            Ok(outbox) => {
                 let (kept, written) = outbox.keep(notification);
                 report(receiver, written);
                 kept
             }
-            None => Kept {
+            // numbered when the outbox is opened
+            Err(_) => Kept {
                 sequence: 0,
                 notification,
                 is_stored: false,
@@ -119,10 +191,14 @@ impl Waiting {
         is_safe
     }
 
-    /// Writes the notifications to disk that could not be written before, until one fails. Returns whether all are on
-    /// disk now.
-    pub fn store_unstored(&mut self, receiver: &ReceiverStats) -> bool {
-        if let Some(outbox) = &self.outbox {
+    /// Opens the outbox if that failed before. Writes the notifications to disk that could not be written before, until
+    /// one fails. Returns whether all are on disk now.
+    pub fn store_unstored(&mut self, receiver: &ReceiverStats, now: Instant) -> bool {
+        // a notification that is being delivered has no number yet, by which a later one could be recognised
+        if !self.on_the_way {
+            self.open(receiver, now);
+        }
+        if let Ok(outbox) = &self.outbox {
             let mut unstored = self.queue.unstored();
             report(receiver, unstored.try_for_each(|kept| outbox.store(kept)));
         }
@@ -164,7 +240,7 @@ impl Waiting {
     }
 
     fn remove(&self, receiver: &ReceiverStats, kept: &Kept) {
-        if let Some(outbox) = &self.outbox {
+        if let Ok(outbox) = &self.outbox {
             report(receiver, outbox.remove(kept));
         }
     }

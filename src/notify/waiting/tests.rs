@@ -4,8 +4,6 @@ use std::path::{Path, PathBuf};
 
 use super::*;
 use crate::clock::Clock;
-use crate::notify::OpenAlarms;
-use crate::notify::identity::ReceiverKey;
 use crate::notify::notification::Priority;
 use crate::notify::record::tests::alarm as alarm_of;
 
@@ -15,6 +13,10 @@ fn now() -> Instant {
 
 fn alarm(reason: &str, opened: u64) -> Alarm {
     alarm_of("db", reason, opened)
+}
+
+fn key() -> ReceiverKey {
+    ReceiverKey::of_name("down")
 }
 
 /// A receiver that is down, and its directory.
@@ -32,24 +34,17 @@ impl Down {
 
     /// Opens the directory, as the next process does.
     fn at(directory: &Path) -> Down {
-        let key = ReceiverKey::of_name("down");
-        let opened = Outbox::open(&directory.join("outbox")).unwrap();
-        let mut queue = Queue::default();
-        for kept in opened.kept {
-            queue.add(kept, now());
-        }
+        let receiver = ReceiverStats::new("down");
+        let open = OpenAlarms::default();
         Down {
             directory: directory.to_owned(),
-            receiver: ReceiverStats::new("down"),
-            waiting: Waiting {
-                queue,
-                outbox: Some(opened.outbox),
-                record: Record::load(directory, &key),
-                on_the_way: false,
-                is_closed: false,
-                why: None,
-            },
+            waiting: Waiting::start(directory, &key(), &receiver, &open, now()),
+            receiver,
         }
+    }
+
+    fn outbox(&self) -> PathBuf {
+        self.directory.join(DIRECTORY).join(key().to_string())
     }
 
     /// Enqueues the notification of the first of these alarms, and notes all of them.
@@ -142,7 +137,7 @@ fn a_later_list_of_untrusted_databases_is_sent_too() {
 #[test]
 fn what_could_not_be_written_is_written_later() {
     let mut down = Down::new("full");
-    let outbox = down.directory.join("outbox");
+    let outbox = down.outbox();
     std::fs::remove_dir_all(&outbox).unwrap();
     let change = Notification {
         id: "change".into(),
@@ -165,15 +160,65 @@ fn what_could_not_be_written_is_written_later() {
     assert!(!down.is_stored(notification, Noted::Alarms(&found)));
     down.waiting
         .put_back(&down.receiver, item, None, 0.0, now());
-    assert!(down.waiting.store_unstored(&down.receiver));
+    assert!(down.waiting.store_unstored(&down.receiver, now()));
     assert_eq!(Down::at(&down.directory).waiting.queue.len(), 2);
+}
+
+/// A file in place of the directory stands for any reason why the outbox cannot be opened when the program starts.
+#[test]
+fn an_outbox_that_is_opened_later_has_the_earlier_notifications_first() {
+    let change = |topic: &str, id: &str| Notification {
+        id: id.into(),
+        priority: Priority::Change,
+        dedup_key: topic.into(),
+        body: format!("{{\"db\":\"{topic}\"}}"),
+    };
+    let mut before = Down::new("unopened");
+    before.enqueue(change("shop", "old"), Noted::Nothing);
+    before.enqueue(change("bank", "outdated"), Noted::Nothing);
+    before.of_alarms(&[alarm("one", 10)]);
+    let (outbox, aside) = (before.outbox(), before.directory.join("aside"));
+    std::fs::rename(&outbox, &aside).unwrap();
+    std::fs::write(&outbox, "").unwrap();
+
+    let mut down = Down::at(&before.directory);
+    assert_eq!(down.waiting.queue.len(), 0);
+    assert!(!down.is_stored(change("shop", "new"), Noted::Nothing));
+    let found = [alarm_of("bank", "two", 20)];
+    let notification = Notification::of_alarm("s", &found[0], 0);
+    assert!(!down.is_stored(notification, Noted::Alarms(&found)));
+    assert!(!down.waiting.store_unstored(&down.receiver, now()));
+    assert_eq!(down.waiting.queue.len(), 2);
+
+    std::fs::remove_file(&outbox).unwrap();
+    std::fs::rename(&aside, &outbox).unwrap();
+    assert!(down.waiting.store_unstored(&down.receiver, now()));
+    let due = |down: &mut Down| -> Vec<Kept> {
+        let items = std::iter::from_fn(|| down.waiting.queue.take_due(now()));
+        items.map(|item| item.kept).collect()
+    };
+    let sent = due(&mut down);
+    let [first, second, third] = &sent[..] else {
+        panic!("{sent:?}");
+    };
+    assert!(first.notification.body.contains("one"), "{sent:?}");
+    assert!(second.notification.body.contains("two"), "{sent:?}");
+    assert_eq!(third.notification.id, "new", "{sent:?}");
+    // the same notifications are on disk, for the next process
+    let left = due(&mut Down::at(&before.directory));
+    let order = |sent: &[Kept]| -> Vec<(u64, String)> {
+        let sent = sent.iter();
+        sent.map(|kept| (kept.sequence, kept.notification.id.clone()))
+            .collect()
+    };
+    assert_eq!(order(&left), order(&sent));
 }
 
 #[test]
 fn the_alarms_of_a_lost_notification_are_forgotten() {
     let mut down = Down::new("lost");
     down.of_alarms(&[alarm("one", 10)]);
-    let outbox = down.directory.join("outbox");
+    let outbox = down.outbox();
     let entry = std::fs::read_dir(&outbox).unwrap().next().unwrap().unwrap();
     std::fs::write(entry.path(), "torn").unwrap();
     let opened = Outbox::open(&outbox).unwrap();
