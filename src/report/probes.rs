@@ -6,7 +6,7 @@ use super::json::{JsonObject, peer_json};
 use super::metrics::max_stall;
 use super::overall::overall;
 use super::status_registry::{InstanceInfo, Snapshot};
-use crate::clock;
+use crate::clock::Timestamp;
 use crate::ledger::encode_base64;
 
 /// The result of a probe.
@@ -89,7 +89,10 @@ pub fn status_json(snapshot: &Snapshot) -> String {
         )
         .objects(
             "databases",
-            snapshot.databases.values().map(|row| database(row, about)),
+            snapshot
+                .databases
+                .values()
+                .map(|row| database(row, about, snapshot.at)),
         )
         .objects(
             "notifications",
@@ -105,8 +108,8 @@ pub fn status_json(snapshot: &Snapshot) -> String {
         .end()
 }
 
-fn database(row: &DatabaseStatus, about: &InstanceInfo) -> JsonObject {
-    let chance = row.chance(&about.values, about.interval, clock::now());
+fn database(row: &DatabaseStatus, about: &InstanceInfo, now: Timestamp) -> JsonObject {
+    let chance = row.chance(&about.values, about.interval, now);
     JsonObject::new()
         .text("database", Some(&row.database))
         .text("verdict", row.verdict.map(|verdict| verdict.word()))

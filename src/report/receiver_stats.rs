@@ -75,8 +75,8 @@ impl ReceiverStats {
         self.change(|tally| tally.dropped += count as u64);
     }
 
-    /// Returns the counts so far.
-    pub fn counts(&self) -> ReceiverStatsSnapshot {
+    /// Returns the counts so far, by the clock that timed the waiting notifications.
+    pub fn counts(&self, clock: &Clock) -> ReceiverStatsSnapshot {
         let tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
         ReceiverStatsSnapshot {
             receiver: self.name.to_string(),
@@ -84,9 +84,7 @@ impl ReceiverStats {
             sent: tally.sent,
             failed: tally.failed,
             dropped: tally.dropped,
-            oldest: tally
-                .oldest
-                .map_or(Duration::ZERO, |at| Clock::system().since(at)),
+            oldest: tally.oldest.map_or(Duration::ZERO, |at| clock.since(at)),
         }
     }
 

@@ -87,6 +87,8 @@ pub struct ServerStatus {
 /// The status of everything at one moment.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
+    /// The time of day at this moment.
+    pub at: Timestamp,
     /// The facts that only change with the settings.
     pub instance: Arc<InstanceInfo>,
     /// Each database that has or had a trusted state, or has alarms.
@@ -351,13 +353,15 @@ impl StatusRegistry {
     /// Returns the status of everything at this moment.
     pub fn snapshot(&self) -> Snapshot {
         let calls = self.0.calls.counted();
+        let clock = self.0.calls.clock();
         let notifications = lock(&self.0.notifications)
             .iter()
-            .map(|r| r.counts())
+            .map(|receiver| receiver.counts(clock))
             .collect();
-        let heartbeat = lock(&self.0.heartbeat).as_ref().map(ReceiverStats::counts);
+        let heartbeat = lock(&self.0.heartbeat)
+            .as_ref()
+            .map(|receiver| receiver.counts(clock));
         let written = self.written();
-        let clock = self.0.calls.clock();
         let stalled = clock.since(written.progress.max(calls.last));
         let mut rows = written.databases.clone();
         let allowed = late_after(self.about().interval);
@@ -368,6 +372,7 @@ impl StatusRegistry {
             }
         }
         Snapshot {
+            at: clock.now(),
             instance: self.about(),
             databases: rows,
             server: written.server.clone(),

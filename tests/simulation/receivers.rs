@@ -319,7 +319,11 @@ impl Receivers {
         let of_changes = self.whens().filter(|(_, when)| *when == NotifyOn::Changes);
         let of_changes: Vec<String> = of_changes.map(|(name, _)| name.clone()).collect();
         for name in of_changes {
-            let counts = notifier.receivers().into_iter().map(|of| of.counts());
+            // their age by this clock is not used
+            let counts = notifier
+                .receivers()
+                .into_iter()
+                .map(|of| of.counts(&Clock::system()));
             let waits = counts.filter(|of| of.receiver == name);
             let known = self.receivers.get_mut(&name);
             let Some(known) = known.filter(|_| waits.map(|of| of.pending).sum::<u64>() == 0) else {

@@ -11,7 +11,7 @@ use self::html::{escaped, put};
 use super::ago::ago;
 use super::overall::{Overall, overall};
 use super::status_registry::Snapshot;
-use crate::clock::{self, Timestamp};
+use crate::clock::Timestamp;
 use crate::ledger::encode_base64;
 use crate::text::{counted, counted_with};
 
@@ -22,7 +22,7 @@ const STYLE: &str = include_str!("page.css");
 
 /// Returns the status page of this moment.
 pub fn page(snapshot: &Snapshot) -> String {
-    let now = clock::now();
+    let now = snapshot.at;
     let mut html = String::new();
     let all = overall(snapshot);
     let (title, text) = (all.title(), headline::sentences(snapshot, all));
