@@ -46,7 +46,7 @@ impl Scene {
         let folder = Place::new();
         // on a busy machine a short deadline could expire by itself, which would look like the lie
         let timeout = match lie.due().verdicts.contains(&"unreachable") {
-            true => "2s",
+            true => "4s",
             false => "30s",
         };
         let mut program = Program::new(server.port(), &folder.join("trust")).with(&[

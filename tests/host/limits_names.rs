@@ -15,7 +15,7 @@ fn resident(running: &Running) -> u64 {
 #[test]
 fn new_names_in_every_list_use_constant_memory() {
     let trusted = ["defaultdb", "shop", "bank"];
-    let cycles = 200;
+    let cycles = 60;
     let scene = Scene::new(
         Options::default().with_databases(&trusted[1..]),
         &["--call-timeout=30s", "--audit-sample=0"],
