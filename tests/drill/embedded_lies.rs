@@ -243,10 +243,14 @@ fn every_lie_has_its_verdict_and_affects_one_database() {
                 check.keys = keys.clone().unwrap();
             }
             check.reading = lie.auditor() == AuditorSetup::ReadingValues;
+            check
+        };
+        let word_for_lie = |trusted| {
+            let mut check = check("defaultdb", trusted);
             if lie == Lie::NeverAnswers {
                 check.caller.timeout = Duration::from_millis(500);
             }
-            check
+            check.run().map_or_else(|word| word, |_| "consistent")
         };
         let trusted = check("defaultdb", None)
             .run()
@@ -261,15 +265,10 @@ fn every_lie_has_its_verdict_and_affects_one_database() {
             server.grow("defaultdb", 3);
         }
         let trusted = (lie.auditor() != AuditorSetup::New).then_some(trusted);
-        let word = check("defaultdb", trusted)
-            .run()
-            .map_or_else(|word| word, |_| "consistent");
+        let word = word_for_lie(trusted);
         if lie.is_server_wide() {
             server.lie(lie);
-            let word = check("defaultdb", trusted)
-                .run()
-                .map_or_else(|word| word, |_| "consistent");
-            check_verdict(lie, word);
+            check_verdict(lie, word_for_lie(trusted));
             server.be_honest();
         } else {
             check_verdict(lie, word);

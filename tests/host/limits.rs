@@ -22,7 +22,7 @@ fn run_lie_in_cgroup(lie: Lie) -> u64 {
     options.databases.push(OTHER.into());
     let reads = lie.auditor() == AuditorSetup::ReadingValues;
     let sample = if reads { "1000" } else { "0" };
-    let mut scene = Scene::new(options, &["--call-timeout=2s", "--audit-sample", sample]);
+    let mut scene = Scene::new(options, &["--call-timeout=4s", "--audit-sample", sample]);
     if reads {
         scene.program = scene.program.with(&["--audit-verify-values"]);
     }
