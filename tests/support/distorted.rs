@@ -3,6 +3,7 @@
 use immuaudit::audit::{Auditor, Cycle, Outcome, Policy, Verdict};
 use immuaudit::config::Values;
 use immuaudit::drill::{Embedded, Emulated, Lag, Options};
+use immuaudit::random::Random;
 use immuaudit::trust::Tampering;
 
 use super::in_process;
@@ -76,7 +77,10 @@ impl Scene {
     pub fn complete_cycle(&self, policy: Policy) -> Cycle {
         let server = in_process::server_on(self.proxy.port);
         let store = in_process::store(self.place.join("trust"));
-        Auditor::new(server, store, policy).cycle(|_| {})
+        // the same draws in every run: a response is changed only for some transactions
+        let random = Random::of_seed(1);
+        let mut auditor = Auditor::new(server, store, policy).with_random(random);
+        auditor.cycle(|_| {})
     }
 }
 
