@@ -312,18 +312,14 @@ impl Receivers {
 
     /// Judges after a complete cycle and the due deliveries: a receiver of changes with an empty
     /// outbox knows the verdict of each database. From then on it counts as known.
-    pub fn judge_verdicts(&mut self, cycle: &Cycle) -> Result<(), Broken> {
+    pub fn judge_verdicts(&mut self, cycle: &Cycle, clock: &Clock) -> Result<(), Broken> {
         let Some(notifier) = &self.notifier else {
             return Ok(());
         };
         let of_changes = self.whens().filter(|(_, when)| *when == NotifyOn::Changes);
         let of_changes: Vec<String> = of_changes.map(|(name, _)| name.clone()).collect();
         for name in of_changes {
-            // their age by this clock is not used
-            let counts = notifier
-                .receivers()
-                .into_iter()
-                .map(|of| of.counts(&Clock::system()));
+            let counts = notifier.receivers().into_iter().map(|of| of.counts(clock));
             let waits = counts.filter(|of| of.receiver == name);
             let known = self.receivers.get_mut(&name);
             let Some(known) = known.filter(|_| waits.map(|of| of.pending).sum::<u64>() == 0) else {

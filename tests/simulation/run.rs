@@ -254,7 +254,10 @@ impl<'w> Run<'w> {
         self.receivers.step(now, &location)?;
         match cycle.stopped || !disk {
             true => Ok(()),
-            false => self.receivers.judge_verdicts(cycle),
+            false => {
+                let clock = &self.scene.borrow().clock;
+                self.receivers.judge_verdicts(cycle, clock)
+            }
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use immuaudit::audit::{Auditor, Policy};
 use immuaudit::clock::{Clock, SimulatedTime, Timestamp};
-use immuaudit::config::{Secret, Values};
+use immuaudit::config::Secret;
 use immuaudit::drill::{Delivery, Embedded, Options, Sent};
 use immuaudit::server::{Login, Server};
 use immuaudit::stop::Stop;
@@ -13,6 +13,7 @@ use immuaudit::trust::Store;
 
 use super::in_process::{location, open};
 use super::place::Place;
+use super::value_scene::ALL;
 
 /// The begin of simulated time: 2027-01-15T08:00:00Z.
 pub const START: u64 = 1_800_000_000;
@@ -81,10 +82,7 @@ impl Simulation {
 /// Returns the policy that reads every value in each cycle.
 pub fn with_every_value() -> Policy {
     Policy {
-        values: Values {
-            sample: u64::MAX,
-            ..Values::NONE
-        },
+        values: ALL,
         ..Policy::of_consistency()
     }
 }
