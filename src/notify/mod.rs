@@ -70,7 +70,7 @@ impl DeliveryError {
 }
 
 /// The open alarms of a server when the program starts.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub struct OpenAlarms {
     /// The alarms, in the order in which they were raised.
     pub alarms: Vec<Alarm>,

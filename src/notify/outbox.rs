@@ -6,8 +6,7 @@ use std::path::{Path, PathBuf};
 
 use log::Level;
 
-use super::OpenAlarms;
-use super::notification::{Notification, Priority, dedup_key};
+use super::notification::{Notification, Priority};
 use crate::clock::Timestamp;
 use crate::report::Event;
 use crate::trust::StoreError;
@@ -49,16 +48,6 @@ pub(super) struct Unreadable {
 }
 
 impl Unreadable {
-    /// Returns the database of a notification of an open alarm, whose alarms the receiver is notified of again; an empty
-    /// name if there is none.
-    pub fn database<'a>(&self, open: &'a OpenAlarms) -> &'a str {
-        let mut alarms = open.alarms.iter();
-        let alarm = alarms.find(|of| dedup_key(&of.database, &of.id) == self.dedup_key);
-        let is_tampering = self.priority == Priority::Tampering;
-        let alarm = alarm.filter(|_| is_tampering);
-        alarm.map_or("", |alarm| &alarm.database)
-    }
-
     /// Writes a line to the log.
     pub fn log(&self, receiver: &str) {
         let (level, why) = match self.priority {

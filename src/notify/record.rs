@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 use super::OpenAlarms;
 use super::identity::ReceiverKey;
+use super::notification::{Priority, dedup_key};
+use super::outbox::Unreadable;
 use crate::clock::Timestamp;
 use crate::trust::failpoint::FileKind;
 use crate::trust::{Alarm, Limits, StoreError, file_name, files};
@@ -137,9 +139,31 @@ impl Record {
     /// # Errors
     /// The record cannot be written.
     pub fn forget(&mut self, id: &str, database: &str) -> Result<(), StoreError> {
+        self.forget_where(id, |name, _| name == database)
+    }
+
+    /// Removes a lost notification and, if it was about an alarm, the notifications about the alarm's database.
+    ///
+    /// # Errors
+    /// The record cannot be written.
+    pub fn forget_lost(&mut self, lost: &Unreadable) -> Result<(), StoreError> {
+        let is_tampering = lost.priority == Priority::Tampering;
+        self.forget_where(&lost.id, |name, openings| {
+            let mut alarms = openings.iter().filter_map(|of| of.rsplit_once('@'));
+            is_tampering && alarms.any(|(alarm, _)| dedup_key(name, alarm) == lost.dedup_key)
+        })
+    }
+
+    fn forget_where(
+        &mut self,
+        id: &str,
+        is_undelivered: impl Fn(&str, &[String]) -> bool,
+    ) -> Result<(), StoreError> {
         self.change(|content| {
             content.ids.retain(|known| known != id);
-            content.alarms.remove(database);
+            content
+                .alarms
+                .retain(|name, openings| !is_undelivered(name, openings));
         })
     }
 

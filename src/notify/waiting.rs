@@ -29,8 +29,8 @@ pub(super) enum Noted<'a> {
 /// The waiting notifications of one receiver.
 pub(super) struct Waiting {
     pub queue: Queue,
-    /// The outbox. Until it can be opened, notifications are sent without it.
-    outbox: Result<Outbox, Unopened>,
+    /// The outbox, or its directory until it can be opened; until then notifications are sent without it.
+    outbox: Result<Outbox, PathBuf>,
     pub record: Record,
     pub on_the_way: bool,
     /// Whether no further try is to begin, and the thread is to end: another worker may have its place after a
@@ -38,13 +38,6 @@ pub(super) struct Waiting {
     pub is_closed: bool,
     /// The reason why the last try failed.
     pub why: Option<String>,
-}
-
-/// An outbox that could not be opened yet.
-struct Unopened {
-    directory: PathBuf,
-    /// The alarms that were open when the program started, by which a lost notification in the outbox is recognised.
-    open: OpenAlarms,
 }
 
 impl Waiting {
@@ -60,10 +53,7 @@ impl Waiting {
         report(receiver, record.begin(receiver.name(), open));
         let mut waiting = Waiting {
             queue: Queue::default(),
-            outbox: Err(Unopened {
-                directory: directory.join(DIRECTORY).join(key.to_string()),
-                open: open.clone(),
-            }),
+            outbox: Err(directory.join(DIRECTORY).join(key.to_string())),
             record,
             on_the_way: false,
             is_closed: false,
@@ -76,10 +66,10 @@ impl Waiting {
     /// Opens the outbox if it is not open. The notifications that an earlier run left in it are earlier than those that
     /// wait.
     fn open(&mut self, receiver: &ReceiverStats, now: Instant) {
-        let Err(unopened) = &self.outbox else {
+        let Err(directory) = &self.outbox else {
             return;
         };
-        let opened = match Outbox::open(&unopened.directory) {
+        let opened = match Outbox::open(directory) {
             Ok(opened) => opened,
             Err(failure) => return report(receiver, Err(failure)),
         };
@@ -92,8 +82,7 @@ impl Waiting {
             unreadable.log(receiver.name());
             if unreadable.is_lost {
                 receiver.dropped(1);
-                let database = unreadable.database(&unopened.open);
-                report(receiver, self.record.forget(&unreadable.id, database));
+                report(receiver, self.record.forget_lost(unreadable));
             }
         }
         let own = self.queue.take_all();

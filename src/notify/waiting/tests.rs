@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::*;
 use crate::clock::Clock;
-use crate::notify::notification::Priority;
+use crate::notify::notification::{Priority, dedup_key};
 use crate::notify::record::tests::alarm as alarm_of;
 
 fn now() -> Instant {
@@ -215,15 +215,26 @@ fn an_outbox_that_is_opened_later_has_the_earlier_notifications_first() {
 #[test]
 fn the_alarms_of_a_lost_notification_are_forgotten() {
     let mut down = Down::new("lost");
-    down.of_alarms(&[alarm("one", 10)]);
+    let other = alarm_of("other", "one", 10);
+    down.waiting
+        .record
+        .note_alarms(std::slice::from_ref(&other))
+        .unwrap();
+    down.of_alarms(&[alarm("one", 10), alarm("two", 10)]);
     let outbox = down.outbox();
-    let entry = std::fs::read_dir(&outbox).unwrap().next().unwrap().unwrap();
-    std::fs::write(entry.path(), "torn").unwrap();
-    let opened = Outbox::open(&outbox).unwrap();
-    let open = OpenAlarms {
-        alarms: vec![alarm("one", 10)],
-        are_all: true,
+    // a change about a database with an open alarm has the alarm's topic too
+    let change = Notification {
+        id: "change".into(),
+        priority: Priority::Change,
+        dedup_key: dedup_key("other", &other.id),
+        body: "{\"db\":\"other\"}".into(),
     };
-    let databases = opened.unreadable.iter().map(|lost| lost.database(&open));
-    assert_eq!(databases.collect::<Vec<_>>(), ["db"]);
+    down.enqueue(change, Noted::Nothing);
+    for entry in std::fs::read_dir(&outbox).unwrap() {
+        std::fs::write(entry.unwrap().path(), "torn").unwrap();
+    }
+    let next = Down::at(&down.directory);
+    let record = &next.waiting.record;
+    assert!(!record.has_alarm(&alarm("one", 10)) && !record.has_alarm(&alarm("two", 10)));
+    assert!(record.has_alarm(&other));
 }
