@@ -120,14 +120,20 @@ fn twenty_instances_share_a_host_and_the_worst_is_listed_first() {
     an_idle_or_misconfigured_instance_is_reported(&booted);
 
     other.lie(LieSchedule::from(Lie::Rollback));
-    let told = status_of_all(&booted, 2, &[]);
-    assert!(told.starts_with(&format!("immuaudit@{liar}\n")), "{told}");
-    let told = status_of_all(&booted, 2, &["--json"]);
-    let first = told.lines().next().expect("a line");
-    assert_eq!(member(first, "instance"), liar, "{told}");
-    assert_eq!(member(first, "condition"), "tampered", "{told}");
-    let named: BTreeSet<&str> = told.lines().map(|line| member(line, "instance")).collect();
-    assert_eq!(named.len(), HONEST + 1, "{told}");
+    let message = status_of_all(&booted, 2, &[]);
+    assert!(
+        message.starts_with(&format!("immuaudit@{liar}\n")),
+        "{message}"
+    );
+    let message = status_of_all(&booted, 2, &["--json"]);
+    let first = message.lines().next().expect("a line");
+    assert_eq!(member(first, "instance"), liar, "{message}");
+    assert_eq!(member(first, "condition"), "tampered", "{message}");
+    let named: BTreeSet<&str> = message
+        .lines()
+        .map(|line| member(line, "instance"))
+        .collect();
+    assert_eq!(named.len(), HONEST + 1, "{message}");
     // each command accepts the instance
     let alarms = booted.output(&["immuaudit", "alarm", "list", "--instance", &liar]);
     let alarms = String::from_utf8_lossy(&alarms.stdout);
@@ -178,11 +184,11 @@ fn each_prometheus_target_is_the_port_of_its_instance(booted: &Booted, ports: &[
     let lines: Vec<&str> = targets.lines().collect();
     assert_eq!(lines.len(), ports.len());
     for (n, port) in ports.iter().enumerate() {
-        let told = format!(
+        let message = format!(
             "[{{\"targets\": [\"localhost:{port}\"], \"labels\": {{\"auditor\": \"{}\"}}}}]",
             name(n)
         );
-        assert!(lines.contains(&told.as_str()), "{targets}");
+        assert!(lines.contains(&message.as_str()), "{targets}");
     }
     let metrics = get(ports[0], "/metrics", "text/plain");
     assert!(metrics.body.contains("immuaudit_build_info"));
@@ -247,16 +253,16 @@ fn an_idle_or_misconfigured_instance_is_reported(booted: &Booted) {
     ] {
         let write = format!("echo '{text}' >{folder}/{file}");
         booted.does(&["sh", "-c", &write]);
-        let told = status_of_all(booted, code, &["--json"]);
-        let first = told.lines().next().expect("a line");
-        assert!(member(first, "reason").contains(says), "{told}");
+        let message = status_of_all(booted, code, &["--json"]);
+        let first = message.lines().next().expect("a line");
+        assert!(member(first, "reason").contains(says), "{message}");
         booted.does(&["rm", &format!("{folder}/{file}")]);
     }
     // the server of this instance has never responded
     let ports = free_ports(2);
     install(booted, "alone", ports[0], ports[1]);
-    let told = status_of_all(booted, 1, &[]);
-    assert!(told.starts_with("immuaudit@alone\n"), "{told}");
+    let message = status_of_all(booted, 1, &[]);
+    assert!(message.starts_with("immuaudit@alone\n"), "{message}");
     let words = [
         "immuaudit",
         "audit-mode",

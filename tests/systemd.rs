@@ -177,10 +177,10 @@ fn the_service_is_installed_restarted_after_a_hang_and_purged() {
         "--audit-password=immudb",
     ];
 
-    let told = booted.does(&install);
+    let message = booted.does(&install);
     assert!(
-        told.contains("run: useradd") && !told.contains("immudb-password"),
-        "{told}"
+        message.contains("run: useradd") && !message.contains("immudb-password"),
+        "{message}"
     );
     assert_eq!(booted.shows("ActiveState"), "active");
     assert_eq!(booted.shows("User"), "immuaudit");
@@ -372,10 +372,10 @@ fn files_of_others_are_neither_taken_over_nor_removed(booted: &Booted, install: 
 
     // settings and a group that existed before, and a directory with another file
     booted.does(&["touch", "/srv/t/a/other"]);
-    let told = booted.does(&purge);
+    let message = booted.does(&purge);
     assert!(
-        told.contains("was not made by audit-mode install and is kept"),
-        "{told}"
+        message.contains("was not made by audit-mode install and is kept"),
+        "{message}"
     );
     booted.does(&["test", "-e", settings]);
     booted.does(&["test", "-e", "/srv/t/a/other"]);

@@ -216,7 +216,7 @@ impl Auditor {
             _ => LocatedRecord {
                 located: located.at,
                 shown: None,
-                stands: None,
+                intact: None,
                 broken: None,
                 report: report.into(),
             },
@@ -234,7 +234,7 @@ fn record(window: &Window, report: String, now: Timestamp) -> LocatedRecord {
     LocatedRecord {
         located: now,
         shown: Some(window.shown),
-        stands: window.stands.map(|point| point.tx),
+        intact: window.intact.map(|point| point.tx),
         broken: window.broken.map(|point| point.tx),
         report,
     }

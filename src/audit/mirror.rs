@@ -101,7 +101,7 @@ impl Auditor {
     /// complete or cannot be extended, which is reported once. After `slice` no further hashes are requested. The calls
     /// for those that were requested may last until `until`, so that the mirror of a slow server grows too.
     pub fn mirror(&mut self, slice: Instant, until: Instant) -> Vec<(String, Unmirrored)> {
-        let mut told = Vec::new();
+        let mut failures = Vec::new();
         let before = self.server.limit(until + MAX_CALL_OVERRUN);
         while let (Some(most), Some(database)) = (self.mirror_most, self.next_unmirrored()) {
             if self.now() >= slice {
@@ -121,10 +121,10 @@ impl Auditor {
             let record = self.databases.of(&database);
             record.to_mirror = false;
             let known = std::mem::replace(&mut record.unmirrored, words.clone());
-            told.extend(why.filter(|_| known != words).map(|why| (database, why)));
+            failures.extend(why.filter(|_| known != words).map(|why| (database, why)));
         }
         self.server.restore(before);
-        told
+        failures
     }
 
     /// Returns the next database to mirror after the last one, so that a long history does not delay the others.

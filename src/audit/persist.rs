@@ -19,17 +19,17 @@ impl Auditor {
     /// in number and are forgotten when the server no longer lists them. Returns whether the verdicts are on disk.
     pub(super) fn save_outcomes(&mut self, cycle: &Cycle, known: &BTreeSet<String>) -> bool {
         let (wall, now) = (self.wall_time(), self.now());
-        let mut told = BTreeSet::new();
+        let mut reported = BTreeSet::new();
         // of the untrusted databases only the reported ones, and the last one, after which the next process continues
         let last = cycle.untrusted.last.as_deref();
         let last = last.filter(|outcome| self.was_last(&outcome.database));
         for outcome in cycle.outcomes.iter().chain(last) {
-            told.insert(outcome.database.as_str());
+            reported.insert(outcome.database.as_str());
             self.note_outcome(outcome, wall);
         }
         for (name, database) in self.databases.iter_mut() {
             // a known database that was not checked, for example because the program ends, keeps its outcome
-            if !told.contains(name) && !known.contains(name) {
+            if !reported.contains(name) && !known.contains(name) {
                 database.last = None;
             }
         }

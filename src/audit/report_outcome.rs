@@ -126,8 +126,8 @@ impl Auditor {
         let about_state = values.is_none() && !is_split && !matches!(reason, Reason::Hidden);
         let window = self.window_at_alarm(verdict, about_state, trusted, shown, alarm.as_ref());
         if let (Some(alarm), Some(window)) = (&mut alarm, &window) {
-            let stands = window.stands.map_or(0, |stands| stands.tx);
-            alarm.shares(Some(window.shown), stands);
+            let intact = window.intact.map_or(0, |intact| intact.tx);
+            alarm.shares(Some(window.shown), intact);
         }
         let (peers, peers_overdue) = self.peer_reports(database);
         Outcome {

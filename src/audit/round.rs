@@ -326,11 +326,11 @@ impl Round<'_> {
         if outcome.is_untrusted && matches!(outcome.overdue, Some(Overdue::Unproven(_))) {
             outcome.overdue = None; // no earlier proof exists that could become overdue
         }
-        let told = match outcome.is_untrusted {
+        let reported = match outcome.is_untrusted {
             true => self.cycle.untrusted.count(outcome),
             false => Some(outcome),
         };
-        let Some(outcome) = told else {
+        let Some(outcome) = reported else {
             return false;
         };
         (self.on_outcome)(&outcome);

@@ -249,10 +249,12 @@ impl Auditor {
     /// they are opened in every cycle although no list names them.
     fn forget_removed_databases(&mut self, cycle: &Cycle, known: &BTreeSet<String>) {
         let outcomes = cycle.outcomes.iter();
-        let told: BTreeSet<&str> = outcomes.map(|outcome| outcome.database.as_str()).collect();
+        let reported: BTreeSet<&str> = outcomes.map(|outcome| outcome.database.as_str()).collect();
         let entries = self.policy.databases.entries();
         let keeps = |name: &str| {
-            known.contains(name) || told.contains(name) || entries.iter().any(|entry| entry == name)
+            known.contains(name)
+                || reported.contains(name)
+                || entries.iter().any(|entry| entry == name)
         };
         self.server.keep_credentials(keeps);
         self.store.keep_remembered(keeps);

@@ -141,9 +141,9 @@ fn served(name: &str) -> Result<Lie, CommandError> {
 /// Prints a row for each lie. The exit code is good only if each was detected and no honest server was accused.
 fn table(lies: &[Exercise], stop: &Stop) -> Result<Exit, CommandError> {
     let begin = Clock::system().instant();
-    let (mut told, mut missed) = (0, 0);
+    let (mut counted, mut missed) = (0, 0);
     print(&row("behaviour of the server", "expected", "verdict", "ms"));
-    let mut tell = |what: &str, due: &str, exercise_result: &ExerciseResult| {
+    let mut print_row = |what: &str, due: &str, exercise_result: &ExerciseResult| {
         let verdict = if exercise_result.right {
             exercise_result.verdict.clone()
         } else {
@@ -159,17 +159,17 @@ fn table(lies: &[Exercise], stop: &Stop) -> Result<Exit, CommandError> {
     };
     let honest = exercise::honest().map_err(CommandError::Drill)?;
     for (what, due, exercise_result) in &honest {
-        tell(what, due, exercise_result);
+        print_row(what, due, exercise_result);
     }
     for lie in lies {
         if stop.requested() {
             return Ok(Exit::Incomplete);
         }
-        tell(lie.name(), &lie.due(), &lie.exercise_result()?);
-        told += 1;
+        print_row(lie.name(), &lie.due(), &lie.exercise_result()?);
+        counted += 1;
     }
     print(&format!(
-        "{told} lies, {} honest steps, {missed} wrong results, {:.1} s",
+        "{counted} lies, {} honest steps, {missed} wrong results, {:.1} s",
         honest.len(),
         Clock::system().since(begin).as_secs_f64()
     ));

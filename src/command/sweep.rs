@@ -76,7 +76,7 @@ const MAX_MIRROR_TIME: Duration = Duration::from_secs(24 * 3600);
 fn missing(swept: &SweepSummary) -> String {
     match swept.unavailable.total() {
         0 => String::new(),
-        _ => format!(", but for values: {}", swept.unavailable),
+        _ => format!(", values not available: {}", swept.unavailable),
     }
 }
 

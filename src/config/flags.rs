@@ -266,12 +266,12 @@ mod tests {
     #[test]
     fn an_unknown_flag_is_reported_without_its_value() {
         let line = line(&["--audit-pasword=hunter2", "-x"]);
-        let told: Vec<String> = line.problems.iter().map(ToString::to_string).collect();
+        let messages: Vec<String> = line.problems.iter().map(ToString::to_string).collect();
         assert!(
-            told[0].contains("\"--audit-pasword\"; the nearest is --audit-password;"),
-            "{told:?}"
+            messages[0].contains("\"--audit-pasword\"; the nearest is --audit-password;"),
+            "{messages:?}"
         );
-        assert!(!told[0].contains("hunter2"));
-        assert_eq!(told.len(), 2);
+        assert!(!messages[0].contains("hunter2"));
+        assert_eq!(messages.len(), 2);
     }
 }

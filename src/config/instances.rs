@@ -197,8 +197,8 @@ mod tests {
     fn an_instance_without_a_file_is_refused() {
         let scene = Scene::new("none");
         let wrong = load(&scene.process(&["--instance", "shop"])).unwrap_err();
-        let told = wrong.0.first().unwrap().to_string();
-        assert!(told.contains("immuaudit.d/shop.toml"), "{told}");
+        let message = wrong.0.first().unwrap().to_string();
+        assert!(message.contains("immuaudit.d/shop.toml"), "{message}");
         let wrong = load(&scene.process(&["--instance", "../shop"])).unwrap_err();
         assert!(matches!(
             wrong.0.first(),

@@ -1,7 +1,7 @@
 //! Suggests the existing name that is nearest to an unknown one.
 
-/// The number of letters for each allowed mistake after the first. A name of at most so many letters may have one
-/// mistake. With more mistakes, the name is probably another word.
+/// The number of letters for each allowed mistake after the first. A name of at most this many letters may have
+/// one mistake. With more mistakes, the name is probably another word.
 const LETTERS_A_MISTAKE: usize = 4;
 
 /// Returns the candidate with the fewest changed, added, omitted and swapped letters. Of several, it is one that begins

@@ -191,13 +191,13 @@ fn every_setting_of_a_layer_refuses_what_it_cannot_have_by_name_and_source() {
         let mut process = place.process();
         let name = setting.variable_of("IMMUAUDIT");
         process.variables.insert(name.clone(), wrong.to_owned());
-        let told = shown(&process).unwrap_err().to_string();
+        let message = shown(&process).unwrap_err().to_string();
         assert!(
-            told.starts_with(&format!("{} ({name}): ", setting.flag)),
-            "{told}"
+            message.starts_with(&format!("{} ({name}): ", setting.flag)),
+            "{message}"
         );
-        assert!(told.contains("expected "), "{told}");
-        assert!(!told.contains("%%%"), "{told}");
+        assert!(message.contains("expected "), "{message}");
+        assert!(!message.contains("%%%"), "{message}");
     }
 }
 
@@ -209,11 +209,11 @@ fn every_setting_refuses_a_toml_value_of_another_type_with_file_and_line() {
             "immuaudit.toml",
             &format!("\n\n{} = 1979-05-27\n", setting.flag),
         );
-        let told = shown(&place.process()).unwrap_err().to_string();
+        let message = shown(&place.process()).unwrap_err().to_string();
         let path = place.0.join("immuaudit.toml");
         assert!(
-            told.starts_with(&format!("{} ({}:3): ", setting.flag, path.display())),
-            "{told}"
+            message.starts_with(&format!("{} ({}:3): ", setting.flag, path.display())),
+            "{message}"
         );
     }
 }
@@ -369,9 +369,9 @@ fn a_variable_without_a_setting_is_warned_about() {
         .variables
         .insert("IMMUCLIENT_ANYTHING".to_owned(), "x".to_owned());
     let warnings = environment::unknown(&process);
-    let told: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+    let message: Vec<String> = warnings.iter().map(ToString::to_string).collect();
     assert_eq!(
-        told,
+        message,
         [
             "variable \"IMMUAUDIT_AUDIT_PASWORD\" names no setting; the nearest is IMMUAUDIT_AUDIT_PASSWORD"
         ]

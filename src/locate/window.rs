@@ -82,7 +82,7 @@ pub struct Window {
     /// The last trusted state.
     pub newest: Checkpoint,
     /// The last transaction that is proven to be intact, with all before it.
-    pub stands: Option<Point>,
+    pub intact: Option<Point>,
     /// The first transaction that is proven to differ now.
     pub broken: Option<Point>,
     /// Whether the oldest state is refuted although a newer one is proven: by the server's own proofs, or because
@@ -120,7 +120,7 @@ pub fn narrow(
         shown,
         oldest,
         newest,
-        stands: None,
+        intact: None,
         broken: None,
         contradicted: None,
         undecided: Vec::new(),
@@ -129,7 +129,7 @@ pub fn narrow(
     window.take(line, &found, tx);
     window.ask_about_the_oldest(&found, &mut ask);
     if let (Some(mirror), false) = (mirror, found.ended) {
-        let from = window.stands.map_or(1, |point| point.tx.saturating_add(1));
+        let from = window.intact.map_or(1, |point| point.tx.saturating_add(1));
         let end = match window.broken {
             Some(point) => point.tx,
             None => newest.state.tx.min(shown.tx).saturating_add(1),
@@ -155,7 +155,7 @@ impl Window {
             }
         };
         if let Some(holds) = found.holds {
-            self.stands = Some(covered(tx(holds)));
+            self.intact = Some(covered(tx(holds)));
         }
         if let Some(broken) = found.broken {
             self.broken = Some(covered(tx(broken)));
@@ -165,7 +165,7 @@ impl Window {
             why: why.clone(),
         });
         self.undecided.extend(of);
-        let after = self.stands.map_or(0, |point| point.tx);
+        let after = self.intact.map_or(0, |point| point.tx);
         let before = self.broken.map_or(u64::MAX, |point| point.tx);
         self.undecided
             .retain(|undecided| after < undecided.tx && undecided.tx < before);
@@ -176,7 +176,7 @@ impl Window {
     /// damaged.
     fn ask_about_the_oldest(&mut self, found: &Found, ask: &mut impl FnMut(State) -> Probe) {
         let newer = found.holds.is_some_and(|at| at > 0);
-        if let (Some(proven), true, false) = (self.stands, newer, found.ended) {
+        if let (Some(proven), true, false) = (self.intact, newer, found.ended) {
             self.questions += 1;
             if matches!(ask(self.oldest.state), Probe::Differs(_)) {
                 self.contradicted = Some(Contradicted {
@@ -192,14 +192,14 @@ impl Window {
 
     /// Returns whether the whole trusted history is intact.
     pub fn is_intact(&self) -> bool {
-        let stands = self.stands.map_or(0, |point| point.tx);
-        stands >= self.newest.state.tx && self.contradicted.is_none()
+        let intact = self.intact.map_or(0, |point| point.tx);
+        intact >= self.newest.state.tx && self.contradicted.is_none()
     }
 
     /// Returns the first transaction that is not proven to be intact; `None` if there is none after the last possible
     /// one, which a server may claim.
     fn first_in_doubt(&self) -> Option<u64> {
-        self.stands.map_or(Some(1), |point| point.tx.checked_add(1))
+        self.intact.map_or(Some(1), |point| point.tx.checked_add(1))
     }
 
     /// Returns the first transaction that differs now, if it is known exactly.
@@ -218,7 +218,7 @@ impl Window {
     pub fn precedes_memory(&self) -> bool {
         let broken = self.broken.map(|point| point.tx);
         let of_oldest = broken.is_some_and(|tx| tx == self.oldest.state.tx);
-        self.stands.is_none() && of_oldest && !self.is_replaced()
+        self.intact.is_none() && of_oldest && !self.is_replaced()
     }
 
     /// Returns the transactions that were trusted and no longer exist.
@@ -296,7 +296,7 @@ mod tests {
             let window = narrowed(parted, 310, None);
             let before = parted / 10 * 10;
             assert_eq!(window.doubtful(), Some(before + 1..=before + 10));
-            assert_eq!(window.stands.map_or(0, |point| point.tx), before);
+            assert_eq!(window.intact.map_or(0, |point| point.tx), before);
             assert!(
                 !window.is_replaced(),
                 "transactions 1 to 9 are not remembered"
@@ -317,10 +317,10 @@ mod tests {
         for last in 1..300 {
             let window = narrowed(300, last, None);
             assert_eq!(window.lost(), Some(last + 1..=300));
-            assert_eq!(window.stands.map_or(0, |p| p.tx), last / 10 * 10);
+            assert_eq!(window.intact.map_or(0, |p| p.tx), last / 10 * 10);
             assert_eq!(window.broken, None);
             let window = narrowed(300, last, Some(300));
-            assert_eq!(window.stands.map(|point| point.tx), Some(last));
+            assert_eq!(window.intact.map(|point| point.tx), Some(last));
             assert_eq!(window.doubtful(), None);
         }
     }
@@ -337,8 +337,8 @@ mod tests {
         for parted in 0..300 {
             let window = narrowed(parted, 310, Some(155));
             let before = parted / 10 * 10;
-            let stands = window.stands.map_or(0, |point| point.tx);
-            assert!((before..=parted).contains(&stands), "{window:?}");
+            let intact = window.intact.map_or(0, |point| point.tx);
+            assert!((before..=parted).contains(&intact), "{window:?}");
             let broken = window.broken.unwrap().tx;
             assert!((parted + 1..=before + 10).contains(&broken), "{window:?}");
         }

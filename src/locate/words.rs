@@ -39,7 +39,7 @@ impl fmt::Display for Contradicted {
 /// Prints one line, for the alarm.
 impl fmt::Display for Window {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.stands {
+        match self.intact {
             _ if self.is_replaced() => write!(
                 f,
                 "no trusted state is part of the history: transaction 1, {}, already differs",

@@ -64,7 +64,7 @@ impl DeliveryWorker {
         if !clock.is_simulated() {
             let theirs = shared.clone();
             let started = thread::Builder::new()
-                .name("courier".into())
+                .name("delivery".into())
                 .spawn(move || theirs.deliver(&sink));
             if let Err(error) = started {
                 log::error!(

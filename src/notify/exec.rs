@@ -62,22 +62,22 @@ impl Exec {
             let _ = stdin.write_all(notification.body.as_bytes());
         }
         let ended = self.wait(&mut child, &group, &mut stderr);
-        let told = stderr.text();
+        let output = stderr.text();
         match ended {
             Err(mut failed) => {
-                if let Some(told) = told {
-                    failed.why = format!("{}; its stderr: {told}", failed.why);
+                if let Some(output) = output {
+                    failed.why = format!("{}; its stderr: {output}", failed.why);
                 }
                 Err(failed)
             }
             Ok(()) => {
-                if let Some(told) = told {
+                if let Some(output) = output {
                     Event::new(
                         Level::Info,
                         "the program of --audit-exec wrote to its stderr",
                     )
                     .text("id", &notification.id)
-                    .text("stderr", told.as_str())
+                    .text("stderr", output.as_str())
                     .log();
                 }
                 Ok(())

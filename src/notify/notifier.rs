@@ -375,9 +375,10 @@ fn catch_up(server: &str, worker: &DeliveryWorker, open: &[Alarm]) {
             } else {
                 index + 1
             };
-            let told = alarms.get(index..end).unwrap_or_default();
-            let notification = Notification::of_alarm(server, alarm, told.len().saturating_sub(1));
-            worker.enqueue(notification, Noted::Alarms(told));
+            let covered = alarms.get(index..end).unwrap_or_default();
+            let notification =
+                Notification::of_alarm(server, alarm, covered.len().saturating_sub(1));
+            worker.enqueue(notification, Noted::Alarms(covered));
         }
     }
 }

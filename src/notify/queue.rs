@@ -65,8 +65,8 @@ impl Queue {
         let is_under_way = self.under_way.as_ref().is_some_and(|own| {
             (own.priority, &own.dedup_key) == (notification.priority, &notification.dedup_key)
         });
-        let is_told = is_under_way || self.same(notification).is_some();
-        notification.priority == Priority::Tampering && is_told
+        let is_known = is_under_way || self.same(notification).is_some();
+        notification.priority == Priority::Tampering && is_known
     }
 
     /// Returns whether the notification with this id is waiting or being delivered.

@@ -261,7 +261,8 @@ mod tests {
 
     #[test]
     fn the_next_process_continues_from_the_last_notification() {
-        let directory = std::env::temp_dir().join(format!("immuaudit-told-{}", std::process::id()));
+        let directory =
+            std::env::temp_dir().join(format!("immuaudit-untrusted-{}", std::process::id()));
         std::fs::create_dir(&directory).unwrap();
         let mut notified = Notified::load(&directory);
         notified.news(&refused(20), at(0));

@@ -148,9 +148,9 @@ impl Waiting {
             Noted::Nothing => true,
             Noted::Alarms(alarms) => {
                 let own = notification.alarm().filter(|_| is_same);
-                let is_told =
+                let is_notified =
                     |alarm: &Alarm| self.record.has_alarm(alarm) || own.as_ref() == Some(&alarm.id);
-                alarms.iter().all(is_told)
+                alarms.iter().all(is_notified)
             }
             // without a database, it lists the untrusted databases of its own time; otherwise the alarm of one database
             // could not be stored, and each process finds that again
@@ -220,12 +220,12 @@ impl Waiting {
     fn drop_undelivered(&self, receiver: &ReceiverStats, gone: &Gone, tries: u32) {
         receiver.dropped(1);
         self.remove(receiver, gone.kept());
-        let (level, told) = match gone.is_loss() {
+        let (level, message) = match gone.is_loss() {
             true => (Level::Error, "notification given up"),
             false => (Level::Debug, "notification replaced by a later one"),
         };
         let id = &gone.kept().notification.id;
-        event(level, told, receiver.name(), id, tries).log();
+        event(level, message, receiver.name(), id, tries).log();
     }
 
     fn remove(&self, receiver: &ReceiverStats, kept: &Kept) {
@@ -235,8 +235,8 @@ impl Waiting {
     }
 }
 
-pub(super) fn event(level: Level, told: &str, receiver: &str, id: &str, tries: u32) -> Event {
-    Event::new(level, told)
+pub(super) fn event(level: Level, message: &str, receiver: &str, id: &str, tries: u32) -> Event {
+    Event::new(level, message)
         .text("receiver", receiver)
         .text("id", id)
         .number("tries", tries.into())
@@ -244,8 +244,8 @@ pub(super) fn event(level: Level, told: &str, receiver: &str, id: &str, tries: u
 
 pub(super) fn report(receiver: &ReceiverStats, done: Result<(), StoreError>) {
     if let Err(failure) = done {
-        let told = format!("the outbox: {failure}");
-        Event::new(Level::Warn, told)
+        let message = format!("the outbox: {failure}");
+        Event::new(Level::Warn, message)
             .text("receiver", receiver.name())
             .log();
     }

@@ -49,8 +49,8 @@ pub fn outcome_line(outcome: &Outcome) -> String {
         line.push_str(" (trusted on first use: the database had no trusted state)");
     }
     if let Some(alarm) = &outcome.alarm {
-        for told in alarm_lines(alarm) {
-            line.push_str(&format!("\n  {told}"));
+        for text in alarm_lines(alarm) {
+            line.push_str(&format!("\n  {text}"));
         }
     } else if outcome.open_alarms > 0 && outcome.unreadable_alarms.is_none() {
         line.push_str(&format!(

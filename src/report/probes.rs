@@ -196,10 +196,10 @@ mod tests {
         let dead = livez(&snapshot);
         let json = "{\"immudb\":\"the audit has made no progress for 351 s\"}";
         assert_eq!(dead.json(), json);
-        let told = page(&snapshot);
+        let html = page(&snapshot);
         assert!(
-            told.contains("<h1>The audit makes no progress</h1>"),
-            "{told}"
+            html.contains("<h1>The audit makes no progress</h1>"),
+            "{html}"
         );
     }
 }

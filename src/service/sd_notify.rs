@@ -106,7 +106,7 @@ impl SdNotify {
     fn send(&self, message: &str) {
         if let Some(to) = &self.to {
             if let Err(error) = to.send(message) {
-                log::debug!("systemd was not told {message:?}: {error}");
+                log::debug!("systemd did not receive {message:?}: {error}");
             }
         }
     }
@@ -154,7 +154,7 @@ mod tests {
         let silent = SdNotify::default();
         silent.ready(Duration::MAX / 8);
         silent.progress();
-        silent.status(|| unreachable!("nobody reads it"));
+        silent.status(|| unreachable!("no receiver"));
         silent.stopping();
         assert_eq!(silent.max_wait(), Duration::MAX);
     }

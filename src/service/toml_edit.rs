@@ -102,10 +102,10 @@ mod tests {
 
     #[test]
     fn invalid_toml_is_refused_without_being_quoted() {
-        let told = set_keys("a = 1\naudit-password = \"hunter2\n", &[]).unwrap_err();
+        let message = set_keys("a = 1\naudit-password = \"hunter2\n", &[]).unwrap_err();
         assert!(
-            told.starts_with("line 2: ") && !told.contains("hunter2"),
-            "{told}"
+            message.starts_with("line 2: ") && !message.contains("hunter2"),
+            "{message}"
         );
     }
 

@@ -291,10 +291,10 @@ mod tests {
     #[test]
     fn the_limit_of_descriptors_is_the_kernels() {
         let limits = std::fs::read_to_string("/proc/self/limits").unwrap();
-        let told = limits
+        let line = limits
             .lines()
             .find(|line| line.starts_with("Max open files"));
-        let soft = told.and_then(|line| line.split_whitespace().nth(3));
+        let soft = line.and_then(|line| line.split_whitespace().nth(3));
         assert_eq!(
             soft,
             Some(descriptor_limit().to_string().as_str()),

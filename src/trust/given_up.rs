@@ -125,13 +125,13 @@ mod tests {
             (8, accepted(TrustOrigin::Proven)),
         ]);
         let of = |tx: u64| given_up(&entries, |of| of.tx == tx);
-        let told = |tx: u64| of(tx).map(|of| of.to_string());
+        let origin = |tx: u64| of(tx).map(|of| of.to_string());
         let by_alarm = format!(
             "{} by immuaudit alarm adopt 0123456789ab",
             Timestamp::from_unix(3)
         );
-        assert_eq!(told(5), Some(by_alarm.clone()));
-        assert_eq!(told(7), Some(by_alarm));
+        assert_eq!(origin(5), Some(by_alarm.clone()));
+        assert_eq!(origin(7), Some(by_alarm));
         assert_eq!(of(4).map(|of| of.by), Some(Change::Dropped));
         assert_eq!([of(6), of(8), of(9)], [None, None, None]);
         // the last one counts

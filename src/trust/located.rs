@@ -34,7 +34,7 @@ pub struct LocatedRecord {
     /// The shown state that everything was compared with; `None` if none was shown.
     pub shown: Option<State>,
     /// The last transaction that is proven to be intact.
-    pub stands: Option<u64>,
+    pub intact: Option<u64>,
     /// The first transaction that is proven to differ.
     pub broken: Option<u64>,
     /// The report, for people.
@@ -88,7 +88,7 @@ impl Store {
         writer.time("located", record.located);
         let shown = record.shown.map(|state| state.to_string());
         writer.optional("shown", shown.as_deref());
-        writer.optional_number("stands", record.stands);
+        writer.optional_number("stands", record.intact); // the key since 0.1.0
         writer.optional_number("broken", record.broken);
         writer.text("report", &cut(&record.report, MAX_REPORT_CHARS));
         if let Some(directory) = path.parent() {
@@ -130,7 +130,7 @@ impl LocatedRecord {
             Ordering::Equal => {
                 let broken = |of: &LocatedRecord| of.broken.unwrap_or(u64::MAX);
                 self.shown == kept.shown
-                    && self.stands >= kept.stands
+                    && self.intact >= kept.intact
                     && broken(self) <= broken(kept)
             }
         }
@@ -156,7 +156,7 @@ fn parse(table: &Table) -> Result<LocatedRecord, FileDamage> {
     Ok(LocatedRecord {
         located: checksummed::time(table, "located")?,
         shown: checksummed::state(table, "shown")?,
-        stands: checksummed::optional_number(table, "stands")?,
+        intact: checksummed::optional_number(table, "stands")?,
         broken: checksummed::optional_number(table, "broken")?,
         report: checksummed::text(table, "report")?.into(),
     })
@@ -168,11 +168,11 @@ mod tests {
     use crate::ledger::Digest;
 
     /// Returns a result of a shown state, with this range.
-    fn result(shown: Option<u64>, stands: Option<u64>, broken: Option<u64>) -> LocatedRecord {
+    fn result(shown: Option<u64>, intact: Option<u64>, broken: Option<u64>) -> LocatedRecord {
         LocatedRecord {
             located: Timestamp::from_unix(0),
             shown: shown.map(state),
-            stands,
+            intact,
             broken,
             report: String::new(),
         }

@@ -231,7 +231,7 @@ impl Store {
         for alarm in alarms.iter_mut().filter(adoptable) {
             // a damaged result of a search is reported where it is printed
             if let Ok(Some(located)) = LocatedRecord::for_evidence(&alarm.evidence) {
-                alarm.shares(located.shown, located.stands.unwrap_or(0));
+                alarm.shares(located.shown, located.intact.unwrap_or(0));
             }
         }
         Ok(alarms)

@@ -324,13 +324,13 @@ impl Store {
             };
             (file_name(&name) == stem).then_some(name)
         };
-        let told = read(&self.roots, STATE)
+        let name = read(&self.roots, STATE)
             .or_else(|| read(&self.roots, HISTORY))
             .or_else(|| read(&self.home, ALARMS));
-        if told.is_none() {
+        if name.is_none() {
             let path = self.roots.join(stem);
             self.warn(Warning::Nameless { path });
         }
-        told
+        name
     }
 }

@@ -110,8 +110,8 @@ fn the_printed_close_command_includes_a_separate_state_folder() {
         Program::new(server.port(), &folder.join("trust")).with(&["--roots-filepath", &roots]);
     program.once().is(0, DATABASE, "first-seen");
     server.lie(Lie::Rollback);
-    let told = program.run(&["--once"]);
-    let line = told
+    let message = program.run(&["--once"]);
+    let line = message
         .stdout
         .lines()
         .find_map(|line| line.split_once("to close it and keep the trusted state: "));

@@ -151,13 +151,13 @@ fn a_stopping_program_makes_no_more_calls() {
     let mut auditor = auditor_until(&embedded, &place.join("trust"), &stop);
     assert!(!auditor.cycle(|_| {}).stopped);
     embedded.reset_calls();
-    let mut told = 0;
+    let mut count = 0;
     let cycle = auditor.cycle(|_| {
-        told += 1;
+        count += 1;
         stop.request();
     });
     assert!(cycle.stopped);
-    assert_eq!((told, cycle.outcomes.len()), (1, 1));
+    assert_eq!((count, cycle.outcomes.len()), (1, 1));
 }
 
 /// A 0.9.0 confuses its responses to concurrent callers; no newer server does.

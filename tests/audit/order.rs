@@ -91,11 +91,11 @@ fn a_filter_entry_without_a_match_is_reported_with_exit_code_1() {
     let mut auditor = auditor(&embedded, &place, selecting(&["defaultdb", "paymets"]));
     let cycle = auditor.cycle(|_| {});
     assert_eq!(verdicts(&cycle), [("defaultdb", Verdict::FirstSeen)]);
-    let told: Vec<String> = cycle.errors().map(|trouble| trouble.to_string()).collect();
-    assert_eq!(told.len(), 1, "{told:?}");
+    let reported: Vec<String> = cycle.errors().map(|trouble| trouble.to_string()).collect();
+    assert_eq!(reported.len(), 1, "{reported:?}");
     assert!(
-        told[0].contains("\"paymets\" selects no database"),
-        "{told:?}"
+        reported[0].contains("\"paymets\" selects no database"),
+        "{reported:?}"
     );
     assert!(!cycle.is_complete());
     assert_eq!(cycle.exit().code(), 1);
@@ -315,8 +315,8 @@ fn a_database_that_never_answers_is_overdue_and_delays_no_other() {
     embedded.lie(LieSchedule::from(Lie::NeverAnswers).of("a"));
     for _ in 0..2 {
         let cycle = auditor.cycle(|_| {});
-        let told = [("b", Verdict::Consistent), ("a", Verdict::Unreachable)];
-        assert_eq!(verdicts(&cycle), told);
+        let reported = [("b", Verdict::Consistent), ("a", Verdict::Unreachable)];
+        assert_eq!(verdicts(&cycle), reported);
         let silent = &cycle.outcomes[1];
         assert!(matches!(silent.reason, Reason::TookTooLong), "{cycle:?}");
         assert!(silent.overdue.is_some(), "{cycle:?}");

@@ -79,17 +79,17 @@ impl Scene {
     /// Counts the databases that metrics, registry and page show as overdue now.
     fn overdue(&self) -> usize {
         let snapshot = self.registry.snapshot();
-        let told = metrics(&snapshot, Prefix::Immuclient);
-        let told = told
+        let count = metrics(&snapshot, Prefix::Immuclient);
+        let count = count
             .lines()
             .filter(|line| line.starts_with("immuaudit_overdue{") && line.ends_with(" 1"))
             .count();
         let rows = snapshot.databases.values().filter(|row| row.overdue);
-        assert_eq!(rows.count(), told);
+        assert_eq!(rows.count(), count);
         let page = page(&snapshot);
-        assert_eq!(page.matches("overdue: not proven for").count(), told);
-        assert!(told == 0 || !page.contains("All is well"), "{page}");
-        told
+        assert_eq!(page.matches("overdue: not proven for").count(), count);
+        assert!(count == 0 || !page.contains("All is well"), "{page}");
+        count
     }
 }
 
@@ -109,12 +109,12 @@ fn a_cycle_longer_than_three_intervals_is_late_and_has_a_remedy() {
         let trouble = cycle.errors().map(|of| of.to_string()).next();
         let trouble = trouble.expect("a trouble");
         assert!(trouble.contains("increase --audit-interval"), "{trouble}");
-        let told = page(&scene.registry.snapshot());
-        assert!(told.contains("an --audit-interval of 5s"), "{told}");
+        let message = page(&scene.registry.snapshot());
+        assert!(message.contains("an --audit-interval of 5s"), "{message}");
     }
     let overruns = "immuaudit_cycles_longer_than_interval_total{server=\"tested\"} 3";
-    let told = metrics(&scene.registry.snapshot(), Prefix::Immuclient);
-    assert!(told.contains(overruns), "{told}");
+    let message = metrics(&scene.registry.snapshot(), Prefix::Immuclient);
+    assert!(message.contains(overruns), "{message}");
     scene.simulation.time.advance(Duration::from_secs(4)); // the next cycle has begun
     assert!(scene.overdue() > 0);
 }

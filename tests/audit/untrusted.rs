@@ -139,13 +139,13 @@ fn a_few_untrusted_databases_are_named_once_and_their_end_reported() {
     wait_until("a notification", || {
         !scene.server_notifications().is_empty()
     });
-    let told = scene.server_notifications();
-    let reason = member(&told[0].body, "reason");
+    let received = scene.server_notifications();
+    let reason = member(&received[0].body, "reason");
     assert!(
         reason.contains("2 refused") && reason.contains("new00"),
         "{reason}"
     );
-    assert!(!is_tampering(&told[0]), "{told:#?}");
+    assert!(!is_tampering(&received[0]), "{received:#?}");
     assert_eq!(metrics(&running).sample(REFUSED), 2.0);
     assert!(page(&running).contains("new00"), "{}", page(&running));
     let log = running.log();
@@ -170,10 +170,10 @@ fn a_few_untrusted_databases_are_named_once_and_their_end_reported() {
     wait_until("the end is reported", || {
         scene.server_notifications().len() == 2
     });
-    let told = scene.server_notifications();
+    let received = scene.server_notifications();
     assert!(
-        member(&told[1].body, "reason").starts_with("no database waits to be trusted"),
-        "{told:#?}"
+        member(&received[1].body, "reason").starts_with("no database waits to be trusted"),
+        "{received:#?}"
     );
     running.signal("TERM");
     running.end();
@@ -189,12 +189,12 @@ fn untrusted_databases_share_one_notification_for_each_check() {
     running.signal("TERM");
     running.end();
     let cycles = running.log().matches("INFO  cycle ").count();
-    let told = scene.server_notifications();
-    assert!(told.len() <= cycles + 1, "{cycles}: {told:#?}");
-    for told in &told {
+    let received = scene.server_notifications();
+    assert!(received.len() <= cycles + 1, "{cycles}: {received:#?}");
+    for received in &received {
         assert!(
-            member(&told.body, "reason").contains("3 refused"),
-            "{told:#?}"
+            member(&received.body, "reason").contains("3 refused"),
+            "{received:#?}"
         );
     }
 }

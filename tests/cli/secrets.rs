@@ -161,10 +161,10 @@ fn a_password_never_leaks() {
             .with(&args)
             .with(&["--log-level", "trace"]);
         program.variables = way.variables;
-        let mut told = Vec::new();
+        let mut leaked = Vec::new();
         let mut tell = |run: crate::support::program::Run| {
             let text = format!("{}{}", run.stdout, run.stderr);
-            told.extend(found("the output", text.as_bytes(), &secrets()));
+            leaked.extend(found("the output", text.as_bytes(), &secrets()));
         };
         tell(program.once());
         let run = program.once();
@@ -186,12 +186,12 @@ fn a_password_never_leaks() {
         let mut running = program.start(&["--audit-interval", "50ms"]);
         running.wait_for("INFO  cycle ");
         if cfg!(target_os = "linux") {
-            told.extend(shown_by_the_kernel(&running));
+            leaked.extend(shown_by_the_kernel(&running));
         }
         running.signal("TERM");
         running.end();
-        told.extend(leaks(folder.path(), &secrets()));
-        assert!(told.is_empty(), "{:?}: {told:?}", program.args);
+        leaked.extend(leaks(folder.path(), &secrets()));
+        assert!(leaked.is_empty(), "{:?}: {leaked:?}", program.args);
     }
 }
 
@@ -268,11 +268,11 @@ fn a_private_key_never_leaks() {
             "2s",
         ])
     };
-    let mut told = Vec::new();
+    let mut leaked = Vec::new();
     let mut tell = |code: i32, run: crate::support::program::Run| {
         let text = format!("{}{}", run.stdout, run.stderr);
         run.ends_with(code);
-        told.extend(found("the output", text.as_bytes(), &secrets));
+        leaked.extend(found("the output", text.as_bytes(), &secrets));
     };
     // the embedded ledger has no TLS, so the handshake fails; another test uses a real server
     tell(1, mutual(&client).run(&["--once"]));
@@ -284,10 +284,10 @@ fn a_private_key_never_leaks() {
     running.wait_for("INFO  cycle ");
     for file in ["cmdline", "environ"] {
         let shown = fs::read(format!("/proc/{}/{file}", running.id())).unwrap_or_default();
-        told.extend(found(file, &shown, &secrets));
+        leaked.extend(found(file, &shown, &secrets));
     }
     running.signal("TERM");
     running.end();
-    told.extend(leaks(folder.path(), &secrets));
-    assert!(told.is_empty(), "{told:?}");
+    leaked.extend(leaks(folder.path(), &secrets));
+    assert!(leaked.is_empty(), "{leaked:?}");
 }

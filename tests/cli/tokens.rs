@@ -97,8 +97,8 @@ fn the_token_of_a_receiver_url_is_never_shown() {
         receiver.answer("307 Elsewhere\r\nLocation: /elsewhere");
         printed(&program.run(&["notify", "--test"]), 1);
         receiver.answer("204 No Content");
-        let told = printed(&program.run(&["notify", "--test"]), 0);
-        assert!(told.contains(": delivered"), "{told}");
+        let message = printed(&program.run(&["notify", "--test"]), 0);
+        assert!(message.contains(": delivered"), "{message}");
         printed(&dry_run(&program, &scene), 0);
         let before = receiver.received().len();
         assert!(before > 0, "the receiver got requests");
@@ -152,8 +152,8 @@ fn an_invalid_url_is_not_shown() {
             if words[0] == "--proxy" && (wrong == TOKEN || wrong.contains('@')) {
                 continue;
             }
-            let told = printed(&scene.program(&words).run(&["config", "--check"]), 3);
-            assert!(told.contains(words[0]), "{told}");
+            let message = printed(&scene.program(&words).run(&["config", "--check"]), 3);
+            assert!(message.contains(words[0]), "{message}");
         }
         let mut program = scene.program(&[]);
         let name = "IMMUAUDIT_AUDIT_NOTIFICATION_URL";
@@ -161,8 +161,11 @@ fn an_invalid_url_is_not_shown() {
         printed(&program.run(&["config", "--check"]), 3);
     }
     let masked = scene.program(&["--audit-notification-url", "https://h/***"]);
-    let told = printed(&masked.run(&["config", "--check"]), 3);
-    assert!(told.contains("*** replaces the hidden part"), "{told}");
+    let message = printed(&masked.run(&["config", "--check"]), 3);
+    assert!(
+        message.contains("*** replaces the hidden part"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -175,10 +178,10 @@ fn an_installed_service_keeps_the_receiver_tables() {
     set_mode(&config, 0o600).expect("its mode");
     let path = config.display().to_string();
     let program = scene.program(&["--config", &path, "--audit-heartbeat-url", &url]);
-    let told = printed(&dry_run(&program, &scene), 0);
+    let message = printed(&dry_run(&program, &scene), 0);
     let origin = format!("http://127.0.0.1:{}", receiver.port);
     let heartbeat = format!("  | audit-heartbeat-url = \"{origin}/***\"\n");
     let table = format!("  | [[receiver]]\n  | name = \"pager\"\n  | url = \"{origin}/***\"\n");
-    let (heartbeat, table) = (told.find(&heartbeat), told.find(&table));
-    assert!(heartbeat.is_some() && heartbeat < table, "{told}");
+    let (heartbeat, table) = (message.find(&heartbeat), message.find(&table));
+    assert!(heartbeat.is_some() && heartbeat < table, "{message}");
 }

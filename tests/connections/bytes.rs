@@ -304,7 +304,7 @@ fn a_response_for_a_state_that_no_immudb_sends_is_refused_by_its_size() {
             false => run.is(0, DATABASES[0], "consistent"),
             true => run.is(1, DATABASES[0], "unreachable"),
         };
-        let told = "do not raise --max-recv-msg-size";
-        assert_eq!(run.stderr.contains(told), is_refused, "{run:#?}");
+        let message = "do not raise --max-recv-msg-size";
+        assert_eq!(run.stderr.contains(message), is_refused, "{run:#?}");
     }
 }

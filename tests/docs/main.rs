@@ -7,4 +7,5 @@ mod architecture;
 mod console;
 mod documented;
 mod lock_files;
+mod references;
 mod windows;

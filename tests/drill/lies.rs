@@ -204,8 +204,8 @@ fn check_evidence(lie: Lie, scene: &Scene, run: &Run, trusted: Option<State>) {
     let recorded = evidence.finding.trusted.map(|trusted| trusted.state);
     assert_eq!(recorded, trusted, "{name}");
     let shown = evidence.finding.shown.map(|state| state.tx.to_string());
-    let told = member(run.line(DATABASE), "tx");
-    assert_eq!(shown.unwrap_or("null".into()), told, "{name}");
+    let printed = member(run.line(DATABASE), "tx");
+    assert_eq!(shown.unwrap_or("null".into()), printed, "{name}");
     assert!(!evidence.answers.is_empty(), "{name}");
     // the evidence is verified without the server, with the same result
     let file = files[0].to_str().expect("UTF-8");
@@ -304,30 +304,34 @@ fn check_afterwards(lie: Lie, scene: &Scene, tampered: bool) {
 #[test]
 fn every_lie_gets_its_verdict_and_affects_nothing_else() {
     let queue: Mutex<Vec<Lie>> = Mutex::new(lies().collect());
-    let told = Mutex::new(Vec::new());
+    let results = Mutex::new(Vec::new());
     thread::scope(|scope| {
         for _ in 0..MAX_CONCURRENT_SCENES {
             scope.spawn(|| {
                 while let Some(lie) = next(&queue) {
                     let done = run_lie(lie);
-                    told.lock().expect("no panic").push(done);
+                    results.lock().expect("no panic").push(done);
                 }
             });
         }
     });
-    let mut told = told.into_inner().expect("no panic");
-    told.sort_by_key(|told| told.lie);
-    for told in &told {
+    let mut results = results.into_inner().expect("no panic");
+    results.sort_by_key(|result| result.lie);
+    for result in &results {
         println!(
             "{:32} {:13} {:6} KiB",
-            told.lie.name(),
-            told.verdict,
-            told.peak
+            result.lie.name(),
+            result.verdict,
+            result.peak
         );
     }
-    let peak = told.iter().map(|told| told.peak).max().expect("lies");
-    println!("{} lies, {peak} KiB at most", told.len());
-    assert!(told.len() >= 70, "{}", told.len());
+    let peak = results
+        .iter()
+        .map(|result| result.peak)
+        .max()
+        .expect("lies");
+    println!("{} lies, {peak} KiB at most", results.len());
+    assert!(results.len() >= 70, "{}", results.len());
 }
 
 fn next(queue: &Mutex<Vec<Lie>>) -> Option<Lie> {

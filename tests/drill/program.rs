@@ -39,13 +39,13 @@ fn every_lie_is_listed_and_can_run_alone() {
     );
     let output = drill(&["--lie", "fork"]).output().expect("one lie");
     assert_eq!(output.status.code(), Some(0));
-    for (lie, told) in [
+    for (lie, message) in [
         ("split-view", "give --views 2 instead"),
         ("peer-stale", "the lie of a peer, not of a server"),
     ] {
         let output = drill(&["--serve", "--lie", lie]).output().expect("no lie");
         assert_eq!(output.status.code(), Some(3));
-        assert!(String::from_utf8_lossy(&output.stderr).contains(told));
+        assert!(String::from_utf8_lossy(&output.stderr).contains(message));
     }
     let output = drill(&["--lie", "white"]).output().expect("no lie");
     assert_eq!(output.status.code(), Some(3));

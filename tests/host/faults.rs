@@ -261,8 +261,8 @@ fn commands_of_root_leave_the_files_to_the_auditors_user() {
     };
     assert_eq!(as_nobody(&["--once"]).0, Some(0));
     scene.server.lie(Lie::Rollback);
-    let (code, told) = as_nobody(&["--once", "--audit-keep-hashes"]);
-    assert_eq!(code, Some(2), "{told}");
+    let (code, message) = as_nobody(&["--once", "--audit-keep-hashes"]);
+    assert_eq!(code, Some(2), "{message}");
     scene.program.run(&["locate", DATABASE]); // `locate` creates its own files and directories
     let alarm = scene.program.open_alarm(DATABASE);
     let adopt = ["alarm", "adopt", &alarm, "--yes"];
@@ -272,8 +272,8 @@ fn commands_of_root_leave_the_files_to_the_auditors_user() {
         !status.ends_with(0).stderr.contains("belongs to"),
         "{status:#?}"
     );
-    let (code, told) = as_nobody(&["--once", "--audit-keep-hashes"]);
-    assert_eq!(code, Some(0), "{told}");
+    let (code, message) = as_nobody(&["--once", "--audit-keep-hashes"]);
+    assert_eq!(code, Some(0), "{message}");
     let found = Command::new("find")
         .arg(&scene.program.dir)
         .args(["!", "-uid", "65534"])

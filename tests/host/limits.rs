@@ -80,25 +80,25 @@ fn run_lie_in_cgroup(lie: Lie) -> u64 {
 #[test]
 fn every_lie_gets_its_verdict_within_64_mib_of_memory() {
     let queue: Mutex<Vec<Lie>> = Mutex::new(Lie::ALL.to_vec());
-    let told = Mutex::new(Vec::new());
+    let peaks = Mutex::new(Vec::new());
     thread::scope(|scope| {
         for _ in 0..MAX_CONCURRENT_SCENES {
             scope.spawn(|| {
                 while let Some(lie) = next(&queue) {
                     let peak = run_lie_in_cgroup(lie);
-                    told.lock().expect("no panic").push((peak, lie.name()));
+                    peaks.lock().expect("no panic").push((peak, lie.name()));
                 }
             });
         }
     });
-    let mut told = told.into_inner().expect("no panic");
-    told.sort_unstable();
+    let mut peaks = peaks.into_inner().expect("no panic");
+    peaks.sort_unstable();
     println!(
         "{} lies; most KiB resident: {:?}",
-        told.len(),
-        told.iter().rev().take(5).collect::<Vec<_>>()
+        peaks.len(),
+        peaks.iter().rev().take(5).collect::<Vec<_>>()
     );
-    assert_eq!(told.len(), Lie::ALL.len());
+    assert_eq!(peaks.len(), Lie::ALL.len());
 }
 
 fn next(queue: &Mutex<Vec<Lie>>) -> Option<Lie> {

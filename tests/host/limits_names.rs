@@ -51,11 +51,11 @@ fn new_names_in_every_list_use_constant_memory() {
             ended(&log)
         );
     }
-    let told = scene.receiver.received().len();
+    let webhooks = scene.receiver.received().len();
     println!(
-        "{cycles} cycles: {early} KiB early, {late} late, scrapes of {most} bytes, {told} webhooks"
+        "{cycles} cycles: {early} KiB early, {late} late, scrapes of {most} bytes, {webhooks} webhooks"
     );
-    assert!(told <= 2, "{told} webhooks");
+    assert!(webhooks <= 2, "{webhooks} webhooks");
     assert!(late <= early + 2048, "{early} KiB, then {late}");
     scene.end(what, &mut running);
 }

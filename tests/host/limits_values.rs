@@ -44,9 +44,9 @@ fn a_value_of_30_mib_is_read_within_the_advised_memory_limit() {
         let place = Place::new();
         let state = place.join("state");
         let small = Program::new(embedded.port(), &state).with(&["--call-timeout=60s"]);
-        let told = small.with(&["--audit-sample=9"]).once();
-        told.is(1, DATABASE, "unread");
-        let raised = match told.stderr.split("set it to ").nth(1) {
+        let run = small.with(&["--audit-sample=9"]).once();
+        run.is(1, DATABASE, "unread");
+        let raised = match run.stderr.split("set it to ").nth(1) {
             Some(advice) => {
                 let size = advice.split(' ').next().unwrap_or_default().to_owned();
                 let memory = advice.split(" memory limit to ").nth(1);
@@ -102,8 +102,8 @@ fn a_memory_limit_that_is_too_small_causes_a_warning() {
     let default = program.once();
     assert!(!default.stderr.contains("memory limit"), "{default:#?}");
     let raised = program.with(&["--max-recv-msg-size", "33554432"]).once();
-    let told = raised.stderr.matches(warning).count();
-    assert_eq!(told, usize::from(cgroup.is_enforced()), "{raised:#?}");
+    let count = raised.stderr.matches(warning).count();
+    assert_eq!(count, usize::from(cgroup.is_enforced()), "{raised:#?}");
     assert!(
         !cgroup.is_enforced() || raised.stderr.contains("up to 288 MiB"),
         "{raised:#?}"
@@ -116,8 +116,8 @@ fn a_memory_limit_that_is_too_small_causes_a_warning() {
         &["sweep"],
     ] {
         let run = program.run(&[words, &large].concat());
-        let told = run.ends_with(0).stderr.matches(warning).count();
-        assert_eq!(told, usize::from(cgroup.is_enforced()), "{run:#?}");
+        let count = run.ends_with(0).stderr.matches(warning).count();
+        assert_eq!(count, usize::from(cgroup.is_enforced()), "{run:#?}");
     }
     let check = program.run(&[&["config", "--check"][..], &large].concat());
     assert_eq!(

@@ -161,8 +161,8 @@ fn without_systemd_the_alternatives_are_printed() {
     for word in ["install", "uninstall", "start", "stop", "restart", "status"] {
         let run = program.run(&["audit-mode", word]);
         run.ends_with(3);
-        for told in ["cron:", "OpenRC:", "Windows:"] {
-            assert!(run.stderr.contains(told), "{run:#?}");
+        for printed in ["cron:", "OpenRC:", "Windows:"] {
+            assert!(run.stderr.contains(printed), "{run:#?}");
         }
     }
 }
@@ -215,8 +215,8 @@ fn systemd_is_notified_of_start_progress_and_end() {
     while !status.starts_with("STATUS=") {
         status = next(&listener);
     }
-    let told = "STATUS=All is well: 1 database good; the last cycle ended at 20";
-    assert!(status.starts_with(told), "{status}");
+    let printed = "STATUS=All is well: 1 database good; the last cycle ended at 20";
+    assert!(status.starts_with(printed), "{status}");
     // waiting for the next cycle counts as progress
     running.wait_for("first-seen");
     for _ in 0..3 {

@@ -139,9 +139,9 @@ fn an_honest_excuse_holds(chain: &Chain, source: &Tx, target: &Tx) {
         "{refused}"
     );
 
-    let told = excuse(&from, &to, &headers).unwrap();
-    assert_eq!(told.source_tree, source.tree.len() as u64);
-    assert_eq!(told.target_tree, target.tree.len() as u64);
+    let sizes = excuse(&from, &to, &headers).unwrap();
+    assert_eq!(sizes.source_tree, source.tree.len() as u64);
+    assert_eq!(sizes.target_tree, target.tree.len() as u64);
 
     for id in from.tx..=to.tx {
         let mut fewer = headers.clone();

@@ -34,10 +34,10 @@ fn recorded_headers_excuse_every_unprovable_pair() {
     let (mut recorded, mut shrinking) = (0, 0);
     for (name, (headers, unproven)) in &ledgers {
         for (source, target) in pairs_without_a_gap(headers) {
-            let told = excuse(&state(source), &state(target), headers);
+            let sizes = excuse(&state(source), &state(target), headers);
             let shrinks = source.bl_tx_id() > target.bl_tx_id();
             assert_eq!(
-                told.is_ok(),
+                sizes.is_ok(),
                 shrinks,
                 "{name}: {} to {}",
                 source.id(),

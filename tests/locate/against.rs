@@ -171,8 +171,8 @@ fn entries_past_the_shorter_history_are_chained_to_the_longer_state() {
                     });
                 }
             });
-            let (told, unproven) = changes(&mut auditor);
-            assert!(unproven.is_some(), "{late} {with_root}: {told:?}");
+            let (changed, unproven) = changes(&mut auditor);
+            assert!(unproven.is_some(), "{late} {with_root}: {changed:?}");
         }
     }
 }
@@ -189,7 +189,7 @@ fn write_large(embedded: &Embedded, word: &str, count: u64) {
 #[test]
 fn differences_are_reported_up_to_the_memory_limit() {
     // differences of both sides, then of one side only, with a limit of 8 MiB
-    for (both, longer, told) in [(3, 0, true), (4, 0, false), (0, 7, true), (0, 8, false)] {
+    for (both, longer, is_complete) in [(3, 0, true), (4, 0, false), (0, 7, true), (0, 8, false)] {
         let (place, options) = (Place::new(), Options::default);
         let (ours, theirs) = (Embedded::start(options()), Embedded::start(options()));
         let (ours, theirs) = (ours.unwrap(), theirs.unwrap());
@@ -204,7 +204,8 @@ fn differences_are_reported_up_to_the_memory_limit() {
         let compared = auditor.against_server(DATABASE, shown, &mut other, ShownValues::No);
         let differences = compared.unwrap().unwrap();
         let unproven = differences.unproven.as_ref().map(|why| why.as_str());
-        let due = (!told).then_some("there are more differences than the memory limit allows");
+        let due =
+            (!is_complete).then_some("there are more differences than the memory limit allows");
         assert_eq!(unproven, due, "{both} {longer}");
     }
 }
@@ -263,8 +264,8 @@ fn a_mirror_has_only_proven_transactions_and_grows_with_the_ledger() {
     embedded.put_ledger(DATABASE, rewritten(&honest, 200));
     assert_eq!(auditor.cycle(|_| {}).exit(), Exit::Tampered);
     let until = Instant::now() + Duration::from_secs(60);
-    let told = auditor.mirror(until, until);
-    assert!(told.is_empty(), "{told:?}");
+    let failures = auditor.mirror(until, until);
+    assert!(failures.is_empty(), "{failures:?}");
     assert_eq!(Mirror::read(&file).unwrap().last(), ALL);
     embedded.put_ledger(DATABASE, honest);
     embedded.grow(DATABASE, 25);

@@ -55,8 +55,8 @@ fn the_mirror_of_a_slow_server_grows_with_each_slice() {
     let mut stored = 0;
     for _ in 0..4 {
         let begin = simulation.clock.instant();
-        let told = auditor.mirror(begin + SECOND / 2, begin + SECOND * 60);
-        assert!(told.is_empty(), "{told:?}");
+        let failures = auditor.mirror(begin + SECOND / 2, begin + SECOND * 60);
+        assert!(failures.is_empty(), "{failures:?}");
         assert!(simulation.clock.instant() - begin <= SECOND * 7);
         let last = Mirror::read(&file).unwrap().last();
         assert!(last > stored, "{stored}");

@@ -26,8 +26,8 @@ fn window(located: &Located) -> &Window {
     }
 }
 
-fn stands(window: &Window) -> u64 {
-    window.stands.map_or(0, |point| point.tx)
+fn intact(window: &Window) -> u64 {
+    window.intact.map_or(0, |point| point.tx)
 }
 
 #[test]
@@ -41,7 +41,7 @@ fn a_rewrite_is_found_between_two_audits_at_every_position() {
         let before = parted / APART * APART;
         let window = window(&located);
         assert_eq!(window.doubtful(), Some(before + 1..=before + APART));
-        assert_eq!(stands(window), before);
+        assert_eq!(intact(window), before);
         assert_eq!(window.precedes_memory(), parted < APART);
         assert!(!window.is_replaced(), "transaction 1 was never trusted");
         assert!(window.undecided.is_empty());
@@ -89,7 +89,7 @@ fn the_lost_transactions_of_a_rollback_are_named() {
             assert_eq!(window.lost(), Some(last + 1..=ALL));
             assert_eq!(window.broken, None);
             let due = if mirrored { last } else { last / APART * APART };
-            assert_eq!(stands(window), due, "{window}");
+            assert_eq!(intact(window), due, "{window}");
             assert_eq!(located.exit(), Exit::Tampered);
         }
     }
@@ -102,7 +102,7 @@ fn a_replaced_server_has_no_intact_transaction() {
     embedded.lie(LieSchedule::from(Lie::OtherIdentity));
     let located = locate(&mut auditor);
     assert!(window(&located).precedes_memory());
-    assert_eq!(window(&located).stands, None);
+    assert_eq!(window(&located).intact, None);
     embedded.be_honest();
     fill_mirror(&mut auditor);
     embedded.lie(LieSchedule::from(Lie::OtherIdentity));
@@ -146,7 +146,7 @@ fn no_lie_makes_a_rewritten_transaction_look_intact() {
             if let ServerView::Shows { window, .. } = &located.present {
                 let name = lie.name();
                 assert!(
-                    stands(window) <= parted,
+                    intact(window) <= parted,
                     "{name} {parted} {after}: {window}"
                 );
                 let broken = window.broken.map_or(u64::MAX, |point| point.tx);
@@ -161,7 +161,7 @@ fn no_lie_makes_a_rewritten_transaction_look_intact() {
     embedded.lie(LieSchedule::from(Lie::NeverAnswers).after(5));
     let located = locate(&mut auditor);
     if let ServerView::Shows { window, .. } = &located.present {
-        assert!(stands(window) <= 155 && !window.undecided.is_empty());
+        assert!(intact(window) <= 155 && !window.undecided.is_empty());
         assert!(
             window.to_string().contains("so the range is wider"),
             "{window}"
@@ -179,7 +179,7 @@ fn alternating_histories_are_compared_with_the_first_one_shown() {
         let located = locate(&mut auditor);
         let window = window(&located);
         let forged = window.shown != embedded.state(DATABASE).unwrap();
-        assert!(!forged || stands(window) <= 152, "{window}");
+        assert!(!forged || intact(window) <= 152, "{window}");
     }
 }
 
@@ -203,7 +203,7 @@ fn the_alarm_has_the_window_and_needs_logarithmic_calls() {
     let kept = LocatedRecord::for_evidence(&alarm.evidence)
         .unwrap()
         .unwrap();
-    assert_eq!((kept.stands, kept.broken), (Some(150), Some(160)));
+    assert_eq!((kept.intact, kept.broken), (Some(150), Some(160)));
     // a repeated finding is not located again
     embedded.reset_calls();
     auditor.cycle(|_| {});
@@ -221,7 +221,7 @@ fn stored(auditor: &Auditor) -> LocatedRecord {
 
 /// Returns the ends of the stored range.
 fn range(record: &LocatedRecord) -> (Option<u64>, Option<u64>) {
-    (record.stands, record.broken)
+    (record.intact, record.broken)
 }
 
 #[test]
@@ -291,7 +291,7 @@ fn locate_changes_neither_verdict_nor_trusted_state() {
         assert_eq!(outcome.verdict.word(), "inconsistent", "{outcome:?}");
         assert_eq!(outcome.previous, Some(trusted));
         assert!(outcome.alarm.is_some());
-        let stood = outcome.window.as_ref().map_or(0, stands);
+        let stood = outcome.window.as_ref().map_or(0, intact);
         assert!(stood <= 155);
     }
 }

@@ -84,7 +84,7 @@ fn a_rewrite_is_located_although_other_searches_use_up_the_time_of_each_cycle() 
     for number in 0..3 {
         let outcomes = cycle(&simulation, &mut auditor, &asked);
         let window = outcomes["z"].window.as_ref().expect("a range");
-        let ends = (window.stands.map(|of| of.tx), window.broken.map(|of| of.tx));
+        let ends = (window.intact.map(|of| of.tx), window.broken.map(|of| of.tx));
         assert_eq!(ends, (Some(1), Some(2)), "{number}: {window}");
         // the others are searched again after it
         let others = NAMES

@@ -168,12 +168,12 @@ fn a_heartbeat_that_fails_is_counted_and_the_test_of_notifications_tries_it() {
     // scheme, host and port; the path may be a secret
     let url = receiver.url();
     let (base, path) = url.rsplit_once("/hook").expect("a path");
-    let told = format!("heartbeat to {base}: not delivered: status 500");
-    assert!(run.stdout.contains(&told), "{}", run.stdout);
+    let message = format!("heartbeat to {base}: not delivered: status 500");
+    assert!(run.stdout.contains(&message), "{}", run.stdout);
     assert!(!run.stdout.contains(path), "{}", run.stdout);
     let mut running = program.start(&["--audit-interval", "50ms", "--audit-monitoring-port", "0"]);
     running.wait_for("status page on");
-    running.wait_for(&told);
+    running.wait_for(&message);
     let port = port_of(&running);
     let sample = |name: &str| get(port, "/metrics", "*/*").sample(name);
     let failures = "immuaudit_heartbeat_failures_total";
@@ -183,8 +183,8 @@ fn a_heartbeat_that_fails_is_counted_and_the_test_of_notifications_tries_it() {
     receiver.answer("204 No Content");
     wait_until("a heartbeat is counted", || sample(sent) > 0.0);
     let run = program.run(&["notify", "--test"]);
-    let told = format!("heartbeat to {base}: delivered");
-    assert!(run.ends_with(0).stdout.contains(&told), "{}", run.stdout);
+    let message = format!("heartbeat to {base}: delivered");
+    assert!(run.ends_with(0).stdout.contains(&message), "{}", run.stdout);
 }
 
 /// Writes a script that its owner can run.
@@ -205,9 +205,9 @@ fn the_stderr_of_a_program_is_reported_escaped_and_shortened() {
     };
     let failed = test(&format!("{bell}; exit 7"));
     failed.ends_with(1);
-    let told =
+    let message =
         "exec: not delivered: exit status: 7; its stderr: no route\\u{1b}[31m to \\nERROR forged";
-    assert!(failed.stdout.contains(told), "{}", failed.stdout);
+    assert!(failed.stdout.contains(message), "{}", failed.stdout);
     // more output than a pipe holds, and a child process that keeps the pipe open
     let noisy =
         test("head -c 300000 /dev/zero | tr '\\0' x >&2; sleep 60 & echo the end >&2; exit 1");
@@ -229,23 +229,23 @@ fn the_stderr_of_a_program_is_reported_escaped_and_shortened() {
 #[cfg(target_os = "linux")]
 fn the_kernel_kills_a_program_first_if_memory_is_short() {
     let scene = Scene::new();
-    let told = scene.place.join("told");
+    let message = scene.place.join("message");
     let text = format!(
         "for i in 1 2 3 4 5 6 7 8 9 10; do read a </proc/self/oom_score_adj; [ $a = 1000 ] && break; sleep 0.3; done; echo $a >{}",
-        told.display()
+        message.display()
     );
     let program = scene.program(&["--audit-exec", &script(&scene, &text)]);
     program.run(&["notify", "--test"]).ends_with(0);
-    assert_eq!(fs::read_to_string(&told).expect("it ran"), "1000\n");
+    assert_eq!(fs::read_to_string(&message).expect("it ran"), "1000\n");
 }
 
 #[test]
 fn a_program_inherits_no_descriptors_environment_or_blocked_signals() {
     let scene = Scene::new();
-    let (script, told) = (scene.place.join("script"), scene.place.join("told"));
+    let (script, message) = (scene.place.join("script"), scene.place.join("message"));
     let text = format!(
         "#!/bin/sh\n{{ cat; echo; ls /proc/self/fd; env; grep SigBlk /proc/self/status; echo args: $#; }} >{}\n",
-        told.display()
+        message.display()
     );
     fs::write(&script, text).expect("a script");
     fs::set_permissions(&script, fs::Permissions::from_mode(0o700)).expect("its mode");
@@ -254,18 +254,18 @@ fn a_program_inherits_no_descriptors_environment_or_blocked_signals() {
     let mut program = scene.program(&["--audit-exec", &command]);
     program.variables.push(("SECRET".into(), "hunter2".into()));
     program.once().ends_with(2);
-    let told = fs::read_to_string(&told).expect("it ran");
-    assert!(told.contains("\"verdict\":\"rolled-back\""), "{told}");
+    let message = fs::read_to_string(&message).expect("it ran");
+    assert!(message.contains("\"verdict\":\"rolled-back\""), "{message}");
     assert!(
-        told.contains("args: 2") && !told.contains("hunter2"),
-        "{told}"
+        message.contains("args: 2") && !message.contains("hunter2"),
+        "{message}"
     );
-    assert!(told.contains("SigBlk:\t0000000000000000"), "{told}");
-    let descriptors: Vec<&str> = told
+    assert!(message.contains("SigBlk:\t0000000000000000"), "{message}");
+    let descriptors: Vec<&str> = message
         .lines()
         .filter(|line| line.parse::<u8>().is_ok())
         .collect();
-    assert_eq!(descriptors, ["0", "1", "2", "3"], "{told}"); // 3 is the directory that ls reads
+    assert_eq!(descriptors, ["0", "1", "2", "3"], "{message}"); // 3 is the directory that ls reads
     assert_eq!(scene.waiting(), Vec::<PathBuf>::new());
 }
 
@@ -275,7 +275,7 @@ fn a_settings_file_that_others_can_write_cannot_name_a_program() {
     let file = scene.place.join("settings.toml");
     fs::create_dir(scene.place.join("etc")).expect("a directory");
     let good = scene.place.join("etc/settings.toml");
-    for (path, mode, wanted, told) in [
+    for (path, mode, wanted, message) in [
         (&good, 0o666, 3, "other users can write it"),
         (&good, 0o600, 0, ""),
         (&file, 0o600, 3, "audit-exec (/"),
@@ -287,7 +287,7 @@ fn a_settings_file_that_others_can_write_cannot_name_a_program() {
             .program(&["--config", &path.display().to_string()])
             .once();
         run.ends_with(wanted);
-        assert!(run.stderr.contains(told), "{}", run.stderr);
+        assert!(run.stderr.contains(message), "{}", run.stderr);
     }
 }
 
@@ -387,8 +387,8 @@ fn values_that_become_absent_are_notified_once() {
     }
     let received = receiver.received();
     assert_eq!(received.len(), 1, "{received:#?}");
-    let told = "does not have the values of 3 transactions";
-    assert!(received[0].body.contains(told), "{received:#?}");
+    let message = "does not have the values of 3 transactions";
+    assert!(received[0].body.contains(message), "{received:#?}");
 }
 
 /// Each check is a new process, as under cron.

@@ -238,30 +238,30 @@ fn a_receiver_with_status_429_gets_one_request_per_run() {
     assert_eq!(scene.waiting(), Vec::<PathBuf>::new());
 }
 
-/// Writes a program that appends a line to the file `told` and then sleeps for `seconds`. Returns
-/// its path and the path of `told`.
+/// Writes a program that appends a line to the file `record` and then sleeps for `seconds`. Returns
+/// its path and the path of `record`.
 fn script(scene: &Scene, seconds: u32) -> (String, PathBuf) {
-    let (script, told) = (scene.place.join("page"), scene.place.join("told"));
+    let (script, record) = (scene.place.join("page"), scene.place.join("record"));
     let text = format!(
         "#!/bin/sh\necho called >>{}\nsleep {seconds}\n",
-        told.display()
+        record.display()
     );
     fs::write(&script, text).expect("a script");
     fs::set_permissions(&script, fs::Permissions::from_mode(0o700)).expect("its mode");
-    (script.display().to_string(), told)
+    (script.display().to_string(), record)
 }
 
 #[test]
 fn a_program_that_takes_seven_seconds_is_run_once_under_cron() {
     let scene = Scene::new();
-    let (script, told) = script(&scene, 7);
+    let (script, record) = script(&scene, 7);
     scene.roll_back();
     let program = scene.program(&["--audit-exec", &script]);
     for _ in 0..2 {
         program.once().ends_with(2);
     }
-    let told = fs::read_to_string(told).expect("it ran");
-    assert_eq!(told.lines().count(), 1, "{told}");
+    let record = fs::read_to_string(record).expect("it ran");
+    assert_eq!(record.lines().count(), 1, "{record}");
     assert_eq!(scene.waiting(), Vec::<PathBuf>::new());
 }
 

@@ -75,15 +75,18 @@ fn a_receiver_table_sets_its_own_secret_login_and_condition() {
     let key = hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes());
     let tag = encode_base64(hmac::sign(&key, signed.as_bytes()).as_ref());
     assert_eq!(header("webhook-signature"), format!("v1,{tag}"));
-    let told = plain.wait_for(is_tampering);
+    let notification = plain.wait_for(is_tampering);
     assert_eq!(
-        (told.header("webhook-id"), told.header("authorization")),
+        (
+            notification.header("webhook-id"),
+            notification.header("authorization")
+        ),
         (None, None)
     );
     assert!(
-        told.body.starts_with("{\"username\":\"me\""),
+        notification.body.starts_with("{\"username\":\"me\""),
         "{}",
-        told.body
+        notification.body
     );
     let run = program.run(&["notify", "--test"]);
     let run = run.ends_with(0);
@@ -96,7 +99,7 @@ fn a_receiver_table_sets_its_own_secret_login_and_condition() {
 fn an_invalid_receiver_table_is_refused_with_file_line_and_key() {
     let scene = Scene::new();
     let table = "[[receiver]]\nname = \"pager\"\nurl = \"https://h/TOKEN\"\n";
-    for (text, told) in [
+    for (text, message) in [
         (
             format!("{table}secret = \"x\"\n"),
             "settings.toml:4: unknown key \"secret\"; the nearest is secret-file",
@@ -169,7 +172,7 @@ fn an_invalid_receiver_table_is_refused_with_file_line_and_key() {
                 &format!("{}{MAIN_SEPARATOR}", scene.place.path().display()),
                 "",
             );
-            assert!(stderr.contains(told), "{told}: {stderr}");
+            assert!(stderr.contains(message), "{message}: {stderr}");
             assert!(!stderr.contains("TOKEN"), "{stderr}");
         }
     }
@@ -264,8 +267,12 @@ fn the_configured_proxy_is_used_and_named_except_for_loopback() {
     assert_eq!(direct.received().len(), 2);
     assert_eq!(proxy.received().len(), before);
     let wrong = test(far, &[], &[("http_proxy", "socks5://u:TOKEN@h:1")]);
-    let told = "proxy (http_proxy): not valid; expected none, or http://";
-    assert!(wrong.ends_with(3).stderr.contains(told), "{}", wrong.stderr);
+    let message = "proxy (http_proxy): not valid; expected none, or http://";
+    assert!(
+        wrong.ends_with(3).stderr.contains(message),
+        "{}",
+        wrong.stderr
+    );
 }
 
 #[test]
@@ -345,8 +352,8 @@ fn comparing_with_another_auditor_goes_through_the_proxy_too() {
     let address = format!("http://127.0.0.1:{}", proxy.port);
     let program = scene.program(&["--proxy", &address]);
     let run = program.run(&["compare", "http://auditor.invalid:9477/"]);
-    let told = format!("through the proxy {address} (flag --proxy)");
-    assert!(run.ends_with(1).stderr.contains(&told), "{}", run.stderr);
+    let message = format!("through the proxy {address} (flag --proxy)");
+    assert!(run.ends_with(1).stderr.contains(&message), "{}", run.stderr);
     assert!(
         proxy.received()[0]
             .head

@@ -59,7 +59,7 @@ fn a_new_key_is_private_and_only_its_public_key_is_printed() {
         "{again:?}"
     );
     assert_eq!(fs::read_to_string(&file).expect("a key"), private);
-    for (words, told) in [
+    for (words, message) in [
         (
             &["key", "new", "--name", "a b", "f"][..],
             "--name: \"a b\" is not valid",
@@ -85,7 +85,10 @@ fn a_new_key_is_private_and_only_its_public_key_is_printed() {
     ] {
         let run = program.run(words);
         let stderr = run.ends_with(3).stderr.to_lowercase();
-        assert!(stderr.contains(&told.to_lowercase()), "{told}: {run:?}");
+        assert!(
+            stderr.contains(&message.to_lowercase()),
+            "{message}: {run:?}"
+        );
     }
     // a private key that is given as a public key, or instead of its file name, is not printed:
     // PRIVATE+KEY+NAME+HASH+SEED, and the seed may contain plus signs
@@ -126,8 +129,8 @@ fn a_new_key_is_private_and_only_its_public_key_is_printed() {
     );
     fs::write(&file, public.clone()).expect("a file");
     let wrong = program.run(&["config", "--check", "--audit-signing-key", &path]);
-    let told = "it is a public key: give the file of immuaudit key new";
-    assert!(wrong.ends_with(3).stderr.contains(told), "{wrong:?}");
+    let message = "it is a public key: give the file of immuaudit key new";
+    assert!(wrong.ends_with(3).stderr.contains(message), "{wrong:?}");
     fs::write(&file, private).expect("a file");
     let config = program.run(&["config", "--audit-signing-key", &path]);
     assert!(!config.ends_with(0).stdout.contains(&secret));
@@ -160,8 +163,11 @@ fn a_running_auditor_signs_only_proven_states_again_in_each_cycle() {
         scene.program(&[]).run(&words)
     };
     let verified = verify(&["--key", &public]);
-    let told = "defaultdb of server tested: transaction 3, hash ";
-    assert!(verified.ends_with(0).stdout.contains(told), "{verified:?}");
+    let message = "defaultdb of server tested: transaction 3, hash ";
+    assert!(
+        verified.ends_with(0).stdout.contains(message),
+        "{verified:?}"
+    );
     assert!(
         verified
             .stdout
@@ -234,8 +240,8 @@ fn a_checkpoint_is_verified_offline_by_as_many_auditors_as_are_required() {
     let (a, b) = (publics[0].as_str(), publics[1].as_str());
     let two = ["--key", a, "--key", b, "--require", "2", "--json"];
     let run = verify(&both, &two);
-    let told = "\"confirmed_by\":[\"zone-a\",\"zone-b\"]";
-    assert!(run.ends_with(0).stdout.contains(told), "{run:?}");
+    let message = "\"confirmed_by\":[\"zone-a\",\"zone-b\"]";
+    assert!(run.ends_with(0).stdout.contains(message), "{run:?}");
     assert_eq!(member(&run.stdout, "database"), "defaultdb");
     verify(&one, &two).ends_with(1);
     verify(&one, &["--key", a, "--key", b]).ends_with(0);
@@ -259,8 +265,8 @@ fn a_checkpoint_is_verified_offline_by_as_many_auditors_as_are_required() {
     fs::write(&path, &both).expect("a file");
     let file = path.display().to_string();
     let shown = program.run(&["checkpoint", "show", &file]);
-    let told = "names zone-a, zone-b as its signer (not verified";
-    assert!(shown.ends_with(0).stdout.contains(told), "{shown:?}");
+    let message = "names zone-a, zone-b as its signer (not verified";
+    assert!(shown.ends_with(0).stdout.contains(message), "{shown:?}");
     let mut command = program.command(&["checkpoint", "show", "-"]);
     let piped = command
         .stdin(fs::File::open(&path).expect("a file"))
@@ -405,8 +411,8 @@ fn two_hashes_of_one_transaction_are_proof_if_the_server_signed_both() {
     fs::write(&both, pems.concat()).expect("a file");
     let both = both.display().to_string();
     let run = verify(&["--server-signing-pub-key", &both]);
-    let told = "the server signed two of them, so it showed two histories";
-    assert!(run.ends_with(2).stderr.contains(told), "{run:?}");
+    let message = "the server signed two of them, so it showed two histories";
+    assert!(run.ends_with(2).stderr.contains(message), "{run:?}");
     // the server's signatures are a proof without any cosignature, and an invalid checkpoint before
     // them does not hide it
     let other_key = scene.place.join("other-key");
@@ -429,10 +435,10 @@ fn two_hashes_of_one_transaction_are_proof_if_the_server_signed_both() {
         &both,
     ];
     let run = program.run(&words);
-    assert!(run.ends_with(2).stderr.contains(told), "{run:?}");
+    assert!(run.ends_with(2).stderr.contains(message), "{run:?}");
     fs::write(&path, print_list(texts.iter().map(String::as_str))).expect("a file");
     // with one of the keys alone, the other signature is invalid
     let run = verify(&["--server-signing-pub-key", &pem(&scene)]);
-    let told = "the server's signature is wrong: the state is not signed by a configured key";
-    assert!(run.ends_with(1).stdout.contains(told), "{run:?}");
+    let message = "the server's signature is wrong: the state is not signed by a configured key";
+    assert!(run.ends_with(1).stdout.contains(message), "{run:?}");
 }

@@ -731,12 +731,12 @@ fn a_disagreement_is_stored_before_its_report_and_evidence_follows() {
     std::fs::write(&blocked, "").expect("a file");
     peering.says(other(peering.state(10)));
     peering.sim.time.advance(INTERVAL);
-    let mut told = 0;
+    let mut count = 0;
     auditor.cycle(|outcome| {
         let kept = store.load_peers(peering.sim.clock.now());
-        told += usize::from(outcome.is_contradicted() && kept[0].disagreement.is_some());
+        count += usize::from(outcome.is_contradicted() && kept[0].disagreement.is_some());
     });
-    assert_eq!(told, 1);
+    assert_eq!(count, 1);
     let path = store.disagreement_path(DATABASE, "zone-b");
     assert!(!path.exists());
     std::fs::remove_file(&blocked).expect("a file");

@@ -74,10 +74,10 @@ fn a_confirmed_auditor_is_good_and_its_status_has_the_agreement() {
         &[&zone.peer, "--audit-peers-required=1"],
     );
     let run = program.run(&["--once"]);
-    let told = peer(run.ends_with(0));
+    let message = peer(run.ends_with(0));
     assert!(
-        told.contains("\"peer\":\"zone-a\",\"state\":\"agrees\""),
-        "{told}"
+        message.contains("\"peer\":\"zone-a\",\"state\":\"agrees\""),
+        "{message}"
     );
     let status = program.run(&["status"]);
     let known = peer(status.ends_with(0));
@@ -95,8 +95,8 @@ fn a_confirmed_auditor_is_good_and_its_status_has_the_agreement() {
     let port = port.split('=').next().expect("a port");
     let of_another = format!("--audit-peer=http://127.0.0.1:{port}={stranger}");
     let run = auditor(&zone.ledger, &zone.place, &[&of_another]).run(&["--once"]);
-    let told = peer(run.ends_with(0));
-    assert!(told.contains("\"state\":\"silent\""), "{told}");
+    let message = peer(run.ends_with(0));
+    assert!(message.contains("\"state\":\"silent\""), "{message}");
 }
 
 /// Runs `--once` until its exit code is not 0, which takes as long as the peer's first checkpoint.

@@ -35,8 +35,8 @@ fn the_servers_own_database_is_audited_by_its_name(server: &Path) {
     let run = audit.once();
     if server.to_string_lossy().contains("-0.9") {
         run.is(1, "defaultdb", "first-seen");
-        let told = "\"systemdb\" selects no database";
-        assert!(run.stderr.contains(told), "{run:#?}");
+        let message = "\"systemdb\" selects no database";
+        assert!(run.stderr.contains(message), "{run:#?}");
         return;
     }
     run.is(0, "defaultdb", "first-seen");
@@ -74,8 +74,8 @@ fn a_filter_without_a_match_is_reported(server: &Path) {
         .with(&["--audit-databases", "defaultdb,paymets"]);
     let run = audit.once();
     run.is(1, "defaultdb", "first-seen");
-    let told = "\"paymets\" selects no database";
-    assert!(run.stderr.contains(told), "{run:#?}");
+    let message = "\"paymets\" selects no database";
+    assert!(run.stderr.contains(message), "{run:#?}");
 }
 
 fn growth_and_a_restart_are_consistent(server: &Path) {

@@ -176,7 +176,7 @@ fn a_rollback_and_a_replacement(version: &str, server: &Path) {
         member(run.ends_with(2).line(DATABASE), "happened"),
         "rolled-back"
     );
-    assert_eq!(number(&run, "stands_tx"), Some(first + 20), "{version}");
+    assert_eq!(number(&run, "intact_tx"), Some(first + 20), "{version}");
     let lost = (number(&run, "lost_from"), number(&run, "lost_to"));
     assert_eq!(lost, (Some(first + 21), Some(first + 40)), "{version}");
     real.stop();
@@ -191,7 +191,7 @@ fn a_rollback_and_a_replacement(version: &str, server: &Path) {
         "rewritten",
         "{version}: the transactions before the first audit are unknown"
     );
-    assert_eq!(number(&run, "stands_tx"), None);
+    assert_eq!(number(&run, "intact_tx"), None);
 }
 
 #[test]

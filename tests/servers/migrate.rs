@@ -191,7 +191,7 @@ fn files_without_states_import_nothing_and_name_the_remedy() {
     fs::create_dir_all(folder.join("empty")).unwrap();
     fs::create_dir_all(folder.join("bad")).unwrap();
     fs::write(folder.join("bad/.state"), "\nshop:no state\n").unwrap();
-    for (name, told) in [
+    for (name, message) in [
         ("none", "none: No such file"),
         (
             "empty",
@@ -204,7 +204,7 @@ fn files_without_states_import_nothing_and_name_the_remedy() {
     ] {
         let run = import(&folder.join(name));
         run.ends_with(3);
-        assert!(run.stderr.contains(told), "{run:#?}");
+        assert!(run.stderr.contains(message), "{run:#?}");
     }
     assert!(!folder.join("trust").exists());
 }

@@ -141,8 +141,8 @@ fn absent_values_of_a_truncated_primary_and_its_replica_are_counted() {
         } else {
             sweep.ends_with(1);
             assert!(absent > 100, "{status:#?}");
-            let told = "does not have the values of transactions 1-";
-            assert!(sweep.stdout.contains(told), "{sweep:#?}");
+            let printed = "does not have the values of transactions 1-";
+            assert!(sweep.stdout.contains(printed), "{sweep:#?}");
         }
         let run = auditor.once();
         run.is(0, DB, "consistent");

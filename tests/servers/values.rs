@@ -153,8 +153,8 @@ fn a_too_large_transaction_is_reported_with_the_size_to_set() {
     real.write("defaultdb", "after", 30);
     let run = sweep(&scene, &real);
     run.ends_with(1);
-    let told = verdicts(&run).last().expect("a line");
-    let (_, size) = told
+    let message = verdicts(&run).last().expect("a line");
+    let (_, size) = message
         .split_once("transaction 32 is larger than --max-recv-msg-size allows: set it to ")
         .unwrap_or_else(|| panic!("{run:#?}"));
     let size = size.split(' ').next().expect("a number");

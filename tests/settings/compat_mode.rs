@@ -109,9 +109,13 @@ fn immugws_documented_command_line_is_accepted() {
         assert_eq!(server.login.password.expose(), "secret");
         let of_no_use =
             |warning: &&SettingsWarning| matches!(warning, SettingsWarning::UnusedSetting { .. });
-        let told: Vec<&SettingsWarning> = run.warnings.iter().filter(of_no_use).collect();
-        assert_eq!(told.len(), unused, "{told:?}");
-        assert!(told.iter().all(|warning| warning.level() == Level::Debug));
+        let warnings: Vec<&SettingsWarning> = run.warnings.iter().filter(of_no_use).collect();
+        assert_eq!(warnings.len(), unused, "{warnings:?}");
+        assert!(
+            warnings
+                .iter()
+                .all(|warning| warning.level() == Level::Debug)
+        );
     }
     // in the other mode these flags do not exist
     for flag in [
@@ -183,9 +187,9 @@ fn immugw_mode_has_immugws_metrics() {
 
 #[test]
 fn immugw_mode_audits_only_with_the_flag_audit() {
-    let told = "with --as immugw the audit is off by default: give --audit (IMMUGW_AUDIT=true, or audit = true in immugw.toml)";
-    assert_eq!(given(&["--as=immugw"]).wrong(), told);
-    assert_eq!(given(&["--as=immugw", "--audit=false"]).wrong(), told);
+    let message = "with --as immugw the audit is off by default: give --audit (IMMUGW_AUDIT=true, or audit = true in immugw.toml)";
+    assert_eq!(given(&["--as=immugw"]).wrong(), message);
+    assert_eq!(given(&["--as=immugw", "--audit=false"]).wrong(), message);
     given(&["--as=immugw", "--audit"]).run();
     // other commands need no --audit
     given(&["--as=immugw", "status"]).run();

@@ -70,7 +70,7 @@ fn an_invalid_peer_is_refused_with_its_flag_or_file_and_line() {
     let none: &[&str] = &[];
     let of_flag = format!("--audit-peer=http://a:1={one}");
     let elsewhere = format!("--audit-peer=http://b:1={one}");
-    for (file, flags, told) in [
+    for (file, flags, message) in [
         (
             format!("{table}key = \"x\"\n"),
             none,
@@ -150,11 +150,11 @@ fn an_invalid_peer_is_refused_with_its_flag_or_file_and_line() {
             "",
         );
         assert!(
-            short.contains(told) || told.starts_with("--audit-peer: "),
-            "{told}: {short}"
+            short.contains(message) || message.starts_with("--audit-peer: "),
+            "{message}: {short}"
         );
         assert!(!stderr.contains("TOKEN"), "{stderr}");
-        if told.starts_with("--audit-peer: ") {
+        if message.starts_with("--audit-peer: ") {
             assert!(short.contains("one URL for each key name"), "{short}");
         }
     }
@@ -170,8 +170,8 @@ fn a_private_key_given_as_a_public_key_is_not_printed() {
     let file = format!("[[peer]]\nurl = \"https://h\"\nkeys = [\"{private}\"]\n");
     let flag = format!("--audit-peer=http://h:1={private}");
     let cut = check(&scene, "", &["--audit-peer=http://a:1=zone-a+2b1d6763+BKn"]);
-    let told = "it is not of the form NAME+HASH+KEY";
-    assert!(cut.ends_with(3).stderr.contains(told), "{cut:?}");
+    let message = "it is not of the form NAME+HASH+KEY";
+    assert!(cut.ends_with(3).stderr.contains(message), "{cut:?}");
     for run in [check(&scene, &file, &[]), check(&scene, "", &[&flag])] {
         let run = run.ends_with(3);
         assert!(run.stderr.contains("it is a private key"), "{run:?}");

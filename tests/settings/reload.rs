@@ -87,7 +87,7 @@ fn settings_are_read_again_and_a_cycle_follows_immediately() {
 fn wrong_settings_are_reported_and_the_former_ones_stay_in_use() {
     let scene = Scene::new();
     let mut running = scene.start("audit-interval = \"50ms\"\naudit-databases = [\"defaultdb\"]\n");
-    for (text, told) in [
+    for (text, message) in [
         (
             "audit-databases = []\naudit-interval = \"soon\"\n",
             "settings.toml:2",
@@ -102,7 +102,7 @@ fn wrong_settings_are_reported_and_the_former_ones_stay_in_use() {
     ] {
         scene.settings(text);
         reload(&mut running, KEPT);
-        running.wait_for(told);
+        running.wait_for(message);
         running.wait_for_cycles(2);
     }
     let log = running.log();
@@ -167,7 +167,7 @@ fn delivery_threads(running: &Running) -> usize {
     let threads = fs::read_dir(format!("/proc/{}/task", running.id())).expect("its threads");
     let name = |thread: fs::DirEntry| fs::read_to_string(thread.path().join("comm"));
     let names = threads.filter_map(|thread| name(thread.ok()?).ok());
-    names.filter(|name| name.trim() == "courier").count()
+    names.filter(|name| name.trim() == "delivery").count()
 }
 
 #[test]

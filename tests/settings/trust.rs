@@ -33,10 +33,10 @@ fn a_settings_file_that_others_can_write_is_refused() {
             let place = given(&[]).file(name, "immudb-address = \"stranger\"\n");
             let permissions = fs::Permissions::from_mode(mode);
             fs::set_permissions(place.path.join(name), permissions).unwrap();
-            let told = place.wrong();
+            let message = place.wrong();
             assert!(
-                told.starts_with(&format!("settings file {name}: other users can write it")),
-                "{told}"
+                message.starts_with(&format!("settings file {name}: other users can write it")),
+                "{message}"
             );
         }
     }
@@ -64,8 +64,8 @@ fn a_settings_file_or_link_of_another_user_is_refused() {
             "immudb-address = \"stranger\"\naudit-password-file = \"/root/secret\"\n",
         );
         chown(place.path.join(name), Some(47_117), None).unwrap();
-        let told = place.wrong();
-        assert!(told.contains("it belongs to user 47117"), "{told}");
+        let message = place.wrong();
+        assert!(message.contains("it belongs to user 47117"), "{message}");
     }
     let place = given(&[]).file("elsewhere.toml", "immudb-address = \"stranger\"\n");
     let link = place.path.join("immuaudit.toml");
@@ -160,12 +160,12 @@ fn the_settings_file_of_immugw_is_accepted_without_its_relative_dir() {
     });
     let text = toml(IMMUGW.iter().chain(tls));
     let place = given(&["--as=immugw", "--audit"]).file("immugw.toml", &text);
-    let told = visible_warnings(&place);
-    assert_eq!(told.len(), 1, "{told:?}");
+    let message = visible_warnings(&place);
+    assert_eq!(message.len(), 1, "{message:?}");
     assert!(
-        told[0]
+        message[0]
             .contains("dir = \".\" would depend on the directory in which the program is started"),
-        "{told:?}"
+        "{message:?}"
     );
     let kept = place.run().settings.trust.directory;
     assert_eq!(kept, place.path.join("home/.local/state/immuaudit"));
@@ -175,12 +175,12 @@ fn the_settings_file_of_immugw_is_accepted_without_its_relative_dir() {
 fn a_relative_directory_of_states_in_a_file_is_refused() {
     for key in ["dir", "roots-filepath"] {
         let place = given(&[]).file("immuaudit.toml", &format!("{key} = \"states\"\n"));
-        let told = place.wrong();
+        let message = place.wrong();
         assert!(
-            told.starts_with(&format!(
+            message.starts_with(&format!(
                 "{key} (immuaudit.toml:1): \"states\" is not valid; expected an absolute path"
             )),
-            "{told}"
+            "{message}"
         );
         given(&[&format!("--{key}=states")]).run();
     }
@@ -188,7 +188,7 @@ fn a_relative_directory_of_states_in_a_file_is_refused() {
 
 #[test]
 fn settings_without_effect_are_warned_about() {
-    for (arguments, told) in [
+    for (arguments, message) in [
         (
             &["--certificate=a.pem"][..],
             "--certificate (flag --certificate) has no effect without --mtls",
@@ -205,7 +205,7 @@ fn settings_without_effect_are_warned_about() {
         let visible_warnings = visible_warnings(&given(arguments));
         assert_eq!(visible_warnings.len(), 1, "{visible_warnings:?}");
         assert!(
-            visible_warnings[0].starts_with(told),
+            visible_warnings[0].starts_with(message),
             "{visible_warnings:?}"
         );
     }
@@ -228,12 +228,12 @@ fn the_former_name_of_the_label_is_accepted_with_a_warning() {
 #[test]
 fn other_former_names_of_settings_are_refused() {
     let file = given(&[]).file("immuaudit.toml", "require-trusted = true\n");
-    let told = file.wrong();
+    let message = file.wrong();
     assert!(
-        told.ends_with(
+        message.ends_with(
             "immuaudit.toml:1: require-trusted is called no-first-use now: use that name"
         ),
-        "{told}"
+        "{message}"
     );
     for (former, now) in [
         ("IMMUAUDIT_REQUIRE_TRUSTED", "IMMUAUDIT_NO_FIRST_USE"),
@@ -242,8 +242,11 @@ fn other_former_names_of_settings_are_refused() {
             "IMMUCLIENT_AUDIT_KEEP_HASHES_MAX",
         ),
     ] {
-        let told = given(&[]).variable(former, "65536").wrong();
-        assert_eq!(told, format!("{former} is called {now} now: use that name"));
+        let message = given(&[]).variable(former, "65536").wrong();
+        assert_eq!(
+            message,
+            format!("{former} is called {now} now: use that name")
+        );
         given(&[]).variable(former, "").run();
     }
 }
@@ -297,17 +300,20 @@ fn certificates_and_keys_are_checked_before_the_start() {
         );
     }
     for name in &names[1..] {
-        let told = flags("other.pem", &format!("{name}.key"), "ca.pem").wrong();
-        assert!(told.contains("it does not belong to"), "{name}: {told}");
+        let message = flags("other.pem", &format!("{name}.key"), "ca.pem").wrong();
+        assert!(
+            message.contains("it does not belong to"),
+            "{name}: {message}"
+        );
     }
-    for told in [
+    for message in [
         flags("junk.pem", "one.key", "ca.pem").wrong(),
         flags("one.pem", "one.key", "junk.pem").wrong(),
         given(&[&format!("--tls-ca={}", folder.join("junk.pem").display())]).wrong(),
     ] {
         assert!(
-            told.contains("junk.pem") && told.contains("there is no certificate (X.509)"),
-            "{told}"
+            message.contains("junk.pem") && message.contains("there is no certificate (X.509)"),
+            "{message}"
         );
     }
     // the exit code is 3

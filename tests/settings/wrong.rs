@@ -7,7 +7,7 @@ use immuaudit::config::load;
 
 #[test]
 fn a_wrong_command_line_is_reported_with_its_remedy() {
-    for (arguments, told) in [
+    for (arguments, expected) in [
         (
             &["--audit-intervall", "5m"][..],
             "unknown option \"--audit-intervall\"; the nearest is --audit-interval; --help --all lists every option",
@@ -248,7 +248,7 @@ fn a_wrong_command_line_is_reported_with_its_remedy() {
             "--mtls needs a file: name it with --certificate\n--mtls needs a file: name it with --pkey\n--mtls needs a file: name it with --clientcas",
         ),
     ] {
-        assert_eq!(given(arguments).wrong(), told);
+        assert_eq!(given(arguments).wrong(), expected);
     }
 }
 
@@ -264,7 +264,7 @@ fn the_value_of_a_mistyped_flag_is_never_printed() {
 
 #[test]
 fn a_wrong_file_is_reported_with_its_name_and_line() {
-    for (text, told) in [
+    for (text, expected) in [
         (
             "\n\naudit-intervall = \"5m\"\n",
             "immuaudit.toml:3: unknown key \"audit-intervall\"; the nearest is audit-interval",
@@ -286,16 +286,22 @@ fn a_wrong_file_is_reported_with_its_name_and_line() {
             "immuaudit.toml:2: unknown key \"alarm\"",
         ),
     ] {
-        assert_eq!(Place::new().file("immuaudit.toml", text).wrong(), told);
+        assert_eq!(Place::new().file("immuaudit.toml", text).wrong(), expected);
     }
-    let told = Place::new()
+    let expected = Place::new()
         .file(
             "immuaudit.toml",
             "once = true\naudit-password = \"hunter2\n",
         )
         .wrong();
-    assert!(told.starts_with("immuaudit.toml:2: not TOML: "), "{told}");
-    assert!(!told.contains("hunter2") && !told.contains('\n'), "{told}");
+    assert!(
+        expected.starts_with("immuaudit.toml:2: not TOML: "),
+        "{expected}"
+    );
+    assert!(
+        !expected.contains("hunter2") && !expected.contains('\n'),
+        "{expected}"
+    );
 }
 
 #[test]
@@ -323,7 +329,7 @@ fn an_unusable_file_is_reported_with_setting_and_path() {
         .file("two", "a\nb\n")
         .file("twice/enc", "enc:hunter2!");
     let path = |name: &str| place.at(name);
-    for (arguments, told) in [
+    for (arguments, expected) in [
         (
             vec!["--config".to_owned(), path("none")],
             "--config: \"none\": there is no such file",
@@ -366,10 +372,10 @@ fn an_unusable_file_is_reported_with_setting_and_path() {
         let wrong = load(&process).unwrap_err().to_string();
         // a backslash is shown as two
         let folder = place.at("").replace('\\', r"\\");
-        assert_eq!(wrong.replace(&folder, ""), told);
+        assert_eq!(wrong.replace(&folder, ""), expected);
     }
-    let told = given(&["--mtls"]).wrong();
-    assert!(told.starts_with("certificate (default): \"./tools/mtls/4_client/certs/localhost.cert.pem\": there is no such file"), "{told}");
+    let expected = given(&["--mtls"]).wrong();
+    assert!(expected.starts_with("certificate (default): \"./tools/mtls/4_client/certs/localhost.cert.pem\": there is no such file"), "{expected}");
 }
 
 #[test]
@@ -380,31 +386,31 @@ fn without_a_directory_for_trusted_states_nothing_starts() {
         true => "%ProgramData% and %LOCALAPPDATA%",
         false => "$STATE_DIRECTORY, $XDG_STATE_HOME and $HOME",
     };
-    let told = format!(
+    let expected = format!(
         "no directory for the trusted states ({variables} are not set): name one with --dir"
     );
-    assert_eq!(place.wrong(), told);
+    assert_eq!(place.wrong(), expected);
 }
 
 #[test]
 fn an_unreadable_settings_file_is_reported() {
     let place = Place::new().file("immuclient.toml/x", "");
-    let told = place.wrong();
+    let expected = place.wrong();
     assert!(
-        told.starts_with("settings file immuclient.toml: it is a directory, not a file; "),
-        "{told}"
+        expected.starts_with("settings file immuclient.toml: it is a directory, not a file; "),
+        "{expected}"
     );
     let place = Place::new();
     std::fs::write(place.path.join("immuaudit.toml"), b"dir = \"\xff\"\n").unwrap();
-    let told = place.wrong();
-    assert!(told.contains("not UTF-8"), "{told}");
+    let expected = place.wrong();
+    assert!(expected.contains("not UTF-8"), "{expected}");
 }
 
 #[test]
 fn nothing_is_started_with_a_wrong_setting() {
     let folder = Folder::new();
     let program = Program::new(1, &folder.join("trust"));
-    for (wrong, told) in [
+    for (wrong, expected) in [
         (
             &["--audit-interval=0"][..],
             "--audit-interval: \"0\" is not valid; expected a duration",
@@ -428,7 +434,7 @@ fn nothing_is_started_with_a_wrong_setting() {
     ] {
         let run = program.run(wrong);
         run.ends_with(3);
-        assert!(run.stderr.contains(told), "{run:#?}");
+        assert!(run.stderr.contains(expected), "{run:#?}");
         assert!(run.stdout.is_empty(), "{run:#?}");
     }
     assert!(!folder.join("trust").exists());
@@ -443,8 +449,8 @@ fn an_argument_that_is_not_utf_8_is_reported() {
     let mut command = Program::new(1, &folder.join("trust")).command(&["--once"]);
     let output = command.arg(OsStr::from_bytes(b"\xff")).output().unwrap();
     assert_eq!(output.status.code(), Some(3));
-    let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(told.contains("is not UTF-8"), "{told}");
+    let expected = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(expected.contains("is not UTF-8"), "{expected}");
 }
 
 #[test]
@@ -460,8 +466,11 @@ fn bad_pem_files_of_mtls_are_reported_one_by_one() {
         "--clientcas",
         &bad,
     ]);
-    let told = place.wrong();
+    let expected = place.wrong();
     for flag in ["--certificate: ", "--pkey: ", "--clientcas: "] {
-        assert!(told.lines().any(|line| line.starts_with(flag)), "{told}");
+        assert!(
+            expected.lines().any(|line| line.starts_with(flag)),
+            "{expected}"
+        );
     }
 }

@@ -218,12 +218,12 @@ fn every_setting_reports_a_wrong_value_with_the_expected_ones() {
             _ => vec![],
         };
         arguments.push(&attached);
-        let told = given(&arguments).wrong();
-        let line = told
+        let message = given(&arguments).wrong();
+        let line = message
             .lines()
             .find(|line| line.starts_with(&format!("{flag}: ")));
         let line = line.unwrap_or_else(|| {
-            panic!("{flag}: no message about the value {value:?}; is the flag of a command that the match does not name? {told}")
+            panic!("{flag}: no message about the value {value:?}; is the flag of a command that the match does not name? {message}")
         });
         assert!(line.contains(wanted), "{flag}: {line}");
         // it may be half of a password, or end with a token

@@ -127,7 +127,7 @@ impl<'w> Run<'w> {
         let (now, until) = (scene.now(), *at + *lasts);
         if now >= until {
             scene.untold += 1;
-            scene.note("the lie is not told: the auditor was never ready for it");
+            scene.note("the lie does not begin: the auditor was never ready for it");
         } else if scene.lie.is_none()
             && self.auditor.is_some()
             && scene.is_calm(database, now)
@@ -135,8 +135,8 @@ impl<'w> Run<'w> {
             && self.oracle.is_ready(&scene, database)
         {
             scene.begin_lie(*lie, database, until);
-            if let Some(told) = &scene.lie {
-                self.oracle.lie_begins(told);
+            if let Some(lie) = &scene.lie {
+                self.oracle.lie_begins(lie);
             }
         } else {
             return;

@@ -222,9 +222,9 @@ impl Oracle {
     }
 
     /// Records that an operator closed all alarms.
-    pub fn close_alarms(&mut self, told: Option<&CurrentLie>) {
+    pub fn close_alarms(&mut self, lie: Option<&CurrentLie>) {
         for (database, known) in &mut self.known {
-            let lied = told.is_some_and(|told| told.is_about(database));
+            let lied = lie.is_some_and(|lie| lie.is_about(database));
             known.alarm = false;
             // a finding that is not on disk yet cannot be closed
             known.may_accuse &= lied || known.is_unstored;
@@ -239,12 +239,12 @@ impl Oracle {
             .is_some_and(|known| known.good && known.trusted == last && last.is_some())
     }
 
-    pub fn lie_begins(&mut self, told: &CurrentLie) {
-        let any = told.lie.due().verdicts.iter();
+    pub fn lie_begins(&mut self, lie: &CurrentLie) {
+        let any = lie.lie.due().verdicts.iter();
         let mut any = any.filter(|word| TAMPERING.contains(word));
         let may_accuse = any.next().is_some();
         for (database, known) in &mut self.known {
-            if told.is_about(database) {
+            if lie.is_about(database) {
                 known.may_accuse |= may_accuse;
                 known.caught = false;
             }
@@ -340,7 +340,7 @@ impl Oracle {
             scene, begin, end, ..
         } = *sight;
         let database = &outcome.database;
-        let lie = scene.lie.as_ref().filter(|told| told.is_about(database));
+        let lie = scene.lie.as_ref().filter(|lie| lie.is_about(database));
         let known = self.known.entry(database.clone()).or_insert_with(|| Known {
             proven: (begin, end),
             ..Known::default()
@@ -395,8 +395,8 @@ impl Oracle {
         // some lies invent database names
         let exists = scene.embedded.state(database).is_some();
         let calm = exists && scene.is_calm(database, begin) && sight.disk && sight.is_unstopped;
-        match lie.filter(|told| told.since <= begin) {
-            Some(told) => lied_to(known, outcome, told, calm),
+        match lie.filter(|lie| lie.since <= begin) {
+            Some(lie) => lied_to(known, outcome, lie, calm),
             None if lie.is_some() || !calm => Ok(()),
             None => {
                 let unprovable = self.unsteady && outcome.verdict == Verdict::Unprovable;
@@ -417,7 +417,7 @@ impl Oracle {
     /// notify every receiver.
     pub fn slice(&self, outcome: &Outcome, scene: &Scene, begin: Duration) -> Result<(), Broken> {
         let lie = scene.lie.as_ref();
-        let is_lied_to = lie.is_some_and(|told| told.is_about(&outcome.database));
+        let is_lied_to = lie.is_some_and(|lie| lie.is_about(&outcome.database));
         match !is_lied_to && self.is_settled(scene, &outcome.database, begin) {
             true => read_in_time(outcome),
             false => Ok(()),

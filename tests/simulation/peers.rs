@@ -251,7 +251,7 @@ impl Peers {
                 matches!(peer.standing, Standing::Split | Standing::Disagrees)
                     || peer.disagreement.is_some()
             });
-        let told = || {
+        let relation = || {
             format!(
                 "{zone:?} of {database}: {} {}",
                 outcome.verdict,
@@ -260,7 +260,7 @@ impl Peers {
         };
         let Some(parted) = self.splits.get_mut(database) else {
             return match says {
-                true => broken(Rule::NeverSplit, told()),
+                true => broken(Rule::NeverSplit, relation()),
                 false => Ok(()),
             };
         };
@@ -290,7 +290,10 @@ impl Peers {
                 .all(|trusted| trusted.is_some_and(|of| of.tx > parted.common));
         // an open alarm reports it, whatever the peer serves now
         match is_due && !says && outcome.open_alarms == 0 {
-            true => broken(Rule::SplitFound, format!("{}, {:?}", told(), outcome.peers)),
+            true => broken(
+                Rule::SplitFound,
+                format!("{}, {:?}", relation(), outcome.peers),
+            ),
             false => Ok(()),
         }
     }

@@ -64,29 +64,29 @@ struct Verdicts {
 }
 
 impl Verdicts {
-    fn take(&mut self, told: &NotificationContent) {
-        if told.database.is_empty() {
-            return self.take_reachability(told);
+    fn take(&mut self, content: &NotificationContent) {
+        if content.database.is_empty() {
+            return self.take_reachability(content);
         }
-        let verdict = (!told.tampered).then(|| standing(&told.verdict).to_owned());
-        self.last.insert(told.database.clone(), verdict);
+        let verdict = (!content.tampered).then(|| standing(&content.verdict).to_owned());
+        self.last.insert(content.database.clone(), verdict);
     }
 
     /// Takes a notification about several databases. The verdicts of databases that it does not
     /// name may have changed too.
-    fn take_reachability(&mut self, told: &NotificationContent) {
-        if told.databases.is_empty() {
+    fn take_reachability(&mut self, content: &NotificationContent) {
+        if content.databases.is_empty() {
             return; // about untrusted databases
         }
         let away = Some("unreachable".to_owned());
         for verdict in self.last.values_mut().filter(|verdict| **verdict == away) {
             *verdict = None;
         }
-        if told.count > told.databases.len() {
+        if content.count > content.databases.len() {
             self.forget();
         }
-        for database in &told.databases {
-            let verdict = Some(standing(&told.verdict).to_owned());
+        for database in &content.databases {
+            let verdict = Some(standing(&content.verdict).to_owned());
             self.last.insert(database.clone(), verdict);
         }
     }
@@ -287,15 +287,15 @@ impl Receivers {
             }
             self.taken += 1;
             let known = self.receivers.entry(name.to_owned()).or_default();
-            let told = NotificationContent::of(body);
-            let is_new = known.ids.insert(told.id.clone());
-            known.verdicts.take(&told);
+            let content = NotificationContent::of(body);
+            let is_new = known.ids.insert(content.id.clone());
+            known.verdicts.take(&content);
             if !is_new && !self.may_repeat {
                 wrong = Some(format!("{name} is notified twice: {body}"));
             }
-            if let Some(alarm) = told.alarm {
+            if let Some(alarm) = content.alarm {
                 let was_on_disk = || {
-                    self.on_disk.contains(&alarm) || is_on_disk(location, &told.database, &alarm)
+                    self.on_disk.contains(&alarm) || is_on_disk(location, &content.database, &alarm)
                 };
                 if !self.may_repeat && !was_on_disk() {
                     wrong = Some(format!("{name} is notified of what is not on disk: {body}"));

@@ -18,12 +18,12 @@ pub const TAMPERING: [&str; 4] = ["inconsistent", "rolled-back", "bad-signature"
 pub fn lied_to(
     known: &mut Known,
     outcome: &Outcome,
-    told: &CurrentLie,
+    current: &CurrentLie,
     calm: bool,
 ) -> Result<(), Broken> {
     let accused = outcome.verdict.is_tampering();
     let said = || {
-        let lie = told.lie.name();
+        let lie = current.lie.name();
         format!(
             "{}: {} {} under {lie}",
             outcome.database,
@@ -32,20 +32,20 @@ pub fn lied_to(
         )
     };
     // under these lies some answers are honest, and some proofs do not need the changed part
-    let at_times = ["value", "proof"].contains(&told.lie.group())
-        || [Lie::Alternating, Lie::BrokenChain].contains(&told.lie);
-    if told.is_tampering_lie() && !at_times && outcome.is_proven() {
+    let at_times = ["value", "proof"].contains(&current.lie.group())
+        || [Lie::Alternating, Lie::BrokenChain].contains(&current.lie);
+    if current.is_tampering_lie() && !at_times && outcome.is_proven() {
         return broken(Rule::Accused, said());
     }
-    let due = told.lie.due().verdicts;
+    let due = current.lie.due().verdicts;
     // values that are missing in a transaction may be read in another way
-    let may_be_proven = due.contains(&"consistent") || told.lie.group() == "value";
-    let (rule, right) = match told.is_tampering_lie() {
+    let may_be_proven = due.contains(&"consistent") || current.lie.group() == "value";
+    let (rule, right) = match current.is_tampering_lie() {
         true => (Rule::Accused, accused),
         false => {
             let proven = may_be_proven && outcome.verdict.is_proven();
             // reading the values finds it, and it contradicts nothing
-            let withheld = told.lie == Lie::WithheldTransaction;
+            let withheld = current.lie == Lie::WithheldTransaction;
             let unread = withheld && outcome.verdict == Verdict::Unread;
             (
                 Rule::NoneWaits,

@@ -56,7 +56,7 @@ pub fn run(world: &World, printed: bool) -> Ran {
     let mut scene = run.scene.borrow_mut();
     run.tally.time = scene.now();
     run.tally.calls = scene.calls;
-    run.tally.lies = scene.told;
+    run.tally.lies = scene.lies_begun;
     run.tally.untold = scene.untold;
     run.tally.notified = run.receivers.taken;
     run.tally.splits = run.peers.as_ref().map_or(0, |peers| peers.found);

@@ -36,7 +36,7 @@ pub struct Scene {
     pub record: Record,
     pub calls: u64,
     pub untold: u64,
-    pub told: u64,
+    pub lies_begun: u64,
     events: VecDeque<Event>,
     random: Random,
     delay: (Duration, Duration),
@@ -94,7 +94,7 @@ impl Scene {
             record: Record::default(),
             calls: 0,
             untold: 0,
-            told: 0,
+            lies_begun: 0,
             events: world.events.iter().cloned().collect(),
             random: Random::starting_at(world.seed ^ 0x0e70_0000),
             delay: world.delay,
@@ -259,8 +259,8 @@ impl Scene {
     /// Returns whether the last transaction follows another history. The next one would have a tree
     /// with both histories, and would be consistent with the trusted state (protocol.md §4).
     fn is_written_behind(&self, database: &str) -> bool {
-        let told = self.lie.as_ref();
-        told.is_some_and(|told| told.lie == Lie::WrittenBehindAnother && told.is_about(database))
+        let lie = self.lie.as_ref();
+        lie.is_some_and(|lie| lie.lie == Lie::WrittenBehindAnother && lie.is_about(database))
     }
 
     fn set_access(&mut self, name: &str, access: Access) {
@@ -346,11 +346,11 @@ impl Scene {
             self.note(format_args!("{name} is slow no more"));
             self.trouble(&name).ends("slow", now);
         }
-        if !in_a_cycle && self.lie.as_ref().is_some_and(|told| told.until <= now) {
+        if !in_a_cycle && self.lie.as_ref().is_some_and(|lie| lie.until <= now) {
             self.embedded.be_honest();
-            self.note("no lie is told any more");
-            if let Some(told) = self.lie.take() {
-                self.trouble(&told.database).ends("lie", now);
+            self.note("the lie has ended");
+            if let Some(lie) = self.lie.take() {
+                self.trouble(&lie.database).ends("lie", now);
                 self.troubled.ends("lie", now);
             }
         }
@@ -377,23 +377,23 @@ impl Scene {
         if lie.needs_new_login() {
             self.embedded.forget_tokens();
         }
-        let told = CurrentLie {
+        let current = CurrentLie {
             lie,
             database: database.to_owned(),
             since: self.now(),
             until,
         };
-        let telling = LieSchedule::from(lie);
-        self.embedded.lie(match told.is_of_all() {
-            true => telling,
-            false => telling.of(database),
+        let schedule = LieSchedule::from(lie);
+        self.embedded.lie(match current.is_of_all() {
+            true => schedule,
+            false => schedule.of(database),
         });
         self.note(format_args!(
             "the server lies of {database}: {}",
             lie.name()
         ));
-        self.told += 1;
-        self.lie = Some(told);
+        self.lies_begun += 1;
+        self.lie = Some(current);
     }
 
     /// Returns whether the server and this database were without trouble since then.

@@ -55,7 +55,7 @@ impl Tally {
         let cycles = self.cycles as f64;
         let days = self.time.as_secs_f64() / DAY.as_secs_f64();
         println!(
-            "{} worlds, {} violations: {:.2} years, {} cycles, {} calls, {} steps of writing, {} lies told and {} not, \
+            "{} worlds, {} violations: {:.2} years, {} cycles, {} calls, {} steps of writing, {} lies begun and {} not, \
              {} alarms opened, {} starts, {} kills, {} notifications, {} splits found, at most {} KiB remembered; {:.0} s of one core, {:.2} years a minute, {:.2} years of five-minute \
              cycles a minute",
             self.worlds,

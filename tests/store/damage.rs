@@ -26,9 +26,12 @@ fn a_state_file_changed_in_any_way_is_a_local_failure() {
             "{change}: {failure}"
         );
     }
-    let told = store.load("db").unwrap_err().to_string();
+    let message = store.load("db").unwrap_err().to_string();
     let pin = format!("--pin db:{}", trusted.state);
-    assert!(told.contains(&pin) && told.contains("db.state"), "{told}");
+    assert!(
+        message.contains(&pin) && message.contains("db.state"),
+        "{message}"
+    );
     let refused = store.first_use("db", &chain.seen(9), TrustOrigin::FirstSeen, at(9));
     assert!(matches!(refused, Err(StoreError::Damaged { .. })));
     let refused = store.advance(&trusted, &chain.prove(5, 6), &chain.seen(6), at(9));

@@ -88,9 +88,9 @@ impl Scene {
 #[track_caller]
 pub fn scrape(what: &str, running: &Running) -> usize {
     let log = running.log();
-    let told = log.split("status page on http://").nth(1);
-    let address = told
-        .and_then(|told| told.split('/').next())
+    let after = log.split("status page on http://").nth(1);
+    let address = after
+        .and_then(|after| after.split('/').next())
         .expect("where it is");
     let port = address
         .rsplit(':')

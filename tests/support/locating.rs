@@ -55,8 +55,8 @@ pub fn audited(place: &Place) -> (Embedded, Auditor) {
 
 pub fn fill_mirror(auditor: &mut Auditor) {
     let until = Instant::now() + Duration::from_secs(60);
-    let told = auditor.mirror(until, until);
-    assert!(told.is_empty(), "{told:?}");
+    let failures = auditor.mirror(until, until);
+    assert!(failures.is_empty(), "{failures:?}");
 }
 
 /// Returns the ledger with one value changed after `parted`, and the same values after that.

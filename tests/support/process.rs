@@ -74,9 +74,9 @@ impl Place {
 
     /// Returns the message about wrong settings, without the path of the directory.
     pub fn wrong(&self) -> String {
-        let told = load(&self.process).unwrap_err().to_string();
+        let message = load(&self.process).unwrap_err().to_string();
         let path = format!("{}{MAIN_SEPARATOR}", self.path.display());
-        told.replace(&path, "")
+        message.replace(&path, "")
     }
 }
 

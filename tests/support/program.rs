@@ -70,7 +70,7 @@ impl Program {
             .env_clear()
             .envs(self.variables.iter().cloned())
             .env("HOME", &self.dir)
-            // several run at once; those who look for it are told the port
+            // several programs run concurrently; a test reads the port from the log
             .env("IMMUAUDIT_AUDIT_MONITORING_PORT", "0")
             .stdin(Stdio::null());
         command
@@ -224,7 +224,7 @@ pub fn member<'a>(line: &'a str, name: &str) -> &'a str {
     }
 }
 
-/// What comes of a command that was printed to be copied, whoever runs it, wherever they are.
+/// Runs a command that was printed for a user to copy, in another directory and with an empty environment.
 #[cfg(unix)]
 pub fn copied(command: &str) -> Output {
     let rest = command.strip_prefix("immuaudit ").expect("our command");
@@ -237,7 +237,7 @@ pub fn copied(command: &str) -> Output {
         .expect("a shell")
 }
 
-/// What comes of a command that was printed to be copied into PowerShell, which takes what stands in single quotes as it is.
+/// Runs a command that was printed for a user to copy into PowerShell, which does not interpret a text in single quotes.
 /// Wine has no PowerShell.
 #[cfg(windows)]
 pub fn copied(command: &str) -> Output {

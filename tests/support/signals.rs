@@ -26,7 +26,7 @@ pub fn prepare(command: &mut Command) {
     command.creation_flags(CREATE_NEW_PROCESS_GROUP);
 }
 
-/// Sends what Windows has for a signal: Ctrl-Break for `TERM` and `INT`, and the end at once for `KILL`. It has none of the
+/// Sends what Windows has for a signal: Ctrl-Break for `TERM` and `INT`, and an immediate end for `KILL`. It has none of the
 /// others. Ctrl-Break wants a console, which the program has from the test.
 #[cfg(windows)]
 pub fn send(child: &mut Child, name: &str) {

@@ -105,7 +105,7 @@ fn a_paced_sweep_that_an_operator_began_leaves_dropped_values_to_the_next_check_
 }
 
 /// Found by the simulation. If the ledger has not grown, no later header can record a truncation, and the check
-/// reports the refusal at once.
+/// reports the refusal immediately.
 #[test]
 fn a_check_leaves_values_that_were_dropped_since_it_read_the_state_to_the_next_one() {
     let simulation = Rc::new(Simulation::new(Options::default()));

@@ -54,8 +54,8 @@ impl Scene {
         let inner = {
             let next = next.clone();
             let network = move |_: &Sent<'_>| {
-                let told = next.borrow_mut().pop_front();
-                told.unwrap_or(Delivery::After(DELAY))
+                let delivery = next.borrow_mut().pop_front();
+                delivery.unwrap_or(Delivery::After(DELAY))
             };
             simulation.embedded.in_process(network)
         };

@@ -76,12 +76,12 @@ impl Databases {
     /// Runs a cycle and returns it with the time from its begin to the report of each database.
     fn cycle(&self, auditor: &mut Auditor) -> (Cycle, BTreeMap<String, Duration>) {
         let begin = self.simulation.time.passed();
-        let mut told = BTreeMap::new();
+        let mut reported = BTreeMap::new();
         let cycle = auditor.cycle(|outcome| {
             let since = self.simulation.time.passed() - begin;
-            told.insert(outcome.database.clone(), since);
+            reported.insert(outcome.database.clone(), since);
         });
-        (cycle, told)
+        (cycle, reported)
     }
 
     /// Waits for the next cycle, as the program does.
@@ -137,10 +137,10 @@ fn trusted_databases_are_reported_quickly_among_ten_thousand_names() {
     for number in 0..8 {
         databases.grow();
         let begin = databases.simulation.time.passed();
-        let (cycle, told) = databases.cycle(&mut auditor);
+        let (cycle, reported) = databases.cycle(&mut auditor);
         for name in trusted {
             assert_eq!(verdict(&cycle, name), Some(Verdict::Consistent));
-            assert!(told[name] < 2 * MOMENT, "cycle {number}: {told:?}");
+            assert!(reported[name] < 2 * MOMENT, "cycle {number}: {reported:?}");
         }
         assert!(cycle.duration < MINUTE + 2 * MOMENT, "{:?}", cycle.duration);
         databases.rest(begin, MINUTE);
@@ -195,7 +195,7 @@ fn a_slow_database_delays_no_other_and_becomes_overdue() {
         for number in 0..20 {
             databases.grow();
             let begin = databases.simulation.time.passed();
-            let (cycle, told) = databases.cycle(&mut auditor);
+            let (cycle, reported) = databases.cycle(&mut auditor);
             let most = interval.max(2 * MOMENT);
             if number > 0 {
                 assert!(cycle.duration <= most, "{number}: {:?}", cycle.duration);
@@ -213,7 +213,7 @@ fn a_slow_database_delays_no_other_and_becomes_overdue() {
                     Verdict::Consistent,
                     "{number}: {outcome:?}"
                 );
-                let now = begin + told[name];
+                let now = begin + reported[name];
                 let before = proven.insert(name.to_owned(), now);
                 let since = before.map_or(Duration::ZERO, |before| now - before);
                 // before its slowness is known, a database may delay the others once
@@ -240,12 +240,12 @@ fn a_slow_database_is_proven_if_the_interval_has_time_for_it() {
     for number in 0..5 {
         databases.grow();
         let begin = databases.simulation.time.passed();
-        let (cycle, told) = databases.cycle(&mut auditor);
+        let (cycle, reported) = databases.cycle(&mut auditor);
         assert!(cycle.duration < MINUTE, "{:?}", cycle.duration);
-        for (name, told) in told {
+        for (name, reported) in reported {
             assert!(
-                name == "slow" || told < 2 * MOMENT,
-                "{number} {name}: {told:?}"
+                name == "slow" || reported < 2 * MOMENT,
+                "{number} {name}: {reported:?}"
             );
             // the first time it is cut short, because others might wait
             let due = name != "slow" || number > 0;
@@ -311,11 +311,14 @@ fn a_proof_of_thousands_of_headers_delays_no_other_database() {
     let mut auditor = databases.auditor(&every(MINUTE), slow_in("heavy", MOMENT));
     for number in 0..5 {
         let begin = databases.simulation.time.passed();
-        let (cycle, told) = databases.cycle(&mut auditor);
+        let (cycle, reported) = databases.cycle(&mut auditor);
         for name in ["a", "b"] {
             assert_eq!(verdict(&cycle, name), Some(Verdict::Consistent));
-            assert!(number == 0 || told[name] < MOMENT, "{number}: {told:?}");
-            assert!(told[name] < MINUTE / 2);
+            assert!(
+                number == 0 || reported[name] < MOMENT,
+                "{number}: {reported:?}"
+            );
+            assert!(reported[name] < MINUTE / 2);
         }
         let heavy = cycle.outcomes.iter().find(|of| of.database == "heavy");
         let heavy = heavy.expect("its outcome");
@@ -395,7 +398,7 @@ fn a_database_with_a_late_state_is_checked_among_many_others() {
         _ => Delivery::After(QUICK),
     };
     let mut auditor = databases.auditor(&every(MINUTE), network);
-    let mut told = Vec::new();
+    let mut reported = Vec::new();
     for _ in 0..3 {
         databases.grow();
         let begin = databases.simulation.time.passed();
@@ -403,10 +406,10 @@ fn a_database_with_a_late_state_is_checked_among_many_others() {
         let consistent = |name: &&String| verdict(&cycle, name) == Some(Verdict::Consistent);
         let proven = others.iter().filter(consistent).count();
         assert!((1..others.len() / 2).contains(&proven), "{proven}");
-        told.extend(verdict(&cycle, "late"));
+        reported.extend(verdict(&cycle, "late"));
         databases.rest(begin, MINUTE);
     }
-    assert!(told.contains(&Verdict::Consistent), "{told:?}");
+    assert!(reported.contains(&Verdict::Consistent), "{reported:?}");
 }
 
 /// The databases without a response and the list would together take longer than the cycle.

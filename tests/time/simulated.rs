@@ -295,14 +295,18 @@ fn the_reported_alarm_is_on_disk_at_the_limit_of_alarms() {
     simulation.embedded.lie(LieSchedule::from(Lie::EditedValue));
     for _ in 0..3 {
         simulation.embedded.grow(DATABASE, 3);
-        let mut told = None;
-        auditor.cycle(|outcome| told = outcome.alarm.clone());
-        let told = told.expect("an alarm");
+        let mut raised = None;
+        auditor.cycle(|outcome| raised = outcome.alarm.clone());
+        let raised = raised.expect("an alarm");
         let kept = simulation
             .shared_store()
             .all_alarms(DATABASE)
             .expect("alarms");
-        assert!(kept.iter().any(|alarm| alarm.id == told.id), "{}", told.id);
+        assert!(
+            kept.iter().any(|alarm| alarm.id == raised.id),
+            "{}",
+            raised.id
+        );
     }
 }
 

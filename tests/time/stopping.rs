@@ -47,15 +47,15 @@ fn a_first_use_is_reported_if_the_program_stops_during_values() {
         }
         Delivery::After(Duration::from_millis(1))
     });
-    let mut told = Vec::new();
-    let cycle = auditor.cycle(|outcome| told.push((outcome.database.clone(), outcome.verdict)));
+    let mut reported = Vec::new();
+    let cycle = auditor.cycle(|outcome| reported.push((outcome.database.clone(), outcome.verdict)));
     assert!(cycle.stopped && asked.get() > 0);
     let store = simulation.shared_store();
     for database in ["defaultdb", "other"] {
         if store.load(database).unwrap().is_some() {
             assert!(
-                told.contains(&(database.to_owned(), Verdict::FirstSeen)),
-                "{database}: {told:?}"
+                reported.contains(&(database.to_owned(), Verdict::FirstSeen)),
+                "{database}: {reported:?}"
             );
         }
     }

@@ -76,8 +76,8 @@ fn a_value_that_becomes_absent_is_reported_as_read_before() {
     let mut auditor = scene.auditor(ALL);
     let outcome = cycle(&mut auditor);
     assert_eq!(absent(&outcome), Some((1, 7, 7, 1)), "{outcome:?}");
-    let told = outcome.warnings[0].to_string();
-    assert!(told.contains("had been read before"), "{told}");
+    let message = outcome.warnings[0].to_string();
+    assert!(message.contains("had been read before"), "{message}");
 }
 
 #[test]

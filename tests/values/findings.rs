@@ -224,10 +224,10 @@ fn a_stop_request_after_a_finding_loses_neither_evidence_nor_verdict() {
             asked_to_stop.request();
         }
     });
-    let mut told = Vec::new();
+    let mut verdicts = Vec::new();
     let mut auditor = scene.auditor_until(ALL, &stop);
-    auditor.cycle(|outcome| told.push((outcome.verdict, outcome.alarm.is_some())));
-    assert_eq!(told, [(VALUE, true)]);
+    auditor.cycle(|outcome| verdicts.push((outcome.verdict, outcome.alarm.is_some())));
+    assert_eq!(verdicts, [(VALUE, true)]);
     assert!(scene.files().evidence >= 3, "{:?}", scene.files());
     assert_eq!(scene.files().evidence, scene.files().alarms);
 }

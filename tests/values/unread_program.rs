@@ -24,13 +24,13 @@ fn a_sweep_that_could_not_read_a_transaction_ends_with_1_and_its_id() {
     ledger.lie(LieSchedule::from(Lie::SilentTransaction).about(7));
     let run = program.run(&["sweep", "--audit-sample", "0"]);
     run.ends_with(1);
-    for told in [
+    for message in [
         "19 of 20 transactions read with all values",
         "could not be read: transactions 7",
         "transaction 7 is not returned, although the server responds to other calls: ",
         ": no response: the call ended with the status unavailable",
     ] {
-        assert!(run.stdout.contains(told), "{told}: {run:#?}");
+        assert!(run.stdout.contains(message), "{message}: {run:#?}");
     }
     assert!(!run.stdout.contains("cannot be reached"), "{run:#?}");
     let run = program.run(&["status"]);
@@ -52,9 +52,9 @@ fn absent_values_are_reported_and_change_the_exit_code_of_a_sweep() {
     ledger.lie(Lie::AbsentValues);
     let run = program.once();
     run.is(0, "defaultdb", "consistent");
-    let told = "the server does not have the values of 20 transactions from 1 to 20";
-    assert!(run.line("defaultdb").contains(told), "{run:#?}");
-    assert!(run.stderr.contains(told), "{run:#?}");
+    let message = "the server does not have the values of 20 transactions from 1 to 20";
+    assert!(run.line("defaultdb").contains(message), "{run:#?}");
+    assert!(run.stderr.contains(message), "{run:#?}");
     let run = program.run(&["status", "--json"]);
     assert_eq!(member(&run.stdout, "values_absent"), "20", "{run:#?}");
     let run = program.run(&["sweep"]);
@@ -73,7 +73,7 @@ fn absent_values_are_reported_and_change_the_exit_code_of_a_sweep() {
     run.ends_with(0);
     program.run(&["sweep"]).ends_with(0);
     let run = program.once();
-    assert!(!run.line("defaultdb").contains(told), "{run:#?}");
+    assert!(!run.line("defaultdb").contains(message), "{run:#?}");
 }
 
 #[test]
@@ -156,8 +156,8 @@ fn findings_of_a_sweep_are_notified() {
         &url,
     ];
     program.run(&notified).ends_with(2);
-    let told = receiver.received();
-    assert!(told.iter().any(is_tampering), "{told:#?}");
+    let received = receiver.received();
+    assert!(received.iter().any(is_tampering), "{received:#?}");
     // under cron too
     let receiver = Receiver::start();
     let url = receiver.url();
@@ -171,8 +171,8 @@ fn findings_of_a_sweep_are_notified() {
         &url,
     ];
     cron.run(&notified).ends_with(2);
-    let told = receiver.received();
-    assert!(told.iter().any(is_tampering), "{told:#?}");
+    let received = receiver.received();
+    assert!(received.iter().any(is_tampering), "{received:#?}");
 }
 
 /// Waits until the series has the value 1; the deadline only ends a failed test.
@@ -253,7 +253,7 @@ fn compare_reports_a_value_that_only_one_auditor_could_read() {
     let other = Program::new(ledger.port(), &place.join("other"));
     ledger.lie(LieSchedule::from(Lie::AbsentValues).about(7));
     other.run(&["sweep"]).ends_with(1);
-    for (exporter, comparer, told) in [
+    for (exporter, comparer, message) in [
         (
             &program,
             &other,
@@ -271,7 +271,7 @@ fn compare_reports_a_value_that_only_one_auditor_could_read() {
         let run = comparer.run(&["compare", &file.display().to_string()]);
         run.ends_with(1);
         assert!(run.stdout.contains("defaultdb: agrees"), "{run:#?}");
-        assert!(run.stdout.contains(told), "{run:#?}");
+        assert!(run.stdout.contains(message), "{run:#?}");
     }
 }
 
@@ -285,8 +285,8 @@ fn a_quiet_run_prints_warnings_and_filters_without_a_match() {
     ledger.lie(Lie::AbsentValues);
     let run = program.run(&["--once", "--quiet"]);
     run.ends_with(0);
-    let told = "warning: the server does not have the values of 20 transactions";
-    assert!(run.stdout.contains(told), "{run:#?}");
+    let message = "warning: the server does not have the values of 20 transactions";
+    assert!(run.stdout.contains(message), "{run:#?}");
     ledger.lie(Lie::Rollback);
     let filter = [
         "--once",

@@ -62,8 +62,9 @@ impl Auditor {
                 .remove(&peer)
                 .unwrap_or_else(|| Box::new(Relation::new(database, peer.as_str(), now)));
             let notes = Notes::of(&relation.record);
-            let told = self.compare_words(&mut relation, word, why_nothing, ours, &mut line);
-            if told.is_none() {
+            let contradictions =
+                self.compare_words(&mut relation, word, why_nothing, ours, &mut line);
+            if contradictions.is_none() {
                 relation.restore(notes.clone(), None, now); // a contradiction may be found and not reported
             }
             let agreed = relation.record.agreed.map(|agreed| agreed.state.tx);
@@ -71,7 +72,7 @@ impl Auditor {
                 .of(database)
                 .peers
                 .insert(peer.clone(), relation);
-            for contradiction in told? {
+            for contradiction in contradictions? {
                 let word = contradiction.word().clone();
                 let split =
                     self.record_contradiction(database, &trusted, &peer, contradiction, agreed);
@@ -112,7 +113,7 @@ impl Auditor {
             ..ours
         };
         self.drop_closed(relation, ours.since);
-        let mut told = Vec::new();
+        let mut contradictions = Vec::new();
         // a checkpoint that the server has not reached yet keeps waiting; the peer's last checkpoint is compared
         let waiting = relation.record.waiting.as_ref().and_then(waiting_word);
         if let Some(waiting) = waiting {
@@ -120,26 +121,26 @@ impl Auditor {
                 let found = self.find(relation, &waiting, ours, line)?;
                 if !matches!(found, Found::Unclear(_)) {
                     relation.record.waiting = None;
-                    told.extend(self.apply(relation, &waiting, found, ours));
+                    contradictions.extend(self.apply(relation, &waiting, found, ours));
                 }
             }
         } else {
             relation.record.waiting = None;
         }
-        told.extend(self.signed_after_all(relation, ours, line)?);
+        contradictions.extend(self.signed_after_all(relation, ours, line)?);
         // a waiting checkpoint from before the trusted history contradicts nothing, so another may take its place
         let waiting = &mut relation.record.waiting;
         waiting.take_if(|waiting| waiting.time <= ours.since);
         let allowed = late_after(self.policy.interval);
         let Some(word) = word else {
             relation.fall_silent(why_nothing);
-            return Some(told);
+            return Some(contradictions);
         };
         match word.age(now, allowed) {
             Age::Stale(old) => {
                 relation.fall_silent(format!("its last checkpoint is {}s old", old.as_secs()));
-                told.extend(self.compare_late(relation, &word, ours, line)?);
-                return Some(told);
+                contradictions.extend(self.compare_late(relation, &word, ours, line)?);
+                return Some(contradictions);
             }
             Age::Future(ahead) => {
                 let ahead = ahead.as_secs();
@@ -147,9 +148,9 @@ impl Auditor {
                     "its clock, or this host's clock, is wrong: its checkpoint is {ahead}s ahead"
                 ));
                 if self.is_signed_by_the_server(&word) {
-                    told.extend(self.compare_late(relation, &word, ours, line)?);
+                    contradictions.extend(self.compare_late(relation, &word, ours, line)?);
                 }
-                return Some(told);
+                return Some(contradictions);
             }
             Age::Fresh => {}
         }
@@ -158,8 +159,8 @@ impl Auditor {
         if !matches!(found, Found::Unclear(_)) {
             relation.compared = Some((word.state, word.signature.is_some(), ours.since));
         }
-        told.extend(self.apply(relation, &word, found, ours));
-        Some(told)
+        contradictions.extend(self.apply(relation, &word, found, ours));
+        Some(contradictions)
     }
 
     /// Forgets the disagreement that an operator acknowledged, and a waiting checkpoint if it was waiting at that time.

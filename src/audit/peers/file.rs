@@ -66,7 +66,7 @@ impl Auditor {
         new.theirs = Some(word.state);
         let mut relation = new.clone();
         let until = self.now() + self.overdue_after();
-        let told = self.within(until, |auditor| {
+        let contradiction = self.within(until, |auditor| {
             let mut found = auditor.find(&mut relation, word, ours, &mut None)?;
             if contradicts(&found) && !auditor.was_proven(database, &trusted) {
                 found = match auditor.prove_now(database, ours.state)? {
@@ -89,8 +89,9 @@ impl Auditor {
                 )
             });
         }
-        let split =
-            told.and_then(|told| self.record_contradiction(database, &trusted, peer, told, None));
+        let split = contradiction.and_then(|contradiction| {
+            self.record_contradiction(database, &trusted, peer, contradiction, None)
+        });
         Some(Ok(Some(WordCompared {
             report: PeerReport::of(peer, &relation),
             trusted: trusted.state,

@@ -37,12 +37,12 @@ impl Auditor {
             return Some(None);
         }
         let silent = (relation.standing, relation.why.clone());
-        let told = self.apply(relation, word, found, ours);
+        let contradictions = self.apply(relation, word, found, ours);
         match relation.standing {
             Standing::Split | Standing::Disagrees => relation.theirs = Some(word.state),
             _ => (relation.standing, relation.why) = silent,
         }
-        Some(told)
+        Some(contradictions)
     }
 
     /// Checks a stored disagreement against the keys of the settings, which may have changed since it was found. If
@@ -65,11 +65,11 @@ impl Auditor {
         if !matches!(found, Found::Other(..) | Found::Contradiction(_)) {
             return Some(None);
         }
-        let told = self.apply(relation, &word, found, ours);
-        if told.is_some() {
+        let contradictions = self.apply(relation, &word, found, ours);
+        if contradictions.is_some() {
             relation.record.disagreement = None;
         }
-        Some(told)
+        Some(contradictions)
     }
 
     /// Returns whether an operator closed the finding of this checkpoint after the checkpoint was made: the

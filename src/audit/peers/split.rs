@@ -62,10 +62,10 @@ impl Auditor {
         database: &str,
         trusted: &TrustedState,
         peer: &KeyName,
-        told: PeerContradiction,
+        contradiction: PeerContradiction,
         agreed: Option<u64>,
     ) -> Option<Split> {
-        let (word, against, by) = match told {
+        let (word, against, by) = match contradiction {
             PeerContradiction::Signed(word, here, by) => {
                 let against = self.contrasted(trusted, word.state.tx, here, by);
                 (word, against, SplitBy::Signature { here })

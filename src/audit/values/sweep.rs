@@ -76,8 +76,8 @@ impl Auditor {
         })
     }
 
-    /// Reads a slice of the sweep that is chosen. `by` is the caller: no cycle follows an operator's sweep, whoever
-    /// began it.
+    /// Reads a slice of the sweep that is chosen. `by` is the caller: no cycle follows the `sweep`
+    /// command, also if a cycle began that sweep.
     pub(super) fn slice(
         &mut self,
         database: &str,

@@ -60,10 +60,10 @@ fn the_page_names_each_command_and_whether_it_refuses_the_option() {
         let mut process = place.process();
         process.arguments = command.split(' ').map(str::to_owned).collect();
         process.arguments.push("--json".into());
-        let told = load(&process).map_or_else(|wrong| wrong.to_string(), |_| String::new());
-        let refused = told.contains("prints no JSON: remove --json");
+        let message = load(&process).map_or_else(|wrong| wrong.to_string(), |_| String::new());
+        let refused = message.contains("prints no JSON: remove --json");
         let due = documented[command].starts_with("refused");
-        assert_eq!(refused, due, "{command}: {told}");
+        assert_eq!(refused, due, "{command}: {message}");
         let prints = WITH_JSON.contains(&command.as_str());
         let is_setting = ["config", "audit-mode install"].contains(&command.as_str());
         assert_eq!(refused, !prints && !is_setting, "{command}");

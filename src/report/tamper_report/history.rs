@@ -18,7 +18,7 @@ pub(super) fn lines(lines: &mut Vec<String>, located: &Located, values: Option<&
             refused,
         } => {
             let alarm = values_alarm(&located.alarms);
-            section("Intact", stands(window, values));
+            section("Intact", intact(window, values));
             section(
                 "Rewritten or missing",
                 rewritten_lines(window, values, alarm),
@@ -115,8 +115,8 @@ pub(super) fn happened(
 }
 
 /// Returns the transactions whose headers are proven, and whether their values were read.
-fn stands(window: &Window, values: Option<&CorruptionReport>) -> Vec<String> {
-    let Some(point) = window.stands else {
+fn intact(window: &Window, values: Option<&CorruptionReport>) -> Vec<String> {
+    let Some(point) = window.intact else {
         return vec![match window.is_replaced() {
             true => "nothing".into(),
             false => "no transaction is proven to be intact".into(),

@@ -26,7 +26,7 @@ pub fn tamper_report_json(server: &str, found: &TamperReport) -> String {
         ServerView::Emptied(lost) | ServerView::Vanished(lost) => Some(lost.newest),
         _ => None,
     });
-    let stands = window.and_then(|window| window.stands);
+    let intact = window.and_then(|window| window.intact);
     let broken = window.and_then(|window| window.broken);
     let doubtful = window.and_then(Window::doubtful);
     let undecided: Vec<String> = window
@@ -53,8 +53,8 @@ pub fn tamper_report_json(server: &str, found: &TamperReport) -> String {
         .shown("shown_hash", window.map(|window| window.shown.hash))
         .number("trusted_tx", newest.map(|newest| newest.state.tx))
         .shown("trusted_audited", newest.map(|newest| newest.accepted.at))
-        .number("stands_tx", stands.map(|point| point.tx))
-        .shown("stands_audited", stands.map(|point| point.accepted.at))
+        .number("intact_tx", intact.map(|point| point.tx))
+        .shown("intact_audited", intact.map(|point| point.accepted.at))
         .number("broken_tx", broken.map(|point| point.tx))
         .shown("broken_audited", broken.map(|point| point.accepted.at))
         .number(
@@ -161,7 +161,7 @@ fn server_json(object: JsonObject, differences: &Differences) -> JsonObject {
         .number("shows_tx", Some(differences.theirs.tx))
         .number(
             "holds_trusted_to",
-            holds.and_then(|window| window.stands).map(|p| p.tx),
+            holds.and_then(|window| window.intact).map(|p| p.tx),
         )
         .number("same_to", Some(differences.same))
         .number("differs_at", differences.first)

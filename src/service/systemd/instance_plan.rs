@@ -342,7 +342,7 @@ mod tests {
             "remove: /etc/immudb/immuaudit.d/shop.toml",
             "run: userdel immuaudit-shop",
         ] {
-            assert!(purged.iter().any(|told| told == step), "{purged:?}");
+            assert!(purged.iter().any(|summary| summary == step), "{purged:?}");
         }
     }
 
@@ -359,9 +359,9 @@ mod tests {
         let settings = Some("# mine\n");
         let plan =
             Plan::uninstall_instance(&service(), settings, Purge::Everything, (&shop(), &own));
-        let told = summaries(&plan).join("\n");
+        let printed = summaries(&plan).join("\n");
         for kept in ["userdel", "remove: /etc"] {
-            assert!(!told.contains(kept), "{told}");
+            assert!(!printed.contains(kept), "{printed}");
         }
         let refused = Plan::install_instance(&service(), None, &Facts::default(), (&shop(), &own));
         assert!(refused.unwrap_err().contains("was not written by"));

@@ -260,7 +260,10 @@ mod tests {
 
     #[test]
     fn a_failing_command_is_reported_with_its_words() {
-        let told = Step::run(&["false", "x"]).take().unwrap_err().to_string();
-        assert!(told.starts_with("run: false x: exit status: 1;"), "{told}");
+        let message = Step::run(&["false", "x"]).take().unwrap_err().to_string();
+        assert!(
+            message.starts_with("run: false x: exit status: 1;"),
+            "{message}"
+        );
     }
 }

@@ -39,7 +39,7 @@ impl NotifySocket {
     pub fn to(path: &OsStr) -> io::Result<NotifySocket> {
         let socket = UnixDatagram::unbound()?;
         let address = address(path)?;
-        socket.set_nonblocking(true)?; // nobody who reads slowly holds an audit up
+        socket.set_nonblocking(true)?; // a slow reader must not delay an audit
         Ok(NotifySocket { socket, address })
     }
 

@@ -164,10 +164,10 @@ fn a_path_that_no_unit_can_name_is_refused() {
         directory: Some("/srv/a\nExecStartPre=b".into()),
         ..service()
     };
-    let told = Plan::install(&service, &Facts::default()).unwrap_err();
+    let message = Plan::install(&service, &Facts::default()).unwrap_err();
     assert!(
-        told.starts_with("\"/srv/a\\nExecStartPre=b\": a unit"),
-        "{told}"
+        message.starts_with("\"/srv/a\\nExecStartPre=b\": a unit"),
+        "{message}"
     );
 }
 
@@ -187,7 +187,7 @@ fn uninstalling_keeps_states_and_settings_unless_purged() {
         "remove: /etc/immudb/immuclient.toml",
         "run: userdel immuaudit",
     ] {
-        assert!(purged.iter().any(|told| told == step), "{purged:?}");
+        assert!(purged.iter().any(|summary| summary == step), "{purged:?}");
     }
 }
 
@@ -214,7 +214,7 @@ fn only_installed_parts_are_purged() {
         ..Facts::default()
     };
     let purged = uninstalled(&service(), &facts, Purge::Everything);
-    let kept = |told: &&String| told.starts_with("note: ") && told.ends_with(" is kept");
+    let kept = |summary: &&String| summary.starts_with("note: ") && summary.ends_with(" is kept");
     assert_eq!(purged.iter().filter(kept).count(), 3, "{purged:?}");
     assert_eq!(purged.len(), 4, "{purged:?}");
     // a file that existed before, with keys of the auditor in it
@@ -225,7 +225,10 @@ fn only_installed_parts_are_purged() {
     let facts = after(&Plan::install(&service(), &before).unwrap());
     let purged = uninstalled(&service(), &facts, Purge::Everything);
     let settings = "remove: /etc/immudb/immuclient.toml";
-    assert!(!purged.iter().any(|told| told == settings), "{purged:?}");
+    assert!(
+        !purged.iter().any(|summary| summary == settings),
+        "{purged:?}"
+    );
 }
 
 #[test]
@@ -239,8 +242,8 @@ fn no_states_are_purged_while_a_foreign_service_exists() {
         ..Facts::default()
     };
     for (facts, remedy) in [(packaged, "apt purge"), (running, "systemctl stop")] {
-        let told = Plan::uninstall(&service(), &facts, Purge::Everything).unwrap_err();
-        assert!(told.contains(remedy), "{told}");
+        let message = Plan::uninstall(&service(), &facts, Purge::Everything).unwrap_err();
+        assert!(message.contains(remedy), "{message}");
         Plan::uninstall(&service(), &facts, Purge::Nothing).unwrap();
     }
 }
@@ -251,8 +254,8 @@ fn a_foreign_unit_is_not_replaced() {
         unit: Some("[Unit]\n".to_owned()),
         ..Facts::default()
     };
-    let told = Plan::install(&service(), &facts).unwrap_err();
-    assert!(told.contains("move it away first"), "{told}");
+    let message = Plan::install(&service(), &facts).unwrap_err();
+    assert!(message.contains("move it away first"), "{message}");
 }
 
 #[test]
@@ -270,7 +273,9 @@ fn only_a_directory_of_the_auditor_is_taken_over() {
         };
         Plan::install(&service, &facts).map(|plan| {
             let steps = summaries(&plan).into_iter();
-            steps.filter(|told| told.starts_with("make")).collect()
+            steps
+                .filter(|summary| summary.starts_with("make"))
+                .collect()
         })
     };
     let made = Ok(vec!["make: /srv/a (0700, user immuaudit)".to_owned()]);
@@ -286,8 +291,8 @@ fn only_a_directory_of_the_auditor_is_taken_over() {
         Place::OfUser(901),
         Place::Unknown("a link".into()),
     ] {
-        let told = install("/srv", place.clone()).unwrap_err();
-        assert!(told.ends_with("such as /srv/immuaudit"), "{told}");
+        let message = install("/srv", place.clone()).unwrap_err();
+        assert!(message.ends_with("such as /srv/immuaudit"), "{message}");
         // systemd would give the whole directory to the service
         install("/var/lib/other", place).unwrap_err();
     }
