@@ -5,8 +5,23 @@ use std::time::Duration;
 use super::lie::Lie;
 use super::status::Status;
 use super::store::{ActiveLie, Store};
-use super::transport::{Answer, Outcome};
 use crate::wire::method;
+
+/// The response to a caller.
+pub(super) struct Answer {
+    /// The `immudb-uuid` header.
+    pub uuid: Option<String>,
+    pub delay: Option<Duration>,
+    pub gzip: bool,
+    pub outcome: Outcome,
+}
+
+pub(super) enum Outcome {
+    Message(Vec<u8>),
+    NoMessage,
+    Error(Status),
+    Silence,
+}
 
 /// Returns the token that the client gets, as the lie changes it.
 pub(super) fn token(active: Option<&ActiveLie>, token: String) -> String {

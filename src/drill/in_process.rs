@@ -7,11 +7,11 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::deliver;
+use super::deliver::{self, Outcome};
 use super::embedded::Embedded;
 use super::service::Answered;
 use super::store::Store;
-use super::transport::{Outcome, lock};
+use super::transport::lock;
 use crate::clock::Clock;
 use crate::server::{
     Answer, Call, Connection, Credential, Ended, PendingCall, ServerError, ServerErrorKind, Tls,

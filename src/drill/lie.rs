@@ -1,7 +1,7 @@
 //! Every lie of the embedded server, and the verdict that it requires.
 
-use super::embedded::Options;
 use super::ledger::Lag;
+use super::options::Options;
 
 /// The verdict that a lie requires within one cycle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,9 +3,10 @@
 use std::io::Write;
 use std::time::Duration;
 
-use super::embedded::{Embedded, Options};
+use super::embedded::Embedded;
 use super::ledger::NewEntry;
 use super::lie::Lie;
+use super::options::Options;
 use super::split::Split;
 use super::token::Lifetime;
 use crate::ledger::KvMetadata;

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::embedded::Options;
 use super::forge;
 use super::ledger::{Lag, Ledger};
 use super::lie::{Lie, LieSchedule};
+use super::options::Options;
 use super::sign::SigningKey;
 use super::status::Status;
 use super::token::{Tokens, View};

@@ -11,30 +11,13 @@ use grpcio::{
     RpcStatusCode, Server, ServerBuilder, ServerCredentials, Service, ServiceBuilder, UnarySink,
 };
 
-use super::deliver;
+use super::deliver::{self, Answer, Outcome};
 use super::service::{Answered, CALLS};
-use super::status::Status;
 use super::store::Store;
 use super::unsupported;
 use crate::clock::Clock;
 use crate::server::Credential;
 use crate::wire::method;
-
-/// The response to a caller.
-pub(super) struct Answer {
-    /// The `immudb-uuid` header.
-    pub uuid: Option<String>,
-    pub delay: Option<Duration>,
-    pub gzip: bool,
-    pub outcome: Outcome,
-}
-
-pub(super) enum Outcome {
-    Message(Vec<u8>),
-    NoMessage,
-    Error(Status),
-    Silence,
-}
 
 /// Calls that never get a response: they are stored, because dropping one is a response.
 type Unanswered = Arc<Mutex<Vec<UnarySink<Vec<u8>>>>>;

@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 use std::path::Path;
 
-use super::json::JsonObject;
+use super::json_object::JsonObject;
 use crate::clock::Timestamp;
 use crate::ledger::State;
 use crate::text::{Escaped, counted, shell_value, shell_word};

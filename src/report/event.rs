@@ -5,7 +5,7 @@ use std::fmt::Write;
 use log::kv::{Key, ToValue, Value, VisitSource};
 use log::{Level, Record};
 
-use super::json::JsonObject;
+use super::json_object::JsonObject;
 
 /// An event for the log.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use env_logger::Builder;
 use log::{Level, LevelFilter, Record};
 
 use super::event::{members, text};
-use super::json::JsonObject;
+use super::json_object::JsonObject;
 use crate::clock;
 use crate::config::LogFormat;
 use crate::sys;

@@ -14,6 +14,7 @@ mod event;
 mod exposition;
 mod finding;
 mod json;
+mod json_object;
 mod legacy;
 mod log_line;
 mod logger;
@@ -45,7 +46,8 @@ pub use condition::{Condition, Facts};
 pub use database_status::DatabaseStatus;
 pub use event::Event;
 pub use finding::finding_lines;
-pub use json::{JsonObject, cycle_error_json, outcome_json, untrusted_json};
+pub use json::{cycle_error_json, outcome_json, untrusted_json};
+pub use json_object::JsonObject;
 pub use legacy::Prefix;
 pub use log_line::{
     log_cycle, log_outcome, log_slow_cycle, log_swept, log_untrusted, log_values, log_warning,

@@ -4,7 +4,7 @@ use log::Level;
 
 use super::ago::ago;
 use super::event::Event;
-use super::json::JsonObject;
+use super::json_object::JsonObject;
 use crate::audit::PeerReport;
 use crate::clock::Timestamp;
 use crate::text::Escaped;

@@ -2,7 +2,8 @@
 //! immuclient's (protocol.md §7).
 
 use super::database_status::DatabaseStatus;
-use super::json::{JsonObject, peer_json};
+use super::json::peer_json;
+use super::json_object::JsonObject;
 use super::metrics::max_stall;
 use super::overall::overall;
 use super::status_registry::{InstanceInfo, Snapshot};

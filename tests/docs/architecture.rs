@@ -160,9 +160,6 @@ const ALLOWED_CYCLES: &[&str] = &[
      config/settings config/table config/value",
     "config/load config/service",
     "config/monitoring config/peers config/receivers config/resolve",
-    "drill/deliver drill/distort drill/embedded drill/forge drill/lie drill/refuse \
-     drill/service drill/store drill/transactions drill/transport",
-    "report/alarm report/json",
 ];
 
 #[test]

@@ -6,7 +6,7 @@ use super::steps::steps;
 use super::{Compared, TamperReport, unix};
 use crate::audit::{CorruptionReport, Differences, ServerView};
 use crate::locate::Window;
-use crate::report::json::JsonObject;
+use crate::report::json_object::JsonObject;
 use crate::text::Escaped;
 
 /// Returns the report as one JSON object.
