@@ -10,6 +10,7 @@ use super::setting::{Group, Layers, Origin, Setting};
 use super::settings_error::SettingsError;
 use super::source::Source;
 use super::table::TABLE;
+use super::toml_text::one_line;
 
 /// Every setting that has a value, with its source. Secrets are left out.
 #[derive(Debug, Default)]
@@ -133,11 +134,6 @@ impl Effective {
             .chain(peers.iter().map(PeerTable::to_toml))
             .collect();
     }
-}
-
-/// Replaces control characters, because a path may have line breaks, which would end a comment.
-pub(super) fn one_line(text: impl fmt::Display) -> String {
-    text.to_string().replace(char::is_control, "?")
 }
 
 fn is_shown(setting: &Setting) -> bool {

@@ -1,31 +1,28 @@
 //! Settings from TOML files, whose keys are the names of the flags.
 
-use std::fs::File;
-use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use toml::de::{DeArray, DeTable, DeValue};
 
 use super::compat_mode::CompatMode;
+use super::content::trusted_content;
 use super::flags::Assignment;
 use super::kind::Kind;
 use super::nearest::nearest;
 use super::peer_table::{self, PeerTable};
 use super::process::Process;
-use super::raw_settings::SourcedPath;
 use super::receiver_table::{self, ReceiverTable};
 use super::setting::{Layers, Setting};
 use super::settings_error::SettingsError;
 use super::settings_warning::SettingsWarning;
 use super::source::Source;
+use super::sourced::SourcedPath;
 use super::table::{self, TABLE, UNUSED_KEYS};
-use crate::sys::{self, words};
+use super::toml_text::kind_of;
+use crate::sys;
 
 /// The settings file of immuaudit, which overrides that of the compatibility mode.
 const OURS: &str = "immuaudit.toml";
-
-/// The limit of a settings file, in bytes: a longer file is probably another kind of file.
-const MAX_FILE_BYTES: u64 = 1 << 20;
 
 /// The contents of the settings files.
 #[derive(Default)]
@@ -36,9 +33,6 @@ pub(super) struct Files {
     pub warnings: Vec<SettingsWarning>,
     pub problems: Vec<SettingsError>,
 }
-
-/// The mode bits that let other users than the owner write.
-pub(super) const OTHERS_WRITE: u32 = 0o022;
 
 /// Reads the file that `--config` names. Without it, reads the file of the compatibility mode and then
 /// immuaudit.toml: the first of each in `./configs`, the working directory, `$HOME` and `/etc/immudb`.
@@ -79,59 +73,6 @@ fn directories(process: &Process) -> Vec<PathBuf> {
     directories.extend(home);
     directories.push(process.system_directory.clone());
     directories
-}
-
-/// Returns the text of a settings file; `None` if there is no such file. Refuses a file that another user could have
-/// written, because the file decides which server gets the password.
-fn trusted_content(path: &Path) -> Result<Option<String>, String> {
-    let Some(file) = open(path)? else {
-        return Ok(None);
-    };
-    let found = file.metadata().map_err(|error| error.to_string())?;
-    let ours = sys::holding_of(&file).map_err(|error| error.to_string())?;
-    let link = sys::holding(path).map_err(|error| error.to_string())?;
-    let owners = [&ours.owner, &link.owner];
-    if let Some(other) = owners.into_iter().find(|owner| !owner.is_trusted()) {
-        return Err(format!(
-            "it belongs to user {other}, who could send the password to another server: if the settings are yours, {}",
-            words::TAKE_OVER
-        ));
-    }
-    // a file of another type is a pipe of this user or /dev/null
-    if found.is_file() && ours.open.mode() & OTHERS_WRITE != 0 {
-        return Err(format!(
-            "other users can write it: if the settings are yours, {}",
-            words::FORBID_WRITING
-        ));
-    }
-    text(file).map(Some)
-}
-
-/// Returns the text of a file; `None` if there is no such file.
-pub(super) fn content(path: &Path) -> Result<Option<String>, String> {
-    open(path)?.map(text).transpose()
-}
-
-/// Opens a file. A directory is refused here, because Unix opens it, and Windows says only that access is denied.
-fn open(path: &Path) -> Result<Option<File>, String> {
-    match File::open(path) {
-        _ if path.is_dir() => Err("it is a directory, not a file".to_owned()),
-        Ok(file) => Ok(Some(file)),
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-            Ok(None)
-        }
-        Err(error) => Err(error.to_string()),
-    }
-}
-
-fn text(file: File) -> Result<String, String> {
-    let mut bytes = Vec::new();
-    let read = file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes);
-    read.map_err(|error| error.to_string())?;
-    if bytes.len() as u64 > MAX_FILE_BYTES {
-        return Err(format!("larger than {MAX_FILE_BYTES} bytes"));
-    }
-    String::from_utf8(bytes).map_err(|_| "not UTF-8".to_owned())
 }
 
 impl Files {
@@ -246,17 +187,6 @@ impl Files {
     }
 }
 
-impl SourcedPath {
-    pub fn problem(&self, fault: &str) -> SettingsError {
-        SettingsError::BadFile {
-            flag: self.flag,
-            source: self.source.clone(),
-            path: self.path.clone(),
-            fault: fault.to_owned(),
-        }
-    }
-}
-
 fn keys() -> impl Iterator<Item = &'static Setting> {
     TABLE.iter().filter(|setting| setting.layers == Layers::All)
 }
@@ -294,15 +224,4 @@ fn strings(items: &DeArray) -> Option<Vec<String>> {
         .iter()
         .map(|item| item.get_ref().as_str().map(str::to_owned));
     texts.collect()
-}
-
-pub(super) fn kind_of(value: &DeValue) -> &'static str {
-    match value {
-        DeValue::String(_) => "a string",
-        DeValue::Integer(_) | DeValue::Float(_) => "a number",
-        DeValue::Boolean(_) => "true or false",
-        DeValue::Datetime(_) => "a date",
-        DeValue::Array(_) => "an array",
-        DeValue::Table(_) => "a table",
-    }
 }

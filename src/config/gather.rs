@@ -5,22 +5,24 @@ use super::effective::Effective;
 use super::environment;
 use super::file::{self, Files};
 use super::flags::Assignment;
+use super::instance::{self, Instance};
 use super::instances::{self, Own};
 use super::peers;
 use super::process::Process;
 use super::proxy::Environment;
-use super::raw_settings::{RawSettings, SourcedPath};
+use super::raw_settings::RawSettings;
 use super::receiver_table;
-use super::resolve::everybody_reads;
 use super::settings_error::{SettingsError, SettingsErrors};
 use super::settings_warning::SettingsWarning;
 use super::source::Source;
+use super::sourced::SourcedPath;
 use super::table::TABLE;
+use crate::sys;
 
 /// Returns the error for an instance in immugw compatibility mode, which has one auditor and one file.
 pub(super) fn instance_as_immugw() -> SettingsError {
     SettingsError::FlagsExclude {
-        flag: instances::FLAG,
+        flag: instance::FLAG,
         other: compat_mode::FLAG,
         remedy: "leave --as immugw out",
     }
@@ -53,10 +55,11 @@ pub(super) fn gather_with(
     files: Files,
     flags: &[Assignment],
 ) -> Result<Gathered, SettingsErrors> {
+    let (compat_mode, instance) = (process.compat_mode()?, process.instance()?);
     let mut warnings = environment::unknown(process);
     warnings.extend(files.warnings);
     let mut problems = files.problems;
-    problems.extend(environment::former(process, process.compat_mode()?));
+    problems.extend(environment::former(process, compat_mode));
     let (of_files, working): (Vec<Assignment>, Vec<Assignment>) = files
         .given
         .into_iter()
@@ -70,7 +73,8 @@ pub(super) fn gather_with(
     );
     let (mut raw, mut effective) = (RawSettings::default(), Effective::default());
     raw.environment = Environment::of(&process.variables);
-    let (defaults, credentials) = (defaults(process), environment::credentials(process));
+    let defaults = defaults(process, compat_mode, instance.as_ref());
+    let credentials = environment::credentials(process);
     let layers = [&defaults, &of_files, &credentials, &environment, flags];
     for given in layers.into_iter().flatten() {
         match effective.take(&mut raw, given) {
@@ -109,10 +113,14 @@ fn is_working_directory(given: &Assignment) -> bool {
 }
 
 /// Returns the defaults of the table, which every other layer overrides.
-fn defaults(process: &Process) -> Vec<Assignment> {
+fn defaults(
+    process: &Process,
+    compat_mode: CompatMode,
+    instance: Option<&Instance>,
+) -> Vec<Assignment> {
     let given = TABLE.iter().filter_map(|setting| {
         let text = match setting.computed {
-            Some(default) => default(process)?,
+            Some(default) => default(process, compat_mode, instance)?,
             None => setting.default.to_owned(),
         };
         let (texts, source) = (vec![text], Source::Default);
@@ -149,7 +157,7 @@ fn warning(given: &Assignment) -> Option<SettingsWarning> {
             Some(SettingsWarning::PasswordOnCommandLine { flag })
         }
         (_, Source::File { path, .. })
-            if given.setting.kind.is_secret() && everybody_reads(path) =>
+            if given.setting.kind.is_secret() && sys::everybody_reads(path) =>
         {
             Some(SettingsWarning::LoosePasswordFile { path: path.clone() })
         }

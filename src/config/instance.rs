@@ -3,6 +3,9 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+/// The setting that names the instance.
+pub(super) const FLAG: &str = "instance";
+
 /// The directory of the instances' settings files, in the system's directory of settings files. The directory of
 /// their states, in `/var/lib`, has the same name.
 pub const DIRECTORY: &str = "immuaudit.d";

@@ -3,17 +3,12 @@
 use std::path::PathBuf;
 
 use super::compat_mode::CompatMode;
-use super::effective::Effective;
 use super::file::{self, Files};
-use super::flags;
-use super::instance::{DIRECTORY, Instance};
+use super::instance::{DIRECTORY, FLAG, Instance};
 use super::process::Process;
-use super::raw_settings::{RawSettings, SourcedPath};
 use super::settings_error::SettingsError;
 use super::source::Source;
-
-/// The setting that names the instance.
-pub(super) const FLAG: &str = "instance";
+use super::sourced::SourcedPath;
 
 /// The common settings file of all instances.
 const COMMON: &str = "immuaudit.toml";
@@ -28,19 +23,6 @@ const NOT_COMMON: [&str; 5] = [
 ];
 
 impl Process {
-    /// Returns the instance that `--instance` names.
-    ///
-    /// # Errors
-    /// The name is not valid.
-    pub(super) fn instance(&self) -> Result<Option<Instance>, SettingsError> {
-        let (mut raw, mut effective) = (RawSettings::default(), Effective::default());
-        let line = flags::read(&self.arguments, self.compat_mode()?);
-        for given in line.given.iter().filter(|of| of.setting.flag == FLAG) {
-            effective.take(&mut raw, given)?;
-        }
-        Ok(raw.instance)
-    }
-
     /// Returns the names of the instances that have a settings file, sorted, and the names of settings files that name none.
     ///
     /// # Errors

@@ -4,13 +4,15 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::audit_settings::Pin;
 use super::instance::Instance;
 use super::proxy::Chosen;
-use super::raw_settings::{Password, RawSettings, SourcedPath, Urls};
+use super::raw_settings::RawSettings;
 use super::secret::Secret;
-use super::settings::Pin;
 use super::signing::SigningKey;
 use super::source::Source;
+use super::sourced::{Password, SourcedPath, Urls};
+use super::toml_text::{array, quoted};
 use super::url::{self, Url};
 use super::value::{self, Wanted};
 use crate::checkpoint::{PRIVATE, VerifierKey};
@@ -321,22 +323,4 @@ impl Kind {
 fn words(choices: &[Word]) -> Wanted {
     let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
     format!("one of {}", words.join(", "))
-}
-
-pub(super) fn array(items: impl Iterator<Item = String>) -> String {
-    format!("[{}]", items.collect::<Vec<_>>().join(", "))
-}
-
-/// Formats a TOML basic string.
-pub(super) fn quoted(text: &str) -> String {
-    let mut quoted = String::from('"');
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => quoted.extend(['\\', c]),
-            c if c.is_control() => quoted.push_str(&format!("\\u{:04X}", u32::from(c))),
-            c => quoted.push(c),
-        }
-    }
-    quoted.push('"');
-    quoted
 }

@@ -1,26 +1,27 @@
 //! Reads the task of the process from its inputs.
 
 use super::command::{self, COMMANDS, Command, CommandName, WITH_JSON};
-use super::compat_mode::CompatMode;
 use super::completions;
-use super::effective::{Effective, one_line};
+use super::effective::Effective;
 use super::flags::{self, Assignment};
 use super::gather::{Gathered, gather};
 use super::help;
-use super::instances;
+use super::instance;
 use super::man;
 use super::nearest::nearest;
 use super::peers;
 use super::process::Process;
 use super::raw_settings::RawSettings;
-use super::resolve::{port, resolve, unless_off};
+use super::resolve::resolve;
+use super::run::{Run, in_place};
 use super::service;
 use super::setting::Setting;
-use super::settings::Settings;
 use super::settings_error::{SettingsError, SettingsErrors};
 use super::settings_warning::SettingsWarning;
 use super::table::TABLE;
 use super::task::{AllInstances, CheckpointTask, Drill, EvidenceTask, Task};
+use super::toml_text::one_line;
+use super::value::{port, unless_off};
 use super::version;
 use super::words;
 use crate::sys::words::INSTEAD_OF_MAN;
@@ -32,19 +33,6 @@ pub enum Invocation {
     Print(String),
     /// Run this task.
     Run(Box<Run>),
-}
-
-/// A task with its settings.
-#[derive(Debug)]
-pub struct Run {
-    /// The task.
-    pub task: Task,
-    /// The settings of the task.
-    pub settings: Settings,
-    /// The warnings about the settings, which are reported first, each at its level.
-    pub warnings: Vec<SettingsWarning>,
-    /// Every setting with its value and its source.
-    pub effective: Effective,
 }
 
 /// Returns the task of the process, from its flags, environment and files.
@@ -251,7 +239,7 @@ fn all_instances(process: &Process, raw: &RawSettings) -> Result<Task, SettingsE
     if raw.instance.is_some() {
         return Err(SettingsError::FlagsExclude {
             flag: "all",
-            other: instances::FLAG,
+            other: instance::FLAG,
             remedy: "leave one of them out",
         });
     }
@@ -361,20 +349,4 @@ fn name_without_tls(raw: &RawSettings, effective: &Effective) -> Option<Settings
         source: source.clone(),
         needs: "TLS (--tls, --tls-ca or --mtls)",
     })
-}
-
-/// Checks that immugw's settings are given only in its compatibility mode, and that an audit in that mode is
-/// requested.
-pub(super) fn in_place(
-    raw: &RawSettings,
-    effective: &Effective,
-    task: &Task,
-) -> Result<(), SettingsError> {
-    match raw.compat_mode {
-        CompatMode::Immuclient => effective.refuse_immugws(),
-        CompatMode::Immugw if matches!(task, Task::Audit | Task::Check) && !raw.audit => {
-            Err(SettingsError::NotAuditing)
-        }
-        CompatMode::Immugw => Ok(()),
-    }
 }

@@ -2,10 +2,11 @@
 
 use toml::de::{DeTable, DeValue};
 
-use super::kind::{Kind, quoted};
+use super::kind::Kind;
 use super::receiver_table;
 use super::secret::Secret;
 use super::table::TABLE;
+use super::toml_text::quoted;
 use super::url;
 
 /// The part of a value that is removed.

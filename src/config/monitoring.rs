@@ -5,16 +5,18 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::file::OTHERS_WRITE;
+use super::content::OTHERS_WRITE;
+use super::monitoring_settings::{Listen, MonitoringSettings, NotifyOn, NotifySettings};
 use super::peers::peers;
 use super::proxy::Proxies;
-use super::raw_settings::{Password, RawSettings, SourcedPath};
+use super::raw_settings::RawSettings;
 use super::receivers::{heartbeat, webhooks};
-use super::resolve::{password_file, port};
-use super::settings::{Listen, MonitoringSettings, NotifyOn, NotifySettings};
+use super::renewable::password_file;
 use super::settings_error::SettingsError;
 use super::settings_warning::SettingsWarning;
 use super::source::Source;
+use super::sourced::{Password, SourcedPath};
+use super::value::port;
 use crate::checkpoint::SignerKey;
 use crate::sys::{self, words};
 

@@ -5,13 +5,11 @@ use std::path::PathBuf;
 
 use toml::de::{DeTable, DeValue};
 
-use super::effective::one_line;
-use super::file::kind_of;
-use super::kind::{array, quoted};
-use super::raw_settings::{SourcedPath, Urls};
 use super::settings_error::SettingsError;
 use super::source::Source;
+use super::sourced::{SourcedPath, Urls};
 use super::table_keys::{Key, each_key};
+use super::toml_text::{array, kind_of, one_line, quoted};
 use super::url::{self, Url};
 use super::value;
 use crate::checkpoint::{PRIVATE, VerifierKey};

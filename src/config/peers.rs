@@ -1,15 +1,17 @@
 //! Resolves the settings of peers: other auditors whose checkpoints are compared.
 
 use super::effective::Effective;
+use super::monitoring_settings::PeerSettings;
 use super::peer_table::{self, PeerTable};
 use super::proxy::Proxies;
 use super::raw_settings::RawSettings;
 use super::receivers::{keep, one_url, plaintext, roots, through};
-use super::resolve::password_file;
+use super::renewable::password_file;
 use super::secret::Secret;
-use super::settings::{Login, PeerSettings, Roots, Settings};
+use super::settings::Settings;
 use super::settings_error::SettingsError;
 use super::settings_warning::SettingsWarning;
+use super::transport::{Login, Roots};
 
 /// The setting with the number of peers that must confirm a database.
 const REQUIRED: &str = "audit-peers-required";

@@ -2,10 +2,10 @@
 
 use std::fmt;
 
+use super::content::content;
 use super::der::{self, Public};
-use super::file::content;
-use super::raw_settings::SourcedPath;
 use super::settings_error::SettingsError;
+use super::sourced::SourcedPath;
 use crate::ledger::decode_base64;
 
 /// The required contents of a PEM file.

@@ -1,18 +1,18 @@
 //! The settings while they are gathered: a field for each, which the row of the table names.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use log::LevelFilter;
 
+use super::audit_settings::Pin;
 use super::compat_mode::CompatMode;
 use super::instance::Instance;
+use super::monitoring_settings::{Auth, NotifyOn};
 use super::peer_table::PeerTable;
 use super::proxy::{Chosen, Environment};
 use super::receiver_table::ReceiverTable;
-use super::secret::Secret;
-use super::settings::{Auth, LogFormat, NotifyOn, Pin};
-use super::source::Source;
+use super::report_settings::LogFormat;
+use super::sourced::{Password, SourcedPath, Urls};
 use super::url::Url;
 use crate::checkpoint::VerifierKey;
 
@@ -138,42 +138,4 @@ impl RawSettings {
 pub(super) enum OwnSignatures {
     Ignore,
     Validate,
-}
-
-/// A path with its setting and source, so that an error about the file can name them.
-#[derive(Clone, Debug)]
-pub(super) struct SourcedPath {
-    pub path: PathBuf,
-    pub flag: &'static str,
-    pub source: Source,
-}
-
-/// URLs, or the file that contains them.
-#[derive(Clone)]
-pub(super) enum Urls {
-    Texts(Vec<Url>),
-    File(SourcedPath),
-}
-
-impl Urls {
-    /// Returns the keys and values for a table; URLs have only scheme, host and port.
-    pub fn masked(&self) -> Vec<(&'static str, String)> {
-        match self {
-            Urls::Texts(urls) => urls.iter().map(|url| ("url", url.masked())).collect(),
-            Urls::File(given) => vec![("url-file", given.path.to_string_lossy().into_owned())],
-        }
-    }
-}
-
-impl Default for Urls {
-    fn default() -> Urls {
-        Urls::Texts(Vec::new())
-    }
-}
-
-/// A password, or the file that contains it.
-#[derive(Clone)]
-pub(super) enum Password {
-    Text(Secret),
-    File(SourcedPath),
 }

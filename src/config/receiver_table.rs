@@ -4,13 +4,12 @@ use std::path::PathBuf;
 
 use toml::de::{DeTable, DeValue};
 
-use super::file::kind_of;
-use super::kind::quoted;
-use super::raw_settings::{SourcedPath, Urls};
-use super::settings::NotifyOn;
+use super::monitoring_settings::NotifyOn;
 use super::settings_error::SettingsError;
 use super::source::Source;
+use super::sourced::{SourcedPath, Urls};
 use super::table_keys::{Key, each_key};
+use super::toml_text::{kind_of, one_line, quoted};
 use super::url::{self, Url};
 
 /// The tables' name.
@@ -168,7 +167,7 @@ impl ReceiverTable {
     pub fn to_toml(&self) -> String {
         let mut text = format!(
             "\n[[{TABLE}]] # {}\nname = {}\n",
-            super::effective::one_line(&self.source),
+            one_line(&self.source),
             quoted(&self.name)
         );
         let mut line = |key: &str, value: &str| {

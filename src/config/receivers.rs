@@ -1,17 +1,20 @@
 //! Resolves the receivers of notifications and heartbeats.
 
-use super::file::content;
+use super::content::content;
+use super::monitoring_settings::{Auth, HeartbeatSettings, NotifyOn, Webhook};
 use super::pem::{self, Holds};
 use super::proxy::{Proxies, Proxy};
-use super::raw_settings::{Password, RawSettings, SourcedPath, Urls};
+use super::raw_settings::RawSettings;
 use super::receiver_table::ReceiverTable;
-use super::resolve::{everybody_reads, password_file};
+use super::renewable::password_file;
 use super::secret::Secret;
-use super::settings::{Auth, HeartbeatSettings, Login, NotifyOn, Roots, Webhook};
 use super::settings_error::SettingsError;
 use super::settings_warning::SettingsWarning;
 use super::signing::SigningKey;
+use super::sourced::{Password, SourcedPath, Urls};
+use super::transport::{Login, Roots};
 use super::url::{self, Url, is_loopback};
+use crate::sys;
 
 /// Creates the receivers, those of the flags first. Adds all errors to `problems`.
 pub(super) fn webhooks(
@@ -162,7 +165,7 @@ fn urls(given: &Urls, warnings: &mut Vec<SettingsWarning>) -> Result<Vec<Url>, S
         Ok(None) => return Err(given.problem("there is no such file")),
         Err(fault) => return Err(given.problem(&fault)),
     };
-    if everybody_reads(&given.path) {
+    if sys::everybody_reads(&given.path) {
         let path = given.path.clone();
         warnings.push(SettingsWarning::LooseUrlFile { path });
     }

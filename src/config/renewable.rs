@@ -1,13 +1,16 @@
 //! Files of secrets and certificates, which may be replaced while the program runs. They are read at the start and
 //! again later.
 
-use super::file::content;
+use super::content::content;
 use super::pem::{self, Holds};
-use super::raw_settings::{RawSettings, SourcedPath};
+use super::raw_settings::RawSettings;
 use super::secret::Secret;
-use super::settings::{Roots, Transport};
 use super::settings_error::SettingsError;
+use super::settings_warning::SettingsWarning;
+use super::sourced::SourcedPath;
+use super::transport::{Roots, Transport};
 use super::value;
+use crate::sys;
 
 /// The default name in the server's certificate, as in immuclient.
 const DEFAULT_SERVER_NAME: &str = "localhost";
@@ -45,6 +48,19 @@ impl PasswordFile {
             .map(Secret::new)
             .map_err(|wanted| given.problem(&format!("expected {wanted}")))
     }
+}
+
+/// Reads the password in a file, and warns if everybody can read the file.
+pub(super) fn password_file(
+    given: &SourcedPath,
+    warnings: &mut Vec<SettingsWarning>,
+) -> Result<Secret, SettingsError> {
+    let password = PasswordFile::new(given.clone()).read()?;
+    if sys::everybody_reads(&given.path) {
+        let path = given.path.clone();
+        warnings.push(SettingsWarning::LoosePasswordFile { path });
+    }
+    Ok(password)
 }
 
 /// The files of certificates and keys that the settings name.

@@ -1,26 +1,27 @@
 //! Resolves the raw settings, with the checks and defaults that need several settings.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use log::LevelFilter;
 
+use super::audit_settings::{AuditSettings, FirstUse, NewValues, RunMode, Signatures, Values};
 use super::compat_mode::CompatMode;
-use super::file::content;
+use super::content::content;
 use super::filter::DatabaseFilter;
 use super::monitoring;
-use super::raw_settings::{OwnSignatures, Password, RawSettings, SourcedPath};
-use super::renewable::{PasswordFile, TransportFiles};
+use super::raw_settings::{OwnSignatures, RawSettings};
+use super::renewable::{PasswordFile, TransportFiles, password_file};
+use super::report_settings::{Format, LogFormat, ReportSettings, Verbosity};
 use super::secret::Secret;
-use super::settings::{
-    AuditSettings, FirstUse, Format, LogFormat, Login, NewValues, ReportSettings, Roots, RunMode,
-    ServerSettings, Settings, Signatures, Transport, TrustSettings, Values, Verbosity, authority,
-};
+use super::settings::{ServerSettings, Settings, TrustSettings, authority};
 use super::settings_error::SettingsError;
 use super::settings_warning::SettingsWarning;
 use super::source::Source;
+use super::sourced::{Password, SourcedPath};
 use super::table;
+use super::transport::{Login, Roots, Transport};
 use super::url::is_loopback;
+use super::value::{port, unless_off};
 use crate::ledger::PublicKey;
 use crate::sys::{self, words};
 
@@ -164,16 +165,6 @@ pub(super) fn report(raw: &RawSettings) -> ReportSettings {
     }
 }
 
-/// Converts a port that the table has checked.
-pub(super) fn port(number: u64) -> u16 {
-    u16::try_from(number).unwrap_or_default()
-}
-
-/// Returns the duration; `None` if it is 0, which means off.
-pub(super) fn unless_off(duration: Duration) -> Option<Duration> {
-    (!duration.is_zero()).then_some(duration)
-}
-
 /// Warns about TLS settings that have no effect. Those in the files that immudb and immugw ship, which are the
 /// defaults, cause no warning.
 fn no_effect(raw: &RawSettings, warnings: &mut Vec<SettingsWarning>) {
@@ -202,7 +193,7 @@ fn transport(
             remedy: "with --mtls, give the CAs with --clientcas",
         }]);
     }
-    let loose = |given: &&SourcedPath| raw.mtls && everybody_reads(&given.path);
+    let loose = |given: &&SourcedPath| raw.mtls && sys::everybody_reads(&given.path);
     if let Some(given) = raw.pkey.as_ref().filter(loose) {
         let path = given.path.clone();
         warnings.push(SettingsWarning::LooseKeyFile { path });
@@ -244,23 +235,6 @@ fn login(
         password,
     };
     Ok((login, file))
-}
-
-/// Reads the password in a file.
-pub(super) fn password_file(
-    given: &SourcedPath,
-    warnings: &mut Vec<SettingsWarning>,
-) -> Result<Secret, SettingsError> {
-    let password = PasswordFile::new(given.clone()).read()?;
-    if everybody_reads(&given.path) {
-        let path = given.path.clone();
-        warnings.push(SettingsWarning::LoosePasswordFile { path });
-    }
-    Ok(password)
-}
-
-pub(super) fn everybody_reads(path: &Path) -> bool {
-    sys::everybody_reads(path)
 }
 
 /// Returns the required signatures. The key in a response counts only if no key is given.

@@ -8,19 +8,21 @@ use super::environment;
 use super::file::{self, Files};
 use super::flags::Assignment;
 use super::gather::{self, Gathered, config_file};
-use super::instance::Instance;
+use super::instance::{self, Instance};
 use super::instances::{self, Own};
-use super::kind::{Kind, array, quoted};
-use super::load::{self, Run};
+use super::kind::Kind;
 use super::parameter::Parameter;
 use super::process::Process;
-use super::raw_settings::{RawSettings, SourcedPath};
+use super::raw_settings::RawSettings;
 use super::resolve::resolve;
+use super::run::{Run, in_place};
 use super::secret::Secret;
 use super::setting::Layers;
 use super::settings_error::{SettingsError, SettingsErrors};
 use super::source::Source;
+use super::sourced::SourcedPath;
 use super::task::{Control, Installation, ServiceTask, Task};
+use super::toml_text::{array, quoted};
 use super::value;
 
 /// The meaning of the word after `audit-mode`.
@@ -82,7 +84,7 @@ pub(super) fn load(
         mut warnings,
     } = gather::gather_with(process, environment, files, flags)?;
     if matches!(wanted, Wanted::Install) {
-        load::in_place(&raw, &effective, &Task::Audit)?;
+        in_place(&raw, &effective, &Task::Audit)?;
     }
     let settings = resolve(&raw, &mut warnings).map_err(SettingsErrors)?;
     let given = environment::read(process, compat_mode);
@@ -132,7 +134,7 @@ fn instance_config(
         .filter(|given| fixed.contains(&given.setting.flag))
         .map(|given| SettingsError::FlagsExclude {
             flag: given.setting.flag,
-            other: instances::FLAG,
+            other: instance::FLAG,
             remedy: "remove it, because an instance has its own settings file and its own directory of states",
         })
         .collect();

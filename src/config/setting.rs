@@ -2,9 +2,12 @@
 
 use super::command::CommandName;
 use super::compat_mode::CompatMode;
+use super::instance::Instance;
 use super::kind::Kind;
 use super::process::Process;
-use super::table;
+
+/// Computes a default from the process, its compatibility mode and its instance.
+pub(super) type Computed = fn(&Process, CompatMode, Option<&Instance>) -> Option<String>;
 
 /// One row of the table.
 pub(super) struct Setting {
@@ -23,7 +26,7 @@ pub(super) struct Setting {
     /// The default in the form of a given value; empty if there is none.
     pub default: &'static str,
     /// A default that depends on the process.
-    pub computed: Option<fn(&Process) -> Option<String>>,
+    pub computed: Option<Computed>,
     /// The line in the help.
     pub help: &'static str,
     /// The group in which help lists it.
@@ -240,7 +243,7 @@ impl Setting {
         }
     }
 
-    pub const fn computed(self, default: fn(&Process) -> Option<String>) -> Setting {
+    pub const fn computed(self, default: Computed) -> Setting {
         Setting {
             computed: Some(default),
             ..self
@@ -259,11 +262,6 @@ impl Setting {
             renamed: Some(now),
             ..self
         }
-    }
-
-    /// Returns the setting with the present name.
-    pub fn current(&'static self) -> &'static Setting {
-        self.renamed.and_then(table::find).unwrap_or(self)
     }
 
     /// Returns the variable of this setting with a prefix such as `IMMUAUDIT`.

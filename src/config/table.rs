@@ -5,21 +5,22 @@ use std::time::Duration;
 use log::LevelFilter;
 
 use super::command::CommandName;
-use super::compat_mode::{self, CompatMode};
+use super::compat_mode::CompatMode;
+use super::defaults;
 use super::kind::Kind::{
     Bytes, Choice, Command, Count, Duration as Time, Host, Instance, List, MaybeText, Path, Peers,
     Pins, Proxy, Secret, SecretFile, SigningKey, Switch, Text, Unused, UnusedSwitch, Url, UrlFile,
     Urls, VerifierKeys,
 };
 use super::kind::Word;
-use super::process::Process;
+use super::monitoring_settings::{Auth, NotifyOn};
 use super::raw_settings::OwnSignatures;
+use super::report_settings::LogFormat;
 use super::setting::Section::{
     Audit, Compatibility, Connection, General, Login, Monitoring, Notifications, Output,
     Peers as Witnesses, Storage, Tls, Trust, Values,
 };
 use super::setting::{Layers, Setting};
-use super::settings::{Auth, LogFormat, NotifyOn};
 use crate::sys::words;
 
 /// The least duration of a setting that 0 switches off.
@@ -80,7 +81,7 @@ pub(super) static TABLE: &[Setting] = &[
     Setting::new(Values, "--audit-keep-hashes", Switch(|d| &mut d.mirror), "", "false", "keep the hash of every transaction, 32 bytes each: locate then names the first rewritten one"),
     Setting::new(Values, "--audit-keep-hashes-max", Bytes(65_536..=1 << 40, |d| &mut d.mirror_max), "BYTES", "1073741824", "size limit of these hashes of all databases together"),
     Setting::new(Storage, "--dir", Path(|d| &mut d.directory), "DIRECTORY", "", "directory of the trusted states")
-        .everyday().immuclient().computed(Process::state_directory),
+        .everyday().immuclient().computed(defaults::state_directory),
     Setting::new(Storage, "--roots-filepath", Path(|d| &mut d.roots), "DIRECTORY", "", "directory of the trusted states alone (default: in --dir)")
         .immuclient(),
     Setting::new(Storage, "--server-label", Text(|d| &mut d.server_label), "LABEL", "", "name that the server's states are stored under (default: ADDRESS:PORT)"),
@@ -92,7 +93,7 @@ pub(super) static TABLE: &[Setting] = &[
     Setting::new(Monitoring, "--audit-monitoring-host", Host(|d| &mut d.monitoring_host), "ADDRESS", "::", "address on which metrics, probes and the status page are served; :: is every address, IPv4 too")
         .immuclient(),
     Setting::new(Monitoring, "--audit-monitoring-port", Count(0..=65535, |d| &mut d.monitoring_port), "PORT", "9477", "port of metrics, probes and the status page; 0: a free one, which is logged")
-        .immuclient().computed(Process::monitoring_port),
+        .immuclient().computed(defaults::monitoring_port),
     Setting::new(Monitoring, "--no-monitoring", Switch(|d| &mut d.no_monitoring), "", "false", "serve no metrics, probes or status page"),
     Setting::new(Notifications, "--audit-notification-url", Urls(|d| &mut d.notification_urls), "URLS", "", "URLs that receive a POST for each change of a verdict; repeatable; prefer a file")
         .immuclient(),
@@ -127,8 +128,8 @@ pub(super) static TABLE: &[Setting] = &[
         .immugw(),
     Setting::new(Compatibility, "--server-name", Text(|d| &mut d.server_label), "LABEL", "", "the former name of --server-label")
         .renamed("server-label"),
-    Setting::new(Compatibility, "--as", Choice(compat_mode::WORDS), "PROGRAM", "", "read the variables and the settings file of this program: immuclient or immugw (default: by the name of this program)")
-        .layers(Layers::FlagAndEnvironment).computed(Process::compat_mode_by_name),
+    Setting::new(Compatibility, "--as", Choice(MODES), "PROGRAM", "", "read the variables and the settings file of this program: immuclient or immugw (default: by the name of this program)")
+        .layers(Layers::FlagAndEnvironment).computed(defaults::compat_mode),
     Setting::new(Compatibility, "--audit", Switch(|d| &mut d.audit), "", "", "with --as immugw: run the audit")
         .immugw(),
     Setting::new(Compatibility, "--database", Unused, "NAME", "", "no effect in an audit: see --audit-databases")
@@ -197,6 +198,13 @@ pub(super) fn find_by_former_name(name: &str) -> Option<&'static Setting> {
     names.and_then(|(_, now)| find(now))
 }
 
+/// The values of `--as`.
+#[rustfmt::skip]
+const MODES: &[Word] = &[
+    ("immuclient", |d| d.compat_mode = CompatMode::Immuclient),
+    ("immugw", |d| d.compat_mode = CompatMode::Immugw),
+];
+
 /// The values of `--log-level`.
 #[rustfmt::skip]
 const LEVELS: &[Word] = &[
@@ -254,4 +262,11 @@ pub(super) fn find_for(
     let mut named = known.filter(|setting| setting.flag == flag);
     let own = |setting: &&Setting| command.is_some() && setting.command() == command;
     named.clone().find(own).or_else(|| named.next())
+}
+
+impl Setting {
+    /// Returns the setting with the present name.
+    pub fn current(&'static self) -> &'static Setting {
+        self.renamed.and_then(find).unwrap_or(self)
+    }
 }

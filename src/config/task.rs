@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::instance::Instance;
 use super::parameter::Parameter;
-use super::settings::Roots;
+use super::transport::Roots;
 use super::url::Url;
 use crate::checkpoint::{KeyName, VerifierKey};
 

@@ -4,7 +4,7 @@
 use std::net::Ipv6Addr;
 use std::time::Duration;
 
-use super::Pin;
+use super::audit_settings::Pin;
 use super::url::Url;
 use crate::checkpoint::VerifierKey;
 use crate::ledger::{State, decode_base64};
@@ -228,6 +228,16 @@ pub(super) fn text(text: &str) -> Result<String, Wanted> {
     let fits = text.len() <= 1024 && !text.chars().any(char::is_control);
     fits.then(|| text.to_owned())
         .ok_or_else(|| "at most 1024 bytes without control characters".to_owned())
+}
+
+/// Converts a port that the table has checked.
+pub(super) fn port(number: u64) -> u16 {
+    u16::try_from(number).unwrap_or_default()
+}
+
+/// Returns the duration; `None` if it is 0, which means off.
+pub(super) fn unless_off(duration: Duration) -> Option<Duration> {
+    (!duration.is_zero()).then_some(duration)
 }
 
 #[cfg(test)]

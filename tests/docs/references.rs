@@ -31,7 +31,8 @@ fn list(folder: &str, files: &mut BTreeSet<String>) {
 fn files() -> BTreeSet<String> {
     let mut files: BTreeSet<String> = PAGES.map(String::from).into();
     FOLDERS.iter().for_each(|folder| list(folder, &mut files));
-    files.insert("build.rs".into());
+    // not the vendored crates below it
+    files.extend(["build.rs", "vendor/README.md"].map(String::from));
     files
 }
 
