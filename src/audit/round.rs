@@ -16,7 +16,8 @@ use crate::server::{Peeked, ServerError, ServerErrorKind};
 use crate::wire::Entries;
 
 /// The number of databases whose calls are started concurrently, so that the delay of a distant server does not add
-/// up: at first, and at most. A state and a proof of each may wait, and each response may take 64 KiB of memory.
+/// up: at first, and at most. A state and a proof of each may wait, and each response may take 64 KiB of memory. A state
+/// that was late stays until it is too old to be used.
 const MIN_BATCH: usize = 16;
 const MAX_BATCH: usize = 64;
 /// The longest time that a batch should take. It is much shorter than the time for which a prefetched response is

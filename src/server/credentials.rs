@@ -30,7 +30,7 @@ impl Server {
             false => None,
         };
         self.session.forget_databases();
-        self.prefetched.cancel(&self.stop); // the calls were sent with the old credentials
+        self.prefetched.cancel(&self.stop, self.clock.instant()); // the calls were sent with the old credentials
         if let Some(session) = &session {
             self.session.opened(DEFAULT_DATABASE, session.clone());
         }

@@ -179,7 +179,7 @@ impl Server {
     pub(super) fn disconnect(&mut self) {
         self.connection = None;
         (self.carried, self.stalled) = (false, false);
-        self.prefetched.cancel(&self.stop);
+        self.prefetched.cancel(&self.stop, self.clock.instant());
     }
 
     fn begin_and_wait(

@@ -284,7 +284,8 @@ impl Server {
 
     /// Opens a database again, whether it is listed or not, to find out whether it exists for this user.
     pub fn open(&mut self, database: &str) -> Result<(), ServerError> {
-        self.prefetched.cancel_of(database, &self.stop);
+        self.prefetched
+            .cancel_of(database, &self.stop, self.clock.instant());
         self.open_again(database).map(drop)
     }
 
@@ -366,7 +367,8 @@ impl Server {
         let answer = self.send(name, &request, Caller::within(database, &credential));
         let now = self.clock.instant();
         if self.session.is_refused(&answer) && self.session.may_renew(database, now) {
-            self.prefetched.cancel_of(database, &self.stop); // the calls were sent with the old credential
+            self.prefetched
+                .cancel_of(database, &self.stop, self.clock.instant()); // the calls were sent with the old credential
             let credential = self.renew_credential_for(database)?;
             return self.send(name, &request, Caller::within(database, &credential));
         }

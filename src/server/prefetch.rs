@@ -48,7 +48,8 @@ impl Server {
     ) -> Instant {
         self.open_together(databases.clone(), until);
         let names: Vec<&str> = databases.collect();
-        self.prefetched.keep(&names, &self.stop);
+        self.prefetched
+            .keep(&names, &self.stop, self.clock.instant());
         let name = method::CURRENT_STATE;
         for database in names {
             if !self.prefetched.has_state(database) {

@@ -155,26 +155,34 @@ impl PrefetchQueue {
         self.0.clear();
     }
 
-    /// Cancels all calls, except states that have come.
-    pub fn cancel(&mut self, stop: &Stop) {
-        self.cancel_unless(|_| false, stop);
+    /// Cancels all calls, except states that have come and may be used at `now`.
+    pub fn cancel(&mut self, stop: &Stop, now: Instant) {
+        self.cancel_unless(|_| false, stop, now);
     }
 
-    /// Cancels the calls for one database, except a state that has come.
-    pub fn cancel_of(&mut self, database: &str, stop: &Stop) {
-        self.cancel_unless(|call| !call.is_of(Some(database)), stop);
+    /// Cancels the calls for one database, except a state that has come and may be used at `now`.
+    pub fn cancel_of(&mut self, database: &str, stop: &Stop, now: Instant) {
+        self.cancel_unless(|call| !call.is_of(Some(database)), stop, now);
     }
 
-    /// Cancels the calls that are not for one of these databases, except states that have come.
-    pub fn keep(&mut self, databases: &[&str], stop: &Stop) {
+    /// Cancels the calls that are not for one of these databases, except states that have come and may be used at
+    /// `now`.
+    pub fn keep(&mut self, databases: &[&str], stop: &Stop, now: Instant) {
         let is_kept = |of: &str| databases.contains(&of);
-        self.cancel_unless(|call| call.database.as_deref().is_some_and(is_kept), stop);
+        let is_kept = |call: &PrefetchedCall| call.database.as_deref().is_some_and(is_kept);
+        self.cancel_unless(is_kept, stop, now);
     }
 
-    fn cancel_unless(&mut self, is_kept: impl Fn(&PrefetchedCall) -> bool, stop: &Stop) {
+    /// A state that is too old to be used does not stay: each takes up to 64 KiB, and there may be thousands.
+    fn cancel_unless(
+        &mut self,
+        is_kept: impl Fn(&PrefetchedCall) -> bool,
+        stop: &Stop,
+        now: Instant,
+    ) {
         self.receive(stop);
         self.0
-            .retain(|call| call.is_received_state() || is_kept(call));
+            .retain(|call| is_kept(call) || (call.is_received_state() && call.is_fresh(now)));
     }
 
     /// Takes the responses that have come already, without a wait.

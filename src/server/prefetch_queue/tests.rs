@@ -171,7 +171,7 @@ fn a_scan_does_not_stay_when_another_database_is_read_or_calls_are_cancelled() {
         assert_eq!(prefetched.0.len(), left, "{database}");
     }
     let mut prefetched = scans();
-    prefetched.cancel(&Stop::new());
+    prefetched.cancel(&Stop::new(), when);
     assert!(prefetched.0.is_empty());
 }
 
@@ -190,14 +190,31 @@ fn a_response_stays_when_other_calls_are_cancelled() {
         names.flatten().collect()
     };
     let mut prefetched = calls();
-    prefetched.cancel(&Stop::new());
+    prefetched.cancel(&Stop::new(), when);
     assert_eq!(left(&prefetched), ["received"]);
     let mut prefetched = calls();
     for database in ["received", "pending"] {
-        prefetched.cancel_of(database, &Stop::new());
+        prefetched.cancel_of(database, &Stop::new(), when);
     }
     assert_eq!(left(&prefetched), ["received", "refused"]);
     let mut prefetched = calls();
-    prefetched.keep(&["pending", "another"], &Stop::new());
+    prefetched.keep(&["pending", "another"], &Stop::new(), when);
     assert_eq!(left(&prefetched), ["received", "pending"]);
+}
+
+/// Otherwise a server that shows many states late could fill the memory with them.
+#[test]
+fn a_state_that_is_too_old_to_be_used_does_not_stay() {
+    let when = now();
+    let just = Duration::from_nanos(1);
+    for (age, left) in [(MAX_CALL_AGE - just, 1), (MAX_CALL_AGE, 0)] {
+        let calls = || PrefetchQueue(vec![state_call("received", received(when), when)]);
+        let (stop, now) = (Stop::new(), when + age);
+        let mut prefetched = calls();
+        prefetched.keep(&["another"], &stop, now);
+        assert_eq!(prefetched.0.len(), left, "{age:?}");
+        let mut prefetched = calls();
+        prefetched.cancel(&stop, now);
+        assert_eq!(prefetched.0.len(), left, "{age:?}");
+    }
 }
