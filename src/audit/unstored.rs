@@ -5,7 +5,7 @@
 use crate::clock::Timestamp;
 use crate::trust::{Alarm, Finding, Raised, Store, StoreError};
 
-/// The limit of findings in memory. Each has responses of up to a megabyte.
+/// The limit of findings in memory. Each has responses of up to two megabytes.
 const MAX_UNSTORED: usize = 8;
 
 /// The findings that could not be stored, in the order in which they were made.

@@ -297,7 +297,7 @@ impl Auditor {
         Some(None)
     }
 
-    /// Returns the imported state as evidence contains a state that the server contradicts.
+    /// Returns the imported state in the form in which evidence contains a state that the server contradicts.
     fn imported(&self, carried: &ImportedState) -> TrustedState {
         let seen = self.carried(&carried.database, &carried.claimed);
         let now = self.wall_time();

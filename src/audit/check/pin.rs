@@ -142,7 +142,7 @@ impl Auditor {
     }
 
     /// Checks that the server's state extends the pinned state. immudb 0.9.0 mixes up the responses to concurrent
-    /// clients, so a contradiction counts only if it shows one twice in a row.
+    /// clients, so a contradiction counts only if the server shows it twice in a row.
     fn hold_pin_repeatedly(
         &mut self,
         pin: &Pin,

@@ -1,5 +1,5 @@
 //! Records findings. Each becomes evidence and an alarm immediately, so that a killed process loses none. Memory holds
-//! only one, and those that could not be stored.
+//! one finding at a time, and those that could not be stored.
 
 use super::finding::CorruptEntry;
 use crate::audit::unstored::Unstored;

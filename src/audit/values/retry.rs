@@ -10,8 +10,8 @@ use crate::trust::{DueRun, Retried};
 /// The number of retries in a cycle that may fail, as many as a sample has by default. Successful retries are only
 /// limited by the time.
 const MAX_FAILED: u64 = 32;
-/// The part of a reading's time that retries may take, so that a silent transaction leaves time for new ones and for
-/// the sample.
+/// Retries may take one part in this number of a reading's time, so that a silent transaction leaves time for new ones
+/// and for the sample.
 const TIME_SHARE: u32 = 2;
 
 impl Reading<'_> {

@@ -113,8 +113,8 @@ impl Auditor {
         }
     }
 
-    /// Reads again what had no time. As long as that brings the sweep further, the rest is left for another slice;
-    /// otherwise the report has it.
+    /// Reads the transactions again for which earlier slices had no time. As long as this makes progress, the rest is
+    /// left for another slice; otherwise the report lists the rest.
     fn read_late_part(
         &mut self,
         database: &str,
