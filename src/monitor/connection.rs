@@ -75,8 +75,7 @@ impl Connection {
         (loss, self.waits_since)
     }
 
-    /// Closes the connection to make room for another one. A peer that is sending a request gets an error
-    /// response.
+    /// Closes the connection in favour of another one. A peer that is sending a request gets an error response.
     pub fn make_room(mut self) {
         if let State::Head(_) = self.state {
             let (head, body) = Answer::error(UNAVAILABLE).parts();

@@ -117,9 +117,9 @@ pub(super) struct EndedCall {
 }
 
 impl TakenCall {
-    /// Waits for the response at most for this time, and then cuts the call short; `now` is the time by which that
-    /// counts as its end. `None` if the call must be repeated: its deadline may have passed because its response was
-    /// not received.
+    /// Waits for the response at most for this time, and then cuts the call short; `now` returns the time that counts
+    /// as its end then. `None` if the call must be repeated: its deadline may have passed because its response was not
+    /// received.
     pub fn wait(
         self,
         call: &'static str,
