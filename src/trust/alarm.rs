@@ -56,7 +56,7 @@ pub struct Alarm {
     pub shown: Option<State>,
     /// The last transaction up to which the shown state is known to share the trusted history; 0: none is known.
     pub shared: u64,
-    /// The number of findings between the first and this one that were removed to make room.
+    /// The number of open findings between the first and this one that were removed to make space.
     pub displaced: u64,
     /// The closing of the alarm; `None` if it is open.
     pub closed: Option<Closed>,

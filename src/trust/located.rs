@@ -99,7 +99,7 @@ impl Store {
 }
 
 impl LocatedRecord {
-    /// Returns the result of `locate` for the alarm with this evidence file; `None` if `locate` has not run.
+    /// Returns the result of the search for the alarm with this evidence file; `None` if no search has stored one.
     ///
     /// # Errors
     /// An auditor did not write the file.

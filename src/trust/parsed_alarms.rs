@@ -34,7 +34,7 @@ impl ParsedAlarms {
         Some(parsed.alarms.clone())
     }
 
-    /// Remembers the alarms of a file in place of those that were remembered of this database, if there is room.
+    /// Remembers the alarms of a file in place of those that were remembered of this database, if the limit allows.
     pub fn put(&self, database: &str, digest: Digest, alarms: &[Alarm]) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.remove(database);

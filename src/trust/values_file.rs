@@ -22,7 +22,7 @@ const PACED: &str = "paced";
 const FILE: &str = "values";
 /// The longest file that is read, in bytes.
 const MAX_FILE_BYTES: u64 = 64 << 20;
-/// The maximum number of ranges of all databases in each list of the file: 40 bytes each at most, six lists.
+/// The maximum number of ranges of all databases in each list of the file: about 40 bytes each at most, seven lists.
 const MAX_RANGES: usize = 200_000;
 
 impl Store {
