@@ -184,7 +184,7 @@ fn explained(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::PermissionDenied => {
             format!(
-                "{error} Only an administrator may: open a prompt with \"Run as administrator\""
+                "{error} Only an administrator may do this: open a prompt with \"Run as administrator\""
             )
         }
         _ => error.to_string(),

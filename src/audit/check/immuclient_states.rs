@@ -106,7 +106,7 @@ impl fmt::Display for OwnFile {
                 "checkpoints of immuaudit, which are compared by immuaudit compare FILE --peer-key KEY"
             }
             OwnFile::OfDirectory => {
-                "a file of an auditor's directory, which is moved by a copy of the whole --dir"
+                "a file of an auditor's directory; to move an auditor, copy its whole --dir"
             }
         })
     }

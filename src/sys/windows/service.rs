@@ -22,7 +22,7 @@ use super::{code, done, wide};
 pub(super) const NAME: &str = "immuaudit";
 /// The name in the list of services.
 const DISPLAY: &str = "immuaudit";
-const DESCRIPTION: &str = "Proves again and again that immudb servers have not rewritten history.";
+const DESCRIPTION: &str = "Continuously verifies that immudb servers have not rewritten history.";
 /// The account of the service: a virtual account, which Windows derives from the name of the service. It has no password.
 const ACCOUNT: &str = r"NT SERVICE\immuaudit";
 /// The delay of a restart after a failure, in milliseconds, and the time without a failure that resets the count, in seconds.
