@@ -208,8 +208,8 @@ impl Auditor {
             })
     }
 
-    /// Stores the whole report beside the evidence of the open alarm that it is about, else of the last alarm. An earlier
-    /// result stays if it is narrower, or about another shown state.
+    /// Stores the whole report beside the evidence of the open alarm that it is about, else of the last alarm. An
+    /// earlier result stays if it is narrower, or about another shown state.
     pub fn save_report(&self, located: &Located, report: &str) -> Result<(), StoreError> {
         let kept = match &located.present {
             ServerView::Shows { window, .. } => record(window, report.into(), located.at),

@@ -133,8 +133,8 @@ impl Auditor {
         }
     }
 
-    /// Checks the state of one database. It was slow if it took more than its `share`, and had a full turn if it came to
-    /// an end or was the first.
+    /// Checks the state of one database. It was slow if it took more than its `share`, and had a full turn if it came
+    /// to an end or was the first.
     fn check_one(
         &mut self,
         named: Named<'_>,

@@ -24,8 +24,8 @@ pub(super) struct UnstoredFinding {
 }
 
 impl Unstored {
-    /// Writes evidence of a finding and opens its alarm. Keeps the finding if that fails. `now` is its time, and `cycle`
-    /// the present cycle.
+    /// Writes evidence of a finding and opens its alarm. Keeps the finding if that fails. `now` is its time, and
+    /// `cycle` the present cycle.
     pub fn record(
         &mut self,
         store: &Store,

@@ -41,7 +41,8 @@ impl Process {
         Ok(raw.instance)
     }
 
-    /// Returns the names of the instances that have a settings file, sorted, and the names of settings files that name none.
+    /// Returns the names of the instances that have a settings file, sorted, and the names of settings files that name
+    /// none.
     ///
     /// # Errors
     /// The directory cannot be read.

@@ -1,7 +1,7 @@
 //! Calls that are started before their responses are needed, so that a distant server handles several concurrently
 //! while this one thread takes the responses in order. A call that was not prefetched is made when it is needed,
-//! and an unused one is cancelled. A state that has come is judged: only its age, the end of the cycle or another server
-//! prevent that.
+//! and an unused one is cancelled. A state that has come is judged: only its age, the end of the cycle or another
+//! server prevent that.
 
 use std::time::{Duration, Instant};
 

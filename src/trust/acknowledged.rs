@@ -1,5 +1,6 @@
 //! `DATABASE.acknowledged`: facts about a database that an operator looked into and found explained, so that
-//! they raise no further warning: values that are absent, the loss of the server's signature, and disagreements of peers.
+//! they raise no further warning: values that are absent, the loss of the server's signature, and disagreements of
+//! peers.
 //!
 //! No trusted state depends on it. A damaged file acknowledges nothing.
 

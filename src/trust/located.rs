@@ -51,9 +51,9 @@ pub enum Extent {
 }
 
 impl Store {
-    /// Stores the result of a search for an alarm. An earlier result stays if it is about another shown state, or if its
-    /// range is narrower. An alarm without stored evidence gets no result, so there are never more results than evidence
-    /// files.
+    /// Stores the result of a search for an alarm. An earlier result stays if it is about another shown state, or if
+    /// its range is narrower. An alarm without stored evidence gets no result, so there are never more results than
+    /// evidence files.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -119,9 +119,9 @@ impl LocatedRecord {
         read.map(Some).map_err(damaged)
     }
 
-    /// Returns whether this result may replace an earlier one of an alarm about the shown state `of_alarm`: it is of the
-    /// same shown state, and at least as narrow. A result of the alarm's state replaces one of another state, and any
-    /// result replaces one without a shown state.
+    /// Returns whether this result may replace an earlier one of an alarm about the shown state `of_alarm`: it is of
+    /// the same shown state, and at least as narrow. A result of the alarm's state replaces one of another state, and
+    /// any result replaces one without a shown state.
     fn may_replace(&self, kept: &LocatedRecord, of_alarm: Option<State>) -> bool {
         let rank = |of: &LocatedRecord| (of.shown.is_some(), of.shown == of_alarm);
         match rank(self).cmp(&rank(kept)) {

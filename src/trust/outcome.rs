@@ -62,11 +62,11 @@ pub struct OutcomeRecord {
     pub contradicted: bool,
     /// Whether the check ran into a deadline.
     pub slow: bool,
-    /// Whether receivers are notified of the database by itself, although no state of it was ever trusted: it has a pin or
-    /// alarms.
+    /// Whether receivers are notified of the database by itself, although no state of it was ever trusted: it has a pin
+    /// or alarms.
     pub known: bool,
-    /// The key of the order of untrusted databases, if it was the last of them that was checked; [`WITHOUT_KEY`] if none
-    /// was drawn.
+    /// The key of the order of untrusted databases, if it was the last of them that was checked; [`WITHOUT_KEY`] if
+    /// none was drawn.
     pub last_untrusted: Option<u64>,
 }
 

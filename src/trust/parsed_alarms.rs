@@ -9,8 +9,8 @@ use std::sync::{Mutex, PoisonError};
 use super::alarm::Alarm;
 use crate::ledger::Digest;
 
-/// The maximum number of alarms that are remembered, of all databases together: about a kilobyte each. The lists of further
-/// databases are parsed each time.
+/// The maximum number of alarms that are remembered, of all databases together: about a kilobyte each. The lists of
+/// further databases are parsed each time.
 const MAX_REMEMBERED_ALARMS: usize = 1_000;
 
 /// The alarms of the last parsed files, by database.

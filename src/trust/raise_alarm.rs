@@ -18,7 +18,8 @@ use crate::clock::Timestamp;
 use crate::ledger::Digest;
 use crate::sys::Lock;
 
-/// The longest evidence file that is read, in bytes: two hexadecimal digits for each byte of evidence, and the other fields.
+/// The longest evidence file that is read, in bytes: two hexadecimal digits for each byte of evidence, and the other
+/// fields.
 const MAX_EVIDENCE_BYTES: u64 = 16 << 20;
 /// The bytes that are reserved for evidence without its responses, when the responses exceed the limit.
 const RESERVED_BYTES: u64 = 4 << 20;
@@ -41,8 +42,8 @@ pub fn read_evidence(path: &Path) -> Result<Evidence, StoreError> {
     })
 }
 
-/// The maximum number of findings of a database whose hashes begin with the same digits. A server that looks for more of
-/// them needs far more hashes for each.
+/// The maximum number of findings of a database whose hashes begin with the same digits. A server that looks for more
+/// of them needs far more hashes for each.
 const MAX_SAME_ID: usize = 8;
 
 /// A finding as it was recorded.

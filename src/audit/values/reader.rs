@@ -195,8 +195,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Ends the reading: leaves out what a truncation explains, and records the number of findings that were not recorded
-    /// one by one.
+    /// Ends the reading: leaves out what a truncation explains, and records the number of findings that were not
+    /// recorded one by one.
     pub(super) fn finish(&mut self) {
         self.report.explain(self.truncation.before);
         self.report.note_largest(self.server.largest_answer());

@@ -131,8 +131,8 @@ impl Alarms {
         self.reported = self.reported.take().or(other.reported);
     }
 
-    /// Takes the failure to open an alarm about a trusted state that was given up during the check, if there is no other
-    /// alarm.
+    /// Takes the failure to open an alarm about a trusted state that was given up during the check, if there is no
+    /// other alarm.
     pub(in crate::audit) fn take_given_up(&mut self) -> Option<StoreError> {
         let is_given_up = matches!(self.unwritten, Some(StoreError::Changed { .. }));
         match is_given_up && self.reported.is_none() && self.opened.is_empty() {

@@ -1,5 +1,5 @@
-//! The main tree of a single transaction, compared with the chain by a proof. The walk of a sweep compares the trees that
-//! it still knows; the others are proven here, and so are those of transactions that a sweep could not read.
+//! The main tree of a single transaction, compared with the chain by a proof. The walk of a sweep compares the trees
+//! that it still knows; the others are proven here, and so are those of transactions that a sweep could not read.
 
 use super::finding::{CorruptEntry, Corruption, UnreadReason};
 use super::reader::{Ended, ReadInterrupted, Reader};

@@ -57,8 +57,8 @@ impl Directory {
         walk(path, Some(0o700))
     }
 
-    /// Opens the parent directory of a path, and returns it with the last part of the path. Creates it if it is missing, with
-    /// read access for all users.
+    /// Opens the parent directory of a path, and returns it with the last part of the path. Creates it if it is
+    /// missing, with read access for all users.
     ///
     /// # Errors
     /// The same as for [`Directory::open`].
