@@ -307,7 +307,7 @@ mod tests {
     use super::*;
 
     impl Outcome {
-        /// An outcome of a database without a trusted state.
+        /// Returns an outcome of a database without a trusted state.
         pub(in crate::audit) fn sample(database: &str, verdict: Verdict) -> Outcome {
             Outcome {
                 database: database.into(),

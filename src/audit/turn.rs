@@ -140,7 +140,7 @@ impl Auditor {
     }
 
     /// Reads values of a database whose state is proven, up to `until`. The result does not invalidate the proof.
-    /// `None` beside the outcome means that the program was asked to end. The outcome has the results of earlier
+    /// A `None` with the outcome means that the program was asked to end. The outcome has the results of earlier
     /// readings even then, so that the verdict does not change.
     pub(super) fn read_values_until(
         &mut self,

@@ -19,7 +19,7 @@ const MAX_USER: usize = 200;
 /// Past closings that are stored of one alarm: the last ones. An alarm can open again at every check.
 const MAX_PAST: usize = 8;
 
-/// The longest file that is read, in bytes.
+/// The longest file that is read, in bytes. It limits the memory that a damaged or foreign file can take.
 pub const MAX_ALARMS_FILE_BYTES: u64 = 4 * 1024 * 1024;
 
 const WHAT: &str = "immuaudit: the alarms of one database. `immuaudit alarm list` prints the open ones; the last line is a checksum.";

@@ -21,7 +21,7 @@ use crate::ledger::State;
 use crate::sys::Lock;
 
 const WHAT: &str = "immuaudit: the range in which a history was tampered with. The evidence is the file with the same name.";
-/// The longest file that is read, in bytes.
+/// The longest file that is read, in bytes. It limits the memory that a damaged or foreign file can take.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 /// The length limit of a stored report, in characters.
 const MAX_REPORT_CHARS: usize = 100_000;

@@ -165,7 +165,8 @@ impl fmt::Display for StateFileError {
     }
 }
 
-/// Reads the trusted states from a file, or from every `.state` file in a folder and its subfolders.
+/// Reads the trusted states from a file, or from every `.state` file in a folder and its subfolders, up to four levels
+/// deep.
 ///
 /// # Errors
 /// A file cannot be read completely, or there is none. A part of the states must not be taken for all of them.

@@ -188,7 +188,7 @@ fn send(state: SERVICE_STATUS_CURRENT_STATE, error: u32, code: u32) {
 
 /// Reports the end of the service to the manager, if this process is a service. An end without a request is a failure.
 pub(super) fn report_end(code: u8) {
-    /// The number of checks whether the manager has called back, and the pause between them.
+    /// The number of checks whether the manager has called back, and the pause between them: five seconds in total.
     const TRIES: (u32, Duration) = (250, Duration::from_millis(20));
     if !IS_SERVICE.load(Ordering::Relaxed) {
         return;
