@@ -7,7 +7,7 @@ use std::fmt::{self, Write};
 
 /// The limit of values in a text: twice as many as a list of 10,000 databases has.
 const MAX_VALUES: usize = 200_000;
-/// The limit of nested objects and lists.
+/// The maximum depth of nested objects and lists, so that no text exhausts the stack of the recursive reader.
 const MAX_DEPTH: usize = 16;
 
 /// A value.

@@ -27,7 +27,7 @@ pub fn counted_with(count: u64, one: &str, verbs: [&str; 2]) -> String {
     format!("{} {verb}", counted(count, one))
 }
 
-/// The maximum number of characters of a server's text that are printed.
+/// The maximum number of characters of a server's text that are printed, so that a server cannot fill a log.
 pub const MAX_ESCAPED_CHARS: usize = 240;
 
 /// The fewest characters of a secret that is hidden within a word too. A shorter one is hidden as a whole word only: a

@@ -320,7 +320,7 @@ fn files_of_others_are_neither_taken_over_nor_removed(booted: &Booted, install: 
     // an existing directory
     let fault = refused(booted, &[install, &["--dir=/srv"]].concat());
     assert!(
-        fault.contains("/srv is there, and immuaudit did not make it"),
+        fault.contains("/srv exists, and immuaudit did not create it"),
         "{fault}"
     );
     booted.does(&["sh", "-c", "! getent passwd immuaudit"]);

@@ -76,8 +76,8 @@ impl Auditor {
     }
 
     /// Stores what the server shows with the trusted state for the first time: the signature, because its loss before
-    /// the next transaction must be reported; the identity; and the shape of a state that was pinned or adopted, because
-    /// from then on the server has shown that state.
+    /// the next transaction must be reported; the identity; and the shape of a state that was pinned or adopted,
+    /// because from then on the server has shown that state.
     fn note_shown(
         &mut self,
         trusted: &TrustedState,

@@ -234,5 +234,6 @@ impl Auditor {
     }
 }
 
-/// The shortest time limit of a cycle, whose limit is otherwise the interval.
+/// The shortest time limit of a cycle, whose limit is otherwise the interval, and the time limit of one proof when two
+/// servers are compared. With a minute, a short interval does not interrupt a slow server.
 pub(super) const MIN_OVERDUE_TIME: Duration = Duration::from_secs(60);

@@ -123,7 +123,7 @@ impl Budget {
 }
 
 impl Auditor {
-    /// Does a piece of work in which no call lasts past `until`.
+    /// Runs `work`, in which no call lasts past `until`.
     pub(super) fn within<T>(&mut self, until: Instant, work: impl FnOnce(&mut Auditor) -> T) -> T {
         let before = self.server.limit(until);
         let done = work(self);

@@ -8,7 +8,7 @@ const _: () = assert!(MAX_REPLY == Limits::DEFAULT.answer);
 const _: () = assert!(MAX_TRANSCRIPT == Limits::DEFAULT.answers);
 
 /// Returns the recorded responses, each as long as evidence can hold it. The last response, which shows the finding,
-/// gets its room first.
+/// gets its share of the space first.
 pub(super) fn answers(transcript: &Transcript) -> Vec<Answer> {
     let mut room = Limits::DEFAULT.answers;
     let exchanges: Vec<&Exchange> = transcript.exchanges().collect();
@@ -20,7 +20,7 @@ pub(super) fn answers(transcript: &Transcript) -> Vec<Answer> {
     first.chain([last]).collect()
 }
 
-/// Returns one exchange for evidence. It shares the bytes, and shortens them if there is no room.
+/// Returns one exchange for evidence. It shares the bytes, and shortens them if there is not enough space.
 fn answer(exchange: &Exchange, room: &mut usize) -> Answer {
     let beside = exchange.request.len().saturating_add(Answer::OVERHEAD);
     let exchange = exchange.clone().shortened_to(room.saturating_sub(beside));

@@ -22,9 +22,9 @@ pub struct Cycle {
     pub untrusted: UntrustedDatabases,
     /// The databases that are or were trusted, or that have files in the store.
     pub known: BTreeSet<String>,
-    /// The server did not list its databases.
+    /// The reason why the server did not list its databases.
     pub list_error: Option<ServerError>,
-    /// The known databases could not be read from the auditor's own files.
+    /// The reason why the known databases could not be read from the auditor's own files.
     pub store_error: Option<StoreError>,
     /// Names that no database can have.
     pub impossible: Option<Impossible>,
@@ -34,7 +34,7 @@ pub struct Cycle {
     pub selects_nothing: Vec<(String, ServerError)>,
     /// The number of untrusted databases for which the cycle had no time.
     pub not_reached: usize,
-    /// The program was asked to end before the cycle did.
+    /// Whether the program was asked to end before the end of the cycle.
     pub stopped: bool,
     /// Whether the last verdicts are on disk.
     pub is_recorded: bool,
@@ -150,7 +150,7 @@ pub enum CycleError<'a> {
 }
 
 impl CycleError<'_> {
-    /// Returns whether it accuses the server.
+    /// Returns whether the error accuses the server.
     pub fn is_tampering(&self) -> bool {
         matches!(self, CycleError::Untrusted(untrusted) if untrusted.is_tampering())
     }

@@ -85,7 +85,7 @@ impl Auditor {
         Some(window)
     }
 
-    /// Stores the window beside the evidence.
+    /// Stores the window next to the evidence.
     fn keep_window(&self, alarm: &Alarm, window: &Window) {
         let record = record(window, window.to_string(), self.wall_time());
         if let Err(failure) = self.store.save_located(alarm, &record, Extent::Range) {
@@ -208,8 +208,8 @@ impl Auditor {
             })
     }
 
-    /// Stores the whole report beside the evidence of the open alarm that it is about, else of the last alarm. An earlier
-    /// result stays if it is narrower, or about another shown state.
+    /// Stores the whole report next to the evidence of the open alarm that it is about, else of the last alarm. An
+    /// earlier result stays if it is narrower, or about another shown state.
     pub fn save_report(&self, located: &Located, report: &str) -> Result<(), StoreError> {
         let kept = match &located.present {
             ServerView::Shows { window, .. } => record(window, report.into(), located.at),

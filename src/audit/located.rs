@@ -71,8 +71,8 @@ pub struct Lost {
 }
 
 impl Located {
-    /// Returns the exit code of the program: 2 if transactions are missing or rewritten, if a check would find the state
-    /// itself to be tampered with, or if an alarm is or may be open.
+    /// Returns the exit code of the program: 2 if transactions are missing or rewritten, if a check would find the
+    /// state itself to be tampered with, or if an alarm is or may be open.
     pub fn exit(&self) -> Exit {
         let found = match &self.present {
             ServerView::Shows {

@@ -5,9 +5,9 @@
 //! Reading order of a cycle: `auditor` (the auditor and its memory), `schedule` (all databases), `kept_list` (their
 //! list), `budget` (their time), `round` (groups of them), `turn` (one of them), `check` (its state against the
 //! trusted state), `peers` (other auditors' checkpoints), `values` (reading values). Then the consequences: `apply`,
-//! `report_outcome`, `storing` and `unstored` (findings, and those that could not be stored), `persist`. The results are
-//! `verdict`, `outcome`, `why` (the reason as a text) and `cycle`. `locate`, `search_time` (its time in a cycle), `located`
-//! (its result), `diff` and `recheck` serve the operator.
+//! `report_outcome`, `storing` and `unstored` (findings, and those that could not be stored), `persist`. The results
+//! are `verdict`, `outcome`, `why` (the reason as a text) and `cycle`. `locate`, `search_time` (its time in a cycle),
+//! `located` (its result), `diff` and `recheck` serve the operator.
 
 #![forbid(unsafe_code)]
 

@@ -214,13 +214,13 @@ pub struct Outcome {
     pub unreadable_alarms: Option<StoreError>,
     /// Open alarms of this database, this one included. A damaged list counts as one.
     pub open_alarms: usize,
-    /// Not proven in time.
+    /// The overdue proof or growth, if there is one.
     pub overdue: Option<Overdue>,
-    /// Not read in time.
+    /// The overdue reading of values, if there is one.
     pub values_overdue: Option<Overdue>,
     /// The reports on the peers.
     pub peers: Vec<PeerReport>,
-    /// Not compared, or not confirmed, in time.
+    /// The overdue comparison with peers, or confirmation by them, if there is one.
     pub peers_overdue: Option<Overdue>,
     /// Warnings that are reported with the verdict.
     pub warnings: Vec<Warning>,
@@ -307,7 +307,7 @@ mod tests {
     use super::*;
 
     impl Outcome {
-        /// An outcome of a database without a trusted state.
+        /// Returns an outcome of a database without a trusted state.
         pub(in crate::audit) fn sample(database: &str, verdict: Verdict) -> Outcome {
             Outcome {
                 database: database.into(),

@@ -1,6 +1,7 @@
 //! Ages: the time since a database was last proven, and the time since an event that the wall clock recorded.
 //!
-//! Ages are measured by the monotonic clock. The wall clock is only used for ages from before a restart.
+//! The age of a database is measured by the monotonic clock. The age of a stored time is measured by the wall clock,
+//! and limited by the monotonic clock (`WallAges`).
 
 use std::time::{Duration, Instant};
 

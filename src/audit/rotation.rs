@@ -1,5 +1,5 @@
-//! The rotation of untrusted databases. A cycle may not have the time to check all of them; the next one continues after
-//! the one that was checked last.
+//! The rotation of untrusted databases. A cycle may not have the time to check all of them; the next one continues
+//! after the one that was checked last.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -24,9 +24,9 @@ impl Auditor {
         }
     }
 
-    /// Returns the key for the places of untrusted databases. It is random, also in the only cycle of a process, because
-    /// otherwise a server could invent names that always come before a certain other name. The next process continues
-    /// with the same key, so that each database has its turn.
+    /// Returns the key for the places of untrusted databases. It is random, also in the only cycle of a process,
+    /// because otherwise a server could invent names that always come before a certain other name. The next process
+    /// continues with the same key, so that each database has its turn.
     fn place_key(&mut self) -> u64 {
         let random = &self.random;
         let draw = || random.below(MAX_PLACE_KEY).unwrap_or(WITHOUT_KEY);

@@ -47,8 +47,8 @@ impl Auditor {
         checked.and(read)
     }
 
-    /// Checks the states of some databases. One gets its turn even if there is little time; those without a turn are
-    /// reported. Those whose values can be read are added to `proven`.
+    /// Checks the states of some databases. At least one database gets its turn, even if there is little time.
+    /// Databases without a turn are reported. Databases whose values can be read are added to `proven`.
     fn check_states(
         &mut self,
         group: Group,
@@ -134,8 +134,8 @@ impl Auditor {
         }
     }
 
-    /// Checks the state of one database. It was slow if it took more than its `share`, and had a full turn if it came to
-    /// an end or was the first.
+    /// Checks the state of one database. It was slow if it took more than its `share`, and had a full turn if it came
+    /// to an end or was the first.
     fn check_one(
         &mut self,
         named: Named<'_>,
@@ -189,7 +189,7 @@ impl Auditor {
         }
     }
 
-    /// Decides whether a silent server is unavailable: it is if its list does not come either.
+    /// Checks whether a silent server is unavailable: this is so if its list does not come either.
     fn look_whether_away(&mut self, round: &mut Round<'_>) {
         if round.silent < MAX_SILENT_DATABASES {
             return;

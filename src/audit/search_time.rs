@@ -12,8 +12,8 @@ const MAX_SEARCH_TIME: Duration = Duration::from_secs(2);
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SearchTime {
     left: Duration,
-    /// The cycle of the last search of the databases that the last cycle left out, the smallest one; `None` if it left
-    /// out none.
+    /// The earliest cycle in which a database that the last cycle left out was last searched; `None` if the last cycle
+    /// left out none.
     waiting: Option<u64>,
     /// The same of the present cycle.
     left_out: Option<u64>,
@@ -42,8 +42,8 @@ impl SearchTime {
         self.left
     }
 
-    /// Returns the time for a search of a database that was last searched in this cycle; 0 if it never was. `None` if the
-    /// database must wait.
+    /// Returns the time for a search of a database, whose last search was in cycle `searched` (0 if there was none).
+    /// `None` if the database must wait.
     pub fn grant(&mut self, searched: u64) -> Option<Duration> {
         let waits = self.waiting.is_some_and(|waiting| waiting < searched);
         if waits || self.left.is_zero() {
@@ -53,8 +53,8 @@ impl SearchTime {
         Some(self.left.min(MAX_SEARCH_TIME))
     }
 
-    /// Ends the search of a database that was last searched in this cycle, and that was granted and took these times.
-    /// Returns whether it was a whole search: without a result, a shorter one does not count.
+    /// Ends the search of a database, whose last search before was in cycle `searched`. Returns whether it was a whole
+    /// search: without a result, a search in less than the longest time does not count.
     pub fn end(
         &mut self,
         searched: u64,

@@ -1,5 +1,5 @@
-//! Storing findings. Each cycle tries again to store those that could not be stored, and they count as open alarms until
-//! then.
+//! Storing findings. Each cycle tries again to store those that could not be stored, and they count as open alarms
+//! until then.
 
 use super::auditor::Auditor;
 use super::unstored::{self, UnstoredFinding};
@@ -25,8 +25,8 @@ impl Auditor {
         self.unstored.retry(&self.store, cycle, is_due)
     }
 
-    /// Tries to store the findings of databases that have no outcome in this cycle. If the program is asked to end, tries
-    /// once more to store all findings.
+    /// Tries to store the findings of databases that have no outcome in this cycle. If the program is asked to end,
+    /// tries once more to store all findings.
     pub(super) fn store_other_unstored(&mut self, stopped: bool) {
         let cycle = self.cycles;
         let is_due = |of: &UnstoredFinding| stopped || of.tried != cycle;

@@ -139,9 +139,9 @@ impl Auditor {
             || self.awaits_reading(database)
     }
 
-    /// Reads values of a database whose state is proven, up to `until`. The result does not invalidate the proof. A
-    /// `None` with the outcome means that the program was asked to end. What earlier readings left is reported even then,
-    /// so that the verdict does not change.
+    /// Reads values of a database whose state is proven, up to `until`. The result does not invalidate the proof.
+    /// A `None` with the outcome means that the program was asked to end. The outcome has the results of earlier
+    /// readings even then, so that the verdict does not change.
     pub(super) fn read_values_until(
         &mut self,
         proven: Proven,

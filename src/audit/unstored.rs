@@ -5,7 +5,7 @@
 use crate::clock::Timestamp;
 use crate::trust::{Alarm, Finding, Raised, Store, StoreError};
 
-/// The limit of findings in memory. Each has responses of up to a megabyte.
+/// The limit of findings in memory. Each has responses of up to two megabytes.
 const MAX_UNSTORED: usize = 8;
 
 /// The findings that could not be stored, in the order in which they were made.
@@ -24,8 +24,8 @@ pub(super) struct UnstoredFinding {
 }
 
 impl Unstored {
-    /// Writes evidence of a finding and opens its alarm. Keeps the finding if that fails. `now` is its time, and `cycle`
-    /// the present cycle.
+    /// Writes evidence of a finding and opens its alarm. Keeps the finding if that fails. `now` is its time, and
+    /// `cycle` the present cycle.
     pub fn record(
         &mut self,
         store: &Store,

@@ -15,7 +15,7 @@ pub const MAX_REPORTED_UNTRUSTED: usize = 16;
 /// The number of untrusted databases that may have open alarms, so that a server cannot open an alarm for every
 /// invented name. Findings of the others are counted.
 const MAX_WITH_ALARMS: usize = 16;
-/// The number of names of untrusted databases in one line.
+/// The number of names of untrusted databases in one line, as examples.
 const MAX_LISTED_NAMES: usize = 3;
 
 /// The databases of a cycle that had no trusted state before it and got none in it.
@@ -62,7 +62,7 @@ impl UntrustedDatabases {
         self.count
     }
 
-    /// Returns whether there are none.
+    /// Returns whether there are no untrusted databases.
     pub fn is_empty(&self) -> bool {
         self.count == 0
     }

@@ -55,8 +55,8 @@ impl Pace {
 
 impl Auditor {
     /// Returns the overdue reading of a database's values, if there is one. Records when a paced sweep was first
-    /// requested, so that a sweep becomes overdue even if every run is a process of its own. `trusted` is the trusted state;
-    /// if it is not known, it is loaded.
+    /// requested, so that a sweep becomes overdue even if every run is a process of its own. `trusted` is the trusted
+    /// state; if it is not known, it is loaded.
     pub(super) fn values_overdue(
         &mut self,
         database: &str,

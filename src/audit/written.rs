@@ -3,7 +3,8 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::{Duration, Instant};
 
-/// The time between two writes if only times and counts have changed.
+/// The time between two writes if only times and counts have changed. Each write syncs the disk, which takes longer
+/// than a check.
 const MIN_WRITE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The last write: its time, and a hash of the facts that count.

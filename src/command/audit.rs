@@ -337,12 +337,13 @@ pub(super) fn mirror(auditor: &mut Auditor, settings: &Settings, slice: Instant,
     }
 }
 
-/// The time limit of paced sweeps after the one cycle of `--once`.
+/// The time limit of paced sweeps after the one cycle of `--once`, so that a scheduled job ends.
 const MAX_SWEEP_TIME_ONCE: Duration = Duration::from_secs(30);
 
-/// The longest time that mirrors may take after the one cycle of `--once`.
+/// The time limit of mirrors after the one cycle of `--once`, so that a scheduled job ends.
 const MAX_MIRROR_TIME: Duration = Duration::from_secs(30);
-/// The time between two cycles after which the mirrors give way to a paced sweep, once the calls that were begun have ended.
+/// The time between two cycles after which the mirrors give way to a paced sweep, once the calls that were begun have
+/// ended.
 const MIRROR_SLICE: Duration = Duration::from_millis(400);
 
 /// The time between two slices of a scheduled sweep.

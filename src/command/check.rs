@@ -15,7 +15,7 @@ pub fn run(settings: &Settings, warnings: &[SettingsWarning]) -> Result<Exit, Co
     let location = setup::location(settings);
     Store::act_as_owner(&location)?;
     Store::check_label(&location, &settings.server.authority())?;
-    print("the settings are right");
+    print("the settings are valid");
     for warning in warnings
         .iter()
         .filter(|warning| warning.level() <= Level::Warn)

@@ -14,7 +14,7 @@ use crate::stop::Stop;
 use crate::text::{Escaped, counted, number};
 use crate::trust::{Answer, Export, Store, StoreError, shown_states};
 
-/// The deadline for another auditor to send its trusted states.
+/// The deadline for another auditor to send its trusted states, which are in its memory.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
 /// The length limit of these states in bytes: 10,000 databases with signatures.
 const MAX_FETCHED_BYTES: u64 = 8 << 20;

@@ -29,7 +29,8 @@ pub(super) const SERVER: &str = "drill";
 const OTHER: &str = "otherdb";
 /// The deadline of a call, which is long because a busy machine is not a lie.
 pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(60);
-/// The deadline of a call if the expected lie may be a missing response.
+/// The deadline of a call if the expected lie may be a missing response. It is short, because the exercise waits for
+/// it.
 const SILENCE_TIMEOUT: Duration = Duration::from_millis(1500);
 
 /// Audits an honest ledger (first seen, unchanged, grown, moved and restarted) and expects no alarm.

@@ -1,4 +1,5 @@
-//! Monitoring and notifications of a command: fills the status registry, starts the HTTP thread and the delivery workers.
+//! Monitoring and notifications of a command: fills the status registry, starts the HTTP thread and the delivery
+//! workers.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

@@ -52,7 +52,7 @@ fn install(settings: &Settings, installation: &Installation) -> Result<Exit, Com
         return Err(one_service());
     }
     let program = env::current_exe()
-        .map_err(|error| CommandError::Service(format!("where this program is: {error}")))?;
+        .map_err(|error| CommandError::Service(format!("the path of this program: {error}")))?;
     let service = Service {
         program,
         compat_mode: settings.compat_mode,
@@ -83,7 +83,7 @@ fn uninstall(
     let states = settings.trust.directory.display();
     if purge {
         return Err(CommandError::Service(format!(
-            "--purge is not done on Windows: uninstall without it, then remove {states} and {} by hand",
+            "--purge is not supported on Windows: uninstall without it, then remove {states} and {} by hand",
             installation.config.display()
         )));
     }

@@ -23,7 +23,7 @@ pub fn keep_until_exit(auditor: Auditor) -> ManuallyDrop<Auditor> {
     ManuallyDrop::new(auditor)
 }
 
-/// The number of databases that a message names.
+/// The number of databases that a message names, so that it stays readable.
 const MAX_NAMES: usize = 10;
 
 /// An error that ends a command before it has a verdict: exit code 3.

@@ -65,8 +65,8 @@ impl Effective {
         Ok(())
     }
 
-    /// Refuses settings that only immugw has. One value is allowed, because it is in the settings file that immudb ships
-    /// and has no effect.
+    /// Refuses settings that only immugw has. One value is allowed, because it is in the settings file that immudb
+    /// ships and has no effect.
     pub(super) fn refuse_immugws(&self) -> Result<(), SettingsError> {
         let of_immugw = |entry: &&Entry| {
             entry.setting.origin == Origin::Immugw

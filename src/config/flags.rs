@@ -34,7 +34,8 @@ pub(super) struct Separated {
     /// The flags for pico-args: each by its long name, followed by its value with a `=` before it. An argument that
     /// names no setting is unchanged.
     flags: Vec<OsString>,
-    /// The given settings, in the order in which each was given last. The order decides between a password and its file.
+    /// The given settings, in the order in which each was given last. The order decides between a password and its
+    /// file.
     given: Vec<&'static Setting>,
     /// The positions of the secrets: the number of the argument, from 0, and the byte at which the secret begins.
     pub secrets: Vec<(usize, usize)>,

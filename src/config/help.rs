@@ -167,7 +167,8 @@ fn entry(term: &str, meaning: &str, column: usize) -> String {
     }
 }
 
-/// Breaks a text between words at [`WIDTH`] columns. Its first line begins in column `start`, the further ones are indented.
+/// Breaks a text between words at [`WIDTH`] columns. Its first line begins in column `start`, the further ones are
+/// indented.
 fn wrapped(text: &str, start: usize, indent: usize) -> String {
     let (mut wrapped, mut column) = (String::new(), start);
     for word in text.split(' ') {

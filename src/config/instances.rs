@@ -23,7 +23,8 @@ const NOT_COMMON: [&str; 5] = [
 ];
 
 impl Process {
-    /// Returns the names of the instances that have a settings file, sorted, and the names of settings files that name none.
+    /// Returns the names of the instances that have a settings file, sorted, and the names of settings files that name
+    /// none.
     ///
     /// # Errors
     /// The directory cannot be read.

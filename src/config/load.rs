@@ -172,7 +172,7 @@ fn fits(name: CommandName, words: &[String], flags: &[Assignment]) -> Result<(),
             let flag = given.setting.flag;
             let others = TABLE.iter().filter(|setting| setting.flag == flag);
             let commands: Vec<CommandName> = others.filter_map(Setting::command).collect();
-            // two commands have this flag, and it stands before the word that decides between them
+            // two commands have this flag, and it comes before the word that decides between them
             problems.push(match commands.contains(&name) {
                 true => SettingsError::FlagBeforeCommand {
                     flag,

@@ -5,7 +5,8 @@
 //!
 //! Reading order: `setting`, `kind` and `table` (the settings), `command` (the commands), `process` (the inputs),
 //! `early_settings`, `flags`, `environment` and `file` (the layers), `gather` (all layers together), `raw_settings` and
-//! `resolve` (their values, before and after the checks), `settings` and `task` (the result), `load` (the whole way).
+//! `resolve` (their values, before and after the checks), `settings` and `task` (the result), `load` (from the inputs to the
+//! task).
 
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::panic))]

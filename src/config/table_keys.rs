@@ -11,9 +11,9 @@ use super::source::Source;
 /// A key that a table may have, with its name in messages.
 pub(super) type Key = (&'static str, &'static str);
 
-/// Passes the keys of the table `[[name]]` to `take`, in the order of the file, and returns those that occur. A key that is
-/// not among `keys`, or that occurs twice (in capitals and small letters), is an error. `source` returns the line of a byte in
-/// the file.
+/// Passes the keys of the table `[[name]]` to `take`, in the order of the file, and returns those that occur. A key
+/// that is not among `keys`, or that occurs twice (in capitals and small letters), is an error. `source` returns the
+/// line of a byte in the file.
 pub(super) fn each_key<'t>(
     name: &'static str,
     table: &'t DeTable<'_>,

@@ -15,8 +15,8 @@ const HIDDEN: &str = "***";
 pub struct Url(String);
 
 impl Url {
-    /// Reads an `http` or `https` URL with a host and without a password (RFC 3986 §3.2.1, §7.5). The parser is the same
-    /// as for the request.
+    /// Reads an `http` or `https` URL with a host and without a password (RFC 3986 §3.2.1, §7.5). The parser is the
+    /// same as for the request.
     ///
     /// # Errors
     /// The expected form of a URL.

@@ -13,7 +13,7 @@ use crate::wire::{method, proto};
 /// The maximum number of databases that clients can create: each takes memory as long as the server runs.
 const MAX_DATABASES: usize = 1000;
 
-/// The maximum length of a database's name, in bytes: that of a 1.11.1.
+/// The maximum length of a database's name, in bytes, as in immudb 1.11.1.
 const MAX_NAME: usize = 128;
 
 /// The error message if the user has no permission.

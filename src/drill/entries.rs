@@ -13,7 +13,7 @@ use super::store::{ActiveLie, Store};
 use super::transactions::shown;
 use crate::wire::proto;
 
-/// The maximum number of entries in one response if a version sets no limit itself: that of a 1.11.1.
+/// The maximum number of entries in one response if a version sets no limit itself, as in immudb 1.11.1.
 const MAX_ENTRIES: u64 = 2500;
 
 /// The maximum number of bytes of values in one response: entries can be large, and a list can name one again and

@@ -50,7 +50,8 @@ pub(super) fn forge(lie: Lie, honest: &Ledger) -> Ledger {
                 ..another(0)
             });
         }
-        // the trusted transaction's tree lags behind: the new tree takes in other transactions in place of those after it
+        // the trusted transaction's tree lags behind: the new tree takes in other transactions in place of those after
+        // it
         Lie::SwappedBeforeTheSource => {
             let end = last.saturating_sub(2);
             hold_others(&mut forged, tree_of(honest, last) + 1, end);

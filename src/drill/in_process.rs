@@ -39,7 +39,7 @@ pub enum Delivery {
     After(Duration),
     /// The request gets lost, and the call ends at its deadline.
     Lost,
-    /// After this time there turns out to be no connection. The server has not received the request.
+    /// The connection fails after this time. The server has not received the request.
     Refused(Duration),
     /// The connection breaks after this time. The server has responded, but the response does not arrive.
     Cut(Duration),
@@ -170,7 +170,7 @@ impl Connection for InProcess {
     }
 }
 
-/// A call whose result is decided and lies in the future.
+/// A call whose result is decided and due at a later time.
 struct Underway {
     call: &'static str,
     ended: Result<Answer, ServerError>,

@@ -40,7 +40,8 @@ pub struct Options {
 }
 
 impl Default for Options {
-    /// Returns the options of a 1.11.1 with the default user, `defaultdb`, no signing key and no lag, on any port.
+    /// Returns the options of an immudb 1.11.1 with the default user, `defaultdb`, no signing key and no lag, on any
+    /// port.
     fn default() -> Options {
         Options {
             port: 0,

@@ -26,7 +26,7 @@ const FILLED_TXS: u64 = 100;
 /// The user who gets the second view.
 const SECOND_USER: &str = "immudb2";
 
-/// The lifetime of a token, and of a session that is not used, as a 1.11.1 has them by default.
+/// The lifetime of a token, and of a session that is not used: the defaults of immudb 1.11.1.
 const TOKEN_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 const SESSION_LIFETIME: Duration = Duration::from_secs(3 * 60);
 

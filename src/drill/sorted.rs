@@ -45,7 +45,7 @@ pub(super) fn prefix(set: &[u8]) -> Vec<u8> {
     [&[KIND], &len(set).to_be_bytes()[..], set].concat()
 }
 
-/// Reads a member from its stored key; `None` if it is none, because a client can write any key.
+/// Reads a member from its stored key; `None` if the key is not a member's, because a client can write any key.
 pub(super) fn member(key: &[u8]) -> Option<Member<'_>> {
     let (set, rest) = lengthened(key.strip_prefix(&[KIND])?)?;
     let (score, rest) = rest.split_first_chunk()?;

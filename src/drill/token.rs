@@ -68,7 +68,7 @@ impl Token {
 /// longest time.
 const MAX_TOKENS: usize = 12_000;
 
-/// The length of the word of a token or session, in characters.
+/// The length of the text of a token or session, in characters.
 pub(super) const TOKEN_LENGTH: usize = 40;
 
 /// Returns the text of a token or session; empty if the caller has none.

@@ -20,9 +20,9 @@ pub struct Unprovable {
 /// Verifies that no proof of this pair can exist (protocol.md §4: *Where source.blTxId > target.blTxId*).
 /// `headers` are those of source to target, by id.
 ///
-/// The excuse changes no trusted state, because the chain proves nothing about the target's tree. Without the
-/// check of the hashes, any headers would do. Without that of the chain, a fork would be excused; without that of
-/// the larger tree, every refusal to prove would be.
+/// The excuse changes no trusted state, because the chain proves nothing about the target's tree. Without the check of
+/// the hashes, any headers would be accepted. Without that of the chain, a fork would be excused; without that of the
+/// larger tree, every refusal to prove would be.
 ///
 /// # Errors
 /// [`Step::Excuse`]: a header with another hash, or a chain that breaks, is inconsistent; everything else is

@@ -66,8 +66,8 @@ impl Found {
     }
 }
 
-/// The search for the next item to probe. It continues at the distance from the middle that it has reached, so that many
-/// items without a result do not make each further one slower to find.
+/// The search for the next item to probe. It continues at the distance from the middle that it has reached, so that
+/// many items without a result do not make each further one slower to find.
 #[derive(Default)]
 struct Nearest {
     /// The range in which it searches.

@@ -1,4 +1,5 @@
-//! The result of comparing an old state with the shown one. A match and a difference are both proofs: a server cannot make them up.
+//! The result of comparing an old state with the shown one. A match and a difference are both proofs: a server cannot
+//! make them up.
 
 use crate::ledger::{Digest, Proven, State};
 use crate::text::Escaped;

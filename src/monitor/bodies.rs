@@ -3,13 +3,13 @@
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-/// The limit of bytes of bodies that peers have not read yet. Beyond it, a body is made only of a resource of which there is
-/// none: slow readers of the page do not prevent a scrape. One body of 1,000 databases has 2 MB, and the process has 64 MiB
-/// for everything.
+/// The limit of bytes of bodies that peers have not read yet. Beyond it, a new body is made only if no body of its
+/// resource is being sent, so that slow readers of the page do not prevent a scrape. One body of 1,000 databases has 2
+/// MB, and the process has 64 MiB for everything.
 const MAX_PENDING_BYTES: usize = 8 << 20;
 /// The age up to which a body is shared between requests.
 const MAX_SHARED_AGE: Duration = Duration::from_secs(1);
-/// The maximum age of a body that is sent if there is no room for a new one: the time that a peer has to read it.
+/// The maximum age of a body that is sent if no new one can be made: the time that a peer has to read it.
 const FRESH_ENOUGH: Duration = Duration::from_secs(20);
 
 /// The resource of a body.
@@ -34,8 +34,8 @@ struct Made {
 }
 
 impl Bodies {
-    /// Returns the body of a resource: one that is just being sent to another peer, or a new one; `None` if there
-    /// is no room for it.
+    /// Returns the body of a resource: one that is just being sent to another peer, or a new one; `None` if the limit
+    /// allows no new one.
     pub fn get(
         &mut self,
         of: Resource,

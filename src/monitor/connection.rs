@@ -10,9 +10,9 @@ use super::response::{Answer, REQUEST_TIMEOUT, UNAVAILABLE};
 use crate::clock::Clock;
 use crate::sys::{self, Interest, Socket};
 
-/// The time limit for a complete head.
+/// The time limit for a complete head, so that a silent client does not occupy a connection.
 const HEAD: Duration = Duration::from_secs(5);
-/// The time limit for reading the whole response.
+/// The time limit for reading the whole response, so that a slow client does not occupy a connection.
 const ANSWER: Duration = Duration::from_secs(20);
 /// The time until the connection is closed after the response, and the number of bytes that are discarded
 /// meanwhile.
@@ -75,8 +75,7 @@ impl Connection {
         (loss, self.waits_since)
     }
 
-    /// Closes the connection to make room for another one. A peer that is sending a request gets an error
-    /// response.
+    /// Closes the connection in favour of another one. A peer that is sending a request gets an error response.
     pub fn make_room(mut self) {
         if let State::Head(_) = self.state {
             let (head, body) = Answer::error(UNAVAILABLE).parts();

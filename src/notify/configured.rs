@@ -10,9 +10,9 @@ use super::webhook::WebhookSink;
 use crate::config::{MonitoringSettings, NotifyOn, NotifySettings};
 use crate::report::ReceiverStats;
 
-/// The deadline of one delivery over the network.
+/// The deadline of one delivery over the network, so that a hanging receiver delays the next notification only briefly.
 const WEBHOOK_TIMEOUT: Duration = Duration::from_secs(10);
-/// The time limit of one run of a program.
+/// The time limit of one run of a program, which may itself use the network.
 const EXEC_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Returns the heartbeat, if there is one.

@@ -1,4 +1,5 @@
-//! The delivery worker of one receiver: a thread that delivers the notifications in its outbox and delays no other receiver.
+//! The delivery worker of one receiver: a thread that delivers the notifications in its outbox and delays no other
+//! receiver.
 
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};

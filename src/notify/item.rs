@@ -41,8 +41,8 @@ impl Item {
         self.kept.notification.priority == Priority::Change
     }
 
-    /// Returns whether it is about the same topic. Two summaries are so only if they name the same databases: otherwise
-    /// one does not say what the other says.
+    /// Returns whether this notification is about the same topic as `notification`. Two summaries are about the same
+    /// topic only if they name the same databases, because otherwise neither contains the content of the other.
     pub fn is_about(&self, notification: &Notification) -> bool {
         let own = &self.kept.notification;
         let is_same =

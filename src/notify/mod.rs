@@ -1,13 +1,13 @@
 //! Notifications of tampering and of changes, with their storage and retries.
 //!
-//! `notification` creates them, `outbox` stores them on disk, `waiting` has those of one receiver that are not delivered
-//! yet, and `delivery` delivers them in a thread of its own. `order` decides which change waits for an earlier one.
-//! `identity` names the outboxes, `record` stores a receiver's notifications, and `stranded` hands over those of
-//! receivers that are gone. `outage` and `reachability` fold an outage of a server into one notification. `last_check`
-//! decides whether a check is news, and `untrusted` when a notification about all untrusted databases is due.
-//! `unrecorded` stores changes that were sent before they are on disk as the last verdicts. `known_alarms` finds alarms
-//! that another command opened. `configured` has the receivers of the settings, `sink` is one of `webhook` and `exec`;
-//! `heartbeat` sends a periodic ping (dead man's switch).
+//! `notification` creates them, `outbox` stores them on disk, `waiting` has those of one receiver that are not
+//! delivered yet, and `delivery` delivers them in a thread of its own. `order` decides which change waits for an
+//! earlier one. `identity` names the outboxes, `record` stores a receiver's notifications, and `stranded` hands over
+//! those of receivers that are gone. `outage` and `reachability` fold an outage of a server into one notification.
+//! `last_check` decides whether a check is news, and `untrusted` when a notification about all untrusted databases is
+//! due. `unrecorded` stores changes that were sent before they are on disk as the last verdicts. `known_alarms` finds
+//! alarms that another command opened. `configured` has the receivers of the settings, `sink` is one of `webhook` and
+//! `exec`; `heartbeat` sends a periodic ping (dead man's switch).
 
 #![forbid(unsafe_code)]
 

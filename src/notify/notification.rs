@@ -168,7 +168,7 @@ impl Notification {
         }
     }
 
-    /// Returns the notification of all untrusted databases that fail; if none fails any more, it says so.
+    /// Returns the notification of all untrusted databases that fail, or the notification that none fails any more.
     pub fn of_untrusted(
         server: &str,
         untrusted: &Untrusted,

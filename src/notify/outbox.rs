@@ -230,7 +230,7 @@ impl Name {
             Ok(()) => {
                 let aside = files::with_suffix(path, DAMAGED);
                 let why = format!(
-                    "the file is damaged and is kept as {}: remove it when it was examined",
+                    "the file is damaged and is kept as {}: examine it, then remove it",
                     aside.display()
                 );
                 self.unreadable(why, true)

@@ -10,10 +10,10 @@ use super::outbox::Kept;
 
 /// The first and the longest wait after a failed delivery.
 const RETRY_WAITS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(600));
-/// The longest wait that a receiver may request.
+/// The longest wait that a receiver may request, so that a wrong response does not end the deliveries.
 const MAX_REQUESTED_WAIT: Duration = Duration::from_secs(3600);
-/// The maximum number of tries for a change: three days of them. Tries are counted instead of time, so that a
-/// clock that was set forward loses nothing; tampering is never given up.
+/// The maximum number of tries for a change: they take three days at most ([`wait`] shortens each pause). Tries are
+/// counted instead of time, so that a clock that was set forward loses nothing; tampering is never given up.
 pub(super) const MAX_TRIES: u32 = 441;
 /// The maximum number of waiting notifications, without those of tampering.
 const MAX_WAITING_CHANGES: usize = 1000;
@@ -38,8 +38,8 @@ struct UnderWay {
 }
 
 impl Queue {
-    /// Adds the notifications that an earlier run left, the oldest first. Returns those that are replaced, displaced, or
-    /// outdated by a later finding: that run may have ended before it removed them.
+    /// Adds the notifications that an earlier run left, the oldest first. Returns those that are replaced, displaced,
+    /// or outdated by a later finding: that run may have ended before it removed them.
     pub fn load(&mut self, kept: Vec<Kept>, now: Instant) -> Vec<Gone> {
         let findings = kept
             .iter()

@@ -37,8 +37,8 @@ pub(super) struct HandOver<'a> {
 }
 
 impl HandOver<'_> {
-    /// Hands over tampering, drops changes, and lists each receiver. Without any configured receiver, all
-    /// notifications stay in place. Returns the receivers that still have notifications.
+    /// Hands over tampering, drops changes, and logs each receiver that had notifications. Without any configured
+    /// receiver, all notifications stay in place. Returns the receivers that still have notifications.
     pub fn run(&self) -> Vec<ReceiverStats> {
         let keys = |below: &str| files::list(&self.directory.join(below)).unwrap_or_default();
         let known: BTreeSet<String> = self.known.iter().map(ReceiverKey::to_string).collect();

@@ -98,8 +98,8 @@ impl Waiting {
         }
     }
 
-    /// Stores a notification and queues it for delivery, unless one that waits reports the same. Returns whether it is on
-    /// disk.
+    /// Stores a notification and queues it for delivery, unless one that waits reports the same. Returns whether it is
+    /// on disk.
     pub fn enqueue(
         &mut self,
         receiver: &ReceiverStats,

@@ -1,4 +1,5 @@
-//! The thread that requests the peers' checkpoints, one after the other. Only a run with one cycle waits for it.
+//! The thread that requests the peers' checkpoints, one after the other. Only a run of a single cycle waits for it, and
+//! a first cycle if peers must confirm each database.
 
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};

@@ -10,9 +10,8 @@ use crate::checkpoint::{
 };
 use crate::clock::Timestamp;
 
-/// The maximum length of a checkpoint's signed note, in bytes: one is stored for each database and peer, also on
-/// disk. It has room for the names of a server and a database, the server's signature and those of two dozen
-/// auditors.
+/// The maximum length of a checkpoint's signed note, in bytes: one is stored for each database and peer, also on disk.
+/// The names of a server and a database, the server's signature and those of two dozen auditors are shorter.
 pub const MAX_NOTE: usize = 4 << 10;
 
 /// A peer's identity: its name, and the keys that verify its checkpoints. Any of the keys counts.

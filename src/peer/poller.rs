@@ -1,4 +1,5 @@
-//! The last responses of all peers. The main thread holds them, and never waits for them.
+//! The last responses of all peers, which the main thread stores. It waits for responses only in a run of a single
+//! cycle, and in a first cycle if peers must confirm each database.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -77,7 +78,7 @@ pub struct PeerPoller {
 }
 
 impl PeerPoller {
-    /// Creates a hearing of these peers; `required` of them must confirm each database.
+    /// Creates a poller of these peers; `required` of them must confirm each database.
     pub fn new(peers: &[Witness], required: usize, source: Box<dyn Source>) -> PeerPoller {
         let latest = |peer: &Witness| (peer.name.clone(), Latest::default());
         PeerPoller {

@@ -149,8 +149,8 @@ impl DatabaseStatus {
             .note(now, self.open_alarms > 0, outcome.verdict);
     }
 
-    /// Returns the probability that an edited value is found within a day ([`Values::chance`]); `None` if the database has
-    /// no trusted state or is not audited.
+    /// Returns the probability that an edited value is found within a day ([`Values::chance`]); `None` if the database
+    /// has no trusted state or is not audited.
     pub(super) fn chance(
         &self,
         planned: &config::Values,

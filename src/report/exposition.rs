@@ -57,7 +57,7 @@ pub struct Family<'a> {
 }
 
 impl Exposition {
-    /// Creates an exposition with room for this many bytes.
+    /// Creates an exposition with a capacity of this many bytes.
     pub fn with_capacity(bytes: usize) -> Exposition {
         Exposition(String::with_capacity(bytes))
     }

@@ -9,8 +9,8 @@ use super::receiver_stats::ReceiverStatsSnapshot;
 use super::status_registry::Snapshot;
 use crate::text::counted;
 
-/// The age from which on a notification counts as undelivered. It is longer than a first try that times out and a
-/// second try, so a notification in delivery does not count.
+/// The age from which on a notification counts as undelivered. It is longer than a first try of a webhook that times
+/// out and a second try, so a notification in delivery does not count.
 pub const MAX_DELIVERY_DELAY: Duration = Duration::from_secs(60);
 
 /// The condition of everything; the later the worse.

@@ -1,5 +1,5 @@
-//! The status registry: the shared state behind metrics, probes and the status page. The audit writes the status of each
-//! database after its check. A reader takes a snapshot of shared pointers, so neither waits long for the other.
+//! The status registry: the shared state behind metrics, probes and the status page. The audit writes the status of
+//! each database after its check. A reader takes a snapshot of shared pointers, so neither waits long for the other.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

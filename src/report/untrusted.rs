@@ -58,7 +58,7 @@ impl UntrustedReport {
     }
 }
 
-/// Returns whether each of this many is named.
+/// Returns whether the report names each of this many databases.
 fn are_few(count: u64) -> bool {
     count <= MAX_REPORTED_UNTRUSTED as u64
 }

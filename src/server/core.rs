@@ -9,7 +9,8 @@ use grpcio::{EnvBuilder, Environment};
 
 use crate::sys;
 
-/// The longest wait for the end of gRPC's thread. It mostly ends within a millisecond, and within a second if a timer of gRPC is pending.
+/// The longest wait for the end of gRPC's thread. It mostly ends within a millisecond, and within a second if a timer
+/// of gRPC is pending.
 const MAX_SHUTDOWN_WAIT: Duration = Duration::from_secs(2);
 /// The maximum number of threads that earlier runs of the core may leave. Once it is reached, the core keeps
 /// running.

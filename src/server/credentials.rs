@@ -113,8 +113,8 @@ impl Server {
 
     fn open_database(&mut self, database: &str) -> Result<Credential, ServerError> {
         match &self.session.mode {
-            // without authentication only a server in maintenance mode opens databases, and demands it if it has several;
-            // any other server has the default one alone
+            // without authentication only a server in maintenance mode opens databases, and demands it if it has
+            // several; any other server has the default one alone
             Mode::Off if database == DEFAULT_DATABASE => match self.use_database(database) {
                 Err(failure) if is_refusal(&failure) => Ok(Credential::None),
                 opened => opened,

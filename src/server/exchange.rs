@@ -20,7 +20,7 @@ const MAX_RETRIED_FAILURE_TIME: Duration = Duration::from_secs(1);
 /// wait for each of a thousand databases.
 const RECONNECT_PAUSE: Duration = Duration::from_secs(30);
 
-/// The side of a call that the server knows it by.
+/// The caller of a call, as the server identifies it.
 #[derive(Clone, Copy)]
 pub(super) struct Caller<'a> {
     /// The database of the call; `None` if it concerns no single one.

@@ -39,8 +39,8 @@ impl Server {
     }
 
     /// Opens those of these databases that are not open yet, and prefetches the states of all of them. Waits until
-    /// they are open, but no longer than `until`. Returns the end of the wait for the states: `until`, or a moment later
-    /// if the opening took that long.
+    /// they are open, but no longer than `until`. Returns the end of the wait for the states: `until`, or a moment
+    /// later if the opening took that long.
     pub fn prefetch_states<'a>(
         &mut self,
         databases: impl Iterator<Item = &'a str> + Clone,

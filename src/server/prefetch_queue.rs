@@ -1,7 +1,7 @@
 //! Calls that are started before their responses are needed, so that a distant server handles several concurrently
 //! while this one thread takes the responses in order. A call that was not prefetched is made when it is needed,
-//! and an unused one is cancelled. A state that has come is judged: only its age, the end of the cycle or another server
-//! prevent that.
+//! and an unused one is cancelled. A state that has come is judged: only its age, the end of the cycle or another
+//! server prevent that.
 
 use std::time::{Duration, Instant};
 
@@ -117,9 +117,9 @@ pub(super) struct EndedCall {
 }
 
 impl TakenCall {
-    /// Waits for the response at most for this time, and then cuts the call short; `now` is the time by which that
-    /// counts as its end. `None` if the call must be repeated: its deadline may have passed because its response was
-    /// not received.
+    /// Waits for the response at most for this time, and then cuts the call short; `now` returns the time that counts
+    /// as its end then. `None` if the call must be repeated: its deadline may have passed because its response was not
+    /// received.
     pub fn wait(
         self,
         call: &'static str,

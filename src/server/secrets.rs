@@ -1,5 +1,5 @@
-//! Secrets in a server's text. A server may repeat the password or the token that was sent to it, and its text is printed in
-//! errors, the log and the status page.
+//! Secrets in a server's text. A server may repeat the password or the token that was sent to it, and its text is
+//! printed in errors, the log and the status page.
 
 use super::Server;
 use super::server_error::ServerError;

@@ -41,7 +41,7 @@ impl SdNotify {
         let ours = number("WATCHDOG_PID").is_none_or(|pid| pid == u64::from(std::process::id()));
         let watchdog = number("WATCHDOG_USEC").filter(|_| ours);
         SdNotify::to(&path, watchdog.map(Duration::from_micros)).unwrap_or_else(|error| {
-            log::warn!("systemd is not told how this goes: $NOTIFY_SOCKET: {error}");
+            log::warn!("systemd gets no reports: $NOTIFY_SOCKET: {error}");
             SdNotify::default()
         })
     }

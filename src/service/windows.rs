@@ -39,8 +39,8 @@ pub struct Service {
     pub states: PathBuf,
     /// The directory of the trusted states, if it is another one.
     pub roots: Option<PathBuf>,
-    /// Whether the settings contain that directory. Otherwise it becomes part of the command, because a service may have other
-    /// variables.
+    /// Whether the settings contain that directory. Otherwise it becomes part of the command, because a service may
+    /// have other variables.
     pub contains_states: bool,
 }
 
@@ -77,8 +77,8 @@ impl Service {
         Ok(steps)
     }
 
-    /// Checks that only trusted users can replace the program, or add a library to its directory: others could run code as
-    /// the service.
+    /// Checks that only trusted users can replace the program, or add a library to its directory: others could run code
+    /// as the service.
     fn check_program(&self) -> Result<(), String> {
         for (place, path) in self.program.ancestors().enumerate() {
             let rights = match place {
@@ -184,7 +184,7 @@ fn explained(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::PermissionDenied => {
             format!(
-                "{error} Only an administrator may: open a prompt with \"Run as administrator\""
+                "{error} Only an administrator may do this: open a prompt with \"Run as administrator\""
             )
         }
         _ => error.to_string(),

@@ -55,8 +55,8 @@ pub fn forbid_core_dumps() {
         rlim_cur: 0,
         rlim_max: 0,
     };
-    // SAFETY: the limit outlives the call, and the switch takes a number (setrlimit(2), prctl(2)). Lowering a limit is always
-    // allowed, so neither call can fail.
+    // SAFETY: the limit outlives the call, and the switch takes a number (setrlimit(2), prctl(2)). Lowering a limit is
+    // always allowed, so neither call can fail.
     unsafe {
         libc::setrlimit(libc::RLIMIT_CORE, &none);
         #[cfg(target_os = "linux")]
@@ -126,8 +126,9 @@ fn numbers(asked: &Asked) -> &'static [libc::c_int] {
 /// them.
 pub fn block_signals(asked: &[Asked]) {
     let set = signals(asked);
-    // SAFETY: set is initialised, null stands for no old mask, and the default disposition is no function of this program.
-    // A background job of a shell inherits these signals as ignored, and the kernel does not queue ignored signals.
+    // SAFETY: set is initialised, null stands for no old mask, and the default disposition is no function of this
+    // program. A background job of a shell inherits these signals as ignored, and the kernel does not queue ignored
+    // signals.
     unsafe {
         for signal in asked.iter().flat_map(numbers) {
             libc::signal(*signal, libc::SIG_DFL);
@@ -247,7 +248,8 @@ pub fn listen_everywhere(port: u16) -> io::Result<TcpListener> {
             )
         })?;
     }
-    // SAFETY: sockaddr_in6 is plain data, and all zeros are the unspecified address. It outlives the calls. The descriptor is open.
+    // SAFETY: sockaddr_in6 is plain data, and all zeros are the unspecified address. It outlives the calls. The
+    // descriptor is open.
     unsafe {
         let mut address: libc::sockaddr_in6 = std::mem::zeroed();
         address.sin6_family = libc::sa_family_t::try_from(libc::AF_INET6).unwrap_or_default();

@@ -40,8 +40,8 @@ pub use sockets::*;
 pub use supervisor::*;
 pub use users::*;
 
-/// Offset of the locked byte, in units of 4 GiB: far behind the end of every file. A lock on Windows prevents other processes
-/// from reading the locked bytes, and the bytes of the file name the holder of the lock.
+/// Offset of the locked byte, in units of 4 GiB: far behind the end of every file. A lock on Windows prevents other
+/// processes from reading the locked bytes, and the bytes of the file name the holder of the lock.
 const LOCKED_BYTE: u32 = 0x4000_0000;
 
 /// Requests the lock of an open file without waiting. The system releases the lock when the process ends.
@@ -53,7 +53,8 @@ pub fn try_lock(file: &File, lock: Lock) -> io::Result<Locked> {
         Lock::Shared => 0,
         Lock::Exclusive => LOCKFILE_EXCLUSIVE_LOCK,
     };
-    // SAFETY: OVERLAPPED is plain data that names a byte here. It outlives the call, which does not wait. The handle is open.
+    // SAFETY: OVERLAPPED is plain data that names a byte here. It outlives the call, which does not wait. The handle is
+    // open.
     let locked = unsafe {
         let mut place: OVERLAPPED = std::mem::zeroed();
         place.Anonymous.Anonymous.OffsetHigh = LOCKED_BYTE;
@@ -105,8 +106,8 @@ pub fn give_memory_back() {}
 /// Does nothing: the allocator of Windows returns free memory by itself.
 pub fn trim_memory() {}
 
-/// Flushes the output and ends the process immediately. All state is on disk. An ordinary exit would run destructors, which
-/// would destroy objects of gRPC while its threads use them.
+/// Flushes the output and ends the process immediately. All state is on disk. An ordinary exit would run destructors,
+/// which would destroy objects of gRPC while its threads use them.
 pub fn end(code: u8) -> ! {
     // there is no way to report a failure
     let _ = io::stdout().flush();
@@ -126,8 +127,8 @@ fn terminate(code: u32) -> ! {
     std::process::abort() // not reached
 }
 
-/// Disables the log that gRPC writes to stderr, unless the environment sets its verbosity. Must be called before the first
-/// thread is started.
+/// Disables the log that gRPC writes to stderr, unless the environment sets its verbosity. Must be called before the
+/// first thread is started.
 pub fn silence_grpc() {
     const VARIABLE: &str = "GRPC_VERBOSITY";
     if std::env::var_os(VARIABLE).is_none() {

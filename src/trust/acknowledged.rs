@@ -1,5 +1,6 @@
 //! `DATABASE.acknowledged`: facts about a database that an operator looked into and found explained, so that
-//! they raise no further warning: values that are absent, the loss of the server's signature, and disagreements of peers.
+//! they raise no further warning: values that are absent, the loss of the server's signature, and disagreements of
+//! peers.
 //!
 //! No trusted state depends on it. A damaged file acknowledges nothing.
 
@@ -54,9 +55,9 @@ impl Acknowledged {
 pub struct Acknowledgement {
     /// Absent values of transactions up to this one.
     pub absent_to: Option<u64>,
-    /// The loss of the signature after the last signed transaction.
+    /// Whether to acknowledge the loss of the signature after the last signed transaction.
     pub unsigned: bool,
-    /// The disagreements of peers that were found until now.
+    /// Whether to acknowledge the disagreements of peers that were found until now.
     pub disagreement: bool,
 }
 

@@ -136,8 +136,8 @@ impl Store {
         Ok(trusted)
     }
 
-    /// Records the signature that the trusted state now comes with, if the trusted state is still `before`, and the shape
-    /// of `before`.
+    /// Records the signature that the trusted state now comes with, if the trusted state is still `before`, and the
+    /// shape of `before`.
     ///
     /// # Errors
     /// The trusted state was changed meanwhile, or cannot be written.

@@ -19,7 +19,7 @@ const MAX_USER: usize = 200;
 /// Past closings that are stored of one alarm: the last ones. An alarm can open again at every check.
 const MAX_PAST: usize = 8;
 
-/// The longest file that is read, in bytes.
+/// The longest file that is read, in bytes. It limits the memory that a damaged or foreign file can take.
 pub const MAX_ALARMS_FILE_BYTES: u64 = 4 * 1024 * 1024;
 
 const WHAT: &str = "immuaudit: the alarms of one database. `immuaudit alarm list` prints the open ones; the last line is a checksum.";
@@ -56,7 +56,7 @@ pub struct Alarm {
     pub shown: Option<State>,
     /// The last transaction up to which the shown state is known to share the trusted history; 0: none is known.
     pub shared: u64,
-    /// The number of findings between the first and this one that were removed to make room.
+    /// The number of open findings between the first and this one that were removed to make space.
     pub displaced: u64,
     /// The closing of the alarm; `None` if it is open.
     pub closed: Option<Closed>,

@@ -1,8 +1,8 @@
 //! `arrivals`: the databases in the order in which a first state of each was trusted, one file name on each line.
 //!
-//! The order decides which database is older if evidence has to make room. A wrong clock, an adoption or a new
-//! first use does not change it. Nothing else depends on it, so if the file cannot be written, a database only
-//! counts as the youngest.
+//! The order decides which database is older if evidence is displaced. A wrong clock, an adoption or a new first use
+//! does not change it. Nothing else depends on it, so if the file cannot be written, a database only counts as the
+//! youngest.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

@@ -62,7 +62,7 @@ pub struct Evidence {
     pub finding: Finding,
     /// The stored responses.
     pub answers: Vec<Answer>,
-    /// The number of responses that were left out for lack of room.
+    /// The number of responses that were left out because of the limit.
     pub left_out: u64,
 }
 
@@ -169,8 +169,8 @@ fn answer(table: &Table) -> Result<Answer, FileDamage> {
     })
 }
 
-/// Returns as many responses as there is room for, each cut if it is too long: the last one, which proves the
-/// finding, and the first ones.
+/// Returns as many responses as the limit allows, each cut if it is too long: the last one, which proves the finding,
+/// and the first ones.
 fn kept_answers(finding: &Finding, limits: &Limits) -> Vec<Answer> {
     let mut room = limits.answers;
     let mut fitting = |answer: &Answer| {

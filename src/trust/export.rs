@@ -22,7 +22,7 @@ const WHAT: &str = "immuaudit: the trusted states, with their history. `immuaudi
 const STATE: &str = "state";
 /// The name that version 0.1.0 gave to a state. Exports and evidence of that version have it.
 const FORMER_STATE: &str = "root";
-/// The longest file that is read, in bytes.
+/// The longest file that is read, in bytes. It limits the memory that a damaged or foreign file can take.
 const MAX_EXPORT_BYTES: u64 = 64 << 20;
 /// The bytes that are reserved for the line with the checksum.
 const CHECKSUM_BYTES: usize = 1 << 10;

@@ -62,7 +62,8 @@ fn is_device(name: &str) -> bool {
     numbered || ["con", "prn", "aux", "nul"].contains(&name)
 }
 
-/// Escapes a name for the content of files. Unlike [`file_name`] it does not shorten the name, and the empty name stays empty.
+/// Escapes a name for the content of files. Unlike [`file_name`] it does not shorten the name, and the empty name stays
+/// empty.
 pub fn escape(name: &str) -> String {
     let mut escaped = String::with_capacity(name.len());
     for byte in name.bytes() {

@@ -269,8 +269,8 @@ impl Finding {
         hash.get(..12).unwrap_or_default().into()
     }
 
-    /// Returns whether a finding of this kind, reason and shown state, which has an id of this finding, is this finding.
-    /// The shown state decides, because only that is the server's choice.
+    /// Returns whether a finding of this kind, reason and shown state, which has an id of this finding, is this
+    /// finding. The shown state decides, because only that is the server's choice.
     pub(super) fn is_same(&self, kind: Tampering, reason: &str, shown: Option<State>) -> bool {
         let is_hidden_here = is_hidden(self.kind, &self.reason);
         self.kind == kind

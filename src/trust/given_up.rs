@@ -40,8 +40,8 @@ impl Store {
 }
 
 impl Record {
-    /// Returns the operator's decision that gave up this state; `None` if the state is trusted, was replaced by one that
-    /// extends it, or is not known.
+    /// Returns the operator's decision that gave up this state; `None` if the state is trusted, was replaced by one
+    /// that extends it, or is not known.
     pub(super) fn given_up(&self, state: State) -> Option<GivenUp> {
         let history = self.history.as_ref().filter(|_| !self.has_proven(state))?;
         let given_up = given_up(&history.entries, |entry| *entry == state)?;

@@ -11,7 +11,7 @@ use super::trusted_state::{TrustOrigin, TrustedState, parse_shape, parse_state, 
 use crate::clock::Timestamp;
 use crate::ledger::{Digest, State, StateShape};
 
-/// The longest file that is read, in bytes.
+/// The longest file that is read, in bytes. It limits the memory that a damaged or foreign file can take.
 pub const MAX_HISTORY_BYTES: u64 = 16 * 1024 * 1024;
 
 /// A line of the history.

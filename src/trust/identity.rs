@@ -21,7 +21,7 @@ use crate::sys::Lock;
 
 const WHAT: &str = "immuaudit: the identities that this server has sent.";
 const FILE: &str = "identities";
-/// The longest file that is read, in bytes.
+/// The longest file that is read, in bytes. It limits the memory that a damaged or foreign file can take.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 /// The number of identities that are stored, the last ones: a server may send another one with every response.
 const MAX_IDENTITIES: usize = 100;

@@ -13,8 +13,8 @@ use crate::clock::Timestamp;
 use crate::ledger::State;
 
 impl Store {
-    /// Renames damaged files, if `pinned` is the last good state that they name. If two intact files disagree, the state
-    /// file, which the pin replaces, is copied; the history keeps its lines.
+    /// Renames damaged files, if `pinned` is the last good state that they name. If two intact files disagree, the
+    /// state file, which the pin replaces, is copied; the history keeps its lines.
     pub(super) fn set_aside(
         &self,
         _hold: &Hold,

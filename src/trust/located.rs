@@ -21,7 +21,7 @@ use crate::ledger::State;
 use crate::sys::Lock;
 
 const WHAT: &str = "immuaudit: the range in which a history was tampered with. The evidence is the file with the same name.";
-/// The longest file that is read, in bytes.
+/// The longest file that is read, in bytes. It limits the memory that a damaged or foreign file can take.
 const MAX_FILE_BYTES: u64 = 1 << 20;
 /// The length limit of a stored report, in characters.
 const MAX_REPORT_CHARS: usize = 100_000;
@@ -51,9 +51,9 @@ pub enum Extent {
 }
 
 impl Store {
-    /// Stores the result of a search for an alarm. An earlier result stays if it is about another shown state, or if its
-    /// range is narrower. An alarm without stored evidence gets no result, so there are never more results than evidence
-    /// files.
+    /// Stores the result of a search for an alarm. An earlier result stays if it is about another shown state, or if
+    /// its range is narrower. An alarm without stored evidence gets no result, so there are never more results than
+    /// evidence files.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -99,7 +99,7 @@ impl Store {
 }
 
 impl LocatedRecord {
-    /// Returns the result of `locate` for the alarm with this evidence file; `None` if `locate` has not run.
+    /// Returns the result of the search for the alarm with this evidence file; `None` if no search has stored one.
     ///
     /// # Errors
     /// An auditor did not write the file.
@@ -119,9 +119,9 @@ impl LocatedRecord {
         read.map(Some).map_err(damaged)
     }
 
-    /// Returns whether this result may replace an earlier one of an alarm about the shown state `of_alarm`: it is of the
-    /// same shown state, and at least as narrow. A result of the alarm's state replaces one of another state, and any
-    /// result replaces one without a shown state.
+    /// Returns whether this result may replace an earlier one of an alarm about the shown state `of_alarm`: it is of
+    /// the same shown state, and at least as narrow. A result of the alarm's state replaces one of another state, and
+    /// any result replaces one without a shown state.
     fn may_replace(&self, kept: &LocatedRecord, of_alarm: Option<State>) -> bool {
         let rank = |of: &LocatedRecord| (of.shown.is_some(), of.shown == of_alarm);
         match rank(self).cmp(&rank(kept)) {

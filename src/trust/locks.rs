@@ -15,7 +15,7 @@ pub(super) const AUDITOR_LOCK: &str = "auditor.lock";
 /// The begin of the line about the process that holds an auditor's lock.
 pub(super) const HOLDER: &str = "process ";
 const WRITE_LOCK: &str = "write.lock";
-/// The number and the time of the waits for another command's change.
+/// The number and the time of the waits for another command's change: five seconds in total.
 const LOCK_WAITS: (u32, Duration) = (500, Duration::from_millis(10));
 
 impl Store {

@@ -19,7 +19,7 @@ use crate::sys::Lock;
 
 const WHAT: &str = "immuaudit: the last verdict on each database.";
 const FILE: &str = "outcomes";
-/// The longest file that is read, in bytes.
+/// The longest file that is read, in bytes. It limits the memory that a damaged or foreign file can take.
 const MAX_FILE_BYTES: u64 = 16 << 20;
 /// The length limit of a stored reason, in characters: 10,000 databases with such reasons fit into the file.
 pub const MAX_LAST_REASON_CHARS: usize = 500;
@@ -62,11 +62,11 @@ pub struct OutcomeRecord {
     pub contradicted: bool,
     /// Whether the check ran into a deadline.
     pub slow: bool,
-    /// Whether receivers are notified of the database by itself, although no state of it was ever trusted: it has a pin or
-    /// alarms.
+    /// Whether receivers are notified of the database by itself, although no state of it was ever trusted: it has a pin
+    /// or alarms.
     pub known: bool,
-    /// The key of the order of untrusted databases, if it was the last of them that was checked; [`WITHOUT_KEY`] if none
-    /// was drawn.
+    /// The key of the order of untrusted databases, if it was the last of them that was checked; [`WITHOUT_KEY`] if
+    /// none was drawn.
     pub last_untrusted: Option<u64>,
 }
 

@@ -9,8 +9,8 @@ use std::sync::{Mutex, PoisonError};
 use super::alarm::Alarm;
 use crate::ledger::Digest;
 
-/// The maximum number of alarms that are remembered, of all databases together: about a kilobyte each. The lists of further
-/// databases are parsed each time.
+/// The maximum number of alarms that are remembered, of all databases together: about a kilobyte each. The lists of
+/// further databases are parsed each time.
 const MAX_REMEMBERED_ALARMS: usize = 1_000;
 
 /// The alarms of the last parsed files, by database.
@@ -34,7 +34,7 @@ impl ParsedAlarms {
         Some(parsed.alarms.clone())
     }
 
-    /// Remembers the alarms of a file in place of those that were remembered of this database, if there is room.
+    /// Remembers the alarms of a file in place of those that were remembered of this database, if the limit allows.
     pub fn put(&self, database: &str, digest: Digest, alarms: &[Alarm]) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         known.remove(database);

@@ -18,9 +18,10 @@ use crate::clock::Timestamp;
 use crate::ledger::Digest;
 use crate::sys::Lock;
 
-/// The longest evidence file that is read, in bytes: two hexadecimal digits for each byte of evidence, and the other fields.
+/// The longest evidence file that is read, in bytes: two hexadecimal digits for each byte of evidence, and the other
+/// fields.
 const MAX_EVIDENCE_BYTES: u64 = 16 << 20;
-/// The bytes that are reserved for evidence without its responses, when there is no room for the responses.
+/// The bytes that are reserved for evidence without its responses, when the responses exceed the limit.
 const RESERVED_BYTES: u64 = 4 << 20;
 
 /// Reads evidence from a file at any path.
@@ -41,8 +42,8 @@ pub fn read_evidence(path: &Path) -> Result<Evidence, StoreError> {
     })
 }
 
-/// The maximum number of findings of a database whose hashes begin with the same digits. A server that looks for more of
-/// them needs far more hashes for each.
+/// The maximum number of findings of a database whose hashes begin with the same digits. A server that looks for more
+/// of them needs far more hashes for each.
 const MAX_SAME_ID: usize = 8;
 
 /// A finding as it was recorded.
@@ -304,8 +305,8 @@ impl Store {
         Ok(alarms)
     }
 
-    /// Removes a finding between the first and the last if a database has as many as it may, closed ones first.
-    /// Returns how many were removed for the new one.
+    /// Removes findings after the first if a database has as many as it may: closed ones that await no reading first,
+    /// else the last. Returns the number of removed open findings, with those that the removed ones had displaced.
     fn make_room(&self, _hold: &Hold, alarms: &mut Vec<Alarm>) -> u64 {
         let mut displaced = 0u64;
         while alarms.len() >= self.limits.files_of_a_database.max(2) {
@@ -323,8 +324,8 @@ impl Store {
         displaced
     }
 
-    /// Writes the evidence of a finding. For a new finding, other evidence is removed to make room, if need be.
-    /// The evidence of a known finding is written again if there is free room.
+    /// Writes the evidence of a finding. For a new finding, other evidence is removed if the limit requires it. The
+    /// evidence of a known finding is written again if the limit allows.
     fn write_evidence(
         &self,
         _hold: &Hold,

@@ -1,10 +1,10 @@
-//! Room for evidence, which all databases of a server share.
+//! The space for evidence, which all databases of a server share.
 //!
-//! A server can list as many databases as it likes, and let each of them vanish. So that this does not use up the room
+//! A server can list as many databases as it likes, and let each of them vanish. So that this does not use up the space
 //! for the evidence of a real one, evidence is displaced, in this order:
 //!
 //! 1. Evidence between the first and the last finding of a database, from the database with the most evidence, closed
-//!    alarms first. An older database keeps half of the room, and all of it if the younger never had a trusted state.
+//!    alarms first. An older database keeps half of the space, and all of it if the younger never had a trusted state.
 //! 2. Evidence of a younger database, from the youngest. The order in which first states were trusted decides
 //!    ([`arrivals`](super::arrivals)), not a clock; a database that never had a trusted state is the youngest.
 //!
@@ -23,7 +23,7 @@ use super::room_memory::{NEVER_TRUSTED, Place, Places, Remembered, place_in};
 use super::store::Store;
 use super::store_error::StoreError;
 
-/// The time for which a lack of room is remembered, so that a flood of findings does not list the directory for each.
+/// The time for which a lack of space is remembered, so that a flood of findings does not list the directory for each.
 const SHORTAGE_MEMORY: Duration = Duration::from_secs(60);
 
 /// The evidence files of a server.
@@ -53,7 +53,7 @@ pub(super) enum Shortage {
 }
 
 impl EvidenceFiles {
-    /// Returns the limit that one more file with this content would exceed; `None` if there is room.
+    /// Returns the limit that one more file with this content would exceed; `None` if there is none.
     pub(super) fn shortage(&self, file: &[u8], files: usize, bytes: u64) -> Option<Shortage> {
         if self.count >= files {
             return Some(Shortage::Files);
@@ -117,8 +117,8 @@ impl Store {
         Ok(room)
     }
 
-    /// Removes one evidence file to make room for evidence of the database in `directory`; returns whether there was
-    /// one that may be removed.
+    /// Removes one evidence file in favour of evidence of the database in `directory`; returns whether there was one
+    /// that may be removed.
     pub(super) fn displace(
         &self,
         room: &mut EvidenceFiles,
@@ -145,7 +145,7 @@ impl Store {
     }
 
     /// Returns a file between the first and the last of a database. A database that is older than the one in
-    /// `directory` keeps half of the room, or all of it if the younger never had a trusted state.
+    /// `directory` keeps half of the space, or all of it if the younger never had a trusted state.
     fn between(
         &self,
         room: &EvidenceFiles,
@@ -220,15 +220,15 @@ impl Store {
         files
     }
 
-    /// Remembers that there was no room at all.
+    /// Remembers that no evidence could be displaced.
     pub(super) fn remember_full(&self, room: &EvidenceFiles) {
-        // absent for a repeated finding, which displaces nothing and so does not show whether there is room
+        // absent for a repeated finding, which displaces nothing and so does not show whether there is space
         if let Some(youngest) = room.exhausted {
             self.room_memory().refused = Some((self.clock.instant(), youngest));
         }
     }
 
-    /// Returns whether there was no room a moment ago for a database that is no younger.
+    /// Returns whether there was no space a moment ago for a database that is no younger.
     pub(super) fn was_full(&self, directory: &str) -> bool {
         let refused = self.room_memory().refused;
         refused.is_some_and(|(when, youngest)| {

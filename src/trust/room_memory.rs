@@ -1,4 +1,4 @@
-//! Facts about the room for evidence that are remembered between findings.
+//! Facts about the space for evidence that are remembered between findings.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -17,7 +17,7 @@ pub(super) fn place_in(places: &Places, directory: &str) -> Place {
     places.get(directory).copied().unwrap_or(NEVER_TRUSTED)
 }
 
-/// Facts about the room that are remembered between findings.
+/// Facts about the space for evidence that are remembered between findings.
 #[derive(Debug, Default)]
 pub(super) struct Memory(pub(super) Mutex<Remembered>);
 
@@ -25,6 +25,6 @@ pub(super) struct Memory(pub(super) Mutex<Remembered>);
 pub(super) struct Remembered {
     /// Places by directory name, and the length that the file of arrivals had when it was read.
     pub(super) places: Option<(Option<u64>, Arc<Places>)>,
-    /// Time at which there was no room for a database in this place, or a later one.
+    /// Time at which there was no space for a database in this place, or a later one.
     pub(super) refused: Option<(Instant, Place)>,
 }

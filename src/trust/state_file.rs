@@ -8,7 +8,7 @@ use super::text::{hex, unhex};
 use super::trusted_state::{TrustOrigin, TrustedState, parse_shape, shape_word};
 use crate::ledger::Signature;
 
-/// The longest file that is read, in bytes.
+/// The longest file that is read, in bytes. It limits the memory that a damaged or foreign file can take.
 pub const MAX_STATE_FILE_BYTES: u64 = 256 * 1024;
 
 const WHAT: &str = "immuaudit: the trusted state of one database. The last line is a checksum.";

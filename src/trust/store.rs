@@ -24,8 +24,9 @@ use crate::sys::Lock;
 
 /// The maximum number of servers in the error about a server without files.
 const MAX_LISTED_SERVERS: usize = 5;
-/// Rights of a mode that only the owner may have, in the directory and above it.
+/// The rights on the directory and its files that only the owner may have, as bits of a mode.
 const OTHERS: u32 = 0o077;
+/// The right to write that only the owner may have on the directory above, as bits of a mode.
 const OTHERS_WRITE: u32 = 0o022;
 
 /// One configured server's files.
@@ -37,7 +38,7 @@ pub struct Store {
     pub(super) limits: Limits,
     pub(super) clock: Clock,
     warnings: Mutex<BTreeSet<Warning>>,
-    /// Facts about the room for evidence that are remembered.
+    /// The remembered facts about the space for evidence.
     pub(super) room_memory: room_memory::Memory,
     /// The ends of histories that were read completely.
     pub(super) tails: Tails,
@@ -76,8 +77,8 @@ impl Store {
         Ok(store)
     }
 
-    /// Opens the directory while an auditor may be running: to read, or to close an alarm. Root continues as the
-    /// user that the directory belongs to.
+    /// Opens the directory while an auditor may be running: to read, or for a single change such as closing an alarm.
+    /// Root continues as the user that the directory belongs to.
     ///
     /// # Errors
     /// There is no such directory, or the system refuses.

@@ -40,8 +40,8 @@ pub struct ValueProgress {
     pub read: u64,
     /// Transactions to read again because they could not be read.
     pub due: Ranges<Due>,
-    /// The due transactions whose main trees are not compared with the chain. They stay due until their trees are proven,
-    /// however often their values are read.
+    /// The due transactions whose main trees are not compared with the chain. They stay due until their trees are
+    /// proven, however often their values are read.
     pub unproven_trees: Ranges,
     /// The due transaction that was retried last: those after it in the order of age come first.
     pub retried: Option<Retried>,

@@ -20,9 +20,9 @@ const WHAT: &str = "immuaudit: the progress of the value checks of each database
 const ASKED: &str = "asked";
 const PACED: &str = "paced";
 const FILE: &str = "values";
-/// The longest file that is read, in bytes.
+/// The longest file that is read, in bytes. It limits the memory that a damaged or foreign file can take.
 const MAX_FILE_BYTES: u64 = 64 << 20;
-/// The maximum number of ranges of all databases in each list of the file: 40 bytes each at most, six lists.
+/// The maximum number of ranges of all databases in each list of the file: about 40 bytes each at most, seven lists.
 const MAX_RANGES: usize = 200_000;
 
 impl Store {

@@ -44,7 +44,7 @@ impl Budget {
         }
     }
 
-    /// Returns a list with room for exactly this many `T`, so that it is never moved to a larger place.
+    /// Returns a list with a capacity of exactly this many `T`, so that it is never moved to a larger place.
     ///
     /// # Errors
     /// More than the budget has left.

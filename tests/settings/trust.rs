@@ -439,7 +439,7 @@ fn a_check_of_the_settings_prints_all_warnings_of_a_start() {
     run.ends_with(0);
     let lines: Vec<&str> = run.stdout.lines().collect();
     assert_eq!(lines.len(), 5, "{run:#?}");
-    assert_eq!(lines[0], "the settings are right");
+    assert_eq!(lines[0], "the settings are valid");
     for (visible_warnings, line) in [
         ("on the command line", lines[1]),
         ("default password", lines[3]),

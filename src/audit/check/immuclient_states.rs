@@ -106,7 +106,7 @@ impl fmt::Display for OwnFile {
                 "checkpoints of immuaudit, which are compared by immuaudit compare FILE --peer-key KEY"
             }
             OwnFile::OfDirectory => {
-                "a file of an auditor's directory, which is moved by a copy of the whole --dir"
+                "a file of an auditor's directory; to move an auditor, copy its whole --dir"
             }
         })
     }
@@ -165,7 +165,8 @@ impl fmt::Display for StateFileError {
     }
 }
 
-/// Reads the trusted states from a file, or from every `.state` file in a folder and its subfolders.
+/// Reads the trusted states from a file, or from every `.state` file in a folder and its subfolders, up to four levels
+/// deep.
 ///
 /// # Errors
 /// A file cannot be read completely, or there is none. A part of the states must not be taken for all of them.

@@ -196,8 +196,8 @@ impl Auditor {
     }
 
     /// Checks whether the server proves that the imported and the trusted state are of one history. If the two
-    /// contradict each other, the state that the server shows decides which of them the server contradicts. immudb 0.9.0
-    /// mixes up the responses to concurrent clients, so a server that proves each of the two is asked again.
+    /// contradict each other, the state that the server shows decides which of them the server contradicts. immudb
+    /// 0.9.0 mixes up the responses to concurrent clients, so a server that proves each of the two is asked again.
     fn relate(
         &mut self,
         carried: &ImportedState,
@@ -297,7 +297,7 @@ impl Auditor {
         Some(None)
     }
 
-    /// Returns the imported state as evidence contains a state that the server contradicts.
+    /// Returns the imported state in the form in which evidence contains a state that the server contradicts.
     fn imported(&self, carried: &ImportedState) -> TrustedState {
         let seen = self.carried(&carried.database, &carried.claimed);
         let now = self.wall_time();

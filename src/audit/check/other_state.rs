@@ -13,7 +13,8 @@ use crate::wire::Entries;
 pub enum OtherStateResult {
     /// The server's transaction has this hash, and is proven to be in the history of the trusted state or to extend it.
     Proven(Digest),
-    /// The server's transaction is the other auditor's state, and the proof between this state and the trusted one fails.
+    /// The server's transaction is the other auditor's state, and the proof between this state and the trusted one
+    /// fails.
     Contradicts(Reason),
     /// Nothing is proven.
     Unknown(Reason),

@@ -69,9 +69,9 @@ impl Auditor {
         states
     }
 
-    /// Records that a database began with a pin. A pin that replaces damaged or lost files stands for the state in
-    /// them. Any other pin begins a line of its own, for which the transactions of a history that the operator gave up
-    /// do not count.
+    /// Records that a database began with a pin. A pin that replaces damaged or lost files counts as the state in them.
+    /// Any other pin begins a new line of proofs. The transactions of the history that the operator gave up do not
+    /// count for it.
     pub(in crate::audit) fn note_begin(&mut self, database: &str, repairs: bool) {
         let record = self.databases.of(database);
         record.repaired = repairs;
@@ -142,7 +142,7 @@ impl Auditor {
     }
 
     /// Checks that the server's state extends the pinned state. immudb 0.9.0 mixes up the responses to concurrent
-    /// clients, so a contradiction counts only if it shows one twice in a row.
+    /// clients, so a contradiction counts only if the server shows it twice in a row.
     fn hold_pin_repeatedly(
         &mut self,
         pin: &Pin,

@@ -55,7 +55,7 @@ impl std::fmt::Display for DiffError {
     }
 }
 
-/// The limit of probes if two files are compared, which needs no calls.
+/// The limit of probes if two files are compared. It is high, because such probes need no calls.
 const MAX_OFFLINE_PROBES: u32 = 100_000;
 
 impl Auditor {

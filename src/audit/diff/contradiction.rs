@@ -156,8 +156,8 @@ fn finding_of(
     split_view(trusted.clone(), theirs, reason.to_string(), answers)
 }
 
-/// Returns the part of a response of `/states` that has this state of a database, in the form of the whole response. The
-/// whole one may be too long for evidence, and is about other databases too.
+/// Returns the part of a response of `/states` that has this state of a database, in the form of the whole response.
+/// The whole one may be too long for evidence, and is about other databases too.
 fn entry_of_states(raw: &[u8], database: &str, theirs: State) -> Option<Vec<u8>> {
     let shown = Json::parse(std::str::from_utf8(raw).ok()?).ok()?;
     let is_of = |shown: &&Json| {

@@ -70,7 +70,7 @@ pub struct Change {
     pub ours: Option<Escaped>,
 }
 
-/// The number of transactions whose different keys are listed.
+/// The limit of transactions whose different keys are listed, so that a report stays readable. The others are counted.
 pub const MAX_LISTED_TXS: usize = 100;
-/// The number of keys that are listed of one transaction.
+/// The limit of listed keys of one transaction, so that a report stays readable. The others are counted.
 pub const MAX_LISTED_KEYS: usize = 20;

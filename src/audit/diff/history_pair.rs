@@ -225,7 +225,8 @@ impl HistoryPair<'_> {
     }
 }
 
-/// The total bytes of different entries that one walk holds in memory.
+/// The limit of the different entries that one walk holds in memory, in bytes: an eighth of the service's default
+/// memory limit.
 const MAX_KEPT_BYTES: usize = 8 << 20;
 
 /// Returns the memory that is left when this transaction is also stored.

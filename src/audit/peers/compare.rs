@@ -338,8 +338,8 @@ impl Auditor {
                 || self.is_signed_by_the_server(word))
     }
 
-    /// Returns whether the server signed a peer's state for this very database, by a key of the settings. A key that only
-    /// the peer names proves nothing.
+    /// Returns whether the server signed a peer's state for this very database, by a key of the settings. A key that
+    /// only the peer names proves nothing.
     pub(super) fn is_signed_by_the_server(&self, word: &Word) -> bool {
         let keys = self.policy.signatures.keys();
         let note = SignedNote::read(word.note.as_bytes()).ok();

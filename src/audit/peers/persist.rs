@@ -11,7 +11,8 @@ use crate::peer::{PeerPoller, ROUND_TIMEOUT};
 use crate::text::Escaped;
 use crate::trust::PeerRecord;
 
-/// The time limit of waiting for the peers, in a run of a single cycle and in a first cycle: one round over all of them.
+/// The time limit of waiting for the peers, in a run of a single cycle and in a first cycle: one round over all of
+/// them.
 pub(in crate::audit) const MAX_WAIT_FOR_PEERS: Duration = ROUND_TIMEOUT;
 
 impl Auditor {

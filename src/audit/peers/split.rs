@@ -225,8 +225,9 @@ pub(super) fn is_of_signed_state(alarm: &Alarm, theirs: State) -> bool {
         && alarm.reason.starts_with(SPLIT_SIGNED)
 }
 
-/// Returns whether an open alarm covers a split view: it is of the same peer (`None`: of an unnamed auditor) or the same
-/// state, and its evidence is as strong. A pin, or a peer's state without the server's signature, opens a weaker alarm.
+/// Returns whether an open alarm covers a split view: it is of the same peer (`None`: of an unnamed auditor) or the
+/// same state, and its evidence is as strong. A pin, or a peer's state without the server's signature, opens a weaker
+/// alarm.
 pub(in crate::audit) fn is_enough(alarm: &Alarm, peer: Option<&KeyName>, reason: &Reason) -> bool {
     let Reason::SplitView { theirs, by, .. } = reason else {
         return false;

@@ -48,7 +48,7 @@ pub enum EvidenceClaim {
     OlderState { trusted: u64, shown: u64 },
     /// A list of databases without this one.
     NotListed,
-    /// The server's own word that the database is gone, or its data damaged.
+    /// A response in which the server itself reports that the database is gone, or that its data is damaged.
     OwnWord(String),
     /// A state that is not signed as configured.
     BadSignature(BadSignature),
@@ -56,7 +56,8 @@ pub enum EvidenceClaim {
     Contents(Claim),
     /// A transaction that is proven to have one hash and was shown with another.
     OtherHeader { tx: u64, due: Digest, got: Digest },
-    /// A transaction of the trusted history that names another hash for the one before than that one is proven to have.
+    /// A transaction of the trusted history whose header names a hash for the transaction before it that differs from
+    /// the proven one.
     BrokenChain { tx: u64, due: Digest, got: Digest },
     /// A transaction that has a main tree's root although its main tree is empty.
     RootOfNoTree { tx: u64 },

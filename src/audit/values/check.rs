@@ -161,8 +161,8 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// Reads a window of the sample. After a scan that brings only one transaction, the rest is read one by one, because
-    /// further scans of so few transactions save no time.
+    /// Reads a window of the sample. After a scan that brings only one transaction, the rest is read one by one,
+    /// because further scans of so few transactions save no time.
     fn try_window(&mut self, first: u64, last: u64) -> Result<(), ReadInterrupted> {
         let mut at = first;
         let mut together = true;

@@ -31,8 +31,8 @@ impl Auditor {
 
     /// Makes due the transactions of a database up to `last` that closed alarms are about, and returns these alarms.
     /// A transaction that is already due keeps its time. If a part of one was read before its alarm was closed, the
-    /// reading begins again with its first entry. If an alarm is about the history, its own transaction is also read alone,
-    /// with a proof of its tree.
+    /// reading begins again with its first entry. If an alarm is about the history, its own transaction is also read
+    /// alone, with a proof of its tree.
     pub(super) fn make_closed_due(
         &mut self,
         database: &str,

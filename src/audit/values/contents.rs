@@ -19,8 +19,8 @@ pub(super) struct Contents {
 pub(super) enum Source {
     /// A call for this transaction alone: findings are recorded.
     Alone,
-    /// A scan. A corrupt value ends the reading of the transaction, because the responses to reading it alone are shorter
-    /// evidence.
+    /// A scan. A corrupt value ends the reading of the transaction, because the responses to reading it alone are
+    /// shorter evidence.
     Scan,
 }
 

@@ -39,7 +39,7 @@ pub struct CorruptTx {
     pub said: String,
 }
 
-/// The number of corrupt transactions that are listed.
+/// The limit of listed corrupt transactions, because each takes memory. The others are counted.
 const MAX_LISTED_TXS: u64 = 10_000;
 /// The longest time of the reading.
 const MAX_READ_TIME: Duration = Duration::from_secs(24 * 3600);
@@ -81,7 +81,7 @@ impl Auditor {
                 };
                 found.take(report, |tx| header(tx).map(|header| header.ts()));
             } else {
-                // more than one report holds, so read each transaction alone
+                // one report cannot list all findings, so read each transaction alone
                 for tx in next..next.saturating_add(count) {
                     let ts = match reader.read_one(tx) {
                         Ok(TxReadResult::Verified(header) | TxReadResult::HeaderOnly(header)) => {

@@ -230,7 +230,7 @@ impl UnreadReason {
         !matches!(self, UnreadReason::Scan)
     }
 
-    /// Returns whether only values of it must be read.
+    /// Returns whether only values of the transaction must be read.
     pub fn is_of_values_only(&self) -> bool {
         matches!(
             self,

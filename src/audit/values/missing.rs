@@ -129,8 +129,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Requests a value by its key, because servers before 1.2 send it only so. A newer server that omitted it gets
-    /// the same chance (protocol.md §6).
+    /// Requests a value by its key, because servers before 1.2 send values only by key. A newer server that omitted the
+    /// value gets the same chance (protocol.md §6).
     fn ask_for_value(
         &mut self,
         header: &TxHeader,
@@ -236,5 +236,5 @@ impl Reader<'_> {
     }
 }
 
-/// The number of entries that are read one by one to find the damaged ones.
+/// The limit of entries that are read one by one to find the damaged ones, because each takes a call.
 const MAX_ENTRIES_READ_ALONE: usize = 1_000;

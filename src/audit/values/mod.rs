@@ -5,8 +5,8 @@
 //! Reading order: `check`, `retry` and `sample` (the reading of a database in a cycle), `reader` and `one` (one
 //! transaction), `judge` (verification), `contents`, `missing` and `partial` (values that did not come with the
 //! transaction), `run`, `scan` and `chain` (many transactions by one call), `closed` (transactions of closed alarms),
-//! `sweep`, `slice`, `walk` and `tree` (all transactions, chain and tree), `pace` (the pace of a sweep), `truncation` and
-//! `retention` (values that were dropped), `finding` and `report` (the results), `record` (evidence and alarms),
+//! `sweep`, `slice`, `walk` and `tree` (all transactions, chain and tree), `pace` (the pace of a sweep), `truncation`
+//! and `retention` (values that were dropped), `finding` and `report` (the results), `record` (evidence and alarms),
 //! `corruption_report` and `detection_probability` (for the operator).
 
 mod chain;

@@ -59,7 +59,8 @@ impl Partials {
         known.unwrap_or_else(|| Partial::new(tx, alh))
     }
 
-    /// Remembers the progress of a transaction, if there is room.
+    /// Remembers the progress of a transaction, unless nothing of it was read, or `MAX_PARTIAL` transactions are
+    /// remembered already.
     pub(super) fn keep(&mut self, partial: Partial) {
         if self.0.len() < MAX_PARTIAL && partial.next > 0 {
             self.0.push(partial);

@@ -39,7 +39,7 @@ pub struct Reader<'a> {
     /// Whether the reading returns to the transaction at which its time was over. If so, it need not decide yet about
     /// unknown facts.
     pub comes_back: bool,
-    /// The time of the server's last response for the state. It is requested while a transaction does not come.
+    /// The time of the server's last response for the state. The state is requested while a transaction does not come.
     pub answered: Option<Instant>,
     /// The most transactions that are fetched one by one for a single proof.
     pub range: u64,
@@ -195,8 +195,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Ends the reading: leaves out what a truncation explains, and records the number of findings that were not recorded
-    /// one by one.
+    /// Ends the reading: leaves out what a truncation explains, and records the number of findings that were not
+    /// recorded one by one.
     pub(super) fn finish(&mut self) {
         self.report.explain(self.truncation.before);
         self.report.note_largest(self.server.largest_answer());

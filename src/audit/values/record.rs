@@ -1,5 +1,5 @@
 //! Records findings. Each becomes evidence and an alarm immediately, so that a killed process loses none. Memory holds
-//! only one, and those that could not be stored.
+//! one finding at a time, and those that could not be stored.
 
 use super::finding::CorruptEntry;
 use crate::audit::unstored::Unstored;
@@ -131,8 +131,8 @@ impl Alarms {
         self.reported = self.reported.take().or(other.reported);
     }
 
-    /// Takes the failure to open an alarm about a trusted state that was given up during the check, if there is no other
-    /// alarm.
+    /// Takes the failure to open an alarm about a trusted state that was given up during the check, if there is no
+    /// other alarm.
     pub(in crate::audit) fn take_given_up(&mut self) -> Option<StoreError> {
         let is_given_up = matches!(self.unwritten, Some(StoreError::Changed { .. }));
         match is_given_up && self.reported.is_none() && self.opened.is_empty() {

@@ -12,7 +12,7 @@ use crate::trust::Unavailable;
 
 /// The number of findings that one reading records, each with its own alarm. One more alarm counts the rest.
 const MAX_FINDINGS: usize = 16;
-/// The number of due transactions that one reading lists.
+/// The number of corrupt transactions, and of unread ones, that the reason of a verdict names.
 const MAX_LISTED_DUE: usize = 3;
 
 /// The number of unread transactions that are stored one by one, in one reading; the rest is counted.

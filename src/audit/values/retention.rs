@@ -1,5 +1,5 @@
-//! Searches for a header that records a truncation. It reads only headers, from the trusted state back. Until a later state
-//! is trusted, a header after it explains nothing.
+//! Searches for a header that records a truncation. It reads only headers, from the trusted state back. A header after
+//! the trusted state explains nothing until a later state is trusted.
 
 use std::collections::BTreeMap;
 

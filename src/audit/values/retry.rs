@@ -10,8 +10,8 @@ use crate::trust::{DueRun, Retried};
 /// The number of retries in a cycle that may fail, as many as a sample has by default. Successful retries are only
 /// limited by the time.
 const MAX_FAILED: u64 = 32;
-/// The part of a reading's time that retries may take, so that a silent transaction leaves time for new ones and for
-/// the sample.
+/// Retries may take one part in this number of a reading's time, so that a silent transaction leaves time for new ones
+/// and for the sample.
 const TIME_SHARE: u32 = 2;
 
 impl Reading<'_> {
@@ -74,8 +74,8 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// Retries a run of neighbours: one by one, and by scans once one was read. A transaction whose tree is to be proven is
-    /// also read alone. Returns the number that is still due, at most about `most`.
+    /// Retries a run of neighbours: one by one, and by scans once one was read. A transaction whose tree is to be
+    /// proven is also read alone. Returns the number that is still due, at most about `most`.
     fn retry_run(&mut self, run: DueRun, most: u64) -> Result<u64, ReadInterrupted> {
         let (mut next, mut failed, mut succeeded) = (run.first, 0, false);
         // values before the truncation, which may have been found meanwhile, are no longer due
@@ -100,8 +100,9 @@ impl Reading<'_> {
         Ok(failed)
     }
 
-    /// Reads neighbours by a scan, which compares them with each other, and then those alone whose trees are to be proven.
-    /// Returns the last one and the number of due ones among them. The first tree that cannot be proven is the end.
+    /// Reads neighbours by a scan, which compares them with each other, and then those alone whose trees are to be
+    /// proven. Returns the last one and the number of due ones among them. The first tree that cannot be proven is the
+    /// end.
     fn try_batch_and_trees(
         &mut self,
         first: u64,

@@ -8,8 +8,9 @@ use super::scan::{Prefetch, SCAN_GROWTH, Span};
 use crate::server::{Scanned, ServerError};
 use crate::wire::{Entries, Malformed, Tx};
 
-/// The number of transactions that are assumed to be dropped together once the server refuses their values together.
-/// A truncation drops whole files, so the remaining values come after the dropped ones.
+/// The longest scan, in transactions, whose values all count as dropped if the server has neither those of the first
+/// nor those of the last transaction. A truncation drops whole files, so the remaining values come after the dropped
+/// ones.
 const MIN_DROPPED_RUN: u32 = 32;
 /// The number of scans that are requested while one is verified, so that the server always has one to work on.
 const MAX_PREFETCHED_SCANS: usize = 2;

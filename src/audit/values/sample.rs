@@ -20,8 +20,8 @@ pub fn sample_windows(random: &Random, count: u64, last: u64) -> Option<Vec<(u64
     let Some(left_out) = last.checked_sub(count).filter(|left_out| *left_out > 0) else {
         return Some(vec![(1, last)]);
     };
-    // Place the windows and the gaps between them on a circle of all transactions. Every arrangement is equally likely, and
-    // the circle is turned by a random number, so every transaction has the same chance to be in a window.
+    // Place the windows and the gaps between them on a circle of all transactions. Every arrangement is equally likely,
+    // and the circle is turned by a random number, so every transaction has the same chance to be in a window.
     let mut borders =
         sample(random, windows - 1, left_out.saturating_add(windows - 1))?.into_iter();
     let mut first = random.below(last)? + 1;

@@ -1,8 +1,8 @@
 //! One slice of a sweep: it reads for a short time, and then the program may check databases or end.
 //!
-//! Transactions for which a slice had no time are read again: by the next cycle, or at the end of a sweep that an operator
-//! started, because no cycle follows it. The next cycle also reads those again whose values may have been dropped since the
-//! last one.
+//! Transactions for which a slice had no time are read again: by the next cycle, or at the end of a sweep that an
+//! operator started, because no cycle follows it. The next cycle also reads those again whose values may have been
+//! dropped since the last one.
 
 use std::time::Duration;
 
@@ -51,8 +51,8 @@ pub(super) fn is_cut_off(done: Result<(), ReadInterrupted>) -> bool {
 }
 
 impl Auditor {
-    /// Reads the next transactions of a sweep, up to `goal`. At the end of a sweep that runs `by` an operator, reads those
-    /// again that had no time before. Otherwise the next cycle does.
+    /// Reads the next transactions of a sweep, up to `goal`. At the end of a sweep that runs `by` an operator, reads
+    /// those again that had no time before. Otherwise the next cycle does.
     pub(super) fn read_part(
         &mut self,
         database: &str,
@@ -113,8 +113,8 @@ impl Auditor {
         }
     }
 
-    /// Reads again what had no time. As long as that brings the sweep further, the rest is left for another slice;
-    /// otherwise the report has it.
+    /// Reads the transactions again for which earlier slices had no time. As long as this makes progress, the rest is
+    /// left for another slice; otherwise the report lists the rest.
     fn read_late_part(
         &mut self,
         database: &str,
@@ -282,8 +282,9 @@ fn answers_that_show(reader: &mut Reader<'_>, tx: u64, what: &Corruption) -> Vec
     answers
 }
 
-/// Passes the transactions of a run, in order. A tree that the walk no longer knows is proven (`tree`), which takes calls:
-/// if there is no time for that, the next slice continues with this transaction. At least one transaction is passed.
+/// Passes the transactions of a run, in order. A tree that the walk no longer knows is proven (`tree`), which takes
+/// calls: if there is no time for that, the next slice continues with this transaction. At least one transaction is
+/// passed.
 fn pass_all(
     reader: &mut Reader<'_>,
     walk: &mut Walk,

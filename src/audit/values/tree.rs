@@ -1,5 +1,5 @@
-//! The main tree of a single transaction, compared with the chain by a proof. The walk of a sweep compares the trees that
-//! it still knows; the others are proven here, and so are those of transactions that a sweep could not read.
+//! The main tree of a single transaction, compared with the chain by a proof. The walk of a sweep compares the trees
+//! that it still knows; the others are proven here, and so are those of transactions that a sweep could not read.
 
 use super::finding::{CorruptEntry, Corruption, UnreadReason};
 use super::reader::{Ended, ReadInterrupted, Reader};
@@ -19,9 +19,9 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Compares the main tree of a transaction with the chain, by a proof from the transaction with which the tree ends.
-    /// Whatever that transaction's own tree lacks is in the chain after it (steps 5 and 7), and that tree is compared,
-    /// too. Its tree is always the smaller one, so no server has an excuse not to prove it. Without the proof the
+    /// Compares the main tree of a transaction with the chain, by a proof from E, the last transaction in that tree.
+    /// The proof also compares E's own tree, and shows that the transactions after E's tree are in the chain (steps 5
+    /// and 7). E's tree is always the smaller one, so no server has an excuse not to prove it. Without the proof the
     /// transaction is due until its tree is proven.
     pub(super) fn prove_tree(&mut self, header: &TxHeader) -> Result<(), ReadInterrupted> {
         let (tx, size) = (header.id(), header.bl_tx_id());

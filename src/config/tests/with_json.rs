@@ -8,7 +8,7 @@ use super::super::command::{COMMANDS, WITH_JSON};
 use super::super::load;
 use super::Place;
 
-/// Each command with each of its subcommands.
+/// Returns each command with each of its subcommands.
 fn commands() -> Vec<String> {
     let mut commands = Vec::new();
     for command in COMMANDS {
@@ -22,7 +22,7 @@ fn commands() -> Vec<String> {
     commands
 }
 
-/// The rows of the table of commands in docs/json.md.
+/// Returns the rows of the table of commands in docs/json.md.
 fn documented() -> BTreeMap<String, String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/json.md");
     let page = fs::read_to_string(path).unwrap();

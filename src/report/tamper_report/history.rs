@@ -146,7 +146,7 @@ fn values_alarm(alarms: &[Alarm]) -> Option<&Alarm> {
         .find(|alarm| alarm.kind == Tampering::BadValue)
 }
 
-/// The number of transactions with different values that are listed.
+/// The maximum number of transactions with different values that are listed, so that the report stays readable.
 const MAX_LISTED_TXS: usize = 8;
 
 /// Returns the transactions whose values differ, and the alarm about them.

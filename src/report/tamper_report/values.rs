@@ -4,7 +4,7 @@ use super::unix;
 use crate::audit::{CorruptTx, CorruptionReport};
 use crate::text::counted;
 
-/// The number of corrupt transactions of one kind that are listed.
+/// The maximum number of corrupt transactions of one kind that are listed, so that the report stays readable.
 const MAX_LISTED_TXS: usize = 20;
 
 pub(super) fn lines(lines: &mut Vec<String>, values: &CorruptionReport) {

@@ -57,8 +57,8 @@ impl Directory {
         walk(path, Some(0o700))
     }
 
-    /// Opens the parent directory of a path, and returns it with the last part of the path. Creates it if it is missing, with
-    /// read access for all users.
+    /// Opens the parent directory of a path, and returns it with the last part of the path. Creates it if it is
+    /// missing, with read access for all users.
     ///
     /// # Errors
     /// The same as for [`Directory::open`].
@@ -68,7 +68,10 @@ impl Directory {
                 let above = walk(above, makes.then_some(0o755))?;
                 Ok((above, name.into()))
             }
-            _ => Err(io::Error::new(ErrorKind::InvalidInput, "no name of a file")),
+            _ => Err(io::Error::new(
+                ErrorKind::InvalidInput,
+                "the path has no file name",
+            )),
         }
     }
 
@@ -93,7 +96,7 @@ impl Directory {
         if found.is_file() && found.nlink() == 1 {
             return Ok(file);
         }
-        let fault = "it is no plain file, or has a second name";
+        let fault = "it is not a plain file, or has several hard links";
         Err(io::Error::new(ErrorKind::InvalidInput, fault))
     }
 
@@ -179,7 +182,8 @@ impl Directory {
                 Mark::NotOurs => {}
                 Mark::Ours => ours.push(name),
                 Mark::InUse => {
-                    let fault = format!("an auditor is at work in {}", name.display());
+                    let fault =
+                        format!("an auditor is running in {}: stop it first", name.display());
                     return Err(io::Error::other(fault));
                 }
             }
@@ -250,7 +254,10 @@ pub(super) fn unless_gone(removed: io::Result<()>) -> io::Result<()> {
 fn walk(path: &Path, makes: Option<u32>) -> io::Result<Directory> {
     let mut components = path.components().peekable();
     if components.next() != Some(Component::RootDir) {
-        return Err(io::Error::new(ErrorKind::InvalidInput, "no absolute path"));
+        return Err(io::Error::new(
+            ErrorKind::InvalidInput,
+            "the path is not absolute",
+        ));
     }
     let only = |last| if last { libc::O_RDONLY } else { libc::O_PATH };
     let mut open_one = Directory {
@@ -275,7 +282,7 @@ fn walk(path: &Path, makes: Option<u32>) -> io::Result<Directory> {
             let link = fs::symlink_metadata(&at).is_ok_and(|found| found.is_symlink());
             match link {
                 true => io::Error::other(format!(
-                    "{} is a symbolic link: name what it leads to",
+                    "{} is a symbolic link: name its target",
                     path.display()
                 )),
                 false => error,

@@ -14,7 +14,7 @@ use crate::config::{INSTANCES, Instance};
 pub(super) const TEMPLATE: &str = "/etc/systemd/system/immuaudit@.service";
 /// The template's unit file from the Debian package.
 const PACKAGED: &str = "/usr/lib/systemd/system/immuaudit@.service";
-/// The first port for an instance.
+/// The first port for an instance, 1000 above the default port of monitoring.
 const FIRST_PORT: u16 = 10477;
 
 /// The existing files and users of an instance, and of others.

@@ -64,7 +64,7 @@ impl Plan {
         for other in &facts.others {
             let name = other.file_name().unwrap_or_default().to_string_lossy();
             steps.push(Step::Note(format!(
-                "{name} is there too: systemctl disable --now {name}, once this one runs"
+                "{name} exists too: run systemctl disable --now {name} once this service runs"
             )));
         }
         let (program, copying) = program_to_run(&service.program, facts);
@@ -197,7 +197,7 @@ pub(super) fn remove_settings(service: &Service, there: Option<&str>) -> Step {
 fn check_purge(facts: &Facts, is_ours: bool) -> Result<(), String> {
     match (&facts.packaged, facts.active && !is_ours) {
         (Some(unit), _) => Err(format!(
-            "{} comes from a package, which has its own way: sudo apt purge immuaudit",
+            "{} comes from a package: remove it with sudo apt purge immuaudit",
             unit.display()
         )),
         (None, true) => Err(format!(
@@ -216,7 +216,7 @@ fn check_directories(service: &Service, facts: &Facts) -> Result<(), String> {
             Place::OfUser(_) if is_handed_over(facts, path) => continue,
             Place::OfUser(user) => format!("belongs to user {user}"),
             Place::Foreign if *path == default_state() => continue,
-            Place::Foreign => "is there, and immuaudit did not make it".to_owned(),
+            Place::Foreign => "exists, and immuaudit did not create it".to_owned(),
             Place::Unknown(why) => format!("cannot be used: {why}"),
         };
         return Err(format!(

@@ -75,7 +75,7 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{}: {}; what was done before stands, and doing it again is harmless",
+            "{}: {}; correct the cause and run the command again, which may repeat the earlier steps",
             self.step, self.why
         )
     }

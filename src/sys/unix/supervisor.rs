@@ -7,8 +7,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 
-/// Returns whether stderr goes to systemd's journal. `$JOURNAL_STREAM` contains the device and the inode of the journal's
-/// stream (systemd.exec(5)).
+/// Returns whether stderr goes to systemd's journal. `$JOURNAL_STREAM` contains the device and the inode of the
+/// journal's stream (systemd.exec(5)).
 pub fn stderr_is_the_journal() -> bool {
     let stream = std::env::var("JOURNAL_STREAM").ok();
     let stderr = fs::metadata("/proc/self/fd/2").ok();

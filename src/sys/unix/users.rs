@@ -135,8 +135,9 @@ pub fn is_of_machine() -> bool {
 /// # Errors
 /// The system refuses; some rights may already be given up then, but none are gained.
 pub fn act_as(user: u32, group: u32) -> io::Result<()> {
-    // SAFETY: the calls take an empty list and numbers, and report failures by their results. The groups come first, because
-    // the new user may not change them. For root, setgid and setuid set the real, effective and saved id (setuid(2)).
+    // SAFETY: the calls take an empty list and numbers, and report failures by their results. The groups come first,
+    // because the new user may not change them. For root, setgid and setuid set the real, effective and saved id
+    // (setuid(2)).
     let refused = unsafe {
         libc::setgroups(0, std::ptr::null()) != 0
             || libc::setgid(group) != 0

@@ -47,8 +47,8 @@ unsafe extern "system" fn on_event(event: u32) -> BOOL {
     1
 }
 
-/// Makes Ctrl-C, Ctrl-Break, the closing of the console and the end of the session requests for [`take_signal`]. Only the
-/// service control manager can request that the settings are read again.
+/// Makes Ctrl-C, Ctrl-Break, the closing of the console and the end of the session requests for [`take_signal`]. Only
+/// the service control manager can request that the settings are read again.
 pub fn block_signals(_: &[Asked]) {
     // SAFETY: the function lives as long as the process. The first call enables Ctrl-C, which a parent process may have
     // disabled.

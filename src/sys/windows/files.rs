@@ -32,8 +32,8 @@ pub const TIME_STEP: Duration = Duration::from_nanos(100);
 /// The system's error number for a full disk: `ERROR_DISK_FULL`.
 pub const DISK_FULL: i32 = 112;
 
-/// The number of attempts to replace a file that another program has open, and the pause between them. Virus scanners and
-/// the search index open every new file for a moment.
+/// The number of attempts to replace a file that another program has open, and the pause between them. Virus scanners
+/// and the search index open every new file for a moment.
 const TRIES: (u32, Duration) = (50, Duration::from_millis(20));
 
 /// The longest path, in UTF-16 units, that the system accepts without the prefix for long paths.
@@ -116,7 +116,8 @@ fn open_with(path: &Path, creation: Creation, private: &Private) -> io::Result<F
     }
 }
 
-/// Creates a directory that gives rights to the auditor's user, SYSTEM and Administrators only. Its contents inherit them.
+/// Creates a directory that gives rights to the auditor's user, SYSTEM and Administrators only. Its contents inherit
+/// them.
 ///
 /// # Errors
 /// The system refuses.

@@ -33,8 +33,8 @@ pub fn state_directory(
     Some(format!(r"{base}\{}", own.replace('/', r"\")))
 }
 
-/// Returns the words of a command: a program and its arguments. Text in quotes is one word, because paths on Windows often
-/// contain blanks.
+/// Returns the words of a command: a program and its arguments. Text in quotes is one word, because paths on Windows
+/// often contain blanks.
 pub fn words_of(command: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let (mut is_quoted, mut is_within) = (false, false);

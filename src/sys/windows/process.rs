@@ -40,8 +40,8 @@ const KEPT_VARIABLES: [&str; 9] = [
     "windir",
 ];
 
-/// Isolates a child from this process. The child gets the variables that Windows programs require, `%SystemRoot%` as its
-/// working directory, and its three standard streams. It is suspended until [`Group::of`] resumes it.
+/// Isolates a child from this process. The child gets the variables that Windows programs require, `%SystemRoot%` as
+/// its working directory, and its three standard streams. It is suspended until [`Group::of`] resumes it.
 pub fn isolate(command: &mut Command) {
     let root = std::env::var("SystemRoot").unwrap_or_else(|_| r"C:\Windows".to_owned());
     command.env_clear();

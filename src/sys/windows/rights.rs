@@ -47,8 +47,8 @@ const WRITE: u32 = 0o022;
 const ADD: u32 = 0o011;
 
 impl Open {
-    /// Returns the rights of others as the bits of a mode of Unix: `r` to read, `w` to write and to replace, `x` to create
-    /// entries in a directory.
+    /// Returns the rights of others as the bits of a mode of Unix: `r` to read, `w` to write and to replace, `x` to
+    /// create entries in a directory.
     pub fn mode(&self) -> u32 {
         self.mode
     }
@@ -194,14 +194,14 @@ pub(super) enum Inherited {
     ByAll,
 }
 
-/// The rights of new files and directories: the owner, SYSTEM and Administrators have all rights, other users have none, and
-/// nothing is inherited from the directory above. If an administrator creates a file, it belongs to Administrators, and the
-/// auditor's service has all rights, too.
+/// The rights of new files and directories: the owner, SYSTEM and Administrators have all rights, other users have
+/// none, and nothing is inherited from the directory above. If an administrator creates a file, it belongs to
+/// Administrators, and the auditor's service has all rights, too.
 pub(super) struct Private(Descriptor);
 
 impl Private {
-    /// Returns the rights of a new entry of a directory. If an administrator creates it, the owner of the directory has all
-    /// rights, too: the auditor may run as that user.
+    /// Returns the rights of a new entry of a directory. If an administrator creates it, the owner of the directory has
+    /// all rights, too: the auditor may run as that user.
     pub(super) fn within(above: Option<&Path>, inherited: Inherited) -> io::Result<Private> {
         let above = above.map(|above| match above.as_os_str().is_empty() {
             true => Path::new("."),

@@ -64,8 +64,8 @@ fn add(pem: &mut String, certificate: &[u8]) {
 /// # Safety
 /// The certificate must be one of an open store.
 unsafe fn is_for_servers(certificate: *const CERT_CONTEXT) -> bool {
-    // SAFETY: the certificate is valid. The system returns the length of the list. The list begins with a CTL_USAGE, the
-    // buffer is aligned for it, and the texts end in NUL.
+    // SAFETY: the certificate is valid. The system returns the length of the list. The list begins with a CTL_USAGE,
+    // the buffer is aligned for it, and the texts end in NUL.
     unsafe {
         let mut length = 0;
         if CertGetEnhancedKeyUsage(certificate, 0, ptr::null_mut(), &mut length) == 0 {

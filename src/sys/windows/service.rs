@@ -22,10 +22,12 @@ use super::{code, done, wide};
 pub(super) const NAME: &str = "immuaudit";
 /// The name in the list of services.
 const DISPLAY: &str = "immuaudit";
-const DESCRIPTION: &str = "Proves again and again that immudb servers have not rewritten history.";
-/// The account of the service: a virtual account, which Windows derives from the name of the service. It has no password.
+const DESCRIPTION: &str = "Continuously verifies that immudb servers have not rewritten history.";
+/// The account of the service: a virtual account, which Windows derives from the name of the service. It has no
+/// password.
 const ACCOUNT: &str = r"NT SERVICE\immuaudit";
-/// The delay of a restart after a failure, in milliseconds, and the time without a failure that resets the count, in seconds.
+/// The delay of a restart after a failure, in milliseconds, and the time without a failure that resets the count, in
+/// seconds.
 const RESTART: (u32, u32) = (60_000, 86_400);
 
 /// The state of the service.
@@ -153,8 +155,8 @@ fn configure(service: &Handle) -> io::Result<()> {
     let flag = SERVICE_FAILURE_ACTIONS_FLAG {
         fFailureActionsOnNonCrashFailures: 1,
     };
-    // SAFETY: the handle is open. Each structure belongs to its number and outlives the call. A system without one of these
-    // settings runs the service without it.
+    // SAFETY: the handle is open. Each structure belongs to its number and outlives the call. A system without one of
+    // these settings runs the service without it.
     unsafe {
         for (what, with) in [
             (

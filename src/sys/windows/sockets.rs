@@ -28,7 +28,8 @@ fn number(socket: &impl AsRawSocket) -> SOCKET {
     SOCKET::try_from(socket.as_raw_socket()).unwrap_or(INVALID_SOCKET)
 }
 
-/// Waits up to `time` until a socket is ready, has failed or was closed by its peer; returns for each socket whether it is.
+/// Waits up to `time` until a socket is ready, has failed or was closed by its peer; returns for each socket whether it
+/// is.
 pub fn wait_ready(sockets: &[(Socket<'_>, Interest)], time: Duration) -> Vec<bool> {
     let poll = |(socket, interest): &(Socket<'_>, Interest)| WSAPOLLFD {
         fd: number(socket),
@@ -58,7 +59,8 @@ fn set(socket: SOCKET, level: i32, option: i32, value: i32) -> io::Result<()> {
     }
 }
 
-/// Limits the send buffer of each connection that a listener accepts, in bytes. If the system refuses, its default remains.
+/// Limits the send buffer of each connection that a listener accepts, in bytes. If the system refuses, its default
+/// remains.
 pub fn limit_send_buffer(listener: &TcpListener, bytes: i32) {
     let _ = set(number(listener), SOL_SOCKET, SO_SNDBUF, bytes);
 }
@@ -99,7 +101,8 @@ pub fn listen_everywhere(port: u16) -> io::Result<TcpListener> {
     let raw = number(&socket);
     set(raw, IPPROTO_IPV6, IPV6_V6ONLY, 0)?;
     set(raw, SOL_SOCKET, SO_EXCLUSIVEADDRUSE, 1)?;
-    // SAFETY: SOCKADDR_IN6 is plain data, and all zeros are the unspecified address. It outlives the calls. The socket is open.
+    // SAFETY: SOCKADDR_IN6 is plain data, and all zeros are the unspecified address. It outlives the calls. The socket
+    // is open.
     unsafe {
         let mut address: SOCKADDR_IN6 = std::mem::zeroed();
         address.sin6_family = AF_INET6;

@@ -59,8 +59,8 @@ pub fn stderr_is_the_journal() -> bool {
     false
 }
 
-/// Connects to the service control manager if it has started this process, and removes its words from the arguments. From then
-/// on all output goes to the log. Must be called first.
+/// Connects to the service control manager if it has started this process, and removes its words from the arguments.
+/// From then on all output goes to the log. Must be called first.
 pub fn go_under_manager(arguments: &mut Vec<String>) {
     if arguments.first().is_none_or(|first| first != UNDER_MANAGER) {
         return;
@@ -120,7 +120,8 @@ fn take_log(directory: &Path) -> io::Result<()> {
     file.seek(SeekFrom::End(0))?;
     let handle = file.into_raw_handle();
     IS_TAKEN.store(true, Ordering::Relaxed);
-    // SAFETY: the handle stays open. The handle of the previous log stays open, too, because a thread may be writing to it.
+    // SAFETY: the handle stays open. The handle of the previous log stays open, too, because a thread may be writing to
+    // it.
     unsafe {
         SetStdHandle(STD_ERROR_HANDLE, handle);
         SetStdHandle(STD_OUTPUT_HANDLE, handle);
@@ -187,7 +188,7 @@ fn send(state: SERVICE_STATUS_CURRENT_STATE, error: u32, code: u32) {
 
 /// Reports the end of the service to the manager, if this process is a service. An end without a request is a failure.
 pub(super) fn report_end(code: u8) {
-    /// The number of checks whether the manager has called back, and the pause between them.
+    /// The number of checks whether the manager has called back, and the pause between them: five seconds in total.
     const TRIES: (u32, Duration) = (250, Duration::from_millis(20));
     if !IS_SERVICE.load(Ordering::Relaxed) {
         return;

@@ -48,8 +48,8 @@ impl User {
             .clone()
     }
 
-    /// Returns whether the auditor trusts files of this user: its own user, SYSTEM, Administrators, TrustedInstaller, and the
-    /// auditor's service, which only administrators can create.
+    /// Returns whether the auditor trusts files of this user: its own user, SYSTEM, Administrators, TrustedInstaller,
+    /// and the auditor's service, which only administrators can create.
     pub fn is_trusted(&self) -> bool {
         [SYSTEM, ADMINISTRATORS, INSTALLER, SERVICE].contains(&self.0.as_str())
             || *self == User::current()
@@ -163,7 +163,8 @@ fn name_of(sid: &str) -> Option<String> {
     let (mut name, mut domain) = ([0; LONGEST], [0; LONGEST]);
     let longest = u32::try_from(LONGEST).unwrap_or_default();
     let (mut name_length, mut domain_length, mut kind) = (longest, longest, 0);
-    // SAFETY: the text ends in NUL. The buffers have the given lengths. The identifier is freed in the same way as a descriptor.
+    // SAFETY: the text ends in NUL. The buffers have the given lengths. The identifier is freed in the same way as a
+    // descriptor.
     let is_known = unsafe {
         ConvertStringSidToSidW(text.as_ptr(), &mut found.0) != 0
             && LookupAccountSidW(

@@ -25,7 +25,7 @@ and C:\\ProgramData\\ImmuClient\\config. The keys are the names of the flags.
 pub const HELP_SUPERVISOR: &str = "";
 /// The description of `--instance`.
 pub const HELP_INSTANCE: &str = r"name of one of several auditors on this host: its file C:\ProgramData\ImmuClient\config\immuaudit.d\NAME.toml overrides immuaudit.toml, and it has its own states and port";
-/// The descriptions of the verbs of `audit-mode` for a service.
+/// The descriptions of the subcommands of `audit-mode` for a service.
 pub const HELP_SERVICE: [&str; 3] = [
     "create a Windows service, and start it (needs an elevated prompt)",
     "remove the service; states, settings and evidence stay",

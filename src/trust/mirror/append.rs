@@ -21,9 +21,9 @@ struct Run<'a> {
 /// The result of adding hashes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extended {
-    /// There is room for more hashes.
+    /// All hashes were added.
     Room,
-    /// There is no room.
+    /// The limit allows no more hashes.
     Full,
 }
 

@@ -76,7 +76,7 @@ fn states_are_removed_and_nothing_else() {
     fs::create_dir(dir.join("mail")).unwrap();
     let remove = || Directory::open(&dir).unwrap().remove_states(None);
     let fault = remove().unwrap_err().to_string();
-    assert_eq!(fault, "an auditor is at work in db");
+    assert_eq!(fault, "an auditor is running in db: stop it first");
     assert!(dir.join("db/auditor.lock").exists());
     drop(store);
     remove().unwrap();
