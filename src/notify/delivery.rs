@@ -9,11 +9,13 @@ use std::time::{Duration, Instant};
 use log::Level;
 use ring::rand::{SecureRandom, SystemRandom};
 
+#[cfg(feature = "fault-points")]
+use super::DeliveryError;
+use super::OpenAlarms;
 use super::identity::ReceiverKey;
 use super::notification::Notification;
 use super::sink::Sink;
 use super::waiting::{Noted, Waiting, event};
-use super::{DeliveryError, OpenAlarms};
 use crate::clock::Clock;
 use crate::report::ReceiverStats;
 use crate::text::number;
@@ -162,8 +164,8 @@ impl DeliveryWorker {
         while let Some(item) = waiting.queue.take_due(now) {
             match deliver(shared.receiver.name(), &item.kept.notification.body) {
                 Ok(()) => waiting.end(&shared.receiver, &item),
-                Err(DeliveryError { retry_after, .. }) => {
-                    waiting.put_back(&shared.receiver, item, retry_after, 0.0, now);
+                Err(error) => {
+                    waiting.put_back(&shared.receiver, item, error.failed_try(), 0.0, now);
                 }
             }
         }
@@ -212,7 +214,7 @@ impl Shared {
                     self.receiver.sent();
                     event(Level::Info, "notified", name, &id, item.tries + 1).log();
                 }
-                Err(DeliveryError { why, retry_after }) => {
+                Err(error) => {
                     self.receiver.failed();
                     let tries = item.tries + 1;
                     // a receiver that is down all night causes a dozen warnings, not 500
@@ -221,11 +223,11 @@ impl Shared {
                         false => Level::Debug,
                     };
                     event(level, "not notified yet", name, &id, tries)
-                        .text("reason", &why)
+                        .text("reason", &error.why)
                         .log();
-                    waiting.why = Some(why);
                     let now = self.clock.instant();
-                    waiting.put_back(&self.receiver, item, retry_after, jitter(), now);
+                    waiting.put_back(&self.receiver, item, error.failed_try(), jitter(), now);
+                    waiting.why = Some(error.why);
                 }
             }
             self.count(&waiting);

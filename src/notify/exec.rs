@@ -110,7 +110,10 @@ impl Exec {
             .map_err(|error| DeliveryError::new(error.kind()))?;
         match (ended, status.success()) {
             (true, true) => Ok(()),
-            (true, false) => Err(DeliveryError::new(status)),
+            (true, false) => Err(DeliveryError {
+                is_refusal: true,
+                ..DeliveryError::new(status)
+            }),
             (false, _) => Err(DeliveryError::new(format!(
                 "not done within {:?}",
                 self.time

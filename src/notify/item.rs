@@ -14,6 +14,10 @@ pub(super) struct Item {
     pub tries: u32,
     /// Failed tries of this notification, which decide when it is given up.
     pub own_tries: u32,
+    /// The number of times that the receiver refused this notification.
+    pub refusals: u32,
+    /// The number of the queue's try that was the last one of this notification; 0 if there was none.
+    pub last_try: u64,
     pub due: Instant,
     /// The time since when the receiver has not received this topic.
     pub since: Instant,
@@ -30,6 +34,8 @@ impl Item {
             kept,
             tries: 0,
             own_tries: 0,
+            refusals: 0,
+            last_try: 0,
             due: now,
             since: now,
             subject,

@@ -42,6 +42,7 @@ pub use notifier::{Notifier, Tested};
 pub use outbox::waiting_since;
 
 use crate::trust::Alarm;
+use queue::FailedTry;
 
 /// The error of a failed delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +51,8 @@ pub struct DeliveryError {
     pub why: String,
     /// The time for which the receiver requested no further tries.
     pub retry_after: Option<Duration>,
+    /// Whether the receiver refused this notification: it was reached, and responded with an error.
+    pub is_refusal: bool,
 }
 
 impl std::error::Error for DeliveryError {}
@@ -65,6 +68,14 @@ impl DeliveryError {
         DeliveryError {
             why: why.to_string(),
             retry_after: None,
+            is_refusal: false,
+        }
+    }
+
+    fn failed_try(&self) -> FailedTry {
+        FailedTry {
+            requested_wait: self.retry_after,
+            is_refusal: self.is_refusal,
         }
     }
 }

@@ -1,55 +1,111 @@
 //! The order of the waiting changes: a change waits for an earlier one about the same databases, because otherwise the
-//! earlier one would be the last that the receiver gets.
+//! earlier one would be the last that the receiver gets. If the receiver refuses the earlier one again and again, the
+//! later one is tried right after each of its tries: then the earlier one is still the first that a receiver gets that
+//! accepts both, and a receiver that never accepts it gets all others.
 
 use std::collections::HashMap;
+use std::time::Instant;
 
 use super::item::Item;
 
-/// The lowest sequences of the waiting changes.
+/// The number of refusals after which later changes are tried too. A receiver that refuses everything for a few seconds
+/// gets its notifications in their order.
+pub(super) const MAX_HOLDING_REFUSALS: u32 = 3;
+
+/// The waiting changes for which later ones may wait.
 pub(super) struct Order<'a> {
-    /// The lowest sequence of each subject.
-    by_subject: HashMap<&'a Result<String, String>, u64>,
-    /// The lowest sequence of a summary about several databases.
-    summary: Option<u64>,
-    /// The lowest sequence of a change of one database.
-    single: Option<u64>,
+    of_subject: HashMap<&'a Result<String, String>, Earlier>,
+    /// Summaries about several databases.
+    summaries: Earlier,
+    /// Changes of one database.
+    singles: Earlier,
+}
+
+/// Changes for which a later one may wait.
+#[derive(Default)]
+struct Earlier {
+    /// The lowest sequence of those that were not refused often.
+    first: Option<u64>,
+    /// The sequence and the last try of each that was refused often.
+    refused: Vec<(u64, u64)>,
+}
+
+impl Earlier {
+    fn add(&mut self, item: &Item) {
+        let sequence = item.kept.sequence;
+        match item.refusals < MAX_HOLDING_REFUSALS {
+            true => self.first = Some(self.first.map_or(sequence, |first| first.min(sequence))),
+            false => self.refused.push((sequence, item.last_try)),
+        }
+    }
+
+    fn turn(&self, item: &Item) -> Turn {
+        let sequence = item.kept.sequence;
+        if self.first.is_some_and(|first| first < sequence) {
+            return Turn::Held;
+        }
+        let earlier = self.refused.iter().filter(|(of, _)| *of < sequence);
+        match earlier.map(|(_, last_try)| *last_try).min() {
+            None => Turn::Own,
+            Some(oldest) if item.last_try < oldest => Turn::After,
+            Some(_) => Turn::Held,
+        }
+    }
+}
+
+/// The turn of a change.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Turn {
+    /// No earlier change is about the same databases.
+    Own,
+    /// The receiver just refused each earlier change again.
+    After,
+    /// The change waits for an earlier one.
+    Held,
 }
 
 impl<'a> Order<'a> {
     pub fn of(items: &'a [Item]) -> Order<'a> {
         let mut order = Order {
-            by_subject: HashMap::new(),
-            summary: None,
-            single: None,
+            of_subject: HashMap::new(),
+            summaries: Earlier::default(),
+            singles: Earlier::default(),
         };
         for item in items.iter().filter(|item| item.is_change()) {
-            let sequence = item.kept.sequence;
-            let first = order.by_subject.entry(&item.subject).or_insert(sequence);
-            *first = sequence.min(*first);
-            let first = if item.summary.is_some() {
-                &mut order.summary
+            order.of_subject.entry(&item.subject).or_default().add(item);
+            if item.summary.is_some() {
+                order.summaries.add(item);
             } else if item.subject.is_ok() {
-                &mut order.single
-            } else {
-                continue;
-            };
-            *first = Some(first.map_or(sequence, |first| sequence.min(first)));
+                order.singles.add(item);
+            }
         }
         order
     }
 
-    /// Returns whether a notification waits for an earlier one. Tampering never does.
-    pub fn holds(&self, item: &Item) -> bool {
-        if !item.is_change() {
-            return false;
+    /// Returns the time from which a notification may be tried; `None` if it waits for an earlier one. Tampering never
+    /// waits.
+    pub fn due(&self, item: &Item) -> Option<Instant> {
+        match self.turn(item) {
+            Turn::Own => Some(item.due),
+            Turn::After => Some(item.since), // immediately
+            Turn::Held => None,
         }
-        let of_subject = self.by_subject.get(&item.subject).copied();
+    }
+
+    fn turn(&self, item: &Item) -> Turn {
+        if !item.is_change() {
+            return Turn::Own;
+        }
+        let of_subject = self.of_subject.get(&item.subject);
         let of_others = if item.summary.is_some() {
-            self.single
+            Some(&self.singles)
         } else {
-            self.summary.filter(|_| item.subject.is_ok())
+            item.subject.is_ok().then_some(&self.summaries)
         };
-        let mut earlier = of_subject.into_iter().chain(of_others);
-        earlier.any(|first| first < item.kept.sequence)
+        let earlier = of_subject.into_iter().chain(of_others);
+        earlier
+            .map(|earlier| earlier.turn(item))
+            .max()
+            .unwrap_or(Turn::Own)
     }
 }

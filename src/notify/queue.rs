@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::item::{Gone, Item};
 use super::notification::{Notification, Priority};
-use super::order::Order;
+use super::order::{MAX_HOLDING_REFUSALS, Order};
 use super::outbox::Kept;
 
 /// The first and the longest wait after a failed delivery.
@@ -25,6 +25,17 @@ pub(super) struct Queue {
     paused: Option<Instant>,
     /// The notification that is being delivered.
     under_way: Option<UnderWay>,
+    /// The number of failed tries.
+    tries: u64,
+}
+
+/// A failed try.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct FailedTry {
+    /// The pause that the receiver requested.
+    pub requested_wait: Option<Duration>,
+    /// Whether the receiver refused this notification.
+    pub is_refusal: bool,
 }
 
 #[derive(Debug)]
@@ -53,7 +64,12 @@ impl Queue {
             let is_outdated = later.is_some_and(|later| kept.sequence < *later);
             match kept.notification.priority == Priority::Change && is_outdated {
                 true => gone.push(Gone::Replaced(kept)),
-                false => gone.extend(self.add(kept, now)),
+                false => {
+                    let mut item = Item::new(kept, now);
+                    // that run has tried it already, and every run of a scheduled job may end after one more try
+                    item.refusals = MAX_HOLDING_REFUSALS - 1;
+                    gone.extend(self.insert(item));
+                }
             }
         }
         gone
@@ -145,7 +161,7 @@ impl Queue {
     }
 
     /// Takes the due notification: tampering first, then the oldest; none while the receiver has requested a
-    /// pause. A change waits for an earlier one about the same databases, also if that one is not due.
+    /// pause. A change waits for an earlier one about the same databases, also if that one is not due ([`Order`]).
     pub fn take_due(&mut self, now: Instant) -> Option<Item> {
         if self.is_paused(now) {
             return None;
@@ -155,7 +171,7 @@ impl Queue {
             .items
             .iter()
             .enumerate()
-            .filter(|(_, item)| item.due <= now && !order.holds(item));
+            .filter(|(_, item)| order.due(item).is_some_and(|due| due <= now));
         let first =
             due.min_by_key(|(_, item)| (item.kept.notification.priority, item.kept.sequence));
         let index = first.map(|(index, _)| index)?;
@@ -176,18 +192,24 @@ impl Queue {
         self.under_way = None;
     }
 
-    /// Puts a notification back after a failed try. `asked` is the pause that the receiver requested, `luck` a
-    /// number from 0 to 1. Returns what leaves the queue: this notification, or one of the same topic that came
-    /// meanwhile.
+    /// Puts a notification back after a failed try; `luck` is a number from 0 to 1. Returns what leaves the queue: this
+    /// notification, or one of the same topic that came meanwhile.
     pub fn put_back(
         &mut self,
         mut item: Item,
-        asked: Option<Duration>,
+        failed: FailedTry,
         luck: f64,
         now: Instant,
     ) -> Option<Gone> {
         self.under_way = None;
-        let asked = asked.unwrap_or_default().min(MAX_REQUESTED_WAIT);
+        self.tries = self.tries.saturating_add(1);
+        item.last_try = self.tries;
+        item.refusals = match failed.is_refusal {
+            true => item.refusals.saturating_add(1),
+            false => 0, // a receiver that is unreachable may accept it
+        };
+        let asked = failed.requested_wait.unwrap_or_default();
+        let asked = asked.min(MAX_REQUESTED_WAIT);
         self.paused = (!asked.is_zero()).then(|| now + asked);
         item.tries = item.tries.saturating_add(1);
         item.own_tries = item.own_tries.saturating_add(1);
@@ -227,15 +249,14 @@ impl Queue {
     /// Returns the time at which the next notification is due.
     pub fn next(&self) -> Option<Instant> {
         let order = Order::of(&self.items);
-        let free = self.items.iter().filter(|item| !order.holds(item));
-        let next = free.map(|item| item.due).min()?;
+        let next = self.items.iter().filter_map(|item| order.due(item)).min()?;
         Some(self.paused.map_or(next, |until| until.max(next)))
     }
 
     /// Returns whether every due notification was tried, except those that wait for an earlier one.
     pub fn all_tried(&self, now: Instant) -> bool {
         let order = Order::of(&self.items);
-        let mut free = self.items.iter().filter(|item| !order.holds(item));
+        let mut free = self.items.iter().filter(|item| order.due(item).is_some());
         self.is_paused(now) || free.all(|item| item.tries > 0)
     }
 

@@ -1,7 +1,7 @@
 //! The waiting notifications of one receiver: its queue, with the outbox and the record on disk.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use log::Level;
 
@@ -10,7 +10,7 @@ use super::identity::ReceiverKey;
 use super::item::{Gone, Item};
 use super::notification::Notification;
 use super::outbox::{DIRECTORY, Kept, Opened, Outbox};
-use super::queue::Queue;
+use super::queue::{FailedTry, Queue};
 use super::record::Record;
 use crate::report::{Event, ReceiverStats};
 use crate::trust::{Alarm, StoreError};
@@ -31,6 +31,8 @@ pub(super) struct Waiting {
     pub queue: Queue,
     /// The outbox, or its directory until it can be opened; until then notifications are sent without it.
     outbox: Result<Outbox, PathBuf>,
+    /// The number of the next notification until the outbox is open.
+    next_unstored: u64,
     pub record: Record,
     pub on_the_way: bool,
     /// Whether no further try is to begin, and the thread is to end: another worker may have its place after a
@@ -54,6 +56,7 @@ impl Waiting {
         let mut waiting = Waiting {
             queue: Queue::default(),
             outbox: Err(directory.join(DIRECTORY).join(key.to_string())),
+            next_unstored: 0,
             record,
             on_the_way: false,
             is_closed: false,
@@ -85,7 +88,8 @@ impl Waiting {
                 report(receiver, self.record.forget_lost(unreadable));
             }
         }
-        let own = self.queue.take_all();
+        let mut own = self.queue.take_all();
+        own.sort_by_key(|item| item.kept.sequence); // a failed try moves a notification to the end
         let mut gone = self.queue.load(kept, now);
         for mut item in own {
             item.kept.sequence = outbox.number();
@@ -166,12 +170,16 @@ impl Waiting {
                 report(receiver, written);
                 kept
             }
-            // numbered when the outbox is opened
-            Err(_) => Kept {
-                sequence: 0,
-                notification,
-                is_stored: false,
-            },
+            // numbered again when the outbox is opened
+            Err(_) => {
+                let sequence = self.next_unstored;
+                self.next_unstored = sequence.saturating_add(1);
+                Kept {
+                    sequence,
+                    notification,
+                    is_stored: false,
+                }
+            }
         };
         let is_safe = kept.is_stored;
         for gone in self.queue.add(kept, now) {
@@ -205,12 +213,12 @@ impl Waiting {
         &mut self,
         receiver: &ReceiverStats,
         item: Item,
-        asked: Option<Duration>,
+        failed: FailedTry,
         jitter: f64,
         now: Instant,
     ) {
         let tries = item.tries + 1;
-        if let Some(gone) = self.queue.put_back(item, asked, jitter, now) {
+        if let Some(gone) = self.queue.put_back(item, failed, jitter, now) {
             self.drop_undelivered(receiver, &gone, tries);
         }
     }

@@ -72,6 +72,7 @@ impl WebhookSink {
         Err(DeliveryError {
             why: self.client.refused(response.status().as_u16()),
             retry_after: seconds.map(Duration::from_secs),
+            is_refusal: true,
         })
     }
 

@@ -283,6 +283,7 @@ impl Receivers {
                 return Err(DeliveryError {
                     why: "refused".into(),
                     retry_after: *retry_after,
+                    is_refusal: false,
                 });
             }
             self.taken += 1;

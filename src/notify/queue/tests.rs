@@ -96,7 +96,9 @@ fn a_change_is_given_up_after_three_days_but_tampering_never_is() {
             let Some(item) = queue.take_due(at) else {
                 break;
             };
-            given_up = queue.put_back(item, None, 0.0, at).is_some();
+            given_up = queue
+                .put_back(item, FailedTry::default(), 0.0, at)
+                .is_some();
             at = queue.next().unwrap_or(at);
         }
         assert_eq!(given_up, ends);
@@ -113,7 +115,7 @@ fn a_receiver_may_ask_for_an_hour_and_no_more() {
     let (mut queue, now) = (Queue::default(), self::now());
     queue.add(kept(0, Priority::Change, "a"), now);
     let item = queue.take_due(now).unwrap();
-    queue.put_back(item, Some(Duration::from_secs(999_999)), 0.5, now);
+    queue.put_back(item, pause(Some(Duration::from_secs(999_999))), 0.5, now);
     assert_eq!(queue.next(), Some(now + MAX_REQUESTED_WAIT));
 }
 
@@ -129,9 +131,16 @@ fn the_queue_is_limited_except_for_tampering() {
 }
 
 /// Makes one try fail.
+fn pause(requested_wait: Option<Duration>) -> FailedTry {
+    FailedTry {
+        requested_wait,
+        ..FailedTry::default()
+    }
+}
+
 fn fail(queue: &mut Queue, at: Instant, asked: Option<Duration>) -> Option<Gone> {
     let item = queue.take_due(at).unwrap();
-    queue.put_back(item, asked, 0.0, at)
+    queue.put_back(item, pause(asked), 0.0, at)
 }
 
 #[test]
@@ -151,7 +160,7 @@ fn a_change_that_replaces_another_keeps_its_age_its_tries_and_its_waiting_time()
     assert_eq!((item.kept.sequence, item.tries), (1, 12));
     // a notification that replaces another during its try continues its retry schedule
     queue.add(kept(2, Priority::Change, "a"), at);
-    let gone = queue.put_back(item, None, 0.0, at).unwrap();
+    let gone = queue.put_back(item, FailedTry::default(), 0.0, at).unwrap();
     assert_eq!((gone.kept().sequence, gone.is_loss()), (1, false));
     let expected = (Some(now), Some(at + RETRY_WAITS.1));
     assert_eq!((queue.oldest(), queue.next()), expected);
@@ -199,7 +208,7 @@ fn a_finding_in_delivery_is_not_sent_again() {
     queue.add(kept(0, Priority::Tampering, "a"), now);
     let item = queue.take_due(now).unwrap();
     assert!(queue.has_finding(&again));
-    queue.put_back(item, None, 0.0, now);
+    queue.put_back(item, FailedTry::default(), 0.0, now);
     assert!(queue.has_finding(&again));
     queue.take_due(now + RETRY_WAITS.1).unwrap();
     queue.delivered();
@@ -220,7 +229,7 @@ fn a_receiver_that_is_down_for_a_week_is_retried_every_ten_minutes() {
         }
         while let Some(item) = queue.take_due(now) {
             tries += 1;
-            let gone = queue.put_back(item, None, 0.5, now);
+            let gone = queue.put_back(item, FailedTry::default(), 0.5, now);
             lost += u32::from(gone.is_some_and(|gone| gone.is_loss()));
         }
     }
@@ -249,7 +258,9 @@ fn a_change_that_fails_after_a_finding_of_its_database_came_is_not_tried_again()
     queue.add(about(0, Priority::Change, "shop"), now);
     let item = queue.take_due(now).unwrap();
     queue.add(about(1, Priority::Tampering, "shop"), now);
-    let gone = queue.put_back(item, None, 0.0, now).unwrap();
+    let gone = queue
+        .put_back(item, FailedTry::default(), 0.0, now)
+        .unwrap();
     assert_eq!((gone.kept().sequence, gone.is_loss()), (0, false));
     // a change after the finding, or of another database, is tried again
     assert!(fail(&mut queue, now, None).is_none());
@@ -367,4 +378,70 @@ fn a_summary_is_replaced_only_by_one_about_the_same_databases() {
     );
     assert_eq!(gone(queue.add(summary(4, back, "", &["a", "b"]), now)), [2]);
     assert_eq!(taken(&mut queue, now), [1, 3, 4]);
+}
+
+/// Lets the receiver refuse the next notification that is due, which must be this one.
+fn refuse(queue: &mut Queue, at: Instant, sequence: u64) {
+    let item = queue.take_due(at).expect("a due notification");
+    assert_eq!(item.kept.sequence, sequence);
+    let failed = FailedTry {
+        is_refusal: true,
+        ..FailedTry::default()
+    };
+    assert!(queue.put_back(item, failed, 0.0, at).is_none());
+}
+
+#[test]
+fn a_change_that_is_always_refused_delays_no_later_one_for_long() {
+    let (mut queue, mut at) = (Queue::default(), now());
+    queue.add(summary(0, "unreachable", "", &["shop", "bank"]), at);
+    queue.add(about(1, Priority::Change, "shop"), at);
+    queue.add(about(2, Priority::Change, "bank"), at);
+    queue.add(summary(3, "consistent", "", &["shop", "mail"]), at);
+    for _ in 1..MAX_HOLDING_REFUSALS {
+        refuse(&mut queue, at, 0);
+        assert!(queue.take_due(at).is_none() && queue.all_tried(at));
+        at = queue.next().unwrap();
+    }
+    // each round begins with the earliest one
+    for _ in 0..2 {
+        for sequence in [0, 1, 2] {
+            refuse(&mut queue, at, sequence);
+        }
+        // it waits for the changes of one database, which were not refused often yet
+        assert!(queue.take_due(at).is_none());
+        assert!(queue.next().unwrap() > at);
+        at = queue.next().unwrap();
+    }
+    // the receiver refuses only the first one
+    refuse(&mut queue, at, 0);
+    assert_eq!(taken(&mut queue, at), [1, 2, 3]);
+    assert_eq!(queue.len(), 1);
+}
+
+#[test]
+fn the_order_stays_if_the_receiver_is_unreachable_for_long() {
+    let (mut queue, mut at) = (Queue::default(), now());
+    queue.add(summary(0, "unreachable", "", &["shop", "bank"]), at);
+    queue.add(about(1, Priority::Change, "shop"), at);
+    for _ in 0..20 {
+        assert!(fail(&mut queue, at, None).is_none());
+        assert!(queue.take_due(at).is_none());
+        at = queue.next().unwrap();
+    }
+    assert_eq!(taken(&mut queue, at), [0, 1]);
+}
+
+/// A scheduled job tries each notification once in each of its runs.
+#[test]
+fn a_change_of_an_earlier_run_that_is_refused_again_does_not_delay_the_others() {
+    let (mut queue, now) = (Queue::default(), now());
+    let left = vec![
+        summary(0, "unreachable", "", &["shop", "bank"]),
+        about(1, Priority::Change, "shop"),
+    ];
+    assert!(queue.load(left, now).is_empty());
+    refuse(&mut queue, now, 0);
+    assert!(!queue.all_tried(now));
+    assert_eq!(taken(&mut queue, now), [1]);
 }

@@ -7,6 +7,8 @@ use crate::clock::Clock;
 use crate::notify::notification::{Priority, dedup_key};
 use crate::notify::record::tests::alarm as alarm_of;
 
+const HOUR: std::time::Duration = std::time::Duration::from_secs(3600);
+
 fn now() -> Instant {
     Clock::system().instant()
 }
@@ -68,7 +70,8 @@ impl Down {
         let now = now();
         let items: Vec<Item> = std::iter::from_fn(|| self.waiting.queue.take_due(now)).collect();
         for item in items {
-            self.waiting.put_back(&self.receiver, item, None, 0.0, now);
+            self.waiting
+                .put_back(&self.receiver, item, FailedTry::default(), 0.0, now);
         }
         self.waiting.queue.len()
     }
@@ -159,7 +162,7 @@ fn what_could_not_be_written_is_written_later() {
     std::fs::create_dir(&outbox).unwrap();
     assert!(!down.is_stored(notification, Noted::Alarms(&found)));
     down.waiting
-        .put_back(&down.receiver, item, None, 0.0, now());
+        .put_back(&down.receiver, item, FailedTry::default(), 0.0, now());
     assert!(down.waiting.store_unstored(&down.receiver, now()));
     assert_eq!(Down::at(&down.directory).waiting.queue.len(), 2);
 }
@@ -210,6 +213,47 @@ fn an_outbox_that_is_opened_later_has_the_earlier_notifications_first() {
             .collect()
     };
     assert_eq!(order(&left), order(&sent));
+}
+
+/// Tampering is delivered first, so a change before it is outdated, and one after it is not.
+#[test]
+fn the_order_stays_while_the_outbox_cannot_be_opened() {
+    let change = |id: &str| Notification {
+        id: id.into(),
+        priority: Priority::Change,
+        dedup_key: "shop".into(),
+        body: "{\"db\":\"shop\"}".into(),
+    };
+    for is_change_first in [true, false] {
+        let before = Down::new("unordered");
+        let outbox = before.outbox();
+        std::fs::remove_dir_all(&outbox).unwrap();
+        std::fs::write(&outbox, "").unwrap();
+        let mut down = Down::at(&before.directory);
+        let found = [alarm_of("shop", "one", 10)];
+        let finding = || Notification::of_alarm("s", &found[0], 0);
+        let (first, second) = match is_change_first {
+            true => (change("change"), finding()),
+            false => (finding(), change("change")),
+        };
+        down.is_stored(first, Noted::Nothing);
+        let item = down.waiting.queue.take_due(now()).unwrap();
+        down.is_stored(second, Noted::Nothing);
+        let failed = FailedTry::default();
+        down.waiting
+            .put_back(&down.receiver, item, failed, 0.0, now());
+
+        std::fs::remove_file(&outbox).unwrap();
+        assert!(down.waiting.store_unstored(&down.receiver, now()));
+        let left = std::iter::from_fn(|| down.waiting.queue.take_due(now() + HOUR));
+        let left: Vec<_> = left.map(|item| item.is_change()).collect();
+        let expected = if is_change_first {
+            &[false][..]
+        } else {
+            &[false, true]
+        };
+        assert_eq!(left, expected);
+    }
 }
 
 #[test]
