@@ -6,14 +6,14 @@
 #[path = "../tests/support/http.rs"]
 #[allow(dead_code)] // the tests use the rest
 mod http;
-#[path = "../tests/support/place.rs"]
-#[allow(dead_code)]
-mod place;
 #[path = "../tests/support/program.rs"]
 #[allow(dead_code)]
 mod program;
 #[path = "../tests/support/signals.rs"]
 mod signals;
+#[path = "../tests/support/temp_dir.rs"]
+#[allow(dead_code)]
+mod temp_dir;
 #[path = "../tests/support/usage.rs"]
 #[allow(dead_code)]
 mod usage;
@@ -28,8 +28,8 @@ use std::time::{Duration, Instant};
 
 use http::get;
 use immuaudit::drill::{Embedded, NewEntry, Options};
-use place::Place;
 use program::{Program, Run, Running, high_water, member};
+use temp_dir::TempDir;
 use watched::port_of;
 
 const DB: &str = "defaultdb";
@@ -74,7 +74,7 @@ fn main() {
 /// An embedded ledger, and the directories of its auditors.
 struct Bench {
     ledger: Embedded,
-    place: Place,
+    folder: TempDir,
     all: u64,
 }
 
@@ -82,13 +82,13 @@ impl Bench {
     fn new(all: u64) -> Bench {
         Bench {
             ledger: Embedded::start(Options::default()).expect("a ledger"),
-            place: Place::new(),
+            folder: TempDir::new(),
             all,
         }
     }
 
     fn auditor(&self, name: &str) -> Program {
-        Program::new(self.ledger.port(), &self.place.join(name))
+        Program::new(self.ledger.port(), &self.folder.join(name))
     }
 
     /// Returns the auditor that audits while the ledger grows, and that keeps the hashes later.
@@ -251,7 +251,7 @@ impl Bench {
 
     /// Returns the file of the kept hashes.
     fn mirror(&self) -> Option<PathBuf> {
-        let folder = fs::read_dir(self.place.join("watching/tested")).ok()?;
+        let folder = fs::read_dir(self.folder.join("watching/tested")).ok()?;
         let mut files = folder.filter_map(|file| Some(file.ok()?.path()));
         files.find(|file| file.extension().is_some_and(|of| of == "mirror"))
     }

@@ -9,8 +9,8 @@ use crate::other_auditor::{compare, watching};
 use crate::support::blocked::link_to_nothing;
 use crate::support::http::get;
 use crate::support::notify_scene::wait_until;
-use crate::support::place::Place;
 use crate::support::program::{Program, Run, member};
+use crate::support::temp_dir::TempDir;
 use crate::support::watched::port_of;
 use immuaudit::drill::{Embedded, Ledger, Lie, NewEntry, Options};
 
@@ -39,8 +39,8 @@ fn rewritten(from: &Ledger, common: u64, last: u64) -> Ledger {
 
 /// Starts a server and two auditors of it. The first auditor trusts transaction 20, the second one a history that was
 /// rewritten after transaction 10, up to `last`, which the server shows now. Also returns the first history.
-fn forked(last: u64) -> (Place, Embedded, [Program; 2], Ledger) {
-    let folder = Place::new();
+fn forked(last: u64) -> (TempDir, Embedded, [Program; 2], Ledger) {
+    let folder = TempDir::new();
     let server = ledger(Options::default());
     let program = Program::new(server.port(), &folder.join("trust"));
     let other = Program::new(server.port(), &folder.join("other"));
@@ -123,7 +123,7 @@ fn a_claimed_state_that_the_server_does_not_show_is_a_disagreement_wherever_it_i
 #[test]
 fn a_claimed_state_that_the_server_signed_is_a_split_view_and_proof_with_its_key() {
     for last in [20, 15] {
-        let folder = Place::new();
+        let folder = TempDir::new();
         let server = ledger(Options::default().signed());
         let pem = folder.public_key_of(&server);
         let key = ["--server-signing-pub-key", &pem];
@@ -197,7 +197,7 @@ fn serving(body: String) -> String {
 /// The response of another auditor of many databases is longer than the evidence may be.
 #[test]
 fn evidence_of_a_large_response_contains_the_servers_signature() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let server = ledger(Options::default().signed());
     let pem = folder.public_key_of(&server);
     let key = ["--server-signing-pub-key", &pem];
@@ -229,7 +229,7 @@ fn evidence_of_a_large_response_contains_the_servers_signature() {
 fn an_own_export_of_a_history_that_was_given_up_contradicts_nothing() {
     // rewritten with as many, more and fewer transactions, and rolled back
     for (common, last) in [(10, 25), (10, 30), (10, 15), (22, 22)] {
-        let folder = Place::new();
+        let folder = TempDir::new();
         let server = ledger(Options::default());
         let program = Program::new(server.port(), &folder.join("trust"));
         program.once().is(0, DATABASE, "first-seen");
@@ -268,7 +268,7 @@ fn an_own_export_of_a_history_that_was_given_up_contradicts_nothing() {
 
 #[test]
 fn a_history_that_was_given_up_by_forgetting_contradicts_nothing() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let server = ledger(Options::default());
     let program = Program::new(server.port(), &folder.join("trust"));
     program.once().is(0, DATABASE, "first-seen");
@@ -288,7 +288,7 @@ fn a_history_that_was_given_up_by_forgetting_contradicts_nothing() {
 
 #[test]
 fn a_file_of_immuaudit_is_not_imported_and_its_own_command_is_named() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let server = ledger(Options::default());
     let program = Program::new(server.port(), &folder.join("trust"));
     program.once().is(0, DATABASE, "first-seen");
@@ -327,7 +327,7 @@ fn a_file_of_immuaudit_is_not_imported_and_its_own_command_is_named() {
 
 #[test]
 fn after_a_wrong_signature_the_history_is_not_said_to_have_been_another_one() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let server = ledger(Options::default().signed());
     let pem = folder.public_key_of(&server);
     let key = ["--server-signing-pub-key", &pem];
@@ -348,7 +348,7 @@ fn after_a_wrong_signature_the_history_is_not_said_to_have_been_another_one() {
 /// Comparisons are run by cron. Both histories grow in between, so their states are other ones each time.
 #[test]
 fn a_lasting_split_view_opens_one_alarm() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let server = ledger(Options::default().signed());
     let pem = folder.public_key_of(&server);
     let key = ["--server-signing-pub-key", &pem];

@@ -6,15 +6,15 @@ use std::fs;
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
-use crate::support::place::Place;
 use crate::support::program::{Program, Run, copied, member};
+use crate::support::temp_dir::TempDir;
 use crate::support::tool::have;
 use immuaudit::drill::{Embedded, Lie, NewEntry, Options};
 
 const DATABASE: &str = "defaultdb";
 
 struct Scene {
-    _folder: Place,
+    _folder: TempDir,
     server: Embedded,
     audit: Program,
 }
@@ -23,7 +23,7 @@ impl Scene {
     /// Starts a ledger and audits it twice: transaction 20 is trusted on first use, and transaction
     /// 25 by proof.
     fn new() -> Scene {
-        let folder = Place::new();
+        let folder = TempDir::new();
         let server = Embedded::start(Options::default()).expect("an embedded ledger");
         server.grow(DATABASE, 20);
         let audit = Program::new(server.port(), &folder.join("trust"));
@@ -387,7 +387,7 @@ fn a_wrong_name_is_reported_with_the_right_ones() {
 
 /// Starts a server that signs its states, and audits it once: the signed transaction 20 is trusted.
 fn signed() -> Scene {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let server = Embedded::start(Options::default().signed()).expect("an embedded ledger");
     server.grow(DATABASE, 20);
     let audit = Program::new(server.port(), &folder.join("trust"));
@@ -568,7 +568,7 @@ fn several_alarms_or_all_of_a_database_are_closed_together() {
 
 #[test]
 fn alarms_are_reported_as_closed_although_another_could_not_be_closed() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let databases = ["defaultdb", "middle", "shop"];
     let server = Embedded::start(Options::default().with_databases(&databases[1..]));
     let server = server.expect("an embedded ledger");

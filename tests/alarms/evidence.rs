@@ -5,11 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::other_auditor::{compare, watching};
-use crate::support::place::Place;
 use crate::support::program::{Program, Run, copied};
 use crate::support::proxy::{Body, Proxy};
 use crate::support::receiver::Receiver;
 use crate::support::secure::{Secure, certificates};
+use crate::support::temp_dir::TempDir;
 use immuaudit::drill::{Embedded, Emulated, Lie, NewEntry, Options};
 use immuaudit::ledger::Digest;
 
@@ -22,7 +22,7 @@ fn started(options: Options) -> Embedded {
 }
 
 /// Starts a ledger and an auditor that has checked it once.
-fn audited(folder: &Place) -> (Embedded, Program) {
+fn audited(folder: &TempDir) -> (Embedded, Program) {
     let server = started(Options::default());
     let program = Program::new(server.port(), &folder.join("trust"));
     program.once().is(0, DATABASE, "first-seen");
@@ -77,7 +77,7 @@ fn forge(file: &Path, members: &[&str], text: &str) {
 
 #[test]
 fn text_of_an_evidence_file_is_printed_escaped() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let (server, program) = audited(&folder);
     server.lie(Lie::Rollback);
     program.once().is(2, DATABASE, "rolled-back");
@@ -103,7 +103,7 @@ fn text_of_an_evidence_file_is_printed_escaped() {
 
 #[test]
 fn the_printed_close_command_includes_a_separate_state_folder() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let server = started(Options::default());
     let roots = folder.join("the roots").display().to_string();
     let program =
@@ -123,7 +123,7 @@ fn the_printed_close_command_includes_a_separate_state_folder() {
 
 #[test]
 fn two_signed_states_of_one_transaction_are_proof_against_the_server() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let server = started(Options::default().signed());
     let key = folder.public_key_of(&server);
     let key = ["--server-signing-pub-key", &key];
@@ -150,7 +150,7 @@ fn two_states_that_a_0_9_0_signed_are_no_proof_against_it() {
         (Lie::OtherHash, "inconsistent"),
         (Lie::ClaimsOlder, "rolled-back"),
     ] {
-        let folder = Place::new();
+        let folder = TempDir::new();
         let options = Options {
             server: Emulated::V0_9_0,
             ..Options::default()
@@ -170,7 +170,7 @@ fn two_states_that_a_0_9_0_signed_are_no_proof_against_it() {
 
 #[test]
 fn signed_states_prove_a_rollback_but_not_their_order() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let server = started(Options::default().signed());
     let key = folder.public_key_of(&server);
     let key = ["--server-signing-pub-key", &key];
@@ -185,7 +185,7 @@ fn signed_states_prove_a_rollback_but_not_their_order() {
 
 #[test]
 fn edited_evidence_is_damaged_and_proves_nothing() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let (server, program) = audited(&folder);
     server.lie(Lie::OtherHash);
     program.once().is(2, DATABASE, "inconsistent");
@@ -209,13 +209,13 @@ fn edited_evidence_is_damaged_and_proves_nothing() {
 }
 
 /// Returns another auditor of the same server, with its own directory.
-fn another(program: &Program, folder: &Place) -> Program {
+fn another(program: &Program, folder: &TempDir) -> Program {
     Program::new(program.port, &folder.join("other"))
 }
 
 #[test]
 fn auditors_of_one_history_agree_in_both_directions() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let server = started(Options::default());
     let program = Program::new(server.port(), &folder.join("trust"));
     let other = another(&program, &folder);
@@ -243,7 +243,7 @@ fn lagging(by: u64) -> (Embedded, Embedded) {
 /// the comparison of the first auditor with the export of the second, which trusted a state at each
 /// of `steps`.
 fn compare_after_a_fork(common: u64, steps: &[u64]) -> Run {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let whole = Embedded::start(Options::default()).expect("an embedded ledger");
     whole.grow(DATABASE, common);
     let common = whole.ledger(DATABASE).expect("a database");
@@ -303,7 +303,7 @@ fn compare_reports_the_last_common_and_first_different_state() {
 
 #[test]
 fn a_lagging_replica_agrees_up_to_its_own_state() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let (primary, replica) = lagging(0);
     let behind = Program::new(replica.port(), &folder.join("trust"));
     behind.once().is(0, DATABASE, "first-seen");
@@ -337,7 +337,7 @@ fn a_lagging_replica_agrees_up_to_its_own_state() {
 
 #[test]
 fn a_replica_proves_an_older_state_that_its_auditor_never_trusted() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let (primary, replica) = lagging(10);
     let ahead = Program::new(primary.port(), &folder.join("other"));
     ahead.once().is(0, DATABASE, "first-seen"); // at 30
@@ -368,7 +368,7 @@ fn a_replica_proves_an_older_state_that_its_auditor_never_trusted() {
 
 #[test]
 fn states_are_not_comparable_while_a_replica_lags_behind() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let (primary, replica) = lagging(30);
     let behind = Program::new(replica.port(), &folder.join("trust"));
     behind.once().is(0, DATABASE, "first-seen");
@@ -393,7 +393,7 @@ fn states_are_not_comparable_while_a_replica_lags_behind() {
 /// The server has the transaction, but reports that it was not found.
 #[test]
 fn a_server_that_only_claims_to_lag_behind_is_malformed() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let server = started(Options::default());
     let proxy = Proxy::before(server.port());
     let program = Program::new(proxy.port, &folder.join("trust"));
@@ -412,7 +412,7 @@ fn a_server_that_only_claims_to_lag_behind_is_malformed() {
 
 #[test]
 fn every_damaged_file_has_the_remedy_of_its_own_kind() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let (server, program) = audited(&folder);
     let export = program.run(&["states", "export"]).stdout;
     server.lie(Lie::OtherHash);
@@ -452,12 +452,12 @@ fn every_damaged_file_has_the_remedy_of_its_own_kind() {
         fs::remove_file(&file).expect("a file");
         let run = program.run(words);
         let text = &run.ends_with(3).stderr;
-        let place = match words[0] {
+        let advice = match words[0] {
             "compare" => remedy,
             _ => "immuaudit alarm list names the evidence file",
         };
         assert!(
-            text.contains("there is no file") && text.contains(place),
+            text.contains("there is no file") && text.contains(advice),
             "{words:?}: {text}"
         );
     }
@@ -465,7 +465,7 @@ fn every_damaged_file_has_the_remedy_of_its_own_kind() {
 
 #[test]
 fn one_transaction_with_two_hashes_is_a_disagreement_without_asking_the_server() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let (server, program) = audited(&folder);
     let second = Embedded::start(Options::default()).expect("an embedded ledger");
     for number in 0..20 {
@@ -480,7 +480,7 @@ fn one_transaction_with_two_hashes_is_a_disagreement_without_asking_the_server()
 
 #[test]
 fn two_histories_without_a_common_transaction_are_a_split_view() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let (server, program) = audited(&folder);
     let second = Embedded::start(Options::default()).expect("an embedded ledger");
     for number in 0..15 {
@@ -498,7 +498,7 @@ fn two_histories_without_a_common_transaction_are_a_split_view() {
 
 #[test]
 fn an_unavailable_server_leaves_the_comparison_undecided() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let (server, program) = audited(&folder);
     server.grow(DATABASE, 1);
     let other = another(&program, &folder);
@@ -510,7 +510,7 @@ fn an_unavailable_server_leaves_the_comparison_undecided() {
 
 #[test]
 fn the_states_of_a_running_auditor_are_compared_by_url() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let (server, program) = audited(&folder);
     server.grow(DATABASE, 5);
     let (_running, url) = watching(&another(&program, &folder));
@@ -541,7 +541,7 @@ fn the_states_of_a_running_auditor_are_compared_by_url() {
 
 #[test]
 fn a_running_auditor_that_was_shown_another_history_disagrees() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let (_server, program) = audited(&folder);
     let second = Embedded::start(Options::default()).expect("an embedded ledger");
     for number in 0..20 {
@@ -557,7 +557,7 @@ fn a_running_auditor_that_was_shown_another_history_disagrees() {
 /// printed.
 #[test]
 fn an_invalid_response_to_compare_raises_no_alarm() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let (_server, program) = audited(&folder);
     let hash = "00".repeat(32);
     let deep = "[".repeat(1 << 20);
@@ -609,7 +609,7 @@ fn evidence_of_corrupt_values_is_verified_for_samples_and_sweeps() {
         Lie::CorruptValueReported,
     ] {
         for words in [&["--once", "--audit-sample", "5"][..], &["sweep"]] {
-            let folder = Place::new();
+            let folder = TempDir::new();
             let (server, program) = audited(&folder);
             server.lie(lie);
             program.run(words).ends_with(2);
@@ -632,7 +632,7 @@ fn evidence_of_corrupt_values_is_verified_for_samples_and_sweeps() {
 /// The server hides behind an error of old servers, but its headers show another history.
 #[test]
 fn evidence_of_headers_alone_shows_another_history() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let server = started(Options::default());
     let proxy = Proxy::before(server.port());
     let program = Program::new(proxy.port, &folder.join("trust"));
@@ -655,7 +655,7 @@ fn evidence_of_headers_alone_shows_another_history() {
 
 #[test]
 fn a_running_auditor_behind_tls_is_verified_by_the_given_ca_only() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     certificates(&folder);
     let (server, program) = audited(&folder);
     let state = server.state(DATABASE).expect("a state");

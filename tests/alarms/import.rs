@@ -1,8 +1,8 @@
 //! The alarm about another auditor's state that was to be imported.
 
 use crate::support::immuclient::write;
-use crate::support::place::Place;
 use crate::support::program::Program;
+use crate::support::temp_dir::TempDir;
 use immuaudit::drill::{Embedded, Options};
 use immuaudit::wire::proto::ImmutableState;
 use protobuf::Message;
@@ -11,7 +11,7 @@ const DATABASE: &str = "defaultdb";
 
 #[test]
 fn an_alarm_about_an_imported_state_announces_no_reading_and_no_change_of_the_history() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let server = Embedded::start(Options::default()).expect("an embedded ledger");
     server.grow(DATABASE, 10);
     let program = Program::new(server.port(), &folder.join("trust"));

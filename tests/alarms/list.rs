@@ -1,8 +1,8 @@
 //! `immuaudit alarm list` prints a summary for a database with many alarms, and all of them on
 //! request.
 
-use crate::support::place::Place;
 use crate::support::program::{Program, member};
+use crate::support::temp_dir::TempDir;
 use immuaudit::drill::{Embedded, Lie, LieSchedule, Options};
 
 const MANY: &str = "defaultdb";
@@ -13,8 +13,8 @@ fn many_alarms_of_one_database_print_a_summary_and_the_first_three() {
     let server = Embedded::start(Options::default().with_databases(&[ONE])).expect("a ledger");
     server.grow(MANY, 30);
     server.grow(ONE, 3);
-    let place = Place::new();
-    let program = Program::new(server.port(), &place.join("state")).with(&["--audit-sample=100"]);
+    let folder = TempDir::new();
+    let program = Program::new(server.port(), &folder.join("state")).with(&["--audit-sample=100"]);
     program.once().ends_with(0);
     server.lie(Lie::EditedValue);
     program

@@ -8,8 +8,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::support::in_process::server_on;
-use crate::support::place::Place;
 use crate::support::proxy::{Body, Proxy, Reply};
+use crate::support::temp_dir::TempDir;
 use immuaudit::audit::{Auditor, Outcome, Policy, Verdict};
 use immuaudit::clock;
 use immuaudit::config::Values;
@@ -173,7 +173,7 @@ struct Scene {
     embedded: Embedded,
     proxy: Proxy,
     auditor: Auditor,
-    _place: Place,
+    _folder: TempDir,
 }
 
 impl Scene {
@@ -185,9 +185,9 @@ impl Scene {
         let embedded = Embedded::start(options).expect("an embedded ledger");
         embedded.grow(DB, 10);
         let proxy = Proxy::before(embedded.port());
-        let place = Place::new();
+        let folder = TempDir::new();
         let location = Location {
-            dir: place.path().join("trust"),
+            dir: folder.path().join("trust"),
             roots: None,
             server: "tested".into(),
         };
@@ -206,7 +206,7 @@ impl Scene {
             embedded,
             proxy,
             auditor,
-            _place: place,
+            _folder: folder,
         }
     }
 

@@ -1,7 +1,7 @@
 //! The import of another auditor's states, in the test's own process: the evidence of a contradiction.
 
 use crate::support::in_process;
-use crate::support::place::Place;
+use crate::support::temp_dir::TempDir;
 use immuaudit::audit::{
     Auditor, EvidenceStrength, Import, ImportedState, OnRefusal, Policy, Rechecked, Verdict,
     recheck,
@@ -21,9 +21,9 @@ fn started(options: Options) -> Embedded {
     embedded
 }
 
-fn auditor(embedded: &Embedded, place: &Place, policy: Policy) -> Auditor {
+fn auditor(embedded: &Embedded, folder: &TempDir, policy: Policy) -> Auditor {
     let server = in_process::server_on(embedded.port());
-    Auditor::new(server, in_process::store(place.path()), policy)
+    Auditor::new(server, in_process::store(folder.path()), policy)
 }
 
 fn imported(state: State, shape: StateShape, signature: Option<Signature>) -> ImportedState {
@@ -84,8 +84,8 @@ fn is_verified(alarm: &Alarm, keys: &[PublicKey], due: EvidenceStrength) {
 fn the_evidence_of_an_imported_state_that_the_server_contradicts_is_verified() {
     for is_trusted in [false, true] {
         for tx in [10, 7] {
-            let (embedded, place) = (started(Options::default()), Place::new());
-            let mut auditor = auditor(&embedded, &place, Policy::of_consistency());
+            let (embedded, folder) = (started(Options::default()), TempDir::new());
+            let mut auditor = auditor(&embedded, &folder, Policy::of_consistency());
             if is_trusted {
                 auditor.cycle(|_| {});
             }
@@ -106,10 +106,10 @@ fn the_evidence_of_an_imported_state_that_the_server_contradicts_is_verified() {
 
 #[test]
 fn the_evidence_of_an_imported_state_that_the_server_lost_is_verified() {
-    let (embedded, place) = (started(Options::default()), Place::new());
+    let (embedded, folder) = (started(Options::default()), TempDir::new());
     let newest = embedded.state(DATABASE).expect("a state");
     embedded.put_ledger(DATABASE, truncated(&embedded, 6));
-    let mut auditor = auditor(&embedded, &place, Policy::of_consistency());
+    let mut auditor = auditor(&embedded, &folder, Policy::of_consistency());
     let carried = imported(newest, StateShape::WithDatabase, None);
     let alarm = alarm(&mut auditor, &carried, Tampering::RolledBack);
     is_verified(&alarm, &[], EvidenceStrength::AuditorsWord);
@@ -118,7 +118,7 @@ fn the_evidence_of_an_imported_state_that_the_server_lost_is_verified() {
 
 #[test]
 fn an_imported_state_that_the_server_signed_is_proof_against_it() {
-    let (embedded, place) = (started(Options::default().signed()), Place::new());
+    let (embedded, folder) = (started(Options::default().signed()), TempDir::new());
     let pem = embedded.public_pem().expect("a key");
     let keys = PublicKey::from_pem(&pem).expect("a key");
     let honest = embedded.ledger(DATABASE).expect("a ledger");
@@ -132,7 +132,7 @@ fn an_imported_state_that_the_server_signed_is_proof_against_it() {
         signatures: Signatures::By(keys.clone()),
         ..Policy::of_consistency()
     };
-    let mut auditor = auditor(&embedded, &place, policy);
+    let mut auditor = auditor(&embedded, &folder, policy);
     let carried = ImportedState {
         database: DATABASE.into(),
         claimed,
@@ -144,8 +144,8 @@ fn an_imported_state_that_the_server_signed_is_proof_against_it() {
 /// The server lost the trusted state, and still has the imported one.
 #[test]
 fn an_import_that_finds_the_trusted_state_contradicted_raises_the_alarm_of_the_next_check() {
-    let (embedded, place) = (started(Options::default()), Place::new());
-    let mut auditor = auditor(&embedded, &place, Policy::of_consistency());
+    let (embedded, folder) = (started(Options::default()), TempDir::new());
+    let mut auditor = auditor(&embedded, &folder, Policy::of_consistency());
     auditor.cycle(|_| {});
     let older = embedded.state_at(DATABASE, 5).expect("a state");
     embedded.put_ledger(DATABASE, truncated(&embedded, 7));
@@ -163,7 +163,7 @@ fn an_import_that_finds_the_trusted_state_contradicted_raises_the_alarm_of_the_n
 /// The trusted state is a pin that a lagging replica has not reached yet.
 #[test]
 fn an_import_accuses_no_replica_that_lags_behind_a_pin() {
-    let (embedded, place) = (started(Options::default()), Place::new());
+    let (embedded, folder) = (started(Options::default()), TempDir::new());
     let policy = Policy {
         pins: vec![Pin {
             database: DATABASE.into(),
@@ -173,7 +173,7 @@ fn an_import_accuses_no_replica_that_lags_behind_a_pin() {
     };
     let older = embedded.state_at(DATABASE, 5).expect("a state");
     embedded.put_ledger(DATABASE, truncated(&embedded, 7));
-    let mut auditor = auditor(&embedded, &place, policy);
+    let mut auditor = auditor(&embedded, &folder, policy);
     let cycle = auditor.cycle(|_| {});
     assert_eq!(cycle.outcomes[0].verdict, Verdict::Unprovable, "{cycle:?}");
     let carried = imported(older, StateShape::WithDatabase, None);
@@ -199,10 +199,10 @@ fn one_refused_proof_between_the_imported_and_the_trusted_state_accuses_no_serve
             server,
             ..Options::default()
         });
-        let place = Place::new();
+        let folder = TempDir::new();
         let older = embedded.state(DATABASE).expect("a state");
         embedded.grow(DATABASE, 10);
-        let mut auditor = auditor(&embedded, &place, Policy::of_consistency());
+        let mut auditor = auditor(&embedded, &folder, Policy::of_consistency());
         auditor.cycle(|_| {});
         let lie = LieSchedule::from(Lie::FlippedProof).in_call(method::VERIFIABLE_TX_BY_ID);
         embedded.lie(lie.times(1));

@@ -24,8 +24,8 @@ impl Scene {
         let simulation = Simulation::new(Options::default());
         simulation.embedded.grow(DATABASE, 5);
         let location = Location {
-            roots: Some(simulation.place.join("roots")),
-            ..location(simulation.place.join("dir"))
+            roots: Some(simulation.folder.join("roots")),
+            ..location(simulation.folder.join("dir"))
         };
         Scene {
             simulation,
@@ -53,7 +53,7 @@ impl Scene {
 
     /// Returns the files of the directory of the trusted states.
     fn roots(&self) -> Vec<(PathBuf, Vec<u8>)> {
-        let directory = self.simulation.place.join("roots").join("tested");
+        let directory = self.simulation.folder.join("roots").join("tested");
         let names = ["state", "history"].map(|ending| format!("{DATABASE}.{ending}"));
         let path = names.map(|name| directory.join(name)).into_iter();
         path.map(|path| (path.clone(), fs::read(path).expect("a file")))

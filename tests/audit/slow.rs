@@ -17,7 +17,11 @@ use protobuf::Message;
 fn auditor(scene: &Scene, timeout: Duration, policy: Policy) -> Auditor {
     let endpoint = Endpoint::on_loopback(scene.proxy.port);
     let server = in_process::server(endpoint, timeout, &Stop::new());
-    Auditor::new(server, in_process::store(scene.place.join("trust")), policy)
+    Auditor::new(
+        server,
+        in_process::store(scene.folder.join("trust")),
+        policy,
+    )
 }
 
 fn sampling(sample: u64) -> Policy {

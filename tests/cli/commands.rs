@@ -103,8 +103,8 @@ fn help_and_version_need_no_settings() {
         &["man"],
         &["completions", "zsh"],
     ] {
-        let place = given(arguments).file("immuaudit.toml", "not TOML");
-        assert!(!place.text().is_empty());
+        let setup = given(arguments).file("immuaudit.toml", "not TOML");
+        assert!(!setup.text().is_empty());
     }
     assert!(
         given(&["--help", "--all"])
@@ -119,10 +119,10 @@ fn help_and_version_need_no_settings() {
 
 #[test]
 fn config_prints_values_and_their_source_but_no_secret() {
-    let place =
+    let setup =
         given(&["config", "--once"]).file("immuaudit.toml", "audit-password = \"hunter2\"\n");
-    let path = place.at("immuaudit.toml");
-    let text = place.text();
+    let path = setup.at("immuaudit.toml");
+    let text = setup.text();
     assert!(
         text.contains(&format!("audit-password = \"***\" # {path}:1\n")),
         "{text}"
@@ -131,7 +131,7 @@ fn config_prints_values_and_their_source_but_no_secret() {
     assert!(text.contains("immudb-port = 3322 # default\n"), "{text}");
     assert!(!text.contains("hunter2"));
     assert_eq!(
-        place.arguments(&["config", "--check"]).run().task,
+        setup.arguments(&["config", "--check"]).run().task,
         Task::Check
     );
 }

@@ -4,14 +4,14 @@
 use std::fs;
 
 use crate::scene::{DB, Scene, trusted};
-use crate::support::place::Place;
 use crate::support::program::Program;
+use crate::support::temp_dir::TempDir;
 use immuaudit::drill::{Embedded, Options};
 
 impl Scene {
     /// Writes a file, and returns its path.
     fn file(&self, name: &str, text: &str) -> String {
-        let path = self.place.join(name);
+        let path = self.folder.join(name);
         fs::write(&path, text).expect("a file");
         path.display().to_string()
     }
@@ -57,7 +57,7 @@ fn an_unknown_database_has_one_message_in_every_command() {
 #[test]
 fn a_file_that_is_not_there_or_is_another_one_is_named_with_the_right_one() {
     let scene = trusted();
-    let folder = scene.place.join("state").display().to_string();
+    let folder = scene.folder.join("state").display().to_string();
     for (words, parts) in [
         (
             &["locate", DB, "--against", "./nofile"][..],
@@ -133,10 +133,10 @@ fn a_file_that_is_not_there_or_is_another_one_is_named_with_the_right_one() {
 #[test]
 fn an_export_and_a_file_of_checkpoints_are_not_mistaken_for_each_other() {
     let scene = trusted();
-    let key = scene.place.join("key").display().to_string();
+    let key = scene.folder.join("key").display().to_string();
     let new = scene.program.run(&["key", "new", "--name", "zone-a", &key]);
     let public = new.ends_with(0).stdout.trim().to_owned();
-    let other = scene.place.join("other").display().to_string();
+    let other = scene.folder.join("other").display().to_string();
     let new = scene
         .program
         .run(&["key", "new", "--name", "zone-b", &other]);
@@ -211,7 +211,7 @@ fn what_cannot_be_reached_is_named_with_its_address_and_the_next_step() {
         .run(&["compare", "http://127.0.0.1:1/states?token=hunter2"]);
     assert!(!run.stderr.contains("hunter2"), "{run:?}");
     // also on stdout, where a user looks for the result
-    let away = Program::new(1, &scene.place.join("away"));
+    let away = Program::new(1, &scene.folder.join("away"));
     let run = away.run(&["--once"]);
     let said = "tested: the list of databases could not be read: ";
     assert!(run.ends_with(1).stdout.starts_with(said), "{run:?}");
@@ -243,8 +243,8 @@ fn a_check_of_the_settings_warns_of_a_program_that_is_not_there() {
 fn paths_and_commands_of_a_relative_directory_are_those_of_any_directory() {
     let server = Embedded::start(Options::default()).expect("a ledger");
     server.grow(DB, 40);
-    let place = Place::new();
-    let program = Program::new(server.port(), &place.join("state"));
+    let folder = TempDir::new();
+    let program = Program::new(server.port(), &folder.join("state"));
     // the last one counts; the program is run in the directory around it
     let relative = program.with(&["--dir", "state"]);
     relative.once().is(0, DB, "first-seen");
@@ -253,7 +253,7 @@ fn paths_and_commands_of_a_relative_directory_are_those_of_any_directory() {
     server.put_ledger(DB, ledger);
     let run = relative.run(&["--once"]);
     let text = &run.ends_with(2).stdout;
-    let root = place.path().canonicalize().expect("a path");
+    let root = folder.path().canonicalize().expect("a path");
     let evidence = format!("evidence: {}/state/tested/evidence/{DB}/", root.display());
     assert!(text.contains(&evidence), "{text}");
     for line in relative.run(&["alarm", "list"]).ends_with(2).stdout.lines() {

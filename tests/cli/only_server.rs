@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::place::Place;
 use crate::support::program::Run;
+use crate::support::temp_dir::TempDir;
 use immuaudit::drill::{Embedded, Options};
 
 const DB: &str = "defaultdb";
@@ -24,8 +24,8 @@ fn commands_use_the_only_server_of_a_directory_and_list_several() {
     let server = Embedded::start(Options::default()).expect("a ledger");
     server.grow(DB, 5);
     let port = server.port().to_string();
-    let (place, other) = (Place::new(), Place::new());
-    let dir = place.join("state");
+    let (folder, other) = (TempDir::new(), TempDir::new());
+    let dir = folder.join("state");
     let audit = |name: &str, address: &str| {
         let words = ["--once", "-a", address, "-p", &port, "--server-label", name];
         run(&dir, &words).ends_with(0);

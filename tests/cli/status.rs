@@ -5,8 +5,8 @@ use std::fs;
 use std::time::{Duration, SystemTime};
 
 use crate::scene::{DB, Scene, trusted};
-use crate::support::place::Place;
 use crate::support::program::{Program, Run, member};
+use crate::support::temp_dir::TempDir;
 use immuaudit::clock::{self, Timestamp};
 use immuaudit::drill::{Embedded, Lie, LieSchedule, Options};
 use immuaudit::trust::{Location, Store};
@@ -133,8 +133,8 @@ fn an_old_proof_is_overdue_without_a_running_auditor() {
 
 #[test]
 fn json_has_only_objects_before_the_first_success() {
-    let place = Place::new();
-    let program = Program::new(1, &place.join("state")); // nothing listens on this port
+    let folder = TempDir::new();
+    let program = Program::new(1, &folder.join("state")); // nothing listens on this port
     program.run(&["--once"]).ends_with(1);
     let run = program.run(&["status", "--json"]);
     let lines: Vec<&str> = run.ends_with(1).stdout.lines().collect();
@@ -152,8 +152,8 @@ fn json_has_only_objects_before_the_first_success() {
 fn a_lost_signature_needs_attention_until_acknowledged() {
     let server = Embedded::start(Options::default().signed()).expect("a ledger");
     server.grow(DB, 3);
-    let place = Place::new();
-    let program = Program::new(server.port(), &place.join("state"));
+    let folder = TempDir::new();
+    let program = Program::new(server.port(), &folder.join("state"));
     program.once().is(0, DB, "first-seen");
     program.run(&["status"]).ends_with(0);
     server.lie(Lie::SignatureDropped);

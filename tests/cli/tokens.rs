@@ -31,7 +31,7 @@ fn printed(run: &Run, code: i32) -> String {
 /// Prints the planned installation. Its directory does not exist yet, because an existing one is
 /// not taken over.
 fn dry_run(program: &Program, scene: &Scene) -> Run {
-    let dir = scene.place.join("fresh");
+    let dir = scene.folder.join("fresh");
     let fresh = Program {
         dir,
         ..program.with(&[])
@@ -44,7 +44,7 @@ fn dry_run(program: &Program, scene: &Scene) -> Run {
 fn ways(scene: &Scene, receiver: &Receiver) -> Vec<Vec<String>> {
     let url = secret_url(receiver);
     let write = |name: &str, text: &str| {
-        let path = scene.place.join(name);
+        let path = scene.folder.join(name);
         fs::write(&path, text).expect("a file");
         set_mode(&path, 0o600).expect("its mode");
         path.display().to_string()
@@ -130,7 +130,7 @@ fn the_token_of_a_receiver_url_is_never_shown() {
 #[test]
 fn an_invalid_url_is_not_shown() {
     let scene = Scene::new();
-    let file = scene.place.join("wrong");
+    let file = scene.folder.join("wrong");
     for wrong in [
         format!("htp://hooks.example/{TOKEN}"),
         format!("https:/hooks.example/{TOKEN}"),
@@ -172,7 +172,7 @@ fn an_invalid_url_is_not_shown() {
 fn an_installed_service_keeps_the_receiver_tables() {
     let (scene, receiver) = (Scene::new(), Receiver::start());
     let url = secret_url(&receiver);
-    let config = scene.place.join("immuclient.toml");
+    let config = scene.folder.join("immuclient.toml");
     let before = format!("mtls = false\n\n[[receiver]]\nname = \"pager\"\nurl = \"{url}\"\n");
     fs::write(&config, before).expect("a file");
     set_mode(&config, 0o600).expect("its mode");

@@ -6,10 +6,10 @@ use std::thread;
 use std::time::Duration;
 
 use crate::support::in_process;
-use crate::support::place::Place;
 use crate::support::program::{Program, high_water, member};
 use crate::support::proxy::Proxy;
 use crate::support::relay::{Plan, Relay};
+use crate::support::temp_dir::TempDir;
 use immuaudit::audit::{Auditor, Policy};
 use immuaudit::drill::{Embedded, Lie, Options};
 use immuaudit::server::{Endpoint, Server, ServerErrorKind};
@@ -24,7 +24,7 @@ struct Scene {
     server: Embedded,
     relay: Relay,
     program: Program,
-    _folder: Place,
+    _folder: TempDir,
 }
 
 impl Scene {
@@ -33,7 +33,7 @@ impl Scene {
         let options = Options::default().with_databases(&["otherdb"]);
         let server = Embedded::start(options).expect("an embedded ledger");
         let relay = Relay::before(server.port());
-        let folder = Place::new();
+        let folder = TempDir::new();
         let program =
             Program::new(relay.port, &folder.join("trust")).with(&["--log-level", "debug"]);
         let scene = Scene {
@@ -263,10 +263,10 @@ fn a_call_prevented_by_a_stop_is_named_without_its_path() {
 fn a_list_prevented_by_a_stop_is_not_an_error() {
     let embedded = Embedded::start(Options::default()).expect("an embedded ledger");
     embedded.grow("defaultdb", 3);
-    let (stop, place) = (Stop::new(), Place::new());
+    let (stop, folder) = (Stop::new(), TempDir::new());
     let endpoint = Endpoint::on_loopback(embedded.port());
     let server = in_process::server(endpoint, Duration::from_secs(10), &stop);
-    let store = in_process::store(place.join("trust"));
+    let store = in_process::store(folder.join("trust"));
     let mut auditor = Auditor::new(server, store, Policy::of_consistency());
     assert!(auditor.cycle(|_| {}).is_complete());
     stop.request();
@@ -282,7 +282,7 @@ fn a_response_for_a_state_that_no_immudb_sends_is_refused_by_its_size() {
     let server = Embedded::start(Options::default()).expect("an embedded ledger");
     server.grow(DATABASES[0], 5);
     let proxy = Proxy::before(server.port());
-    let folder = Place::new();
+    let folder = TempDir::new();
     let program = Program::new(proxy.port, &folder.join("trust"));
     program.once().is(0, DATABASES[0], "first-seen");
     for (length, is_refused) in [(40_000, false), (100_000, true)] {

@@ -5,8 +5,8 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::place::Place;
 use crate::support::program::{Program, Running};
+use crate::support::temp_dir::TempDir;
 use immuaudit::drill::{Embedded, Options};
 use immuaudit::wire::method;
 
@@ -54,8 +54,8 @@ fn wait_until_idle(running: &Running) {
 fn the_process_sleeps_between_distant_checks_and_stays_logged_in() {
     let ledger = Embedded::start(Options::default()).expect("a ledger");
     ledger.grow("defaultdb", 3);
-    let place = Place::new();
-    let program = Program::new(ledger.port(), &place.join("state"));
+    let folder = TempDir::new();
+    let program = Program::new(ledger.port(), &folder.join("state"));
     let mut running = program.start(&["--audit-interval", "10s"]);
     running.wait_for(" proven=1 ");
     wait_until_idle(&running);
@@ -78,8 +78,8 @@ fn the_process_sleeps_between_distant_checks_and_stays_logged_in() {
 fn frequent_checks_keep_their_connection() {
     let ledger = Embedded::start(Options::default()).expect("a ledger");
     ledger.grow("defaultdb", 3);
-    let place = Place::new();
-    let program = Program::new(ledger.port(), &place.join("state"));
+    let folder = TempDir::new();
+    let program = Program::new(ledger.port(), &folder.join("state"));
     let mut running = program.start(&["--audit-interval", "1s"]);
     running.wait_for(" proven=1 ");
     for _ in 0..10 {

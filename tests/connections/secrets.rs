@@ -4,10 +4,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::support::in_process::server_on;
-use crate::support::place::Place;
 use crate::support::program::Program;
 use crate::support::proxy::{Body, Proxy};
 use crate::support::simulated::Simulation;
+use crate::support::temp_dir::TempDir;
 use immuaudit::clock::Clock;
 use immuaudit::drill::{Delivery, Embedded, Emulated, Options, Sent};
 use immuaudit::server::Peeked;
@@ -93,8 +93,8 @@ fn no_output_of_the_program_contains_a_password_that_the_server_repeats() {
             reply.body = Body::Error(2, message);
         }
     });
-    let place = Place::new();
-    let program = Program::new(proxy.port, &place.join("state"));
+    let folder = TempDir::new();
+    let program = Program::new(proxy.port, &folder.join("state"));
     let run = program.with(&["--audit-password", PASSWORD]).once();
     run.ends_with(1);
     let shown = format!("{}{}", run.stdout, run.stderr);

@@ -11,14 +11,14 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use std::{fs, thread};
 
-use crate::support::place::Place;
+use crate::support::temp_dir::TempDir;
 
 /// The folder of the states in the documentation.
 const STATES: &str = "/var/lib/immuaudit";
 
 /// A reader who types the commands of one page.
 struct Reader {
-    place: Place,
+    folder: TempDir,
     /// Ports, ids and hashes of the page, with the real ones.
     real: BTreeMap<String, String>,
     background: Option<Child>,
@@ -28,7 +28,7 @@ struct Reader {
 impl Reader {
     fn new() -> Reader {
         Reader {
-            place: Place::new(),
+            folder: TempDir::new(),
             real: BTreeMap::new(),
             background: None,
             exit: 0,
@@ -36,7 +36,7 @@ impl Reader {
     }
 
     fn states(&self) -> PathBuf {
-        self.place.join("states")
+        self.folder.join("states")
     }
 
     /// Runs a line of the page, and returns its output.
@@ -95,12 +95,12 @@ impl Reader {
         let mut command = Command::new(env!("CARGO_BIN_EXE_immuaudit"));
         command
             .env_clear()
-            .env("HOME", self.place.path())
+            .env("HOME", self.folder.path())
             .env("STATE_DIRECTORY", self.states())
             // the port is another one than on the page, but the server has the page's name
             .env("IMMUAUDIT_SERVER_LABEL", "127.0.0.1:3999")
             .env("IMMUAUDIT_AUDIT_MONITORING_PORT", "0")
-            .current_dir(self.place.path())
+            .current_dir(self.folder.path())
             .stdin(Stdio::null());
         command
     }

@@ -8,9 +8,9 @@ use std::thread;
 use std::time::Duration;
 
 use crate::support::http::get;
-use crate::support::place::Place;
 use crate::support::program::{Program, Running};
 use crate::support::receiver::Receiver;
+use crate::support::temp_dir::TempDir;
 use crate::support::watched::port_of;
 use immuaudit::drill::{Embedded, Lie, LieSchedule, NewEntry, Options};
 use immuaudit::json::Json;
@@ -39,7 +39,7 @@ struct Scene {
     ledger: Embedded,
     program: Program,
     receiver: Receiver,
-    place: Place,
+    folder: TempDir,
 }
 
 impl Scene {
@@ -49,8 +49,8 @@ impl Scene {
         for database in ["defaultdb", "shop"] {
             ledger.grow(database, 5);
         }
-        let (place, receiver) = (Place::new(), Receiver::start());
-        let program = Program::new(ledger.port(), &place.join("state"))
+        let (folder, receiver) = (TempDir::new(), Receiver::start());
+        let program = Program::new(ledger.port(), &folder.join("state"))
             .with(&["--audit-interval=1s", "--audit-notification-url"])
             .with(&[&receiver.url()])
             .with(&[&format!("--audit-peer=http://127.0.0.1:9={PEER}")])
@@ -59,7 +59,7 @@ impl Scene {
             ledger,
             program,
             receiver,
-            place,
+            folder,
         }
     }
 
@@ -297,9 +297,9 @@ fn the_json_of_the_commands_is_documented() {
     documented("`immuaudit --once --json`: a database", &one);
     documented("`immuaudit --once --json`: no single database", &none);
     documented("`immuaudit sweep --json`", &sweeps);
-    let key = scene.place.join("key").display().to_string();
+    let key = scene.folder.join("key").display().to_string();
     let public = plain.run(&["key", "new", "--name", "zone-a", &key]).stdout;
-    let file = scene.place.join("checkpoints");
+    let file = scene.folder.join("checkpoints");
     let exported = plain.run(&["checkpoint", "export", "--audit-signing-key", &key]);
     fs::write(&file, exported.stdout).expect("a file");
     let file = file.display().to_string();
@@ -338,7 +338,7 @@ fn the_json_of_the_verbs_that_change_and_search_is_documented() {
         state.hash.as_bytes(),
     ]
     .concat();
-    let file = scene.place.join("imported.state");
+    let file = scene.folder.join("imported.state");
     fs::write(&file, format!("defaultdb:{}\n", encode_base64(&message))).expect("a file");
     let imported = shown(&["states", "import", file.to_str().expect("UTF-8")]);
     documented("`immuaudit states import --json`", &imported);
@@ -375,7 +375,7 @@ fn the_json_of_the_verbs_that_change_and_search_is_documented() {
 #[test]
 fn the_json_of_the_port_and_of_notifications_is_documented() {
     let scene = Scene::new(&["--audit-notification-username=user"]);
-    let password = scene.place.join("password");
+    let password = scene.folder.join("password");
     fs::write(&password, "secret").expect("a file");
     let program = scene.program.with(&["--audit-notification-password-file"]);
     let scene = Scene {
@@ -401,7 +401,7 @@ fn the_json_of_the_port_and_of_notifications_is_documented() {
     let Scene {
         ledger,
         receiver,
-        place,
+        folder,
         ..
     } = scene;
     drop(ledger); // one notification for all databases, because the server is unavailable
@@ -409,5 +409,5 @@ fn the_json_of_the_port_and_of_notifications_is_documented() {
     let received = receiver.received();
     let bodies: Vec<String> = received.into_iter().map(|received| received.body).collect();
     documented("A notification", &bodies);
-    drop((running, place));
+    drop((running, folder));
 }

@@ -8,13 +8,13 @@ use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::support::loud::not_shown;
-use crate::support::place::Place;
 use crate::support::real;
+use crate::support::temp_dir::TempDir;
 use immuaudit::drill::{Embedded, Lie, Options, fill};
 
 struct CommandLine {
     program: PathBuf,
-    place: Place,
+    folder: TempDir,
     server: Embedded,
     token: Token,
 }
@@ -73,7 +73,7 @@ impl CommandLine {
         fill(&server, "defaultdb");
         Some(CommandLine {
             program,
-            place: Place::new(),
+            folder: TempDir::new(),
             server,
             token,
         })
@@ -86,7 +86,7 @@ impl CommandLine {
             .args(command.split(' '))
             .args(["--immudb-address", "127.0.0.1", "--immudb-port", &port])
             .args(["--username", "immudb", "--password", "immudb"])
-            .current_dir(self.place.path())
+            .current_dir(self.folder.path())
             .output()
             .expect("immuclient runs");
         let both = [output.stdout, output.stderr].concat();

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::{fs, thread};
 
-use crate::support::place::Place;
 use crate::support::program::{Program, Run, high_water, member};
+use crate::support::temp_dir::TempDir;
 use immuaudit::drill::{AuditorSetup, Embedded, Lie, LieSchedule, fill};
 use immuaudit::ledger::State;
 use immuaudit::trust::Evidence;
@@ -31,7 +31,7 @@ fn lies() -> impl Iterator<Item = Lie> {
 
 /// A ledger of two databases, and an auditor in its own process.
 struct Scene {
-    folder: Place,
+    folder: TempDir,
     server: Embedded,
     program: Program,
 }
@@ -43,7 +43,7 @@ impl Scene {
         let server = Embedded::start(options).expect("an embedded ledger");
         fill(&server, DATABASE);
         fill(&server, OTHER);
-        let folder = Place::new();
+        let folder = TempDir::new();
         // on a busy machine a short deadline could expire by itself, which would look like the lie
         let timeout = match lie.due().verdicts.contains(&"unreachable") {
             true => "4s",

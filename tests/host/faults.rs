@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::support::loud::not_shown;
-use crate::support::place::Place;
+use crate::support::temp_dir::TempDir;
 use crate::support::trusting::{DATABASE, Scene};
 use immuaudit::drill::Lie;
 
@@ -48,7 +48,7 @@ impl Drop for Mount {
 
 #[test]
 fn a_full_disk_is_a_local_failure_and_keeps_the_trusted_state() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let Some(mount) = Mount::new(&folder.join("disk")) else {
         return not_shown("a full disk: no file system can be mounted here");
     };
@@ -84,7 +84,7 @@ fn a_full_disk_is_a_local_failure_and_keeps_the_trusted_state() {
 
 #[test]
 fn a_read_only_disk_is_a_local_failure() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let Some(mount) = Mount::new(&folder.join("disk")) else {
         return not_shown("a read-only disk: no file system can be mounted here");
     };
@@ -101,7 +101,7 @@ fn a_read_only_disk_is_a_local_failure() {
 
 #[test]
 fn a_missing_state_file_does_not_stop_a_running_auditor() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let Some(mount) = Mount::new(&folder.join("disk")) else {
         return not_shown("a failing disk: no file system can be mounted here");
     };

@@ -27,7 +27,7 @@ fn run_lie_in_cgroup(lie: Lie) -> u64 {
         scene.program = scene.program.with(&["--audit-verify-values"]);
     }
     if lie.auditor() == AuditorSetup::WithKey {
-        let key = scene.place.join("server.pub");
+        let key = scene.folder.join("server.pub");
         let pem = scene.server.public_pem().expect("a signing server");
         fs::write(&key, pem).expect("a file");
         let key = key.to_str().expect("UTF-8");

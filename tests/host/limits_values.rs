@@ -6,8 +6,8 @@ use std::fs;
 use std::path::Path;
 
 use crate::support::cgroup::Cgroup;
-use crate::support::place::Place;
 use crate::support::program::{Program, member};
+use crate::support::temp_dir::TempDir;
 use immuaudit::config::memory_needed;
 use immuaudit::drill::{Embedded, Emulated, Lie, LieSchedule, NewEntry, Options};
 
@@ -41,8 +41,8 @@ fn evidence(state: &Path) -> usize {
 fn a_value_of_30_mib_is_read_within_the_advised_memory_limit() {
     for server in [Emulated::V1_11_1, Emulated::V1_1_0] {
         let embedded = ledger(server, 1, 30 << 20);
-        let place = Place::new();
-        let state = place.join("state");
+        let folder = TempDir::new();
+        let state = folder.join("state");
         let small = Program::new(embedded.port(), &state).with(&["--call-timeout=60s"]);
         let run = small.with(&["--audit-sample=9"]).once();
         run.is(1, DATABASE, "unread");
@@ -95,9 +95,9 @@ fn a_value_of_30_mib_is_read_within_the_advised_memory_limit() {
 #[test]
 fn a_memory_limit_that_is_too_small_causes_a_warning() {
     let embedded = ledger(Emulated::V1_11_1, 0, 0);
-    let place = Place::new();
+    let folder = TempDir::new();
     let cgroup = Cgroup::of(64 * MIB);
-    let program = Program::new(embedded.port(), &place.join("state")).run_by(cgroup.prefix());
+    let program = Program::new(embedded.port(), &folder.join("state")).run_by(cgroup.prefix());
     let warning = "the memory limit is 64 MiB";
     let default = program.once();
     assert!(!default.stderr.contains("memory limit"), "{default:#?}");

@@ -7,11 +7,11 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::support::loud::not_shown;
-use crate::support::place::Place;
 use crate::support::program::{Program, Run};
+use crate::support::temp_dir::TempDir;
 use immuaudit::drill::{Embedded, Lie, LieSchedule, Options, fill};
 
-fn install(folder: &Place, more: &[&str]) -> Run {
+fn install(folder: &TempDir, more: &[&str]) -> Run {
     let config = folder.join("immuclient.toml").display().to_string();
     let mut words = vec!["audit-mode", "install", "--dry-run", "--config", &config];
     words.extend(more);
@@ -37,7 +37,7 @@ fn written(run: &Run, name: &str) -> String {
 
 #[test]
 fn a_dry_run_prints_every_step_and_no_password() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     fs::write(folder.join("immuclient.toml"), "# ours\nmtls = false\n").unwrap();
     let run = install(
         &folder,
@@ -65,7 +65,7 @@ fn a_dry_run_prints_every_step_and_no_password() {
 /// The service would not see the alarms of earlier audits in another directory, and would trust every database afresh.
 #[test]
 fn the_service_keeps_its_directory_if_only_the_trusted_states_are_elsewhere() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     for (roots, directories) in [
         ("/var/lib/a", "StateDirectory=immuaudit a\nStateDir"),
         (
@@ -96,7 +96,7 @@ fn assert_valid_and_restricted(unit: &str, name: &str) {
     {
         return not_shown("the check of the unit: there is no systemd-analyze here");
     }
-    let folder = Place::new();
+    let folder = TempDir::new();
     let program = format!("ExecStart={}", env!("CARGO_BIN_EXE_immuaudit"));
     let lines = unit
         .lines()
@@ -140,7 +140,7 @@ fn assert_valid_and_restricted(unit: &str, name: &str) {
 
 #[test]
 fn the_unit_is_valid_and_restricts_the_service() {
-    let run = install(&Place::new(), &[]);
+    let run = install(&TempDir::new(), &[]);
     let unit = written(&run, "immuaudit.service");
     assert_valid_and_restricted(&unit, "immuaudit.service");
 }
@@ -156,7 +156,7 @@ fn without_systemd_the_alternatives_are_printed() {
     if Path::new("/run/systemd/system").is_dir() {
         return not_shown("a host without systemd: systemd runs here");
     }
-    let folder = Place::new();
+    let folder = TempDir::new();
     let program = Program::new(1, &folder.join("trust"));
     for word in ["install", "uninstall", "start", "stop", "restart", "status"] {
         let run = program.run(&["audit-mode", word]);
@@ -189,7 +189,7 @@ fn said(listener: &UnixDatagram, last: &str) -> Vec<String> {
 
 #[test]
 fn systemd_is_notified_of_start_progress_and_end() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let embedded = Embedded::start(Options::default()).unwrap();
     fill(&embedded, "defaultdb");
     let socket = folder.join("notify");
@@ -236,7 +236,7 @@ fn systemd_is_notified_of_start_progress_and_end() {
 /// tests/systemd.rs checks the reaction of systemd.
 #[test]
 fn a_hanging_loop_stops_the_watchdog_messages() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let embedded = Embedded::start(Options::default()).unwrap();
     fill(&embedded, "defaultdb");
     let socket = folder.join("notify");

@@ -6,8 +6,8 @@ use std::time::Duration;
 use crate::support::locating::{
     ALL, APART, DATABASE, audited, auditor_of, backup, fill_mirror, rewritten, server,
 };
-use crate::support::place::Place;
 use crate::support::program::{Program, member};
+use crate::support::temp_dir::TempDir;
 use immuaudit::audit::{Auditor, Exit, Located, ServerView};
 use immuaudit::config::ShownValues;
 use immuaudit::drill::{Embedded, Lie, LieSchedule, NewEntry, Options};
@@ -32,8 +32,8 @@ fn intact(window: &Window) -> u64 {
 
 #[test]
 fn a_rewrite_is_found_between_two_audits_at_every_position() {
-    let place = Place::new();
-    let (embedded, mut auditor) = audited(&place);
+    let folder = TempDir::new();
+    let (embedded, mut auditor) = audited(&folder);
     let honest = embedded.ledger(DATABASE).unwrap();
     for parted in 0..ALL {
         embedded.put_ledger(DATABASE, rewritten(&honest, parted));
@@ -57,8 +57,8 @@ fn a_rewrite_is_found_between_two_audits_at_every_position() {
 
 #[test]
 fn a_mirror_finds_the_exact_transaction_at_every_position() {
-    let place = Place::new();
-    let (embedded, mut auditor) = audited(&place);
+    let folder = TempDir::new();
+    let (embedded, mut auditor) = audited(&folder);
     fill_mirror(&mut auditor);
     let honest = embedded.ledger(DATABASE).unwrap();
     for parted in 0..ALL {
@@ -72,8 +72,8 @@ fn a_mirror_finds_the_exact_transaction_at_every_position() {
 
 #[test]
 fn the_lost_transactions_of_a_rollback_are_named() {
-    let place = Place::new();
-    let (embedded, mut auditor) = audited(&place);
+    let folder = TempDir::new();
+    let (embedded, mut auditor) = audited(&folder);
     let honest = embedded.ledger(DATABASE).unwrap();
     for mirrored in [false, true] {
         if mirrored {
@@ -97,8 +97,8 @@ fn the_lost_transactions_of_a_rollback_are_named() {
 
 #[test]
 fn a_replaced_server_has_no_intact_transaction() {
-    let place = Place::new();
-    let (embedded, mut auditor) = audited(&place);
+    let folder = TempDir::new();
+    let (embedded, mut auditor) = audited(&folder);
     embedded.lie(LieSchedule::from(Lie::OtherIdentity));
     let located = locate(&mut auditor);
     assert!(window(&located).precedes_memory());
@@ -129,13 +129,13 @@ fn a_replaced_server_has_no_intact_transaction() {
 /// The server shows a rewrite. Each lie is added to it, immediately or after some responses.
 #[test]
 fn no_lie_makes_a_rewritten_transaction_look_intact() {
-    let place = Place::new();
-    let (embedded, mut auditor) = audited(&place);
+    let folder = TempDir::new();
+    let (embedded, mut auditor) = audited(&folder);
     fill_mirror(&mut auditor);
     drop(auditor);
     // some lies are missing responses, so the timeout is short
     let hasty = server(&embedded, Duration::from_millis(60));
-    let mut auditor = auditor_of(hasty, place.path());
+    let mut auditor = auditor_of(hasty, folder.path());
     let honest = embedded.ledger(DATABASE).unwrap();
     for lie in Lie::ALL {
         for (parted, after) in [(0, 0), (155, 4), (299, 7)] {
@@ -171,8 +171,8 @@ fn no_lie_makes_a_rewritten_transaction_look_intact() {
 
 #[test]
 fn alternating_histories_are_compared_with_the_first_one_shown() {
-    let place = Place::new();
-    let (embedded, mut auditor) = audited(&place);
+    let folder = TempDir::new();
+    let (embedded, mut auditor) = audited(&folder);
     embedded.grow(DATABASE, 5);
     embedded.lie(LieSchedule::from(Lie::Alternating));
     for _ in 0..6 {
@@ -185,8 +185,8 @@ fn alternating_histories_are_compared_with_the_first_one_shown() {
 
 #[test]
 fn the_alarm_has_the_window_and_needs_logarithmic_calls() {
-    let place = Place::new();
-    let (embedded, mut auditor) = audited(&place);
+    let folder = TempDir::new();
+    let (embedded, mut auditor) = audited(&folder);
     let honest = embedded.ledger(DATABASE).unwrap();
     embedded.put_ledger(DATABASE, rewritten(&honest, 155));
     embedded.reset_calls();
@@ -226,8 +226,8 @@ fn range(record: &LocatedRecord) -> (Option<u64>, Option<u64>) {
 
 #[test]
 fn a_stored_range_is_replaced_only_by_one_of_the_same_state_that_is_not_wider() {
-    let place = Place::new();
-    let (embedded, mut auditor) = audited(&place);
+    let folder = TempDir::new();
+    let (embedded, mut auditor) = audited(&folder);
     let honest = embedded.ledger(DATABASE).unwrap();
     let forged = rewritten(&honest, 155);
     embedded.put_ledger(DATABASE, forged.clone());
@@ -260,8 +260,8 @@ fn a_stored_range_is_replaced_only_by_one_of_the_same_state_that_is_not_wider() 
 
 #[test]
 fn the_range_of_a_search_without_results_is_replaced_by_a_later_one() {
-    let place = Place::new();
-    let (embedded, mut auditor) = audited(&place);
+    let folder = TempDir::new();
+    let (embedded, mut auditor) = audited(&folder);
     let honest = embedded.ledger(DATABASE).unwrap();
     embedded.put_ledger(DATABASE, rewritten(&honest, 155));
     // the list, the state and the proof of the check come before the search
@@ -277,8 +277,8 @@ fn the_range_of_a_search_without_results_is_replaced_by_a_later_one() {
 
 #[test]
 fn locate_changes_neither_verdict_nor_trusted_state() {
-    let place = Place::new();
-    let (embedded, mut auditor) = audited(&place);
+    let folder = TempDir::new();
+    let (embedded, mut auditor) = audited(&folder);
     let honest = embedded.ledger(DATABASE).unwrap();
     let trusted = honest.state();
     for lie in [Lie::FlippedProof, Lie::ExtremeFields, Lie::NeverAnswers] {
@@ -298,9 +298,9 @@ fn locate_changes_neither_verdict_nor_trusted_state() {
 
 #[test]
 fn locate_prints_text_and_json_and_extends_the_evidence() {
-    let place = Place::new();
+    let folder = TempDir::new();
     let embedded = Embedded::start(Options::default()).unwrap();
-    let audit = Program::new(embedded.port(), &place.join("trust")).with(&["--audit-keep-hashes"]);
+    let audit = Program::new(embedded.port(), &folder.join("trust")).with(&["--audit-keep-hashes"]);
     for _ in 0..5 {
         embedded.grow(DATABASE, APART);
         audit.once().ends_with(0);
@@ -382,10 +382,10 @@ fn locate_prints_text_and_json_and_extends_the_evidence() {
 
 #[test]
 fn a_report_that_cannot_be_stored_is_printed() {
-    let place = Place::new();
+    let folder = TempDir::new();
     let embedded = Embedded::start(Options::default()).unwrap();
     embedded.grow(DATABASE, 30);
-    let audit = Program::new(embedded.port(), &place.join("trust"));
+    let audit = Program::new(embedded.port(), &folder.join("trust"));
     audit.once().ends_with(0);
     let mut older = embedded.ledger(DATABASE).unwrap();
     older.truncate(20);
@@ -412,10 +412,10 @@ fn a_report_that_cannot_be_stored_is_printed() {
 
 #[test]
 fn every_corrupt_transaction_of_a_value_alarm_is_listed() {
-    let place = Place::new();
+    let folder = TempDir::new();
     let embedded = Embedded::start(Options::default()).unwrap();
     embedded.grow(DATABASE, 60);
-    let audit = Program::new(embedded.port(), &place.join("trust"));
+    let audit = Program::new(embedded.port(), &folder.join("trust"));
     audit.once().ends_with(0);
     embedded.lie(LieSchedule::from(Lie::EditedValue));
     audit.once().is(2, DATABASE, "bad-value");
@@ -447,12 +447,12 @@ fn every_corrupt_transaction_of_a_value_alarm_is_listed() {
 /// The history is intact and no check has opened an alarm yet.
 #[test]
 fn a_state_that_a_check_would_refuse_decides_the_exit_code() {
-    let place = Place::new();
+    let folder = TempDir::new();
     let embedded = Embedded::start(Options::default().signed()).unwrap();
     embedded.grow(DATABASE, 10);
-    let key = place.public_key_of(&embedded);
+    let key = folder.public_key_of(&embedded);
     let key = ["--server-signing-pub-key", &key];
-    let without_key = Program::new(embedded.port(), &place.join("trust"));
+    let without_key = Program::new(embedded.port(), &folder.join("trust"));
     let audit = without_key.with(&key);
     audit.once().is(0, DATABASE, "first-seen");
     audit.run(&["locate", DATABASE]).ends_with(0);

@@ -7,8 +7,8 @@ use std::net::TcpStream;
 use std::process::{Command, Stdio};
 
 use crate::support::http::{ask, get};
-use crate::support::place::Place;
 use crate::support::program::{Program, copied, member};
+use crate::support::temp_dir::TempDir;
 use crate::support::watched::{watch, watched};
 use immuaudit::drill::{Embedded, Lie, LieSchedule, Options};
 
@@ -123,8 +123,8 @@ fn a_closed_alarm_of_an_unselected_database_is_no_longer_counted() {
     let ledger = Embedded::start(Options::default().with_databases(&["shop"])).expect("a ledger");
     ledger.grow("defaultdb", 3);
     ledger.grow("shop", 3);
-    let place = Place::new();
-    let program = Program::new(ledger.port(), &place.join("state"));
+    let folder = TempDir::new();
+    let program = Program::new(ledger.port(), &folder.join("state"));
     program.once().ends_with(0);
     ledger.lie(LieSchedule::from(Lie::Rollback).of("shop"));
     program.once().is(2, "shop", "rolled-back");
@@ -133,7 +133,7 @@ fn a_closed_alarm_of_an_unselected_database_is_no_longer_counted() {
     let selecting = program
         .with(&interval)
         .with(&["--audit-databases=defaultdb"]);
-    let watched = watch(ledger, place, &selecting);
+    let watched = watch(ledger, folder, &selecting);
     let open = "immuaudit_open_alarms{server=\"tested\",database=\"shop\"}";
     assert_eq!(watched.metrics().sample(open), 1.0);
     let legacy = |result: u8| {

@@ -4,15 +4,15 @@
 
 use crate::support::http::get;
 use crate::support::notify_scene::{is_tampering, wait_until};
-use crate::support::place::Place;
 use crate::support::program::{Program, Run, Running, member};
 use crate::support::receiver::{Received, Receiver};
+use crate::support::temp_dir::TempDir;
 use immuaudit::drill::{Embedded, NewEntry, Options};
 
 const DATABASE: &str = "defaultdb";
 
 struct Scene {
-    _folder: Place,
+    _folder: TempDir,
     server: Embedded,
     audit: Program,
     receiver: Receiver,
@@ -21,7 +21,7 @@ struct Scene {
 impl Scene {
     /// Returns a scene whose trusted state is transaction 25.
     fn new() -> Scene {
-        let folder = Place::new();
+        let folder = TempDir::new();
         let receiver = Receiver::start();
         let server = Embedded::start(Options::default()).expect("an embedded ledger");
         server.grow(DATABASE, 25);
@@ -163,7 +163,7 @@ fn page_of(running: &mut Running) -> String {
 #[test]
 fn an_alarm_that_compare_opens_beside_a_running_auditor_is_notified_and_on_its_page_in_the_next_cycle()
  {
-    let (folder, receiver) = (Place::new(), Receiver::start());
+    let (folder, receiver) = (TempDir::new(), Receiver::start());
     let server = Embedded::start(Options::default().signed()).expect("an embedded ledger");
     server.grow(DATABASE, 20);
     let pem = folder.public_key_of(&server);

@@ -170,7 +170,7 @@ fn retry_after_is_obeyed() {
 fn a_notification_is_sent_if_the_outbox_is_not_writable() {
     let (scene, receiver) = (Scene::new(), Receiver::start());
     // a file at the path of the outbox directory: root cannot write there either
-    let outbox = scene.place.join("state/tested/outbox");
+    let outbox = scene.folder.join("state/tested/outbox");
     let _ = fs::remove_dir_all(&outbox);
     fs::write(&outbox, "in the way").expect("a file");
     scene.roll_back();
@@ -194,7 +194,7 @@ fn a_notification_is_sent_if_the_outbox_disappears_during_a_run() {
     ];
     let mut running = scene.program(&args).start(&[]);
     running.wait_for("cycle finished server=");
-    let outbox = scene.place.join("state/tested/outbox");
+    let outbox = scene.folder.join("state/tested/outbox");
     fs::remove_dir_all(&outbox).expect("the outbox");
     scene.roll_back();
     receiver.wait_for(is_tampering);

@@ -458,12 +458,12 @@ fn a_server_that_presents_the_peers_history_shows_a_split_view() {
     );
     assert!(is_due, "{found:?}");
     // a hash that no server presented is no proof against the server
-    let nobodys = other(theirs);
-    let place = Peering::unsigned();
-    let mut auditor = place.auditor();
-    place.cycle(&mut auditor);
-    place.says(nobodys);
-    assert_eq!(standing(&place.cycle(&mut auditor)), Standing::Disagrees);
+    let unpresented = other(theirs);
+    let another = Peering::unsigned();
+    let mut auditor = another.auditor();
+    another.cycle(&mut auditor);
+    another.says(unpresented);
+    assert_eq!(standing(&another.cycle(&mut auditor)), Standing::Disagrees);
 }
 
 #[test]

@@ -131,7 +131,7 @@ fn a_failing_peer_does_not_prevent_the_fetch_from_another() {
         peer("well", &base(&well)),
     ]);
     let peer_results = peer_results(&peer_poller);
-    for (place, due) in [
+    for (index, due) in [
         "no response in time",
         "connection",
         "longer than 1048576 bytes",
@@ -142,7 +142,7 @@ fn a_failing_peer_does_not_prevent_the_fetch_from_another() {
     .enumerate()
     {
         assert!(
-            peer_results[place]
+            peer_results[index]
                 .as_ref()
                 .is_err_and(|why| why.contains(due)),
             "{due}: {peer_results:?}"

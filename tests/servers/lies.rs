@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use crate::support::place::Place;
 use crate::support::program::Program;
 use crate::support::proxy::{Body, Proxy, Reply};
 use crate::support::real::{Real, program};
+use crate::support::temp_dir::TempDir;
 use immuaudit::drill::{Embedded, Options};
 use immuaudit::ledger::{Digest, State};
 use immuaudit::wire::{self, proto};
@@ -157,7 +157,7 @@ const LIES: &[Lie] = &[
 ];
 
 fn run_all_lies(server: &Path) {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let real = Real::start(server, &folder.join("data"), &[]);
     real.write(DATABASE, "a", 20);
     let proxy = Proxy::before(real.port);
@@ -262,7 +262,7 @@ versions! {
 /// Responses that the proxy does not change are consistent.
 #[test]
 fn unchanged_responses_are_consistent() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let server = Embedded::start(Options::default()).expect("an embedded ledger");
     server.grow(DATABASE, 5);
     let proxy = Proxy::before(server.port());

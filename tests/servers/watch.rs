@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 
 use crate::support::http::{Answer, ask};
 use crate::support::json::{Leaf, leaves};
-use crate::support::place::Place;
 use crate::support::program::Program;
 use crate::support::real::{Real, built, copy, program};
 use crate::support::receiver::{Received, Receiver};
+use crate::support::temp_dir::TempDir;
 use crate::support::tool::Tool;
 use immuaudit::ledger::decode_base64;
 
@@ -42,7 +42,7 @@ const GAUGES: [&str; 4] = [
 const LOGIN: [&str; 2] = ["us\"er", "pa<ss>&\u{e9}"];
 
 /// Runs exactly one audit by each program, with the states that they trusted before.
-fn audit(immuclient: &Path, folder: &Place, server: u16) -> Both {
+fn audit(immuclient: &Path, folder: &TempDir, server: u16) -> Both {
     Both {
         theirs: theirs(immuclient, &folder.join("theirs"), server),
         ours: ours(folder, server),
@@ -97,7 +97,7 @@ fn audited_by(immuclient: &Path, folder: &Path, server: u16) -> Shown {
     shown(port, &receiver)
 }
 
-fn ours(folder: &Place, server: u16) -> Shown {
+fn ours(folder: &TempDir, server: u16) -> Shown {
     let (receiver, port) = (Receiver::start(), free_port());
     let program = Program::new(server, &folder.join("ours")).with(&[
         "--audit-interval=1h",
@@ -227,7 +227,7 @@ impl Both {
 }
 
 /// Starts a server that signs its states.
-fn start(program: &Path, folder: &Place, data: &str, port: u16) -> Real {
+fn start(program: &Path, folder: &TempDir, data: &str, port: u16) -> Real {
     let key = folder.join("key.pem");
     if !key.exists() {
         let made = Command::new("openssl")
@@ -256,7 +256,7 @@ fn metrics_and_notifications_are_those_of_a_real_immuclient() {
     let Some((immuclient, server)) = programs() else {
         return;
     };
-    let folder = Place::new();
+    let folder = TempDir::new();
     let real = start(&server, &folder, "data", 0);
     let port = real.port;
     real.write("defaultdb", "a", 20);
@@ -291,7 +291,7 @@ fn an_unsigned_state_is_notified_as_by_immuclient() {
     let Some((immuclient, server)) = programs() else {
         return;
     };
-    let folder = Place::new();
+    let folder = TempDir::new();
     let real = Real::start(&server, &folder.join("data"), &[]);
     real.write("defaultdb", "a", 3);
     audit(&immuclient, &folder, real.port);

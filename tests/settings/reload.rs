@@ -5,9 +5,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use crate::support::http::get;
-use crate::support::place::Place;
 use crate::support::program::{Program, Running};
 use crate::support::receiver::Receiver;
+use crate::support::temp_dir::TempDir;
 use crate::support::watched::port_of;
 use immuaudit::drill::{Embedded, Lie, LieSchedule, Options, fill};
 
@@ -16,7 +16,7 @@ const READ: &str = "the settings were read again and are in use";
 const KEPT: &str = "the settings were read again and are not used";
 
 struct Scene {
-    folder: Place,
+    folder: TempDir,
     server: Embedded,
     config: PathBuf,
 }
@@ -27,7 +27,7 @@ impl Scene {
             Embedded::start(Options::default().with_databases(&[SECOND])).expect("a ledger");
         fill(&server, "defaultdb");
         fill(&server, SECOND);
-        let folder = Place::new();
+        let folder = TempDir::new();
         let config = folder.join("settings.toml");
         Scene {
             folder,

@@ -16,9 +16,9 @@ use immuaudit::trust::{Location, Store, StoreError};
 
 use crate::disk;
 use crate::oracle::{Broken, Rule, broken};
-use crate::place::Place;
 use crate::run::Run;
 use crate::scene::{TIMEOUT, due};
+use crate::temp_dir::TempDir;
 use crate::world::{Event, EventKind, Signed};
 
 /// How a piece of work of the auditor ended.
@@ -53,8 +53,8 @@ impl<'w> Run<'w> {
                 self.receivers.may_lose();
             }
             EventKind::BackUp => {
-                let copy = Place::in_memory();
-                disk::copy(self.place.path(), copy.path());
+                let copy = TempDir::in_memory();
+                disk::copy(self.folder.path(), copy.path());
                 self.copy = Some(copy);
             }
             EventKind::Restore => self.restore(),
@@ -152,7 +152,7 @@ impl<'w> Run<'w> {
             return self.note("nothing is restored");
         };
         self.auditor = None;
-        disk::copy(copy.path(), self.place.path());
+        disk::copy(copy.path(), self.folder.path());
         self.receivers.restore();
         let found = self.on_disk();
         let now = self.now();
@@ -189,7 +189,7 @@ impl<'w> Run<'w> {
 
     pub fn location(&self) -> Location {
         Location {
-            dir: self.place.path().into(),
+            dir: self.folder.path().into(),
             roots: None,
             server: "simulated".into(),
         }

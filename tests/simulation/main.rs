@@ -16,8 +16,6 @@ mod meter;
 mod monitoring_port;
 mod oracle;
 mod peers;
-#[path = "../support/place.rs"]
-mod place;
 #[path = "../support/random.rs"]
 #[allow(dead_code)] // a part of it is enough here
 mod random;
@@ -28,6 +26,8 @@ mod run;
 mod scene;
 mod shrink;
 mod tally;
+#[path = "../support/temp_dir.rs"]
+mod temp_dir;
 mod trouble;
 #[path = "../support/webhooks.rs"]
 mod webhooks;

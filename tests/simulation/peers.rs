@@ -22,8 +22,8 @@ use immuaudit::trust::{Location, Store};
 
 use crate::monitoring_port::MonitoringPort;
 use crate::oracle::{Broken, Rule, broken};
-use crate::place::Place;
 use crate::scene::{Scene, TIMEOUT};
+use crate::temp_dir::TempDir;
 use crate::trouble::Trouble;
 use crate::world::World;
 
@@ -42,7 +42,7 @@ const FOUND_WITHIN: u64 = 4;
 pub struct Peers {
     auditor: Auditor,
     /// The second auditor's directory, removed when this is dropped.
-    _place: Place,
+    _folder: TempDir,
     clock: Clock,
     first_key: Arc<SignerKey>,
     /// The second auditor's keys, and the index of the current one.
@@ -104,17 +104,17 @@ fn peer_poller(keys: &[&SignerKey], port: &MonitoringPort) -> PeerPoller {
 
 impl Peers {
     pub fn new(scene: &Scene, policy: Policy, world: &World) -> Peers {
-        let place = Place::in_memory();
+        let folder = TempDir::in_memory();
         let now = scene.clock.now();
         let first_port = MonitoringPort::new(SERVER, now);
         let first_key = key(FIRST, 1);
-        let store = Store::open(&location(&place), now).expect("a directory");
+        let store = Store::open(&location(&folder), now).expect("a directory");
         let auditor = Auditor::new(server(&scene.embedded, &scene.clock), store, policy)
             .with_random(Seeded::of_seed(world.seed))
             .with_peers_of(peer_poller(&[&first_key], &first_port));
         Peers {
             auditor,
-            _place: place,
+            _folder: folder,
             clock: scene.clock.clone(),
             first_key,
             second_keys: [key(SECOND, 2), key(SECOND, 3)],
@@ -264,15 +264,15 @@ impl Peers {
                 false => Ok(()),
             };
         };
-        let place = match zone {
+        let index = match zone {
             Zone::First => 0,
             Zone::Second => 1,
         };
         if outcome.is_proven() {
-            parted.trusted[place] = outcome.shown;
+            parted.trusted[index] = outcome.shown;
         }
-        self.found += u64::from(says && !parted.found[place]);
-        parted.found[place] |= says;
+        self.found += u64::from(says && !parted.found[index]);
+        parted.found[index] |= says;
         let now = scene.now();
         let within = u32::try_from(FOUND_WITHIN * self.rests).expect("a few");
         let within = scene.interval * within;
@@ -299,9 +299,9 @@ impl Peers {
     }
 }
 
-fn location(place: &Place) -> Location {
+fn location(folder: &TempDir) -> Location {
     Location {
-        dir: place.path().into(),
+        dir: folder.path().into(),
         roots: None,
         server: SERVER.into(),
     }

@@ -19,10 +19,10 @@ use crate::machine::Ended;
 use crate::meter;
 use crate::oracle::{Broken, Oracle, Rule, Sight, broken};
 use crate::peers::Peers;
-use crate::place::Place;
 use crate::receivers::Receivers;
 use crate::scene::Scene;
 use crate::tally::Tally;
+use crate::temp_dir::TempDir;
 use crate::world::{Event, World};
 
 /// How often the loop checks whether a paced sweep is late.
@@ -84,8 +84,8 @@ pub struct Run<'w> {
     pub world: &'w World,
     pub scene: Rc<RefCell<Scene>>,
     pub disk: Rc<Disk>,
-    pub place: Place,
-    pub copy: Option<Place>,
+    pub folder: TempDir,
+    pub copy: Option<TempDir>,
     pub oracle: Oracle,
     pub auditor: Option<Auditor>,
     pub stop: Stop,
@@ -108,7 +108,7 @@ impl<'w> Run<'w> {
             world,
             disk: Disk::new(scene.time.clone()),
             scene: Rc::new(RefCell::new(scene)),
-            place: Place::in_memory(),
+            folder: TempDir::in_memory(),
             copy: None,
             oracle: Oracle::new(world),
             auditor: None,
@@ -173,7 +173,7 @@ impl<'w> Run<'w> {
 
     /// Adds a line to the record, without the directory, which differs in each run.
     pub fn note(&self, line: impl std::fmt::Display) {
-        let directory = self.place.path().display().to_string();
+        let directory = self.folder.path().display().to_string();
         let line = line.to_string().replace(&directory, "DIRECTORY");
         self.scene.borrow_mut().note(line);
     }
@@ -353,7 +353,7 @@ impl<'w> Run<'w> {
 
     /// Checks that the files are limited.
     fn look_at_files(&self) -> Result<(), Broken> {
-        let (files, bytes) = disk::size(self.place.path());
+        let (files, bytes) = disk::size(self.folder.path());
         let names = 1 + self.world.databases.len() as u64 + self.world.events.len() as u64;
         if files > MOST_EVIDENCE + 10 * names + 20 {
             return broken(Rule::Bounded, format!("{files} files are kept"));

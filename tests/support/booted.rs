@@ -6,13 +6,13 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::place::Place;
+use super::temp_dir::TempDir;
 
 /// A booted systemd, which ends when it is dropped.
 pub struct Booted {
     unshare: Child,
     first: u32,
-    _folder: Place,
+    _folder: TempDir,
 }
 
 impl Booted {
@@ -23,7 +23,7 @@ impl Booted {
         if fs::metadata("/lib/systemd/systemd").is_err() {
             return Err("there is no systemd".to_owned());
         }
-        let folder = Place::new();
+        let folder = TempDir::new();
         let log = folder.join("log");
         let root = folder.join("boot");
         fs::create_dir(&root).unwrap();

@@ -12,8 +12,8 @@ use immuaudit::ledger::{
 };
 
 use super::loud::not_shown;
-use super::place::Place;
 use super::question::Question;
+use super::temp_dir::TempDir;
 
 /// Questions to both, with the answers of the ledger.
 #[derive(Default)]
@@ -110,8 +110,8 @@ impl Questions {
             );
             return;
         };
-        let place = Place::new();
-        let questions = place.join("questions");
+        let folder = TempDir::new();
+        let questions = folder.join("questions");
         fs::write(&questions, self.lines.join("\n") + "\n").expect("the questions");
         let output = Command::new(checker)
             .stdin(File::open(&questions).expect("the questions"))

@@ -157,8 +157,8 @@ impl Peering {
     pub fn cycle(&self, auditor: &mut Auditor) -> Outcome {
         self.sim.time.advance(INTERVAL);
         let mut cycle = auditor.cycle(|_| {});
-        let place = cycle.outcomes.iter().position(|of| of.database == DATABASE);
-        cycle.outcomes.remove(place.expect("an outcome"))
+        let index = cycle.outcomes.iter().position(|of| of.database == DATABASE);
+        cycle.outcomes.remove(index.expect("an outcome"))
     }
 
     /// Returns an auditor whose peer disagrees. Before the disagreement, the wall clock is stepped by this many seconds.

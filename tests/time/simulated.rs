@@ -320,7 +320,7 @@ fn a_database_of_a_killed_first_cycle_becomes_overdue() {
     let seen = killed.cycle(|_| {});
     assert_eq!(seen.outcomes[0].verdict, Verdict::FirstSeen);
     drop(killed);
-    let path = simulation.place.path();
+    let path = simulation.folder.path();
     let verdicts = std::fs::read_dir(path).expect("a directory").flatten();
     let verdicts = verdicts.map(|server| server.path().join("outcomes"));
     for file in verdicts.filter(|file| file.exists()) {

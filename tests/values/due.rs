@@ -30,7 +30,7 @@ impl Scene {
             interval: Duration::from_millis(10),
             ..Policy::of_consistency()
         };
-        let store = in_process::store(self.place.join("trust"));
+        let store = in_process::store(self.folder.join("trust"));
         Auditor::new(server, store, policy).with_shortest_cycle(Duration::from_millis(cycle))
     }
 
@@ -38,7 +38,7 @@ impl Scene {
     fn make_due(&self, due: &[(u64, u64, u64)]) {
         let outcome = cycle(&mut self.auditor(NONE, 10_000, 10_000));
         assert!(outcome.verdict.is_proven(), "{outcome:?}");
-        let store = in_process::store(self.place.join("trust"));
+        let store = in_process::store(self.folder.join("trust"));
         let trusted = store.load(DB).expect("no failure").expect("a state");
         let mut progress = ValueProgress::new(DB, trusted.since);
         for (first, last, age) in due {
@@ -156,7 +156,7 @@ fn the_oldest_is_retried_again_although_more_and_more_become_due() {
         let mut auditor = scene.auditor(NONE, 10_000, 10_000); // as under cron
         assert_eq!(due(&cycle(&mut auditor)), 10 + number * 40);
         drop(auditor);
-        let store = in_process::store(scene.place.join("trust"));
+        let store = in_process::store(scene.folder.join("trust"));
         let mut all = store.load_progress(clock::now());
         let progress = all.first_mut().expect("one database");
         let due = Due {

@@ -19,7 +19,7 @@ const INCONSISTENT: Verdict = Verdict::Tampered(Tampering::Inconsistent);
 
 /// Returns all evidence for the scene's database.
 fn evidence(scene: &Scene) -> Vec<Evidence> {
-    let directory = scene.place.join("trust/tested/evidence").join(DB);
+    let directory = scene.folder.join("trust/tested/evidence").join(DB);
     let files = fs::read_dir(directory).into_iter().flatten();
     let paths = files.map(|file| file.expect("a file").path());
     let mut found: Vec<Evidence> = paths
@@ -357,7 +357,7 @@ fn findings_about_long_values_are_kept_without_the_values() {
         let value = "x".repeat(3 << 20);
         scene.embedded.set(DB, &format!("key/{tx}"), &value);
     }
-    let program = Program::new(scene.embedded.port(), &scene.place.path().join("trust"));
+    let program = Program::new(scene.embedded.port(), &scene.folder.path().join("trust"));
     program.once().is(0, DB, "first-seen");
     scene.embedded.lie(Lie::EditedValue);
     let (run, most) = program.run_measured(&["--once", "--audit-sample", "16"]);
@@ -377,7 +377,7 @@ fn a_transaction_with_thousands_of_edited_entries_is_one_answer_in_memory() {
     let entries = (0..20_000).map(|i| NewEntry::set(format!("key/{i}"), format!("value {i}")));
     scene.embedded.commit(DB, entries.collect());
     let proxy = Proxy::before(scene.embedded.port());
-    let program = Program::new(proxy.port, &scene.place.path().join("trust"));
+    let program = Program::new(proxy.port, &scene.folder.path().join("trust"));
     program.once().is(0, DB, "first-seen");
     let edit = |tx: &mut proto::Tx| {
         let entries = tx.entries.iter_mut();
@@ -405,7 +405,7 @@ fn a_transaction_with_thousands_of_edited_entries_is_one_answer_in_memory() {
 fn evidence_of_another_header_in_a_scan_verifies_offline() {
     let scene = Scene::of_sixty();
     let proxy = Proxy::before(scene.embedded.port());
-    let program = Program::new(proxy.port, &scene.place.path().join("trust"));
+    let program = Program::new(proxy.port, &scene.folder.path().join("trust"));
     program.once().is(0, DB, "first-seen");
     proxy.distort(|call, _, reply| {
         if call == "TxScan" {

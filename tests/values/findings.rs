@@ -29,7 +29,7 @@ impl Scene {
             values,
             ..Policy::of_consistency()
         };
-        Auditor::new(server, in_process::store(self.place.join("trust")), policy)
+        Auditor::new(server, in_process::store(self.folder.join("trust")), policy)
     }
 
     /// Runs one cycle that reads these values.
@@ -40,7 +40,7 @@ impl Scene {
     }
 
     fn files(&self) -> Files {
-        Files::of(&self.place.join("trust/tested"))
+        Files::of(&self.folder.join("trust/tested"))
     }
 
     /// Trusts the ledger, and then makes the server show edited values.
@@ -88,7 +88,7 @@ fn a_finding_is_on_disk_before_the_next_transaction_is_requested() {
         let scene = Scene::of_version(server);
         scene.embedded.grow(DB, 12);
         scene.edit();
-        let home = scene.place.join("trust/tested");
+        let home = scene.folder.join("trust/tested");
         let log = Arc::new(Mutex::new(Vec::new()));
         let (mut before, noted) = (BTreeSet::new(), log.clone());
         scene.proxy.distort(move |call, request, _| {
@@ -274,7 +274,7 @@ fn twenty_edited_values_of_4_mb_take_less_than_48_mib() {
                 scene.embedded.set(DB, &format!("key{tx}"), &value);
             }
             let port = scene.embedded.port();
-            let program = Program::new(port, &scene.place.join("trust"));
+            let program = Program::new(port, &scene.folder.join("trust"));
             program.once().is(0, DB, "first-seen");
             scene.embedded.lie(Lie::EditedValue);
             let (run, most) = program.run_measured(words);

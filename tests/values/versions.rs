@@ -226,7 +226,7 @@ fn a_tree_older_than_the_walk_is_compared_with_the_chain() {
         );
         // the evidence verifies without the server
         let mut shown = 0;
-        let directory = scene.place.join("trust/tested/evidence").join(DB);
+        let directory = scene.folder.join("trust/tested/evidence").join(DB);
         for file in fs::read_dir(directory).into_iter().flatten() {
             let bytes = fs::read(file.expect("a file").path()).expect("a file");
             let evidence = Evidence::parse(&bytes).expect("evidence");
