@@ -209,7 +209,7 @@ fn no_answer_of_any_kind_takes_more_than_16_mib() {
             read_whole,
         ),
     ];
-    for (kind, what, bytes, due) in dear {
+    for (kind, what, bytes, expected) in dear {
         assert!(
             bytes.len() <= LONGEST && bytes.len() > LONGEST - 1024,
             "{kind}, {what}: {}",
@@ -221,7 +221,7 @@ fn no_answer_of_any_kind_takes_more_than_16_mib() {
             memory >> 10,
             bytes.len() >> 10
         );
-        assert_eq!(whole, due, "{kind}, {what}");
+        assert_eq!(whole, expected, "{kind}, {what}");
         assert!(memory <= MEMORY_BUDGET, "{kind}, {what}: {memory} bytes");
     }
 }

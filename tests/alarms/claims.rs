@@ -53,10 +53,10 @@ fn forked(last: u64) -> (TempDir, Embedded, [Program; 2], Ledger) {
 
 /// Asserts that the run printed these parts, reported no split view, and opened no alarm.
 #[track_caller]
-fn opens_no_alarm(program: &Program, run: &Run, due: &[&str]) {
+fn opens_no_alarm(program: &Program, run: &Run, expected: &[&str]) {
     let stdout = &run.ends_with(1).stdout;
-    for due in due {
-        assert!(stdout.contains(due), "{due}: {run:#?}");
+    for expected in expected {
+        assert!(stdout.contains(expected), "{expected}: {run:#?}");
     }
     assert!(!stdout.contains("split-view"), "{run:#?}");
     program.run(&["alarm", "list"]).ends_with(0);
@@ -139,8 +139,11 @@ fn a_claimed_state_that_the_server_signed_is_a_split_view_and_proof_with_its_key
         opens_no_alarm(&program, &run, &["disagreement"]);
         let run = program.with(&key).run(&["compare", &url]);
         let verified = is_a_split_view(&program, &run, &key);
-        let due = "proof against the server";
-        assert!(verified.ends_with(2).stdout.contains(due), "{verified:#?}");
+        let expected = "proof against the server";
+        assert!(
+            verified.ends_with(2).stdout.contains(expected),
+            "{verified:#?}"
+        );
         assert!(
             run.stdout
                 .contains("keep it open until both auditors' operators know"),
@@ -148,19 +151,19 @@ fn a_claimed_state_that_the_server_signed_is_a_split_view_and_proof_with_its_key
         );
         let alarm = program.open_alarm(DATABASE);
         let shown = program.run(&["alarm", "show", &alarm]);
-        let due = "the next comparison with the other auditor opens the alarm again";
-        assert!(shown.ends_with(2).stdout.contains(due), "{shown:#?}");
+        let expected = "the next comparison with the other auditor opens the alarm again";
+        assert!(shown.ends_with(2).stdout.contains(expected), "{shown:#?}");
         let located = program
             .run(&["locate", DATABASE])
             .ends_with(2)
             .stdout
             .clone();
-        for due in [
+        for expected in [
             "but another auditor was shown another history",
             "the split view was found ",
             "run immuaudit states export for the other auditor",
         ] {
-            assert!(located.contains(due), "{due}: {located}");
+            assert!(located.contains(expected), "{expected}: {located}");
         }
         for wrong in ["than at the alarm", "alarm adopt", "the change was made"] {
             assert!(!located.contains(wrong), "{wrong}: {located}");
@@ -220,8 +223,11 @@ fn evidence_of_a_large_response_contains_the_servers_signature() {
     assert!(body.len() > 2 << 20);
     let run = program.with(&key).run(&["compare", &serving(body)]);
     let verified = is_a_split_view(&program, &run, &key);
-    let due = "proof against the server";
-    assert!(verified.ends_with(2).stdout.contains(due), "{verified:#?}");
+    let expected = "proof against the server";
+    assert!(
+        verified.ends_with(2).stdout.contains(expected),
+        "{verified:#?}"
+    );
 }
 
 /// The auditor's own export, from before an operator gave the history up.
@@ -247,12 +253,12 @@ fn an_own_export_of_a_history_that_was_given_up_contradicts_nothing() {
             .ends_with(0);
         program.once().is(0, DATABASE, "consistent");
         let file = file.to_str().expect("UTF-8");
-        let due = format!("by immuaudit alarm adopt {alarm}");
+        let expected = format!("by immuaudit alarm adopt {alarm}");
         let run = program.run(&["compare", file]);
         opens_no_alarm(
             &program,
             &run,
-            &["given up here", "transaction 25, hash", &due],
+            &["given up here", "transaction 25, hash", &expected],
         );
         // the present history grows past the one that was given up
         let mut grown = kept(&server);
@@ -262,7 +268,7 @@ fn an_own_export_of_a_history_that_was_given_up_contradicts_nothing() {
         server.put_ledger(DATABASE, grown);
         program.once().is(0, DATABASE, "consistent");
         let run = program.run(&["compare", file]);
-        opens_no_alarm(&program, &run, &["given up here", &due]);
+        opens_no_alarm(&program, &run, &["given up here", &expected]);
     }
 }
 
@@ -307,7 +313,7 @@ fn a_file_of_immuaudit_is_not_imported_and_its_own_command_is_named() {
     let checkpoints = program.run(&[&signs[..], &[key.to_str().expect("UTF-8")]].concat());
     let signed = folder.join("zone-a.txt");
     fs::write(&signed, &checkpoints.ends_with(0).stdout).expect("a file");
-    for (file, due) in [
+    for (file, expected) in [
         (file, "immuaudit compare FILE;"),
         (signed, "immuaudit compare FILE --peer-key KEY;"),
         (
@@ -321,7 +327,7 @@ fn a_file_of_immuaudit_is_not_imported_and_its_own_command_is_named() {
     ] {
         let run = program.run(&["states", "import", &file.display().to_string()]);
         let text = &run.ends_with(3).stderr;
-        assert!(text.contains(due) && text.contains("--pin"), "{text}");
+        assert!(text.contains(expected) && text.contains("--pin"), "{text}");
     }
 }
 
@@ -402,7 +408,7 @@ fn a_split_view_without_its_evidence_names_the_alarm_and_the_reason() {
     let stdout = &run.ends_with(2).stdout;
     let alarm = program.open_alarm(DATABASE);
     let unstored = format!("alarm {alarm} is open, but its evidence is not stored: ");
-    for due in ["split-view", "immuaudit alarm close ", &unstored] {
-        assert!(stdout.contains(due), "{due}: {run:#?}");
+    for expected in ["split-view", "immuaudit alarm close ", &unstored] {
+        assert!(stdout.contains(expected), "{expected}: {run:#?}");
     }
 }

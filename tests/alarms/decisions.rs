@@ -359,10 +359,13 @@ fn a_wrong_name_is_reported_with_the_right_ones() {
         &["adopt", "0123456789ab", "--yes"],
     ] {
         let refused = scene.alarm(words);
-        let due = format!(
+        let expected = format!(
             "tested has no alarm 0123456789ab; open alarms: {alarm} (rolled-back, defaultdb)"
         );
-        assert!(refused.ends_with(3).stderr.contains(&due), "{refused:#?}");
+        assert!(
+            refused.ends_with(3).stderr.contains(&expected),
+            "{refused:#?}"
+        );
     }
     let refused = scene.alarm(&["list", "defaultbd"]);
     assert!(
@@ -404,10 +407,10 @@ const LOST: &str = "signed before and is not signed now";
 #[test]
 fn a_lost_signature_causes_a_warning_until_back_or_acknowledged() {
     let scene = signed();
-    let warns = |due: bool| {
+    let warns = |expected: bool| {
         let run = scene.audit.once();
         run.is(0, DATABASE, "consistent");
-        assert_eq!(run.stderr.contains(LOST), due, "{run:#?}");
+        assert_eq!(run.stderr.contains(LOST), expected, "{run:#?}");
     };
     scene.server.lie(Lie::SignatureDropped);
     warns(true); // the same transaction, without its signature

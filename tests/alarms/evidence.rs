@@ -54,8 +54,8 @@ fn verify(program: &Program, more: &[&str]) -> Run {
 
 /// Asserts that the run printed a disagreement, and that no alarm is open.
 fn is_a_disagreement_at_20(program: &Program, run: &Run) {
-    let due = "disagreement: the other auditor claims that transaction 20 has hash";
-    assert!(run.ends_with(1).stdout.contains(due), "{run:#?}");
+    let expected = "disagreement: the other auditor claims that transaction 20 has hash";
+    assert!(run.ends_with(1).stdout.contains(expected), "{run:#?}");
     program.run(&["status"]).ends_with(0);
 }
 
@@ -270,7 +270,7 @@ fn compare_after_a_fork(common: u64, steps: &[u64]) -> Run {
 
 #[test]
 fn compare_reports_the_last_common_and_first_different_state() {
-    for (common, steps, due) in [
+    for (common, steps, expected) in [
         // the server proves state 12 of the other auditor; 17 is the first state that it does not
         // prove
         (
@@ -297,7 +297,7 @@ fn compare_reports_the_last_common_and_first_different_state() {
         let run = compare_after_a_fork(common, steps);
         let stdout = &run.ends_with(1).stdout;
         assert!(stdout.contains("disagreement"), "{run:#?}");
-        assert!(stdout.contains(due), "{common}, {steps:?}: {run:#?}");
+        assert!(stdout.contains(expected), "{common}, {steps:?}: {run:#?}");
     }
 }
 
@@ -313,8 +313,8 @@ fn a_lagging_replica_agrees_up_to_its_own_state() {
     ahead.once().is(0, DATABASE, "consistent");
     // both auditors trusted transaction 20
     let run = compare(&behind, &ahead, &folder);
-    let due = "agree at transaction 20; the other auditor is ahead, at 50";
-    assert!(run.ends_with(0).stdout.contains(due), "{run:#?}");
+    let expected = "agree at transaction 20; the other auditor is ahead, at 50";
+    assert!(run.ends_with(0).stdout.contains(expected), "{run:#?}");
     // the replica gets some of the transactions, and proves the older state against its newer one
     let mut ledger = primary.ledger(DATABASE).expect("a database");
     ledger.truncate(35);
@@ -322,7 +322,7 @@ fn a_lagging_replica_agrees_up_to_its_own_state() {
     behind.once().is(0, DATABASE, "consistent");
     let calls = replica.calls();
     let run = compare(&behind, &ahead, &folder);
-    assert!(run.ends_with(0).stdout.contains(due), "{run:#?}");
+    assert!(run.ends_with(0).stdout.contains(expected), "{run:#?}");
     assert!(replica.calls() != calls, "the server was asked");
     // in the other direction the primary proves the state of the replica
     let run = compare(&ahead, &behind, &folder);
@@ -351,8 +351,8 @@ fn a_replica_proves_an_older_state_that_its_auditor_never_trusted() {
     let behind = Program::new(replica.port(), &folder.join("trust"));
     behind.once().is(0, DATABASE, "first-seen"); // at 35
     let run = compare(&behind, &ahead, &folder);
-    let due = "agree at transaction 30; the other auditor is ahead, at 50";
-    assert!(run.ends_with(0).stdout.contains(due), "{run:#?}");
+    let expected = "agree at transaction 30; the other auditor is ahead, at 50";
+    assert!(run.ends_with(0).stdout.contains(expected), "{run:#?}");
 
     // a replica that rewrote a state of the other auditor is detected, although it lags behind
     between.truncate(25);
@@ -375,9 +375,9 @@ fn states_are_not_comparable_while_a_replica_lags_behind() {
     let ahead = Program::new(primary.port(), &folder.join("other"));
     ahead.once().is(0, DATABASE, "first-seen");
     let run = compare(&behind, &ahead, &folder);
-    let due =
+    let expected =
         "not comparable yet: this server shows 20 transactions, but the other auditor trusts 50";
-    assert!(run.ends_with(1).stdout.contains(due), "{run:#?}");
+    assert!(run.ends_with(1).stdout.contains(expected), "{run:#?}");
     behind.run(&["alarm", "list"]).ends_with(0);
     // with all transactions, the replica proves its own older state against the other's
     replica.put_ledger(DATABASE, primary.ledger(DATABASE).expect("a database"));
@@ -489,8 +489,8 @@ fn two_histories_without_a_common_transaction_are_a_split_view() {
     let other = Program::new(second.port(), &folder.join("other"));
     other.once().is(0, DATABASE, "first-seen");
     let run = compare(&program, &other, &folder);
-    let due = "claims that transaction 15 has hash";
-    assert!(run.ends_with(1).stdout.contains(due), "{run:#?}");
+    let expected = "claims that transaction 15 has hash";
+    assert!(run.ends_with(1).stdout.contains(expected), "{run:#?}");
     // the trusted state has not changed, and no alarm is open
     server.grow(DATABASE, 1);
     program.once().is(0, DATABASE, "consistent");
@@ -565,7 +565,7 @@ fn an_invalid_response_to_compare_raises_no_alarm() {
     let endless = "[1,".repeat(8 << 20);
     let escaped =
         format!(r#"{{"states":[{{"database":"a\u001b[31m\n\u202eb","tx":1,"hash":"{hash}"}}]}}"#);
-    for (body, due) in [
+    for (body, expected) in [
         ("", 1),
         ("{}", 1),
         ("[[[", 1),
@@ -584,7 +584,7 @@ fn an_invalid_response_to_compare_raises_no_alarm() {
         receiver.answer("200 OK");
         receiver.body(body);
         let run = program.run(&["compare", &receiver.url()]);
-        assert_eq!(run.code, Some(due), "{:.60}: {run:#?}", body);
+        assert_eq!(run.code, Some(expected), "{:.60}: {run:#?}", body);
         let raw = |c: char| !matches!(c, ' '..='~' | '\n');
         assert!(
             !run.stdout.contains(raw) && !run.stderr.contains(raw),

@@ -30,12 +30,12 @@ fn an_alarm_about_an_imported_state_announces_no_reading_and_no_change_of_the_hi
     let alarm = program.open_alarm(DATABASE);
     let shown = program.run(&["alarm", "show", &alarm]);
     let shown = &shown.ends_with(2).stdout;
-    let due = "the next import of the state with --alarm opens the alarm again";
-    assert!(shown.contains(due), "{shown}");
+    let expected = "the next import of the state with --alarm opens the alarm again";
+    assert!(shown.contains(expected), "{shown}");
     let located = program.run(&["locate", DATABASE]);
     let located = &located.ends_with(2).stdout;
-    let due = "check that its file is of this server and database";
-    assert!(located.contains(due), "{located}");
+    let expected = "check that its file is of this server and database";
+    assert!(located.contains(expected), "{located}");
     for wrong in ["than at the alarm", "the change was made"] {
         assert!(!located.contains(wrong), "{wrong}: {located}");
     }

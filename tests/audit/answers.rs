@@ -227,10 +227,10 @@ impl Scene {
     }
 
     #[track_caller]
-    fn finds(&mut self, due: Tampering, then: LaterReply) {
+    fn finds(&mut self, expected: Tampering, then: LaterReply) {
         let outcome = cycle(&mut self.auditor);
-        let due = Verdict::Tampered(due);
-        assert_eq!(outcome.verdict, due, "{then:?}: {outcome:?}");
+        let expected = Verdict::Tampered(expected);
+        assert_eq!(outcome.verdict, expected, "{then:?}: {outcome:?}");
         assert!(outcome.open_alarms > 0, "{then:?}: {outcome:?}");
     }
 }
@@ -257,7 +257,7 @@ fn a_corrupt_transaction_that_is_shown_only_once_is_tampering() {
 /// accusation.
 #[test]
 fn a_corrupt_transaction_of_a_0_9_0_needs_a_second_response() {
-    for (times, due) in [
+    for (times, expected) in [
         (1, Verdict::Malformed),
         (2, Verdict::Tampered(Tampering::BadValue)),
     ] {
@@ -270,7 +270,7 @@ fn a_corrupt_transaction_of_a_0_9_0_needs_a_second_response() {
         scene.embedded.lie(lie.in_call(method::VERIFIABLE_TX_BY_ID));
         scene.show_each(times, LaterReply::Refused);
         let outcome = cycle(&mut scene.auditor);
-        assert_eq!(outcome.verdict, due, "{times}: {outcome:?}");
+        assert_eq!(outcome.verdict, expected, "{times}: {outcome:?}");
     }
 }
 
@@ -337,8 +337,8 @@ fn the_end_of_a_scan_is_proven_before_its_content_counts() {
         }
     });
     let outcome = cycle(&mut scene.auditor);
-    let due = Verdict::Tampered(Tampering::Inconsistent);
-    assert_eq!(outcome.verdict, due, "{outcome:?}");
+    let expected = Verdict::Tampered(Tampering::Inconsistent);
+    assert_eq!(outcome.verdict, expected, "{outcome:?}");
 }
 
 /// Makes all calls within a database fail with this error.

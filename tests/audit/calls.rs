@@ -163,7 +163,7 @@ fn a_stopping_program_makes_no_more_calls() {
 /// A 0.9.0 confuses its responses to concurrent callers; no newer server does.
 #[test]
 fn a_0_9_0_must_show_an_invalid_proof_twice_before_it_counts() {
-    for (server, shown, due) in [
+    for (server, shown, expected) in [
         (Emulated::V0_9_0, 1, Verdict::Consistent),
         (Emulated::V0_9_0, 2, INCONSISTENT),
         (Emulated::V0_9_2, 1, INCONSISTENT),
@@ -183,6 +183,6 @@ fn a_0_9_0_must_show_an_invalid_proof_twice_before_it_counts() {
         let lie = LieSchedule::from(Lie::FlippedProof).in_call(method::VERIFIABLE_TX_BY_ID);
         embedded.lie(lie.times(shown));
         let cycle = auditor.cycle(|_| {});
-        assert_eq!(verdict(&cycle, "defaultdb"), due, "{server:?} {shown}");
+        assert_eq!(verdict(&cycle, "defaultdb"), expected, "{server:?} {shown}");
     }
 }

@@ -68,8 +68,8 @@ fn an_error_about_a_corrupt_log_without_an_excuse_is_a_bad_value() {
     let scene = Scene::grown(Lag::None);
     scene.proxy.distort(fails("VerifiableTxById", 2, CORRUPTED));
     let outcome = scene.cycle();
-    let due = Verdict::Tampered(Tampering::BadValue);
-    assert_eq!(outcome.verdict, due, "{outcome:?}");
+    let expected = Verdict::Tampered(Tampering::BadValue);
+    assert_eq!(outcome.verdict, expected, "{outcome:?}");
     // the error for an impossible proof does not report damage
     let scene = Scene::grown(Lag::None);
     scene
@@ -95,7 +95,7 @@ fn headers_of_another_history_are_inconsistent_despite_an_excuse() {
 /// before 1.4 do.
 #[test]
 fn the_error_for_a_missing_header_decides_the_verdict() {
-    for (code, words, due) in [
+    for (code, words, expected) in [
         (2, NOT_FOUND, Verdict::Malformed),
         (14, "connection refused", Verdict::Unreachable),
         (7, "permission denied", Verdict::Refused),
@@ -104,7 +104,7 @@ fn the_error_for_a_missing_header_decides_the_verdict() {
         scene.embedded.lie(Lie::WithheldAdvance);
         scene.proxy.distort(fails("TxById", code, words));
         let outcome = scene.cycle();
-        assert_eq!(outcome.verdict, due, "{words}: {outcome:?}");
+        assert_eq!(outcome.verdict, expected, "{words}: {outcome:?}");
     }
 }
 
@@ -181,7 +181,7 @@ fn a_first_state_without_its_transaction_is_malformed() {
 
 #[test]
 fn only_a_trusted_database_can_vanish() {
-    for (trusted, due) in [
+    for (trusted, expected) in [
         (false, Verdict::Refused),
         (true, Verdict::Tampered(Tampering::RolledBack)),
     ] {
@@ -194,7 +194,7 @@ fn only_a_trusted_database_can_vanish() {
             .proxy
             .distort(fails("UseDatabase", 5, "'defaultdb' does not exist"));
         let outcome = scene.cycle();
-        assert_eq!(outcome.verdict, due, "{outcome:?}");
+        assert_eq!(outcome.verdict, expected, "{outcome:?}");
         assert_eq!(matches!(outcome.reason, Reason::Vanished), trusted);
     }
 }
@@ -207,7 +207,7 @@ fn unlisted(list: &mut proto::DatabaseListResponse) {
 
 #[test]
 fn a_database_in_a_second_list_is_not_hidden() {
-    for (lists, due) in [
+    for (lists, expected) in [
         (1, Verdict::Consistent),
         (2, Verdict::Tampered(Tampering::RolledBack)),
     ] {
@@ -222,7 +222,7 @@ fn a_database_in_a_second_list_is_not_hidden() {
             }
         });
         let outcome = scene.cycle();
-        assert_eq!(outcome.verdict, due, "{lists}: {outcome:?}");
+        assert_eq!(outcome.verdict, expected, "{lists}: {outcome:?}");
     }
 }
 

@@ -60,7 +60,7 @@ fn truncated(embedded: &Embedded, last: u64) -> Ledger {
 
 /// Imports a state that the server contradicts, and returns its alarm.
 #[track_caller]
-fn alarm(auditor: &mut Auditor, carried: &ImportedState, due: Tampering) -> Alarm {
+fn alarm(auditor: &mut Auditor, carried: &ImportedState, expected: Tampering) -> Alarm {
     let import = auditor.import(carried, OnRefusal::Alarm).expect("an end");
     let Import::Raised {
         verdict, raised, ..
@@ -68,15 +68,15 @@ fn alarm(auditor: &mut Auditor, carried: &ImportedState, due: Tampering) -> Alar
     else {
         panic!("{import:?}");
     };
-    assert_eq!(verdict, Verdict::Tampered(due));
+    assert_eq!(verdict, Verdict::Tampered(expected));
     assert_eq!(raised.unwritten, None);
     raised.listed().cloned().expect("a listed alarm")
 }
 
 #[track_caller]
-fn is_verified(alarm: &Alarm, keys: &[PublicKey], due: EvidenceStrength) {
+fn is_verified(alarm: &Alarm, keys: &[PublicKey], expected: EvidenceStrength) {
     let found = recheck(&read_evidence(&alarm.evidence).expect("a file"), keys);
-    let is_due = matches!(&found, Rechecked::Shown { bearing, .. } if *bearing == due);
+    let is_due = matches!(&found, Rechecked::Shown { bearing, .. } if *bearing == expected);
     assert!(is_due, "{found:?}");
 }
 

@@ -90,7 +90,7 @@ fn a_rollback_behind_a_pin_is_found_without_the_last_outcomes() {
 /// immudb 0.9.0 mixes up the responses to concurrent clients, so one response accuses it of nothing.
 #[test]
 fn a_contradiction_of_a_pin_counts_once_it_is_shown_twice_by_a_0_9_0() {
-    for (server, due) in [(Emulated::V0_9_0, 0), (Emulated::V1_11_1, 2)] {
+    for (server, expected) in [(Emulated::V0_9_0, 0), (Emulated::V1_11_1, 2)] {
         let embedded = Embedded::start(Options {
             server,
             ..Options::default()
@@ -106,7 +106,7 @@ fn a_contradiction_of_a_pin_counts_once_it_is_shown_twice_by_a_0_9_0() {
                 .times(1),
         );
         let cycle = auditor(&embedded, &folder, pinned.clone()).cycle(|_| {});
-        assert_eq!(cycle.exit().code(), due, "{server:?}: {cycle:?}");
+        assert_eq!(cycle.exit().code(), expected, "{server:?}: {cycle:?}");
         embedded.be_honest();
         // a pin that is compared with a trusted state
         let folder = TempDir::new();
@@ -115,7 +115,7 @@ fn a_contradiction_of_a_pin_counts_once_it_is_shown_twice_by_a_0_9_0() {
         let lie = LieSchedule::from(Lie::FlippedProof).in_call(method::VERIFIABLE_TX_BY_ID);
         embedded.lie(lie.clone().times(1));
         let cycle = auditor(&embedded, &folder, pinned.clone()).cycle(|_| {});
-        assert_eq!(cycle.exit().code(), due, "{server:?}: {cycle:?}");
+        assert_eq!(cycle.exit().code(), expected, "{server:?}: {cycle:?}");
         embedded.lie(lie);
         let cycle = auditor(&embedded, &TempDir::new(), pinned).cycle(|_| {});
         assert_eq!(cycle.exit().code(), 2, "{server:?}: {cycle:?}");

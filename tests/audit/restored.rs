@@ -158,12 +158,16 @@ fn a_state_that_an_operator_gave_up_causes_no_warning() {
         }
         drop(auditor);
         let trusted = scene.store().load(DATABASE).expect("a store");
-        let due = match decision {
+        let expected = match decision {
             Decision::None => Some(10),
             Decision::Forgotten => None,
             Decision::Adopted | Decision::Imported => Some(5),
         };
-        assert_eq!(trusted.map(|trusted| trusted.state.tx), due, "{decision:?}");
+        assert_eq!(
+            trusted.map(|trusted| trusted.state.tx),
+            expected,
+            "{decision:?}"
+        );
         let warned = warnings(&mut scene.auditor());
         assert!(warned.is_empty(), "{decision:?}: {warned:?}");
     }

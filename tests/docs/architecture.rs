@@ -203,13 +203,13 @@ fn a_cycle_is_found_for_every_form_of_path() {
         "use super::{b::{One, Two}, c::Three}; // super::e\nfn f(x: crate::audit::d::Four) {}";
     let found = paths(&unfolded(code), "audit/a");
     let found: BTreeSet<String> = found.iter().map(|path| path.join("/")).collect();
-    let due = [
+    let expected = [
         "audit/b/One",
         "audit/b/Two",
         "audit/c/Three",
         "audit/d/Four",
     ];
-    assert_eq!(found, due.map(str::to_owned).into());
+    assert_eq!(found, expected.map(str::to_owned).into());
 
     let uses = |pairs: &[(&str, &[&str])]| {
         let of = |names: &[&str]| names.iter().map(|name| name.to_string()).collect();

@@ -217,9 +217,9 @@ fn check_page(page: &str, least: usize) {
     let commands = commands(&text);
     assert!(commands.len() >= least, "{page}: {}", commands.len());
     let mut reader = Reader::new();
-    for (command, due) in commands {
+    for (command, expected) in commands {
         let printed = reader.run(&command);
-        reader.compare(&format!("{page}: $ {command}"), &due, &printed);
+        reader.compare(&format!("{page}: $ {command}"), &expected, &printed);
     }
 }
 

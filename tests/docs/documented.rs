@@ -226,23 +226,31 @@ fn documented(heading: &str, objects: &[String]) {
         let mut found = Vec::new();
         members(&value, "", &mut found);
         for (name, kind) in &found {
-            let due = section
+            let expected = section
                 .get(name)
                 .unwrap_or_else(|| panic!("docs/json.md, {heading}: {name} is missing"));
-            let due: Vec<&str> = due.split(" or ").collect();
-            let due: Vec<&str> = due.iter().map(|due| due.trim_end_matches(',')).collect();
+            let expected: Vec<&str> = expected.split(" or ").collect();
+            let expected: Vec<&str> = expected
+                .iter()
+                .map(|expected| expected.trim_end_matches(','))
+                .collect();
             let is = match *kind {
-                "null" => due.contains(&"null"),
-                "true or false" => due.starts_with(&["true", "false"]),
+                "null" => expected.contains(&"null"),
+                "true or false" => expected.starts_with(&["true", "false"]),
                 // an empty list may be a list of anything
-                "list of strings" => due.iter().any(|due| due.starts_with("list of ")),
-                kind => due.contains(&kind),
+                "list of strings" => expected
+                    .iter()
+                    .any(|expected| expected.starts_with("list of ")),
+                kind => expected.contains(&kind),
             };
-            assert!(is, "docs/json.md, {heading}: {name} is {kind}, not {due:?}");
+            assert!(
+                is,
+                "docs/json.md, {heading}: {name} is {kind}, not {expected:?}"
+            );
         }
         let names: BTreeSet<&String> = found.iter().map(|(name, _)| name).collect();
-        for (name, due) in section.iter().filter(|(name, _)| !name.contains('.')) {
-            let may_lack = due.contains("not there");
+        for (name, expected) in section.iter().filter(|(name, _)| !name.contains('.')) {
+            let may_lack = expected.contains("not there");
             assert!(
                 may_lack || names.contains(name),
                 "docs/json.md, {heading}: {name} is not in {object}"

@@ -357,10 +357,15 @@ fn the_responses_are_those_of_a_real_1_11_1() {
         requests.push((method::TX_BY_ID, wire::tx_by_id(tx, wire::Entries::Digests)));
     }
     for (number, (call, request)) in requests.into_iter().enumerate() {
-        let [due, answered] = callers.each_mut().map(|caller| {
+        let [expected, answered] = callers.each_mut().map(|caller| {
             let answer = caller.call(call, request.clone());
             comparable(call, answer)
         });
-        assert_eq!(answered, due, "request {number}, {}", method::short(call));
+        assert_eq!(
+            answered,
+            expected,
+            "request {number}, {}",
+            method::short(call)
+        );
     }
 }

@@ -94,11 +94,14 @@ impl CommandLine {
     }
 
     /// Panics unless the command prints all of `due`.
-    fn expect(&self, command: &str, due: &[&str]) {
+    fn expect(&self, command: &str, expected: &[&str]) {
         let said = self.says(command);
         let words = said.split_whitespace().collect::<Vec<_>>().join(" ");
-        for due in due {
-            assert!(words.contains(due), "{command}: no {due:?} in {said}");
+        for expected in expected {
+            assert!(
+                words.contains(expected),
+                "{command}: no {expected:?} in {said}"
+            );
         }
     }
 }

@@ -115,8 +115,8 @@ fn run_lie(lie: Lie) -> LieResult {
     check_raw(lie, &run);
     assert!(peak < MAX_MEMORY_KIB, "{}: {peak} KiB", lie.name());
     if !lie.is_server_wide() {
-        let due = if new { "first-seen" } else { "consistent" };
-        assert_eq!(run.verdict(OTHER), due, "{}: {run:#?}", lie.name());
+        let expected = if new { "first-seen" } else { "consistent" };
+        assert_eq!(run.verdict(OTHER), expected, "{}: {run:#?}", lie.name());
     }
     if is_tampering(&verdict) {
         check_evidence(lie, &scene, &run, (!new).then_some(trusted));
@@ -139,9 +139,9 @@ fn is_tampering(verdict: &str) -> bool {
 fn check_verdict(lie: Lie, run: &Run) -> String {
     let name = lie.name();
     let verdict = run.verdict(DATABASE).to_owned();
-    let due = lie.due();
-    assert!(due.verdicts.contains(&&*verdict), "{name}: {run:#?}");
-    if let Some(reason) = due.reason {
+    let expected = lie.due();
+    assert!(expected.verdicts.contains(&&*verdict), "{name}: {run:#?}");
+    if let Some(reason) = expected.reason {
         assert!(run.reason(DATABASE).contains(reason), "{name}: {run:#?}");
     }
     let tampered = is_tampering(&verdict);
@@ -269,11 +269,11 @@ fn check_afterwards(lie: Lie, scene: &Scene, tampered: bool) {
     let program = scene.program.with(&["--call-timeout", "30s"]);
     let name = lie.name();
     let run = program.once();
-    let due = match lie.auditor() {
+    let expected = match lie.auditor() {
         AuditorSetup::New => "first-seen",
         _ => "consistent",
     };
-    assert_eq!(run.verdict(DATABASE), due, "{name}: {run:#?}");
+    assert_eq!(run.verdict(DATABASE), expected, "{name}: {run:#?}");
     let state = server.state(DATABASE).expect("a state");
     assert_eq!(
         member(run.line(DATABASE), "tx"),
@@ -285,7 +285,7 @@ fn check_afterwards(lie: Lie, scene: &Scene, tampered: bool) {
         run.ends_with(0);
         return;
     }
-    run.is(2, DATABASE, due);
+    run.is(2, DATABASE, expected);
     for _ in 0..2 {
         // every database is proven, but only the operator closes the alarm
         server.grow(DATABASE, 1);

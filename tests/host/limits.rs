@@ -52,7 +52,7 @@ fn run_lie_in_cgroup(lie: Lie) -> u64 {
         telling.of(DATABASE)
     });
     let mut running = scene.start("200ms");
-    let due: Vec<String> = lie
+    let expected: Vec<String> = lie
         .due()
         .verdicts
         .iter()
@@ -62,7 +62,7 @@ fn run_lie_in_cgroup(lie: Lie) -> u64 {
         let accused = log.contains("TAMPERED");
         let cycles = log.matches("INFO  cycle ").count() >= 2;
         cycles
-            && due.iter().any(|due| log.contains(due))
+            && expected.iter().any(|expected| log.contains(expected))
             && (!accused || !scene.evidence().is_empty())
     });
     let accused = running.log().contains("TAMPERED");

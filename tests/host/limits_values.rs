@@ -51,8 +51,8 @@ fn a_value_of_30_mib_is_read_within_the_advised_memory_limit() {
                 let size = advice.split(' ').next().unwrap_or_default().to_owned();
                 let memory = advice.split(" memory limit to ").nth(1);
                 let memory = memory.and_then(|memory| memory.split(' ').next());
-                let due = memory_needed(size.parse().expect("a number")).to_string();
-                assert_eq!(memory, Some(&*due), "{advice}");
+                let expected = memory_needed(size.parse().expect("a number")).to_string();
+                assert_eq!(memory, Some(&*expected), "{advice}");
                 size
             }
             None => (31 * MIB).to_string(), // without advice: this response has no size

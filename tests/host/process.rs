@@ -191,7 +191,7 @@ fn the_exit_code_is_right_without_any_output() {
     let file = scene.folder.join("key").display().to_string();
     let new = ["key", "new", "--name", "zone-a", &file];
     scene.program.run(&new).ends_with(0);
-    for (words, dir, redirection, due) in [
+    for (words, dir, redirection, expected) in [
         (
             &["status", "--no-such-flag"][..],
             &dir[..],
@@ -216,7 +216,7 @@ fn the_exit_code_is_right_without_any_output() {
             .args(["--dir", dir, "--server-label", "tested"])
             .env_clear();
         let code = redirected(&command, redirection);
-        assert_eq!(code, Some(due), "{words:?} {redirection}");
+        assert_eq!(code, Some(expected), "{words:?} {redirection}");
     }
 }
 

@@ -48,8 +48,8 @@ fn a_changed_key_is_found_in_a_backup_at_every_position() {
         assert_eq!(change.how, KeyChange::Changed);
         assert_eq!(change.key.as_str(), format!("key/{parted}"));
         assert_eq!(change.ours.as_ref().unwrap().as_str(), "forged");
-        let due = format!("value {parted}");
-        assert_eq!(change.theirs.as_ref().unwrap().as_str(), due);
+        let expected = format!("value {parted}");
+        assert_eq!(change.theirs.as_ref().unwrap().as_str(), expected);
     }
 }
 
@@ -204,9 +204,9 @@ fn differences_are_reported_up_to_the_memory_limit() {
         let compared = auditor.against_server(DATABASE, shown, &mut other, ShownValues::No);
         let differences = compared.unwrap().unwrap();
         let unproven = differences.unproven.as_ref().map(|why| why.as_str());
-        let due =
+        let expected =
             (!is_complete).then_some("there are more differences than the memory limit allows");
-        assert_eq!(unproven, due, "{both} {longer}");
+        assert_eq!(unproven, expected, "{both} {longer}");
     }
 }
 

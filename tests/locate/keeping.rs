@@ -28,8 +28,8 @@ fn a_running_auditor_stores_hashes_without_pauses() {
     let begin = Instant::now();
     let file = audit.dir.join("tested").join("defaultdb.mirror");
     // the first line, seals before each 1,024 hashes, and the hashes
-    let due = 10_000 * 32 + 10 * 72;
-    while fs::metadata(&file).map_or(0, |file| file.len()) <= due {
+    let expected = 10_000 * 32 + 10 * 72;
+    while fs::metadata(&file).map_or(0, |file| file.len()) <= expected {
         assert!(
             begin.elapsed() < Duration::from_secs(60),
             "{}",

@@ -88,8 +88,8 @@ fn the_lost_transactions_of_a_rollback_are_named() {
             let window = window(&located);
             assert_eq!(window.lost(), Some(last + 1..=ALL));
             assert_eq!(window.broken, None);
-            let due = if mirrored { last } else { last / APART * APART };
-            assert_eq!(intact(window), due, "{window}");
+            let expected = if mirrored { last } else { last / APART * APART };
+            assert_eq!(intact(window), expected, "{window}");
             assert_eq!(located.exit(), Exit::Tampered);
         }
     }
@@ -456,7 +456,7 @@ fn a_state_that_a_check_would_refuse_decides_the_exit_code() {
     let audit = without_key.with(&key);
     audit.once().is(0, DATABASE, "first-seen");
     audit.run(&["locate", DATABASE]).ends_with(0);
-    for (audit, lie, due) in [
+    for (audit, lie, expected) in [
         (&audit, Lie::GarbageSignature, 2),
         (&without_key, Lie::OtherDatabase, 1),
     ] {
@@ -464,7 +464,7 @@ fn a_state_that_a_check_would_refuse_decides_the_exit_code() {
         let run = audit.run(&["locate", DATABASE]);
         let said = &run.stdout;
         assert!(said.contains("a check would refuse the state"), "{run:#?}");
-        run.ends_with(due);
+        run.ends_with(expected);
         embedded.be_honest();
     }
 }

@@ -200,8 +200,8 @@ fn an_alarm_that_compare_opens_beside_a_running_auditor_is_notified_and_on_its_p
     let port = page.trim_end_matches('/').rsplit(':').next();
     let port = port.and_then(|port| port.parse().ok()).expect("a port");
     let page = get(port, "/", "text/html").body;
-    let due = "Two auditors were shown different histories";
-    assert!(page.contains(due) && page.contains(&alarm), "{page}");
+    let expected = "Two auditors were shown different histories";
+    assert!(page.contains(expected) && page.contains(&alarm), "{page}");
     assert!(!page.contains("alarm adopt"), "{page}");
     // closed and opened again, it is another alarm
     program.run(&["alarm", "close", &alarm]).ends_with(0);

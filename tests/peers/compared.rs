@@ -77,9 +77,9 @@ fn a_peer_that_is_ahead_is_proven_and_keeps_the_trusted_state() {
     let later = peering.fork(10, 12);
     let ahead = later.state_at(12).expect("a state");
     let grows = Rc::new(Cell::new(false));
-    let (sim, due, longer) = (peering.sim.clone(), grows.clone(), later.clone());
+    let (sim, should_grow, longer) = (peering.sim.clone(), grows.clone(), later.clone());
     let mut auditor = peering.auditor_over(move |sent| {
-        if sent.call == method::VERIFIABLE_TX_BY_ID && due.get() {
+        if sent.call == method::VERIFIABLE_TX_BY_ID && should_grow.get() {
             sim.embedded.put_ledger(DATABASE, longer.clone());
         }
         Delivery::After(Duration::ZERO)
@@ -126,12 +126,12 @@ fn a_signed_other_hash_is_a_split_view_and_keeps_the_trusted_state() {
         );
         let evidence = read_evidence(&alarm.evidence).expect("a file");
         let keys = peering.policy.signatures.keys();
-        for (keys, due) in [
+        for (keys, expected) in [
             (keys, EvidenceStrength::Proof),
             (&[][..], EvidenceStrength::Witnesses),
         ] {
             let found = recheck(&evidence, keys);
-            let is_due = matches!(&found, Rechecked::Shown { bearing, .. } if *bearing == due);
+            let is_due = matches!(&found, Rechecked::Shown { bearing, .. } if *bearing == expected);
             assert!(is_due, "{shown}: {found:?}");
         }
         let trusted = peering.sim.shared_store().load(DATABASE).expect("a store");
@@ -154,7 +154,7 @@ fn a_signed_other_hash_is_a_split_view_and_keeps_the_trusted_state() {
 /// state of another database, so it proves nothing against the server.
 #[test]
 fn a_signature_without_a_database_name_is_no_proof() {
-    for (shape, due) in [
+    for (shape, expected) in [
         (StateShape::WithoutDatabase, Standing::Disagrees),
         (StateShape::WithDatabase, Standing::Split),
     ] {
@@ -171,7 +171,7 @@ fn a_signature_without_a_database_name_is_no_proof() {
         let signature = key.sign(shape, DATABASE, &theirs);
         peering.says_signed((theirs, signature.expect("a signature")));
         let outcome = peering.cycle(&mut auditor);
-        assert_eq!(standing(&outcome), due, "{outcome:?}");
+        assert_eq!(standing(&outcome), expected, "{outcome:?}");
     }
 }
 
@@ -179,7 +179,7 @@ fn a_signature_without_a_database_name_is_no_proof() {
 /// before, the report names none.
 #[test]
 fn a_contradiction_names_the_last_transaction_that_both_agreed_on() {
-    for (common, shown, due) in [(10, 14, true), (5, 7, false), (5, 10, false)] {
+    for (common, shown, expected) in [(10, 14, true), (5, 7, false), (5, 10, false)] {
         for signs in [true, false] {
             let peering = if signs {
                 Peering::signed()
@@ -201,8 +201,8 @@ fn a_contradiction_names_the_last_transaction_that_both_agreed_on() {
             let why = outcome.why();
             assert_ne!(outcome.exit(), Exit::Good, "{outcome:?}");
             let named = why.ends_with("; the last transaction on which both agreed is 10");
-            assert_eq!(named, due, "{common} {shown} {signs}: {why}");
-            assert_eq!(why.contains("on which both agreed"), due, "{why}");
+            assert_eq!(named, expected, "{common} {shown} {signs}: {why}");
+            assert_eq!(why.contains("on which both agreed"), expected, "{why}");
         }
     }
 }
@@ -638,7 +638,7 @@ fn a_checkpoint_from_a_file_is_compared_if_the_clock_was_ahead_at_first_use() {
 
 #[test]
 fn a_checkpoint_from_a_file_is_compared_twice_with_a_0_9_0() {
-    for (server, due) in [(Emulated::V0_9_0, 2), (Emulated::V1_11_1, 1)] {
+    for (server, expected) in [(Emulated::V0_9_0, 2), (Emulated::V1_11_1, 1)] {
         let peering = Peering::new(Options {
             server,
             ..Options::default()
@@ -650,7 +650,7 @@ fn a_checkpoint_from_a_file_is_compared_twice_with_a_0_9_0() {
         let note = peering.note(other(peering.state(7)), None, peering.now() + 1);
         let of = compared(&peering, &note);
         assert_eq!(of.report.standing, Standing::Disagrees, "{of:?}");
-        assert_eq!(peering.proofs(), due, "{server:?}");
+        assert_eq!(peering.proofs(), expected, "{server:?}");
     }
 }
 

@@ -73,9 +73,9 @@ fn two_peers_that_agree_on_a_hundred_databases_cost_two_requests_and_no_call() {
     let mut with = auditor(&sim).with_peers_of(PeerPoller::new(&peers, 2, Box::new(source)));
     for round in 0..4 {
         requests.set(0);
-        let (_, due) = cycle(&alone, &mut without);
+        let (_, expected) = cycle(&alone, &mut without);
         let (found, calls) = cycle(&sim, &mut with);
-        assert_eq!(calls, due, "round {round}");
+        assert_eq!(calls, expected, "round {round}");
         assert_eq!(requests.get(), 2, "round {round}");
         assert_eq!(found.exit(), Exit::Good, "round {round}");
         if round > 0 {

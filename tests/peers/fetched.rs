@@ -131,7 +131,7 @@ fn a_failing_peer_does_not_prevent_the_fetch_from_another() {
         peer("well", &base(&well)),
     ]);
     let peer_results = peer_results(&peer_poller);
-    for (index, due) in [
+    for (index, expected) in [
         "no response in time",
         "connection",
         "longer than 1048576 bytes",
@@ -144,8 +144,8 @@ fn a_failing_peer_does_not_prevent_the_fetch_from_another() {
         assert!(
             peer_results[index]
                 .as_ref()
-                .is_err_and(|why| why.contains(due)),
-            "{due}: {peer_results:?}"
+                .is_err_and(|why| why.contains(expected)),
+            "{expected}: {peer_results:?}"
         );
     }
     assert_eq!(peer_results[5], Ok(Some(9)));
@@ -183,11 +183,11 @@ fn each_round_begins_with_the_next_peer() {
         asked.push(names.map(|of| of.peer.to_string()).collect::<Vec<_>>());
     }
     let first = ["one", "two", "three"];
-    let due = [
+    let expected = [
         first,
         ["two", "three", "one"],
         ["three", "one", "two"],
         first,
     ];
-    assert_eq!(asked, due);
+    assert_eq!(asked, expected);
 }

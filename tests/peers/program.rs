@@ -327,8 +327,8 @@ fn every_checkpoint_of_a_joined_file_is_compared() {
     for notes in [[&monday, &tuesday], [&tuesday, &monday]] {
         let run = view.compare(&notes.map(String::as_str));
         let printed = &run.ends_with(2).stdout;
-        for due in ["split-view: ", "peer zone-b: agrees"] {
-            assert!(printed.contains(due), "{due}: {run:?}");
+        for expected in ["split-view: ", "peer zone-b: agrees"] {
+            assert!(printed.contains(expected), "{expected}: {run:?}");
         }
     }
 }

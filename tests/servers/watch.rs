@@ -219,8 +219,8 @@ impl Both {
             }
         }
         let further: Vec<&str> = ours[13..].iter().map(|(path, _)| path.as_str()).collect();
-        let due = "server verdict reason evidence alarm close_command adopt_command id";
-        assert_eq!(further.join(" "), due);
+        let expected = "server verdict reason evidence alarm close_command adopt_command id";
+        assert_eq!(further.join(" "), expected);
         let said = ours.iter().find(|(path, _)| path == "tampered");
         assert_eq!(said.unwrap().1, Leaf::Word(tampered.to_owned()));
     }

@@ -48,7 +48,7 @@ fn configured_peers_are_shown_with_their_keys_and_without_tokens() {
     let shown = &run.ends_with(0).stdout;
     let both =
         format!("audit-peer = [\"http://127.0.0.1:9477={old}\", \"http://127.0.0.1:9477={new}\"]");
-    for due in [
+    for expected in [
         both.as_str(),
         "audit-peers-required = 2",
         "[[peer]] # ",
@@ -56,7 +56,7 @@ fn configured_peers_are_shown_with_their_keys_and_without_tokens() {
         &format!("keys = [\"{other}\"]"),
         "username = \"me\"",
     ] {
-        assert!(shown.contains(due), "{due} in {shown}");
+        assert!(shown.contains(expected), "{expected} in {shown}");
     }
     assert!(!format!("{run:?}").contains("TOKEN"), "{run:?}");
     assert!(!format!("{run:?}").contains("hush"), "{run:?}");

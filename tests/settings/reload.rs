@@ -61,10 +61,10 @@ impl Scene {
 }
 
 /// Sends SIGHUP, and waits for the expected log message.
-fn reload(running: &mut Running, due: &str) {
-    let before = running.log().matches(due).count();
+fn reload(running: &mut Running, expected: &str) {
+    let before = running.log().matches(expected).count();
     running.signal("HUP");
-    running.wait_for_times(due, before + 1);
+    running.wait_for_times(expected, before + 1);
 }
 
 #[test]

@@ -80,10 +80,10 @@ fn an_open_alarm_does_not_block_the_trusted_state() {
         .unwrap();
     assert_eq!(store.open_alarms(None).unwrap().len(), 1);
     // a proven state that replaced the trusted one is not given up because of an earlier lie
-    let due = Adoption::Overtaken {
+    let expected = Adoption::Overtaken {
         trusted: Some(after.state),
     };
-    assert_eq!(store.adoption(&alarm), Ok(due));
+    assert_eq!(store.adoption(&alarm), Ok(expected));
     let refused = store.adopt(&alarm.id, "kim", at(8)).unwrap_err();
     let text = refused.to_string();
     assert!(
@@ -151,10 +151,10 @@ fn adopting_an_emptied_or_vanished_database_trusts_no_state_of_it() {
         .into();
         let alarm = store.raise(&found, at(6)).unwrap();
         assert_eq!(alarm.given_up(), Some(1..=5));
-        let due = Adoption::Forget {
+        let expected = Adoption::Forget {
             given_up: Box::new(trusted),
         };
-        assert_eq!(store.adoption(&alarm), Ok(due));
+        assert_eq!(store.adoption(&alarm), Ok(expected));
         let adopted = store.adopt(&alarm.id, "kim", at(7)).unwrap();
         assert_eq!(adopted.trusted, None);
         assert_eq!(store.load("db"), Ok(None));
@@ -369,11 +369,11 @@ fn an_alarm_is_found_by_its_id_alone_and_a_wrong_id_lists_the_open_ones() {
     assert_eq!(store.alarm(&other.id), Ok(other.clone()));
     assert_eq!(store.alarm(&alarm.id), Ok(alarm.clone()));
     let refused = store.alarm("0123456789ab").unwrap_err().to_string();
-    let due = format!(
+    let expected = format!(
         "{} (bad-value, db), {} (bad-value, other)",
         alarm.id, other.id
     );
-    assert!(refused.contains(&due), "{refused}");
+    assert!(refused.contains(&expected), "{refused}");
     store.close_alarm(&other.id, "kim", at(7)).unwrap();
     assert_eq!(store.alarm(&other.id).unwrap().closed.unwrap().who, "kim");
     // a damaged list hides no alarm of another database

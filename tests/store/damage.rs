@@ -195,12 +195,15 @@ fn the_state_to_pin_is_the_newest_one_in_any_intact_file() {
         .advance(&before, &chain.prove(5, 7), &chain.seen(7), at(9))
         .unwrap();
     let whole = (fs::read(&state).unwrap(), fs::read(&history).unwrap());
-    let advises = |due: State| {
+    let advises = |expected: State| {
         let text = store.load("db").unwrap_err().to_string();
-        assert!(text.contains(&format!("--pin db:{due},")), "{due}: {text}");
+        assert!(
+            text.contains(&format!("--pin db:{expected},")),
+            "{expected}: {text}"
+        );
         let refused = store.pin("db", chain.state(2), at(20)).unwrap_err();
         assert!(
-            refused.to_string().contains(&format!("is {due}")),
+            refused.to_string().contains(&format!("is {expected}")),
             "{refused}"
         );
     };
@@ -237,8 +240,8 @@ fn a_state_that_was_adopted_is_newer_than_the_one_given_up_for_it() {
     store.adopt(&alarm.id, "kim", at(6)).unwrap();
     fs::write(&history, &older).unwrap();
     let text = store.load("db").unwrap_err().to_string();
-    let due = format!("--pin db:{},", fork.state(4));
-    assert!(text.contains(&due), "{text}");
+    let expected = format!("--pin db:{},", fork.state(4));
+    assert!(text.contains(&expected), "{text}");
     store.pin("db", fork.state(4), at(8)).unwrap();
 }
 
@@ -254,8 +257,8 @@ fn a_line_missing_anywhere_in_the_history_is_a_local_failure() {
         fs::write(&path, left.concat()).unwrap();
         let failure = store.load("db").unwrap_err();
         let text = failure.to_string();
-        let due = format!("a gap: lines before line {}", missing + 1);
-        assert!(text.contains(&due), "{text}");
+        let expected = format!("a gap: lines before line {}", missing + 1);
+        assert!(text.contains(&expected), "{text}");
         let pin = format!("--pin db:{},", trusted.state);
         assert!(text.contains(&pin), "{text}");
     }

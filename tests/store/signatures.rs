@@ -31,14 +31,14 @@ fn the_last_signed_transaction_is_kept_when_later_states_come_unsigned() {
         .first_use("db", &signed(&chain, 3), TrustOrigin::FirstSeen, at(3))
         .unwrap();
     assert_eq!(trusted.last_signed, Some(3));
-    for (tx, seen, due) in [
+    for (tx, seen, expected) in [
         (4, signed(&chain, 4), 4),
         (5, unsigned(5), 4),
         (6, unsigned(6), 4),
     ] {
         let proven = chain.prove(tx - 1, tx);
         trusted = store.advance(&trusted, &proven, &seen, at(tx)).unwrap();
-        assert_eq!(trusted.last_signed, Some(due), "{tx}");
+        assert_eq!(trusted.last_signed, Some(expected), "{tx}");
     }
     trusted = store
         .note_identity(&trusted, Some("another"), at(7))

@@ -19,13 +19,13 @@ use super::temp_dir::TempDir;
 #[derive(Default)]
 pub struct Questions {
     pub lines: Vec<String>,
-    due: Vec<String>,
+    expected: Vec<String>,
 }
 
 impl Questions {
-    fn ask(&mut self, line: Words, due: impl Display) {
+    fn ask(&mut self, line: Words, expected: impl Display) {
         self.lines.push(line.0);
-        self.due.push(due.to_string());
+        self.expected.push(expected.to_string());
     }
 
     pub fn verify(&mut self, q: &Question) {
@@ -49,10 +49,10 @@ impl Questions {
     pub fn header(&mut self, fields: &HeaderFields) {
         let mut line = Words::new("header");
         line.fields(fields);
-        let due = TxHeader::new(fields.clone());
+        let expected = TxHeader::new(fields.clone());
         self.ask(
             line,
-            due.map_or("Malformed".into(), |header| header.alh().to_string()),
+            expected.map_or("Malformed".into(), |header| header.alh().to_string()),
         );
     }
 
@@ -96,8 +96,8 @@ impl Questions {
     /// Returns how often each verdict is expected.
     pub fn verdicts(&self) -> BTreeMap<&str, usize> {
         let mut verdicts = BTreeMap::new();
-        for due in self.due.iter().filter(|due| due.len() != 64) {
-            *verdicts.entry(due.as_str()).or_default() += 1;
+        for expected in self.expected.iter().filter(|expected| expected.len() != 64) {
+            *verdicts.entry(expected.as_str()).or_default() += 1;
         }
         verdicts
     }
@@ -121,9 +121,9 @@ impl Questions {
         assert!(output.status.success(), "{stderr}");
         let said = String::from_utf8(output.stdout).expect("UTF-8");
         assert_eq!(said.lines().count(), self.lines.len(), "{stderr}");
-        for ((line, due), said) in self.lines.iter().zip(&self.due).zip(said.lines()) {
+        for ((line, expected), said) in self.lines.iter().zip(&self.expected).zip(said.lines()) {
             assert_eq!(
-                said, due,
+                said, expected,
                 "the formal definitions (left) and the ledger differ on: {line}"
             );
         }

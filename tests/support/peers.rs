@@ -202,8 +202,8 @@ pub fn standing(outcome: &Outcome) -> Standing {
 
 /// Checks that the exit code is good and that the only peer has the expected standing.
 #[track_caller]
-pub fn is_well(outcome: &Outcome, due: Standing) {
-    assert_eq!(standing(outcome), due, "{:?}", outcome.peers);
+pub fn is_well(outcome: &Outcome, expected: Standing) {
+    assert_eq!(standing(outcome), expected, "{:?}", outcome.peers);
     assert_eq!(outcome.exit(), Exit::Good, "{outcome:?}");
     assert_eq!(outcome.open_alarms, 0);
 }

@@ -320,11 +320,11 @@ fn a_finding_of_a_scan_counts_although_the_time_ends() {
         };
         let mut auditor = scene.auditor(all, 10_000, 300);
         let outcome = cycle(&mut auditor);
-        let due = match edits_header {
+        let expected = match edits_header {
             true => INCONSISTENT,
             false => Verdict::Tampered(Tampering::BadValue),
         };
-        assert_eq!(outcome.verdict, due, "{outcome:?}");
+        assert_eq!(outcome.verdict, expected, "{outcome:?}");
         assert!(outcome.alarm.is_some());
     }
 }

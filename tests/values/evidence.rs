@@ -339,9 +339,9 @@ fn evidence_of_values_read_by_key_verifies_offline() {
         let found = evidence(&scene);
         assert_eq!(found.len(), 1, "{server:?}");
         let said = verified(&found[0]);
-        let due = "the hash of a sent value differs";
+        let expected = "the hash of a sent value differs";
         assert!(
-            said.as_ref().is_ok_and(|said| said.contains(due)),
+            said.as_ref().is_ok_and(|said| said.contains(expected)),
             "{server:?}: {said:?}"
         );
     }

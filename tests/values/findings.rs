@@ -105,12 +105,12 @@ fn a_finding_is_on_disk_before_the_next_transaction_is_requested() {
         assert_eq!(broken(&outcome), (1..=12).collect::<Vec<u64>>());
         let log = log.lock().expect("no panic");
         for (tx, files) in log.iter() {
-            let due = usize::try_from(*tx).expect("a small one") - 1;
-            let due = Files {
-                evidence: due,
-                alarms: due,
+            let expected = usize::try_from(*tx).expect("a small one") - 1;
+            let expected = Files {
+                evidence: expected,
+                alarms: expected,
             };
-            assert_eq!(*files, due, "{server:?}, transaction {tx}");
+            assert_eq!(*files, expected, "{server:?}, transaction {tx}");
         }
         assert_eq!(log.len(), 11, "{server:?}");
     }
@@ -164,7 +164,7 @@ fn the_reported_alarm_is_a_new_one_of_the_first_transaction() {
 /// A scan alone shows the edit: no answer to a call for a single transaction does.
 #[test]
 fn an_edit_in_a_scan_only_is_a_finding_with_its_answer() {
-    for (edits_header, due) in [(false, VALUE), (true, INCONSISTENT)] {
+    for (edits_header, expected) in [(false, VALUE), (true, INCONSISTENT)] {
         let scene = Scene::of_version(Emulated::V1_11_1);
         scene.embedded.grow(DB, 5);
         assert_eq!(scene.cycle_reading(NONE).verdict, Verdict::FirstSeen);
@@ -177,7 +177,7 @@ fn an_edit_in_a_scan_only_is_a_finding_with_its_answer() {
             }
         });
         let outcome = scene.cycle_reading(ALL);
-        assert_eq!((outcome.verdict, broken(&outcome)), (due, vec![3]));
+        assert_eq!((outcome.verdict, broken(&outcome)), (expected, vec![3]));
         let evidence = outcome.alarm.expect("an alarm").evidence;
         let evidence = fs::read_to_string(evidence).expect("evidence");
         assert!(evidence.contains("call = \"TxScan\""), "{evidence}");

@@ -109,9 +109,9 @@ fn a_chain_that_differs_from_the_tree_is_found_by_a_sweep() {
         scene.embedded.grow(DB, 5);
         let mut auditor = scene.trusting();
         let (_, outcomes) = sweep(&mut auditor);
-        let due = Verdict::Tampered(Tampering::Inconsistent);
+        let expected = Verdict::Tampered(Tampering::Inconsistent);
         let verdicts: Vec<Verdict> = outcomes.iter().map(|found| found.verdict).collect();
-        assert_eq!(verdicts, [due], "{server:?}: {outcomes:?}");
+        assert_eq!(verdicts, [expected], "{server:?}: {outcomes:?}");
     }
 }
 
