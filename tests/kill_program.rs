@@ -187,12 +187,12 @@ fn a_panic_prints_one_line_and_ends_the_program_with_sigabrt() {
     let ended = program.command(&["--once"]).output().expect("the program");
     assert_eq!(ended.status.signal(), Some(SIGABRT), "{ended:?}");
     assert!(!ended.status.core_dumped());
-    let said = String::from_utf8(ended.stderr).expect("text");
-    let mut lines = said.lines();
+    let text = String::from_utf8(ended.stderr).expect("text");
+    let mut lines = text.lines();
     let line = lines.find(|line| line.contains("panicked at src/trust/failpoint.rs:"));
-    let line = line.unwrap_or_else(|| panic!("{said}"));
-    assert!(line.starts_with("immuaudit: "), "{said}");
-    assert!(line.contains("that a test asked for"), "{said}");
+    let line = line.unwrap_or_else(|| panic!("{text}"));
+    assert!(line.starts_with("immuaudit: "), "{text}");
+    assert!(line.contains("that a test asked for"), "{text}");
 }
 
 #[test]

@@ -593,9 +593,9 @@ fn alarms_are_reported_as_closed_although_another_could_not_be_closed() {
         "{run:#?}"
     );
     assert!(!stdout.contains(&second), "{run:#?}");
-    let said = format!("alarm {second} is not closed: ");
+    let message = format!("alarm {second} is not closed: ");
     assert!(
-        stderr.contains(&said) && stderr.contains("middle.alarms"),
+        stderr.contains(&message) && stderr.contains("middle.alarms"),
         "{run:#?}"
     );
     fs::remove_dir(&list).expect("the directory");

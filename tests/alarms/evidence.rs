@@ -89,16 +89,16 @@ fn text_of_an_evidence_file_is_printed_escaped() {
     for member in ["server", "program", "database", "alarm"] {
         let before = fs::read(&file).expect("a file");
         forge(&file, &[member], nasty);
-        let said = show().ends_with(0).stdout.clone();
-        assert!(said.contains("u{1b}[2Jx"), "{member}: {said}");
+        let printed = show().ends_with(0).stdout.clone();
+        assert!(printed.contains("u{1b}[2Jx"), "{member}: {printed}");
         let plain = |c: char| matches!(c, ' '..='~' | '\n');
-        assert!(said.chars().all(plain), "{member}: {said:?}");
-        assert!(!said.contains("\nIt proves"), "{member}: {said}");
+        assert!(printed.chars().all(plain), "{member}: {printed:?}");
+        assert!(!printed.contains("\nIt proves"), "{member}: {printed}");
         fs::write(&file, before).expect("a file");
     }
     forge(&located, &["report"], "\\u001b[2Jx\\u202e\\u009b");
-    let said = show().ends_with(0).stdout.clone();
-    assert!(said.ends_with("\n?[2Jx??\n"), "{said:?}");
+    let printed = show().ends_with(0).stdout.clone();
+    assert!(printed.ends_with("\n?[2Jx??\n"), "{printed:?}");
 }
 
 #[test]
@@ -117,8 +117,8 @@ fn the_printed_close_command_includes_a_separate_state_folder() {
         .find_map(|line| line.split_once("to close it and keep the trusted state: "));
     let command = line.expect("a command").1;
     let done = copied(command);
-    let said = String::from_utf8_lossy(&done.stdout);
-    assert!(said.contains("is closed"), "{command}: {done:?}");
+    let printed = String::from_utf8_lossy(&done.stdout);
+    assert!(printed.contains("is closed"), "{command}: {done:?}");
 }
 
 #[test]

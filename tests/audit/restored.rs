@@ -92,12 +92,12 @@ fn trusted_states_that_were_restored_alone_cause_a_warning() {
     let mut auditor = scene.auditor();
     let warned = warnings(&mut auditor);
     assert_eq!(warned.len(), 1, "{warned:?}");
-    for said in [
+    for part in [
         "database defaultdb is transaction 5",
         "transaction 10 was proven at",
         &format!("--pin {DATABASE}:{later}"),
     ] {
-        assert!(warned[0].contains(said), "{said}: {warned:?}");
+        assert!(warned[0].contains(part), "{part}: {warned:?}");
     }
     let outcome = scene.cycle(&mut auditor);
     assert_eq!(outcome.previous.map(|state| state.tx), Some(5));

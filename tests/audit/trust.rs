@@ -65,11 +65,11 @@ fn a_pin_is_a_first_trusted_state_and_is_compared_with_later_ones() {
     let run = fresh.with(&["--pin", &other]).once();
     let reason = run.is(2, "defaultdb", "inconsistent").reason("defaultdb");
     // no audit has covered it: the operator gave it
-    for said in [
+    for part in [
         "the oldest stored one (pinned 2",
         "so the pin is wrong, the rewrite",
     ] {
-        assert!(reason.contains(said), "{reason}");
+        assert!(reason.contains(part), "{reason}");
     }
     assert!(!reason.contains("audited"), "{reason}");
     let alarm = fresh.open_alarm("defaultdb");
@@ -87,10 +87,10 @@ fn a_first_use_after_a_state_was_forgotten_does_not_say_that_none_was_ever_store
     let embedded = ledger(&[]);
     let folder = TempDir::new();
     let audit = Program::new(embedded.port(), &folder.join("trust"));
-    let said = "(trusted on first use: the database had no trusted state)";
+    let part = "(trusted on first use: the database had no trusted state)";
     for _ in 0..2 {
         let text = audit.run(&["--once"]).ends_with(0).stdout.clone();
-        assert!(text.contains(said), "{text}");
+        assert!(text.contains(part), "{text}");
         audit.run(&["states", "forget", "defaultdb"]).ends_with(0);
     }
 }

@@ -42,16 +42,16 @@ fn an_unknown_database_has_one_message_in_every_command() {
         &["acknowledge", "defaultd", "--unsigned"],
         &["states", "forget", "defaultd"],
     ] {
-        let said =
+        let message =
             "immuaudit: this auditor knows no database defaultd; known databases: defaultdb\n";
-        scene.says(words, 3, &[said]);
+        scene.says(words, 3, &[message]);
     }
-    let said = "defaultd: this auditor audits no such database; known databases: defaultdb\n";
-    scene.says(&["sweep", "defaultd"], 1, &[said]);
+    let message = "defaultd: this auditor audits no such database; known databases: defaultdb\n";
+    scene.says(&["sweep", "defaultd"], 1, &[message]);
     // it is known, and its trusted state was forgotten
     scene.says(&["states", "forget", DB], 0, &["forgotten"]);
-    let said = "database defaultdb has no trusted state; immuaudit states list prints";
-    scene.says(&["states", "forget", DB], 3, &[said]);
+    let message = "database defaultdb has no trusted state; immuaudit states list prints";
+    scene.says(&["states", "forget", DB], 3, &[message]);
 }
 
 #[test]
@@ -121,12 +121,12 @@ fn a_file_that_is_not_there_or_is_another_one_is_named_with_the_right_one() {
         .run(&["key", "show", &scene.file("password", "hunter2\n")]);
     assert!(!run.stderr.contains("hunter2"), "{run:?}");
     // a word that may be a host is one, and the message names the other possibility
-    let said = "Not compared with nofile.invalid:";
+    let message = "Not compared with nofile.invalid:";
     let why = "(there is no file nofile.invalid, so this is taken for a server)";
     scene.says(
         &["locate", DB, "--against", "nofile.invalid"],
         1,
-        &[said, why],
+        &[message, why],
     );
 }
 
@@ -166,8 +166,9 @@ fn an_export_and_a_file_of_checkpoints_are_not_mistaken_for_each_other() {
         &["checkpoint", "show", &export],
         &["checkpoint", "verify", &export, "--key", &public],
     ] {
-        let said = "the file has no checkpoints, because states export wrote it: compare it with";
-        scene.says(words, 3, &[said]);
+        let message =
+            "the file has no checkpoints, because states export wrote it: compare it with";
+        scene.says(words, 3, &[message]);
     }
     scene.says(
         &["compare", &checkpoints, "--peer-key", &another],
@@ -213,30 +214,31 @@ fn what_cannot_be_reached_is_named_with_its_address_and_the_next_step() {
     // also on stdout, where a user looks for the result
     let away = Program::new(1, &scene.folder.join("away"));
     let run = away.run(&["--once"]);
-    let said = "tested: the list of databases could not be read: ";
-    assert!(run.ends_with(1).stdout.starts_with(said), "{run:?}");
+    let message = "tested: the list of databases could not be read: ";
+    assert!(run.ends_with(1).stdout.starts_with(message), "{run:?}");
     assert_eq!(run.stdout.lines().count(), 1, "{run:?}");
     let run = away.run(&["--once", "--quiet"]);
     assert_eq!(run.ends_with(1).stdout, "", "{run:?}");
-    assert!(run.stderr.starts_with(said), "{run:?}");
+    assert!(run.stderr.starts_with(message), "{run:?}");
 }
 
 #[test]
 fn a_check_of_the_settings_warns_of_a_program_that_is_not_there() {
     let scene = trusted();
-    let said =
+    let message =
         "warning: --audit-exec (flag --audit-exec): \"/no/such/program\": there is no such file";
     scene.says(
         &["config", "--check", "--audit-exec=/no/such/program -x"],
         0,
-        &[said],
+        &[message],
     );
     let run = scene
         .program
         .run(&["config", "--check", "--audit-exec=/bin/sh -x"]);
     assert!(!run.ends_with(0).stdout.contains("--audit-exec"), "{run:?}");
-    let said = "there is no lie \"forks\"; the nearest is fork; immuaudit drill --list prints all";
-    scene.says(&["drill", "--lie", "forks"], 3, &[said]);
+    let message =
+        "there is no lie \"forks\"; the nearest is fork; immuaudit drill --list prints all";
+    scene.says(&["drill", "--lie", "forks"], 3, &[message]);
 }
 
 #[test]

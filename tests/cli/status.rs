@@ -189,8 +189,8 @@ fn an_undelivered_notification_needs_attention() {
         file.expect("a file").set_modified(old).expect("a time");
     }
     let run = scene.status(1, "tested: Needs attention, as of 20");
-    let said = "tested: 1 notification has not been delivered for more than 60 s";
-    assert!(run.stdout.contains(said), "{run:#?}");
+    let message = "tested: 1 notification has not been delivered for more than 60 s";
+    assert!(run.stdout.contains(message), "{run:#?}");
     let json = scene.program.run(&["status", "--json"]);
     let line = json.ends_with(1).stdout.lines().next().expect("a line");
     assert_eq!(member(line, "database"), "null", "{json:#?}");

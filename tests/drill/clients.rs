@@ -50,11 +50,11 @@ fn address(language: Language, server: &Embedded, folder: &TempDir) -> String {
 /// Writes the keys that clients read next.
 fn write_later(server: &Embedded) {
     server.grow("defaultdb", 2);
-    server.set("defaultdb", "later", "written while no client looked");
+    server.set("defaultdb", "later", "written between two reads");
 }
 
-fn all_verified(said: &[String], what: &str) {
-    for line in said {
+fn all_verified(lines: &[String], what: &str) {
+    for line in lines {
         assert!(line.ends_with(" verified"), "{what}: {line:?}");
     }
 }
@@ -112,10 +112,10 @@ fn a_ledger_signed_by_another_key_is_refused() {
         let Some(mut client) = language.start(&[address]) else {
             continue;
         };
-        let said = client.begun(1);
+        let lines = client.begun(1);
         assert!(
-            said[0].contains(" refused: "),
-            "{}: {said:?}",
+            lines[0].contains(" refused: "),
+            "{}: {lines:?}",
             language.name()
         );
     }
@@ -151,7 +151,7 @@ fn an_auditor_reads_everything_that_the_clients_write() {
         all_verified(&client.begun(2), client.language.name());
     }
     for database in ["defaultdb", "second"] {
-        server.set(database, "later", "written while no client looked");
+        server.set(database, "later", "written between two reads");
     }
     for client in &mut clients {
         all_verified(&client.reads_again(2), client.language.name());
@@ -248,15 +248,15 @@ fn measured(language: Language) -> Option<Vec<&'static str>> {
             write_later(server);
         }
     }
-    let said = client.reads_again(servers.len());
-    let cell = |(lie, said): (Lie, &String)| match said.split_once(' ') {
+    let lines = client.reads_again(servers.len());
+    let cell = |(lie, line): (Lie, &String)| match line.split_once(' ') {
         _ if !is_possible_for(lie, language) => "–",
         Some((_, "verified")) => "accepted",
         Some((_, refused)) if refused.starts_with("refused: panic") => "crashes",
         Some((_, refused)) if refused.starts_with("refused: ") => "refused",
-        _ => panic!("{} of {}: {said:?}", language.name(), lie.name()),
+        _ => panic!("{} of {}: {line:?}", language.name(), lie.name()),
     };
-    Some(LIES.into_iter().zip(&said).map(cell).collect())
+    Some(LIES.into_iter().zip(&lines).map(cell).collect())
 }
 
 #[test]

@@ -95,12 +95,12 @@ impl CommandLine {
 
     /// Panics unless the command prints all of `due`.
     fn expect(&self, command: &str, expected: &[&str]) {
-        let said = self.says(command);
-        let words = said.split_whitespace().collect::<Vec<_>>().join(" ");
+        let printed = self.says(command);
+        let words = printed.split_whitespace().collect::<Vec<_>>().join(" ");
         for expected in expected {
             assert!(
                 words.contains(expected),
-                "{command}: no {expected:?} in {said}"
+                "{command}: no {expected:?} in {printed}"
             );
         }
     }
@@ -186,6 +186,6 @@ fn a_safe_command_refuses_a_flipped_proof() {
     line.expect("safeget key/10", &["verified: true"]);
     line.server.lie(Lie::FlippedProof);
     line.server.grow("defaultdb", 1);
-    let said = line.says("safeget key/10");
-    assert!(!said.contains("verified: true"), "{said}");
+    let printed = line.says("safeget key/10");
+    assert!(!printed.contains("verified: true"), "{printed}");
 }

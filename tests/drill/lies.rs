@@ -145,8 +145,8 @@ fn check_verdict(lie: Lie, run: &Run) -> String {
         assert!(run.reason(DATABASE).contains(reason), "{name}: {run:#?}");
     }
     let tampered = is_tampering(&verdict);
-    let said = member(run.line(DATABASE), "tampered");
-    assert_eq!(said, tampered.to_string(), "{name}");
+    let printed = member(run.line(DATABASE), "tampered");
+    assert_eq!(printed, tampered.to_string(), "{name}");
     let codes: &[i32] = match &*verdict {
         _ if tampered => &[2],
         // the lie may add databases, which need not be verified

@@ -102,8 +102,11 @@ impl Tools {
     #[track_caller]
     fn refuses(&self, yaml: &str, why: &str) {
         let output = self.check_types(yaml);
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(!output.status.success() && said.contains(why), "{output:?}");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            !output.status.success() && stderr.contains(why),
+            "{output:?}"
+        );
     }
 }
 
@@ -281,9 +284,9 @@ fn invalid_values_of_the_chart_are_refused() {
         ),
     ] {
         let output = tools.helm(&["--set", values]);
-        let said = String::from_utf8_lossy(&output.stderr);
+        let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(
-            !output.status.success() && said.contains(why),
+            !output.status.success() && stderr.contains(why),
             "{values}: {output:?}"
         );
     }
@@ -400,20 +403,20 @@ fn the_permissions_of_a_kubelet_volume_cause_no_warning() {
         assert!(output.status.success(), "{output:?}");
         String::from_utf8_lossy(&output.stderr).into_owned()
     };
-    let loose = |said: &str| {
-        said.contains("is accessible to other users") || said.contains("belongs to user")
+    let loose = |stderr: &str| {
+        stderr.contains("is accessible to other users") || stderr.contains("belongs to user")
     };
     run(true);
     kubelet();
-    let said = run(true);
-    assert!(!loose(&said), "{said}");
+    let stderr = run(true);
+    assert!(!loose(&stderr), "{stderr}");
     // outside a pod these rights cause a warning, and rights for all users cause one in a pod too
-    let said = run(false);
-    assert!(loose(&said), "{said}");
+    let stderr = run(false);
+    assert!(loose(&stderr), "{stderr}");
     let open = format!("chmod o+rw $(find {path} -name '*.state')");
     Command::new("sh").args(["-c", &open]).output().unwrap();
-    let said = run(true);
-    assert!(said.contains("is accessible to other users"), "{said}");
+    let stderr = run(true);
+    assert!(stderr.contains("is accessible to other users"), "{stderr}");
 }
 
 /// In a pod of an IPv6-only cluster, loopback has no IPv4 address.

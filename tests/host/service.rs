@@ -113,9 +113,9 @@ fn assert_valid_and_restricted(unit: &str, name: &str) {
         .arg(&path)
         .output()
         .unwrap();
-    let said = String::from_utf8_lossy(&verified.stderr);
+    let stderr = String::from_utf8_lossy(&verified.stderr);
     // systemd-analyze prints messages about the machine's other units too
-    let ours: Vec<&str> = said
+    let ours: Vec<&str> = stderr
         .lines()
         .filter(|line| line.contains("immuaudit"))
         .collect();
@@ -129,13 +129,13 @@ fn assert_valid_and_restricted(unit: &str, name: &str) {
     if !output.status.success() {
         return not_shown("the rating of the unit: this systemd-analyze cannot rate offline");
     }
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    let line = said
+    let rating = String::from_utf8_lossy(&output.stdout).into_owned();
+    let line = rating
         .lines()
         .find(|line| line.contains("Overall exposure level"));
     let exposure: Option<f64> =
         line.and_then(|line| line.split(": ").nth(1)?.split(' ').next()?.parse().ok());
-    assert!(exposure.is_some_and(|exposure| exposure <= 1.5), "{said}");
+    assert!(exposure.is_some_and(|exposure| exposure <= 1.5), "{rating}");
 }
 
 #[test]
@@ -175,7 +175,7 @@ fn next(listener: &UnixDatagram) -> String {
 }
 
 /// Returns all messages up to `last`.
-fn said(listener: &UnixDatagram, last: &str) -> Vec<String> {
+fn messages_until(listener: &UnixDatagram, last: &str) -> Vec<String> {
     let mut messages = Vec::new();
     loop {
         let message = next(listener);
@@ -207,7 +207,7 @@ fn systemd_is_notified_of_start_progress_and_end() {
     let mut running = program.start(&["audit-mode", "--audit-interval=1h"]);
     // a call may take 10 s, so the service requests a longer watchdog
     assert_eq!(
-        said(&listener, "WATCHDOG=1")[0],
+        messages_until(&listener, "WATCHDOG=1")[0],
         "READY=1\nWATCHDOG_USEC=120000000"
     );
     // `systemctl status` shows the result of the cycle
@@ -220,10 +220,10 @@ fn systemd_is_notified_of_start_progress_and_end() {
     // waiting for the next cycle counts as progress
     running.wait_for("first-seen");
     for _ in 0..3 {
-        said(&listener, "WATCHDOG=1");
+        messages_until(&listener, "WATCHDOG=1");
     }
     running.signal("TERM");
-    let messages = said(&listener, "STOPPING=1");
+    let messages = messages_until(&listener, "STOPPING=1");
     assert!(
         messages
             .iter()

@@ -307,8 +307,8 @@ fn locate_prints_text_and_json_and_extends_the_evidence() {
     }
     let honest = embedded.ledger(DATABASE).unwrap();
     let run = audit.run(&["locate", DATABASE]);
-    let said = "only headers and states were verified";
-    assert!(run.stdout.contains(said), "{run:#?}");
+    let part = "only headers and states were verified";
+    assert!(run.stdout.contains(part), "{run:#?}");
     assert!(
         run.ends_with(0).stdout.contains(
             "no header: every trusted state is proven to be part of the server's history"
@@ -330,7 +330,7 @@ fn locate_prints_text_and_json_and_extends_the_evidence() {
     let against = format!("127.0.0.1:{}", backup.port());
     let run = audit.run(&["locate", DATABASE, "--against", &against, "--show-values"]);
     let text = &run.ends_with(2).stdout;
-    for said in [
+    for part in [
         "history was rewritten",
         "transactions 1..33, audited by",
         "transaction 34 is the first that was rewritten",
@@ -341,7 +341,7 @@ fn locate_prints_text_and_json_and_extends_the_evidence() {
         "immuaudit alarm adopt --dir=",
         "close it and keep the trusted state",
     ] {
-        assert!(text.contains(said), "{said:?} is not in {text}");
+        assert!(text.contains(part), "{part:?} is not in {text}");
     }
     let run = audit.run(&["locate", DATABASE, "--json", "--against", &against]);
     let line = run.ends_with(2).line(DATABASE);
@@ -397,12 +397,12 @@ fn a_report_that_cannot_be_stored_is_printed() {
         std::fs::remove_dir_all(&reports).unwrap();
     }
     std::fs::write(&reports, "").unwrap();
-    for (words, said) in [
+    for (words, part) in [
         (&["locate", DATABASE][..], "What to do next"),
         (&["locate", DATABASE, "--json"], "\"happened\":"),
     ] {
         let run = audit.run(words);
-        assert!(run.ends_with(2).stdout.contains(said), "{run:#?}");
+        assert!(run.ends_with(2).stdout.contains(part), "{run:#?}");
         assert!(
             run.stderr.contains("is not stored with the alarm"),
             "{run:#?}"
@@ -432,12 +432,12 @@ fn every_corrupt_transaction_of_a_value_alarm_is_listed() {
     assert!(text.contains("according to the server"), "{text}");
     assert!(text.contains("the values named above differ"), "{text}");
     assert!(!text.contains("extends every trusted state"), "{text}");
-    let said = "the values of 60 transactions were read";
-    assert!(text.contains(said), "{text}");
+    let part = "the values of 60 transactions were read";
+    assert!(text.contains(part), "{text}");
     let list = audit.run(&["alarm", "list", "--json"]);
     let alarm = member(list.line(DATABASE), "alarm").to_owned();
-    let said = "values of transactions 1, 2, 3, 4, 5, 6, 7, 8 and 52 more differ from what was written: alarm ";
-    assert!(text.contains(said), "{text}");
+    let part = "values of transactions 1, 2, 3, 4, 5, 6, 7, 8 and 52 more differ from what was written: alarm ";
+    assert!(text.contains(part), "{text}");
     assert!(text.contains(&format!("written: alarm {alarm}")), "{text}");
     let json = audit.run(&["locate", DATABASE, "--json"]);
     let line = json.ends_with(2).line(DATABASE);
@@ -462,8 +462,11 @@ fn a_state_that_a_check_would_refuse_decides_the_exit_code() {
     ] {
         embedded.lie(lie);
         let run = audit.run(&["locate", DATABASE]);
-        let said = &run.stdout;
-        assert!(said.contains("a check would refuse the state"), "{run:#?}");
+        let stdout = &run.stdout;
+        assert!(
+            stdout.contains("a check would refuse the state"),
+            "{run:#?}"
+        );
         run.ends_with(expected);
         embedded.be_honest();
     }

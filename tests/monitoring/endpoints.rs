@@ -281,8 +281,8 @@ fn a_json_line_of_tampering_has_a_member_for_each_fact() {
     assert_eq!(adopt.status.code(), Some(3), "{adopt:?}");
     let command = member(line, "close_command");
     let close = copied(command);
-    let said = String::from_utf8_lossy(&close.stdout);
-    assert!(said.contains("is closed"), "{command:?}: {close:?}");
+    let printed = String::from_utf8_lossy(&close.stdout);
+    assert!(printed.contains("is closed"), "{command:?}: {close:?}");
     let cycle = log
         .lines()
         .find(|line| line.contains("\"message\":\"cycle finished\""));
@@ -350,11 +350,11 @@ fn promtool(args: &[&str], stdin: &str) {
         .expect("a pipe")
         .write_all(stdin.as_bytes());
     let output = child.wait_with_output().expect("promtool ends");
-    let said = [output.stdout, output.stderr].concat();
-    let said = String::from_utf8_lossy(&said);
-    assert!(sent.is_ok() && output.status.success(), "{said}");
+    let printed = [output.stdout, output.stderr].concat();
+    let printed = String::from_utf8_lossy(&printed);
+    assert!(sent.is_ok() && output.status.success(), "{printed}");
     if args.contains(&"metrics") {
-        assert_eq!(said, "");
+        assert_eq!(printed, "");
     }
 }
 

@@ -264,12 +264,16 @@ fn the_port_recovers_from_a_lack_of_descriptors() {
         .stderr(fs::File::create(&log).expect("a log"))
         .spawn()
         .expect("a shell");
-    let said = || fs::read_to_string(&log).unwrap_or_default();
-    while !said().contains("cycle finished server=") {
-        assert!(child.try_wait().expect("a status").is_none(), "{}", said());
+    let log_text = || fs::read_to_string(&log).unwrap_or_default();
+    while !log_text().contains("cycle finished server=") {
+        assert!(
+            child.try_wait().expect("a status").is_none(),
+            "{}",
+            log_text()
+        );
         thread::sleep(Duration::from_millis(20));
     }
-    let port: u16 = said()
+    let port: u16 = log_text()
         .split("status page on http://")
         .nth(1)
         .and_then(|rest| rest.split('/').next()?.rsplit(':').next()?.parse().ok())
@@ -294,6 +298,6 @@ fn the_port_recovers_from_a_lack_of_descriptors() {
     }
     let _ = child.kill();
     let _ = child.wait();
-    assert_eq!(status, Some(200), "{}", said());
-    assert!(!said().contains("ERROR"), "{}", said());
+    assert_eq!(status, Some(200), "{}", log_text());
+    assert!(!log_text().contains("ERROR"), "{}", log_text());
 }

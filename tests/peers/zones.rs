@@ -205,9 +205,9 @@ fn verifies_offline(evidence: &Path, key: &str) {
             .args(more)
             .output()
             .expect("unshare runs");
-        let said = String::from_utf8_lossy(&verified.stdout);
+        let printed = String::from_utf8_lossy(&verified.stdout);
         assert_eq!(verified.status.code(), Some(code), "{verified:?}");
-        assert!(said.contains(proof), "{said}");
+        assert!(printed.contains(proof), "{printed}");
     }
 }
 

@@ -41,13 +41,16 @@ fn runs_unchanged(real: &Real, words: &[&str], variables: &[(&str, &str)], files
     let mut running = Immuclient(command.spawn().unwrap());
     let end = Instant::now() + Duration::from_secs(60);
     loop {
-        let said = fs::read_to_string(&log).unwrap();
+        let printed = fs::read_to_string(&log).unwrap();
         // the second cycle shows that the program continues
-        if said.contains("verdict=first-seen") && said.contains("verdict=consistent") {
+        if printed.contains("verdict=first-seen") && printed.contains("verdict=consistent") {
             return;
         }
-        assert!(Instant::now() < end, "{said}");
-        assert!(running.0.try_wait().unwrap().is_none(), "it ended: {said}");
+        assert!(Instant::now() < end, "{printed}");
+        assert!(
+            running.0.try_wait().unwrap().is_none(),
+            "it ended: {printed}"
+        );
         thread::sleep(Duration::from_millis(50));
     }
 }

@@ -91,9 +91,9 @@ fn audited_by(immuclient: &Path, folder: &Path, server: u16) -> Shown {
         .spawn()
         .expect("immuclient starts");
     let _ended_with_this = Tool(child);
-    let said = || fs::read_to_string(&log).unwrap_or_default();
+    let log_text = || fs::read_to_string(&log).unwrap_or_default();
     // after "audit #1 finished" the notification has been sent
-    wait_until(|| said().contains("audit #1 finished"), said);
+    wait_until(|| log_text().contains("audit #1 finished"), log_text);
     shown(port, &receiver)
 }
 
@@ -156,10 +156,10 @@ fn free_port() -> u16 {
 }
 
 #[track_caller]
-fn wait_until(is: impl Fn() -> bool, said: impl Fn() -> String) {
+fn wait_until(is: impl Fn() -> bool, log_text: impl Fn() -> String) {
     let end = Instant::now() + Duration::from_secs(60);
     while !is() {
-        assert!(Instant::now() < end, "{}", said());
+        assert!(Instant::now() < end, "{}", log_text());
         thread::sleep(Duration::from_millis(50));
     }
 }
@@ -221,8 +221,8 @@ impl Both {
         let further: Vec<&str> = ours[13..].iter().map(|(path, _)| path.as_str()).collect();
         let expected = "server verdict reason evidence alarm close_command adopt_command id";
         assert_eq!(further.join(" "), expected);
-        let said = ours.iter().find(|(path, _)| path == "tampered");
-        assert_eq!(said.unwrap().1, Leaf::Word(tampered.to_owned()));
+        let member = ours.iter().find(|(path, _)| path == "tampered");
+        assert_eq!(member.unwrap().1, Leaf::Word(tampered.to_owned()));
     }
 }
 

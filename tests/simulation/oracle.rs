@@ -293,7 +293,7 @@ impl Oracle {
                 .find(|outcome| outcome.database == *database);
             known.good = found.is_some_and(|outcome| outcome.is_complete());
             if known.trusted.is_some() && found.is_none() {
-                let silent = format!("{database} is trusted, and nothing is said of it");
+                let silent = format!("{database} is trusted, and was not reported");
                 return broken(Rule::ProvenOrOverdue, silent);
             }
             if cycle.is_complete() && known.trusted.is_some() && known.proven.1 != end {
@@ -345,14 +345,14 @@ impl Oracle {
             proven: (begin, end),
             ..Known::default()
         });
-        let said = || format!("{database}: {} {}", outcome.verdict, outcome.why());
+        let description = || format!("{database}: {} {}", outcome.verdict, outcome.why());
         let accused = outcome.verdict.is_tampering();
         let deleted = scene.deleted.get(database);
         let is_deleted = deleted.is_some();
         let is_split = scene.split.contains(database);
         known.may_accuse |= is_deleted || is_split;
         if accused && (lie.is_none() && !is_deleted && !is_split || !known.may_accuse) {
-            return broken(Rule::NeverAccused, said());
+            return broken(Rule::NeverAccused, description());
         }
         if outcome.open_alarms > 0 && !known.may_accuse {
             let open = format!("{database}: an alarm is open");
@@ -381,14 +381,17 @@ impl Oracle {
             );
         }
         if accused && outcome.unwritten.is_some() && sight.disk {
-            return broken(Rule::AlarmsStay, format!("{}, unwritten", said()));
+            return broken(Rule::AlarmsStay, format!("{}, unwritten", description()));
         }
         if is_deleted {
             let calm = scene.is_calm(database, begin) && sight.disk && sight.is_unstopped;
             let before = deleted.is_some_and(|at| *at < begin);
             let is_due = before && calm && scene.lie.is_none() && known.trusted.is_some();
             return match is_due && !accused {
-                true => broken(Rule::Accused, format!("{}, and it is deleted", said())),
+                true => broken(
+                    Rule::Accused,
+                    format!("{}, and it is deleted", description()),
+                ),
                 false => Ok(()),
             };
         }
@@ -401,7 +404,7 @@ impl Oracle {
             None => {
                 let unprovable = self.unsteady && outcome.verdict == Verdict::Unprovable;
                 if known.trusted.is_some() && !outcome.is_proven() && !unprovable {
-                    return broken(Rule::NoneWaits, said());
+                    return broken(Rule::NoneWaits, description());
                 }
                 // only values of a proven state are read
                 let is_read = self.values_are_read && !unprovable;

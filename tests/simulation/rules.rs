@@ -22,7 +22,7 @@ pub fn lied_to(
     calm: bool,
 ) -> Result<(), Broken> {
     let accused = outcome.verdict.is_tampering();
-    let said = || {
+    let description = || {
         let lie = current.lie.name();
         format!(
             "{}: {} {} under {lie}",
@@ -35,7 +35,7 @@ pub fn lied_to(
     let at_times = ["value", "proof"].contains(&current.lie.group())
         || [Lie::Alternating, Lie::BrokenChain].contains(&current.lie);
     if current.is_tampering_lie() && !at_times && outcome.is_proven() {
-        return broken(Rule::Accused, said());
+        return broken(Rule::Accused, description());
     }
     let due = current.lie.due().verdicts;
     // values that are missing in a transaction may be read in another way
@@ -58,7 +58,7 @@ pub fn lied_to(
     if right || excused || !calm {
         return Ok(());
     }
-    broken(rule, said())
+    broken(rule, description())
 }
 
 pub fn overdue(
@@ -74,7 +74,7 @@ pub fn overdue(
     let is_overdue = matches!(outcome.overdue, Some(Overdue::Unproven(_)));
     let most = sight.end - known.proven.0;
     let least = sight.begin.saturating_sub(known.proven.1);
-    let said = || {
+    let description = || {
         let (database, verdict, overdue) = (&outcome.database, outcome.verdict, outcome.overdue);
         format!("{database}: {verdict}, proven {least:?} to {most:?} ago, {overdue:?}")
     };
@@ -86,7 +86,7 @@ pub fn overdue(
     let counted = known.counts_since.unwrap_or_default();
     let is_late = least > allowed && sight.begin.saturating_sub(counted) > allowed;
     if is_overdue && (outcome.is_proven() || is_early) || !is_overdue && is_late {
-        return broken(Rule::ProvenOrOverdue, said());
+        return broken(Rule::ProvenOrOverdue, description());
     }
     Ok(())
 }

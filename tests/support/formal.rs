@@ -36,8 +36,8 @@ impl Questions {
         for (id, terms) in &q.parts.inclusions {
             line.number(*id).terms(terms);
         }
-        let said = verify(&q.source, &q.target, &q.proof, &q.parts);
-        self.ask(line, verdict(said.err()));
+        let result = verify(&q.source, &q.target, &q.proof, &q.parts);
+        self.ask(line, verdict(result.err()));
     }
 
     pub fn excuse(&mut self, source: &State, target: &State, headers: &BTreeMap<u64, TxHeader>) {
@@ -119,11 +119,12 @@ impl Questions {
             .expect("the checker runs");
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{stderr}");
-        let said = String::from_utf8(output.stdout).expect("UTF-8");
-        assert_eq!(said.lines().count(), self.lines.len(), "{stderr}");
-        for ((line, expected), said) in self.lines.iter().zip(&self.expected).zip(said.lines()) {
+        let printed = String::from_utf8(output.stdout).expect("UTF-8");
+        assert_eq!(printed.lines().count(), self.lines.len(), "{stderr}");
+        for ((line, expected), answer) in self.lines.iter().zip(&self.expected).zip(printed.lines())
+        {
             assert_eq!(
-                said, expected,
+                answer, expected,
                 "the formal definitions (left) and the ledger differ on: {line}"
             );
         }

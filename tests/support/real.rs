@@ -68,7 +68,7 @@ impl Real {
         Real {
             program: program.to_owned(),
             dir: dir.to_owned(),
-            port: port.unwrap_or_else(|| panic!("the server said {line:?}")),
+            port: port.unwrap_or_else(|| panic!("the server printed {line:?}")),
             client: Vec::new(),
             child,
         }
