@@ -288,12 +288,12 @@ impl Measured {
     }
 }
 
-fn measure(program: &Program, verb: &[&str], code: i32) -> Measured {
+fn measure(program: &Program, args: &[&str], code: i32) -> Measured {
     let begin = Instant::now();
-    let (run, memory) = program.run_measured(verb);
+    let (run, memory) = program.run_measured(args);
     let seconds = begin.elapsed().as_secs_f64();
     run.ends_with(code);
-    progress(&verb.join(" "), begin);
+    progress(&args.join(" "), begin);
     Measured {
         run,
         seconds,

@@ -49,14 +49,14 @@ fn install(booted: &Booted, instance: &str, server: u16, port: u16) -> String {
 /// Runs `status --all` until the exit code is this one.
 #[track_caller]
 fn status_of_all(booted: &Booted, code: i32, more: &[&str]) -> String {
-    let words = [&["immuaudit", "status", "--all"], more].concat();
+    let args = [&["immuaudit", "status", "--all"], more].concat();
     let end = Instant::now() + Duration::from_secs(120);
     loop {
         let Output {
             status,
             stdout,
             stderr,
-        } = booted.output(&words);
+        } = booted.output(&args);
         let text = String::from_utf8_lossy(&stdout).into_owned();
         if status.code() == Some(code) {
             return text;
@@ -156,8 +156,8 @@ fn each_instance_has_separate_files_and_a_separate_user(booted: &Booted) {
     for path in [settings, "/var/lib/immuaudit.d/n00/"] {
         let other = ["runuser", "-u", "immuaudit-n01", "--", "ls", path];
         let reads = ["runuser", "-u", "immuaudit-n01", "--", "cat", path];
-        let words: &[&str] = if path.ends_with('/') { &other } else { &reads };
-        assert!(!booted.output(words).status.success(), "{path}");
+        let args: &[&str] = if path.ends_with('/') { &other } else { &reads };
+        assert!(!booted.output(args).status.success(), "{path}");
     }
     // installing it again is harmless
     let process = booted.shows_of(unit, "MainPID");
@@ -165,7 +165,7 @@ fn each_instance_has_separate_files_and_a_separate_user(booted: &Booted) {
     assert_eq!(booted.shows_of(unit, "MainPID"), process);
     // one instance gets a higher limit, and the others do not
     let more = "--max-recv-msg-size=33554432";
-    let words = [
+    let args = [
         "immuaudit",
         "audit-mode",
         "install",
@@ -173,7 +173,7 @@ fn each_instance_has_separate_files_and_a_separate_user(booted: &Booted) {
         "n00",
         more,
     ];
-    booted.does(&words);
+    booted.does(&args);
     assert_eq!(booted.shows_of(unit, "MemoryMax"), (288 << 20).to_string());
     let other = booted.shows_of("immuaudit@n01.service", "MemoryMax");
     assert_eq!(other, (64 << 20).to_string());
@@ -263,7 +263,7 @@ fn an_idle_or_misconfigured_instance_is_reported(booted: &Booted) {
     install(booted, "alone", ports[0], ports[1]);
     let message = status_of_all(booted, 1, &[]);
     assert!(message.starts_with("immuaudit@alone\n"), "{message}");
-    let words = [
+    let args = [
         "immuaudit",
         "audit-mode",
         "uninstall",
@@ -271,13 +271,13 @@ fn an_idle_or_misconfigured_instance_is_reported(booted: &Booted) {
         "--instance",
         "alone",
     ];
-    booted.does(&words);
+    booted.does(&args);
 }
 
 fn uninstalling_one_instance_keeps_the_others(booted: &Booted) {
     let uninstall = |name: &str, more: &[&str]| {
-        let words = ["immuaudit", "audit-mode", "uninstall", "--instance", name];
-        booted.does(&[&words, more].concat());
+        let args = ["immuaudit", "audit-mode", "uninstall", "--instance", name];
+        booted.does(&[&args, more].concat());
     };
     uninstall("n00", &[]);
     for path in [

@@ -69,8 +69,8 @@ fn is_a_split_view(program: &Program, run: &Run, keys: &[&str]) -> Run {
     assert!(run.ends_with(2).stdout.contains("split-view"), "{run:#?}");
     let list = program.run(&["alarm", "list", "--json"]);
     let evidence = member(list.ends_with(2).line(DATABASE), "evidence").to_owned();
-    let words = ["evidence", "verify", &evidence];
-    program.run(&[&words[..], keys].concat())
+    let args = ["evidence", "verify", &evidence];
+    program.run(&[&args[..], keys].concat())
 }
 
 /// A server that shows the other auditor's history here too: both its present response and its earlier one are known.

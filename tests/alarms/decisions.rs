@@ -54,8 +54,8 @@ impl Scene {
         }
     }
 
-    fn alarm(&self, words: &[&str]) -> Run {
-        self.audit.run(&[&["alarm"], words].concat())
+    fn alarm(&self, args: &[&str]) -> Run {
+        self.audit.run(&[&["alarm"], args].concat())
     }
 
     fn trusted(&self) -> String {
@@ -191,13 +191,13 @@ fn adopting_lists_the_transactions_given_up_and_needs_consent() {
 /// Runs `alarm adopt` on a pseudo-terminal and types `answer`.
 fn adopt_on_a_terminal(scene: &Scene, alarm: &str, answer: &str) -> Output {
     let mut command = scene.audit.command(&["alarm", "adopt", alarm]);
-    let words: Vec<String> = std::iter::once(command.get_program())
+    let args: Vec<String> = std::iter::once(command.get_program())
         .chain(command.get_args())
         .map(|word| format!("'{}'", word.to_str().expect("UTF-8")))
         .collect();
     command = Command::new("script");
     let mut child = command
-        .args(["-q", "-e", "-c", &words.join(" "), "/dev/null"])
+        .args(["-q", "-e", "-c", &args.join(" "), "/dev/null"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -244,8 +244,8 @@ fn adopting_warns_when_the_server_showed_the_trusted_history_again() {
     scene.server.put_ledger(DATABASE, good);
     scene.audit.once().is(2, DATABASE, "consistent");
     let warning = "WARNING: the server showed the trusted history again at ";
-    for words in [&["show", &alarm][..], &["adopt", &alarm]] {
-        let text = scene.alarm(words).stdout;
+    for args in [&["show", &alarm][..], &["adopt", &alarm]] {
+        let text = scene.alarm(args).stdout;
         assert!(
             text.contains(warning) && text.contains("close the alarm instead"),
             "{text}"
@@ -298,8 +298,8 @@ fn open_alarms_are_listed_and_closed_ones_with_all() {
     scene.truncate(20);
     scene.audit.once().ends_with(2);
     let alarm = scene.audit.open_alarm(DATABASE);
-    for words in [&["list"][..], &["list", DATABASE], &["show", &alarm]] {
-        let text = scene.alarm(words).ends_with(2).stdout.clone();
+    for args in [&["list"][..], &["list", DATABASE], &["show", &alarm]] {
+        let text = scene.alarm(args).ends_with(2).stdout.clone();
         assert!(
             text.contains(&alarm) && text.contains("rolled-back"),
             "{text}"
@@ -353,12 +353,12 @@ fn a_wrong_name_is_reported_with_the_right_ones() {
     scene.truncate(20);
     scene.audit.once().ends_with(2);
     let alarm = scene.audit.open_alarm(DATABASE);
-    for words in [
+    for args in [
         &["show", "0123456789ab"][..],
         &["close", "0123456789ab"],
         &["adopt", "0123456789ab", "--yes"],
     ] {
-        let refused = scene.alarm(words);
+        let refused = scene.alarm(args);
         let expected = format!(
             "tested has no alarm 0123456789ab; open alarms: {alarm} (rolled-back, defaultdb)"
         );
@@ -375,8 +375,8 @@ fn a_wrong_name_is_reported_with_the_right_ones() {
             .contains("known databases: defaultdb"),
         "{refused:#?}"
     );
-    let words = ["acknowledge", "defaultbd", "--unsigned"];
-    let refused = scene.audit.run(&words);
+    let args = ["acknowledge", "defaultbd", "--unsigned"];
+    let refused = scene.audit.run(&args);
     assert!(
         refused
             .ends_with(3)
@@ -498,8 +498,8 @@ fn a_damaged_acknowledgement_is_reported_and_ignored() {
     scene.server.lie(Lie::SignatureDropped);
     scene.server.grow(DATABASE, 1);
     scene.audit.once().is(0, DATABASE, "consistent");
-    let words = ["acknowledge", DATABASE, "--unsigned"];
-    scene.audit.run(&words).ends_with(0);
+    let args = ["acknowledge", DATABASE, "--unsigned"];
+    scene.audit.run(&args).ends_with(0);
     assert!(!scene.audit.once().stderr.contains(LOST));
     let file = scene.audit.dir.join("tested/defaultdb.acknowledged");
     let whole = fs::read_to_string(&file).expect("a file");
@@ -516,7 +516,7 @@ fn a_damaged_acknowledgement_is_reported_and_ignored() {
         run.stderr.contains("acknowledged facts are ignored"),
         "{run:#?}"
     );
-    let refused = scene.audit.run(&words);
+    let refused = scene.audit.run(&args);
     assert!(
         refused.ends_with(3).stderr.contains("acknowledge again"),
         "{refused:#?}"
@@ -556,16 +556,16 @@ fn several_alarms_or_all_of_a_database_are_closed_together() {
         none.ends_with(0).stdout,
         "no alarm of database defaultdb is open\n"
     );
-    for (words, wrong) in [
+    for (args, wrong) in [
         (&["close", "--database", "nodb"][..], "nodb"),
         (&["close"], "expected"),
         (&["close", &open[0], "--database", DATABASE], "expected"),
         (&["list", "--database", DATABASE], "alarm close"),
         (&["show", &open[0], &open[1]], "does not take"),
     ] {
-        let refused = scene.alarm(words);
+        let refused = scene.alarm(args);
         let text = &refused.ends_with(3).stderr;
-        assert!(text.contains(wrong), "{words:?}: {text}");
+        assert!(text.contains(wrong), "{args:?}: {text}");
     }
 }
 
@@ -654,10 +654,10 @@ fn a_damaged_list_of_alarms_counts_as_an_open_alarm() {
     scene.audit.once().ends_with(2);
     let file = scene.audit.dir.join("tested/defaultdb.alarms");
     fs::write(&file, "damaged").expect("it can be written");
-    for words in [&["alarm", "list"][..], &["evidence", "list"], &["status"]] {
-        let run = scene.audit.run(words);
+    for args in [&["alarm", "list"][..], &["evidence", "list"], &["status"]] {
+        let run = scene.audit.run(args);
         let text = run.ends_with(2).stderr.clone() + &run.stdout;
-        assert!(text.contains("defaultdb.alarms"), "{words:?}: {text}");
+        assert!(text.contains("defaultdb.alarms"), "{args:?}: {text}");
     }
     // of a tampered database and of a good one, for people and for programs
     for verdict in ["rolled-back", "consistent"] {
@@ -712,9 +712,9 @@ fn a_key_in_a_reason_is_escaped_once() {
     scene.server.lie(Lie::EditedValue);
     scene.audit.run(&["sweep"]).ends_with(2);
     let once = "key \"\\u{0}key/";
-    for words in [&["alarm", "list"][..], &["evidence", "list"], &["status"]] {
-        let text = scene.audit.run(words).ends_with(2).stdout.clone();
-        assert!(text.contains(once), "{words:?}: {text}");
+    for args in [&["alarm", "list"][..], &["evidence", "list"], &["status"]] {
+        let text = scene.audit.run(args).ends_with(2).stdout.clone();
+        assert!(text.contains(once), "{args:?}: {text}");
     }
     let list = scene.alarm(&["list", "--json"]);
     let line = list.stdout.lines().find(|line| line.contains("u{0}key"));

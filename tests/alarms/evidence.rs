@@ -44,8 +44,8 @@ fn evidence(program: &Program) -> PathBuf {
 }
 
 fn verify_file(program: &Program, file: &Path, more: &[&str]) -> Run {
-    let words = ["evidence", "verify", file.to_str().expect("UTF-8")];
-    program.run(&[&words[..], more].concat())
+    let args = ["evidence", "verify", file.to_str().expect("UTF-8")];
+    program.run(&[&args[..], more].concat())
 }
 
 fn verify(program: &Program, more: &[&str]) -> Run {
@@ -139,8 +139,8 @@ fn two_signed_states_of_one_transaction_are_proof_against_the_server() {
         "{run:#?}"
     );
     let run = verify(&program, &[]);
-    let word = "only people who trust this auditor";
-    assert!(run.ends_with(2).stdout.contains(word), "{run:#?}");
+    let part = "only people who trust this auditor";
+    assert!(run.ends_with(2).stdout.contains(part), "{run:#?}");
 }
 
 /// The signature of 0.9.0 fits a state of any database, so an honest server can have signed both states.
@@ -163,8 +163,8 @@ fn two_states_that_a_0_9_0_signed_are_no_proof_against_it() {
         server.lie(lie);
         program.once().is(2, DATABASE, verdict);
         let run = verify(&program, &[]);
-        let word = "only people who trust this auditor";
-        assert!(run.ends_with(2).stdout.contains(word), "{run:#?}");
+        let part = "only people who trust this auditor";
+        assert!(run.ends_with(2).stdout.contains(part), "{run:#?}");
     }
 }
 
@@ -179,8 +179,8 @@ fn signed_states_prove_a_rollback_but_not_their_order() {
     server.lie(Lie::ClaimsOlder);
     program.once().is(2, DATABASE, "rolled-back");
     let run = verify(&program, &[]);
-    let word = "the server signed both states";
-    assert!(run.ends_with(2).stdout.contains(word), "{run:#?}");
+    let part = "the server signed both states";
+    assert!(run.ends_with(2).stdout.contains(part), "{run:#?}");
 }
 
 #[test]
@@ -204,8 +204,8 @@ fn edited_evidence_is_damaged_and_proves_nothing() {
         "{run:#?}"
     );
     let nowhere = folder.join("nowhere.toml");
-    let words = ["evidence", "show", nowhere.to_str().expect("UTF-8")];
-    program.run(&words).ends_with(3);
+    let args = ["evidence", "show", nowhere.to_str().expect("UTF-8")];
+    program.run(&args).ends_with(3);
 }
 
 /// Returns another auditor of the same server, with its own directory.
@@ -437,28 +437,28 @@ fn every_damaged_file_has_the_remedy_of_its_own_kind() {
             "immuaudit states export > FILE",
         ),
     ];
-    for (words, whole, remedy) in commands {
+    for (args, whole, remedy) in commands {
         let cut = &whole[..whole.len() / 2];
         for (content, what) in [(cut, "cut off"), ("", "is empty"), ("x\n", "cut off")] {
             fs::write(&file, content).expect("a file");
-            let run = program.run(words);
+            let run = program.run(args);
             let text = &run.ends_with(3).stderr;
             assert!(
                 text.contains(what) && text.contains(remedy),
-                "{words:?}: {text}"
+                "{args:?}: {text}"
             );
-            assert!(!text.contains("every finding"), "{words:?}: {text}");
+            assert!(!text.contains("every finding"), "{args:?}: {text}");
         }
         fs::remove_file(&file).expect("a file");
-        let run = program.run(words);
+        let run = program.run(args);
         let text = &run.ends_with(3).stderr;
-        let advice = match words[0] {
+        let advice = match args[0] {
             "compare" => remedy,
             _ => "immuaudit alarm list names the evidence file",
         };
         assert!(
             text.contains("there is no file") && text.contains(advice),
-            "{words:?}: {text}"
+            "{args:?}: {text}"
         );
     }
 }
@@ -608,11 +608,11 @@ fn evidence_of_corrupt_values_is_verified_for_samples_and_sweeps() {
         Lie::ValueWithMatchingHash,
         Lie::CorruptValueReported,
     ] {
-        for words in [&["--once", "--audit-sample", "5"][..], &["sweep"]] {
+        for args in [&["--once", "--audit-sample", "5"][..], &["sweep"]] {
             let folder = TempDir::new();
             let (server, program) = audited(&folder);
             server.lie(lie);
-            program.run(words).ends_with(2);
+            program.run(args).ends_with(2);
             let files = all_evidence(&program);
             let runs = files.iter().map(|file| verify_file(&program, file, &[]));
             // a last file may only count the findings that exceed the number of evidence files

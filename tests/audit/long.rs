@@ -155,8 +155,8 @@ fn never_accused(server: &Path) {
         let mut verdicts: BTreeMap<String, usize> = BTreeMap::new();
         for line in running.log().lines() {
             if let Some((_, rest)) = line.split_once(" verdict=") {
-                let word = rest.split(' ').next().unwrap_or(rest);
-                *verdicts.entry(word.to_owned()).or_default() += 1;
+                let verdict = rest.split(' ').next().unwrap_or(rest);
+                *verdicts.entry(verdict.to_owned()).or_default() += 1;
             }
         }
         verdicts
@@ -164,7 +164,9 @@ fn never_accused(server: &Path) {
     println!("{}: {verdicts:?}", server.display());
     let fine = ["first-seen", "consistent", "unprovable"];
     assert!(
-        verdicts.keys().all(|word| fine.contains(&word.as_str())),
+        verdicts
+            .keys()
+            .all(|verdict| fine.contains(&verdict.as_str())),
         "{verdicts:?}"
     );
     assert!(verdicts["consistent"] * 2 > AUDITS, "{verdicts:?}");

@@ -73,11 +73,11 @@ fn a_pin_is_a_first_trusted_state_and_is_compared_with_later_ones() {
     }
     assert!(!reason.contains("audited"), "{reason}");
     let alarm = fresh.open_alarm("defaultdb");
-    for words in [&["locate", "defaultdb"][..], &["alarm", "show", &alarm]] {
-        let text = fresh.run(words).ends_with(2).stdout.clone();
+    for args in [&["locate", "defaultdb"][..], &["alarm", "show", &alarm]] {
+        let text = fresh.run(args).ends_with(2).stdout.clone();
         assert!(text.contains("pinned"), "{text}");
         for wrong in ["audited", "which were proven", "successful audit"] {
-            assert!(!text.contains(wrong), "{words:?}: {text}");
+            assert!(!text.contains(wrong), "{args:?}: {text}");
         }
     }
 }
@@ -310,8 +310,8 @@ fn adopting_the_alarm_of_a_vanished_database_ends_its_trust() {
 /// Closes or adopts the only open alarm of a database.
 fn decide(audit: &Program, database: &str, how: &[&str]) {
     let alarm = audit.open_alarm(database);
-    let words = ["alarm", how[0], &alarm];
-    audit.run(&[&words[..], &how[1..]].concat()).ends_with(0);
+    let args = ["alarm", how[0], &alarm];
+    audit.run(&[&args[..], &how[1..]].concat()).ends_with(0);
 }
 
 #[test]

@@ -12,7 +12,7 @@ fn commands_have_their_own_flags() {
     let task = |arguments: &[&str]| given(arguments).run().task;
     assert_eq!(task(&["audit-mode"]), Task::Audit);
     assert_eq!(task(&["--json", "status"]), Task::Status);
-    let alarm = |words: &[&str]| task(&[&["alarm"], words].concat());
+    let alarm = |args: &[&str]| task(&[&["alarm"], args].concat());
     let list = |database: Option<&str>, which| {
         Task::Alarm(AlarmTask::List {
             database: database.map(String::from),
@@ -32,7 +32,7 @@ fn commands_have_their_own_flags() {
     assert_eq!(alarm(&["close", "7", "8"]), close(ids));
     let of_database = ClosedAlarms::OfDatabase("shop".to_owned());
     assert_eq!(alarm(&["close", "--database=shop"]), close(of_database));
-    for (words, consent) in [
+    for (args, consent) in [
         (&["adopt", "7"][..], AdoptConsent::Ask),
         (&["adopt", "7", "--yes"], AdoptConsent::Given),
     ] {
@@ -41,7 +41,7 @@ fn commands_have_their_own_flags() {
             alarm: alarm_id,
             consent,
         });
-        assert_eq!(alarm(words), adopt);
+        assert_eq!(alarm(args), adopt);
     }
     let acknowledge = Task::Acknowledge(AcknowledgeTask {
         database: "shop".to_owned(),
@@ -49,8 +49,8 @@ fn commands_have_their_own_flags() {
         unsigned: true,
         disagreement: false,
     });
-    let words = ["acknowledge", "shop", "--absent-values-to=7", "--unsigned"];
-    assert_eq!(task(&words), acknowledge);
+    let args = ["acknowledge", "shop", "--absent-values-to=7", "--unsigned"];
+    assert_eq!(task(&args), acknowledge);
     let import = |alarm| {
         Task::States(StatesTask::Import {
             path: "x".into(),

@@ -18,15 +18,15 @@ impl Scene {
 
     /// Checks that a command ends with this code, and that one of its texts contains each of these.
     #[track_caller]
-    fn says(&self, words: &[&str], code: i32, parts: &[&str]) {
-        let run = self.program.run(words);
+    fn says(&self, args: &[&str], code: i32, parts: &[&str]) {
+        let run = self.program.run(args);
         let text = run.ends_with(code).stdout.clone() + &run.stderr;
         for part in parts {
-            assert!(text.contains(part), "{words:?}: {part}: {text}");
+            assert!(text.contains(part), "{args:?}: {part}: {text}");
         }
         // a server that was not asked for
         assert!(
-            !text.contains("DNS resolution failed") || words[0] == "locate",
+            !text.contains("DNS resolution failed") || args[0] == "locate",
             "{text}"
         );
     }
@@ -35,7 +35,7 @@ impl Scene {
 #[test]
 fn an_unknown_database_has_one_message_in_every_command() {
     let scene = trusted();
-    for words in [
+    for args in [
         &["locate", "defaultd"][..],
         &["alarm", "list", "defaultd"],
         &["alarm", "close", "--database", "defaultd"],
@@ -44,7 +44,7 @@ fn an_unknown_database_has_one_message_in_every_command() {
     ] {
         let message =
             "immuaudit: this auditor knows no database defaultd; known databases: defaultdb\n";
-        scene.says(words, 3, &[message]);
+        scene.says(args, 3, &[message]);
     }
     let message = "defaultd: this auditor audits no such database; known databases: defaultdb\n";
     scene.says(&["sweep", "defaultd"], 1, &[message]);
@@ -58,7 +58,7 @@ fn an_unknown_database_has_one_message_in_every_command() {
 fn a_file_that_is_not_there_or_is_another_one_is_named_with_the_right_one() {
     let scene = trusted();
     let folder = scene.folder.join("state").display().to_string();
-    for (words, parts) in [
+    for (args, parts) in [
         (
             &["locate", DB, "--against", "./nofile"][..],
             &[
@@ -114,7 +114,7 @@ fn a_file_that_is_not_there_or_is_another_one_is_named_with_the_right_one() {
             &["not of the form PRIVATE+KEY+NAME+HASH+KEY, which immuaudit key new writes"],
         ),
     ] {
-        scene.says(words, 3, parts);
+        scene.says(args, 3, parts);
     }
     let run = scene
         .program
@@ -161,14 +161,14 @@ fn an_export_and_a_file_of_checkpoints_are_not_mistaken_for_each_other() {
             "--peer-key KEY",
         ],
     );
-    for words in [
+    for args in [
         &["compare", &export, "--peer-key", &public][..],
         &["checkpoint", "show", &export],
         &["checkpoint", "verify", &export, "--key", &public],
     ] {
         let message =
             "the file has no checkpoints, because states export wrote it: compare it with";
-        scene.says(words, 3, &[message]);
+        scene.says(args, 3, &[message]);
     }
     scene.says(
         &["compare", &checkpoints, "--peer-key", &another],

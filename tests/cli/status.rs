@@ -209,8 +209,8 @@ fn a_trusted_state_without_a_recorded_check_exits_with_1() {
 #[test]
 fn absent_values_need_attention_until_acknowledged() {
     let scene = trusted();
-    let refuses = |words: &[&str], why: &str| {
-        let run = scene.program.run(&[&["acknowledge", DB], words].concat());
+    let refuses = |args: &[&str], why: &str| {
+        let run = scene.program.run(&[&["acknowledge", DB], args].concat());
         assert!(run.ends_with(3).stderr.contains(why), "{run:#?}");
         scene.status(0, "tested: All is well");
         assert!(

@@ -58,23 +58,23 @@ fn ways(scene: &Scene, receiver: &Receiver) -> Vec<Vec<String>> {
         "table.toml",
         &format!("[[receiver]]\nname = \"pager\"\nurl = \"{url}\"\n"),
     );
-    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+    let args = |args: &[&str]| args.iter().map(|word| (*word).to_owned()).collect();
     vec![
-        words(&[
+        args(&[
             "--audit-notification-url",
             &url,
             "--audit-heartbeat-url",
             &url,
         ]),
-        words(&[&format!("--audit-notification-url={url}")]),
-        words(&[
+        args(&[&format!("--audit-notification-url={url}")]),
+        args(&[
             "--audit-notification-url-file",
             &file,
             "--audit-heartbeat-url-file",
             &file,
         ]),
-        words(&["--config", &settings]),
-        words(&["--config", &table]),
+        args(&["--config", &settings]),
+        args(&["--config", &table]),
     ]
 }
 
@@ -141,7 +141,7 @@ fn an_invalid_url_is_not_shown() {
     ] {
         fs::write(&file, &wrong).expect("a file");
         let path = file.display().to_string();
-        for words in [
+        for args in [
             ["--audit-notification-url", &wrong],
             ["--audit-heartbeat-url", &wrong],
             ["--proxy", &wrong],
@@ -149,11 +149,11 @@ fn an_invalid_url_is_not_shown() {
             ["--audit-heartbeat-url-file", &path],
         ] {
             // for a proxy, a plain name is a host, and a user name is allowed
-            if words[0] == "--proxy" && (wrong == TOKEN || wrong.contains('@')) {
+            if args[0] == "--proxy" && (wrong == TOKEN || wrong.contains('@')) {
                 continue;
             }
-            let message = printed(&scene.program(&words).run(&["config", "--check"]), 3);
-            assert!(message.contains(words[0]), "{message}");
+            let message = printed(&scene.program(&args).run(&["config", "--check"]), 3);
+            assert!(message.contains(args[0]), "{message}");
         }
         let mut program = scene.program(&[]);
         let name = "IMMUAUDIT_AUDIT_NOTIFICATION_URL";

@@ -74,7 +74,7 @@ fn a_slow_response_ends_at_the_deadline_and_delays_no_other_database() {
     let program = scene
         .program
         .with(&["--call-timeout", "1s", "--audit-sample", "0"]);
-    let mut held_up = BTreeSet::new();
+    let mut delayed = BTreeSet::new();
     // the requests in their order: login, list, then opening, state and proof of each database
     for request in 0..8 {
         scene.relay.plan(Plan::DribbleAt(request));
@@ -83,7 +83,7 @@ fn a_slow_response_ends_at_the_deadline_and_delays_no_other_database() {
         assert_eq!(scene.relay.done(), before + 1, "{request}: {run:#?}");
         assert!(peak < MAX_MEMORY_KIB, "{request}: {peak} KiB");
         let verdicts = DATABASES.map(|database| run.verdict(database));
-        let unreachable = verdicts.iter().filter(|word| **word == "unreachable");
+        let unreachable = verdicts.iter().filter(|verdict| **verdict == "unreachable");
         let unreachable = unreachable.count();
         for (database, verdict) in DATABASES.iter().zip(verdicts) {
             let fine = ["consistent", "unreachable"].contains(&verdict);
@@ -98,13 +98,18 @@ fn a_slow_response_ends_at_the_deadline_and_delays_no_other_database() {
         if request >= 2 {
             assert_eq!(unreachable, 1, "{request}: {run:#?}");
         }
-        held_up.insert(verdicts.map(str::to_owned));
+        delayed.insert(verdicts.map(str::to_owned));
         scene.grow();
     }
     // the delayed database varies with the segments on the network, but the other one is always
     // verified
-    let one = |of: &[String; 2]| of.iter().filter(|word| *word == "unreachable").count() == 1;
-    assert!(held_up.iter().any(one), "{held_up:?}");
+    let one = |of: &[String; 2]| {
+        of.iter()
+            .filter(|verdict| *verdict == "unreachable")
+            .count()
+            == 1
+    };
+    assert!(delayed.iter().any(one), "{delayed:?}");
     scene.program.once().ends_with(0);
     scene.is_up_to_date();
 }

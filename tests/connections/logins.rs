@@ -340,11 +340,11 @@ fn sweep_and_locate_continue_after_their_token_expires() {
     let program = Program::new(embedded.port(), &folder.join("trust"));
     program.once().is(0, DB, "first-seen");
     // the call is slow, so the tokens expire between it and the next call
-    let ends = |verb: &[&str], call: &'static str| {
+    let ends = |args: &[&str], call: &'static str| {
         embedded.lie(LieSchedule::from(Lie::Slow).in_call(call).times(2));
         embedded.reset_calls();
         thread::scope(|scope| {
-            let run = scope.spawn(|| program.run(verb));
+            let run = scope.spawn(|| program.run(args));
             while calls(&embedded, call) == 0 && !run.is_finished() {
                 thread::sleep(Duration::from_millis(1));
             }

@@ -282,15 +282,15 @@ fn an_unknown_message_of_a_missing_permission_causes_a_login() {
     let embedded = ledgers(Emulated::V1_11_1, &NAMES);
     let proxy = Proxy::before(embedded.port());
     let mut server = server_on(proxy.port);
-    for (words, logins) in [(FORBIDDEN, 2), (FORBIDDEN, 2), ("the token is stale", 3)] {
+    for (message, logins) in [(FORBIDDEN, 2), (FORBIDDEN, 2), ("the token is stale", 3)] {
         proxy.distort(move |call, _, reply| {
             if call == "UseDatabase" {
-                fails(reply, 7, words);
+                fails(reply, 7, message);
             }
         });
         server.begin_cycle();
         server.state("beta").expect_err("no permission");
-        assert_eq!(calls(&embedded, method::LOGIN), logins, "{words}");
+        assert_eq!(calls(&embedded, method::LOGIN), logins, "{message}");
     }
 }
 

@@ -41,8 +41,8 @@ impl Reader {
 
     /// Runs a line of the page, and returns its output.
     fn run(&mut self, line: &str) -> String {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        match words.as_slice() {
+        let args: Vec<&str> = line.split_whitespace().collect();
+        match args.as_slice() {
             ["immuaudit", "drill", "--serve", rest @ .., "&"] => self.serve(rest),
             ["immuaudit", rest @ ..] => {
                 let rest: Vec<String> = rest.iter().map(|word| self.here(word)).collect();
@@ -65,16 +65,16 @@ impl Reader {
     }
 
     /// Starts a ledger in the background on a free port, and returns its first line.
-    fn serve(&mut self, words: &[&str]) -> String {
+    fn serve(&mut self, args: &[&str]) -> String {
         self.stop();
-        let mut words = words.to_vec();
-        let at = words.iter().position(|word| *word == "--port");
-        let port = at.map(|at| words.remove(at + 1)).expect("a port");
-        words.retain(|word| *word != "--port");
+        let mut args = args.to_vec();
+        let at = args.iter().position(|word| *word == "--port");
+        let port = at.map(|at| args.remove(at + 1)).expect("a port");
+        args.retain(|word| *word != "--port");
         let mut child = self
             .command()
             .args(["drill", "--serve", "--port", "0"])
-            .args(words)
+            .args(args)
             .stdout(Stdio::piped())
             .spawn()
             .expect("a ledger");

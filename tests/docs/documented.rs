@@ -289,7 +289,7 @@ fn the_json_of_the_commands_is_documented() {
     checks.extend(once(&scene));
     status.extend(lines(&scene.program.run(&["status"]).stdout));
     let alarm = scene.program.open_alarm("shop");
-    let shown = |verb: &[&str]| scene.program.run(verb).stdout;
+    let shown = |args: &[&str]| scene.program.run(args).stdout;
     let open = shown(&["alarm", "show", &alarm]);
     let closed = shown(&["alarm", "close", &alarm]) + &shown(&["alarm", "list", "--all"]);
     checks.extend(once(&scene)); // which opens the alarm again
@@ -336,7 +336,7 @@ fn the_json_of_the_commands_is_documented() {
 #[test]
 fn the_json_of_the_verbs_that_change_and_search_is_documented() {
     let scene = Scene::new(&["--json"]);
-    let shown = |verb: &[&str]| lines(&scene.program.run(verb).stdout);
+    let shown = |args: &[&str]| lines(&scene.program.run(args).stdout);
     scene.program.run(&["--once"]).ends_with(0);
     let state = scene.ledger.state("defaultdb").expect("a state");
     let message = [

@@ -158,8 +158,8 @@ fn an_auditor_reads_everything_that_the_clients_write() {
     }
     auditor.wait_for_cycles(3);
     let log = auditor.log();
-    for word in ["tampering", "inconsistent", "rolled-back", "malformed"] {
-        assert!(!log.contains(word), "{word} in {log}");
+    for verdict in ["tampering", "inconsistent", "rolled-back", "malformed"] {
+        assert!(!log.contains(verdict), "{verdict} in {log}");
     }
     auditor.signal("TERM");
     assert_eq!(auditor.end(), Some(0), "{log}");

@@ -358,8 +358,8 @@ fn large_responses_use_limited_memory_in_the_loop() {
         scene.server.lie(lie);
         // each sampled value is such a response, so a small sample is enough
         let sample = if lie.group() == "value" { "2" } else { "0" };
-        let verb = ["--audit-interval", "10ms", "--audit-sample", sample];
-        let mut running = scene.program.start(&verb);
+        let args = ["--audit-interval", "10ms", "--audit-sample", sample];
+        let mut running = scene.program.start(&args);
         let cycles = if lie == Lie::ManyNames { 2 } else { 5 };
         running.wait_for_times("INFO  cycle ", cycles);
         let peak = high_water(running.id()).expect("a running process");

@@ -8,9 +8,9 @@ use crate::support::program::Program;
 use crate::support::temp_dir::TempDir;
 use immuaudit::drill::{Lie, PeerLie, Split};
 
-fn drill(words: &[&str]) -> Command {
+fn drill(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_immuaudit"));
-    command.arg("drill").args(words).stdin(Stdio::null());
+    command.arg("drill").args(args).stdin(Stdio::null());
     command
 }
 

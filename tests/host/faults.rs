@@ -244,8 +244,8 @@ fn commands_of_root_leave_the_files_to_the_auditors_user() {
     // the built program may be in a folder that this user cannot read
     let copy = scene.folder.join("immuaudit");
     fs::copy(env!("CARGO_BIN_EXE_immuaudit"), &copy).expect("a copy");
-    let as_nobody = |words: &[&str]| {
-        let command = scene.program.command(words);
+    let as_nobody = |args: &[&str]| {
+        let command = scene.program.command(args);
         let done = Command::new(&copy)
             .args(command.get_args())
             .env_clear()

@@ -110,12 +110,12 @@ fn a_memory_limit_that_is_too_small_causes_a_warning() {
     );
     // `--quiet`, other commands and `config --check` print the warning too
     let large = ["--max-recv-msg-size", "33554432"];
-    for words in [
+    for args in [
         &["--once", "--quiet"][..],
         &["sweep", "--quiet"],
         &["sweep"],
     ] {
-        let run = program.run(&[words, &large].concat());
+        let run = program.run(&[args, &large].concat());
         let count = run.ends_with(0).stderr.matches(warning).count();
         assert_eq!(count, usize::from(cgroup.is_enforced()), "{run:#?}");
     }

@@ -13,8 +13,8 @@ use immuaudit::drill::{Embedded, Lie, LieSchedule, Options, fill};
 
 fn install(folder: &TempDir, more: &[&str]) -> Run {
     let config = folder.join("immuclient.toml").display().to_string();
-    let mut words = vec!["audit-mode", "install", "--dry-run", "--config", &config];
-    words.extend(more);
+    let mut args = vec!["audit-mode", "install", "--dry-run", "--config", &config];
+    args.extend(more);
     let mut program = Program::new(4444, &folder.join("trust"));
     for (name, value) in [
         ("IMMUCLIENT_IMMUDB_PORT", "1"),
@@ -22,7 +22,7 @@ fn install(folder: &TempDir, more: &[&str]) -> Run {
     ] {
         program.variables.push((name.to_owned(), value.to_owned()));
     }
-    program.run(&words)
+    program.run(&args)
 }
 
 /// Returns the file that a step of a dry run would write.

@@ -397,11 +397,11 @@ fn a_report_that_cannot_be_stored_is_printed() {
         std::fs::remove_dir_all(&reports).unwrap();
     }
     std::fs::write(&reports, "").unwrap();
-    for (words, part) in [
+    for (args, part) in [
         (&["locate", DATABASE][..], "What to do next"),
         (&["locate", DATABASE, "--json"], "\"happened\":"),
     ] {
-        let run = audit.run(words);
+        let run = audit.run(args);
         assert!(run.ends_with(2).stdout.contains(part), "{run:#?}");
         assert!(
             run.stderr.contains("is not stored with the alarm"),

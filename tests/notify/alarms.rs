@@ -113,8 +113,8 @@ fn an_alarm_that_is_closed_during_a_run_and_reopens_is_notified() {
 #[test]
 fn an_open_alarm_that_is_found_again_after_a_good_verdict_sends_nothing_and_neither_does_its_end() {
     let mut scene = Scene::new();
-    let words = ["--audit-interval", "50ms", "--audit-sample", "0"];
-    let running = scene.audit.with(&words);
+    let args = ["--audit-interval", "50ms", "--audit-sample", "0"];
+    let running = scene.audit.with(&args);
     let mut running = running.start(&[]);
     running.wait_for_cycles(1);
     let verdicts = |scene: &Scene| -> Vec<String> {

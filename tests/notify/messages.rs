@@ -330,13 +330,13 @@ fn a_tls_receiver_is_verified_by_the_configured_ca_only() {
     certificates(&scene.folder);
     let test = |port: u16, ca: Option<&str>, host: &str| {
         let url = format!("--audit-notification-url=https://{host}:{port}/hook");
-        let mut words = vec!["notify", "--test", &url];
+        let mut args = vec!["notify", "--test", &url];
         let ca = ca.map(|ca| {
             let path = scene.folder.join(ca).display().to_string();
             format!("--audit-notification-ca={path}")
         });
-        words.extend(ca.as_deref());
-        scene.program(&[]).run(&words)
+        args.extend(ca.as_deref());
+        scene.program(&[]).run(&args)
     };
     let mut right = Secure::start(&scene.folder, "204 No Content", "");
     test(right.port, Some("ca.pem"), "127.0.0.1").ends_with(0);
@@ -397,8 +397,8 @@ fn the_outage_of_a_pinned_database_that_was_never_proven_is_notified_once_and_so
     let (mut scene, receiver) = (Scene::new(), Receiver::start());
     let state = scene.ledger.state("defaultdb").expect("a state");
     let pin = format!("defaultdb:{state}");
-    let words = ["--pin", &pin, "--audit-notification-url", &receiver.url()];
-    let program = Program::new(scene.ledger.port(), &scene.folder.join("fresh")).with(&words);
+    let args = ["--pin", &pin, "--audit-notification-url", &receiver.url()];
+    let program = Program::new(scene.ledger.port(), &scene.folder.join("fresh")).with(&args);
     scene.ledger.stop();
     for _ in 0..3 {
         program.once().is(1, "defaultdb", "unreachable");

@@ -161,12 +161,12 @@ fn an_invalid_receiver_table_is_refused_with_file_line_and_key() {
         ),
     ] {
         let program = with_settings(&scene, &text);
-        for verb in [
+        for args in [
             &["config", "--check"][..],
             &["--once"],
             &["notify", "--test"],
         ] {
-            let run = program.run(verb);
+            let run = program.run(args);
             let stderr = run.ends_with(3).stderr.clone();
             let stderr = stderr.replace(
                 &format!("{}{MAIN_SEPARATOR}", scene.folder.path().display()),

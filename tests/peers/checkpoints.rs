@@ -59,7 +59,7 @@ fn a_new_key_is_private_and_only_its_public_key_is_printed() {
         "{again:?}"
     );
     assert_eq!(fs::read_to_string(&file).expect("a key"), private);
-    for (words, message) in [
+    for (args, message) in [
         (
             &["key", "new", "--name", "a b", "f"][..],
             "--name: \"a b\" is not valid",
@@ -83,7 +83,7 @@ fn a_new_key_is_private_and_only_its_public_key_is_printed() {
             "nowhere: it cannot be read",
         ),
     ] {
-        let run = program.run(words);
+        let run = program.run(args);
         let stderr = run.ends_with(3).stderr.to_lowercase();
         assert!(
             stderr.contains(&message.to_lowercase()),
@@ -102,12 +102,12 @@ fn a_new_key_is_private_and_only_its_public_key_is_printed() {
         .map(|at| &secret[at..at + 8])
         .collect();
     let tells = |run: &Run| parts.iter().any(|part| format!("{run:?}").contains(part));
-    for words in [
+    for args in [
         &["checkpoint", "verify", "f", "--key", private.trim()][..],
         &["config", "--audit-signing-key", private.trim()],
     ] {
-        let run = program.run(words);
-        assert!(!tells(run.ends_with(3)), "{words:?}");
+        let run = program.run(args);
+        assert!(!tells(run.ends_with(3)), "{args:?}");
     }
     let wrong = program.run(&["checkpoint", "verify", "f", "--key", private.trim()]);
     assert!(wrong.stderr.contains("it is a private key"), "{wrong:?}");
@@ -159,8 +159,8 @@ fn a_running_auditor_signs_only_proven_states_again_in_each_cycle() {
     fs::write(&file, &all).expect("a file");
     let file = file.display().to_string();
     let verify = |more: &[&str]| {
-        let words = [&["checkpoint", "verify", &file][..], more].concat();
-        scene.program(&[]).run(&words)
+        let args = [&["checkpoint", "verify", &file][..], more].concat();
+        scene.program(&[]).run(&args)
     };
     let verified = verify(&["--key", &public]);
     let message = "defaultdb of server tested: transaction 3, hash ";
@@ -400,8 +400,8 @@ fn two_hashes_of_one_transaction_are_proof_if_the_server_signed_both() {
     fs::write(&path, print_list(texts.iter().map(String::as_str))).expect("a file");
     let file = path.display().to_string();
     let verify = |args: &[&str]| {
-        let words = [&["checkpoint", "verify", &file, "--key", &public][..], args].concat();
-        program.run(&words)
+        let args = [&["checkpoint", "verify", &file, "--key", &public][..], args].concat();
+        program.run(&args)
     };
     let run = verify(&[]);
     assert!(run.ends_with(1).stderr.contains("has 2 hashes"), "{run:?}");
@@ -423,7 +423,7 @@ fn two_hashes_of_one_transaction_are_proof_if_the_server_signed_both() {
     let unsigned: String = unsigned.map(|line| format!("{line}\n")).collect();
     let mixed = format!("{unsigned}\n{}\n{}", texts[1], texts[0]);
     fs::write(&path, mixed).expect("a file");
-    let words = [
+    let args = [
         "checkpoint",
         "verify",
         &file,
@@ -434,7 +434,7 @@ fn two_hashes_of_one_transaction_are_proof_if_the_server_signed_both() {
         "--server-signing-pub-key",
         &both,
     ];
-    let run = program.run(&words);
+    let run = program.run(&args);
     assert!(run.ends_with(2).stderr.contains(message), "{run:?}");
     fs::write(&path, print_list(texts.iter().map(String::as_str))).expect("a file");
     // with one of the keys alone, the other signature is invalid

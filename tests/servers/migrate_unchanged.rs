@@ -12,7 +12,7 @@ use crate::support::temp_dir::TempDir;
 
 /// Runs a command from the documentation of immuclient or immugw until the server has been audited.
 /// Only ports, paths and the log level are set for the test.
-fn runs_unchanged(real: &Real, words: &[&str], variables: &[(&str, &str)], files: &[(&str, &str)]) {
+fn runs_unchanged(real: &Real, args: &[&str], variables: &[(&str, &str)], files: &[(&str, &str)]) {
     let folder = TempDir::new();
     let here = |text: &str| {
         let path = folder.path().display().to_string();
@@ -27,7 +27,7 @@ fn runs_unchanged(real: &Real, words: &[&str], variables: &[(&str, &str)], files
     let log = folder.join("log");
     let mut command = Command::new(env!("CARGO_BIN_EXE_immuaudit"));
     command
-        .args(words.iter().map(|word| here(word)))
+        .args(args.iter().map(|word| here(word)))
         .env_clear()
         .env("HOME", folder.path())
         .env("STATE_DIRECTORY", folder.join("state")) // root's default is a system directory

@@ -13,9 +13,9 @@ use crate::support::temp_dir::TempDir;
 use immuaudit::checkpoint::{SignedNote, SignerKey, VerifierKey, confirmed};
 use immuaudit::drill::{Embedded, Options};
 
-fn go(notes: &Path, words: &[&str], input: &str) -> Output {
+fn go(notes: &Path, args: &[&str], input: &str) -> Output {
     let mut child = Command::new(notes)
-        .args(words)
+        .args(args)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

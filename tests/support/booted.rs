@@ -81,7 +81,7 @@ impl Booted {
     }
 
     /// Runs a command in the booted system.
-    pub fn output(&self, words: &[&str]) -> Output {
+    pub fn output(&self, args: &[&str]) -> Output {
         Command::new("nsenter")
             .args([
                 "-t",
@@ -93,7 +93,7 @@ impl Booted {
                 "-C",
                 "--",
             ])
-            .args(words)
+            .args(args)
             .env_clear()
             .env(
                 "PATH",
@@ -106,12 +106,12 @@ impl Booted {
 
     /// Runs a command in the booted system, checks that it succeeds, and returns its output.
     #[track_caller]
-    pub fn does(&self, words: &[&str]) -> String {
-        let output = self.output(words);
+    pub fn does(&self, args: &[&str]) -> String {
+        let output = self.output(args);
         let journal = || self.output(&["journalctl", "--no-pager", "-n", "60", "-u", "immuaudit*"]);
         assert!(
             output.status.success(),
-            "{words:?}: {output:?}\n{:?}",
+            "{args:?}: {output:?}\n{:?}",
             journal()
         );
         String::from_utf8_lossy(&output.stdout).trim().to_owned()

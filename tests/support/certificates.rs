@@ -6,13 +6,13 @@ use std::process::Command;
 use super::temp_dir::TempDir;
 
 /// Runs openssl in a folder.
-pub fn openssl(folder: &TempDir, words: &str) {
+pub fn openssl(folder: &TempDir, args: &str) {
     let output = Command::new("openssl")
-        .args(words.split_whitespace())
+        .args(args.split_whitespace())
         .current_dir(folder.path())
         .output()
         .expect("openssl runs");
-    assert!(output.status.success(), "{words}: {output:?}");
+    assert!(output.status.success(), "{args}: {output:?}");
 }
 
 /// Makes a certificate authority.

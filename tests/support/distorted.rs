@@ -85,10 +85,10 @@ impl Scene {
 }
 
 /// Replaces every response of a call by an error.
-pub fn fails(call: &'static str, code: i32, words: &'static str) -> Distort {
+pub fn fails(call: &'static str, code: i32, message: &'static str) -> Distort {
     Box::new(move |name, _, reply| {
         if name == call {
-            reply.body = Body::Error(code, words.into());
+            reply.body = Body::Error(code, message.into());
         }
     })
 }

@@ -53,13 +53,13 @@ impl Program {
     }
 
     /// Returns a command of the program, with an environment that does not depend on the caller's.
-    pub fn command(&self, verb: &[&str]) -> Command {
+    pub fn command(&self, args: &[&str]) -> Command {
         let program = env!("CARGO_BIN_EXE_immuaudit");
         let mut prefix = self.prefix.iter().map(String::as_str).chain([program]);
         let mut command = Command::new(prefix.next().expect("a program"));
         command
             .args(prefix)
-            .args(verb)
+            .args(args)
             .args(["--immudb-port", &self.port.to_string()])
             .arg("--dir")
             .arg(&self.dir)
@@ -81,8 +81,8 @@ impl Program {
         self.run(&["--once", "--json"])
     }
 
-    pub fn run(&self, verb: &[&str]) -> Run {
-        Run::of(self.command(verb).output().expect("the program runs"))
+    pub fn run(&self, args: &[&str]) -> Run {
+        Run::of(self.command(args).output().expect("the program runs"))
     }
 
     /// Returns the ID of the first open alarm of a database; no alarm is changed.
@@ -99,9 +99,9 @@ impl Program {
 
     /// Runs a command, and returns the run with its largest resident memory in KiB. The memory is
     /// read every millisecond, because the kernel's maximum can no longer be read after the end.
-    pub fn run_measured(&self, verb: &[&str]) -> (Run, u64) {
+    pub fn run_measured(&self, args: &[&str]) -> (Run, u64) {
         let mut child = self
-            .command(verb)
+            .command(args)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -129,10 +129,10 @@ impl Program {
     }
 
     /// Starts the program in the background, with its log in a file.
-    pub fn start(&self, verb: &[&str]) -> Running {
+    pub fn start(&self, args: &[&str]) -> Running {
         let log = self.dir.with_extension("log");
         let file = fs::File::create(&log).expect("a log file");
-        let mut command = self.command(verb);
+        let mut command = self.command(args);
         signals::prepare(&mut command);
         let child = command
             .stdout(Stdio::null())
@@ -244,16 +244,16 @@ pub fn copied(command: &str) -> Output {
     // in JSON a backslash is escaped by another one
     let command = command.replace(r"\\", r"\");
     let rest = command.strip_prefix("immuaudit ").expect("our command");
-    let (mut words, mut is_quoted) = (vec![String::new()], false);
+    let (mut args, mut is_quoted) = (vec![String::new()], false);
     for c in rest.chars() {
         match c {
             '\'' => is_quoted = !is_quoted,
-            ' ' if !is_quoted => words.push(String::new()),
-            c => words.last_mut().expect("a word").push(c),
+            ' ' if !is_quoted => args.push(String::new()),
+            c => args.last_mut().expect("a word").push(c),
         }
     }
     Command::new(env!("CARGO_BIN_EXE_immuaudit"))
-        .args(words)
+        .args(args)
         .env_clear()
         .current_dir("C:/")
         .output()

@@ -75,15 +75,15 @@ impl Real {
     }
 
     /// Runs a client command of the server program and returns its output.
-    pub fn does(&self, words: &[&str]) -> String {
+    pub fn does(&self, args: &[&str]) -> String {
         let output = Command::new(&self.program)
-            .args(&words[..1])
+            .args(&args[..1])
             .args(["--port", &self.port.to_string()])
             .args(&self.client)
-            .args(&words[1..])
+            .args(&args[1..])
             .output()
             .expect("the client runs");
-        assert!(output.status.success(), "{words:?}: {output:?}");
+        assert!(output.status.success(), "{args:?}: {output:?}");
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 

@@ -81,7 +81,7 @@ fn another_header_in_a_transactions_place_is_a_rewrite() {
 #[test]
 fn the_error_of_a_failed_reading_decides_the_verdict() {
     let corrupted = "tx data is corrupted: ALH mismatch at tx 5";
-    for (code, words, expected) in [
+    for (code, message, expected) in [
         (2, corrupted, Verdict::Tampered(Tampering::BadValue)),
         (2, CORRUPTED, Verdict::Tampered(Tampering::BadValue)),
         (2, NOT_FOUND, Verdict::Unread),
@@ -91,10 +91,10 @@ fn the_error_of_a_failed_reading_decides_the_verdict() {
     ] {
         let outcome = reading(move |call, _, reply| {
             if call.contains("Tx") {
-                reply.body = Body::Error(code, words.into());
+                reply.body = Body::Error(code, message.into());
             }
         });
-        assert_eq!(outcome.verdict, expected, "{words}: {outcome:?}");
+        assert_eq!(outcome.verdict, expected, "{message}: {outcome:?}");
     }
     let outcome = reading(|call, _, reply| {
         if call.contains("Tx") {
@@ -174,7 +174,7 @@ const NO_VALUE: &str = "data is corrupted: internal value consistency error - mi
 
 #[test]
 fn a_value_missing_in_get_is_absent_and_other_damage_is_tampering() {
-    for (words, expected) in [
+    for (message, expected) in [
         (NO_VALUE, Verdict::Consistent),
         (
             "data is corrupted: value length or digest mismatch",
@@ -187,10 +187,10 @@ fn a_value_missing_in_get_is_absent_and_other_damage_is_tampering() {
                 let tx = answer.tx.mut_or_insert_default();
                 tx.entries.iter_mut().for_each(|entry| entry.value.clear());
             }),
-            "Get" => reply.body = Body::Error(2, words.into()),
+            "Get" => reply.body = Body::Error(2, message.into()),
             _ => {}
         });
-        assert_eq!(outcome.verdict, expected, "{words}: {outcome:?}");
+        assert_eq!(outcome.verdict, expected, "{message}: {outcome:?}");
         let absent = outcome
             .warnings
             .iter()
@@ -198,7 +198,7 @@ fn a_value_missing_in_get_is_absent_and_other_damage_is_tampering() {
         assert_eq!(
             absent,
             expected == Verdict::Consistent,
-            "{words}: {outcome:?}"
+            "{message}: {outcome:?}"
         );
     }
 }

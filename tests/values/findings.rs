@@ -267,7 +267,7 @@ const MOST: u64 = 48 << 10;
 #[test]
 fn twenty_edited_values_of_4_mb_take_less_than_48_mib() {
     for server in [Emulated::V1_1_0, Emulated::V1_11_1] {
-        for words in [&["--once", "--audit-sample", "20"][..], &["sweep"]] {
+        for args in [&["--once", "--audit-sample", "20"][..], &["sweep"]] {
             let scene = Scene::of_version(server);
             for tx in 0..20 {
                 let value = "x".repeat(3_900_000);
@@ -277,12 +277,12 @@ fn twenty_edited_values_of_4_mb_take_less_than_48_mib() {
             let program = Program::new(port, &scene.folder.join("trust"));
             program.once().is(0, DB, "first-seen");
             scene.embedded.lie(Lie::EditedValue);
-            let (run, most) = program.run_measured(words);
+            let (run, most) = program.run_measured(args);
             run.ends_with(2);
-            loud(format!("{server:?} {words:?}: {most} KiB\n"));
-            assert!(most < MOST, "{server:?} {words:?}: {most} KiB");
+            loud(format!("{server:?} {args:?}: {most} KiB\n"));
+            assert!(most < MOST, "{server:?} {args:?}: {most} KiB");
             let files = scene.files();
-            assert!(files.evidence >= 17, "{server:?} {words:?}: {files:?}");
+            assert!(files.evidence >= 17, "{server:?} {args:?}: {files:?}");
         }
     }
 }

@@ -79,9 +79,8 @@ fn absent_values_are_reported_and_change_the_exit_code_of_a_sweep() {
 #[test]
 fn a_quiet_sweep_prints_the_reason_for_its_exit_code() {
     let (ledger, _folder, program) = trusted();
-    let quiet = |words: &[&str]| {
-        program.run(&[&["sweep", "--quiet", "--audit-sample", "0"], words].concat())
-    };
+    let quiet =
+        |args: &[&str]| program.run(&[&["sweep", "--quiet", "--audit-sample", "0"], args].concat());
     assert_eq!(quiet(&[]).ends_with(0).stdout, "");
     ledger.lie(Lie::AbsentValues);
     let run = quiet(&[]);
