@@ -40,7 +40,7 @@ const PARTS: usize = 20;
 /// The number of different keys, so that the index of the embedded ledger stays small.
 const KEYS: u64 = 1_000;
 /// The time between two looks at a running auditor.
-const LOOK: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// The longest time of one measurement, which only ends a bench that failed.
 const MAX_TIME: Duration = Duration::from_secs(3600);
 
@@ -303,7 +303,7 @@ fn measure(program: &Program, args: &[&str], code: i32) -> Measured {
 
 /// Waits a moment, and takes the highest memory of an auditor that must still run.
 fn watch(running: &mut Running, begin: Instant, most: &mut u64) {
-    thread::sleep(LOOK);
+    thread::sleep(POLL_INTERVAL);
     assert!(running.is_running(), "{}", running.log());
     assert!(begin.elapsed() < MAX_TIME, "{}", running.log());
     *most = high_water(running.id()).unwrap_or(0).max(*most);

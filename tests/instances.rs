@@ -19,7 +19,7 @@ use support::tool::have;
 /// How many instances audit the honest server; one more audits the other server.
 const HONEST: usize = 19;
 /// The most memory of one instance in KiB, twice the measured amount.
-const MOST_KIB: u64 = 14 << 10;
+const MAX_KIB: u64 = 14 << 10;
 
 fn name(n: usize) -> String {
     format!("n{n:02}")
@@ -115,7 +115,7 @@ fn twenty_instances_share_a_host_and_the_worst_is_listed_first() {
         shares.iter().sum::<u64>(),
         shares.iter().max().expect("one"),
     ));
-    assert!(shares.iter().all(|kib| *kib < MOST_KIB), "{shares:?}");
+    assert!(shares.iter().all(|kib| *kib < MAX_KIB), "{shares:?}");
 
     an_idle_or_misconfigured_instance_is_reported(&booted);
 
@@ -246,7 +246,7 @@ fn one_instance_reloads_its_settings(booted: &Booted) {
 
 fn an_idle_or_misconfigured_instance_is_reported(booted: &Booted) {
     let folder = "/etc/immudb/immuaudit.d";
-    for (file, text, code, says) in [
+    for (file, text, code, part) in [
         ("idle.toml", "", 3, "has no stored states"),
         ("wrong.toml", "immudb-port = true", 3, "wrong.toml:1"),
         ("Not-A-Name.toml", "", 3, "not a valid name of an instance"),
@@ -255,7 +255,7 @@ fn an_idle_or_misconfigured_instance_is_reported(booted: &Booted) {
         booted.does(&["sh", "-c", &write]);
         let message = status_of_all(booted, code, &["--json"]);
         let first = message.lines().next().expect("a line");
-        assert!(member(first, "reason").contains(says), "{message}");
+        assert!(member(first, "reason").contains(part), "{message}");
         booted.does(&["rm", &format!("{folder}/{file}")]);
     }
     // the server of this instance has never responded

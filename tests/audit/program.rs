@@ -45,9 +45,9 @@ fn only_selected_databases_are_audited_and_can_vanish() {
 
 #[test]
 fn an_unreachable_server_has_its_own_json_line() {
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let port = nobody.local_addr().expect("its address").port();
-    drop(nobody);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("its address").port();
+    drop(listener);
     let folder = TempDir::new();
     let run = Program::new(port, &folder.join("trust")).once();
     let line = run.ends_with(1).stdout.trim_end();

@@ -308,10 +308,12 @@ fn adopting_the_alarm_of_a_vanished_database_ends_its_trust() {
 }
 
 /// Closes or adopts the only open alarm of a database.
-fn decide(audit: &Program, database: &str, how: &[&str]) {
+fn decide(audit: &Program, database: &str, decision: &[&str]) {
     let alarm = audit.open_alarm(database);
-    let args = ["alarm", how[0], &alarm];
-    audit.run(&[&args[..], &how[1..]].concat()).ends_with(0);
+    let args = ["alarm", decision[0], &alarm];
+    audit
+        .run(&[&args[..], &decision[1..]].concat())
+        .ends_with(0);
 }
 
 #[test]

@@ -241,8 +241,9 @@ fn sixteen_untrusted_databases_have_alarms_and_others_are_counted() {
     let mut running = scene.program.with(&key).start(&[]);
     running.wait_for_times("INFO  cycle ", 4);
     let metrics = metrics(&running);
-    let strangers = "immuaudit_untrusted_databases{server=\"tested\",verdict=\"bad-signature\"}";
-    assert_eq!(metrics.sample(strangers), 24.0, "{}", metrics.body);
+    let bad_signatures =
+        "immuaudit_untrusted_databases{server=\"tested\",verdict=\"bad-signature\"}";
+    assert_eq!(metrics.sample(bad_signatures), 24.0, "{}", metrics.body);
     let open = |line: &&str| line.starts_with("immuaudit_open_alarms{") && line.ends_with(" 1");
     assert_eq!(
         metrics.body.lines().filter(open).count(),

@@ -18,7 +18,7 @@ impl Scene {
 
     /// Checks that a command ends with this code, and that one of its texts contains each of these.
     #[track_caller]
-    fn says(&self, args: &[&str], code: i32, parts: &[&str]) {
+    fn prints(&self, args: &[&str], code: i32, parts: &[&str]) {
         let run = self.program.run(args);
         let text = run.ends_with(code).stdout.clone() + &run.stderr;
         for part in parts {
@@ -44,14 +44,14 @@ fn an_unknown_database_has_one_message_in_every_command() {
     ] {
         let message =
             "immuaudit: this auditor knows no database defaultd; known databases: defaultdb\n";
-        scene.says(args, 3, &[message]);
+        scene.prints(args, 3, &[message]);
     }
     let message = "defaultd: this auditor audits no such database; known databases: defaultdb\n";
-    scene.says(&["sweep", "defaultd"], 1, &[message]);
+    scene.prints(&["sweep", "defaultd"], 1, &[message]);
     // it is known, and its trusted state was forgotten
-    scene.says(&["states", "forget", DB], 0, &["forgotten"]);
+    scene.prints(&["states", "forget", DB], 0, &["forgotten"]);
     let message = "database defaultdb has no trusted state; immuaudit states list prints";
-    scene.says(&["states", "forget", DB], 3, &[message]);
+    scene.prints(&["states", "forget", DB], 3, &[message]);
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn a_file_that_is_not_there_or_is_another_one_is_named_with_the_right_one() {
             &["not of the form PRIVATE+KEY+NAME+HASH+KEY, which immuaudit key new writes"],
         ),
     ] {
-        scene.says(args, 3, parts);
+        scene.prints(args, 3, parts);
     }
     let run = scene
         .program
@@ -123,7 +123,7 @@ fn a_file_that_is_not_there_or_is_another_one_is_named_with_the_right_one() {
     // a word that may be a host is one, and the message names the other possibility
     let message = "Not compared with nofile.invalid:";
     let why = "(there is no file nofile.invalid, so this is taken for a server)";
-    scene.says(
+    scene.prints(
         &["locate", DB, "--against", "nofile.invalid"],
         1,
         &[message, why],
@@ -147,13 +147,13 @@ fn an_export_and_a_file_of_checkpoints_are_not_mistaken_for_each_other() {
     let checkpoints = scene.file("checkpoints", &text.ends_with(0).stdout);
     let text = scene.program.run(&["states", "export"]);
     let export = scene.file("export", &text.ends_with(0).stdout);
-    scene.says(&["compare", &export], 0, &["agrees"]);
-    scene.says(
+    scene.prints(&["compare", &export], 0, &["agrees"]);
+    scene.prints(
         &["compare", &checkpoints, "--peer-key", &public],
         0,
         &["agrees"],
     );
-    scene.says(
+    scene.prints(
         &["compare", &checkpoints],
         3,
         &[
@@ -168,20 +168,20 @@ fn an_export_and_a_file_of_checkpoints_are_not_mistaken_for_each_other() {
     ] {
         let message =
             "the file has no checkpoints, because states export wrote it: compare it with";
-        scene.says(args, 3, &[message]);
+        scene.prints(args, 3, &[message]);
     }
-    scene.says(
+    scene.prints(
         &["compare", &checkpoints, "--peer-key", &another],
         1,
         &["1 checkpoint is invalid, the first: it is not signed by this key"],
     );
-    scene.says(
+    scene.prints(
         &["checkpoint", "verify", &checkpoints, "--key", &another],
         1,
         &["confirmed by 0 of 1 required\n  none of the given keys signed it; it names zone-a as its signer"],
     );
     let broken = scene.file("broken", "defaultdb\n1\n");
-    scene.says(
+    scene.prints(
         &["checkpoint", "show", &broken],
         1,
         &["broken: checkpoint 1 is invalid: "],
@@ -191,7 +191,7 @@ fn an_export_and_a_file_of_checkpoints_are_not_mistaken_for_each_other() {
 #[test]
 fn what_cannot_be_reached_is_named_with_its_address_and_the_next_step() {
     let scene = trusted();
-    scene.says(
+    scene.prints(
         &["health", "--audit-monitoring-port", "1"],
         1,
         &[
@@ -199,7 +199,7 @@ fn what_cannot_be_reached_is_named_with_its_address_and_the_next_step() {
             "--audit-monitoring-port that it has",
         ],
     );
-    scene.says(
+    scene.prints(
         &["compare", "http://127.0.0.1:1/states?token=hunter2"],
         1,
         &[
@@ -227,7 +227,7 @@ fn a_check_of_the_settings_warns_of_a_program_that_is_not_there() {
     let scene = trusted();
     let message =
         "warning: --audit-exec (flag --audit-exec): \"/no/such/program\": there is no such file";
-    scene.says(
+    scene.prints(
         &["config", "--check", "--audit-exec=/no/such/program -x"],
         0,
         &[message],
@@ -238,7 +238,7 @@ fn a_check_of_the_settings_warns_of_a_program_that_is_not_there() {
     assert!(!run.ends_with(0).stdout.contains("--audit-exec"), "{run:?}");
     let message =
         "there is no lie \"forks\"; the nearest is fork; immuaudit drill --list prints all";
-    scene.says(&["drill", "--lie", "forks"], 3, &[message]);
+    scene.prints(&["drill", "--lie", "forks"], 3, &[message]);
 }
 
 #[test]

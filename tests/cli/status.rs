@@ -13,10 +13,10 @@ use immuaudit::trust::{Location, Store};
 
 impl Scene {
     #[track_caller]
-    fn status(&self, code: i32, says: &str) -> Run {
+    fn status(&self, code: i32, part: &str) -> Run {
         let run = self.program.run(&["status"]);
         run.ends_with(code);
-        assert!(run.stdout.contains(says), "{run:#?}");
+        assert!(run.stdout.contains(part), "{run:#?}");
         run
     }
 

@@ -11,7 +11,7 @@ use immuaudit::drill::{Embedded, Options};
 use immuaudit::wire::method;
 
 /// Names of the program's own threads.
-const OURS: [&str; 2] = ["immuaudit", "monitor"];
+const OWN_THREADS: [&str; 2] = ["immuaudit", "monitor"];
 
 /// Returns the name of each thread, and how often it ran.
 fn threads(running: &Running) -> Vec<(String, u64)> {
@@ -32,7 +32,7 @@ fn threads(running: &Running) -> Vec<(String, u64)> {
 fn others(running: &Running) -> Vec<String> {
     let names = threads(running).into_iter().map(|(name, _)| name);
     names
-        .filter(|name| !OURS.contains(&name.as_str()))
+        .filter(|name| !OWN_THREADS.contains(&name.as_str()))
         .collect()
 }
 
@@ -83,7 +83,7 @@ fn frequent_checks_keep_their_connection() {
     let mut running = program.start(&["--audit-interval", "1s"]);
     running.wait_for(" proven=1 ");
     for _ in 0..10 {
-        assert!(!others(&running).is_empty(), "gRPC's threads are gone");
+        assert!(!others(&running).is_empty(), "gRPC's threads have ended");
         thread::sleep(Duration::from_millis(100));
     }
     running.signal("TERM");

@@ -232,8 +232,8 @@ fn entries_and_references_are_proven_by_key() {
             .unwrap();
         verify(&stored, &state, &answer.proof, &Parts::default()).unwrap();
     }
-    let gone = caller.call(method::GET, wire::get(b"empty/2", 0));
-    assert_eq!(gone.message(), "tbtree: key not found");
+    let response = caller.call(method::GET, wire::get(b"empty/2", 0));
+    assert_eq!(response.message(), "tbtree: key not found");
 }
 
 #[test]

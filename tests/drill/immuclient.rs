@@ -80,7 +80,7 @@ impl CommandLine {
     }
 
     /// Runs a command, and returns both of its outputs.
-    fn says(&self, command: &str) -> String {
+    fn output(&self, command: &str) -> String {
         let port = self.server.port().to_string();
         let output = Command::new(&self.program)
             .args(command.split(' '))
@@ -95,7 +95,7 @@ impl CommandLine {
 
     /// Panics unless the command prints all of `due`.
     fn expect(&self, command: &str, expected: &[&str]) {
-        let printed = self.says(command);
+        let printed = self.output(command);
         let words = printed.split_whitespace().collect::<Vec<_>>().join(" ");
         for expected in expected {
             assert!(
@@ -186,6 +186,6 @@ fn a_safe_command_refuses_a_flipped_proof() {
     line.expect("safeget key/10", &["verified: true"]);
     line.server.lie(Lie::FlippedProof);
     line.server.grow("defaultdb", 1);
-    let printed = line.says("safeget key/10");
+    let printed = line.output("safeget key/10");
     assert!(!printed.contains("verified: true"), "{printed}");
 }

@@ -175,9 +175,9 @@ fn check_raw(lie: Lie, run: &Run) {
     let longest = run.stderr.lines().map(str::len).max();
     assert!(longest < Some(2000), "{}: {longest:?}", lie.name());
     // a line that begins with a time is from the program, not from the server
-    let ours = |line: &str| line.as_bytes().get(4) == Some(&b'-');
+    let is_from_the_program = |line: &str| line.as_bytes().get(4) == Some(&b'-');
     assert!(
-        run.stderr.lines().all(ours),
+        run.stderr.lines().all(is_from_the_program),
         "{}: {}",
         lie.name(),
         run.stderr
@@ -222,9 +222,9 @@ fn check_evidence(lie: Lie, scene: &Scene, run: &Run, trusted: Option<State>) {
 
 /// Asserts that the server's names created no file at another place (CVE-2022-39199).
 fn check_files(lie: Lie, scene: &Scene) {
-    let mut around: BTreeSet<String> = names(scene.folder.path());
-    around.remove("server.pub");
-    assert_eq!(around, BTreeSet::from(["trust".into()]), "{}", lie.name());
+    let mut created: BTreeSet<String> = names(scene.folder.path());
+    created.remove("server.pub");
+    assert_eq!(created, BTreeSet::from(["trust".into()]), "{}", lie.name());
     let servers = names(&scene.folder.join("trust"));
     assert!(
         servers.iter().all(|name| name == "tested"),
@@ -243,8 +243,8 @@ fn check_files(lie: Lie, scene: &Scene) {
             "located",
         ];
         let endings = [".state", ".history", ".alarms"];
-        let ours = known.contains(&&*file) || endings.iter().any(|end| file.ends_with(end));
-        assert!(ours, "{}: {file}", lie.name());
+        let is_known = known.contains(&&*file) || endings.iter().any(|end| file.ends_with(end));
+        assert!(is_known, "{}: {file}", lie.name());
     }
 }
 

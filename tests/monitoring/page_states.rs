@@ -277,8 +277,8 @@ fn the_worst_databases_and_untrusted_tampering_come_first() {
     // an untrusted database with tampering changes the title, whatever the others are
     let one = registry();
     one.publish(&outcome(DB, Verdict::Consistent));
-    let (mut alone, mut beside) = (registry().snapshot(), one.snapshot());
-    for snapshot in [&mut alone, &mut beside] {
+    let (mut first, mut second) = (registry().snapshot(), one.snapshot());
+    for snapshot in [&mut first, &mut second] {
         (snapshot.server.cycles, snapshot.server.last_complete) = (1, true);
         let untrusted = &mut snapshot.server.untrusted;
         untrusted.text = "1 database without a trusted state".into();

@@ -101,13 +101,13 @@ fn a_new_key_is_private_and_only_its_public_key_is_printed() {
     let parts: Vec<&str> = (0..secret.len() - 8)
         .map(|at| &secret[at..at + 8])
         .collect();
-    let tells = |run: &Run| parts.iter().any(|part| format!("{run:?}").contains(part));
+    let leaks = |run: &Run| parts.iter().any(|part| format!("{run:?}").contains(part));
     for args in [
         &["checkpoint", "verify", "f", "--key", private.trim()][..],
         &["config", "--audit-signing-key", private.trim()],
     ] {
         let run = program.run(args);
-        assert!(!tells(run.ends_with(3)), "{args:?}");
+        assert!(!leaks(run.ends_with(3)), "{args:?}");
     }
     let wrong = program.run(&["checkpoint", "verify", "f", "--key", private.trim()]);
     assert!(wrong.stderr.contains("it is a private key"), "{wrong:?}");

@@ -31,20 +31,20 @@ fn an_acknowledgement_by_a_clock_ahead_closes_nothing_that_is_found_later() {
     let mut auditor = peering.disagreeing(YEAR);
     let disagreeing = other(peering.state(10));
     peering.close_the_disagreement();
-    peering.says(disagreeing);
+    peering.confirms(disagreeing);
     let outcome = peering.cycle(&mut auditor);
     assert_eq!(standing(&outcome), Standing::Pending, "{outcome:?}");
     peering.sim.time.step_wall_clock(-YEAR);
-    peering.says(peering.state(10));
+    peering.confirms(peering.state(10));
     let outcome = peering.cycle(&mut auditor);
     assert_eq!(standing(&outcome), Standing::Agrees, "{outcome:?}");
     for _ in 0..3 {
-        peering.says(disagreeing);
+        peering.confirms(disagreeing);
         let outcome = peering.cycle(&mut auditor);
         assert_eq!(standing(&outcome), Standing::Disagrees, "{outcome:?}");
     }
     peering.close_the_disagreement();
-    peering.says(disagreeing);
+    peering.confirms(disagreeing);
     let outcome = peering.cycle(&mut auditor);
     assert_eq!(standing(&outcome), Standing::Pending, "{outcome:?}");
 }

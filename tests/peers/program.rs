@@ -90,11 +90,11 @@ fn a_confirmed_auditor_is_good_and_its_status_has_the_agreement() {
         url.starts_with("--audit-peer=http://") || key.is_empty(),
         "{url}"
     );
-    let stranger = "zone-b+4a8a84aa+BHy7xs+Wk/TAnW4LKKlPt/oZYoFISsdd5yxg41dhGD3U";
+    let other_key = "zone-b+4a8a84aa+BHy7xs+Wk/TAnW4LKKlPt/oZYoFISsdd5yxg41dhGD3U";
     let port = zone.peer.split("127.0.0.1:").nth(1).expect("a port");
     let port = port.split('=').next().expect("a port");
-    let of_another = format!("--audit-peer=http://127.0.0.1:{port}={stranger}");
-    let run = auditor(&zone.ledger, &zone.folder, &[&of_another]).run(&["--once"]);
+    let with_other_key = format!("--audit-peer=http://127.0.0.1:{port}={other_key}");
+    let run = auditor(&zone.ledger, &zone.folder, &[&with_other_key]).run(&["--once"]);
     let message = peer(run.ends_with(0));
     assert!(message.contains("\"state\":\"silent\""), "{message}");
 }
@@ -232,14 +232,14 @@ fn checkpoints_from_a_file_are_compared_without_network() {
         known.ends_with(0).stdout.contains("peer zone-a: behind"),
         "{known:?}"
     );
-    let stranger = "zone-b+4a8a84aa+BHy7xs+Wk/TAnW4LKKlPt/oZYoFISsdd5yxg41dhGD3U";
-    let nobodys = compare(&path, stranger);
+    let other_key = "zone-b+4a8a84aa+BHy7xs+Wk/TAnW4LKKlPt/oZYoFISsdd5yxg41dhGD3U";
+    let unsigned = compare(&path, other_key);
     assert!(
-        nobodys
+        unsigned
             .ends_with(1)
             .stderr
             .contains("1 checkpoint is invalid, the first: it is not signed by this key"),
-        "{nobodys:?}"
+        "{unsigned:?}"
     );
     let no_file = compare("nowhere", &key);
     assert!(

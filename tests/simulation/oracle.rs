@@ -64,11 +64,11 @@ const SETTLED: u32 = 5;
 const CALLS: u32 = 2;
 /// How many more calls an old server's proof takes: a header and a part for each transaction that
 /// its tree lags.
-const CALLS_FOR_PARTS: u32 = 2 * 7;
+const CALLS_FOR_OLD_PROOF: u32 = 2 * 7;
 /// The divisor for the share of a database's time in a cycle that due transactions get at least.
-const PART_FOR_DUE: u32 = 2;
+const DUE_SHARE_DIVISOR: u32 = 2;
 /// A server of average speed can answer all calls about fewer databases than this in an interval.
-const FEW: usize = 6;
+const FEW_DATABASES: usize = 6;
 
 #[derive(Default)]
 pub struct Oracle {
@@ -152,7 +152,8 @@ impl Oracle {
             recounts: false,
             unwritten: false,
             started: Duration::ZERO,
-            values_are_read: world.databases.len() < FEW && world.server >= Emulated::V1_2_4,
+            values_are_read: world.databases.len() < FEW_DATABASES
+                && world.server >= Emulated::V1_2_4,
             time_for_one: time_for_one(world),
             lists_in_default: world.server == Emulated::WithoutLogin,
             known: BTreeMap::new(),
@@ -446,10 +447,10 @@ impl Oracle {
 fn time_for_one(world: &World) -> Duration {
     let calls = match world.server {
         Emulated::V1_11_1 | Emulated::WithoutLogin => CALLS,
-        _ => CALLS + CALLS_FOR_PARTS,
+        _ => CALLS + CALLS_FOR_OLD_PROOF,
     };
     let databases = u32::try_from(world.databases.len() + 1).unwrap_or(u32::MAX);
-    world.delay.1 * calls * databases * PART_FOR_DUE
+    world.delay.1 * calls * databases * DUE_SHARE_DIVISOR
 }
 
 /// The circumstances of an outcome.

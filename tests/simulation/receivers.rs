@@ -16,9 +16,9 @@ use crate::oracle::{Broken, Rule, broken};
 use crate::webhooks::notifying;
 
 /// No server listens there: [`Receivers::step`] delivers.
-const NOWHERE: &str = "http://127.0.0.1:9/";
+const CLOSED_URL: &str = "http://127.0.0.1:9/";
 /// How many alarms of one database have separate notifications at a start.
-const EACH: usize = 10;
+const MAX_SEPARATE_ALARMS: usize = 10;
 
 #[derive(Default)]
 pub struct Receivers {
@@ -261,7 +261,7 @@ impl Receivers {
                 };
                 let count = alarms.iter().filter(has).count();
                 if count == 0 {
-                    let of = alarms.len().min(EACH);
+                    let of = alarms.len().min(MAX_SEPARATE_ALARMS);
                     let missed = format!("{name} is not notified of {of} alarms of {database}");
                     return broken(Rule::Notified, missed);
                 }
@@ -357,7 +357,7 @@ impl Receivers {
     fn settings(&self) -> MonitoringSettings {
         let webhook = |(name, when): (&String, NotifyOn)| Webhook {
             name: Some(name.clone()),
-            url: Url::read(NOWHERE).expect("a URL"),
+            url: Url::read(CLOSED_URL).expect("a URL"),
             login: Login {
                 username: String::new(),
                 password: Secret::new(String::new()),

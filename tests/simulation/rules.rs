@@ -11,7 +11,7 @@ use crate::scene::Scene;
 use crate::trouble::CurrentLie;
 
 /// How many intervals a database may be unproven, as the README says.
-const ALLOWED: u32 = 3;
+const MAX_UNPROVEN_INTERVALS: u32 = 3;
 
 pub const TAMPERING: [&str; 4] = ["inconsistent", "rolled-back", "bad-signature", "bad-value"];
 
@@ -70,7 +70,7 @@ pub fn overdue(
     if known.trusted.is_none() {
         return Ok(());
     }
-    let allowed = interval * ALLOWED;
+    let allowed = interval * MAX_UNPROVEN_INTERVALS;
     let is_overdue = matches!(outcome.overdue, Some(Overdue::Unproven(_)));
     let most = sight.end - known.proven.0;
     let least = sight.begin.saturating_sub(known.proven.1);

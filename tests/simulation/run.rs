@@ -26,11 +26,11 @@ use crate::temp_dir::TempDir;
 use crate::world::{Event, World};
 
 /// How often the loop checks whether a paced sweep is late.
-const PACE: Duration = Duration::from_secs(30);
+const SWEEP_CHECK_INTERVAL: Duration = Duration::from_secs(30);
 /// The longest time for which a paced sweep continues after the one cycle of a process.
 const SWEEP_ONCE: Duration = Duration::from_secs(30);
 /// How many cycles pass between two checks of the files.
-const BETWEEN_LOOKS: u64 = 500;
+const CYCLES_BETWEEN_CHECKS: u64 = 500;
 
 /// The result of a world.
 pub struct Ran {
@@ -158,8 +158,8 @@ impl<'w> Run<'w> {
             }
             self.advance_to(next);
         }
-        self.look_at_memory()?;
-        self.look_at_files()
+        self.check_memory()?;
+        self.check_files()
     }
 
     pub fn now(&self) -> Duration {
@@ -236,8 +236,8 @@ impl<'w> Run<'w> {
             peers.after_cycle(&cycle, &self.scene.borrow(), since)?;
         }
         self.notify(&cycle, disk)?;
-        if self.tally.cycles % BETWEEN_LOOKS == 0 {
-            self.look_at_files()?;
+        if self.tally.cycles % CYCLES_BETWEEN_CHECKS == 0 {
+            self.check_files()?;
         }
         self.stopped()
     }
@@ -325,7 +325,9 @@ impl<'w> Run<'w> {
             }
             match slice.status {
                 SweepStatus::InProgress { .. } | SweepStatus::Completed(_) => {}
-                SweepStatus::NotDue => self.advance_to((self.now() + PACE).min(next)),
+                SweepStatus::NotDue => {
+                    self.advance_to((self.now() + SWEEP_CHECK_INTERVAL).min(next))
+                }
                 SweepStatus::ServerUnavailable(_) => self.advance_to(next),
                 SweepStatus::Stopped => return self.stopped(),
             }
@@ -334,9 +336,9 @@ impl<'w> Run<'w> {
     }
 
     /// Checks that the auditor's memory is limited, by the bytes that are freed when it ends.
-    fn look_at_memory(&mut self) -> Result<(), Broken> {
-        let ((), of_auditor) = meter::given_back(|| self.auditor = None);
-        let ((), of_notifier) = meter::given_back(|| self.receivers.stop());
+    fn check_memory(&mut self) -> Result<(), Broken> {
+        let ((), of_auditor) = meter::freed(|| self.auditor = None);
+        let ((), of_notifier) = meter::freed(|| self.receivers.stop());
         self.tally.memory = of_auditor + of_notifier;
         let names = 1 + self.world.databases.len() + self.world.created();
         let most = MAX_MEMORY + names * MAX_MEMORY_OF_ONE;
@@ -352,13 +354,13 @@ impl<'w> Run<'w> {
     }
 
     /// Checks that the files are limited.
-    fn look_at_files(&self) -> Result<(), Broken> {
+    fn check_files(&self) -> Result<(), Broken> {
         let (files, bytes) = disk::size(self.folder.path());
         let names = 1 + self.world.databases.len() as u64 + self.world.events.len() as u64;
-        if files > MOST_EVIDENCE + 10 * names + 20 {
+        if files > MAX_EVIDENCE_FILES + 10 * names + 20 {
             return broken(Rule::Bounded, format!("{files} files are kept"));
         }
-        if bytes > (64 << 20) + names * MOST_OF_ONE {
+        if bytes > (64 << 20) + names * MAX_DATABASE_BYTES {
             return broken(Rule::Bounded, format!("{bytes} bytes are kept"));
         }
         Ok(())
@@ -370,9 +372,9 @@ impl<'w> Run<'w> {
 const MAX_MEMORY: usize = MAX_TRANSCRIPT + MAX_REPLY + (64 << 10);
 const MAX_MEMORY_OF_ONE: usize = 16 << 10;
 /// The most files of evidence.
-const MOST_EVIDENCE: u64 = 4000;
+const MAX_EVIDENCE_FILES: u64 = 4000;
 /// The most bytes of a database's history, alarms and progress.
-const MOST_OF_ONE: u64 = 4 << 20;
+const MAX_DATABASE_BYTES: u64 = 4 << 20;
 
 /// Returns a message if the alarm of an outcome is not on disk: neither in the list nor with evidence
 /// alone. Other rules parse the files, less often.

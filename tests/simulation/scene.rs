@@ -25,7 +25,7 @@ const START: u64 = 1_800_000_000;
 pub const TIMEOUT: Duration = Duration::from_secs(10);
 const PASSWORD: &str = "immudb";
 /// How many transactions are written when a lie begins, unless the lie forges transactions itself.
-const GROWN: u64 = 5;
+const LIE_GROWTH: u64 = 5;
 /// How many transactions a ledger needs for a lie.
 const MIN_LEDGER: u64 = 12;
 
@@ -370,7 +370,7 @@ impl Scene {
     /// Starts a lie that lasts until then.
     pub fn begin_lie(&mut self, lie: Lie, database: &str, until: Duration) {
         if !lie.forges() {
-            for _ in 0..GROWN {
+            for _ in 0..LIE_GROWTH {
                 self.write(database, 1, 10);
             }
         }

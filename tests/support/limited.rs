@@ -17,7 +17,7 @@ use super::temp_dir::TempDir;
 const LIMIT: u64 = 64 << 20;
 /// The most resident memory, in KiB: the rest of the limit is for the kernel's sockets and files.
 const MAX_MEMORY_KIB: u64 = 48 << 10;
-const MOST_SCRAPE: usize = 3_000_000;
+const MAX_SCRAPE_BYTES: usize = 3_000_000;
 /// The database that the server lies about.
 pub const DATABASE: &str = "defaultdb";
 
@@ -97,7 +97,7 @@ pub fn scrape(what: &str, running: &Running) -> usize {
         .next()
         .and_then(|port| port.parse().ok());
     let scraped = get(port.expect("a port"), "/metrics", "*/*").body.len();
-    assert!(scraped <= MOST_SCRAPE, "{what}: {scraped} bytes");
+    assert!(scraped <= MAX_SCRAPE_BYTES, "{what}: {scraped} bytes");
     scraped
 }
 

@@ -92,7 +92,7 @@ impl Peering {
     }
 
     /// Lets the peer serve these bytes from now on.
-    pub fn answers(&self, bytes: impl Into<Vec<u8>>) {
+    pub fn serves(&self, bytes: impl Into<Vec<u8>>) {
         *self.served_response.borrow_mut() = Ok(bytes.into());
     }
 
@@ -102,13 +102,13 @@ impl Peering {
     }
 
     /// Lets the peer confirm a state one second from now, which is later than everything so far.
-    pub fn says(&self, state: State) {
-        self.answers(self.note(state, None, self.now() + 1));
+    pub fn confirms(&self, state: State) {
+        self.serves(self.note(state, None, self.now() + 1));
     }
 
     /// Lets the peer confirm a state that the server signed.
-    pub fn says_signed(&self, (state, signature): (State, Signature)) {
-        self.answers(self.note(state, Some(signature), self.now() + 1));
+    pub fn confirms_signed(&self, (state, signature): (State, Signature)) {
+        self.serves(self.note(state, Some(signature), self.now() + 1));
     }
 
     /// Returns a checkpoint of the peer.
@@ -166,7 +166,7 @@ impl Peering {
         let mut auditor = self.auditor();
         self.cycle(&mut auditor);
         self.sim.time.step_wall_clock(step);
-        self.says(other(self.state(10)));
+        self.confirms(other(self.state(10)));
         let outcome = self.cycle(&mut auditor);
         assert_eq!(standing(&outcome), Standing::Disagrees);
         auditor

@@ -350,7 +350,7 @@ fn evidence_of_values_read_by_key_verifies_offline() {
 }
 
 /// The most memory of the program with default settings, in KiB.
-const MOST: u64 = 48 << 10;
+const MAX_KIB: u64 = 48 << 10;
 
 #[test]
 fn findings_about_long_values_are_kept_without_the_values() {
@@ -369,7 +369,7 @@ fn findings_about_long_values_are_kept_without_the_values() {
         let result = verified(&evidence).expect("shown");
         assert!(result.contains("this auditor recorded"), "{result}");
     }
-    assert!(most < MOST, "{most} KiB");
+    assert!(most < MAX_KIB, "{most} KiB");
 }
 
 /// A report has up to sixteen findings, and each of them used to copy its answers.
@@ -400,7 +400,7 @@ fn a_transaction_with_thousands_of_edited_entries_is_one_answer_in_memory() {
 
     // one answer of 1.7 MB, in encoded and decoded form, instead of one for each of sixteen
     // findings
-    assert!(most < MOST, "{most} KiB");
+    assert!(most < MAX_KIB, "{most} KiB");
 }
 
 #[test]

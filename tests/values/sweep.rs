@@ -210,13 +210,13 @@ fn memory_of_a_sweep(scene: &Scene) -> u64 {
 }
 
 /// The most memory of a sweep with default settings, in KiB.
-const MOST: u64 = 48 << 10;
+const MAX_KIB: u64 = 48 << 10;
 
 #[test]
 fn a_sweep_takes_less_than_48_mib() {
     let scene = Scene::new(Options::default());
     scene.embedded.grow(DB, 20_000);
-    assert!(memory_of_a_sweep(&scene) < MOST);
+    assert!(memory_of_a_sweep(&scene) < MAX_KIB);
     // large values, so that few fit into an answer, and values that nearly fill one
     for (transactions, size) in [(300, 60_000), (10, 3_500_000)] {
         let scene = Scene::new(Options::default());
@@ -225,7 +225,7 @@ fn a_sweep_takes_less_than_48_mib() {
                 .embedded
                 .set(DB, &format!("key{tx}"), &"x".repeat(size));
         }
-        assert!(memory_of_a_sweep(&scene) < MOST);
+        assert!(memory_of_a_sweep(&scene) < MAX_KIB);
     }
 }
 
@@ -233,5 +233,5 @@ fn a_sweep_takes_less_than_48_mib() {
 fn a_sweep_of_a_million_transactions_takes_less_than_48_mib() {
     let scene = Scene::new(Options::default());
     scene.embedded.grow(DB, 1_000_000);
-    assert!(memory_of_a_sweep(&scene) < MOST);
+    assert!(memory_of_a_sweep(&scene) < MAX_KIB);
 }
