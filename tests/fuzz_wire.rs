@@ -214,7 +214,7 @@ fn corpus(seeds: &[Seed], classes: &BTreeMap<String, (usize, usize, Vec<u8>)>) -
 }
 
 #[test]
-fn kept_fuzz_inputs_have_their_recorded_outcomes() {
+fn recorded_fuzz_inputs_have_their_recorded_outcomes() {
     let (seeds, keys) = (seeds(), keys());
     let by_name: BTreeMap<&str, &Seed> = seeds.iter().map(|s| (&*s.name, s)).collect();
     let vectors = read("fuzz.toml");

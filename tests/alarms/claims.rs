@@ -75,7 +75,7 @@ fn is_a_split_view(program: &Program, run: &Run, keys: &[&str]) -> Run {
 
 /// A server that shows the other auditor's history here too: both its present response and its earlier one are known.
 #[test]
-fn a_claimed_state_that_the_server_shows_here_too_is_a_split_view() {
+fn a_claimed_state_that_the_server_also_shows_is_a_split_view() {
     for last in [12, 20, 27] {
         let (folder, server, [program, other], _) = forked(last);
         if last == 20 {
@@ -102,7 +102,7 @@ fn a_claimed_state_that_the_server_shows_here_too_is_a_split_view() {
 }
 
 #[test]
-fn a_claimed_state_that_the_server_does_not_show_is_a_disagreement_wherever_it_is() {
+fn a_claimed_state_that_the_server_does_not_show_is_a_disagreement() {
     for last in [12, 20, 27] {
         let (folder, server, [program, other], first) = forked(last);
         let mut grown = first;
@@ -332,7 +332,7 @@ fn a_file_of_immuaudit_is_not_imported_and_its_own_command_is_named() {
 }
 
 #[test]
-fn after_a_wrong_signature_the_history_is_not_said_to_have_been_another_one() {
+fn locate_after_a_wrong_signature_reports_no_other_history() {
     let folder = TempDir::new();
     let server = ledger(Options::default().signed());
     let pem = folder.public_key_of(&server);

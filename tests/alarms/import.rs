@@ -10,7 +10,7 @@ use protobuf::Message;
 const DATABASE: &str = "defaultdb";
 
 #[test]
-fn an_alarm_about_an_imported_state_announces_no_reading_and_no_change_of_the_history() {
+fn an_alarm_about_an_imported_state_reports_no_change_of_the_history() {
     let folder = TempDir::new();
     let server = Embedded::start(Options::default()).expect("an embedded ledger");
     server.grow(DATABASE, 10);

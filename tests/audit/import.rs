@@ -143,7 +143,7 @@ fn an_imported_state_that_the_server_signed_is_proof_against_it() {
 
 /// The server lost the trusted state, and still has the imported one.
 #[test]
-fn an_import_that_finds_the_trusted_state_contradicted_raises_the_alarm_of_the_next_check() {
+fn an_import_and_the_next_check_raise_the_same_alarm() {
     let (embedded, folder) = (started(Options::default()), TempDir::new());
     let mut auditor = auditor(&embedded, &folder, Policy::of_consistency());
     auditor.cycle(|_| {});
@@ -162,7 +162,7 @@ fn an_import_that_finds_the_trusted_state_contradicted_raises_the_alarm_of_the_n
 
 /// The trusted state is a pin that a lagging replica has not reached yet.
 #[test]
-fn an_import_accuses_no_replica_that_lags_behind_a_pin() {
+fn an_import_opens_no_alarm_about_a_replica_that_lags_behind_a_pin() {
     let (embedded, folder) = (started(Options::default()), TempDir::new());
     let policy = Policy {
         pins: vec![Pin {
@@ -193,7 +193,7 @@ fn an_import_accuses_no_replica_that_lags_behind_a_pin() {
 /// immudb 0.9.0 mixes up the responses to concurrent clients, so one response accuses it of nothing. Any other server
 /// that refuses a proof between two states which it proves one by one is not believed, and not accused either.
 #[test]
-fn one_refused_proof_between_the_imported_and_the_trusted_state_accuses_no_server() {
+fn one_refused_proof_during_an_import_opens_no_alarm() {
     for server in [Emulated::V0_9_0, Emulated::V1_11_1] {
         let embedded = started(Options {
             server,

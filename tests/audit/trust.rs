@@ -83,7 +83,7 @@ fn a_pin_is_a_first_trusted_state_and_is_compared_with_later_ones() {
 }
 
 #[test]
-fn a_first_use_after_a_state_was_forgotten_does_not_say_that_none_was_ever_stored() {
+fn a_first_use_after_a_state_was_forgotten_has_the_ordinary_reason() {
     let embedded = ledger(&[]);
     let folder = TempDir::new();
     let audit = Program::new(embedded.port(), &folder.join("trust"));

@@ -55,7 +55,7 @@ fn an_unknown_database_has_one_message_in_every_command() {
 }
 
 #[test]
-fn a_file_that_is_not_there_or_is_another_one_is_named_with_the_right_one() {
+fn a_missing_or_wrong_file_is_reported_with_the_expected_file() {
     let scene = trusted();
     let folder = scene.folder.join("state").display().to_string();
     for (args, parts) in [
@@ -189,7 +189,7 @@ fn an_export_and_a_file_of_checkpoints_are_not_mistaken_for_each_other() {
 }
 
 #[test]
-fn what_cannot_be_reached_is_named_with_its_address_and_the_next_step() {
+fn an_unreachable_address_is_reported_with_the_next_step() {
     let scene = trusted();
     scene.prints(
         &["health", "--audit-monitoring-port", "1"],
@@ -223,7 +223,7 @@ fn what_cannot_be_reached_is_named_with_its_address_and_the_next_step() {
 }
 
 #[test]
-fn a_check_of_the_settings_warns_of_a_program_that_is_not_there() {
+fn config_check_warns_of_a_missing_program() {
     let scene = trusted();
     let message =
         "warning: --audit-exec (flag --audit-exec): \"/no/such/program\": there is no such file";
@@ -242,7 +242,7 @@ fn a_check_of_the_settings_warns_of_a_program_that_is_not_there() {
 }
 
 #[test]
-fn paths_and_commands_of_a_relative_directory_are_those_of_any_directory() {
+fn paths_in_a_relative_directory_are_printed_as_absolute_paths() {
     let server = Embedded::start(Options::default()).expect("a ledger");
     server.grow(DB, 40);
     let folder = TempDir::new();

@@ -253,7 +253,7 @@ fn absent_values_need_attention_until_acknowledged() {
 }
 
 #[test]
-fn a_long_reason_leaves_what_is_overdue_in_the_status() {
+fn a_long_reason_in_the_status_contains_its_overdue_part() {
     let scene = trusted();
     let mut ledger = scene.server.ledger(DB).expect("a database");
     ledger.truncate(20);

@@ -285,7 +285,7 @@ fn a_server_without_a_list_hides_no_database() {
 
 /// A proxy in front of an old server, which has no sessions, knows no call for a moment.
 #[test]
-fn a_proxy_that_knows_no_login_for_a_moment_refuses_no_later_one() {
+fn a_proxy_that_lacks_the_login_call_for_a_moment_refuses_no_later_login() {
     let embedded = server(Emulated::V1_1_0, Lifetime::Unlimited, &[]);
     let proxy = Proxy::before(embedded.port());
     let folder = TempDir::new();
@@ -437,7 +437,7 @@ fn a_missing_or_empty_password_file_keeps_the_last_good_password() {
 }
 
 #[test]
-fn a_refused_login_reports_that_its_password_is_an_old_one() {
+fn a_refused_login_reports_an_old_password() {
     let passwords = Passwords::new();
     let mut running = passwords.start();
     fs::remove_file(passwords.folder.join("password")).expect("it was there");

@@ -334,7 +334,7 @@ fn the_json_of_the_commands_is_documented() {
 }
 
 #[test]
-fn the_json_of_the_verbs_that_change_and_search_is_documented() {
+fn the_json_of_commands_that_change_or_search_is_documented() {
     let scene = Scene::new(&["--json"]);
     let shown = |args: &[&str]| lines(&scene.program.run(args).stdout);
     scene.program.run(&["--once"]).ends_with(0);

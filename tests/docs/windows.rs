@@ -16,7 +16,7 @@ fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
 }
 
 #[test]
-fn each_name_under_wine_is_that_of_a_test() {
+fn each_name_in_the_wine_script_is_the_name_of_a_test() {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
     let script = fs::read_to_string(tests.join("windows/run")).expect("the script");
     let (_, list) = script.split_once("\ntests=\"").expect("the list of tests");

@@ -77,7 +77,7 @@ fn an_alert_reaches_a_webhook_through_prometheus_and_alertmanager() {
 }
 
 #[test]
-fn the_death_of_an_auditor_is_an_alert_and_its_alarm_stays_open() {
+fn a_killed_auditor_is_an_alert_and_its_alarm_stays_open() {
     if !have_watchers() {
         return;
     }

@@ -111,7 +111,7 @@ fn an_alarm_that_is_closed_during_a_run_and_reopens_is_notified() {
 
 /// A sweep finds a corrupt value again that the next cycle does not read. Here the server itself alternates.
 #[test]
-fn an_open_alarm_that_is_found_again_after_a_good_verdict_sends_nothing_and_neither_does_its_end() {
+fn alternating_verdicts_about_one_open_alarm_are_notified_once() {
     let mut scene = Scene::new();
     let args = ["--audit-interval", "50ms", "--audit-sample", "0"];
     let running = scene.audit.with(&args);
@@ -161,8 +161,7 @@ fn page_of(running: &mut Running) -> String {
 }
 
 #[test]
-fn an_alarm_that_compare_opens_beside_a_running_auditor_is_notified_and_on_its_page_in_the_next_cycle()
- {
+fn a_running_auditor_notifies_of_an_alarm_that_compare_opens() {
     let (folder, receiver) = (TempDir::new(), Receiver::start());
     let server = Embedded::start(Options::default().signed()).expect("an embedded ledger");
     server.grow(DATABASE, 20);

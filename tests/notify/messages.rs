@@ -393,7 +393,7 @@ fn values_that_become_absent_are_notified_once() {
 
 /// Each check is a new process, as under cron.
 #[test]
-fn the_outage_of_a_pinned_database_that_was_never_proven_is_notified_once_and_so_is_its_end() {
+fn an_outage_of_a_never_proven_database_is_notified_once_with_its_end() {
     let (mut scene, receiver) = (Scene::new(), Receiver::start());
     let state = scene.ledger.state("defaultdb").expect("a state");
     let pin = format!("defaultdb:{state}");

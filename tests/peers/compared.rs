@@ -656,7 +656,7 @@ fn a_checkpoint_from_a_file_is_compared_twice_with_a_0_9_0() {
 
 /// The shape of a pinned state is unknown until a check proves it.
 #[test]
-fn a_checkpoint_from_a_file_is_compared_twice_if_the_version_of_the_server_is_unknown() {
+fn a_checkpoint_from_a_file_is_compared_twice_with_an_unknown_version() {
     let mut peering = Peering::new(Options {
         server: Emulated::V0_9_0,
         ..Options::default()

@@ -222,7 +222,7 @@ fn a_checkpoint_from_the_future_contradicts_if_the_server_signed_it() {
 }
 
 #[test]
-fn a_kept_disagreement_becomes_a_split_view_when_the_servers_key_is_known() {
+fn a_disagreement_becomes_a_split_view_when_the_servers_key_is_known() {
     let mut peering = Peering::signed();
     let forked = peering.signed_state(peering.fork(5, 10));
     let keys = std::mem::replace(&mut peering.policy.signatures, Signatures::NotRequired);
@@ -353,7 +353,7 @@ fn a_confirmation_that_comes_late_after_a_downtime_is_not_overdue() {
 
 /// A peer is usually some transactions behind on a busy server. It need not reach transactions that were given up.
 #[test]
-fn a_peer_that_follows_a_new_history_is_not_overdue_for_one_that_was_given_up() {
+fn a_peer_need_not_confirm_a_history_that_was_given_up() {
     let mut peering = Peering::unsigned();
     peering.required = 1;
     let mut auditor = peering.auditor();

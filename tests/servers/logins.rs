@@ -114,7 +114,7 @@ impl Mutual {
 }
 
 #[test]
-fn renewed_certificates_are_used_for_the_next_connection_and_wrong_ones_are_not() {
+fn renewed_certificates_are_used_and_wrong_files_are_not() {
     let Some(server) = program("1.11.1") else {
         return;
     };

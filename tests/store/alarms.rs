@@ -274,7 +274,7 @@ fn a_finding_about_a_given_up_state_opens_no_alarm() {
 }
 
 #[test]
-fn a_finding_from_before_a_forgotten_state_or_about_an_unknown_one_opens_its_alarm() {
+fn a_finding_about_a_forgotten_or_unknown_state_opens_its_alarm() {
     let fork = Chain::new(9, 2);
     let (_folder, store, chain, trusted) = grown_store();
     store.distrust("db", at(7)).unwrap();

@@ -111,7 +111,7 @@ fn a_repair_of_files_that_disagree_keeps_the_state_file_that_it_overwrites() {
 // ---- the advice for lost files
 
 #[test]
-fn the_advice_for_lost_files_says_that_moving_the_verdicts_away_concerns_every_database() {
+fn the_advice_for_lost_files_warns_about_the_verdicts_of_every_database() {
     let folder = TempDir::new();
     let lost = open(&folder).nothing_lost("db").unwrap_err().to_string();
     let outcomes = file(&folder, "outcomes").display().to_string();

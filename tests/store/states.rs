@@ -92,7 +92,7 @@ fn a_change_by_another_command_is_not_overwritten() {
 }
 
 #[test]
-fn states_under_another_directory_leave_alarms_where_they_are() {
+fn a_separate_directory_of_states_contains_no_alarms() {
     let folder = TempDir::new();
     let chain = Chain::new(9, 1);
     let roots = folder.path().join("roots");

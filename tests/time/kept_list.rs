@@ -94,7 +94,7 @@ fn no_list_is_older_than_ten_seconds() {
 }
 
 #[test]
-fn a_new_database_is_seen_within_ten_cycles() {
+fn a_new_database_is_found_within_ten_cycles() {
     let (simulation, mut auditor) = scene(SECOND);
     simulation.embedded.create_database("fresh");
     simulation.embedded.grow("fresh", 1);

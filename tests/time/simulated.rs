@@ -91,7 +91,7 @@ impl<'a> Hours<'a> {
 }
 
 #[test]
-fn six_weeks_of_an_honest_growing_ledger_whose_tokens_last_a_day_are_consistent() {
+fn six_weeks_of_honest_growth_with_daily_tokens_are_consistent() {
     let simulation = Simulation::new(Options {
         token_lifetime: Lifetime::Time(24 * HOUR),
         ..Options::default()

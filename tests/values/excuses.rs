@@ -69,7 +69,7 @@ fn reading(distort: impl FnMut(&str, &[u8], &mut Reply) + Send + 'static) -> Out
 }
 
 #[test]
-fn another_header_in_a_transactions_place_is_a_rewrite() {
+fn another_header_of_a_transaction_is_a_rewrite() {
     let outcome = reading(|call, _, reply| {
         if call == "VerifiableTxById" {
             header(reply, |header| header.ts += 1);

@@ -108,7 +108,7 @@ fn a_paced_sweep_is_spread_over_its_time_and_ends() {
 }
 
 #[test]
-fn a_database_that_is_gone_does_not_delay_the_sweeps_of_others() {
+fn a_deleted_database_does_not_delay_the_sweeps_of_others() {
     let options = Options::default().with_databases(&["aaa", "zzz"]);
     let scene = Scene::new(options);
     for name in ["aaa", "zzz"] {

@@ -109,7 +109,7 @@ fn is_due(auditor: &Auditor) -> bool {
 }
 
 #[test]
-fn a_paced_sweep_proves_a_tree_although_each_scan_takes_longer_than_a_slice() {
+fn a_paced_sweep_with_scans_longer_than_a_slice_proves_a_tree() {
     for forged in [true, false] {
         let mut scene = Scene::new(forged, Duration::from_millis(500));
         let verdicts = scene.sweep_at_pace(false);
@@ -119,7 +119,7 @@ fn a_paced_sweep_proves_a_tree_although_each_scan_takes_longer_than_a_slice() {
 }
 
 #[test]
-fn a_sweep_by_an_operator_proves_a_tree_although_each_scan_takes_longer_than_a_slice() {
+fn an_operators_sweep_with_scans_longer_than_a_slice_proves_a_tree() {
     for forged in [true, false] {
         let mut scene = Scene::new(forged, Duration::from_millis(500));
         let mut verdicts = Vec::new();
