@@ -39,7 +39,7 @@ const AUDITS: u64 = 100;
 const PARTS: usize = 20;
 /// The number of different keys, so that the index of the embedded ledger stays small.
 const KEYS: u64 = 1_000;
-/// The time between two looks at a running auditor.
+/// The time between two checks of a running auditor.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// The longest time of one measurement, which only ends a bench that failed.
 const MAX_TIME: Duration = Duration::from_secs(3600);

@@ -129,7 +129,7 @@ fn run(seeds: &[Seed], from: u64, runs: usize) -> Tally {
         );
         let kept = tally.classes.entry(class(&outcome)).or_default();
         kept.0 += 1;
-        // the file has no place for changed parts
+        // the format of the file does not contain changed parts
         if part.is_none() && (kept.2.is_empty() || input.len() < kept.2.len()) {
             (kept.1, kept.2) = (index, input);
         }

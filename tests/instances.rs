@@ -16,7 +16,7 @@ use support::loud::{loud, not_shown};
 use support::program::member;
 use support::tool::have;
 
-/// How many instances audit the honest server; one more audits the other server.
+/// The number of instances that audit the honest server; one more audits the other server.
 const HONEST: usize = 19;
 /// The most memory of one instance in KiB, twice the measured amount.
 const MAX_KIB: u64 = 14 << 10;

@@ -1,5 +1,5 @@
 //! The states of another auditor, without its signature. They are no proof of tampering unless the
-//! server signed them or shows them here too. A history that an operator gave up contradicts nothing.
+//! server signed them or also shows them to this auditor. A history that an operator gave up contradicts nothing.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -73,13 +73,14 @@ fn is_a_split_view(program: &Program, run: &Run, keys: &[&str]) -> Run {
     program.run(&[&args[..], keys].concat())
 }
 
-/// A server that shows the other auditor's history here too: both its present response and its earlier one are known.
+/// The server also shows the other auditor's history to this auditor, so its present and its earlier response are
+/// known.
 #[test]
 fn a_claimed_state_that_the_server_also_shows_is_a_split_view() {
     for last in [12, 20, 27] {
         let (folder, server, [program, other], _) = forked(last);
         if last == 20 {
-            // one transaction with two hashes needs no call: nothing but the export shows the second one
+            // one transaction with two hashes needs no call: only the export contains the second one
             let run = compare(&program, &other, &folder);
             opens_no_alarm(&program, &run, &["disagreement"]);
             continue;
@@ -134,7 +135,7 @@ fn a_claimed_state_that_the_server_signed_is_a_split_view_and_proof_with_its_key
         server.put_ledger(DATABASE, rewritten(&first, 10, last));
         let (_running, url) = watching(&other);
         server.put_ledger(DATABASE, first);
-        // without the key it is a claim like any other
+        // without the key the state is only a claim
         let run = program.run(&["compare", &url]);
         opens_no_alarm(&program, &run, &["disagreement"]);
         let run = program.with(&key).run(&["compare", &url]);
@@ -168,7 +169,7 @@ fn a_claimed_state_that_the_server_signed_is_a_split_view_and_proof_with_its_key
         for wrong in ["than at the alarm", "alarm adopt", "the change was made"] {
             assert!(!located.contains(wrong), "{wrong}: {located}");
         }
-        // who does not have the key has two auditors' words
+        // without the key the evidence has only the statements of two auditors
         let verified = is_a_split_view(&program, &run, &[]);
         assert!(
             verified.ends_with(1).stdout.contains("a disagreement"),
@@ -351,7 +352,7 @@ fn locate_after_a_wrong_signature_reports_no_other_history() {
     assert!(!located.contains("than at the alarm"), "{located}");
 }
 
-/// Comparisons are run by cron. Both histories grow in between, so their states are other ones each time.
+/// Comparisons are run by cron. Both histories grow in between, so each comparison is about other states.
 #[test]
 fn a_lasting_split_view_opens_one_alarm() {
     let folder = TempDir::new();
@@ -402,7 +403,7 @@ fn a_split_view_without_its_evidence_names_the_alarm_and_the_reason() {
     let mut servers = servers.map(|entry| entry.expect("an entry").path());
     let of_server = servers.find(|path| path.join("defaultdb.state").exists());
     let of_server = of_server.expect("a trusted state");
-    // the list of alarms can be written, and no evidence
+    // the list of alarms can be written, but no evidence
     link_to_nothing(&of_server.join("evidence"));
     let run = compare(&program, &other, &folder);
     let stdout = &run.ends_with(2).stdout;

@@ -92,7 +92,7 @@ fn the_evidence_of_an_imported_state_that_the_server_contradicts_is_verified() {
             let carried = other(&embedded, tx);
             let alarm = alarm(&mut auditor, &carried, Tampering::Inconsistent);
             is_verified(&alarm, &[], EvidenceStrength::AuditorsWord);
-            // it is neither about a transaction that was read, nor about a state that was trusted here
+            // the alarm is neither about a transaction that was read, nor about a state that this auditor trusted
             assert!(!alarm.is_about_transactions(), "{alarm:?}");
             assert_eq!(alarm.read_again(), None);
             assert!(!alarm.can_be_adopted(), "{alarm:?}");
@@ -190,8 +190,8 @@ fn an_import_opens_no_alarm_about_a_replica_that_lags_behind_a_pin() {
     assert_eq!(cycle.outcomes[0].open_alarms, 0, "{cycle:?}");
 }
 
-/// immudb 0.9.0 mixes up the responses to concurrent clients, so one response accuses it of nothing. Any other server
-/// that refuses a proof between two states which it proves one by one is not believed, and not accused either.
+/// immudb 0.9.0 mixes up the responses to concurrent clients, so the proof is requested again. With any other server
+/// the import is refused as malformed.
 #[test]
 fn one_refused_proof_during_an_import_opens_no_alarm() {
     for server in [Emulated::V0_9_0, Emulated::V1_11_1] {

@@ -87,7 +87,7 @@ fn a_rollback_behind_a_pin_is_found_without_the_last_outcomes() {
     assert_eq!(cycle.exit().code(), 2, "{cycle:?}");
 }
 
-/// immudb 0.9.0 mixes up the responses to concurrent clients, so one response accuses it of nothing.
+/// immudb 0.9.0 mixes up the responses to concurrent clients, so a single response is no evidence against it.
 #[test]
 fn a_contradiction_of_a_pin_counts_once_it_is_shown_twice_by_a_0_9_0() {
     for (server, expected) in [(Emulated::V0_9_0, 0), (Emulated::V1_11_1, 2)] {

@@ -13,7 +13,7 @@ use immuaudit::trust::{ImportBasis, Location, ObservedState, Store};
 
 const DATABASE: &str = "defaultdb";
 
-/// An auditor whose trusted states have a directory of their own.
+/// An auditor whose trusted states have a separate directory.
 struct Scene {
     simulation: Simulation,
     location: Location,

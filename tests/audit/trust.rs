@@ -64,7 +64,7 @@ fn a_pin_is_a_first_trusted_state_and_is_compared_with_later_ones() {
     let fresh = Program::new(embedded.port(), &folder.join("fresh"));
     let run = fresh.with(&["--pin", &other]).once();
     let reason = run.is(2, "defaultdb", "inconsistent").reason("defaultdb");
-    // no audit has covered it: the operator gave it
+    // no audit has proven this state: the operator gave it
     for part in [
         "the oldest stored one (pinned 2",
         "so the pin is wrong, the rewrite",
@@ -157,7 +157,7 @@ fn every_pin_of_a_database_is_compared_and_the_worst_result_counts() {
     let fresh = Program::new(embedded.port(), &folder.join("honest"));
     let pins = ["--pin", &ahead, "--pin", &honest];
     fresh.with(&pins).once().is(1, "defaultdb", "unprovable");
-    // of damaged files, the pin of the last trusted state is the begin, whatever its place
+    // if the files are damaged, the pin of the last trusted state is the begin, in any order of the pins
     let known = Program::new(embedded.port(), &folder.join("damaged"));
     known.once().is(0, "defaultdb", "first-seen");
     fs::write(folder.join("damaged/tested/defaultdb.state"), "damaged").unwrap();
@@ -184,7 +184,7 @@ fn a_pin_after_a_history_was_given_up_accuses_no_lagging_replica() {
     audit.run(&["alarm", "list"]).ends_with(0);
     embedded.put_ledger("defaultdb", primary.ledger("defaultdb").unwrap());
     pinned.once().is(0, "defaultdb", "consistent");
-    // nor does the length of the former history count for the new one
+    // the length of the former history does not count for the new one
     audit.run(&["states", "forget", "defaultdb"]).ends_with(0);
     let rebuilt = ledger(&[]);
     rebuilt.grow("defaultdb", 30);

@@ -1,4 +1,4 @@
-//! Messages about words and files of a command line: each names the fault, its place and the remedy.
+//! Messages about arguments and files of a command line: each names the error, its source and the remedy.
 //! The real program runs against the embedded ledger.
 
 use std::fs;
@@ -16,7 +16,7 @@ impl Scene {
         path.display().to_string()
     }
 
-    /// Checks that a command ends with this code, and that one of its texts contains each of these.
+    /// Checks that a command ends with this code, and that its output contains each of these parts.
     #[track_caller]
     fn prints(&self, args: &[&str], code: i32, parts: &[&str]) {
         let run = self.program.run(args);
@@ -24,7 +24,7 @@ impl Scene {
         for part in parts {
             assert!(text.contains(part), "{args:?}: {part}: {text}");
         }
-        // a server that was not asked for
+        // only `locate` may take the name of a missing file for a server
         assert!(
             !text.contains("DNS resolution failed") || args[0] == "locate",
             "{text}"
@@ -48,7 +48,7 @@ fn an_unknown_database_has_one_message_in_every_command() {
     }
     let message = "defaultd: this auditor audits no such database; known databases: defaultdb\n";
     scene.prints(&["sweep", "defaultd"], 1, &[message]);
-    // it is known, and its trusted state was forgotten
+    // the database is known, but its trusted state was forgotten
     scene.prints(&["states", "forget", DB], 0, &["forgotten"]);
     let message = "database defaultdb has no trusted state; immuaudit states list prints";
     scene.prints(&["states", "forget", DB], 3, &[message]);
@@ -120,7 +120,7 @@ fn a_missing_or_wrong_file_is_reported_with_the_expected_file() {
         .program
         .run(&["key", "show", &scene.file("password", "hunter2\n")]);
     assert!(!run.stderr.contains("hunter2"), "{run:?}");
-    // a word that may be a host is one, and the message names the other possibility
+    // an argument that may be a host is taken for one, and the message names the other possibility
     let message = "Not compared with nofile.invalid:";
     let why = "(there is no file nofile.invalid, so this is taken for a server)";
     scene.prints(
@@ -211,7 +211,7 @@ fn an_unreachable_address_is_reported_with_the_next_step() {
         .program
         .run(&["compare", "http://127.0.0.1:1/states?token=hunter2"]);
     assert!(!run.stderr.contains("hunter2"), "{run:?}");
-    // also on stdout, where a user looks for the result
+    // the message is also on stdout, where a user expects the result
     let away = Program::new(1, &scene.folder.join("away"));
     let run = away.run(&["--once"]);
     let message = "tested: the list of databases could not be read: ";
@@ -247,7 +247,7 @@ fn paths_in_a_relative_directory_are_printed_as_absolute_paths() {
     server.grow(DB, 40);
     let folder = TempDir::new();
     let program = Program::new(server.port(), &folder.join("state"));
-    // the last one counts; the program is run in the directory around it
+    // the last `--dir` is used; the program runs in the parent directory
     let relative = program.with(&["--dir", "state"]);
     relative.once().is(0, DB, "first-seen");
     let mut ledger = server.ledger(DB).expect("a database");

@@ -136,7 +136,8 @@ fn an_invalid_secret_is_refused_and_not_printed() {
     }
 }
 
-/// Returns the secrets in the command line that `ps` shows, and asserts that no core file can contain the memory of the process.
+/// Returns the secrets in the command line that `ps` shows, and asserts that no core file can contain the memory of
+/// the process.
 fn shown_by_the_kernel(running: &Running) -> Vec<String> {
     let id = running.id();
     let shown = fs::read(format!("/proc/{id}/cmdline")).expect("its arguments");

@@ -221,7 +221,7 @@ fn absent_values_need_attention_until_acknowledged() {
                 .exists()
         );
     };
-    // nothing is acknowledged that is not there, which would hide what comes later
+    // only a known fact can be acknowledged, because anything else would hide later facts
     let absent = "--absent-values-to";
     refuses(&[absent, "40"], "no absent value of defaultdb is known");
     refuses(&["--disagreement"], "no peer disagrees about defaultdb");
@@ -258,13 +258,13 @@ fn a_long_reason_in_the_status_contains_its_overdue_part() {
     let mut ledger = scene.server.ledger(DB).expect("a database");
     ledger.truncate(20);
     scene.server.put_ledger(DB, ledger);
-    scene.server.set(DB, "forged", "forged"); // within the same second, grown ledgers are the same
+    scene.server.set(DB, "forged", "forged"); // without this entry, both ledgers would grow by the same transactions
     scene.server.grow(DB, 40);
     std::thread::sleep(Duration::from_millis(1100));
     let program = scene.program.with(&["--audit-interval", "1ms"]);
     let run = program.once();
     let reason = run.is(2, DB, "inconsistent").reason(DB);
-    // the former limit of the stored reason
+    // a stored reason used to be cut after 200 bytes
     assert!(
         reason.len() > 200 && reason.contains("overdue: not proven"),
         "{run:#?}"

@@ -281,7 +281,7 @@ fn a_list_prevented_by_a_stop_is_not_an_error() {
     assert_eq!(troubles, [""; 0]);
 }
 
-/// The responses of up to 64 such calls are held at the same time, so that their size must be small.
+/// The responses of up to 64 such calls are in memory at the same time, so their size must be small.
 #[test]
 fn a_response_for_a_state_that_no_immudb_sends_is_refused_by_its_size() {
     let server = Embedded::start(Options::default()).expect("an embedded ledger");

@@ -283,7 +283,7 @@ fn a_server_without_a_list_hides_no_database() {
     }
 }
 
-/// A proxy in front of an old server, which has no sessions, knows no call for a moment.
+/// For a moment, a proxy in front of an old server without sessions responds to every call that it is unknown.
 #[test]
 fn a_proxy_that_lacks_the_login_call_for_a_moment_refuses_no_later_login() {
     let embedded = server(Emulated::V1_1_0, Lifetime::Unlimited, &[]);

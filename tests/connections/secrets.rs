@@ -1,4 +1,4 @@
-//! Servers that repeat the password or the token of a call in their text: the auditor hides it.
+//! Servers that repeat the password or the token of a call in their text: the auditor does not print it.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -39,7 +39,7 @@ fn the_message_of_a_failed_login_does_not_contain_the_password() {
     }
 }
 
-/// The token of the database comes from one of several concurrent calls, or from a call of its own. The state may have
+/// The token of the database comes from one of several concurrent calls, or from a separate call. The state may have
 /// come before the token was renewed.
 #[test]
 fn neither_a_message_nor_the_identity_contains_the_token() {

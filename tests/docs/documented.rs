@@ -352,7 +352,7 @@ fn the_json_of_commands_that_change_or_search_is_documented() {
     documented("`immuaudit states import --json`", &imported);
     let acknowledge = ["acknowledge", "shop", "--unsigned"];
     documented("`immuaudit acknowledge --json`", &shown(&acknowledge));
-    // rewritten from the fourth transaction on, beside a copy of the good history
+    // rewritten from the fourth transaction on, with a copy of the good history
     let good = scene.ledger.ledger("shop").expect("a database");
     let copy = Embedded::start(Options::default().with_databases(&["shop"])).expect("a ledger");
     copy.put_ledger("shop", good.clone());

@@ -1,5 +1,5 @@
-//! `tests/windows/run` selects tests by name. Each name in it is that of a test, so that no test is
-//! left out, or runs, only because it was renamed.
+//! `tests/windows/run` selects tests by name. Each name in it belongs to a test. Otherwise a renamed
+//! test would be left out, or would run, without notice.
 
 use std::fs;
 use std::path::{Path, PathBuf};

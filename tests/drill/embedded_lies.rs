@@ -257,10 +257,8 @@ fn every_lie_has_its_verdict_and_affects_one_database() {
             }
             check.run().map_or_else(|word| word, |_| "consistent")
         };
-        let trusted = check("defaultdb", None)
-            .run()
-            .expect("an honest first sight");
-        let other = check("other", None).run().expect("an honest first sight");
+        let trusted = check("defaultdb", None).run().expect("an honest first use");
+        let other = check("other", None).run().expect("an honest first use");
         if !lie.forges() {
             server.grow("defaultdb", 3);
             server.grow("other", 3);

@@ -220,7 +220,7 @@ fn check_evidence(lie: Lie, scene: &Scene, run: &Run, trusted: Option<State>) {
     assert!(listed.ends_with(2).stdout.contains(file), "{listed:#?}");
 }
 
-/// Asserts that the server's names created no file at another place (CVE-2022-39199).
+/// Asserts that no name from the server created a file with another path (CVE-2022-39199).
 fn check_files(lie: Lie, scene: &Scene) {
     let mut created: BTreeSet<String> = names(scene.folder.path());
     created.remove("server.pub");

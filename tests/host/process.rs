@@ -129,7 +129,7 @@ fn a_stop_request_works_in_every_phase() {
         scene.server.grow(DATABASE, 1);
         let mut running = scene.program.start(&["--audit-interval", "1ms"]);
         if cfg!(windows) {
-            // Wine loses an event that nobody handles yet
+            // Wine loses an event that no handler exists for yet
             running.wait_for("auditing server=");
         }
         std::thread::sleep(Duration::from_millis(moment * 3));

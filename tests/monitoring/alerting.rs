@@ -108,7 +108,7 @@ fn a_killed_auditor_is_an_alert_and_its_alarm_stays_open() {
     wait("ImmudbTampered", "firing");
     drop(first); // the auditor is killed
     wait("ImmudbAuditorGone", "firing");
-    // the auditor is gone for many evaluations, and its alarm is still open
+    // the auditor is missing in many evaluations, and its alarm is still open
     watchers.wait_until(
         "count_over_time(ALERTS{alertname=\"ImmudbAuditorGone\",alertstate=\"firing\"}[1m]) >= bool 6",
         "1",
@@ -117,7 +117,7 @@ fn a_killed_auditor_is_an_alert_and_its_alarm_stays_open() {
     assert_eq!(watchers.value(firing).as_deref(), Some("1"));
     assert_eq!(came("ImmudbTampered", "resolved", &instance), 0);
     assert_eq!(came("ImmudbAuditorGone", "firing", &other), 0);
-    // the auditor comes back, and only the operator closes its alarm
+    // the auditor runs again, and only the operator closes its alarm
     let first = Auditor::start(&ledger, &folder, "first");
     watchers.retarget(&folder, &[&first, &second]);
     let instance = first.instance();

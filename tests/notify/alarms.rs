@@ -109,7 +109,8 @@ fn an_alarm_that_is_closed_during_a_run_and_reopens_is_notified() {
     assert_eq!(named(&scene.tampering_notices()), [&alarm, &alarm]);
 }
 
-/// A sweep finds a corrupt value again that the next cycle does not read. Here the server itself alternates.
+/// For instance, a sweep finds a corrupt value again that the next cycle does not read. In this test the server
+/// alternates.
 #[test]
 fn alternating_verdicts_about_one_open_alarm_are_notified_once() {
     let mut scene = Scene::new();
@@ -140,7 +141,7 @@ fn alternating_verdicts_about_one_open_alarm_are_notified_once() {
         expected = vec!["rolled-back", "consistent"];
         assert_eq!(verdicts(&scene), expected);
     }
-    // after another trouble, the alarm is news, although it is known
+    // after another trouble, the known alarm is sent again
     scene.server.stop();
     wait_until("the outage is sent", || verdicts(&scene).len() == 3);
     scene.truncate(20);
@@ -152,11 +153,11 @@ fn alternating_verdicts_about_one_open_alarm_are_notified_once() {
     assert_eq!(scene.alarms().ends_with(2).stdout.lines().count(), 1);
 }
 
-/// The address of the status page of an auditor that runs.
+/// Returns the URL of the status page of a running auditor.
 fn page_of(running: &mut Running) -> String {
     running.wait_for("status page on ");
     let log = running.log();
-    let url = log.split("status page on ").nth(1).expect("it says where");
+    let url = log.split("status page on ").nth(1).expect("its URL");
     url.split_whitespace().next().expect("a URL").to_owned()
 }
 
@@ -202,10 +203,10 @@ fn a_running_auditor_notifies_of_an_alarm_that_compare_opens() {
     let expected = "Two auditors were shown different histories";
     assert!(page.contains(expected) && page.contains(&alarm), "{page}");
     assert!(!page.contains("alarm adopt"), "{page}");
-    // closed and opened again, it is another alarm
+    // an alarm that was closed and opened again is notified again
     program.run(&["alarm", "close", &alarm]).ends_with(0);
     running.wait_for_cycles(2);
-    std::thread::sleep(std::time::Duration::from_millis(1_100)); // times have seconds
+    std::thread::sleep(std::time::Duration::from_millis(1_100)); // times are in whole seconds
     program.run(&["compare", &states]).ends_with(2);
     wait_until("a second notification", || tampering_notices().len() == 2);
     assert_eq!(named(&tampering_notices()), [&alarm, &alarm]);

@@ -787,7 +787,7 @@ fn an_acknowledged_disagreement_holds_until_the_peer_agrees_again() {
     peering.confirms(other(peering.state(10)));
     assert_eq!(standing(&peering.cycle(&mut auditor)), Standing::Disagrees);
     peering.close_the_disagreement();
-    // the peer says the same, and later states of its own history
+    // the peer repeats the contradiction, and then confirms later states of its own history
     for length in [10, 10, 12, 15] {
         peering.confirms(peering.fork(5, length).state_at(length).expect("a state"));
         while peering.sim.embedded.state(DATABASE).expect("a state").tx < length {

@@ -19,7 +19,7 @@ fn a_checkpoint_from_a_file_leaves_the_evidence_of_an_open_disagreement() {
     let of = compared(&peering, &note);
     assert_eq!(of.report.standing, Standing::Disagrees, "{of:?}");
     assert!(evidence() == first, "the older evidence was replaced");
-    // once it is closed, the next disagreement takes its place
+    // once it is closed, the next disagreement replaces it
     peering.close_the_disagreement();
     compared(&peering, &note);
     assert!(evidence() != first, "the new evidence was not written");

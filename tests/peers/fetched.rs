@@ -10,7 +10,7 @@ use immuaudit::config::{Login, PeerSettings, Roots, Secret, Url};
 use immuaudit::ledger::{Digest, State};
 use immuaudit::peer::{Fetcher, PeerPoller, Source, Witness};
 
-/// Long, because the machine of a test may be busy.
+/// The longest time for which a test waits for the peers; a busy machine may need some of it.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(60);
 
 fn signer(name: &str) -> SignerKey {

@@ -129,8 +129,7 @@ fn two_signed_histories_are_a_split_view_that_is_proven_offline() {
     assert_eq!(member(run.line(DATABASE), "state_verdict"), "consistent");
     assert!(peer(&run).contains("\"state\":\"split\""), "{run:?}");
     let evidence = member(run.line(DATABASE), "evidence").to_owned();
-    zone.folder.join("other"); // the files stay; the server is gone
-    drop(view);
+    drop(view); // the evidence is verified without the server
     let offline = Program::new(9, &zone.folder.join("elsewhere"));
     let verified = offline.run(&["evidence", "verify", &evidence, &key]);
     assert!(

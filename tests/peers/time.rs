@@ -85,7 +85,7 @@ fn a_waiting_checkpoint_is_dropped_with_its_history_or_on_request() {
             ..peering.state(10)
         }));
         is_well(&peering.cycle(&mut auditor), Standing::Pending);
-        peering.serves(""); // it does not repeat it
+        peering.serves(""); // the peer does not repeat the checkpoint
         let outcome = peering.cycle(&mut auditor);
         assert!(outcome.peers[0].waiting.is_some(), "{outcome:?}");
         match acknowledged {

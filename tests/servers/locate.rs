@@ -31,7 +31,7 @@ fn a_fork_is_located(version: &str) {
     let mut random = Random::new(u64::from(now.subsec_nanos()));
     let (data, fork) = (folder.join("data"), folder.join("fork"));
     let mut real = Real::start(&server, &data, &[]);
-    let first = last(&real); // 1.0 to 1.4 write a transaction of their own
+    let first = last(&real); // 1.0 to 1.4 themselves write a transaction
     let parted = 1 + random.below(APART * AUDITS - 2);
     println!("{version}: {parted} transactions are the same");
     let (plain, mirrored) = (folder.join("plain"), folder.join("mirrored"));

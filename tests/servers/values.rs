@@ -66,7 +66,7 @@ fn a_key_edited_in_the_transaction_log_is_found_and_named(server: &Path) {
     run.ends_with(2);
     let mut words = verdicts(&run).map(|line| member(line, "verdict"));
     assert!(words.any(|word| word == "bad-value"), "{run:#?}");
-    // 1.2 writes a first transaction of its own
+    // 1.2 itself writes the first transaction
     let named = |line: &str| line.contains("transaction 30") || line.contains("transaction 31");
     assert!(run.stdout.lines().any(named), "{run:#?}");
 }

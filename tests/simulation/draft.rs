@@ -10,13 +10,13 @@ use crate::world::{DAY, Event, EventKind, HOUR, MINUTE, Signed, World};
 
 /// The length of a long world.
 const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
-/// How many times as many events a long world has.
+/// The factor by which a long world has more events.
 const EVENT_FACTOR: u64 = 12;
 
 /// The usual time between two cycles.
 const USUAL_INTERVAL: Duration = Duration::from_secs(300);
 
-/// How often the ledger grows around a split.
+/// The number of times that the ledger grows around a split.
 const SPLIT_GROWTHS: u32 = 40;
 
 /// A world that is being drawn.

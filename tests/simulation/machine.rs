@@ -21,7 +21,7 @@ use crate::scene::{TIMEOUT, due};
 use crate::temp_dir::TempDir;
 use crate::world::{Event, EventKind, Signed};
 
-/// How a piece of work of the auditor ended.
+/// The end of a piece of work of the auditor.
 pub enum Ended<T> {
     Done(T),
     Killed,

@@ -47,14 +47,14 @@ static METER: Meter = Meter;
 
 /// The seed of the first world that every test run includes.
 const FIXED: u64 = 1;
-/// How many worlds every test run includes from there on.
+/// The number of worlds that every test run includes from there on.
 const WORLDS: u64 = 40;
 
-/// How many seconds of drawn worlds every test run adds.
+/// The time of drawn worlds that every test run adds, in seconds.
 const SECONDS_DRAWN: u64 = 30;
-/// How many worlds a long run has between two reports of its counts.
+/// The number of worlds between two reports of the counts of a long run.
 const BETWEEN_REPORTS: u64 = 100;
-/// How many worlds of a year it has between two reports.
+/// The same number for worlds of a year.
 const BETWEEN_LONG_REPORTS: u64 = 5;
 
 /// The arguments of the command line.

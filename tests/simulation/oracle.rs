@@ -58,11 +58,11 @@ pub fn broken<T>(rule: Rule, how: impl ToString) -> Result<T, Broken> {
     Err(Broken { rule, how })
 }
 
-/// After how many intervals without trouble no effect of it may remain.
+/// The number of intervals without trouble after which no effect of it may remain.
 const SETTLED: u32 = 5;
-/// How many calls a transaction takes: its proof, and its values if they do not come with it.
+/// The calls that a transaction takes: its proof, and its values if they do not come with it.
 const CALLS: u32 = 2;
-/// How many more calls an old server's proof takes: a header and a part for each transaction that
+/// The additional calls that an old server's proof takes: a header and a part for each transaction that
 /// its tree lags.
 const CALLS_FOR_OLD_PROOF: u32 = 2 * 7;
 /// The divisor for the share of a database's time in a cycle that due transactions get at least.
@@ -82,7 +82,7 @@ pub struct Oracle {
     recounts: bool,
     /// Whether the disk was full since the times of the proofs were stored last.
     unwritten: bool,
-    /// When the auditor was started last.
+    /// The time of the last start of the auditor.
     started: Duration,
     /// Whether all values of this world can be read within an interval.
     values_are_read: bool,
@@ -101,7 +101,7 @@ pub struct Known {
     pub trusted: Option<State>,
     /// The begin and the end of the cycle of the last proof or the first check.
     pub proven: (Duration, Duration),
-    /// When the auditor was restarted since the last proof and may count from there on.
+    /// The time of a restart since the last proof, from which the auditor may count.
     pub counts_since: Option<Duration>,
     /// Whether the auditor was restarted with an older time of the last proof, because the disk was
     /// full.

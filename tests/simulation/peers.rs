@@ -35,7 +35,7 @@ const FIRST: &str = "zone-a";
 const SECOND: &str = "zone-b";
 /// The time of a call of the second auditor.
 const DELAY: Duration = Duration::from_millis(1);
-/// How many intervals without trouble two auditors need to find a split: a cycle in which each is
+/// The most intervals without trouble until two auditors find a split: a cycle in which each is
 /// shown its own view, one in which each gets the other's checkpoint, and as many again.
 const FOUND_WITHIN: u64 = 4;
 
@@ -48,20 +48,20 @@ pub struct Peers {
     /// The second auditor's keys, and the index of the current one.
     second_keys: [Arc<SignerKey>; 2],
     key: usize,
-    /// How many cycles the first auditor has for each of the second, and how many there were.
+    /// The cycles of the first auditor for each cycle of the second, and the cycles so far.
     rests: u64,
     cycles: u64,
     first_port: MonitoringPort,
     second_port: MonitoringPort,
-    /// Until when the second auditor is unreachable, and until when it repeats old checkpoints.
+    /// The times until which the second auditor is unreachable, and repeats old checkpoints.
     away_until: Duration,
     repeats_until: Duration,
-    /// By how many seconds the second auditor's clock is wrong, and until when.
+    /// The error of the second auditor's clock in seconds, and the time until which it lasts.
     skew: Option<(i64, Duration)>,
     trouble: Trouble,
     /// The databases of which the server shows two histories.
     splits: BTreeMap<String, Parted>,
-    /// How many splits and disagreements were found.
+    /// The number of splits and disagreements that were found.
     pub found: u64,
 }
 

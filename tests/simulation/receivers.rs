@@ -17,14 +17,14 @@ use crate::webhooks::notifying;
 
 /// No server listens there: [`Receivers::step`] delivers.
 const CLOSED_URL: &str = "http://127.0.0.1:9/";
-/// How many alarms of one database have separate notifications at a start.
+/// The most alarms of one database that have separate notifications at a start.
 const MAX_SEPARATE_ALARMS: usize = 10;
 
 #[derive(Default)]
 pub struct Receivers {
     pub configured: BTreeSet<String>,
     notifier: Option<Notifier>,
-    /// Until when receivers refuse notifications, and for how long they ask for a pause.
+    /// The time until which receivers refuse notifications, and the pause that they ask for.
     refusing: BTreeMap<String, (Duration, Option<Duration>)>,
     receivers: BTreeMap<String, Known>,
     /// Whether a receiver may be notified twice, or of an alarm that is not on disk.
@@ -181,7 +181,7 @@ impl Receivers {
             return;
         }
         if self.was_full {
-            self.forget_verdicts(); // a new process does not know what the last one sent
+            self.forget_verdicts(); // a new process does not know the notifications of the last one
         }
         let mut open = OpenAlarms {
             alarms: Vec::new(),

@@ -9,7 +9,7 @@ use immuaudit::ledger::Digest;
 
 use crate::world::Moment;
 
-/// How many lines are kept.
+/// The most lines that are stored; the oldest ones are dropped.
 const MAX_LINES: usize = 400;
 
 #[derive(Default)]

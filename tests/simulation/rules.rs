@@ -10,7 +10,7 @@ use crate::oracle::{Broken, Known, Rule, Sight, broken};
 use crate::scene::Scene;
 use crate::trouble::CurrentLie;
 
-/// How many intervals a database may be unproven, as the README says.
+/// The most intervals for which a database may be unproven, as in the README.
 const MAX_UNPROVEN_INTERVALS: u32 = 3;
 
 pub const TAMPERING: [&str; 4] = ["inconsistent", "rolled-back", "bad-signature", "bad-value"];

@@ -25,11 +25,11 @@ use crate::tally::Tally;
 use crate::temp_dir::TempDir;
 use crate::world::{Event, World};
 
-/// How often the loop checks whether a paced sweep is late.
+/// The time between two checks whether a paced sweep is late.
 const SWEEP_CHECK_INTERVAL: Duration = Duration::from_secs(30);
 /// The longest time for which a paced sweep continues after the one cycle of a process.
 const SWEEP_ONCE: Duration = Duration::from_secs(30);
-/// How many cycles pass between two checks of the files.
+/// The number of cycles between two checks of the files.
 const CYCLES_BETWEEN_CHECKS: u64 = 500;
 
 /// The result of a world.
@@ -89,7 +89,7 @@ pub struct Run<'w> {
     pub oracle: Oracle,
     pub auditor: Option<Auditor>,
     pub stop: Stop,
-    /// When the auditor is started again, and how long it is down after the next kill.
+    /// The time of the next start of the auditor, and the time that it is down after the next kill.
     pub starts_at: Duration,
     pub down: Duration,
     /// A lie that waits until the auditor trusts the last state.

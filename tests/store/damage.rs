@@ -51,7 +51,7 @@ fn a_changed_history_never_changes_the_trusted_state() {
                 assert_eq!(found, trusted, "{change}");
                 believed += 1;
             }
-            Ok(None) => panic!("{change}: a first sight"),
+            Ok(None) => panic!("{change}: a first use"),
             Err(StoreError::Damaged { .. } | StoreError::Disagree { .. }) => refused += 1,
             Err(other) => panic!("{change}: {other}"),
         }

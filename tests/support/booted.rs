@@ -18,7 +18,9 @@ pub struct Booted {
 impl Booted {
     /// Boots systemd.
     ///
-    /// # Errors Returns the reason why this machine cannot do that.
+    /// # Errors
+    ///
+    /// Returns the reason why this machine cannot do that.
     pub fn boot() -> Result<Booted, String> {
         if fs::metadata("/lib/systemd/systemd").is_err() {
             return Err("there is no systemd".to_owned());

@@ -45,7 +45,7 @@ impl Cgroup {
         !matches!(self.kind, Kind::None)
     }
 
-    /// Returns the words before a command that is to run in the group.
+    /// Returns the arguments before a command that is to run in the group.
     pub fn prefix(&self) -> Vec<String> {
         match &self.kind {
             Kind::V1(group) | Kind::V2(group) => {

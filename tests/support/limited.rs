@@ -91,7 +91,7 @@ pub fn scrape(what: &str, running: &Running) -> usize {
     let after = log.split("status page on http://").nth(1);
     let address = after
         .and_then(|after| after.split('/').next())
-        .expect("where it is");
+        .expect("its URL");
     let port = address
         .rsplit(':')
         .next()

@@ -237,8 +237,8 @@ pub fn copied(command: &str) -> Output {
         .expect("a shell")
 }
 
-/// Runs a command that was printed for a user to copy into PowerShell, which does not interpret text in single quotes. The
-/// test splits the command itself, because Wine has no PowerShell.
+/// Runs a command that was printed for a user to copy into PowerShell, which does not interpret text in single
+/// quotes. The test splits the command itself, because Wine has no PowerShell.
 #[cfg(windows)]
 pub fn copied(command: &str) -> Output {
     // in JSON a backslash is escaped by another one

@@ -39,7 +39,7 @@ pub struct Look<'a> {
     pub size: (u32, u32),
     pub theme: Theme,
     pub databases: usize,
-    /// How many lines are about several databases.
+    /// The number of lines that are about several databases.
     pub others: usize,
 }
 

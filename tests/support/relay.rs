@@ -36,9 +36,9 @@ pub struct Relay {
 
 struct Shared {
     plan: Mutex<Plan>,
-    /// How often a plan was carried out.
+    /// The number of times that a plan was carried out.
     done: AtomicUsize,
-    /// How many connections were made.
+    /// The number of connections that were made.
     connections: AtomicUsize,
 }
 

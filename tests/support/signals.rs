@@ -16,8 +16,8 @@ pub fn send(child: &mut Child, name: &str) {
     assert!(sent.expect("sh runs").success());
 }
 
-/// Prepares a command for [`send`], before it is started: a separate process group, so that only this process gets an event of
-/// the console.
+/// Prepares a command for [`send`], before it is started: a separate process group, so that only this process gets an
+/// event of the console.
 #[cfg(windows)]
 pub fn prepare(command: &mut Command) {
     use std::os::windows::process::CommandExt;
@@ -26,8 +26,8 @@ pub fn prepare(command: &mut Command) {
     command.creation_flags(CREATE_NEW_PROCESS_GROUP);
 }
 
-/// Sends the equivalent of a signal: Ctrl-Break for `TERM` and `INT`, and an immediate end for `KILL`. Windows has no equivalent
-/// of other signals. Ctrl-Break requires a console, which the program shares with the test.
+/// Sends the equivalent of a signal: Ctrl-Break for `TERM` and `INT`, and an immediate end for `KILL`. Windows has no
+/// equivalent of other signals. Ctrl-Break requires a console, which the program shares with the test.
 #[cfg(windows)]
 pub fn send(child: &mut Child, name: &str) {
     use windows_sys::Win32::System::Console::{
@@ -37,8 +37,9 @@ pub fn send(child: &mut Child, name: &str) {
     match name {
         "KILL" => child.kill().expect("it is killed"),
         "TERM" | "INT" => {
-            // Wine 8 has no Ctrl-Break, but sends Ctrl-C to a group; Windows sends Ctrl-C to all processes of the console
-            // SAFETY: the call takes two numbers. The group exists, because its process is a child that was not waited for.
+            // Wine 8 has no Ctrl-Break, but sends Ctrl-C to a group; Windows sends Ctrl-C to all processes of the
+            // console SAFETY: the call takes two numbers. The group exists, because its process is a child that was
+            // not waited for.
             let sent = [CTRL_BREAK_EVENT, CTRL_C_EVENT]
                 .into_iter()
                 .any(|event| unsafe { GenerateConsoleCtrlEvent(event, child.id()) } != 0);

@@ -37,7 +37,8 @@ pub fn file(folder: &TempDir, name: &str) -> PathBuf {
     home(folder).join(name)
 }
 
-/// Returns a new directory, its store, a chain of nine transactions, and the trusted state after transaction 5 of this chain.
+/// Returns a new directory, its store, a chain of nine transactions, and the trusted state after transaction 5 of
+/// this chain.
 pub fn grown_store() -> (TempDir, Store, Chain, TrustedState) {
     let folder = TempDir::new();
     let (store, chain) = (open(&folder), Chain::new(9, 1));

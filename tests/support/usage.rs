@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-/// Returns a number from `/proc/ID/status` (proc_pid_status(5)) in the unit there, or `None` after the end of the process.
+/// Returns a number from `/proc/ID/status` (proc_pid_status(5)) in the unit there, or `None` after the end of the
+/// process.
 #[cfg(unix)]
 pub fn status(id: u32, name: &str) -> Option<u64> {
     let text = std::fs::read_to_string(format!("/proc/{id}/status")).ok()?;

@@ -50,10 +50,7 @@ pub fn watch(ledger: Embedded, folder: TempDir, program: &Program) -> Watched {
 /// Returns the port of the status page from the log.
 pub fn port_of(running: &Running) -> u16 {
     let log = running.log();
-    let at = log
-        .split("status page on http://")
-        .nth(1)
-        .expect("it says where");
+    let at = log.split("status page on http://").nth(1).expect("its URL");
     let address = at.split('/').next().expect("an address");
     address
         .rsplit(':')

@@ -85,7 +85,7 @@ impl Zone {
         Zone { name, address }
     }
 
-    /// Returns the words before a command that is to run on this host.
+    /// Returns the arguments before a command that is to run on this host.
     pub fn prefix(&self) -> Vec<String> {
         ["ip", "netns", "exec", self.name]
             .map(str::to_owned)

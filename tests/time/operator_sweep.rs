@@ -55,7 +55,7 @@ fn checked_every_minute() -> Policy {
     }
 }
 
-/// There is no next cycle that could read what was left over.
+/// There is no next cycle that could read the postponed transactions.
 #[test]
 fn an_operators_sweep_reads_postponed_transactions_before_it_ends() {
     for (server, lag, entries, takes) in [

@@ -300,7 +300,7 @@ fn a_finding_of_a_scan_counts_although_the_time_ends() {
                 scans += 1;
                 reply.message(|list: &mut proto::TxList| {
                     for tx in &mut list.txs[..5] {
-                        tx.entries[0].value.clear(); // to be asked for by key
+                        tx.entries[0].value.clear(); // the auditor has to request it by key
                     }
                     if scans == 1 {
                         match edits_header {

@@ -1,5 +1,5 @@
-//! A transaction whose main tree has another history than the chain. A server that delays or refuses the proof of the tree
-//! cannot hide it: the transaction is found, or it stays due. In simulated time.
+//! A transaction whose main tree has another history than the chain. A server that delays or refuses the proof of the
+//! tree cannot hide it: the transaction is found, or it stays due. In simulated time.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -158,7 +158,7 @@ fn a_closed_alarm_about_a_tree_is_open_again_if_the_tree_still_differs() {
     assert_eq!(cycle.outcomes[0].verdict, Verdict::Consistent, "{cycle:?}");
 }
 
-/// The next checks can read the transaction and its values, and prove its place; only its tree was not proven.
+/// The next checks can read the transaction and its values, and prove its position; only its tree was not proven.
 #[test]
 fn a_transaction_whose_tree_could_not_be_proven_is_due_until_it_is() {
     for forged in [true, false] {

@@ -71,7 +71,7 @@ fn values_that_an_old_server_cannot_send_are_counted() {
     }
 }
 
-/// No tree proof of the later pairs is possible; the chain of headers shows the place of each.
+/// No tree proof of the later pairs is possible; the chain of headers shows the position of each.
 #[test]
 fn an_old_server_whose_last_tree_is_a_small_one_is_read_one_by_one() {
     let mut sizes: Vec<u64> = (0..11).collect();
