@@ -37,9 +37,11 @@ pub fn send(child: &mut Child, name: &str) {
     match name {
         "KILL" => child.kill().expect("it is killed"),
         "TERM" | "INT" => {
-            // Wine 8 has no Ctrl-Break, but sends Ctrl-C to a group; Windows sends Ctrl-C to all processes of the
-            // console SAFETY: the call takes two numbers. The group exists, because its process is a child that was
-            // not waited for.
+            // Wine 8 has no Ctrl-Break, but sends Ctrl-C to a group. Windows sends Ctrl-C to all processes of the
+            // console.
+            //
+            // SAFETY: the call takes two numbers. The group exists, because its process is a child that was not
+            // waited for.
             let sent = [CTRL_BREAK_EVENT, CTRL_C_EVENT]
                 .into_iter()
                 .any(|event| unsafe { GenerateConsoleCtrlEvent(event, child.id()) } != 0);
