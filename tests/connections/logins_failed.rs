@@ -73,7 +73,7 @@ fn a_wrong_password_discards_no_valid_token_and_is_tried_once() {
         assert_eq!(calls(&embedded, method::LOGIN), 1);
     }
     let text = format!("{:?}", auditor.cycle(|_| {}).outcomes);
-    assert!(text.contains("BadLogin"), "says why: {text}");
+    assert!(text.contains("BadLogin"), "no reason in: {text}");
 }
 
 #[test]

@@ -15,9 +15,9 @@ use crate::world::{MINUTE, World};
 
 /// A broken rule and its description.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Broken {
+pub struct BrokenRule {
     pub rule: Rule,
-    pub how: String,
+    pub description: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,9 +53,9 @@ pub enum Rule {
     NoPanic,
 }
 
-pub fn broken<T>(rule: Rule, how: impl ToString) -> Result<T, Broken> {
-    let how = how.to_string();
-    Err(Broken { rule, how })
+pub fn broken<T>(rule: Rule, description: impl ToString) -> Result<T, BrokenRule> {
+    let description = description.to_string();
+    Err(BrokenRule { rule, description })
 }
 
 /// The number of intervals without trouble after which no effect of it may remain.
@@ -91,12 +91,12 @@ pub struct Oracle {
     time_for_one: Duration,
     /// Whether the server lists its databases only in a session of `defaultdb`.
     lists_in_default: bool,
-    known: BTreeMap<String, Known>,
+    known: BTreeMap<String, DatabaseRecord>,
 }
 
 /// The oracle's knowledge of a database.
 #[derive(Clone, Debug, Default)]
-pub struct Known {
+pub struct DatabaseRecord {
     /// The trusted state on disk.
     pub trusted: Option<State>,
     /// The begin and the end of the cycle of the last proof or the first check.
@@ -118,10 +118,15 @@ pub struct Known {
     good: bool,
 }
 
-impl Known {
+impl DatabaseRecord {
     /// Takes a trusted state from the auditor and checks that it belongs to the honest ledger and
     /// is not older than the last one.
-    fn found(&mut self, scene: &Scene, database: &str, found: Option<State>) -> Result<(), Broken> {
+    fn found(
+        &mut self,
+        scene: &Scene,
+        database: &str,
+        found: Option<State>,
+    ) -> Result<(), BrokenRule> {
         if found == self.trusted {
             return Ok(());
         }
@@ -192,7 +197,7 @@ impl Oracle {
         scene: &Scene,
         database: &str,
         found: Option<State>,
-    ) -> Result<(), Broken> {
+    ) -> Result<(), BrokenRule> {
         let known = self.known.entry(database.to_owned()).or_default();
         known.found(scene, database, found)?;
         known.proven.1 = scene.now();
@@ -205,13 +210,13 @@ impl Oracle {
         self.known.clear();
         self.started = now;
         for (database, (trusted, alarms)) in found {
-            let known = Known {
+            let known = DatabaseRecord {
                 trusted,
                 proven: (now, now),
                 counts_since: Some(now),
                 may_accuse: alarms > 0,
                 alarm: alarms > 0,
-                ..Known::default()
+                ..DatabaseRecord::default()
             };
             self.known.insert(database, known);
         }
@@ -259,7 +264,7 @@ impl Oracle {
         cycle: &Cycle,
         begin: Duration,
         disk: bool,
-    ) -> Result<(), Broken> {
+    ) -> Result<(), BrokenRule> {
         let end = scene.now();
         let limit = self.interval.max(MINUTE) + TIMEOUT;
         if end - begin > limit {
@@ -270,7 +275,7 @@ impl Oracle {
             return broken(Rule::NeverAccused, &cycle.untrusted);
         }
         for outcome in &cycle.outcomes {
-            let sight = Sight {
+            let sight = Circumstances {
                 scene,
                 begin,
                 end,
@@ -316,7 +321,7 @@ impl Oracle {
     }
 
     /// Judges that each database with transactions is trusted as soon as nothing prevents it.
-    fn new_databases(&self, scene: &Scene, begin: Duration, disk: bool) -> Result<(), Broken> {
+    fn new_databases(&self, scene: &Scene, begin: Duration, disk: bool) -> Result<(), BrokenRule> {
         let has_default = !scene.deleted.contains_key("defaultdb");
         let is_listed =
             !self.lists_in_default || has_default && self.is_settled(scene, "defaultdb", begin);
@@ -336,16 +341,23 @@ impl Oracle {
     }
 
     /// Judges an outcome.
-    pub fn outcome(&mut self, outcome: &Outcome, sight: &Sight<'_>) -> Result<(), Broken> {
-        let Sight {
+    pub fn outcome(
+        &mut self,
+        outcome: &Outcome,
+        sight: &Circumstances<'_>,
+    ) -> Result<(), BrokenRule> {
+        let Circumstances {
             scene, begin, end, ..
         } = *sight;
         let database = &outcome.database;
         let lie = scene.lie.as_ref().filter(|lie| lie.is_about(database));
-        let known = self.known.entry(database.clone()).or_insert_with(|| Known {
-            proven: (begin, end),
-            ..Known::default()
-        });
+        let known = self
+            .known
+            .entry(database.clone())
+            .or_insert_with(|| DatabaseRecord {
+                proven: (begin, end),
+                ..DatabaseRecord::default()
+            });
         let description = || format!("{database}: {} {}", outcome.verdict, outcome.why());
         let accused = outcome.verdict.is_tampering();
         let deleted = scene.deleted.get(database);
@@ -419,7 +431,12 @@ impl Oracle {
 
     /// Judges a finding of a slice of a paced sweep: a verdict that the next cycle reverts would
     /// notify every receiver.
-    pub fn slice(&self, outcome: &Outcome, scene: &Scene, begin: Duration) -> Result<(), Broken> {
+    pub fn slice(
+        &self,
+        outcome: &Outcome,
+        scene: &Scene,
+        begin: Duration,
+    ) -> Result<(), BrokenRule> {
         let lie = scene.lie.as_ref();
         let is_lied_to = lie.is_some_and(|lie| lie.is_about(&outcome.database));
         match !is_lied_to && self.is_settled(scene, &outcome.database, begin) {
@@ -455,7 +472,7 @@ fn time_for_one(world: &World) -> Duration {
 
 /// The circumstances of an outcome.
 #[derive(Clone, Copy)]
-pub struct Sight<'a> {
+pub struct Circumstances<'a> {
     pub scene: &'a Scene,
     pub begin: Duration,
     pub end: Duration,

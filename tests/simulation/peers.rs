@@ -21,7 +21,7 @@ use immuaudit::stop::Stop;
 use immuaudit::trust::{Location, Store};
 
 use crate::monitoring_port::MonitoringPort;
-use crate::oracle::{Broken, Rule, broken};
+use crate::oracle::{BrokenRule, Rule, broken};
 use crate::scene::{Scene, TIMEOUT};
 use crate::temp_dir::TempDir;
 use crate::trouble::Trouble;
@@ -60,13 +60,13 @@ pub struct Peers {
     skew: Option<(i64, Duration)>,
     trouble: Trouble,
     /// The databases of which the server shows two histories.
-    splits: BTreeMap<String, Parted>,
+    splits: BTreeMap<String, SplitHistories>,
     /// The number of splits and disagreements that were found.
     pub found: u64,
 }
 
 /// Two histories of a database.
-struct Parted {
+struct SplitHistories {
     since: Duration,
     /// The last common transaction.
     common: u64,
@@ -165,7 +165,7 @@ impl Peers {
 
     /// Records that the server shows two histories of a database from now on.
     pub fn split(&mut self, database: &str, common: u64, now: Duration) {
-        let parted = Parted {
+        let parted = SplitHistories {
             since: now,
             common,
             is_shown: true,
@@ -183,7 +183,7 @@ impl Peers {
     }
 
     /// Runs the cycle of the second auditor if it has one now.
-    pub fn cycle(&mut self, scene: &RefCell<Scene>) -> Result<(), Broken> {
+    pub fn cycle(&mut self, scene: &RefCell<Scene>) -> Result<(), BrokenRule> {
         self.cycles += 1;
         if self.cycles % self.rests != 0 {
             return Ok(());
@@ -227,7 +227,7 @@ impl Peers {
         cycle: &Cycle,
         scene: &Scene,
         since: Duration,
-    ) -> Result<(), Broken> {
+    ) -> Result<(), BrokenRule> {
         for outcome in &cycle.outcomes {
             self.judge(Zone::First, outcome, scene, since)?;
         }
@@ -244,7 +244,7 @@ impl Peers {
         outcome: &Outcome,
         scene: &Scene,
         since: Duration,
-    ) -> Result<(), Broken> {
+    ) -> Result<(), BrokenRule> {
         let database = &outcome.database;
         let says = outcome.verdict.word() == "split-view"
             || outcome.peers.iter().any(|peer| {

@@ -6,7 +6,7 @@ use immuaudit::audit::{Outcome, Overdue, Verdict};
 use immuaudit::drill::Lie;
 use immuaudit::ledger::State;
 
-use crate::oracle::{Broken, Known, Rule, Sight, broken};
+use crate::oracle::{BrokenRule, Circumstances, DatabaseRecord, Rule, broken};
 use crate::scene::Scene;
 use crate::trouble::CurrentLie;
 
@@ -16,11 +16,11 @@ const MAX_UNPROVEN_INTERVALS: u32 = 3;
 pub const TAMPERING: [&str; 4] = ["inconsistent", "rolled-back", "bad-signature", "bad-value"];
 
 pub fn lied_to(
-    known: &mut Known,
+    known: &mut DatabaseRecord,
     outcome: &Outcome,
     current: &CurrentLie,
     calm: bool,
-) -> Result<(), Broken> {
+) -> Result<(), BrokenRule> {
     let accused = outcome.verdict.is_tampering();
     let description = || {
         let lie = current.lie.name();
@@ -62,11 +62,11 @@ pub fn lied_to(
 }
 
 pub fn overdue(
-    known: &mut Known,
+    known: &mut DatabaseRecord,
     outcome: &Outcome,
     interval: Duration,
-    sight: &Sight<'_>,
-) -> Result<(), Broken> {
+    sight: &Circumstances<'_>,
+) -> Result<(), BrokenRule> {
     if known.trusted.is_none() {
         return Ok(());
     }
@@ -91,7 +91,7 @@ pub fn overdue(
     Ok(())
 }
 
-pub fn is_honest(scene: &Scene, database: &str, state: State) -> Result<(), Broken> {
+pub fn is_honest(scene: &Scene, database: &str, state: State) -> Result<(), BrokenRule> {
     if scene.deleted.contains_key(database) {
         return Ok(());
     }
@@ -106,7 +106,7 @@ pub fn is_honest(scene: &Scene, database: &str, state: State) -> Result<(), Brok
 }
 
 /// Judges the values of a database that had no trouble for some intervals.
-pub fn read_in_time(outcome: &Outcome) -> Result<(), Broken> {
+pub fn read_in_time(outcome: &Outcome) -> Result<(), BrokenRule> {
     // a sweep has its own period, and the auditor may have been down for longer
     let late = outcome.values_overdue;
     let late = late.filter(|late| !matches!(late, Overdue::Unswept(_)));

@@ -15,9 +15,9 @@ use immuaudit::stop::Stop;
 use immuaudit::trust::Location;
 
 use crate::disk::{self, Disk};
-use crate::machine::Ended;
+use crate::machine::WorkEnd;
 use crate::meter;
-use crate::oracle::{Broken, Oracle, Rule, Sight, broken};
+use crate::oracle::{BrokenRule, Circumstances, Oracle, Rule, broken};
 use crate::peers::Peers;
 use crate::receivers::Receivers;
 use crate::scene::Scene;
@@ -33,7 +33,7 @@ const SWEEP_ONCE: Duration = Duration::from_secs(30);
 const CYCLES_BETWEEN_CHECKS: u64 = 500;
 
 /// The result of a world.
-pub struct Ran {
+pub struct WorldResult {
     pub tally: Tally,
     pub digest: Digest,
     /// The broken rule, its time, and the last lines of the record.
@@ -41,13 +41,13 @@ pub struct Ran {
 }
 
 pub struct Violation {
-    pub broken: Broken,
+    pub broken: BrokenRule,
     pub at: Duration,
     pub lines: Vec<String>,
 }
 
 /// Runs a world. `printed` is whether each line of its record is printed immediately.
-pub fn run(world: &World, printed: bool) -> Ran {
+pub fn run(world: &World, printed: bool) -> WorldResult {
     let mut run = Run::new(world, printed);
     let ended = match panic::catch_unwind(AssertUnwindSafe(|| run.until_the_end())) {
         Ok(ended) => ended,
@@ -61,7 +61,7 @@ pub fn run(world: &World, printed: bool) -> Ran {
     run.tally.notified = run.receivers.taken;
     run.tally.splits = run.peers.as_ref().map_or(0, |peers| peers.found);
     run.tally.writes = run.disk.steps.get();
-    Ran {
+    WorldResult {
         tally: run.tally.clone(),
         digest: scene.record.digest(),
         violation: ended.err().map(|broken| Violation {
@@ -131,7 +131,7 @@ impl<'w> Run<'w> {
         run
     }
 
-    fn until_the_end(&mut self) -> Result<(), Broken> {
+    fn until_the_end(&mut self) -> Result<(), BrokenRule> {
         while self.now() < self.world.length {
             self.pass()?;
             if let Some(peers) = &mut self.peers {
@@ -179,7 +179,7 @@ impl<'w> Run<'w> {
     }
 
     /// Runs all events whose time has come.
-    fn pass(&mut self) -> Result<(), Broken> {
+    fn pass(&mut self) -> Result<(), BrokenRule> {
         loop {
             let event = {
                 let mut scene = self.scene.borrow_mut();
@@ -196,7 +196,7 @@ impl<'w> Run<'w> {
         Ok(())
     }
 
-    fn cycle(&mut self, begin: Duration) -> Result<(), Broken> {
+    fn cycle(&mut self, begin: Duration) -> Result<(), BrokenRule> {
         let location = self.location();
         let mut untold = None;
         let Some(mut auditor) = self.auditor.take() else {
@@ -223,7 +223,7 @@ impl<'w> Run<'w> {
         if let Some(untold) = untold {
             return broken(Rule::AlarmsStay, untold);
         }
-        let Ended::Done((auditor, cycle)) = ended else {
+        let WorkEnd::Done((auditor, cycle)) = ended else {
             return Ok(());
         };
         self.auditor = Some(auditor);
@@ -243,7 +243,7 @@ impl<'w> Run<'w> {
     }
 
     /// Judges the notifications after a cycle, and lets the receivers accept them.
-    fn notify(&mut self, cycle: &Cycle, disk: bool) -> Result<(), Broken> {
+    fn notify(&mut self, cycle: &Cycle, disk: bool) -> Result<(), BrokenRule> {
         if !self.receivers.has_receivers() {
             return Ok(());
         }
@@ -282,7 +282,7 @@ impl<'w> Run<'w> {
     }
 
     /// Sweeps during the rest of the interval.
-    fn sweep(&mut self, next: Duration) -> Result<(), Broken> {
+    fn sweep(&mut self, next: Duration) -> Result<(), BrokenRule> {
         while self.now() < next {
             let begin = self.now();
             let Some(mut auditor) = self.auditor.take() else {
@@ -301,14 +301,14 @@ impl<'w> Run<'w> {
                 }
                 (auditor, slice)
             })?;
-            let Ended::Done((auditor, slice)) = ended else {
+            let WorkEnd::Done((auditor, slice)) = ended else {
                 return Ok(());
             };
             self.auditor = Some(auditor);
             if let Some(outcome) = &slice.outcome {
                 self.note_one_outcome(outcome);
                 let scene = self.scene.borrow();
-                let sight = Sight {
+                let sight = Circumstances {
                     scene: &scene,
                     begin,
                     end: scene.now(),
@@ -336,7 +336,7 @@ impl<'w> Run<'w> {
     }
 
     /// Checks that the auditor's memory is limited, by the bytes that are freed when it ends.
-    fn check_memory(&mut self) -> Result<(), Broken> {
+    fn check_memory(&mut self) -> Result<(), BrokenRule> {
         let ((), of_auditor) = meter::freed(|| self.auditor = None);
         let ((), of_notifier) = meter::freed(|| self.receivers.stop());
         self.tally.memory = of_auditor + of_notifier;
@@ -354,7 +354,7 @@ impl<'w> Run<'w> {
     }
 
     /// Checks that the files are limited.
-    fn check_files(&self) -> Result<(), Broken> {
+    fn check_files(&self) -> Result<(), BrokenRule> {
         let (files, bytes) = disk::size(self.folder.path());
         let names = 1 + self.world.databases.len() as u64 + self.world.events.len() as u64;
         if files > MAX_EVIDENCE_FILES + 10 * names + 20 {

@@ -3,10 +3,10 @@
 
 use std::time::{Duration, Instant};
 
-use crate::run::{Ran, Violation, run};
+use crate::run::{Violation, WorldResult, run};
 use crate::world::{Event, World};
 
-/// For how long events are removed, in real time.
+/// The longest real time for which events are removed.
 const MAX_SHRINK_TIME: Duration = Duration::from_secs(120);
 
 /// Returns the world with fewer events, and its violation.
@@ -42,7 +42,7 @@ fn cut(least: &mut (World, Violation)) {
 
 fn fails(least: &(World, Violation), events: Vec<Event>) -> Option<(World, Violation)> {
     let smaller = least.0.with_events(events);
-    let Ran { violation, .. } = run(&smaller, false);
+    let WorldResult { violation, .. } = run(&smaller, false);
     let violation = violation?;
     (violation.broken.rule == least.1.broken.rule).then_some((smaller, violation))
 }

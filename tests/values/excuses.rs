@@ -44,7 +44,7 @@ fn a_transaction_with_another_number_is_no_rewrite() {
         }
     });
     is_due_without_an_alarm(&scene.cycle_reading_values());
-    // nor together with an excuse
+    // the same together with an excuse
     scene.proxy.distort(|call, request, reply| match call {
         "VerifiableTxById" => reply.body = Body::Error(2, CANNOT_PROVE.into()),
         "TxById" => {
