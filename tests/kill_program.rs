@@ -138,7 +138,7 @@ fn a_kill_after_an_outage_was_sent_still_sends_its_end() {
         };
         assert_eq!(verdicts(), ["consistent", "unreachable"], "{databases:?}");
         notified.program.once().ends_with(0);
-        assert_eq!(verdicts().len(), 2, "once is enough");
+        assert_eq!(verdicts().len(), 2, "nothing is notified again");
     }
 }
 

@@ -47,7 +47,7 @@ fn commands_use_the_only_server_of_a_directory_and_list_several() {
         status.stdout.starts_with("ledger: All is well"),
         "{status:#?}"
     );
-    // a named server is used, although the directory has only another one
+    // a named server is used, although the directory has only files of a different server
     for args in [["status", "-p", "1"], ["status", "--server-label", "ledgr"]] {
         let wrong = run(&dir, &args);
         let text = &wrong.ends_with(3).stderr;

@@ -423,7 +423,7 @@ fn a_password_file_that_was_changed_is_read_again_at_the_next_login() {
 fn a_missing_or_empty_password_file_keeps_the_last_good_password() {
     let passwords = Passwords::new();
     let mut running = passwords.start();
-    fs::remove_file(passwords.folder.join("password")).expect("it was there");
+    fs::remove_file(passwords.folder.join("password")).expect("the file");
     passwords.embedded.forget_tokens();
     running.wait_for_cycles(3);
     running.wait_for("WARN  the last good password is still used, because --audit-password-file");
@@ -440,7 +440,7 @@ fn a_missing_or_empty_password_file_keeps_the_last_good_password() {
 fn a_refused_login_reports_an_old_password() {
     let passwords = Passwords::new();
     let mut running = passwords.start();
-    fs::remove_file(passwords.folder.join("password")).expect("it was there");
+    fs::remove_file(passwords.folder.join("password")).expect("the file");
     passwords.embedded.set_password(NEW);
     passwords.embedded.forget_tokens();
     running.wait_for("verdict=refused");

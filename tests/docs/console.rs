@@ -97,7 +97,7 @@ impl Reader {
             .env_clear()
             .env("HOME", self.folder.path())
             .env("STATE_DIRECTORY", self.states())
-            // the port is another one than on the page, but the server has the page's name
+            // the port differs from the port on the page, but the server has the page's name
             .env("IMMUAUDIT_SERVER_LABEL", "127.0.0.1:3999")
             .env("IMMUAUDIT_AUDIT_MONITORING_PORT", "0")
             .current_dir(self.folder.path())

@@ -39,7 +39,7 @@ fn each_name_in_the_wine_script_is_the_name_of_a_test() {
         let function = format!("fn {name}");
         assert!(
             code.iter().any(|code| code.contains(&function)),
-            "{name} is the begin of no test's name"
+            "no name of a test begins with {name}"
         );
     }
 }

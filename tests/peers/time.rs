@@ -264,7 +264,7 @@ fn an_old_checkpoint_of_a_closed_alarm_opens_no_alarm_after_a_restart() {
     let alarm = outcome.alarm.expect("an alarm").id;
     store.close_alarm(&alarm, "kim", now).expect("closed");
     for _ in 0..2 {
-        // the trusted state is another one, so the same contradiction would be another finding
+        // the trusted state is different, so the same contradiction would be a different finding
         peering.sim.embedded.grow(DATABASE, 1);
         drop(auditor);
         auditor = peering.auditor();

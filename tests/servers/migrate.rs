@@ -116,7 +116,7 @@ fn an_older_copy_of_the_server_does_not_extend_a_newer_state() {
     let Scene { folder, real } = scene;
     let data = real.stop();
     copy(&data, &folder.join("older"));
-    let server = program("1.11.1").expect("it was there");
+    let server = program("1.11.1").expect("the server program");
     let scene = Scene {
         real: Real::start(&server, &data, &[]),
         folder,

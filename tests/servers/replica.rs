@@ -159,7 +159,7 @@ fn an_edited_value_on_a_replica_is_found_among_absent_ones() {
     let auditor = scene.auditor(&scene.replica, "of-replica");
     let auditor = auditor.with(&["--audit-sample", "0"]);
     auditor.once().is(0, DB, "first-seen");
-    let server = program("1.11.1").expect("it was there");
+    let server = program("1.11.1").expect("the server program");
     let dir = scene.replica.stop();
     assert!(edit(&dir.join(DB), "val", "new-7-0 ") > 0);
     let replica = Real::start_at(&server, &dir, auditor.port, &[]);

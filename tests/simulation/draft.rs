@@ -260,7 +260,8 @@ impl Draft {
         }
     }
 
-    /// Draws the time of the next trouble. Most troubles follow soon after another one, because that is where faults are.
+    /// Draws the time of the next trouble. Most troubles follow soon after another one, because that is where faults
+    /// are.
     fn after(&mut self, last: Duration, world: &World) -> Duration {
         match self.one_in(3) {
             true => self.within(world.length),

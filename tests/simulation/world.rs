@@ -86,7 +86,7 @@ pub enum EventKind {
     Restart(Duration),
     /// The data directory is moved: another identity, the same history.
     Move,
-    /// The user's password is another one for a while.
+    /// The user has a different password for a while.
     OtherPassword(Duration),
     /// Calls get lost, are cut, and take long.
     Storm {

@@ -66,7 +66,7 @@ impl Restarted {
 
     /// Runs a cycle while a file replaces a directory that is listed.
     fn unlistable(&self, auditor: &mut Auditor) -> Cycle {
-        fs::write(self.file("evidence"), "no directory").expect("nothing was there");
+        fs::write(self.file("evidence"), "no directory").expect("no directory yet");
         let cycle = auditor.cycle(|_| {});
         assert!(cycle.store_error.is_some(), "{cycle:?}");
         fs::remove_file(self.file("evidence")).expect("the file");

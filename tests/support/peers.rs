@@ -161,7 +161,8 @@ impl Peering {
         cycle.outcomes.remove(index.expect("an outcome"))
     }
 
-    /// Returns an auditor whose peer disagrees. Before the disagreement, the wall clock is stepped by this many seconds.
+    /// Returns an auditor whose peer disagrees. Before the disagreement, the wall clock is stepped by this many
+    /// seconds.
     pub fn disagreeing(&self, step: i64) -> Auditor {
         let mut auditor = self.auditor();
         self.cycle(&mut auditor);

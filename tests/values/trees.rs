@@ -23,7 +23,7 @@ const INCONSISTENT: Verdict = Verdict::Tampered(Tampering::Inconsistent);
 fn with_old_tree(forged: bool) -> Ledger {
     let mut ledger = ledger(Lag::None, 1_600);
     if forged {
-        let of_chain = &ledger.tx(450).expect("it is there").header;
+        let of_chain = &ledger.tx(450).expect("transaction 450").header;
         let header = changed(of_chain, |fields| fields.eh = Digest::of(&[b"other"]));
         ledger.hold(header);
     }

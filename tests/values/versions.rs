@@ -206,7 +206,7 @@ fn a_tree_older_than_the_walk_is_compared_with_the_chain() {
         let mut ledger = ledger(Lag::None, 1_600);
         if forged {
             let other = Digest::of(&[b"other"]);
-            let of_chain = &ledger.tx(450).expect("it is there").header;
+            let of_chain = &ledger.tx(450).expect("transaction 450").header;
             let header = changed(of_chain, |fields| fields.eh = other);
             ledger.hold(header);
         }
