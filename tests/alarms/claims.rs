@@ -16,7 +16,7 @@ use immuaudit::drill::{Embedded, Ledger, Lie, NewEntry, Options};
 
 const DATABASE: &str = "defaultdb";
 
-/// A ledger of 20 transactions.
+/// Starts a ledger of 20 transactions.
 fn ledger(options: Options) -> Embedded {
     let server = Embedded::start(options).expect("an embedded ledger");
     server.grow(DATABASE, 20);
@@ -27,7 +27,7 @@ fn kept(server: &Embedded) -> Ledger {
     server.ledger(DATABASE).expect("a database")
 }
 
-/// The same history up to a transaction, and another one after it, up to `last`.
+/// Returns a history that is the same up to a transaction, and differs from there on, up to `last`.
 fn rewritten(from: &Ledger, common: u64, last: u64) -> Ledger {
     let mut another = from.clone();
     another.truncate(common);
@@ -63,7 +63,7 @@ fn opens_no_alarm(program: &Program, run: &Run, expected: &[&str]) {
     program.run(&["status"]).ends_with(0);
 }
 
-/// A split view at a transaction, with an open alarm, and the only evidence file.
+/// Asserts that the run reported a split view with an alarm, and verifies its only evidence file.
 #[track_caller]
 fn is_a_split_view(program: &Program, run: &Run, keys: &[&str]) -> Run {
     assert!(run.ends_with(2).stdout.contains("split-view"), "{run:#?}");

@@ -20,7 +20,7 @@ const DATABASE: &str = "defaultdb";
 const OTHER: &str = "otherdb";
 /// The highest memory of the auditor in KiB, whatever the server sends.
 const MAX_MEMORY_KIB: u64 = 48 << 10;
-/// The number of concurrent scenes. It is higher than the number of cores, because some lies are
+/// The number of concurrent scenes. A small machine has fewer cores, but some lies only wait for
 /// timeouts.
 const MAX_CONCURRENT_SCENES: usize = 4;
 

@@ -226,7 +226,7 @@ affinity: {}
             .unwrap_or_else(|| panic!("{kind} {name}: {objects:#?}"))
     };
     let bank = of("Deployment", "bank");
-    for says in [
+    for part in [
         r#"{"name":"IMMUAUDIT_IMMUDB_ADDRESS","value":"fd00::1"}"#,
         r#"{"name":"IMMUAUDIT_IMMUDB_PORT","value":"3323"}"#,
         r#"{"name":"IMMUAUDIT_AUDIT_PASSWORD_FILE","value":"/run/secrets/immuaudit/word"}"#,
@@ -239,7 +239,7 @@ affinity: {}
         r#""claimName":"bank""#,
         r#""image":"immuaudit:other""#,
     ] {
-        assert!(bank.contains(says), "{says}: {bank}");
+        assert!(bank.contains(part), "{part}: {bank}");
     }
     assert_eq!(bank.matches("IMMUAUDIT_LOG_FORMAT").count(), 1);
     assert!(of("PersistentVolumeClaim", "bank").contains(r#""storage":"2Gi""#));

@@ -9,7 +9,7 @@ use immuaudit::drill::{AuditorSetup, Emulated, Lie, LieSchedule, NewEntry, Optio
 
 /// The other database, which is honest in every lie about a single database.
 const OTHER: &str = "otherdb";
-/// The number of concurrent scenes. It is higher than the number of cores, because some lies are
+/// The number of concurrent scenes. A small machine has fewer cores, but some lies only wait for
 /// timeouts.
 const MAX_CONCURRENT_SCENES: usize = 4;
 /// The evidence files of one reading, each for one transaction (`audit::values::report` has the

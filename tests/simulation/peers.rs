@@ -246,7 +246,7 @@ impl Peers {
         since: Duration,
     ) -> Result<(), BrokenRule> {
         let database = &outcome.database;
-        let says = outcome.verdict.word() == "split-view"
+        let reports_split = outcome.verdict.word() == "split-view"
             || outcome.peers.iter().any(|peer| {
                 matches!(peer.standing, Standing::Split | Standing::Disagrees)
                     || peer.disagreement.is_some()
@@ -259,7 +259,7 @@ impl Peers {
             )
         };
         let Some(parted) = self.splits.get_mut(database) else {
-            return match says {
+            return match reports_split {
                 true => broken(Rule::NeverSplit, relation()),
                 false => Ok(()),
             };
@@ -271,8 +271,8 @@ impl Peers {
         if outcome.is_proven() {
             parted.trusted[index] = outcome.shown;
         }
-        self.found += u64::from(says && !parted.found[index]);
-        parted.found[index] |= says;
+        self.found += u64::from(reports_split && !parted.found[index]);
+        parted.found[index] |= reports_split;
         let now = scene.now();
         let within = u32::try_from(FOUND_WITHIN * self.rests).expect("a few");
         let within = scene.interval * within;
@@ -289,7 +289,7 @@ impl Peers {
                 .iter()
                 .all(|trusted| trusted.is_some_and(|of| of.tx > parted.common));
         // an open alarm reports it, whatever the peer serves now
-        match is_due && !says && outcome.open_alarms == 0 {
+        match is_due && !reports_split && outcome.open_alarms == 0 {
             true => broken(
                 Rule::SplitFound,
                 format!("{}, {:?}", relation(), outcome.peers),

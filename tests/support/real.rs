@@ -93,7 +93,7 @@ impl Real {
         self.does(&["write", "--db", database, "--prefix", prefix, "--n", &n]);
     }
 
-    /// Writes transactions with many concurrent writers.
+    /// Writes transactions with fifty concurrent writers.
     pub fn write_concurrently(&self, database: &str, prefix: &str, transactions: u32) {
         let n = transactions.to_string();
         self.does(&[
