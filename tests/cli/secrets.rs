@@ -1,4 +1,4 @@
-//! No secret leaks: not to files, not to the output, not to `ps` and not to a core file.
+//! Secrets do not leak to files, to the output, to `ps` or to a core file.
 
 use std::fs;
 use std::path::Path;
