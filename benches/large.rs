@@ -6,14 +6,14 @@
 #[path = "../tests/support/http.rs"]
 #[allow(dead_code)] // the tests use the rest
 mod http;
-#[path = "../tests/support/place.rs"]
-#[allow(dead_code)]
-mod place;
 #[path = "../tests/support/program.rs"]
 #[allow(dead_code)]
 mod program;
 #[path = "../tests/support/signals.rs"]
 mod signals;
+#[path = "../tests/support/temp_dir.rs"]
+#[allow(dead_code)]
+mod temp_dir;
 #[path = "../tests/support/usage.rs"]
 #[allow(dead_code)]
 mod usage;
@@ -28,8 +28,8 @@ use std::time::{Duration, Instant};
 
 use http::get;
 use immuaudit::drill::{Embedded, NewEntry, Options};
-use place::Place;
 use program::{Program, Run, Running, high_water, member};
+use temp_dir::TempDir;
 use watched::port_of;
 
 const DB: &str = "defaultdb";
@@ -39,8 +39,8 @@ const AUDITS: u64 = 100;
 const PARTS: usize = 20;
 /// The number of different keys, so that the index of the embedded ledger stays small.
 const KEYS: u64 = 1_000;
-/// The time between two looks at a running auditor.
-const LOOK: Duration = Duration::from_millis(50);
+/// The time between two checks of a running auditor.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// The longest time of one measurement, which only ends a bench that failed.
 const MAX_TIME: Duration = Duration::from_secs(3600);
 
@@ -74,7 +74,7 @@ fn main() {
 /// An embedded ledger, and the directories of its auditors.
 struct Bench {
     ledger: Embedded,
-    place: Place,
+    folder: TempDir,
     all: u64,
 }
 
@@ -82,13 +82,13 @@ impl Bench {
     fn new(all: u64) -> Bench {
         Bench {
             ledger: Embedded::start(Options::default()).expect("a ledger"),
-            place: Place::new(),
+            folder: TempDir::new(),
             all,
         }
     }
 
     fn auditor(&self, name: &str) -> Program {
-        Program::new(self.ledger.port(), &self.place.join(name))
+        Program::new(self.ledger.port(), &self.folder.join(name))
     }
 
     /// Returns the auditor that audits while the ledger grows, and that keeps the hashes later.
@@ -251,7 +251,7 @@ impl Bench {
 
     /// Returns the file of the kept hashes.
     fn mirror(&self) -> Option<PathBuf> {
-        let folder = fs::read_dir(self.place.join("watching/tested")).ok()?;
+        let folder = fs::read_dir(self.folder.join("watching/tested")).ok()?;
         let mut files = folder.filter_map(|file| Some(file.ok()?.path()));
         files.find(|file| file.extension().is_some_and(|of| of == "mirror"))
     }
@@ -288,12 +288,12 @@ impl Measured {
     }
 }
 
-fn measure(program: &Program, verb: &[&str], code: i32) -> Measured {
+fn measure(program: &Program, args: &[&str], code: i32) -> Measured {
     let begin = Instant::now();
-    let (run, memory) = program.run_measured(verb);
+    let (run, memory) = program.run_measured(args);
     let seconds = begin.elapsed().as_secs_f64();
     run.ends_with(code);
-    progress(&verb.join(" "), begin);
+    progress(&args.join(" "), begin);
     Measured {
         run,
         seconds,
@@ -303,7 +303,7 @@ fn measure(program: &Program, verb: &[&str], code: i32) -> Measured {
 
 /// Waits a moment, and takes the highest memory of an auditor that must still run.
 fn watch(running: &mut Running, begin: Instant, most: &mut u64) {
-    thread::sleep(LOOK);
+    thread::sleep(POLL_INTERVAL);
     assert!(running.is_running(), "{}", running.log());
     assert!(begin.elapsed() < MAX_TIME, "{}", running.log());
     *most = high_water(running.id()).unwrap_or(0).max(*most);

@@ -7,14 +7,14 @@
 #[path = "../tests/support/http.rs"]
 #[allow(dead_code)] // the tests use the rest
 mod http;
-#[path = "../tests/support/place.rs"]
-#[allow(dead_code)]
-mod place;
 #[path = "../tests/support/program.rs"]
 #[allow(dead_code)]
 mod program;
 #[path = "../tests/support/signals.rs"]
 mod signals;
+#[path = "../tests/support/temp_dir.rs"]
+#[allow(dead_code)]
+mod temp_dir;
 #[path = "../tests/support/usage.rs"]
 #[allow(dead_code)]
 mod usage;
@@ -24,8 +24,8 @@ use std::time::{Duration, Instant};
 
 use http::get;
 use immuaudit::drill::{Embedded, Options};
-use place::Place;
 use program::{Program, Running};
+use temp_dir::TempDir;
 
 const ROUNDS: usize = 10;
 const SCRAPES: u32 = 100;
@@ -92,7 +92,7 @@ struct Audited {
     names: Vec<String>,
     running: Running,
     port: u16,
-    _place: Place,
+    _folder: TempDir,
 }
 
 impl Audited {
@@ -106,8 +106,8 @@ impl Audited {
         for name in &names {
             ledger.grow(name, 20);
         }
-        let place = Place::new();
-        let program = Program::new(ledger.port(), &place.join("state"));
+        let folder = TempDir::new();
+        let program = Program::new(ledger.port(), &folder.join("state"));
         let mut running = program.start(&["--audit-interval", interval]);
         running.wait_for("cycle finished server=");
         let log = running.log();
@@ -119,7 +119,7 @@ impl Audited {
             names,
             running,
             port,
-            _place: place,
+            _folder: folder,
         }
     }
 

@@ -8,12 +8,12 @@
 mod caller;
 #[path = "../tests/support/loud.rs"]
 mod loud;
-#[path = "../tests/support/place.rs"]
-#[allow(dead_code)]
-mod place;
 #[path = "../tests/support/real.rs"]
 #[allow(dead_code)]
 mod real;
+#[path = "../tests/support/temp_dir.rs"]
+#[allow(dead_code)]
+mod temp_dir;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -29,8 +29,8 @@ use immuaudit::server::{Endpoint, Login, Security, Server};
 use immuaudit::stop::Stop;
 use immuaudit::trust::{Location, Store};
 use immuaudit::wire::{self, Entries, method};
-use place::Place;
 use real::{Real, program};
+use temp_dir::TempDir;
 
 const TRANSACTIONS: u32 = 100_000;
 const ROUNDS: usize = 9;
@@ -42,21 +42,21 @@ fn main() {
     let Some(server) = program("1.11.1") else {
         return;
     };
-    let place = Place::new();
-    let real = Real::start(&server, &place.join("data"), &[]);
+    let folder = TempDir::new();
+    let real = Real::start(&server, &folder.join("data"), &[]);
     write(&real, "first");
     let (mut scans, mut sweeps) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         scans.push(scan(&real));
-        sweeps.push(sweep(&real, &place.join(&format!("trust{round}"))));
+        sweeps.push(sweep(&real, &folder.join(&format!("trust{round}"))));
     }
-    let memory = memory(&real, &place.join("trust"));
-    let mut new = auditor(&real, &place.join("new"), NewValues::All);
+    let memory = memory(&real, &folder.join("trust"));
+    let mut new = auditor(&real, &folder.join("new"), NewValues::All);
     proven(&new.cycle(|_| {}));
     let immuclient = server.with_file_name("immuclient-1.11.1");
     let immuclient = immuclient
         .exists()
-        .then(|| Immuclient::trusting(&immuclient, &real, &place));
+        .then(|| Immuclient::trusting(&immuclient, &real, &folder));
     write(&real, "second");
     let begin = Instant::now();
     proven(&new.cycle(|_| {}));
@@ -206,11 +206,11 @@ struct Immuclient {
 
 impl Immuclient {
     /// Starts an immuclient that has audited the first transactions.
-    fn trusting(program: &Path, real: &Real, place: &Place) -> Immuclient {
+    fn trusting(program: &Path, real: &Real, folder: &TempDir) -> Immuclient {
         let immuclient = Immuclient {
             program: program.to_owned(),
             port: real.port,
-            home: place.join("immuclient"),
+            home: folder.join("immuclient"),
         };
         fs::create_dir_all(&immuclient.home).expect("a directory");
         immuclient.audited(TRANSACTIONS);

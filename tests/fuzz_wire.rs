@@ -96,10 +96,10 @@ fn run(seeds: &[Seed], from: u64, runs: usize) -> Tally {
             &replies,
             &mut random,
         );
-        let beside: usize = parts.iter().map(|(_, bytes)| bytes.len()).sum();
-        let length = input.len() + seed.reply.len() + beside;
+        let parts_length: usize = parts.iter().map(|(_, bytes)| bytes.len()).sum();
+        let length = input.len() + seed.reply.len() + parts_length;
         let before = hashes();
-        let (outcome, memory) = meter::most(|| match part {
+        let (outcome, memory) = meter::max_held(|| match part {
             Some((id, _)) => seed.judge(&seed.reply, Some((id, &input)), &keys),
             None => seed.judge(&input, None, &keys),
         });
@@ -129,7 +129,7 @@ fn run(seeds: &[Seed], from: u64, runs: usize) -> Tally {
         );
         let kept = tally.classes.entry(class(&outcome)).or_default();
         kept.0 += 1;
-        // the file has no place for changed parts
+        // the format of the file does not contain changed parts
         if part.is_none() && (kept.2.is_empty() || input.len() < kept.2.len()) {
             (kept.1, kept.2) = (index, input);
         }
@@ -169,9 +169,9 @@ fn changed_responses_never_panic_cost_too_much_or_verify_falsely() {
             }
         }
     }
-    let held = classes.get("holds").map_or(0, |(count, ..)| *count);
+    let accepted = classes.get("holds").map_or(0, |(count, ..)| *count);
     println!(
-        "{runs} inputs from {} recorded answers, {:.0} a second; {held} hold, {} ways to be refused",
+        "{runs} inputs from {} recorded responses, {:.0} a second; {accepted} accepted, {} kinds of refusal",
         seeds.len(),
         runs as f64 / took.as_secs_f64(),
         classes.len() - 1
@@ -184,7 +184,7 @@ fn changed_responses_never_panic_cost_too_much_or_verify_falsely() {
         hashes.1
     );
     assert!(
-        held > 0 && (runs < 10_000 || classes.len() > 50),
+        accepted > 0 && (runs < 10_000 || classes.len() > 50),
         "{}",
         classes.len()
     );
@@ -214,7 +214,7 @@ fn corpus(seeds: &[Seed], classes: &BTreeMap<String, (usize, usize, Vec<u8>)>) -
 }
 
 #[test]
-fn kept_fuzz_inputs_have_their_recorded_outcomes() {
+fn recorded_fuzz_inputs_have_their_recorded_outcomes() {
     let (seeds, keys) = (seeds(), keys());
     let by_name: BTreeMap<&str, &Seed> = seeds.iter().map(|s| (&*s.name, s)).collect();
     let vectors = read("fuzz.toml");

@@ -16,10 +16,10 @@ use support::loud::{loud, not_shown};
 use support::program::member;
 use support::tool::have;
 
-/// How many instances audit the honest server; one more audits the other server.
+/// The number of instances that audit the honest server; one more audits the other server.
 const HONEST: usize = 19;
 /// The most memory of one instance in KiB, twice the measured amount.
-const MOST_KIB: u64 = 14 << 10;
+const MAX_KIB: u64 = 14 << 10;
 
 fn name(n: usize) -> String {
     format!("n{n:02}")
@@ -49,14 +49,14 @@ fn install(booted: &Booted, instance: &str, server: u16, port: u16) -> String {
 /// Runs `status --all` until the exit code is this one.
 #[track_caller]
 fn status_of_all(booted: &Booted, code: i32, more: &[&str]) -> String {
-    let words = [&["immuaudit", "status", "--all"], more].concat();
+    let args = [&["immuaudit", "status", "--all"], more].concat();
     let end = Instant::now() + Duration::from_secs(120);
     loop {
         let Output {
             status,
             stdout,
             stderr,
-        } = booted.output(&words);
+        } = booted.output(&args);
         let text = String::from_utf8_lossy(&stdout).into_owned();
         if status.code() == Some(code) {
             return text;
@@ -115,7 +115,7 @@ fn twenty_instances_share_a_host_and_the_worst_is_listed_first() {
         shares.iter().sum::<u64>(),
         shares.iter().max().expect("one"),
     ));
-    assert!(shares.iter().all(|kib| *kib < MOST_KIB), "{shares:?}");
+    assert!(shares.iter().all(|kib| *kib < MAX_KIB), "{shares:?}");
 
     an_idle_or_misconfigured_instance_is_reported(&booted);
 
@@ -156,8 +156,8 @@ fn each_instance_has_separate_files_and_a_separate_user(booted: &Booted) {
     for path in [settings, "/var/lib/immuaudit.d/n00/"] {
         let other = ["runuser", "-u", "immuaudit-n01", "--", "ls", path];
         let reads = ["runuser", "-u", "immuaudit-n01", "--", "cat", path];
-        let words: &[&str] = if path.ends_with('/') { &other } else { &reads };
-        assert!(!booted.output(words).status.success(), "{path}");
+        let args: &[&str] = if path.ends_with('/') { &other } else { &reads };
+        assert!(!booted.output(args).status.success(), "{path}");
     }
     // installing it again is harmless
     let process = booted.shows_of(unit, "MainPID");
@@ -165,7 +165,7 @@ fn each_instance_has_separate_files_and_a_separate_user(booted: &Booted) {
     assert_eq!(booted.shows_of(unit, "MainPID"), process);
     // one instance gets a higher limit, and the others do not
     let more = "--max-recv-msg-size=33554432";
-    let words = [
+    let args = [
         "immuaudit",
         "audit-mode",
         "install",
@@ -173,7 +173,7 @@ fn each_instance_has_separate_files_and_a_separate_user(booted: &Booted) {
         "n00",
         more,
     ];
-    booted.does(&words);
+    booted.does(&args);
     assert_eq!(booted.shows_of(unit, "MemoryMax"), (288 << 20).to_string());
     let other = booted.shows_of("immuaudit@n01.service", "MemoryMax");
     assert_eq!(other, (64 << 20).to_string());
@@ -246,7 +246,7 @@ fn one_instance_reloads_its_settings(booted: &Booted) {
 
 fn an_idle_or_misconfigured_instance_is_reported(booted: &Booted) {
     let folder = "/etc/immudb/immuaudit.d";
-    for (file, text, code, says) in [
+    for (file, text, code, part) in [
         ("idle.toml", "", 3, "has no stored states"),
         ("wrong.toml", "immudb-port = true", 3, "wrong.toml:1"),
         ("Not-A-Name.toml", "", 3, "not a valid name of an instance"),
@@ -255,7 +255,7 @@ fn an_idle_or_misconfigured_instance_is_reported(booted: &Booted) {
         booted.does(&["sh", "-c", &write]);
         let message = status_of_all(booted, code, &["--json"]);
         let first = message.lines().next().expect("a line");
-        assert!(member(first, "reason").contains(says), "{message}");
+        assert!(member(first, "reason").contains(part), "{message}");
         booted.does(&["rm", &format!("{folder}/{file}")]);
     }
     // the server of this instance has never responded
@@ -263,7 +263,7 @@ fn an_idle_or_misconfigured_instance_is_reported(booted: &Booted) {
     install(booted, "alone", ports[0], ports[1]);
     let message = status_of_all(booted, 1, &[]);
     assert!(message.starts_with("immuaudit@alone\n"), "{message}");
-    let words = [
+    let args = [
         "immuaudit",
         "audit-mode",
         "uninstall",
@@ -271,13 +271,13 @@ fn an_idle_or_misconfigured_instance_is_reported(booted: &Booted) {
         "--instance",
         "alone",
     ];
-    booted.does(&words);
+    booted.does(&args);
 }
 
 fn uninstalling_one_instance_keeps_the_others(booted: &Booted) {
     let uninstall = |name: &str, more: &[&str]| {
-        let words = ["immuaudit", "audit-mode", "uninstall", "--instance", name];
-        booted.does(&[&words, more].concat());
+        let args = ["immuaudit", "audit-mode", "uninstall", "--instance", name];
+        booted.does(&[&args, more].concat());
     };
     uninstall("n00", &[]);
     for path in [

@@ -21,10 +21,10 @@ use immuaudit::trust::{
     TrustOrigin, TrustedState, Unavailable, ValueProgress, Waiting, failpoint,
 };
 use support::chain::Chain;
-use support::place::Place;
+use support::temp_dir::TempDir;
 
 const WORK: &str = "IMMUAUDIT_TEST_WORK";
-const PLACE: &str = "IMMUAUDIT_TEST_PLACE";
+const FOLDER: &str = "IMMUAUDIT_TEST_FOLDER";
 const SIGKILL: i32 = 9;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -353,25 +353,25 @@ fn no_temporary_file_is_left(dir: &Path, case: &str) {
 
 #[test]
 fn a_kill_at_any_step_loses_nothing_and_causes_no_first_use() {
-    if let (Ok(work), Some(place)) = (env::var(WORK), env::var_os(PLACE)) {
+    if let (Ok(work), Some(folder)) = (env::var(WORK), env::var_os(FOLDER)) {
         let work = ALL
             .into_iter()
             .find(|w| format!("{w:?}") == work)
             .expect("a kind of work");
-        return run(&open(Path::new(&place)), work); // the child process, which is killed
+        return run(&open(Path::new(&folder)), work); // the child process, which is killed
     }
     let mut reached = BTreeSet::new();
     for work in ALL {
         for point in failpoint::points() {
-            let place = Place::new();
-            let before = prepare(&open(place.path()), work);
+            let folder = TempDir::new();
+            let before = prepare(&open(folder.path()), work);
             let status = Command::new(env::current_exe().expect("this binary"))
                 .args([
                     "--exact",
                     "a_kill_at_any_step_loses_nothing_and_causes_no_first_use",
                 ])
                 .env(WORK, format!("{work:?}"))
-                .env(PLACE, place.path())
+                .env(FOLDER, folder.path())
                 .env(failpoint::VARIABLE, &point)
                 .stdout(Stdio::null())
                 .status()
@@ -382,8 +382,8 @@ fn a_kill_at_any_step_loses_nothing_and_causes_no_first_use() {
                 assert!(status.success(), "{work:?} without reaching {point}");
             }
             let case = format!("{work:?} killed at {point}");
-            let mut store = open(place.path());
-            no_temporary_file_is_left(place.path(), &case);
+            let mut store = open(folder.path());
+            no_temporary_file_is_left(folder.path(), &case);
             // a warning about a torn line is reported once
             store.warnings();
             check(&mut store, work, before.as_ref(), &case);

@@ -14,9 +14,9 @@ use std::process::Stdio;
 use immuaudit::clock;
 use immuaudit::drill::{Access, Embedded, Lie, Options};
 use immuaudit::trust::failpoint;
-use support::place::Place;
 use support::program::{Program, member};
 use support::receiver::Receiver;
+use support::temp_dir::TempDir;
 
 const DATABASE: &str = "defaultdb";
 const SIGABRT: i32 = 6;
@@ -52,12 +52,12 @@ struct Notified {
     receiver: Receiver,
     server: Embedded,
     program: Program,
-    _folder: Place,
+    _folder: TempDir,
 }
 
 impl Notified {
     fn of(databases: &[&str]) -> Notified {
-        let (folder, receiver) = (Place::new(), Receiver::start());
+        let (folder, receiver) = (TempDir::new(), Receiver::start());
         let server = Embedded::start(Options::default()).expect("an embedded ledger");
         for database in databases {
             server.create_database(database);
@@ -138,7 +138,7 @@ fn a_kill_after_an_outage_was_sent_still_sends_its_end() {
         };
         assert_eq!(verdicts(), ["consistent", "unreachable"], "{databases:?}");
         notified.program.once().ends_with(0);
-        assert_eq!(verdicts().len(), 2, "once is enough");
+        assert_eq!(verdicts().len(), 2, "nothing is notified again");
     }
 }
 
@@ -178,7 +178,7 @@ fn a_kill_before_an_outage_was_sent_sends_each_verdict_later() {
 /// port.
 #[test]
 fn a_panic_prints_one_line_and_ends_the_program_with_sigabrt() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let server = Embedded::start(Options::default()).expect("an embedded ledger");
     server.grow(DATABASE, 10);
     let mut program = Program::new(server.port(), &folder.join("trust"));
@@ -187,12 +187,12 @@ fn a_panic_prints_one_line_and_ends_the_program_with_sigabrt() {
     let ended = program.command(&["--once"]).output().expect("the program");
     assert_eq!(ended.status.signal(), Some(SIGABRT), "{ended:?}");
     assert!(!ended.status.core_dumped());
-    let said = String::from_utf8(ended.stderr).expect("text");
-    let mut lines = said.lines();
+    let text = String::from_utf8(ended.stderr).expect("text");
+    let mut lines = text.lines();
     let line = lines.find(|line| line.contains("panicked at src/trust/failpoint.rs:"));
-    let line = line.unwrap_or_else(|| panic!("{said}"));
-    assert!(line.starts_with("immuaudit: "), "{said}");
-    assert!(line.contains("that a test asked for"), "{said}");
+    let line = line.unwrap_or_else(|| panic!("{text}"));
+    assert!(line.starts_with("immuaudit: "), "{text}");
+    assert!(line.contains("that a test asked for"), "{text}");
 }
 
 #[test]
@@ -201,7 +201,7 @@ fn a_program_killed_at_any_step_keeps_its_trusted_state() {
     for work in [Work::FirstUse, Work::Advance, Work::Raise] {
         for point in failpoint::points() {
             let case = format!("{work:?} killed at {point}");
-            let folder = Place::new();
+            let folder = TempDir::new();
             let server = Embedded::start(Options::default()).expect("an embedded ledger");
             server.grow(DATABASE, 10);
             let receiver = Receiver::start();
@@ -256,7 +256,7 @@ fn a_program_killed_at_any_step_keeps_its_trusted_state() {
 
 #[test]
 fn a_jumping_clock_delays_no_cycle_and_deletes_no_history() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let server = Embedded::start(Options::default()).expect("an embedded ledger");
     server.grow(DATABASE, 10);
     let off = folder.join("off");

@@ -211,8 +211,8 @@ fn the_service_is_installed_restarted_after_a_hang_and_purged() {
 
     // the journal has the priority of each line, and the text has no priority prefix
     let journal = |priority: &str| {
-        let words = ["journalctl", "-u", "immuaudit", "-o", "cat", "-p", priority];
-        booted.does(&words)
+        let args = ["journalctl", "-u", "immuaudit", "-o", "cat", "-p", priority];
+        booted.does(&args)
     };
     let informed = journal("info..info");
     assert!(informed.contains("auditing server="), "{informed}");
@@ -304,9 +304,9 @@ fn the_service_writes_where_its_settings_say(booted: &Booted, install: &[&str]) 
 
 /// Runs a command in the booted system that is refused, and returns the message.
 #[track_caller]
-fn refused(booted: &Booted, words: &[&str]) -> String {
-    let output = booted.output(words);
-    assert_eq!(output.status.code(), Some(3), "{words:?}: {output:?}");
+fn refused(booted: &Booted, args: &[&str]) -> String {
+    let output = booted.output(args);
+    assert_eq!(output.status.code(), Some(3), "{args:?}: {output:?}");
     String::from_utf8_lossy(&output.stderr).trim().to_owned()
 }
 

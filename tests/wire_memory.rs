@@ -11,11 +11,11 @@ use support::meter::{self, MEMORY_BUDGET, Meter};
 static METER: Meter = Meter;
 
 /// The default of `--max-recv-msg-size`.
-const LONGEST: usize = 4 << 20;
+const MAX_RESPONSE: usize = 4 << 20;
 
 /// Repeats `part` until the result is as long as a response may be.
 fn repeated(part: &[u8]) -> Vec<u8> {
-    part.repeat((LONGEST - 64) / part.len())
+    part.repeat((MAX_RESPONSE - 64) / part.len())
 }
 
 /// Wraps `bytes` in a field with the first tag, that in a field with the next tag, and so on.
@@ -63,7 +63,7 @@ fn an_answer_of_many_small_parts_is_refused_before_it_is_decoded() {
         ),
     ];
     for (what, bytes) in dear {
-        let (read, memory) = meter::most(|| reads(&bytes));
+        let (read, memory) = meter::max_held(|| reads(&bytes));
         println!("{what}: {} KiB for {} KiB", memory >> 10, bytes.len() >> 10);
         assert!(!read, "{what}");
         assert!(memory < 2 << 20, "{what}: {memory} bytes");
@@ -87,7 +87,7 @@ fn no_answer_of_any_kind_takes_more_than_16_mib() {
     let old = entry(&[key, &h_value, &[0x18, 9, 0x20, 9]]);
     let bare = entry(&[&h_value]);
     let mixed = [&honest[..], &entry(&[key, &h_value, &[0x78, 1]])].concat();
-    let tx = |entries: &[u8]| [&header[..], &repeated(entries)[..LONGEST - 256]].concat();
+    let tx = |entries: &[u8]| [&header[..], &repeated(entries)[..MAX_RESPONSE - 256]].concat();
     let cut = |bytes: Vec<u8>, part: usize| {
         let whole = (bytes.len() - header.len()) / part * part;
         bytes[..header.len() + whole].to_vec()
@@ -136,7 +136,7 @@ fn no_answer_of_any_kind_takes_more_than_16_mib() {
             "one value",
             [
                 header.clone(),
-                inside(&[0x2a, 0x12], vec![7; LONGEST - 256]),
+                inside(&[0x2a, 0x12], vec![7; MAX_RESPONSE - 256]),
             ]
             .concat(),
             refused,
@@ -194,7 +194,7 @@ fn no_answer_of_any_kind_takes_more_than_16_mib() {
         (
             "Entry",
             "a value",
-            inside(&[0x1a], vec![7; LONGEST - 64]),
+            inside(&[0x1a], vec![7; MAX_RESPONSE - 64]),
             read_whole,
         ),
         (
@@ -203,25 +203,25 @@ fn no_answer_of_any_kind_takes_more_than_16_mib() {
             [
                 &[0x10, 1][..],
                 &digest(0x1a),
-                &inside(&[0x0a], vec![7; LONGEST - 64]),
+                &inside(&[0x0a], vec![7; MAX_RESPONSE - 64]),
             ]
             .concat(),
             read_whole,
         ),
     ];
-    for (kind, what, bytes, due) in dear {
+    for (kind, what, bytes, expected) in dear {
         assert!(
-            bytes.len() <= LONGEST && bytes.len() > LONGEST - 1024,
+            bytes.len() <= MAX_RESPONSE && bytes.len() > MAX_RESPONSE - 1024,
             "{kind}, {what}: {}",
             bytes.len()
         );
-        let (whole, memory) = meter::most(|| read(kind, &bytes));
+        let (whole, memory) = meter::max_held(|| read(kind, &bytes));
         println!(
             "{kind}, {what}: {} KiB for {} KiB",
             memory >> 10,
             bytes.len() >> 10
         );
-        assert_eq!(whole, due, "{kind}, {what}");
+        assert_eq!(whole, expected, "{kind}, {what}");
         assert!(memory <= MEMORY_BUDGET, "{kind}, {what}: {memory} bytes");
     }
 }

@@ -1,5 +1,5 @@
 //! The states of another auditor, without its signature. They are no proof of tampering unless the
-//! server signed them or shows them here too. A history that an operator gave up contradicts nothing.
+//! server signed them or also shows them to this auditor. A history that an operator gave up contradicts nothing.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -9,14 +9,14 @@ use crate::other_auditor::{compare, watching};
 use crate::support::blocked::link_to_nothing;
 use crate::support::http::get;
 use crate::support::notify_scene::wait_until;
-use crate::support::place::Place;
 use crate::support::program::{Program, Run, member};
+use crate::support::temp_dir::TempDir;
 use crate::support::watched::port_of;
 use immuaudit::drill::{Embedded, Ledger, Lie, NewEntry, Options};
 
 const DATABASE: &str = "defaultdb";
 
-/// A ledger of 20 transactions.
+/// Starts a ledger of 20 transactions.
 fn ledger(options: Options) -> Embedded {
     let server = Embedded::start(options).expect("an embedded ledger");
     server.grow(DATABASE, 20);
@@ -27,7 +27,7 @@ fn kept(server: &Embedded) -> Ledger {
     server.ledger(DATABASE).expect("a database")
 }
 
-/// The same history up to a transaction, and another one after it, up to `last`.
+/// Returns a history that is the same up to a transaction, and differs from there on, up to `last`.
 fn rewritten(from: &Ledger, common: u64, last: u64) -> Ledger {
     let mut another = from.clone();
     another.truncate(common);
@@ -39,8 +39,8 @@ fn rewritten(from: &Ledger, common: u64, last: u64) -> Ledger {
 
 /// Starts a server and two auditors of it. The first auditor trusts transaction 20, the second one a history that was
 /// rewritten after transaction 10, up to `last`, which the server shows now. Also returns the first history.
-fn forked(last: u64) -> (Place, Embedded, [Program; 2], Ledger) {
-    let folder = Place::new();
+fn forked(last: u64) -> (TempDir, Embedded, [Program; 2], Ledger) {
+    let folder = TempDir::new();
     let server = ledger(Options::default());
     let program = Program::new(server.port(), &folder.join("trust"));
     let other = Program::new(server.port(), &folder.join("other"));
@@ -53,33 +53,34 @@ fn forked(last: u64) -> (Place, Embedded, [Program; 2], Ledger) {
 
 /// Asserts that the run printed these parts, reported no split view, and opened no alarm.
 #[track_caller]
-fn opens_no_alarm(program: &Program, run: &Run, due: &[&str]) {
+fn opens_no_alarm(program: &Program, run: &Run, expected: &[&str]) {
     let stdout = &run.ends_with(1).stdout;
-    for due in due {
-        assert!(stdout.contains(due), "{due}: {run:#?}");
+    for expected in expected {
+        assert!(stdout.contains(expected), "{expected}: {run:#?}");
     }
     assert!(!stdout.contains("split-view"), "{run:#?}");
     program.run(&["alarm", "list"]).ends_with(0);
     program.run(&["status"]).ends_with(0);
 }
 
-/// A split view at a transaction, with an open alarm, and the only evidence file.
+/// Asserts that the run reported a split view with an alarm, and verifies its only evidence file.
 #[track_caller]
 fn is_a_split_view(program: &Program, run: &Run, keys: &[&str]) -> Run {
     assert!(run.ends_with(2).stdout.contains("split-view"), "{run:#?}");
     let list = program.run(&["alarm", "list", "--json"]);
     let evidence = member(list.ends_with(2).line(DATABASE), "evidence").to_owned();
-    let words = ["evidence", "verify", &evidence];
-    program.run(&[&words[..], keys].concat())
+    let args = ["evidence", "verify", &evidence];
+    program.run(&[&args[..], keys].concat())
 }
 
-/// A server that shows the other auditor's history here too: both its present response and its earlier one are known.
+/// The server also shows the other auditor's history to this auditor, so its present and its earlier response are
+/// known.
 #[test]
-fn a_claimed_state_that_the_server_shows_here_too_is_a_split_view() {
+fn a_claimed_state_that_the_server_also_shows_is_a_split_view() {
     for last in [12, 20, 27] {
         let (folder, server, [program, other], _) = forked(last);
         if last == 20 {
-            // one transaction with two hashes needs no call: nothing but the export shows the second one
+            // one transaction with two hashes needs no call: only the export contains the second one
             let run = compare(&program, &other, &folder);
             opens_no_alarm(&program, &run, &["disagreement"]);
             continue;
@@ -102,7 +103,7 @@ fn a_claimed_state_that_the_server_shows_here_too_is_a_split_view() {
 }
 
 #[test]
-fn a_claimed_state_that_the_server_does_not_show_is_a_disagreement_wherever_it_is() {
+fn a_claimed_state_that_the_server_does_not_show_is_a_disagreement() {
     for last in [12, 20, 27] {
         let (folder, server, [program, other], first) = forked(last);
         let mut grown = first;
@@ -123,7 +124,7 @@ fn a_claimed_state_that_the_server_does_not_show_is_a_disagreement_wherever_it_i
 #[test]
 fn a_claimed_state_that_the_server_signed_is_a_split_view_and_proof_with_its_key() {
     for last in [20, 15] {
-        let folder = Place::new();
+        let folder = TempDir::new();
         let server = ledger(Options::default().signed());
         let pem = folder.public_key_of(&server);
         let key = ["--server-signing-pub-key", &pem];
@@ -134,13 +135,16 @@ fn a_claimed_state_that_the_server_signed_is_a_split_view_and_proof_with_its_key
         server.put_ledger(DATABASE, rewritten(&first, 10, last));
         let (_running, url) = watching(&other);
         server.put_ledger(DATABASE, first);
-        // without the key it is a claim like any other
+        // without the key the state is only a claim
         let run = program.run(&["compare", &url]);
         opens_no_alarm(&program, &run, &["disagreement"]);
         let run = program.with(&key).run(&["compare", &url]);
         let verified = is_a_split_view(&program, &run, &key);
-        let due = "proof against the server";
-        assert!(verified.ends_with(2).stdout.contains(due), "{verified:#?}");
+        let expected = "proof against the server";
+        assert!(
+            verified.ends_with(2).stdout.contains(expected),
+            "{verified:#?}"
+        );
         assert!(
             run.stdout
                 .contains("keep it open until both auditors' operators know"),
@@ -148,24 +152,24 @@ fn a_claimed_state_that_the_server_signed_is_a_split_view_and_proof_with_its_key
         );
         let alarm = program.open_alarm(DATABASE);
         let shown = program.run(&["alarm", "show", &alarm]);
-        let due = "the next comparison with the other auditor opens the alarm again";
-        assert!(shown.ends_with(2).stdout.contains(due), "{shown:#?}");
+        let expected = "the next comparison with the other auditor opens the alarm again";
+        assert!(shown.ends_with(2).stdout.contains(expected), "{shown:#?}");
         let located = program
             .run(&["locate", DATABASE])
             .ends_with(2)
             .stdout
             .clone();
-        for due in [
+        for expected in [
             "but another auditor was shown another history",
             "the split view was found ",
             "run immuaudit states export for the other auditor",
         ] {
-            assert!(located.contains(due), "{due}: {located}");
+            assert!(located.contains(expected), "{expected}: {located}");
         }
         for wrong in ["than at the alarm", "alarm adopt", "the change was made"] {
             assert!(!located.contains(wrong), "{wrong}: {located}");
         }
-        // who does not have the key has two auditors' words
+        // without the key the evidence has only the statements of two auditors
         let verified = is_a_split_view(&program, &run, &[]);
         assert!(
             verified.ends_with(1).stdout.contains("a disagreement"),
@@ -197,7 +201,7 @@ fn serving(body: String) -> String {
 /// The response of another auditor of many databases is longer than the evidence may be.
 #[test]
 fn evidence_of_a_large_response_contains_the_servers_signature() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let server = ledger(Options::default().signed());
     let pem = folder.public_key_of(&server);
     let key = ["--server-signing-pub-key", &pem];
@@ -220,8 +224,11 @@ fn evidence_of_a_large_response_contains_the_servers_signature() {
     assert!(body.len() > 2 << 20);
     let run = program.with(&key).run(&["compare", &serving(body)]);
     let verified = is_a_split_view(&program, &run, &key);
-    let due = "proof against the server";
-    assert!(verified.ends_with(2).stdout.contains(due), "{verified:#?}");
+    let expected = "proof against the server";
+    assert!(
+        verified.ends_with(2).stdout.contains(expected),
+        "{verified:#?}"
+    );
 }
 
 /// The auditor's own export, from before an operator gave the history up.
@@ -229,7 +236,7 @@ fn evidence_of_a_large_response_contains_the_servers_signature() {
 fn an_own_export_of_a_history_that_was_given_up_contradicts_nothing() {
     // rewritten with as many, more and fewer transactions, and rolled back
     for (common, last) in [(10, 25), (10, 30), (10, 15), (22, 22)] {
-        let folder = Place::new();
+        let folder = TempDir::new();
         let server = ledger(Options::default());
         let program = Program::new(server.port(), &folder.join("trust"));
         program.once().is(0, DATABASE, "first-seen");
@@ -247,12 +254,12 @@ fn an_own_export_of_a_history_that_was_given_up_contradicts_nothing() {
             .ends_with(0);
         program.once().is(0, DATABASE, "consistent");
         let file = file.to_str().expect("UTF-8");
-        let due = format!("by immuaudit alarm adopt {alarm}");
+        let expected = format!("by immuaudit alarm adopt {alarm}");
         let run = program.run(&["compare", file]);
         opens_no_alarm(
             &program,
             &run,
-            &["given up here", "transaction 25, hash", &due],
+            &["given up here", "transaction 25, hash", &expected],
         );
         // the present history grows past the one that was given up
         let mut grown = kept(&server);
@@ -262,13 +269,13 @@ fn an_own_export_of_a_history_that_was_given_up_contradicts_nothing() {
         server.put_ledger(DATABASE, grown);
         program.once().is(0, DATABASE, "consistent");
         let run = program.run(&["compare", file]);
-        opens_no_alarm(&program, &run, &["given up here", &due]);
+        opens_no_alarm(&program, &run, &["given up here", &expected]);
     }
 }
 
 #[test]
 fn a_history_that_was_given_up_by_forgetting_contradicts_nothing() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let server = ledger(Options::default());
     let program = Program::new(server.port(), &folder.join("trust"));
     program.once().is(0, DATABASE, "first-seen");
@@ -288,7 +295,7 @@ fn a_history_that_was_given_up_by_forgetting_contradicts_nothing() {
 
 #[test]
 fn a_file_of_immuaudit_is_not_imported_and_its_own_command_is_named() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let server = ledger(Options::default());
     let program = Program::new(server.port(), &folder.join("trust"));
     program.once().is(0, DATABASE, "first-seen");
@@ -307,7 +314,7 @@ fn a_file_of_immuaudit_is_not_imported_and_its_own_command_is_named() {
     let checkpoints = program.run(&[&signs[..], &[key.to_str().expect("UTF-8")]].concat());
     let signed = folder.join("zone-a.txt");
     fs::write(&signed, &checkpoints.ends_with(0).stdout).expect("a file");
-    for (file, due) in [
+    for (file, expected) in [
         (file, "immuaudit compare FILE;"),
         (signed, "immuaudit compare FILE --peer-key KEY;"),
         (
@@ -321,13 +328,13 @@ fn a_file_of_immuaudit_is_not_imported_and_its_own_command_is_named() {
     ] {
         let run = program.run(&["states", "import", &file.display().to_string()]);
         let text = &run.ends_with(3).stderr;
-        assert!(text.contains(due) && text.contains("--pin"), "{text}");
+        assert!(text.contains(expected) && text.contains("--pin"), "{text}");
     }
 }
 
 #[test]
-fn after_a_wrong_signature_the_history_is_not_said_to_have_been_another_one() {
-    let folder = Place::new();
+fn locate_after_a_wrong_signature_reports_no_other_history() {
+    let folder = TempDir::new();
     let server = ledger(Options::default().signed());
     let pem = folder.public_key_of(&server);
     let key = ["--server-signing-pub-key", &pem];
@@ -345,10 +352,10 @@ fn after_a_wrong_signature_the_history_is_not_said_to_have_been_another_one() {
     assert!(!located.contains("than at the alarm"), "{located}");
 }
 
-/// Comparisons are run by cron. Both histories grow in between, so their states are other ones each time.
+/// Comparisons are run by cron. Both histories grow in between, so each comparison is about other states.
 #[test]
 fn a_lasting_split_view_opens_one_alarm() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let server = ledger(Options::default().signed());
     let pem = folder.public_key_of(&server);
     let key = ["--server-signing-pub-key", &pem];
@@ -396,13 +403,13 @@ fn a_split_view_without_its_evidence_names_the_alarm_and_the_reason() {
     let mut servers = servers.map(|entry| entry.expect("an entry").path());
     let of_server = servers.find(|path| path.join("defaultdb.state").exists());
     let of_server = of_server.expect("a trusted state");
-    // the list of alarms can be written, and no evidence
+    // the list of alarms can be written, but no evidence
     link_to_nothing(&of_server.join("evidence"));
     let run = compare(&program, &other, &folder);
     let stdout = &run.ends_with(2).stdout;
     let alarm = program.open_alarm(DATABASE);
     let unstored = format!("alarm {alarm} is open, but its evidence is not stored: ");
-    for due in ["split-view", "immuaudit alarm close ", &unstored] {
-        assert!(stdout.contains(due), "{due}: {run:#?}");
+    for expected in ["split-view", "immuaudit alarm close ", &unstored] {
+        assert!(stdout.contains(expected), "{expected}: {run:#?}");
     }
 }

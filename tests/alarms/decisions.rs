@@ -6,15 +6,15 @@ use std::fs;
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
-use crate::support::place::Place;
 use crate::support::program::{Program, Run, copied, member};
+use crate::support::temp_dir::TempDir;
 use crate::support::tool::have;
 use immuaudit::drill::{Embedded, Lie, NewEntry, Options};
 
 const DATABASE: &str = "defaultdb";
 
 struct Scene {
-    _folder: Place,
+    _folder: TempDir,
     server: Embedded,
     audit: Program,
 }
@@ -23,7 +23,7 @@ impl Scene {
     /// Starts a ledger and audits it twice: transaction 20 is trusted on first use, and transaction
     /// 25 by proof.
     fn new() -> Scene {
-        let folder = Place::new();
+        let folder = TempDir::new();
         let server = Embedded::start(Options::default()).expect("an embedded ledger");
         server.grow(DATABASE, 20);
         let audit = Program::new(server.port(), &folder.join("trust"));
@@ -54,8 +54,8 @@ impl Scene {
         }
     }
 
-    fn alarm(&self, words: &[&str]) -> Run {
-        self.audit.run(&[&["alarm"], words].concat())
+    fn alarm(&self, args: &[&str]) -> Run {
+        self.audit.run(&[&["alarm"], args].concat())
     }
 
     fn trusted(&self) -> String {
@@ -191,13 +191,13 @@ fn adopting_lists_the_transactions_given_up_and_needs_consent() {
 /// Runs `alarm adopt` on a pseudo-terminal and types `answer`.
 fn adopt_on_a_terminal(scene: &Scene, alarm: &str, answer: &str) -> Output {
     let mut command = scene.audit.command(&["alarm", "adopt", alarm]);
-    let words: Vec<String> = std::iter::once(command.get_program())
+    let args: Vec<String> = std::iter::once(command.get_program())
         .chain(command.get_args())
         .map(|word| format!("'{}'", word.to_str().expect("UTF-8")))
         .collect();
     command = Command::new("script");
     let mut child = command
-        .args(["-q", "-e", "-c", &words.join(" "), "/dev/null"])
+        .args(["-q", "-e", "-c", &args.join(" "), "/dev/null"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -244,8 +244,8 @@ fn adopting_warns_when_the_server_showed_the_trusted_history_again() {
     scene.server.put_ledger(DATABASE, good);
     scene.audit.once().is(2, DATABASE, "consistent");
     let warning = "WARNING: the server showed the trusted history again at ";
-    for words in [&["show", &alarm][..], &["adopt", &alarm]] {
-        let text = scene.alarm(words).stdout;
+    for args in [&["show", &alarm][..], &["adopt", &alarm]] {
+        let text = scene.alarm(args).stdout;
         assert!(
             text.contains(warning) && text.contains("close the alarm instead"),
             "{text}"
@@ -298,8 +298,8 @@ fn open_alarms_are_listed_and_closed_ones_with_all() {
     scene.truncate(20);
     scene.audit.once().ends_with(2);
     let alarm = scene.audit.open_alarm(DATABASE);
-    for words in [&["list"][..], &["list", DATABASE], &["show", &alarm]] {
-        let text = scene.alarm(words).ends_with(2).stdout.clone();
+    for args in [&["list"][..], &["list", DATABASE], &["show", &alarm]] {
+        let text = scene.alarm(args).ends_with(2).stdout.clone();
         assert!(
             text.contains(&alarm) && text.contains("rolled-back"),
             "{text}"
@@ -353,16 +353,19 @@ fn a_wrong_name_is_reported_with_the_right_ones() {
     scene.truncate(20);
     scene.audit.once().ends_with(2);
     let alarm = scene.audit.open_alarm(DATABASE);
-    for words in [
+    for args in [
         &["show", "0123456789ab"][..],
         &["close", "0123456789ab"],
         &["adopt", "0123456789ab", "--yes"],
     ] {
-        let refused = scene.alarm(words);
-        let due = format!(
+        let refused = scene.alarm(args);
+        let expected = format!(
             "tested has no alarm 0123456789ab; open alarms: {alarm} (rolled-back, defaultdb)"
         );
-        assert!(refused.ends_with(3).stderr.contains(&due), "{refused:#?}");
+        assert!(
+            refused.ends_with(3).stderr.contains(&expected),
+            "{refused:#?}"
+        );
     }
     let refused = scene.alarm(&["list", "defaultbd"]);
     assert!(
@@ -372,8 +375,8 @@ fn a_wrong_name_is_reported_with_the_right_ones() {
             .contains("known databases: defaultdb"),
         "{refused:#?}"
     );
-    let words = ["acknowledge", "defaultbd", "--unsigned"];
-    let refused = scene.audit.run(&words);
+    let args = ["acknowledge", "defaultbd", "--unsigned"];
+    let refused = scene.audit.run(&args);
     assert!(
         refused
             .ends_with(3)
@@ -387,7 +390,7 @@ fn a_wrong_name_is_reported_with_the_right_ones() {
 
 /// Starts a server that signs its states, and audits it once: the signed transaction 20 is trusted.
 fn signed() -> Scene {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let server = Embedded::start(Options::default().signed()).expect("an embedded ledger");
     server.grow(DATABASE, 20);
     let audit = Program::new(server.port(), &folder.join("trust"));
@@ -404,10 +407,10 @@ const LOST: &str = "signed before and is not signed now";
 #[test]
 fn a_lost_signature_causes_a_warning_until_back_or_acknowledged() {
     let scene = signed();
-    let warns = |due: bool| {
+    let warns = |expected: bool| {
         let run = scene.audit.once();
         run.is(0, DATABASE, "consistent");
-        assert_eq!(run.stderr.contains(LOST), due, "{run:#?}");
+        assert_eq!(run.stderr.contains(LOST), expected, "{run:#?}");
     };
     scene.server.lie(Lie::SignatureDropped);
     warns(true); // the same transaction, without its signature
@@ -495,8 +498,8 @@ fn a_damaged_acknowledgement_is_reported_and_ignored() {
     scene.server.lie(Lie::SignatureDropped);
     scene.server.grow(DATABASE, 1);
     scene.audit.once().is(0, DATABASE, "consistent");
-    let words = ["acknowledge", DATABASE, "--unsigned"];
-    scene.audit.run(&words).ends_with(0);
+    let args = ["acknowledge", DATABASE, "--unsigned"];
+    scene.audit.run(&args).ends_with(0);
     assert!(!scene.audit.once().stderr.contains(LOST));
     let file = scene.audit.dir.join("tested/defaultdb.acknowledged");
     let whole = fs::read_to_string(&file).expect("a file");
@@ -513,7 +516,7 @@ fn a_damaged_acknowledgement_is_reported_and_ignored() {
         run.stderr.contains("acknowledged facts are ignored"),
         "{run:#?}"
     );
-    let refused = scene.audit.run(&words);
+    let refused = scene.audit.run(&args);
     assert!(
         refused.ends_with(3).stderr.contains("acknowledge again"),
         "{refused:#?}"
@@ -553,22 +556,22 @@ fn several_alarms_or_all_of_a_database_are_closed_together() {
         none.ends_with(0).stdout,
         "no alarm of database defaultdb is open\n"
     );
-    for (words, wrong) in [
+    for (args, wrong) in [
         (&["close", "--database", "nodb"][..], "nodb"),
         (&["close"], "expected"),
         (&["close", &open[0], "--database", DATABASE], "expected"),
         (&["list", "--database", DATABASE], "alarm close"),
         (&["show", &open[0], &open[1]], "does not take"),
     ] {
-        let refused = scene.alarm(words);
+        let refused = scene.alarm(args);
         let text = &refused.ends_with(3).stderr;
-        assert!(text.contains(wrong), "{words:?}: {text}");
+        assert!(text.contains(wrong), "{args:?}: {text}");
     }
 }
 
 #[test]
 fn alarms_are_reported_as_closed_although_another_could_not_be_closed() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let databases = ["defaultdb", "middle", "shop"];
     let server = Embedded::start(Options::default().with_databases(&databases[1..]));
     let server = server.expect("an embedded ledger");
@@ -590,9 +593,9 @@ fn alarms_are_reported_as_closed_although_another_could_not_be_closed() {
         "{run:#?}"
     );
     assert!(!stdout.contains(&second), "{run:#?}");
-    let said = format!("alarm {second} is not closed: ");
+    let message = format!("alarm {second} is not closed: ");
     assert!(
-        stderr.contains(&said) && stderr.contains("middle.alarms"),
+        stderr.contains(&message) && stderr.contains("middle.alarms"),
         "{run:#?}"
     );
     fs::remove_dir(&list).expect("the directory");
@@ -651,10 +654,10 @@ fn a_damaged_list_of_alarms_counts_as_an_open_alarm() {
     scene.audit.once().ends_with(2);
     let file = scene.audit.dir.join("tested/defaultdb.alarms");
     fs::write(&file, "damaged").expect("it can be written");
-    for words in [&["alarm", "list"][..], &["evidence", "list"], &["status"]] {
-        let run = scene.audit.run(words);
+    for args in [&["alarm", "list"][..], &["evidence", "list"], &["status"]] {
+        let run = scene.audit.run(args);
         let text = run.ends_with(2).stderr.clone() + &run.stdout;
-        assert!(text.contains("defaultdb.alarms"), "{words:?}: {text}");
+        assert!(text.contains("defaultdb.alarms"), "{args:?}: {text}");
     }
     // of a tampered database and of a good one, for people and for programs
     for verdict in ["rolled-back", "consistent"] {
@@ -709,9 +712,9 @@ fn a_key_in_a_reason_is_escaped_once() {
     scene.server.lie(Lie::EditedValue);
     scene.audit.run(&["sweep"]).ends_with(2);
     let once = "key \"\\u{0}key/";
-    for words in [&["alarm", "list"][..], &["evidence", "list"], &["status"]] {
-        let text = scene.audit.run(words).ends_with(2).stdout.clone();
-        assert!(text.contains(once), "{words:?}: {text}");
+    for args in [&["alarm", "list"][..], &["evidence", "list"], &["status"]] {
+        let text = scene.audit.run(args).ends_with(2).stdout.clone();
+        assert!(text.contains(once), "{args:?}: {text}");
     }
     let list = scene.alarm(&["list", "--json"]);
     let line = list.stdout.lines().find(|line| line.contains("u{0}key"));

@@ -5,11 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::other_auditor::{compare, watching};
-use crate::support::place::Place;
 use crate::support::program::{Program, Run, copied};
 use crate::support::proxy::{Body, Proxy};
 use crate::support::receiver::Receiver;
 use crate::support::secure::{Secure, certificates};
+use crate::support::temp_dir::TempDir;
 use immuaudit::drill::{Embedded, Emulated, Lie, NewEntry, Options};
 use immuaudit::ledger::Digest;
 
@@ -22,7 +22,7 @@ fn started(options: Options) -> Embedded {
 }
 
 /// Starts a ledger and an auditor that has checked it once.
-fn audited(folder: &Place) -> (Embedded, Program) {
+fn audited(folder: &TempDir) -> (Embedded, Program) {
     let server = started(Options::default());
     let program = Program::new(server.port(), &folder.join("trust"));
     program.once().is(0, DATABASE, "first-seen");
@@ -44,8 +44,8 @@ fn evidence(program: &Program) -> PathBuf {
 }
 
 fn verify_file(program: &Program, file: &Path, more: &[&str]) -> Run {
-    let words = ["evidence", "verify", file.to_str().expect("UTF-8")];
-    program.run(&[&words[..], more].concat())
+    let args = ["evidence", "verify", file.to_str().expect("UTF-8")];
+    program.run(&[&args[..], more].concat())
 }
 
 fn verify(program: &Program, more: &[&str]) -> Run {
@@ -54,8 +54,8 @@ fn verify(program: &Program, more: &[&str]) -> Run {
 
 /// Asserts that the run printed a disagreement, and that no alarm is open.
 fn is_a_disagreement_at_20(program: &Program, run: &Run) {
-    let due = "disagreement: the other auditor claims that transaction 20 has hash";
-    assert!(run.ends_with(1).stdout.contains(due), "{run:#?}");
+    let expected = "disagreement: the other auditor claims that transaction 20 has hash";
+    assert!(run.ends_with(1).stdout.contains(expected), "{run:#?}");
     program.run(&["status"]).ends_with(0);
 }
 
@@ -77,7 +77,7 @@ fn forge(file: &Path, members: &[&str], text: &str) {
 
 #[test]
 fn text_of_an_evidence_file_is_printed_escaped() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let (server, program) = audited(&folder);
     server.lie(Lie::Rollback);
     program.once().is(2, DATABASE, "rolled-back");
@@ -89,21 +89,21 @@ fn text_of_an_evidence_file_is_printed_escaped() {
     for member in ["server", "program", "database", "alarm"] {
         let before = fs::read(&file).expect("a file");
         forge(&file, &[member], nasty);
-        let said = show().ends_with(0).stdout.clone();
-        assert!(said.contains("u{1b}[2Jx"), "{member}: {said}");
+        let printed = show().ends_with(0).stdout.clone();
+        assert!(printed.contains("u{1b}[2Jx"), "{member}: {printed}");
         let plain = |c: char| matches!(c, ' '..='~' | '\n');
-        assert!(said.chars().all(plain), "{member}: {said:?}");
-        assert!(!said.contains("\nIt proves"), "{member}: {said}");
+        assert!(printed.chars().all(plain), "{member}: {printed:?}");
+        assert!(!printed.contains("\nIt proves"), "{member}: {printed}");
         fs::write(&file, before).expect("a file");
     }
     forge(&located, &["report"], "\\u001b[2Jx\\u202e\\u009b");
-    let said = show().ends_with(0).stdout.clone();
-    assert!(said.ends_with("\n?[2Jx??\n"), "{said:?}");
+    let printed = show().ends_with(0).stdout.clone();
+    assert!(printed.ends_with("\n?[2Jx??\n"), "{printed:?}");
 }
 
 #[test]
 fn the_printed_close_command_includes_a_separate_state_folder() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let server = started(Options::default());
     let roots = folder.join("the roots").display().to_string();
     let program =
@@ -117,13 +117,13 @@ fn the_printed_close_command_includes_a_separate_state_folder() {
         .find_map(|line| line.split_once("to close it and keep the trusted state: "));
     let command = line.expect("a command").1;
     let done = copied(command);
-    let said = String::from_utf8_lossy(&done.stdout);
-    assert!(said.contains("is closed"), "{command}: {done:?}");
+    let printed = String::from_utf8_lossy(&done.stdout);
+    assert!(printed.contains("is closed"), "{command}: {done:?}");
 }
 
 #[test]
 fn two_signed_states_of_one_transaction_are_proof_against_the_server() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let server = started(Options::default().signed());
     let key = folder.public_key_of(&server);
     let key = ["--server-signing-pub-key", &key];
@@ -139,8 +139,8 @@ fn two_signed_states_of_one_transaction_are_proof_against_the_server() {
         "{run:#?}"
     );
     let run = verify(&program, &[]);
-    let word = "only people who trust this auditor";
-    assert!(run.ends_with(2).stdout.contains(word), "{run:#?}");
+    let part = "only people who trust this auditor";
+    assert!(run.ends_with(2).stdout.contains(part), "{run:#?}");
 }
 
 /// The signature of 0.9.0 fits a state of any database, so an honest server can have signed both states.
@@ -150,7 +150,7 @@ fn two_states_that_a_0_9_0_signed_are_no_proof_against_it() {
         (Lie::OtherHash, "inconsistent"),
         (Lie::ClaimsOlder, "rolled-back"),
     ] {
-        let folder = Place::new();
+        let folder = TempDir::new();
         let options = Options {
             server: Emulated::V0_9_0,
             ..Options::default()
@@ -163,14 +163,14 @@ fn two_states_that_a_0_9_0_signed_are_no_proof_against_it() {
         server.lie(lie);
         program.once().is(2, DATABASE, verdict);
         let run = verify(&program, &[]);
-        let word = "only people who trust this auditor";
-        assert!(run.ends_with(2).stdout.contains(word), "{run:#?}");
+        let part = "only people who trust this auditor";
+        assert!(run.ends_with(2).stdout.contains(part), "{run:#?}");
     }
 }
 
 #[test]
 fn signed_states_prove_a_rollback_but_not_their_order() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let server = started(Options::default().signed());
     let key = folder.public_key_of(&server);
     let key = ["--server-signing-pub-key", &key];
@@ -179,13 +179,13 @@ fn signed_states_prove_a_rollback_but_not_their_order() {
     server.lie(Lie::ClaimsOlder);
     program.once().is(2, DATABASE, "rolled-back");
     let run = verify(&program, &[]);
-    let word = "the server signed both states";
-    assert!(run.ends_with(2).stdout.contains(word), "{run:#?}");
+    let part = "the server signed both states";
+    assert!(run.ends_with(2).stdout.contains(part), "{run:#?}");
 }
 
 #[test]
 fn edited_evidence_is_damaged_and_proves_nothing() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let (server, program) = audited(&folder);
     server.lie(Lie::OtherHash);
     program.once().is(2, DATABASE, "inconsistent");
@@ -204,18 +204,18 @@ fn edited_evidence_is_damaged_and_proves_nothing() {
         "{run:#?}"
     );
     let nowhere = folder.join("nowhere.toml");
-    let words = ["evidence", "show", nowhere.to_str().expect("UTF-8")];
-    program.run(&words).ends_with(3);
+    let args = ["evidence", "show", nowhere.to_str().expect("UTF-8")];
+    program.run(&args).ends_with(3);
 }
 
 /// Returns another auditor of the same server, with its own directory.
-fn another(program: &Program, folder: &Place) -> Program {
+fn another(program: &Program, folder: &TempDir) -> Program {
     Program::new(program.port, &folder.join("other"))
 }
 
 #[test]
 fn auditors_of_one_history_agree_in_both_directions() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let server = started(Options::default());
     let program = Program::new(server.port(), &folder.join("trust"));
     let other = another(&program, &folder);
@@ -243,7 +243,7 @@ fn lagging(by: u64) -> (Embedded, Embedded) {
 /// the comparison of the first auditor with the export of the second, which trusted a state at each
 /// of `steps`.
 fn compare_after_a_fork(common: u64, steps: &[u64]) -> Run {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let whole = Embedded::start(Options::default()).expect("an embedded ledger");
     whole.grow(DATABASE, common);
     let common = whole.ledger(DATABASE).expect("a database");
@@ -270,7 +270,7 @@ fn compare_after_a_fork(common: u64, steps: &[u64]) -> Run {
 
 #[test]
 fn compare_reports_the_last_common_and_first_different_state() {
-    for (common, steps, due) in [
+    for (common, steps, expected) in [
         // the server proves state 12 of the other auditor; 17 is the first state that it does not
         // prove
         (
@@ -297,13 +297,13 @@ fn compare_reports_the_last_common_and_first_different_state() {
         let run = compare_after_a_fork(common, steps);
         let stdout = &run.ends_with(1).stdout;
         assert!(stdout.contains("disagreement"), "{run:#?}");
-        assert!(stdout.contains(due), "{common}, {steps:?}: {run:#?}");
+        assert!(stdout.contains(expected), "{common}, {steps:?}: {run:#?}");
     }
 }
 
 #[test]
 fn a_lagging_replica_agrees_up_to_its_own_state() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let (primary, replica) = lagging(0);
     let behind = Program::new(replica.port(), &folder.join("trust"));
     behind.once().is(0, DATABASE, "first-seen");
@@ -313,8 +313,8 @@ fn a_lagging_replica_agrees_up_to_its_own_state() {
     ahead.once().is(0, DATABASE, "consistent");
     // both auditors trusted transaction 20
     let run = compare(&behind, &ahead, &folder);
-    let due = "agree at transaction 20; the other auditor is ahead, at 50";
-    assert!(run.ends_with(0).stdout.contains(due), "{run:#?}");
+    let expected = "agree at transaction 20; the other auditor is ahead, at 50";
+    assert!(run.ends_with(0).stdout.contains(expected), "{run:#?}");
     // the replica gets some of the transactions, and proves the older state against its newer one
     let mut ledger = primary.ledger(DATABASE).expect("a database");
     ledger.truncate(35);
@@ -322,7 +322,7 @@ fn a_lagging_replica_agrees_up_to_its_own_state() {
     behind.once().is(0, DATABASE, "consistent");
     let calls = replica.calls();
     let run = compare(&behind, &ahead, &folder);
-    assert!(run.ends_with(0).stdout.contains(due), "{run:#?}");
+    assert!(run.ends_with(0).stdout.contains(expected), "{run:#?}");
     assert!(replica.calls() != calls, "the server was asked");
     // in the other direction the primary proves the state of the replica
     let run = compare(&ahead, &behind, &folder);
@@ -337,7 +337,7 @@ fn a_lagging_replica_agrees_up_to_its_own_state() {
 
 #[test]
 fn a_replica_proves_an_older_state_that_its_auditor_never_trusted() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let (primary, replica) = lagging(10);
     let ahead = Program::new(primary.port(), &folder.join("other"));
     ahead.once().is(0, DATABASE, "first-seen"); // at 30
@@ -351,8 +351,8 @@ fn a_replica_proves_an_older_state_that_its_auditor_never_trusted() {
     let behind = Program::new(replica.port(), &folder.join("trust"));
     behind.once().is(0, DATABASE, "first-seen"); // at 35
     let run = compare(&behind, &ahead, &folder);
-    let due = "agree at transaction 30; the other auditor is ahead, at 50";
-    assert!(run.ends_with(0).stdout.contains(due), "{run:#?}");
+    let expected = "agree at transaction 30; the other auditor is ahead, at 50";
+    assert!(run.ends_with(0).stdout.contains(expected), "{run:#?}");
 
     // a replica that rewrote a state of the other auditor is detected, although it lags behind
     between.truncate(25);
@@ -368,16 +368,16 @@ fn a_replica_proves_an_older_state_that_its_auditor_never_trusted() {
 
 #[test]
 fn states_are_not_comparable_while_a_replica_lags_behind() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let (primary, replica) = lagging(30);
     let behind = Program::new(replica.port(), &folder.join("trust"));
     behind.once().is(0, DATABASE, "first-seen");
     let ahead = Program::new(primary.port(), &folder.join("other"));
     ahead.once().is(0, DATABASE, "first-seen");
     let run = compare(&behind, &ahead, &folder);
-    let due =
+    let expected =
         "not comparable yet: this server shows 20 transactions, but the other auditor trusts 50";
-    assert!(run.ends_with(1).stdout.contains(due), "{run:#?}");
+    assert!(run.ends_with(1).stdout.contains(expected), "{run:#?}");
     behind.run(&["alarm", "list"]).ends_with(0);
     // with all transactions, the replica proves its own older state against the other's
     replica.put_ledger(DATABASE, primary.ledger(DATABASE).expect("a database"));
@@ -393,7 +393,7 @@ fn states_are_not_comparable_while_a_replica_lags_behind() {
 /// The server has the transaction, but reports that it was not found.
 #[test]
 fn a_server_that_only_claims_to_lag_behind_is_malformed() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let server = started(Options::default());
     let proxy = Proxy::before(server.port());
     let program = Program::new(proxy.port, &folder.join("trust"));
@@ -412,7 +412,7 @@ fn a_server_that_only_claims_to_lag_behind_is_malformed() {
 
 #[test]
 fn every_damaged_file_has_the_remedy_of_its_own_kind() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let (server, program) = audited(&folder);
     let export = program.run(&["states", "export"]).stdout;
     server.lie(Lie::OtherHash);
@@ -437,35 +437,35 @@ fn every_damaged_file_has_the_remedy_of_its_own_kind() {
             "immuaudit states export > FILE",
         ),
     ];
-    for (words, whole, remedy) in commands {
+    for (args, whole, remedy) in commands {
         let cut = &whole[..whole.len() / 2];
         for (content, what) in [(cut, "cut off"), ("", "is empty"), ("x\n", "cut off")] {
             fs::write(&file, content).expect("a file");
-            let run = program.run(words);
+            let run = program.run(args);
             let text = &run.ends_with(3).stderr;
             assert!(
                 text.contains(what) && text.contains(remedy),
-                "{words:?}: {text}"
+                "{args:?}: {text}"
             );
-            assert!(!text.contains("every finding"), "{words:?}: {text}");
+            assert!(!text.contains("every finding"), "{args:?}: {text}");
         }
         fs::remove_file(&file).expect("a file");
-        let run = program.run(words);
+        let run = program.run(args);
         let text = &run.ends_with(3).stderr;
-        let place = match words[0] {
+        let advice = match args[0] {
             "compare" => remedy,
             _ => "immuaudit alarm list names the evidence file",
         };
         assert!(
-            text.contains("there is no file") && text.contains(place),
-            "{words:?}: {text}"
+            text.contains("there is no file") && text.contains(advice),
+            "{args:?}: {text}"
         );
     }
 }
 
 #[test]
 fn one_transaction_with_two_hashes_is_a_disagreement_without_asking_the_server() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let (server, program) = audited(&folder);
     let second = Embedded::start(Options::default()).expect("an embedded ledger");
     for number in 0..20 {
@@ -480,7 +480,7 @@ fn one_transaction_with_two_hashes_is_a_disagreement_without_asking_the_server()
 
 #[test]
 fn two_histories_without_a_common_transaction_are_a_split_view() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let (server, program) = audited(&folder);
     let second = Embedded::start(Options::default()).expect("an embedded ledger");
     for number in 0..15 {
@@ -489,8 +489,8 @@ fn two_histories_without_a_common_transaction_are_a_split_view() {
     let other = Program::new(second.port(), &folder.join("other"));
     other.once().is(0, DATABASE, "first-seen");
     let run = compare(&program, &other, &folder);
-    let due = "claims that transaction 15 has hash";
-    assert!(run.ends_with(1).stdout.contains(due), "{run:#?}");
+    let expected = "claims that transaction 15 has hash";
+    assert!(run.ends_with(1).stdout.contains(expected), "{run:#?}");
     // the trusted state has not changed, and no alarm is open
     server.grow(DATABASE, 1);
     program.once().is(0, DATABASE, "consistent");
@@ -498,7 +498,7 @@ fn two_histories_without_a_common_transaction_are_a_split_view() {
 
 #[test]
 fn an_unavailable_server_leaves_the_comparison_undecided() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let (server, program) = audited(&folder);
     server.grow(DATABASE, 1);
     let other = another(&program, &folder);
@@ -510,7 +510,7 @@ fn an_unavailable_server_leaves_the_comparison_undecided() {
 
 #[test]
 fn the_states_of_a_running_auditor_are_compared_by_url() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let (server, program) = audited(&folder);
     server.grow(DATABASE, 5);
     let (_running, url) = watching(&another(&program, &folder));
@@ -541,7 +541,7 @@ fn the_states_of_a_running_auditor_are_compared_by_url() {
 
 #[test]
 fn a_running_auditor_that_was_shown_another_history_disagrees() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let (_server, program) = audited(&folder);
     let second = Embedded::start(Options::default()).expect("an embedded ledger");
     for number in 0..20 {
@@ -557,7 +557,7 @@ fn a_running_auditor_that_was_shown_another_history_disagrees() {
 /// printed.
 #[test]
 fn an_invalid_response_to_compare_raises_no_alarm() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let (_server, program) = audited(&folder);
     let hash = "00".repeat(32);
     let deep = "[".repeat(1 << 20);
@@ -565,7 +565,7 @@ fn an_invalid_response_to_compare_raises_no_alarm() {
     let endless = "[1,".repeat(8 << 20);
     let escaped =
         format!(r#"{{"states":[{{"database":"a\u001b[31m\n\u202eb","tx":1,"hash":"{hash}"}}]}}"#);
-    for (body, due) in [
+    for (body, expected) in [
         ("", 1),
         ("{}", 1),
         ("[[[", 1),
@@ -584,7 +584,7 @@ fn an_invalid_response_to_compare_raises_no_alarm() {
         receiver.answer("200 OK");
         receiver.body(body);
         let run = program.run(&["compare", &receiver.url()]);
-        assert_eq!(run.code, Some(due), "{:.60}: {run:#?}", body);
+        assert_eq!(run.code, Some(expected), "{:.60}: {run:#?}", body);
         let raw = |c: char| !matches!(c, ' '..='~' | '\n');
         assert!(
             !run.stdout.contains(raw) && !run.stderr.contains(raw),
@@ -608,11 +608,11 @@ fn evidence_of_corrupt_values_is_verified_for_samples_and_sweeps() {
         Lie::ValueWithMatchingHash,
         Lie::CorruptValueReported,
     ] {
-        for words in [&["--once", "--audit-sample", "5"][..], &["sweep"]] {
-            let folder = Place::new();
+        for args in [&["--once", "--audit-sample", "5"][..], &["sweep"]] {
+            let folder = TempDir::new();
             let (server, program) = audited(&folder);
             server.lie(lie);
-            program.run(words).ends_with(2);
+            program.run(args).ends_with(2);
             let files = all_evidence(&program);
             let runs = files.iter().map(|file| verify_file(&program, file, &[]));
             // a last file may only count the findings that exceed the number of evidence files
@@ -632,7 +632,7 @@ fn evidence_of_corrupt_values_is_verified_for_samples_and_sweeps() {
 /// The server hides behind an error of old servers, but its headers show another history.
 #[test]
 fn evidence_of_headers_alone_shows_another_history() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let server = started(Options::default());
     let proxy = Proxy::before(server.port());
     let program = Program::new(proxy.port, &folder.join("trust"));
@@ -655,7 +655,7 @@ fn evidence_of_headers_alone_shows_another_history() {
 
 #[test]
 fn a_running_auditor_behind_tls_is_verified_by_the_given_ca_only() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     certificates(&folder);
     let (server, program) = audited(&folder);
     let state = server.state(DATABASE).expect("a state");

@@ -69,11 +69,11 @@ fn a_check_against_a_given_up_state_opens_no_alarm_and_proves_nothing() {
         assert_eq!(outcome.open_alarms, 0, "{case}");
         assert!(outcome.unwritten.is_none(), "{case}");
         let outcome = cycle(&simulation, &mut auditor);
-        let due = match is_adopted {
+        let expected = match is_adopted {
             true => "consistent",
             false => "first-seen",
         };
-        assert_eq!(outcome.verdict.word(), due, "{outcome:?}");
+        assert_eq!(outcome.verdict.word(), expected, "{outcome:?}");
         assert_eq!((outcome.exit(), outcome.open_alarms), (Exit::Good, 0));
         let alarms = simulation.shared_store().all_alarms(DATABASE);
         assert_eq!(alarms.expect("alarms").len(), 1);

@@ -1,8 +1,8 @@
 //! The alarm about another auditor's state that was to be imported.
 
 use crate::support::immuclient::write;
-use crate::support::place::Place;
 use crate::support::program::Program;
+use crate::support::temp_dir::TempDir;
 use immuaudit::drill::{Embedded, Options};
 use immuaudit::wire::proto::ImmutableState;
 use protobuf::Message;
@@ -10,8 +10,8 @@ use protobuf::Message;
 const DATABASE: &str = "defaultdb";
 
 #[test]
-fn an_alarm_about_an_imported_state_announces_no_reading_and_no_change_of_the_history() {
-    let folder = Place::new();
+fn an_alarm_about_an_imported_state_reports_no_change_of_the_history() {
+    let folder = TempDir::new();
     let server = Embedded::start(Options::default()).expect("an embedded ledger");
     server.grow(DATABASE, 10);
     let program = Program::new(server.port(), &folder.join("trust"));
@@ -30,12 +30,12 @@ fn an_alarm_about_an_imported_state_announces_no_reading_and_no_change_of_the_hi
     let alarm = program.open_alarm(DATABASE);
     let shown = program.run(&["alarm", "show", &alarm]);
     let shown = &shown.ends_with(2).stdout;
-    let due = "the next import of the state with --alarm opens the alarm again";
-    assert!(shown.contains(due), "{shown}");
+    let expected = "the next import of the state with --alarm opens the alarm again";
+    assert!(shown.contains(expected), "{shown}");
     let located = program.run(&["locate", DATABASE]);
     let located = &located.ends_with(2).stdout;
-    let due = "check that its file is of this server and database";
-    assert!(located.contains(due), "{located}");
+    let expected = "check that its file is of this server and database";
+    assert!(located.contains(expected), "{located}");
     for wrong in ["than at the alarm", "the change was made"] {
         assert!(!located.contains(wrong), "{wrong}: {located}");
     }

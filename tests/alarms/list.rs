@@ -1,8 +1,8 @@
 //! `immuaudit alarm list` prints a summary for a database with many alarms, and all of them on
 //! request.
 
-use crate::support::place::Place;
 use crate::support::program::{Program, member};
+use crate::support::temp_dir::TempDir;
 use immuaudit::drill::{Embedded, Lie, LieSchedule, Options};
 
 const MANY: &str = "defaultdb";
@@ -13,8 +13,8 @@ fn many_alarms_of_one_database_print_a_summary_and_the_first_three() {
     let server = Embedded::start(Options::default().with_databases(&[ONE])).expect("a ledger");
     server.grow(MANY, 30);
     server.grow(ONE, 3);
-    let place = Place::new();
-    let program = Program::new(server.port(), &place.join("state")).with(&["--audit-sample=100"]);
+    let folder = TempDir::new();
+    let program = Program::new(server.port(), &folder.join("state")).with(&["--audit-sample=100"]);
     program.once().ends_with(0);
     server.lie(Lie::EditedValue);
     program
@@ -52,18 +52,18 @@ fn many_alarms_of_one_database_print_a_summary_and_the_first_three() {
     assert!(!text.contains(&format!("{ONE}: 1 open alarm")), "{text}");
     assert!(text.len() < 6_000, "{} bytes: {text}", text.len());
 
-    for words in [&["alarm", "list", MANY][..], &["alarm", "list", "--all"]] {
-        let run = program.run(words);
+    for args in [&["alarm", "list", MANY][..], &["alarm", "list", "--all"]] {
+        let run = program.run(args);
         assert_eq!(named(&run.ends_with(2).stdout), count, "{run:#?}");
     }
     // the printed command closes all of them
     let close = text
         .lines()
         .find_map(|line| line.split("trusted state: immuaudit ").nth(1));
-    let words: Vec<&str> = close.expect("a command").split(' ').collect();
-    assert_eq!(words[..2], ["alarm", "close"]);
+    let args: Vec<&str> = close.expect("a command").split(' ').collect();
+    assert_eq!(args[..2], ["alarm", "close"]);
     program
-        .run(&["alarm", "close", words[words.len() - 1]])
+        .run(&["alarm", "close", args[args.len() - 1]])
         .ends_with(0);
     let run = program.run(&["alarm", "list", "--all"]);
     let text = &run.ends_with(2).stdout;

@@ -2,11 +2,11 @@
 
 use std::fs;
 
-use crate::support::place::Place;
 use crate::support::program::{Program, Run, Running};
+use crate::support::temp_dir::TempDir;
 
 /// Exports the states of another auditor, and compares them.
-pub fn compare(program: &Program, other: &Program, folder: &Place) -> Run {
+pub fn compare(program: &Program, other: &Program, folder: &TempDir) -> Run {
     let export = other.run(&["states", "export"]);
     let file = folder.join("export.toml");
     fs::write(&file, &export.ends_with(0).stdout).expect("a file");

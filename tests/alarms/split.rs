@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
-use crate::support::place::Place;
 use crate::support::program::{Program, member};
+use crate::support::temp_dir::TempDir;
 use immuaudit::drill::{Embedded, Options, Split, fill};
 
 const DB: &str = "defaultdb";
@@ -21,7 +21,7 @@ fn server() -> Embedded {
 }
 
 /// Returns one auditor for each user.
-fn auditors(server: &Embedded, place: &Place) -> [Program; 2] {
+fn auditors(server: &Embedded, folder: &TempDir) -> [Program; 2] {
     let of = |dir: &Path, user: &str| {
         let user = format!("--audit-username={user}");
         Program::new(server.port(), dir).with(&[
@@ -31,8 +31,8 @@ fn auditors(server: &Embedded, place: &Place) -> [Program; 2] {
         ])
     };
     [
-        of(&place.join("first"), "immudb"),
-        of(&place.join("second"), SECOND),
+        of(&folder.join("first"), "immudb"),
+        of(&folder.join("second"), SECOND),
     ]
 }
 
@@ -45,8 +45,8 @@ fn trusted(auditor: &Program) -> String {
 #[test]
 fn each_history_of_a_split_view_is_consistent_alone() {
     for split in Split::ALL {
-        let (server, place) = (server(), Place::new());
-        let both = auditors(&server, &place);
+        let (server, folder) = (server(), TempDir::new());
+        let both = auditors(&server, &folder);
         if *split == Split::FromNowOn {
             for auditor in &both {
                 auditor.once().is(0, DB, "first-seen");

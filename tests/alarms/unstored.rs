@@ -11,7 +11,7 @@ use immuaudit::trust::read_evidence;
 
 const DATABASE: &str = "defaultdb";
 
-fn at_once(_: &Sent<'_>) -> Delivery {
+fn without_delay(_: &Sent<'_>) -> Delivery {
     Delivery::After(Duration::ZERO)
 }
 
@@ -70,7 +70,7 @@ fn a_rollback_that_could_not_be_stored_stays_an_alarm_after_the_server_recovers(
     );
 }
 
-/// A cycle reads the values, or an operator's sweep, whose findings no later reading makes again.
+/// The values are read by a cycle, or by an operator's sweep, whose findings no later reading repeats.
 #[test]
 fn corrupt_values_that_could_not_be_stored_stay_alarms_after_the_server_recovers() {
     for by_sweep in [false, true] {
@@ -80,7 +80,7 @@ fn corrupt_values_that_could_not_be_stored_stay_alarms_after_the_server_recovers
             true => Policy::of_consistency(),
             false => with_every_value(),
         };
-        let mut auditor = simulation.auditor(policy, at_once);
+        let mut auditor = simulation.auditor(policy, without_delay);
         assert_eq!(cycle(&simulation, &mut auditor).exit(), Exit::Good);
         let blocked = Blocked::new(&simulation.shared_store(), DATABASE);
         simulation.embedded.lie(Lie::EditedValue);
@@ -131,7 +131,7 @@ fn sweep(auditor: &mut Auditor) -> Vec<Outcome> {
 fn many_corrupt_values_do_not_displace_a_rollback_that_could_not_be_stored() {
     let simulation = Simulation::new(Options::default());
     simulation.embedded.grow(DATABASE, 20);
-    let mut auditor = simulation.auditor(with_every_value(), at_once);
+    let mut auditor = simulation.auditor(with_every_value(), without_delay);
     assert_eq!(cycle(&simulation, &mut auditor).exit(), Exit::Good);
     let honest = simulation.embedded.ledger(DATABASE).expect("a ledger");
     let mut older = honest.clone();

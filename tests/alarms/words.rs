@@ -33,7 +33,7 @@ fn has_words(words: &str, reason: &str) {
 }
 
 #[test]
-fn the_id_of_a_finding_about_a_state_keeps_its_words() {
+fn the_id_of_a_finding_about_a_state_is_stable() {
     for (words, reason) in [
         ("another hash for transaction", Reason::OtherHash { tx: 7 }),
         ("fewer transactions than shown before", Reason::Fewer),
@@ -94,7 +94,7 @@ fn the_id_of_a_finding_about_a_state_keeps_its_words() {
 }
 
 #[test]
-fn the_id_of_a_finding_about_a_proof_keeps_its_words() {
+fn the_id_of_a_finding_about_a_proof_is_stable() {
     for (step, words) in [
         (Step::Header, "header"),
         (Step::Answer, "answer"),
@@ -120,7 +120,7 @@ fn the_id_of_a_finding_about_a_proof_keeps_its_words() {
 }
 
 #[test]
-fn the_id_of_a_finding_about_an_entry_keeps_its_words() {
+fn the_id_of_a_finding_about_an_entry_is_stable() {
     let (due, got) = (Digest::ZERO, Digest::OF_NOTHING);
     let reported = ServerError::new("TxById", ServerErrorKind::Corrupted);
     // tests/values/closed.rs tests that the program uses these words
@@ -138,7 +138,7 @@ fn the_id_of_a_finding_about_an_entry_keeps_its_words() {
             "another transaction is read than is proven",
         ),
         (
-            Corruption::Place(Escaped::new("a reason")),
+            Corruption::TempDir(Escaped::new("a reason")),
             "a transaction does not belong to the history",
         ),
         (Corruption::Chain { due, got }, "the chain is broken"),

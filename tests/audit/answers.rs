@@ -8,8 +8,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::support::in_process::server_on;
-use crate::support::place::Place;
 use crate::support::proxy::{Body, Proxy, Reply};
+use crate::support::temp_dir::TempDir;
 use immuaudit::audit::{Auditor, Outcome, Policy, Verdict};
 use immuaudit::clock;
 use immuaudit::config::Values;
@@ -173,7 +173,7 @@ struct Scene {
     embedded: Embedded,
     proxy: Proxy,
     auditor: Auditor,
-    _place: Place,
+    _folder: TempDir,
 }
 
 impl Scene {
@@ -185,9 +185,9 @@ impl Scene {
         let embedded = Embedded::start(options).expect("an embedded ledger");
         embedded.grow(DB, 10);
         let proxy = Proxy::before(embedded.port());
-        let place = Place::new();
+        let folder = TempDir::new();
         let location = Location {
-            dir: place.path().join("trust"),
+            dir: folder.path().join("trust"),
             roots: None,
             server: "tested".into(),
         };
@@ -206,7 +206,7 @@ impl Scene {
             embedded,
             proxy,
             auditor,
-            _place: place,
+            _folder: folder,
         }
     }
 
@@ -227,10 +227,10 @@ impl Scene {
     }
 
     #[track_caller]
-    fn finds(&mut self, due: Tampering, then: LaterReply) {
+    fn finds(&mut self, expected: Tampering, then: LaterReply) {
         let outcome = cycle(&mut self.auditor);
-        let due = Verdict::Tampered(due);
-        assert_eq!(outcome.verdict, due, "{then:?}: {outcome:?}");
+        let expected = Verdict::Tampered(expected);
+        assert_eq!(outcome.verdict, expected, "{then:?}: {outcome:?}");
         assert!(outcome.open_alarms > 0, "{then:?}: {outcome:?}");
     }
 }
@@ -257,7 +257,7 @@ fn a_corrupt_transaction_that_is_shown_only_once_is_tampering() {
 /// accusation.
 #[test]
 fn a_corrupt_transaction_of_a_0_9_0_needs_a_second_response() {
-    for (times, due) in [
+    for (times, expected) in [
         (1, Verdict::Malformed),
         (2, Verdict::Tampered(Tampering::BadValue)),
     ] {
@@ -270,7 +270,7 @@ fn a_corrupt_transaction_of_a_0_9_0_needs_a_second_response() {
         scene.embedded.lie(lie.in_call(method::VERIFIABLE_TX_BY_ID));
         scene.show_each(times, LaterReply::Refused);
         let outcome = cycle(&mut scene.auditor);
-        assert_eq!(outcome.verdict, due, "{times}: {outcome:?}");
+        assert_eq!(outcome.verdict, expected, "{times}: {outcome:?}");
     }
 }
 
@@ -337,8 +337,8 @@ fn the_end_of_a_scan_is_proven_before_its_content_counts() {
         }
     });
     let outcome = cycle(&mut scene.auditor);
-    let due = Verdict::Tampered(Tampering::Inconsistent);
-    assert_eq!(outcome.verdict, due, "{outcome:?}");
+    let expected = Verdict::Tampered(Tampering::Inconsistent);
+    assert_eq!(outcome.verdict, expected, "{outcome:?}");
 }
 
 /// Makes all calls within a database fail with this error.

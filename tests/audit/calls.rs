@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::support::in_process;
 use crate::support::ledgers::{calls, ledger, ledger_with};
-use crate::support::place::Place;
+use crate::support::temp_dir::TempDir;
 use immuaudit::audit::{Auditor, Cycle, Exit, Policy, Verdict};
 use immuaudit::drill::{Embedded, Emulated, Lie, LieSchedule, Options};
 use immuaudit::server::Endpoint;
@@ -40,8 +40,8 @@ fn verdict(cycle: &Cycle, database: &str) -> Verdict {
 fn an_unchanged_database_costs_one_call_and_a_changed_one_two() {
     let names: Vec<String> = (0..99).map(|number| format!("db{number}")).collect();
     let embedded = ledger(&names.iter().map(String::as_str).collect::<Vec<_>>());
-    let place = Place::new();
-    let mut auditor = auditor(&embedded, place.path());
+    let folder = TempDir::new();
+    let mut auditor = auditor(&embedded, folder.path());
     let first = auditor.cycle(|_| {});
     assert_eq!((first.outcomes.len(), first.exit()), (100, Exit::Good));
 
@@ -74,8 +74,8 @@ fn an_unchanged_database_costs_one_call_and_a_changed_one_two() {
 #[test]
 fn a_forgotten_token_is_renewed_once_per_cycle_and_database() {
     let embedded = ledger(&["other"]);
-    let place = Place::new();
-    let mut auditor = auditor(&embedded, place.path());
+    let folder = TempDir::new();
+    let mut auditor = auditor(&embedded, folder.path());
     assert_eq!(auditor.cycle(|_| {}).exit(), Exit::Good);
     embedded.forget_tokens();
     embedded.reset_calls();
@@ -104,8 +104,8 @@ fn a_server_with_only_sessions_is_audited_by_one_per_database() {
         ..Options::default()
     };
     let embedded = ledger_with(options, &["other"], 5);
-    let place = Place::new();
-    let mut auditor = auditor(&embedded, place.path());
+    let folder = TempDir::new();
+    let mut auditor = auditor(&embedded, folder.path());
     let cycle = auditor.cycle(|_| {});
     assert_eq!(cycle.exit(), Exit::Good, "{cycle:?}");
     assert_eq!(calls(&embedded, method::OPEN_SESSION), 2);
@@ -125,8 +125,8 @@ fn a_server_with_only_sessions_is_audited_by_one_per_database() {
 #[test]
 fn a_silent_database_delays_the_others_only_once() {
     let embedded = ledger(&["other"]);
-    let place = Place::new();
-    let mut auditor = auditor(&embedded, place.path());
+    let folder = TempDir::new();
+    let mut auditor = auditor(&embedded, folder.path());
     assert_eq!(auditor.cycle(|_| {}).exit(), Exit::Good);
     embedded.lie(LieSchedule::from(Lie::NeverAnswers).of("defaultdb"));
     let mut order = Vec::new();
@@ -146,9 +146,9 @@ fn a_silent_database_delays_the_others_only_once() {
 #[test]
 fn a_stopping_program_makes_no_more_calls() {
     let embedded = ledger(&["shop"]);
-    let place = Place::new();
+    let folder = TempDir::new();
     let stop = Stop::new();
-    let mut auditor = auditor_until(&embedded, &place.join("trust"), &stop);
+    let mut auditor = auditor_until(&embedded, &folder.join("trust"), &stop);
     assert!(!auditor.cycle(|_| {}).stopped);
     embedded.reset_calls();
     let mut count = 0;
@@ -163,7 +163,7 @@ fn a_stopping_program_makes_no_more_calls() {
 /// A 0.9.0 confuses its responses to concurrent callers; no newer server does.
 #[test]
 fn a_0_9_0_must_show_an_invalid_proof_twice_before_it_counts() {
-    for (server, shown, due) in [
+    for (server, shown, expected) in [
         (Emulated::V0_9_0, 1, Verdict::Consistent),
         (Emulated::V0_9_0, 2, INCONSISTENT),
         (Emulated::V0_9_2, 1, INCONSISTENT),
@@ -175,14 +175,14 @@ fn a_0_9_0_must_show_an_invalid_proof_twice_before_it_counts() {
         };
         let embedded = Embedded::start(options).unwrap();
         embedded.grow("defaultdb", 20);
-        let place = Place::new();
-        let mut auditor = auditor(&embedded, &place.join("trust"));
+        let folder = TempDir::new();
+        let mut auditor = auditor(&embedded, &folder.join("trust"));
         let first = auditor.cycle(|_| {});
         assert_eq!(verdict(&first, "defaultdb"), Verdict::FirstSeen);
         embedded.grow("defaultdb", 5);
         let lie = LieSchedule::from(Lie::FlippedProof).in_call(method::VERIFIABLE_TX_BY_ID);
         embedded.lie(lie.times(shown));
         let cycle = auditor.cycle(|_| {});
-        assert_eq!(verdict(&cycle, "defaultdb"), due, "{server:?} {shown}");
+        assert_eq!(verdict(&cycle, "defaultdb"), expected, "{server:?} {shown}");
     }
 }

@@ -68,8 +68,8 @@ fn an_error_about_a_corrupt_log_without_an_excuse_is_a_bad_value() {
     let scene = Scene::grown(Lag::None);
     scene.proxy.distort(fails("VerifiableTxById", 2, CORRUPTED));
     let outcome = scene.cycle();
-    let due = Verdict::Tampered(Tampering::BadValue);
-    assert_eq!(outcome.verdict, due, "{outcome:?}");
+    let expected = Verdict::Tampered(Tampering::BadValue);
+    assert_eq!(outcome.verdict, expected, "{outcome:?}");
     // the error for an impossible proof does not report damage
     let scene = Scene::grown(Lag::None);
     scene
@@ -81,13 +81,13 @@ fn an_error_about_a_corrupt_log_without_an_excuse_is_a_bad_value() {
 
 #[test]
 fn headers_of_another_history_are_inconsistent_despite_an_excuse() {
-    for words in [CORRUPTED, CANNOT_PROVE] {
+    for message in [CORRUPTED, CANNOT_PROVE] {
         let scene = Scene::grown(Lag::None);
         let honest = scene.embedded.ledger(DB).expect("a database");
         scene.embedded.put_ledger(DB, rewritten(&honest));
-        scene.proxy.distort(fails("VerifiableTxById", 2, words));
+        scene.proxy.distort(fails("VerifiableTxById", 2, message));
         let outcome = scene.cycle();
-        assert_eq!(outcome.verdict, INCONSISTENT, "{words}: {outcome:?}");
+        assert_eq!(outcome.verdict, INCONSISTENT, "{message}: {outcome:?}");
     }
 }
 
@@ -95,16 +95,16 @@ fn headers_of_another_history_are_inconsistent_despite_an_excuse() {
 /// before 1.4 do.
 #[test]
 fn the_error_for_a_missing_header_decides_the_verdict() {
-    for (code, words, due) in [
+    for (code, message, expected) in [
         (2, NOT_FOUND, Verdict::Malformed),
         (14, "connection refused", Verdict::Unreachable),
         (7, "permission denied", Verdict::Refused),
     ] {
         let scene = Scene::grown(Lag::By(5));
         scene.embedded.lie(Lie::WithheldAdvance);
-        scene.proxy.distort(fails("TxById", code, words));
+        scene.proxy.distort(fails("TxById", code, message));
         let outcome = scene.cycle();
-        assert_eq!(outcome.verdict, due, "{words}: {outcome:?}");
+        assert_eq!(outcome.verdict, expected, "{message}: {outcome:?}");
     }
 }
 
@@ -162,8 +162,8 @@ fn a_server_that_withdraws_its_claim_is_malformed_not_rolled_back() {
             }
         }
         "VerifiableTxById" => {
-            let words = "illegal state: latest txID=9 is lower than specified as initial tx=10";
-            reply.body = Body::Error(2, words.into());
+            let message = "illegal state: latest txID=9 is lower than specified as initial tx=10";
+            reply.body = Body::Error(2, message.into());
         }
         _ => {}
     });
@@ -181,7 +181,7 @@ fn a_first_state_without_its_transaction_is_malformed() {
 
 #[test]
 fn only_a_trusted_database_can_vanish() {
-    for (trusted, due) in [
+    for (trusted, expected) in [
         (false, Verdict::Refused),
         (true, Verdict::Tampered(Tampering::RolledBack)),
     ] {
@@ -194,7 +194,7 @@ fn only_a_trusted_database_can_vanish() {
             .proxy
             .distort(fails("UseDatabase", 5, "'defaultdb' does not exist"));
         let outcome = scene.cycle();
-        assert_eq!(outcome.verdict, due, "{outcome:?}");
+        assert_eq!(outcome.verdict, expected, "{outcome:?}");
         assert_eq!(matches!(outcome.reason, Reason::Vanished), trusted);
     }
 }
@@ -207,7 +207,7 @@ fn unlisted(list: &mut proto::DatabaseListResponse) {
 
 #[test]
 fn a_database_in_a_second_list_is_not_hidden() {
-    for (lists, due) in [
+    for (lists, expected) in [
         (1, Verdict::Consistent),
         (2, Verdict::Tampered(Tampering::RolledBack)),
     ] {
@@ -222,7 +222,7 @@ fn a_database_in_a_second_list_is_not_hidden() {
             }
         });
         let outcome = scene.cycle();
-        assert_eq!(outcome.verdict, due, "{lists}: {outcome:?}");
+        assert_eq!(outcome.verdict, expected, "{lists}: {outcome:?}");
     }
 }
 

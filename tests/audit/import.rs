@@ -1,7 +1,7 @@
 //! The import of another auditor's states, in the test's own process: the evidence of a contradiction.
 
 use crate::support::in_process;
-use crate::support::place::Place;
+use crate::support::temp_dir::TempDir;
 use immuaudit::audit::{
     Auditor, EvidenceStrength, Import, ImportedState, OnRefusal, Policy, Rechecked, Verdict,
     recheck,
@@ -21,9 +21,9 @@ fn started(options: Options) -> Embedded {
     embedded
 }
 
-fn auditor(embedded: &Embedded, place: &Place, policy: Policy) -> Auditor {
+fn auditor(embedded: &Embedded, folder: &TempDir, policy: Policy) -> Auditor {
     let server = in_process::server_on(embedded.port());
-    Auditor::new(server, in_process::store(place.path()), policy)
+    Auditor::new(server, in_process::store(folder.path()), policy)
 }
 
 fn imported(state: State, shape: StateShape, signature: Option<Signature>) -> ImportedState {
@@ -60,7 +60,7 @@ fn truncated(embedded: &Embedded, last: u64) -> Ledger {
 
 /// Imports a state that the server contradicts, and returns its alarm.
 #[track_caller]
-fn alarm(auditor: &mut Auditor, carried: &ImportedState, due: Tampering) -> Alarm {
+fn alarm(auditor: &mut Auditor, carried: &ImportedState, expected: Tampering) -> Alarm {
     let import = auditor.import(carried, OnRefusal::Alarm).expect("an end");
     let Import::Raised {
         verdict, raised, ..
@@ -68,15 +68,15 @@ fn alarm(auditor: &mut Auditor, carried: &ImportedState, due: Tampering) -> Alar
     else {
         panic!("{import:?}");
     };
-    assert_eq!(verdict, Verdict::Tampered(due));
+    assert_eq!(verdict, Verdict::Tampered(expected));
     assert_eq!(raised.unwritten, None);
     raised.listed().cloned().expect("a listed alarm")
 }
 
 #[track_caller]
-fn is_verified(alarm: &Alarm, keys: &[PublicKey], due: EvidenceStrength) {
+fn is_verified(alarm: &Alarm, keys: &[PublicKey], expected: EvidenceStrength) {
     let found = recheck(&read_evidence(&alarm.evidence).expect("a file"), keys);
-    let is_due = matches!(&found, Rechecked::Shown { bearing, .. } if *bearing == due);
+    let is_due = matches!(&found, Rechecked::Shown { bearing, .. } if *bearing == expected);
     assert!(is_due, "{found:?}");
 }
 
@@ -84,15 +84,15 @@ fn is_verified(alarm: &Alarm, keys: &[PublicKey], due: EvidenceStrength) {
 fn the_evidence_of_an_imported_state_that_the_server_contradicts_is_verified() {
     for is_trusted in [false, true] {
         for tx in [10, 7] {
-            let (embedded, place) = (started(Options::default()), Place::new());
-            let mut auditor = auditor(&embedded, &place, Policy::of_consistency());
+            let (embedded, folder) = (started(Options::default()), TempDir::new());
+            let mut auditor = auditor(&embedded, &folder, Policy::of_consistency());
             if is_trusted {
                 auditor.cycle(|_| {});
             }
             let carried = other(&embedded, tx);
             let alarm = alarm(&mut auditor, &carried, Tampering::Inconsistent);
             is_verified(&alarm, &[], EvidenceStrength::AuditorsWord);
-            // it is neither about a transaction that was read, nor about a state that was trusted here
+            // the alarm is neither about a transaction that was read, nor about a state that this auditor trusted
             assert!(!alarm.is_about_transactions(), "{alarm:?}");
             assert_eq!(alarm.read_again(), None);
             assert!(!alarm.can_be_adopted(), "{alarm:?}");
@@ -106,10 +106,10 @@ fn the_evidence_of_an_imported_state_that_the_server_contradicts_is_verified() {
 
 #[test]
 fn the_evidence_of_an_imported_state_that_the_server_lost_is_verified() {
-    let (embedded, place) = (started(Options::default()), Place::new());
+    let (embedded, folder) = (started(Options::default()), TempDir::new());
     let newest = embedded.state(DATABASE).expect("a state");
     embedded.put_ledger(DATABASE, truncated(&embedded, 6));
-    let mut auditor = auditor(&embedded, &place, Policy::of_consistency());
+    let mut auditor = auditor(&embedded, &folder, Policy::of_consistency());
     let carried = imported(newest, StateShape::WithDatabase, None);
     let alarm = alarm(&mut auditor, &carried, Tampering::RolledBack);
     is_verified(&alarm, &[], EvidenceStrength::AuditorsWord);
@@ -118,7 +118,7 @@ fn the_evidence_of_an_imported_state_that_the_server_lost_is_verified() {
 
 #[test]
 fn an_imported_state_that_the_server_signed_is_proof_against_it() {
-    let (embedded, place) = (started(Options::default().signed()), Place::new());
+    let (embedded, folder) = (started(Options::default().signed()), TempDir::new());
     let pem = embedded.public_pem().expect("a key");
     let keys = PublicKey::from_pem(&pem).expect("a key");
     let honest = embedded.ledger(DATABASE).expect("a ledger");
@@ -132,7 +132,7 @@ fn an_imported_state_that_the_server_signed_is_proof_against_it() {
         signatures: Signatures::By(keys.clone()),
         ..Policy::of_consistency()
     };
-    let mut auditor = auditor(&embedded, &place, policy);
+    let mut auditor = auditor(&embedded, &folder, policy);
     let carried = ImportedState {
         database: DATABASE.into(),
         claimed,
@@ -143,9 +143,9 @@ fn an_imported_state_that_the_server_signed_is_proof_against_it() {
 
 /// The server lost the trusted state, and still has the imported one.
 #[test]
-fn an_import_that_finds_the_trusted_state_contradicted_raises_the_alarm_of_the_next_check() {
-    let (embedded, place) = (started(Options::default()), Place::new());
-    let mut auditor = auditor(&embedded, &place, Policy::of_consistency());
+fn an_import_and_the_next_check_raise_the_same_alarm() {
+    let (embedded, folder) = (started(Options::default()), TempDir::new());
+    let mut auditor = auditor(&embedded, &folder, Policy::of_consistency());
     auditor.cycle(|_| {});
     let older = embedded.state_at(DATABASE, 5).expect("a state");
     embedded.put_ledger(DATABASE, truncated(&embedded, 7));
@@ -162,8 +162,8 @@ fn an_import_that_finds_the_trusted_state_contradicted_raises_the_alarm_of_the_n
 
 /// The trusted state is a pin that a lagging replica has not reached yet.
 #[test]
-fn an_import_accuses_no_replica_that_lags_behind_a_pin() {
-    let (embedded, place) = (started(Options::default()), Place::new());
+fn an_import_opens_no_alarm_about_a_replica_that_lags_behind_a_pin() {
+    let (embedded, folder) = (started(Options::default()), TempDir::new());
     let policy = Policy {
         pins: vec![Pin {
             database: DATABASE.into(),
@@ -173,7 +173,7 @@ fn an_import_accuses_no_replica_that_lags_behind_a_pin() {
     };
     let older = embedded.state_at(DATABASE, 5).expect("a state");
     embedded.put_ledger(DATABASE, truncated(&embedded, 7));
-    let mut auditor = auditor(&embedded, &place, policy);
+    let mut auditor = auditor(&embedded, &folder, policy);
     let cycle = auditor.cycle(|_| {});
     assert_eq!(cycle.outcomes[0].verdict, Verdict::Unprovable, "{cycle:?}");
     let carried = imported(older, StateShape::WithDatabase, None);
@@ -190,19 +190,19 @@ fn an_import_accuses_no_replica_that_lags_behind_a_pin() {
     assert_eq!(cycle.outcomes[0].open_alarms, 0, "{cycle:?}");
 }
 
-/// immudb 0.9.0 mixes up the responses to concurrent clients, so one response accuses it of nothing. Any other server
-/// that refuses a proof between two states which it proves one by one is not believed, and not accused either.
+/// immudb 0.9.0 mixes up the responses to concurrent clients, so the proof is requested again. With any other server
+/// the import is refused as malformed.
 #[test]
-fn one_refused_proof_between_the_imported_and_the_trusted_state_accuses_no_server() {
+fn one_refused_proof_during_an_import_opens_no_alarm() {
     for server in [Emulated::V0_9_0, Emulated::V1_11_1] {
         let embedded = started(Options {
             server,
             ..Options::default()
         });
-        let place = Place::new();
+        let folder = TempDir::new();
         let older = embedded.state(DATABASE).expect("a state");
         embedded.grow(DATABASE, 10);
-        let mut auditor = auditor(&embedded, &place, Policy::of_consistency());
+        let mut auditor = auditor(&embedded, &folder, Policy::of_consistency());
         auditor.cycle(|_| {});
         let lie = LieSchedule::from(Lie::FlippedProof).in_call(method::VERIFIABLE_TX_BY_ID);
         embedded.lie(lie.times(1));

@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::place::Place;
 use crate::support::program::{Program, member, status};
 use crate::support::real::{Real, program};
+use crate::support::temp_dir::TempDir;
 use immuaudit::drill::{Embedded, Options};
 
 const DATABASE: &str = "defaultdb";
@@ -46,19 +46,11 @@ fn resources_of(id: u32, directory: &Path) -> Option<Resources> {
     })
 }
 
-/// Returns a folder in memory if there is one, because the soak does not test the disk.
-fn place() -> Place {
-    match Path::new("/dev/shm").is_dir() {
-        true => Place::under(Path::new("/dev/shm")),
-        false => Place::new(),
-    }
-}
-
 #[test]
 fn resources_stay_constant_over_thousands_of_cycles() {
     let cycles = std::env::var("IMMUAUDIT_SOAK_CYCLES").ok();
     let cycles: u64 = cycles.map_or(CYCLES, |cycles| cycles.parse().expect("a number"));
-    let folder = place();
+    let folder = TempDir::in_memory(); // the soak does not test the disk
     let server = Embedded::start(Options::default()).expect("an embedded ledger");
     server.grow(DATABASE, 20);
     let program = Program::new(server.port(), &folder.join("trust")).with(&[
@@ -134,7 +126,7 @@ fn resources_stay_constant_over_thousands_of_cycles() {
 /// Audits a server 500 times while fifty clients write. Each state must be proven or unprovable,
 /// and none tampered.
 fn never_accused(server: &Path) {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let real = Real::start(server, &folder.join("data"), &[]);
     real.write_concurrently(DATABASE, "first", 100);
     let audit = Program::new(real.port, &folder.join("trust")).with(&[
@@ -163,8 +155,8 @@ fn never_accused(server: &Path) {
         let mut verdicts: BTreeMap<String, usize> = BTreeMap::new();
         for line in running.log().lines() {
             if let Some((_, rest)) = line.split_once(" verdict=") {
-                let word = rest.split(' ').next().unwrap_or(rest);
-                *verdicts.entry(word.to_owned()).or_default() += 1;
+                let verdict = rest.split(' ').next().unwrap_or(rest);
+                *verdicts.entry(verdict.to_owned()).or_default() += 1;
             }
         }
         verdicts
@@ -172,7 +164,9 @@ fn never_accused(server: &Path) {
     println!("{}: {verdicts:?}", server.display());
     let fine = ["first-seen", "consistent", "unprovable"];
     assert!(
-        verdicts.keys().all(|word| fine.contains(&word.as_str())),
+        verdicts
+            .keys()
+            .all(|verdict| fine.contains(&verdict.as_str())),
         "{verdicts:?}"
     );
     assert!(verdicts["consistent"] * 2 > AUDITS, "{verdicts:?}");

@@ -4,15 +4,15 @@
 use std::time::Duration;
 
 use crate::support::in_process;
-use crate::support::place::Place;
+use crate::support::temp_dir::TempDir;
 use immuaudit::audit::{Auditor, Cycle, CycleError, Outcome, Policy, Reason, SweepStatus, Verdict};
 use immuaudit::config::{DatabaseFilter, FirstUse, Values};
 use immuaudit::drill::{Embedded, Lie, LieSchedule, Options};
 use immuaudit::trust::StoreError;
 
-fn auditor(embedded: &Embedded, place: &Place, policy: Policy) -> Auditor {
+fn auditor(embedded: &Embedded, folder: &TempDir, policy: Policy) -> Auditor {
     let server = in_process::server_on(embedded.port());
-    Auditor::new(server, in_process::store(place.path()), policy)
+    Auditor::new(server, in_process::store(folder.path()), policy)
 }
 
 fn policy() -> Policy {
@@ -41,17 +41,17 @@ fn names(cycle: &Cycle) -> Vec<&str> {
 #[test]
 fn trusted_databases_are_checked_first_and_new_ones_take_turns() {
     let new: Vec<String> = (0..30).map(|number| format!("a-{number:02}")).collect();
-    let place = Place::new();
+    let folder = TempDir::new();
     let embedded = Embedded::start(Options::default()).expect("a server");
     embedded.grow("defaultdb", 3);
-    auditor(&embedded, &place, policy()).cycle(|_| {});
+    auditor(&embedded, &folder, policy()).cycle(|_| {});
     for name in &new {
         embedded.create_database(name);
         embedded.grow(name, 1);
     }
     let mut auditor = auditor(
         &embedded,
-        &place,
+        &folder,
         Policy {
             interval: Duration::from_millis(50),
             first_use: FirstUse::Refuse, // the new databases stay untrusted
@@ -85,10 +85,10 @@ fn trusted_databases_are_checked_first_and_new_ones_take_turns() {
 
 #[test]
 fn a_filter_entry_without_a_match_is_reported_with_exit_code_1() {
-    let place = Place::new();
+    let folder = TempDir::new();
     let embedded = Embedded::start(Options::default()).expect("a server");
     embedded.grow("defaultdb", 3);
-    let mut auditor = auditor(&embedded, &place, selecting(&["defaultdb", "paymets"]));
+    let mut auditor = auditor(&embedded, &folder, selecting(&["defaultdb", "paymets"]));
     let cycle = auditor.cycle(|_| {});
     assert_eq!(verdicts(&cycle), [("defaultdb", Verdict::FirstSeen)]);
     let reported: Vec<String> = cycle.errors().map(|trouble| trouble.to_string()).collect();
@@ -107,9 +107,9 @@ fn a_filter_entry_without_a_match_is_reported_with_exit_code_1() {
 
 #[test]
 fn a_filter_that_selects_no_database_is_incomplete() {
-    let place = Place::new();
+    let folder = TempDir::new();
     let embedded = Embedded::start(Options::default()).expect("a server");
-    let mut auditor = auditor(&embedded, &place, selecting(&["nothing"]));
+    let mut auditor = auditor(&embedded, &folder, selecting(&["nothing"]));
     let cycle = auditor.cycle(|_| {});
     assert!(cycle.outcomes.is_empty());
     assert!(!cycle.is_complete());
@@ -124,22 +124,25 @@ fn a_filter_that_selects_no_database_is_incomplete() {
 /// For instance `systemdb`, which a superuser can open, although no list contains it.
 #[test]
 fn an_unlisted_selected_database_is_audited_and_not_hidden() {
-    let place = Place::new();
+    let folder = TempDir::new();
     for name in ["systemdb", "other"] {
         let embedded =
             Embedded::start(Options::default().with_databases(&[name])).expect("a server");
         embedded.grow(name, 3);
         embedded.lie(LieSchedule::from(Lie::Hidden).of(name));
-        let place = place.join(name);
-        std::fs::create_dir(&place).expect("a directory");
+        let folder = folder.join(name);
+        std::fs::create_dir(&folder).expect("a directory");
         for (again, verdict) in [
             (false, Verdict::FirstSeen),
             (true, Verdict::Consistent),
             (true, Verdict::Consistent),
         ] {
             let server = in_process::server_on(embedded.port());
-            let mut auditor =
-                Auditor::new(server, in_process::store(place.clone()), selecting(&[name]));
+            let mut auditor = Auditor::new(
+                server,
+                in_process::store(folder.clone()),
+                selecting(&[name]),
+            );
             let cycle = auditor.cycle(|_| {});
             assert_eq!(verdicts(&cycle), [(name, verdict)], "{again}: {cycle:?}");
             assert!(cycle.is_complete(), "{cycle:?}");
@@ -150,10 +153,10 @@ fn an_unlisted_selected_database_is_audited_and_not_hidden() {
 
 #[test]
 fn a_database_that_is_no_longer_listed_is_hidden() {
-    let place = Place::new();
+    let folder = TempDir::new();
     let embedded = Embedded::start(Options::default().with_databases(&["shop"])).expect("a server");
     embedded.grow("shop", 3);
-    let mut auditor = auditor(&embedded, &place, selecting(&["shop"]));
+    let mut auditor = auditor(&embedded, &folder, selecting(&["shop"]));
     auditor.cycle(|_| {});
     embedded.lie(LieSchedule::from(Lie::Hidden).of("shop"));
     let cycle = auditor.cycle(|_| {});
@@ -167,22 +170,22 @@ fn a_database_that_is_no_longer_listed_is_hidden() {
 /// trusted.
 #[test]
 fn files_lost_after_a_failed_check_are_not_a_first_use() {
-    let place = Place::new();
+    let folder = TempDir::new();
     let mut embedded = Embedded::start(Options::default()).expect("a server");
     embedded.grow("defaultdb", 3);
-    auditor(&embedded, &place, policy()).cycle(|_| {});
+    auditor(&embedded, &folder, policy()).cycle(|_| {});
     embedded.stop();
-    let cycle = auditor(&embedded, &place, policy()).cycle(|_| {});
+    let cycle = auditor(&embedded, &folder, policy()).cycle(|_| {});
     assert_eq!(verdicts(&cycle), [("defaultdb", Verdict::Unreachable)]);
     embedded.restart().expect("a server");
     for ending in ["state", "history"] {
-        let file = place.join("tested").join(format!("defaultdb.{ending}"));
+        let file = folder.join("tested").join(format!("defaultdb.{ending}"));
         std::fs::remove_file(file).expect("a file");
     }
     let lost = |outcome: &Outcome| matches!(outcome.reason, Reason::Local(StoreError::Lost { .. }));
-    let cycle = auditor(&embedded, &place, policy()).cycle(|_| {});
+    let cycle = auditor(&embedded, &folder, policy()).cycle(|_| {});
     assert!(lost(&cycle.outcomes[0]), "{cycle:?}");
-    let cycle = auditor(&embedded, &place, policy()).cycle(|_| {});
+    let cycle = auditor(&embedded, &folder, policy()).cycle(|_| {});
     assert!(
         lost(&cycle.outcomes[0]),
         "the next cycle fails too: {cycle:?}"
@@ -191,13 +194,13 @@ fn files_lost_after_a_failed_check_are_not_a_first_use() {
 
 #[test]
 fn files_lost_during_a_run_are_not_a_first_use() {
-    let place = Place::new();
+    let folder = TempDir::new();
     let embedded = Embedded::start(Options::default()).expect("a server");
     embedded.grow("defaultdb", 3);
-    let mut auditor = auditor(&embedded, &place, policy());
+    let mut auditor = auditor(&embedded, &folder, policy());
     auditor.cycle(|_| {});
     for ending in ["state", "history"] {
-        let file = place.join("tested").join(format!("defaultdb.{ending}"));
+        let file = folder.join("tested").join(format!("defaultdb.{ending}"));
         std::fs::remove_file(file).expect("a file");
     }
     let cycle = auditor.cycle(|_| {});
@@ -208,13 +211,13 @@ fn files_lost_during_a_run_are_not_a_first_use() {
 /// the next one.
 #[test]
 fn lost_files_of_an_unlisted_database_stay_a_local_failure() {
-    let place = Place::new();
+    let folder = TempDir::new();
     let embedded = Embedded::start(Options::default().with_databases(&["shop"])).expect("a server");
     embedded.grow("shop", 3);
-    let mut first = auditor(&embedded, &place, policy());
+    let mut first = auditor(&embedded, &folder, policy());
     first.cycle(|_| {});
     for ending in ["state", "history"] {
-        let file = place.join("tested").join(format!("shop.{ending}"));
+        let file = folder.join("tested").join(format!("shop.{ending}"));
         std::fs::remove_file(file).expect("a file");
     }
     embedded.lie(LieSchedule::from(Lie::Hidden).of("shop"));
@@ -226,16 +229,16 @@ fn lost_files_of_an_unlisted_database_stay_a_local_failure() {
         assert_eq!(verdicts(&first.cycle(|_| {})), failed);
     }
     drop(first);
-    let cycle = auditor(&embedded, &place, policy()).cycle(|_| {});
+    let cycle = auditor(&embedded, &folder, policy()).cycle(|_| {});
     assert_eq!(verdicts(&cycle), failed);
     embedded.be_honest();
-    let cycle = auditor(&embedded, &place, policy()).cycle(|_| {});
+    let cycle = auditor(&embedded, &folder, policy()).cycle(|_| {});
     assert_eq!(verdicts(&cycle), failed);
 }
 
 #[test]
 fn an_unreadable_directory_loses_no_progress_in_memory() {
-    let place = Place::new();
+    let folder = TempDir::new();
     let embedded = Embedded::start(Options::default()).expect("a server");
     embedded.grow("defaultdb", 3);
     let policy = Policy {
@@ -245,12 +248,12 @@ fn an_unreadable_directory_loses_no_progress_in_memory() {
         },
         ..policy()
     };
-    let mut auditor = auditor(&embedded, &place, policy);
+    let mut auditor = auditor(&embedded, &folder, policy);
     auditor.cycle(|_| {});
     let read = |auditor: &Auditor| auditor.values_read("defaultdb").map_or(0, |of| of.read);
     let before = read(&auditor);
     assert!(before > 0);
-    let (home, away) = (place.join("tested"), place.join("away"));
+    let (home, away) = (folder.join("tested"), folder.join("away"));
     std::fs::rename(&home, &away).expect("a directory");
     let cycle = auditor.cycle(|_| {});
     assert!(cycle.store_error.is_some(), "{cycle:?}");
@@ -263,7 +266,7 @@ fn an_unreadable_directory_loses_no_progress_in_memory() {
 
 #[test]
 fn a_stalled_sweep_does_not_delay_the_others() {
-    let place = Place::new();
+    let folder = TempDir::new();
     let embedded =
         Embedded::start(Options::default().with_databases(&["a", "b"])).expect("a server");
     for name in ["a", "b", "defaultdb"] {
@@ -276,7 +279,7 @@ fn a_stalled_sweep_does_not_delay_the_others() {
         },
         ..policy()
     };
-    let mut auditor = auditor(&embedded, &place, policy);
+    let mut auditor = auditor(&embedded, &folder, policy);
     auditor.cycle(|_| {});
     // the server refuses the first database from now on
     embedded.lie(LieSchedule::from(Lie::PermissionTaken).of("a"));
@@ -299,7 +302,7 @@ fn a_stalled_sweep_does_not_delay_the_others() {
 /// The calls of this database would take longer than a cycle may.
 #[test]
 fn a_database_that_never_answers_is_overdue_and_delays_no_other() {
-    let place = Place::new();
+    let folder = TempDir::new();
     let embedded =
         Embedded::start(Options::default().with_databases(&["a", "b"])).expect("a server");
     embedded.grow("a", 3);
@@ -309,7 +312,7 @@ fn a_database_that_never_answers_is_overdue_and_delays_no_other() {
         ..selecting(&["a", "b"])
     };
     let mut auditor =
-        auditor(&embedded, &place, policy).with_shortest_cycle(Duration::from_secs(2));
+        auditor(&embedded, &folder, policy).with_shortest_cycle(Duration::from_secs(2));
     auditor.cycle(|_| {});
     std::thread::sleep(Duration::from_millis(50)); // more than three intervals
     embedded.lie(LieSchedule::from(Lie::NeverAnswers).of("a"));
@@ -328,7 +331,7 @@ fn a_database_that_never_answers_is_overdue_and_delays_no_other() {
 #[test]
 fn the_turns_of_new_databases_continue_in_the_next_run() {
     let new: Vec<String> = (0..12).map(|number| format!("a-{number:02}")).collect();
-    let place = Place::new();
+    let folder = TempDir::new();
     let embedded = Embedded::start(Options::default()).expect("a server");
     for name in &new {
         embedded.create_database(name);
@@ -342,7 +345,7 @@ fn the_turns_of_new_databases_continue_in_the_next_run() {
             first_use: FirstUse::Refuse, // the new databases stay untrusted
             ..policy()
         };
-        let cycle = auditor(&embedded, &place, policy).cycle(|_| {});
+        let cycle = auditor(&embedded, &folder, policy).cycle(|_| {});
         seen.extend(names(&cycle).iter().map(|name| (*name).to_owned()));
         if seen.len() == 13 {
             break;

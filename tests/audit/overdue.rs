@@ -5,9 +5,9 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::support::place::Place;
 use crate::support::program::Program;
 use crate::support::simulated::{START, Simulation, TIMEOUT};
+use crate::support::temp_dir::TempDir;
 use immuaudit::audit::{Auditor, Cycle, Policy};
 use immuaudit::clock::Timestamp;
 use immuaudit::config::Values;
@@ -150,12 +150,12 @@ fn a_short_interval_makes_nothing_overdue_on_a_busy_machine() {
 /// An untrusted database has no proof that could become old, so it is only counted.
 #[test]
 fn an_untrusted_database_is_never_overdue() {
-    let place = Place::new();
+    let folder = TempDir::new();
     let server = Embedded::start(Options::default().with_databases(&["silent"])).expect("a ledger");
     server.grow("defaultdb", 5);
     server.grow("silent", 5);
     server.lie(LieSchedule::from(Lie::NeverAnswers).of("silent"));
-    let program = Program::new(server.port(), &place.join("state")).with(&[
+    let program = Program::new(server.port(), &folder.join("state")).with(&[
         "--call-timeout",
         "200ms",
         "--audit-interval",

@@ -2,16 +2,16 @@
 //! ends, when a database is overdue, and its exit codes.
 
 use crate::support::ledgers::ledger;
-use crate::support::place::Place;
 use crate::support::program::{Program, member};
+use crate::support::temp_dir::TempDir;
 use immuaudit::drill::{Access, Lie};
 
 #[test]
 fn no_suggested_command_has_a_database_name_with_shell_syntax() {
     let name = "x;touch${IFS}evil";
     let embedded = ledger(&[name]);
-    let place = Place::new();
-    let audit = Program::new(embedded.port(), &place.join("trust"));
+    let folder = TempDir::new();
+    let audit = Program::new(embedded.port(), &folder.join("trust"));
     audit.once().ends_with(0);
     embedded.lie(Lie::Rollback);
     let run = audit.run(&["--once"]);
@@ -30,8 +30,8 @@ fn no_suggested_command_has_a_database_name_with_shell_syntax() {
 #[test]
 fn only_selected_databases_are_audited_and_can_vanish() {
     let embedded = ledger(&["shop1", "shop2", "bank"]);
-    let place = Place::new();
-    let audit = Program::new(embedded.port(), &place.join("trust"));
+    let folder = TempDir::new();
+    let audit = Program::new(embedded.port(), &folder.join("trust"));
     audit.once().ends_with(0);
     embedded.drop_database("bank");
     let run = audit.with(&["--audit-databases", "shop"]).once();
@@ -45,11 +45,11 @@ fn only_selected_databases_are_audited_and_can_vanish() {
 
 #[test]
 fn an_unreachable_server_has_its_own_json_line() {
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let port = nobody.local_addr().expect("its address").port();
-    drop(nobody);
-    let place = Place::new();
-    let run = Program::new(port, &place.join("trust")).once();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("its address").port();
+    drop(listener);
+    let folder = TempDir::new();
+    let run = Program::new(port, &folder.join("trust")).once();
     let line = run.ends_with(1).stdout.trim_end();
     assert!(
         line.starts_with("{\"server\":") && !line.contains('\n'),
@@ -63,8 +63,8 @@ fn an_unreachable_server_has_its_own_json_line() {
 #[test]
 fn a_revoked_permission_is_refused_and_not_tampering() {
     let embedded = ledger(&["taken"]);
-    let place = Place::new();
-    let audit = Program::new(embedded.port(), &place.join("trust"));
+    let folder = TempDir::new();
+    let audit = Program::new(embedded.port(), &folder.join("trust"));
     audit.once().ends_with(0);
     embedded.set_access("taken", Access::Denied);
     audit.once().is(1, "taken", "refused");
@@ -73,8 +73,8 @@ fn a_revoked_permission_is_refused_and_not_tampering() {
 #[test]
 fn a_database_unproven_for_three_intervals_is_overdue() {
     let embedded = ledger(&[]);
-    let place = Place::new();
-    let audit = Program::new(embedded.port(), &place.join("trust"));
+    let folder = TempDir::new();
+    let audit = Program::new(embedded.port(), &folder.join("trust"));
     audit.once().is(0, "defaultdb", "first-seen");
     embedded.lie(Lie::Excuse);
     embedded.grow("defaultdb", 3);
@@ -96,8 +96,8 @@ fn a_database_unproven_for_three_intervals_is_overdue() {
 #[test]
 fn the_loop_ends_soon_while_it_sleeps_or_waits_for_a_response() {
     let embedded = ledger(&[]);
-    let place = Place::new();
-    let audit = Program::new(embedded.port(), &place.join("trust"));
+    let folder = TempDir::new();
+    let audit = Program::new(embedded.port(), &folder.join("trust"));
     for signal in ["TERM", "INT"] {
         let mut sleeping = audit.start(&["audit-mode", "--audit-interval", "1h"]);
         sleeping.wait_for("cycle finished ");
@@ -115,8 +115,8 @@ fn the_loop_ends_soon_while_it_sleeps_or_waits_for_a_response() {
 #[test]
 fn a_second_auditor_of_the_same_states_is_refused() {
     let embedded = ledger(&[]);
-    let place = Place::new();
-    let audit = Program::new(embedded.port(), &place.join("trust"));
+    let folder = TempDir::new();
+    let audit = Program::new(embedded.port(), &folder.join("trust"));
     let mut running = audit.start(&["audit-mode", "--audit-interval", "1h"]);
     running.wait_for("cycle finished ");
     let second = audit.once();
@@ -135,29 +135,29 @@ fn a_second_auditor_of_the_same_states_is_refused() {
 
 #[test]
 fn wrong_usage_exits_with_3_and_names_the_nearest_flag() {
-    let place = Place::new();
-    let audit = Program::new(1, &place.join("trust"));
+    let folder = TempDir::new();
+    let audit = Program::new(1, &folder.join("trust"));
     let run = audit.with(&["--audit-intervall", "5m"]).once();
     run.ends_with(3);
     assert!(run.stderr.contains("--audit-interval"), "{run:#?}");
     assert_eq!(run.stdout, "");
-    assert!(!place.join("trust").exists(), "nothing was started");
+    assert!(!folder.join("trust").exists(), "nothing was started");
 }
 
 #[test]
 fn the_last_of_two_equal_flags_is_used() {
     let embedded = ledger(&[]);
-    let place = Place::new();
+    let folder = TempDir::new();
     let port = embedded.port().to_string();
-    let audit = Program::new(1, &place.join("trust")).with(&["-p", "2", "--immudb-port", &port]);
+    let audit = Program::new(1, &folder.join("trust")).with(&["-p", "2", "--immudb-port", &port]);
     audit.once().is(0, "defaultdb", "first-seen");
 }
 
 #[test]
 fn quiet_prints_nothing_without_a_problem() {
     let embedded = ledger(&[]);
-    let place = Place::new();
-    let audit = Program::new(embedded.port(), &place.join("trust"));
+    let folder = TempDir::new();
+    let audit = Program::new(embedded.port(), &folder.join("trust"));
     let quiet = &["--once", "--quiet"];
     audit.once().is(0, "defaultdb", "first-seen");
     let run = audit.with(&["--audit-password", "immudb"]).run(quiet);

@@ -13,7 +13,7 @@ use immuaudit::trust::{ImportBasis, Location, ObservedState, Store};
 
 const DATABASE: &str = "defaultdb";
 
-/// An auditor whose trusted states have a directory of their own.
+/// An auditor whose trusted states have a separate directory.
 struct Scene {
     simulation: Simulation,
     location: Location,
@@ -24,8 +24,8 @@ impl Scene {
         let simulation = Simulation::new(Options::default());
         simulation.embedded.grow(DATABASE, 5);
         let location = Location {
-            roots: Some(simulation.place.join("roots")),
-            ..location(simulation.place.join("dir"))
+            roots: Some(simulation.folder.join("roots")),
+            ..location(simulation.folder.join("dir"))
         };
         Scene {
             simulation,
@@ -53,7 +53,7 @@ impl Scene {
 
     /// Returns the files of the directory of the trusted states.
     fn roots(&self) -> Vec<(PathBuf, Vec<u8>)> {
-        let directory = self.simulation.place.join("roots").join("tested");
+        let directory = self.simulation.folder.join("roots").join("tested");
         let names = ["state", "history"].map(|ending| format!("{DATABASE}.{ending}"));
         let path = names.map(|name| directory.join(name)).into_iter();
         path.map(|path| (path.clone(), fs::read(path).expect("a file")))
@@ -92,12 +92,12 @@ fn trusted_states_that_were_restored_alone_cause_a_warning() {
     let mut auditor = scene.auditor();
     let warned = warnings(&mut auditor);
     assert_eq!(warned.len(), 1, "{warned:?}");
-    for said in [
+    for part in [
         "database defaultdb is transaction 5",
         "transaction 10 was proven at",
         &format!("--pin {DATABASE}:{later}"),
     ] {
-        assert!(warned[0].contains(said), "{said}: {warned:?}");
+        assert!(warned[0].contains(part), "{part}: {warned:?}");
     }
     let outcome = scene.cycle(&mut auditor);
     assert_eq!(outcome.previous.map(|state| state.tx), Some(5));
@@ -158,12 +158,16 @@ fn a_state_that_an_operator_gave_up_causes_no_warning() {
         }
         drop(auditor);
         let trusted = scene.store().load(DATABASE).expect("a store");
-        let due = match decision {
+        let expected = match decision {
             Decision::None => Some(10),
             Decision::Forgotten => None,
             Decision::Adopted | Decision::Imported => Some(5),
         };
-        assert_eq!(trusted.map(|trusted| trusted.state.tx), due, "{decision:?}");
+        assert_eq!(
+            trusted.map(|trusted| trusted.state.tx),
+            expected,
+            "{decision:?}"
+        );
         let warned = warnings(&mut scene.auditor());
         assert!(warned.is_empty(), "{decision:?}: {warned:?}");
     }

@@ -17,7 +17,11 @@ use protobuf::Message;
 fn auditor(scene: &Scene, timeout: Duration, policy: Policy) -> Auditor {
     let endpoint = Endpoint::on_loopback(scene.proxy.port);
     let server = in_process::server(endpoint, timeout, &Stop::new());
-    Auditor::new(server, in_process::store(scene.place.join("trust")), policy)
+    Auditor::new(
+        server,
+        in_process::store(scene.folder.join("trust")),
+        policy,
+    )
 }
 
 fn sampling(sample: u64) -> Policy {
@@ -65,7 +69,7 @@ fn slow_states_leave_time_for_values_and_a_cut_sample_is_overdue() {
     assert!(outcome.is_complete(), "{outcome:?}");
 }
 
-/// This is what two replicas behind one name do if one of them has edited values. The second, good
+/// Two replicas behind one name respond in this way if one of them has edited values. The second, good
 /// response does not withdraw the finding.
 #[test]
 fn a_value_that_is_edited_only_in_scans_is_tampering() {

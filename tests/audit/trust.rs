@@ -4,15 +4,15 @@
 use std::fs;
 
 use crate::support::ledgers::ledger;
-use crate::support::place::Place;
 use crate::support::program::{Program, member};
+use crate::support::temp_dir::TempDir;
 use immuaudit::drill::{Lie, LieSchedule};
 
 #[test]
 fn a_moved_data_directory_is_consistent_with_a_warning() {
     let embedded = ledger(&[]);
-    let place = Place::new();
-    let audit = Program::new(embedded.port(), &place.join("trust"));
+    let folder = TempDir::new();
+    let audit = Program::new(embedded.port(), &folder.join("trust"));
     audit.once().is(0, "defaultdb", "first-seen");
     embedded.change_uuid();
     embedded.grow("defaultdb", 1);
@@ -29,8 +29,8 @@ fn a_moved_data_directory_is_consistent_with_a_warning() {
 #[test]
 fn an_identity_stored_under_another_label_causes_a_warning() {
     let embedded = ledger(&[]);
-    let place = Place::new();
-    let audit = Program::new(embedded.port(), &place.join("trust"));
+    let folder = TempDir::new();
+    let audit = Program::new(embedded.port(), &folder.join("trust"));
     audit.once().is(0, "defaultdb", "first-seen");
     let elsewhere = ["--server-label", "renamed", "--immudb-address", "localhost"];
     let run = audit.with(&elsewhere).once();
@@ -45,11 +45,11 @@ fn an_identity_stored_under_another_label_causes_a_warning() {
 #[test]
 fn a_pin_is_a_first_trusted_state_and_is_compared_with_later_ones() {
     let embedded = ledger(&[]);
-    let place = Place::new();
+    let folder = TempDir::new();
     let known = embedded.state("defaultdb").unwrap();
     let pin = format!("defaultdb:{known}");
     embedded.grow("defaultdb", 20);
-    let audit = Program::new(embedded.port(), &place.join("trust"));
+    let audit = Program::new(embedded.port(), &folder.join("trust"));
     let pinned = audit.with(&["--pin", &pin]);
     // with a pin there is no first use, and the pin may be repeated
     pinned.once().is(0, "defaultdb", "consistent");
@@ -61,36 +61,36 @@ fn a_pin_is_a_first_trusted_state_and_is_compared_with_later_ones() {
     wrong.is(2, "defaultdb", "split-view");
     assert!(wrong.reason("defaultdb").contains("mistyped"), "{wrong:#?}");
 
-    let fresh = Program::new(embedded.port(), &place.join("fresh"));
+    let fresh = Program::new(embedded.port(), &folder.join("fresh"));
     let run = fresh.with(&["--pin", &other]).once();
     let reason = run.is(2, "defaultdb", "inconsistent").reason("defaultdb");
-    // no audit has covered it: the operator gave it
-    for said in [
+    // no audit has proven this state: the operator gave it
+    for part in [
         "the oldest stored one (pinned 2",
         "so the pin is wrong, the rewrite",
     ] {
-        assert!(reason.contains(said), "{reason}");
+        assert!(reason.contains(part), "{reason}");
     }
     assert!(!reason.contains("audited"), "{reason}");
     let alarm = fresh.open_alarm("defaultdb");
-    for words in [&["locate", "defaultdb"][..], &["alarm", "show", &alarm]] {
-        let text = fresh.run(words).ends_with(2).stdout.clone();
+    for args in [&["locate", "defaultdb"][..], &["alarm", "show", &alarm]] {
+        let text = fresh.run(args).ends_with(2).stdout.clone();
         assert!(text.contains("pinned"), "{text}");
         for wrong in ["audited", "which were proven", "successful audit"] {
-            assert!(!text.contains(wrong), "{words:?}: {text}");
+            assert!(!text.contains(wrong), "{args:?}: {text}");
         }
     }
 }
 
 #[test]
-fn a_first_use_after_a_state_was_forgotten_does_not_say_that_none_was_ever_stored() {
+fn a_first_use_after_a_state_was_forgotten_has_the_ordinary_reason() {
     let embedded = ledger(&[]);
-    let place = Place::new();
-    let audit = Program::new(embedded.port(), &place.join("trust"));
-    let said = "(trusted on first use: the database had no trusted state)";
+    let folder = TempDir::new();
+    let audit = Program::new(embedded.port(), &folder.join("trust"));
+    let part = "(trusted on first use: the database had no trusted state)";
     for _ in 0..2 {
         let text = audit.run(&["--once"]).ends_with(0).stdout.clone();
-        assert!(text.contains(said), "{text}");
+        assert!(text.contains(part), "{text}");
         audit.run(&["states", "forget", "defaultdb"]).ends_with(0);
     }
 }
@@ -98,8 +98,8 @@ fn a_first_use_after_a_state_was_forgotten_does_not_say_that_none_was_ever_store
 #[test]
 fn a_pin_that_the_server_has_not_reached_becomes_overdue() {
     let embedded = ledger(&[]);
-    let place = Place::new();
-    let audit = Program::new(embedded.port(), &place.join("trust"));
+    let folder = TempDir::new();
+    let audit = Program::new(embedded.port(), &folder.join("trust"));
     audit.once().is(0, "defaultdb", "first-seen");
     // the pinned state is of a primary, and this replica lags behind
     let primary = ledger(&[]);
@@ -128,7 +128,7 @@ fn a_pin_that_the_server_has_not_reached_becomes_overdue() {
     embedded.grow("defaultdb", 1);
     pinned.once().is(0, "defaultdb", "consistent");
     audit.run(&["alarm", "list"]).ends_with(0);
-    let other = Program::new(embedded.port(), &place.join("other"));
+    let other = Program::new(embedded.port(), &folder.join("other"));
     other.once().is(0, "defaultdb", "first-seen");
     let forged = format!("defaultdb:40:{}", "ab".repeat(32));
     other
@@ -140,27 +140,27 @@ fn a_pin_that_the_server_has_not_reached_becomes_overdue() {
 #[test]
 fn every_pin_of_a_database_is_compared_and_the_worst_result_counts() {
     let embedded = ledger(&[]);
-    let place = Place::new();
+    let folder = TempDir::new();
     let forged = format!("defaultdb:5:{}", "ab".repeat(32));
     let ahead = format!("defaultdb:100:{}", "cd".repeat(32));
     // in any order: the pin that the server has not reached hides no contradiction
     for (round, pins) in [[&ahead, &forged], [&forged, &ahead]].iter().enumerate() {
         let pins = ["--pin", pins[0], "--pin", pins[1]];
-        let audit = Program::new(embedded.port(), &place.join(&format!("known{round}")));
+        let audit = Program::new(embedded.port(), &folder.join(&format!("known{round}")));
         audit.once().is(0, "defaultdb", "first-seen");
         audit.with(&pins).once().is(2, "defaultdb", "split-view");
         // without a trusted state, the oldest pin is the begin
-        let fresh = Program::new(embedded.port(), &place.join(&format!("fresh{round}")));
+        let fresh = Program::new(embedded.port(), &folder.join(&format!("fresh{round}")));
         fresh.with(&pins).once().is(2, "defaultdb", "inconsistent");
     }
     let honest = format!("defaultdb:{}", embedded.state("defaultdb").unwrap());
-    let fresh = Program::new(embedded.port(), &place.join("honest"));
+    let fresh = Program::new(embedded.port(), &folder.join("honest"));
     let pins = ["--pin", &ahead, "--pin", &honest];
     fresh.with(&pins).once().is(1, "defaultdb", "unprovable");
-    // of damaged files, the pin of the last trusted state is the begin, whatever its place
-    let known = Program::new(embedded.port(), &place.join("damaged"));
+    // if the files are damaged, the pin of the last trusted state is the begin, in any order of the pins
+    let known = Program::new(embedded.port(), &folder.join("damaged"));
     known.once().is(0, "defaultdb", "first-seen");
-    fs::write(place.join("damaged/tested/defaultdb.state"), "damaged").unwrap();
+    fs::write(folder.join("damaged/tested/defaultdb.state"), "damaged").unwrap();
     known.with(&pins).once().is(1, "defaultdb", "unprovable");
     known.once().is(0, "defaultdb", "consistent");
 }
@@ -168,8 +168,8 @@ fn every_pin_of_a_database_is_compared_and_the_worst_result_counts() {
 #[test]
 fn a_pin_after_a_history_was_given_up_accuses_no_lagging_replica() {
     let embedded = ledger(&[]);
-    let place = Place::new();
-    let audit = Program::new(embedded.port(), &place.join("trust"));
+    let folder = TempDir::new();
+    let audit = Program::new(embedded.port(), &folder.join("trust"));
     audit.once().is(0, "defaultdb", "first-seen");
     audit.run(&["states", "forget", "defaultdb"]).ends_with(0);
     let primary = ledger(&[]);
@@ -184,7 +184,7 @@ fn a_pin_after_a_history_was_given_up_accuses_no_lagging_replica() {
     audit.run(&["alarm", "list"]).ends_with(0);
     embedded.put_ledger("defaultdb", primary.ledger("defaultdb").unwrap());
     pinned.once().is(0, "defaultdb", "consistent");
-    // nor does the length of the former history count for the new one
+    // the length of the former history does not count for the new one
     audit.run(&["states", "forget", "defaultdb"]).ends_with(0);
     let rebuilt = ledger(&[]);
     rebuilt.grow("defaultdb", 30);
@@ -206,10 +206,10 @@ fn a_pin_after_a_history_was_given_up_accuses_no_lagging_replica() {
 #[test]
 fn a_pin_stays_until_it_is_proven() {
     let embedded = ledger(&[]);
-    let place = Place::new();
+    let folder = TempDir::new();
     let pin = format!("defaultdb:{}", embedded.state("defaultdb").unwrap());
     embedded.grow("defaultdb", 20);
-    let audit = Program::new(embedded.port(), &place.join("trust"));
+    let audit = Program::new(embedded.port(), &folder.join("trust"));
     audit.once().is(0, "defaultdb", "first-seen");
     embedded.lie(LieSchedule::from(Lie::Excuse));
     let pinned = audit.with(&["--pin", &pin]);
@@ -222,8 +222,8 @@ fn a_pin_stays_until_it_is_proven() {
 #[test]
 fn a_missing_pinned_database_has_vanished() {
     let embedded = ledger(&[]);
-    let place = Place::new();
-    let audit = Program::new(embedded.port(), &place.join("trust"));
+    let folder = TempDir::new();
+    let audit = Program::new(embedded.port(), &folder.join("trust"));
     let pin = format!("shop:7:{}", "ab".repeat(32));
     let run = audit.with(&["--pin", &pin]).once();
     run.is(2, "shop", "rolled-back");
@@ -234,9 +234,9 @@ fn a_missing_pinned_database_has_vanished() {
 #[test]
 fn a_trusted_state_in_another_folder_is_not_a_first_use() {
     let embedded = ledger(&[]);
-    let place = Place::new();
-    let audit = Program::new(embedded.port(), &place.join("trust"));
-    let roots = |name: &str| audit.with(&["--roots-filepath", place.join(name).to_str().unwrap()]);
+    let folder = TempDir::new();
+    let audit = Program::new(embedded.port(), &folder.join("trust"));
+    let roots = |name: &str| audit.with(&["--roots-filepath", folder.join(name).to_str().unwrap()]);
     roots("here").once().is(0, "defaultdb", "first-seen");
     let run = roots("elsewhere").once();
     run.is(3, "defaultdb", "local-failure");
@@ -250,15 +250,15 @@ fn a_trusted_state_in_another_folder_is_not_a_first_use() {
 #[test]
 fn a_damaged_alarm_list_hides_no_alarm_of_another_database() {
     let embedded = ledger(&["aaa"]);
-    let place = Place::new();
-    let audit = Program::new(embedded.port(), &place.join("trust"));
+    let folder = TempDir::new();
+    let audit = Program::new(embedded.port(), &folder.join("trust"));
     audit.once().ends_with(0);
     embedded.lie(Lie::Fork);
     audit
         .once()
         .is(2, "aaa", "inconsistent")
         .is(2, "defaultdb", "inconsistent");
-    fs::write(place.join("trust/tested/aaa.alarms"), "no alarms here\n").unwrap();
+    fs::write(folder.join("trust/tested/aaa.alarms"), "no alarms here\n").unwrap();
     let run = audit.run(&["status"]);
     run.ends_with(2);
     assert!(run.stdout.contains("OPEN ALARM"), "{run:#?}");
@@ -268,8 +268,8 @@ fn a_damaged_alarm_list_hides_no_alarm_of_another_database() {
 #[test]
 fn a_first_use_is_refused_with_no_first_use() {
     let embedded = ledger(&[]);
-    let place = Place::new();
-    let audit = Program::new(embedded.port(), &place.join("trust"));
+    let folder = TempDir::new();
+    let audit = Program::new(embedded.port(), &folder.join("trust"));
     let required = audit.with(&["--no-first-use"]);
     required.once().is(1, "defaultdb", "refused");
     audit.once().is(0, "defaultdb", "first-seen");
@@ -280,8 +280,8 @@ fn a_first_use_is_refused_with_no_first_use() {
 fn the_first_transaction_of_an_empty_database_is_a_first_use() {
     let embedded = ledger(&[]);
     embedded.create_database("new");
-    let place = Place::new();
-    let audit = Program::new(embedded.port(), &place.join("trust"));
+    let folder = TempDir::new();
+    let audit = Program::new(embedded.port(), &folder.join("trust"));
     audit.once().is(0, "new", "empty");
     embedded.grow("new", 1);
     audit.once().is(0, "new", "first-seen");
@@ -294,8 +294,8 @@ fn the_first_transaction_of_an_empty_database_is_a_first_use() {
 #[test]
 fn adopting_the_alarm_of_a_vanished_database_ends_its_trust() {
     let embedded = ledger(&["gone"]);
-    let place = Place::new();
-    let audit = Program::new(embedded.port(), &place.join("trust"));
+    let folder = TempDir::new();
+    let audit = Program::new(embedded.port(), &folder.join("trust"));
     audit.once().ends_with(0);
     embedded.drop_database("gone");
     let run = audit.once();
@@ -308,17 +308,19 @@ fn adopting_the_alarm_of_a_vanished_database_ends_its_trust() {
 }
 
 /// Closes or adopts the only open alarm of a database.
-fn decide(audit: &Program, database: &str, how: &[&str]) {
+fn decide(audit: &Program, database: &str, decision: &[&str]) {
     let alarm = audit.open_alarm(database);
-    let words = ["alarm", how[0], &alarm];
-    audit.run(&[&words[..], &how[1..]].concat()).ends_with(0);
+    let args = ["alarm", decision[0], &alarm];
+    audit
+        .run(&[&args[..], &decision[1..]].concat())
+        .ends_with(0);
 }
 
 #[test]
 fn a_hidden_database_stays_trusted_when_its_alarm_is_closed() {
     let embedded = ledger(&["hidden"]);
-    let place = Place::new();
-    let audit = Program::new(embedded.port(), &place.join("trust"));
+    let folder = TempDir::new();
+    let audit = Program::new(embedded.port(), &folder.join("trust"));
     audit.once().ends_with(0);
     embedded.lie(LieSchedule::from(Lie::Hidden).of("hidden"));
     let run = audit.once();
@@ -345,8 +347,8 @@ fn a_hidden_database_stays_trusted_when_its_alarm_is_closed() {
 #[test]
 fn an_open_alarm_keeps_the_exit_code_while_checks_continue() {
     let embedded = ledger(&[]);
-    let place = Place::new();
-    let audit = Program::new(embedded.port(), &place.join("trust"));
+    let folder = TempDir::new();
+    let audit = Program::new(embedded.port(), &folder.join("trust"));
     audit.once().is(0, "defaultdb", "first-seen");
     embedded.lie(Lie::Fork);
     audit.once().is(2, "defaultdb", "inconsistent");
@@ -366,10 +368,10 @@ fn an_open_alarm_keeps_the_exit_code_while_checks_continue() {
 #[test]
 fn a_damaged_state_affects_only_its_own_database() {
     let embedded = ledger(&["other"]);
-    let place = Place::new();
-    let audit = Program::new(embedded.port(), &place.join("trust"));
+    let folder = TempDir::new();
+    let audit = Program::new(embedded.port(), &folder.join("trust"));
     audit.once().ends_with(0);
-    let file = place.join("trust/tested/defaultdb.state");
+    let file = folder.join("trust/tested/defaultdb.state");
     let mut bytes = fs::read(&file).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;

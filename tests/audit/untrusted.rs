@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use crate::support::http::{Answer, get};
 use crate::support::notify_scene::{is_tampering, wait_until};
-use crate::support::place::Place;
 use crate::support::program::{Program, Running, member, status};
 use crate::support::receiver::{Received, Receiver};
+use crate::support::temp_dir::TempDir;
 use immuaudit::drill::{Embedded, Lie, Options};
 
 const REFUSED: &str = "immuaudit_untrusted_databases{server=\"tested\",verdict=\"refused\"}";
@@ -18,7 +18,7 @@ const REFUSED: &str = "immuaudit_untrusted_databases{server=\"tested\",verdict=\
 struct Scene {
     ledger: Embedded,
     receiver: Receiver,
-    place: Place,
+    folder: TempDir,
     program: Program,
 }
 
@@ -27,8 +27,8 @@ impl Scene {
     fn new(options: Options, args: &[&str]) -> Scene {
         let ledger = Embedded::start(options).expect("a ledger");
         ledger.grow("defaultdb", 3);
-        let (receiver, place) = (Receiver::start(), Place::new());
-        let program = Program::new(ledger.port(), &place.join("state"));
+        let (receiver, folder) = (Receiver::start(), TempDir::new());
+        let program = Program::new(ledger.port(), &folder.join("state"));
         program.once().ends_with(0);
         let url = receiver.url();
         let program = program.with(&[
@@ -40,7 +40,7 @@ impl Scene {
         Scene {
             ledger,
             receiver,
-            place,
+            folder,
             program: program.with(args),
         }
     }
@@ -156,7 +156,7 @@ fn a_few_untrusted_databases_are_named_once_and_their_end_reported() {
     );
     // a change of the names is stored too
     scene.ledger.drop_database("new01");
-    let notified = scene.place.join("state/tested/notified");
+    let notified = scene.folder.join("state/tested/notified");
     let notified = || fs::read_to_string(&notified).expect("a file");
     wait_until("one database remains", || !notified().contains("new01"));
     assert!(notified().contains("new00"), "{}", notified());
@@ -235,14 +235,15 @@ fn sixteen_untrusted_databases_have_alarms_and_others_are_counted() {
     let options = Options::default().signed();
     let scene = Scene::new(options, &[]);
     let other = Embedded::start(Options::default().signed()).expect("a ledger");
-    let key = scene.place.public_key_of(&other);
+    let key = scene.folder.public_key_of(&other);
     let key = ["--server-signing-pub-key", &key];
     scene.create(40);
     let mut running = scene.program.with(&key).start(&[]);
     running.wait_for_times("INFO  cycle ", 4);
     let metrics = metrics(&running);
-    let strangers = "immuaudit_untrusted_databases{server=\"tested\",verdict=\"bad-signature\"}";
-    assert_eq!(metrics.sample(strangers), 24.0, "{}", metrics.body);
+    let bad_signatures =
+        "immuaudit_untrusted_databases{server=\"tested\",verdict=\"bad-signature\"}";
+    assert_eq!(metrics.sample(bad_signatures), 24.0, "{}", metrics.body);
     let open = |line: &&str| line.starts_with("immuaudit_open_alarms{") && line.ends_with(" 1");
     assert_eq!(
         metrics.body.lines().filter(open).count(),
@@ -256,7 +257,7 @@ fn sixteen_untrusted_databases_have_alarms_and_others_are_counted() {
     assert!(is_tampering(&scene.server_notifications()[0]));
     let all = scene.receiver.received();
     assert_eq!(all.len(), 1 + 17, "{all:#?}");
-    let evidence = fs::read_dir(scene.place.join("state/tested/evidence")).expect("a directory");
+    let evidence = fs::read_dir(scene.folder.join("state/tested/evidence")).expect("a directory");
     assert_eq!(evidence.count(), 17);
 }
 

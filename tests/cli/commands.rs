@@ -12,7 +12,7 @@ fn commands_have_their_own_flags() {
     let task = |arguments: &[&str]| given(arguments).run().task;
     assert_eq!(task(&["audit-mode"]), Task::Audit);
     assert_eq!(task(&["--json", "status"]), Task::Status);
-    let alarm = |words: &[&str]| task(&[&["alarm"], words].concat());
+    let alarm = |args: &[&str]| task(&[&["alarm"], args].concat());
     let list = |database: Option<&str>, which| {
         Task::Alarm(AlarmTask::List {
             database: database.map(String::from),
@@ -32,7 +32,7 @@ fn commands_have_their_own_flags() {
     assert_eq!(alarm(&["close", "7", "8"]), close(ids));
     let of_database = ClosedAlarms::OfDatabase("shop".to_owned());
     assert_eq!(alarm(&["close", "--database=shop"]), close(of_database));
-    for (words, consent) in [
+    for (args, consent) in [
         (&["adopt", "7"][..], AdoptConsent::Ask),
         (&["adopt", "7", "--yes"], AdoptConsent::Given),
     ] {
@@ -41,7 +41,7 @@ fn commands_have_their_own_flags() {
             alarm: alarm_id,
             consent,
         });
-        assert_eq!(alarm(words), adopt);
+        assert_eq!(alarm(args), adopt);
     }
     let acknowledge = Task::Acknowledge(AcknowledgeTask {
         database: "shop".to_owned(),
@@ -49,8 +49,8 @@ fn commands_have_their_own_flags() {
         unsigned: true,
         disagreement: false,
     });
-    let words = ["acknowledge", "shop", "--absent-values-to=7", "--unsigned"];
-    assert_eq!(task(&words), acknowledge);
+    let args = ["acknowledge", "shop", "--absent-values-to=7", "--unsigned"];
+    assert_eq!(task(&args), acknowledge);
     let import = |alarm| {
         Task::States(StatesTask::Import {
             path: "x".into(),
@@ -103,8 +103,8 @@ fn help_and_version_need_no_settings() {
         &["man"],
         &["completions", "zsh"],
     ] {
-        let place = given(arguments).file("immuaudit.toml", "not TOML");
-        assert!(!place.text().is_empty());
+        let setup = given(arguments).file("immuaudit.toml", "not TOML");
+        assert!(!setup.text().is_empty());
     }
     assert!(
         given(&["--help", "--all"])
@@ -119,10 +119,10 @@ fn help_and_version_need_no_settings() {
 
 #[test]
 fn config_prints_values_and_their_source_but_no_secret() {
-    let place =
+    let setup =
         given(&["config", "--once"]).file("immuaudit.toml", "audit-password = \"hunter2\"\n");
-    let path = place.at("immuaudit.toml");
-    let text = place.text();
+    let path = setup.at("immuaudit.toml");
+    let text = setup.text();
     assert!(
         text.contains(&format!("audit-password = \"***\" # {path}:1\n")),
         "{text}"
@@ -131,7 +131,7 @@ fn config_prints_values_and_their_source_but_no_secret() {
     assert!(text.contains("immudb-port = 3322 # default\n"), "{text}");
     assert!(!text.contains("hunter2"));
     assert_eq!(
-        place.arguments(&["config", "--check"]).run().task,
+        setup.arguments(&["config", "--check"]).run().task,
         Task::Check
     );
 }

@@ -1,32 +1,32 @@
-//! Messages about words and files of a command line: each names the fault, its place and the remedy.
+//! Messages about arguments and files of a command line: each names the error, its source and the remedy.
 //! The real program runs against the embedded ledger.
 
 use std::fs;
 
 use crate::scene::{DB, Scene, trusted};
-use crate::support::place::Place;
 use crate::support::program::Program;
+use crate::support::temp_dir::TempDir;
 use immuaudit::drill::{Embedded, Options};
 
 impl Scene {
     /// Writes a file, and returns its path.
     fn file(&self, name: &str, text: &str) -> String {
-        let path = self.place.join(name);
+        let path = self.folder.join(name);
         fs::write(&path, text).expect("a file");
         path.display().to_string()
     }
 
-    /// Checks that a command ends with this code, and that one of its texts contains each of these.
+    /// Checks that a command ends with this code, and that its output contains each of these parts.
     #[track_caller]
-    fn says(&self, words: &[&str], code: i32, parts: &[&str]) {
-        let run = self.program.run(words);
+    fn prints(&self, args: &[&str], code: i32, parts: &[&str]) {
+        let run = self.program.run(args);
         let text = run.ends_with(code).stdout.clone() + &run.stderr;
         for part in parts {
-            assert!(text.contains(part), "{words:?}: {part}: {text}");
+            assert!(text.contains(part), "{args:?}: {part}: {text}");
         }
-        // a server that was not asked for
+        // only `locate` may take the name of a missing file for a server
         assert!(
-            !text.contains("DNS resolution failed") || words[0] == "locate",
+            !text.contains("DNS resolution failed") || args[0] == "locate",
             "{text}"
         );
     }
@@ -35,30 +35,30 @@ impl Scene {
 #[test]
 fn an_unknown_database_has_one_message_in_every_command() {
     let scene = trusted();
-    for words in [
+    for args in [
         &["locate", "defaultd"][..],
         &["alarm", "list", "defaultd"],
         &["alarm", "close", "--database", "defaultd"],
         &["acknowledge", "defaultd", "--unsigned"],
         &["states", "forget", "defaultd"],
     ] {
-        let said =
+        let message =
             "immuaudit: this auditor knows no database defaultd; known databases: defaultdb\n";
-        scene.says(words, 3, &[said]);
+        scene.prints(args, 3, &[message]);
     }
-    let said = "defaultd: this auditor audits no such database; known databases: defaultdb\n";
-    scene.says(&["sweep", "defaultd"], 1, &[said]);
-    // it is known, and its trusted state was forgotten
-    scene.says(&["states", "forget", DB], 0, &["forgotten"]);
-    let said = "database defaultdb has no trusted state; immuaudit states list prints";
-    scene.says(&["states", "forget", DB], 3, &[said]);
+    let message = "defaultd: this auditor audits no such database; known databases: defaultdb\n";
+    scene.prints(&["sweep", "defaultd"], 1, &[message]);
+    // the database is known, but its trusted state was forgotten
+    scene.prints(&["states", "forget", DB], 0, &["forgotten"]);
+    let message = "database defaultdb has no trusted state; immuaudit states list prints";
+    scene.prints(&["states", "forget", DB], 3, &[message]);
 }
 
 #[test]
-fn a_file_that_is_not_there_or_is_another_one_is_named_with_the_right_one() {
+fn a_missing_or_wrong_file_is_reported_with_the_expected_file() {
     let scene = trusted();
-    let folder = scene.place.join("state").display().to_string();
-    for (words, parts) in [
+    let folder = scene.folder.join("state").display().to_string();
+    for (args, parts) in [
         (
             &["locate", DB, "--against", "./nofile"][..],
             &[
@@ -114,29 +114,29 @@ fn a_file_that_is_not_there_or_is_another_one_is_named_with_the_right_one() {
             &["not of the form PRIVATE+KEY+NAME+HASH+KEY, which immuaudit key new writes"],
         ),
     ] {
-        scene.says(words, 3, parts);
+        scene.prints(args, 3, parts);
     }
     let run = scene
         .program
         .run(&["key", "show", &scene.file("password", "hunter2\n")]);
     assert!(!run.stderr.contains("hunter2"), "{run:?}");
-    // a word that may be a host is one, and the message names the other possibility
-    let said = "Not compared with nofile.invalid:";
+    // an argument that may be a host is taken for one, and the message names the other possibility
+    let message = "Not compared with nofile.invalid:";
     let why = "(there is no file nofile.invalid, so this is taken for a server)";
-    scene.says(
+    scene.prints(
         &["locate", DB, "--against", "nofile.invalid"],
         1,
-        &[said, why],
+        &[message, why],
     );
 }
 
 #[test]
 fn an_export_and_a_file_of_checkpoints_are_not_mistaken_for_each_other() {
     let scene = trusted();
-    let key = scene.place.join("key").display().to_string();
+    let key = scene.folder.join("key").display().to_string();
     let new = scene.program.run(&["key", "new", "--name", "zone-a", &key]);
     let public = new.ends_with(0).stdout.trim().to_owned();
-    let other = scene.place.join("other").display().to_string();
+    let other = scene.folder.join("other").display().to_string();
     let new = scene
         .program
         .run(&["key", "new", "--name", "zone-b", &other]);
@@ -147,13 +147,13 @@ fn an_export_and_a_file_of_checkpoints_are_not_mistaken_for_each_other() {
     let checkpoints = scene.file("checkpoints", &text.ends_with(0).stdout);
     let text = scene.program.run(&["states", "export"]);
     let export = scene.file("export", &text.ends_with(0).stdout);
-    scene.says(&["compare", &export], 0, &["agrees"]);
-    scene.says(
+    scene.prints(&["compare", &export], 0, &["agrees"]);
+    scene.prints(
         &["compare", &checkpoints, "--peer-key", &public],
         0,
         &["agrees"],
     );
-    scene.says(
+    scene.prints(
         &["compare", &checkpoints],
         3,
         &[
@@ -161,26 +161,27 @@ fn an_export_and_a_file_of_checkpoints_are_not_mistaken_for_each_other() {
             "--peer-key KEY",
         ],
     );
-    for words in [
+    for args in [
         &["compare", &export, "--peer-key", &public][..],
         &["checkpoint", "show", &export],
         &["checkpoint", "verify", &export, "--key", &public],
     ] {
-        let said = "the file has no checkpoints, because states export wrote it: compare it with";
-        scene.says(words, 3, &[said]);
+        let message =
+            "the file has no checkpoints, because states export wrote it: compare it with";
+        scene.prints(args, 3, &[message]);
     }
-    scene.says(
+    scene.prints(
         &["compare", &checkpoints, "--peer-key", &another],
         1,
         &["1 checkpoint is invalid, the first: it is not signed by this key"],
     );
-    scene.says(
+    scene.prints(
         &["checkpoint", "verify", &checkpoints, "--key", &another],
         1,
         &["confirmed by 0 of 1 required\n  none of the given keys signed it; it names zone-a as its signer"],
     );
     let broken = scene.file("broken", "defaultdb\n1\n");
-    scene.says(
+    scene.prints(
         &["checkpoint", "show", &broken],
         1,
         &["broken: checkpoint 1 is invalid: "],
@@ -188,9 +189,9 @@ fn an_export_and_a_file_of_checkpoints_are_not_mistaken_for_each_other() {
 }
 
 #[test]
-fn what_cannot_be_reached_is_named_with_its_address_and_the_next_step() {
+fn an_unreachable_address_is_reported_with_the_next_step() {
     let scene = trusted();
-    scene.says(
+    scene.prints(
         &["health", "--audit-monitoring-port", "1"],
         1,
         &[
@@ -198,7 +199,7 @@ fn what_cannot_be_reached_is_named_with_its_address_and_the_next_step() {
             "--audit-monitoring-port that it has",
         ],
     );
-    scene.says(
+    scene.prints(
         &["compare", "http://127.0.0.1:1/states?token=hunter2"],
         1,
         &[
@@ -210,42 +211,43 @@ fn what_cannot_be_reached_is_named_with_its_address_and_the_next_step() {
         .program
         .run(&["compare", "http://127.0.0.1:1/states?token=hunter2"]);
     assert!(!run.stderr.contains("hunter2"), "{run:?}");
-    // also on stdout, where a user looks for the result
-    let away = Program::new(1, &scene.place.join("away"));
+    // the message is also on stdout, where a user expects the result
+    let away = Program::new(1, &scene.folder.join("away"));
     let run = away.run(&["--once"]);
-    let said = "tested: the list of databases could not be read: ";
-    assert!(run.ends_with(1).stdout.starts_with(said), "{run:?}");
+    let message = "tested: the list of databases could not be read: ";
+    assert!(run.ends_with(1).stdout.starts_with(message), "{run:?}");
     assert_eq!(run.stdout.lines().count(), 1, "{run:?}");
     let run = away.run(&["--once", "--quiet"]);
     assert_eq!(run.ends_with(1).stdout, "", "{run:?}");
-    assert!(run.stderr.starts_with(said), "{run:?}");
+    assert!(run.stderr.starts_with(message), "{run:?}");
 }
 
 #[test]
-fn a_check_of_the_settings_warns_of_a_program_that_is_not_there() {
+fn config_check_warns_of_a_missing_program() {
     let scene = trusted();
-    let said =
+    let message =
         "warning: --audit-exec (flag --audit-exec): \"/no/such/program\": there is no such file";
-    scene.says(
+    scene.prints(
         &["config", "--check", "--audit-exec=/no/such/program -x"],
         0,
-        &[said],
+        &[message],
     );
     let run = scene
         .program
         .run(&["config", "--check", "--audit-exec=/bin/sh -x"]);
     assert!(!run.ends_with(0).stdout.contains("--audit-exec"), "{run:?}");
-    let said = "there is no lie \"forks\"; the nearest is fork; immuaudit drill --list prints all";
-    scene.says(&["drill", "--lie", "forks"], 3, &[said]);
+    let message =
+        "there is no lie \"forks\"; the nearest is fork; immuaudit drill --list prints all";
+    scene.prints(&["drill", "--lie", "forks"], 3, &[message]);
 }
 
 #[test]
-fn paths_and_commands_of_a_relative_directory_are_those_of_any_directory() {
+fn paths_in_a_relative_directory_are_printed_as_absolute_paths() {
     let server = Embedded::start(Options::default()).expect("a ledger");
     server.grow(DB, 40);
-    let place = Place::new();
-    let program = Program::new(server.port(), &place.join("state"));
-    // the last one counts; the program is run in the directory around it
+    let folder = TempDir::new();
+    let program = Program::new(server.port(), &folder.join("state"));
+    // the last `--dir` is used; the program runs in the parent directory
     let relative = program.with(&["--dir", "state"]);
     relative.once().is(0, DB, "first-seen");
     let mut ledger = server.ledger(DB).expect("a database");
@@ -253,7 +255,7 @@ fn paths_and_commands_of_a_relative_directory_are_those_of_any_directory() {
     server.put_ledger(DB, ledger);
     let run = relative.run(&["--once"]);
     let text = &run.ends_with(2).stdout;
-    let root = place.path().canonicalize().expect("a path");
+    let root = folder.path().canonicalize().expect("a path");
     let evidence = format!("evidence: {}/state/tested/evidence/{DB}/", root.display());
     assert!(text.contains(&evidence), "{text}");
     for line in relative.run(&["alarm", "list"]).ends_with(2).stdout.lines() {

@@ -1,7 +1,7 @@
 //! A ledger and an auditor that trusts it, for the tests of commands.
 
-use crate::support::place::Place;
 use crate::support::program::Program;
+use crate::support::temp_dir::TempDir;
 use immuaudit::drill::{Embedded, Options};
 
 pub const DB: &str = "defaultdb";
@@ -9,7 +9,7 @@ pub const DB: &str = "defaultdb";
 /// A ledger and its auditor.
 pub struct Scene {
     pub server: Embedded,
-    pub place: Place,
+    pub folder: TempDir,
     pub program: Program,
 }
 
@@ -17,12 +17,12 @@ pub struct Scene {
 pub fn trusted() -> Scene {
     let server = Embedded::start(Options::default()).expect("a ledger");
     server.grow(DB, 40);
-    let place = Place::new();
-    let program = Program::new(server.port(), &place.join("state"));
+    let folder = TempDir::new();
+    let program = Program::new(server.port(), &folder.join("state"));
     program.once().is(0, DB, "first-seen");
     Scene {
         server,
-        place,
+        folder,
         program,
     }
 }

@@ -1,12 +1,12 @@
-//! No secret leaks: not to files, not to the output, not to `ps` and not to a core file.
+//! Secrets do not leak to files, to the output, to `ps` or to a core file.
 
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::support::modes::set_mode;
-use crate::support::place::Place;
 use crate::support::program::{Program, Running};
+use crate::support::temp_dir::TempDir;
 use immuaudit::drill::{Embedded, Lie, LieSchedule, Options};
 use immuaudit::wire::method;
 
@@ -32,14 +32,16 @@ fn leaks(directory: &Path, secrets: &[String]) -> Vec<String> {
     leaks
 }
 
-fn found(place: &str, bytes: &[u8], secrets: &[String]) -> Vec<String> {
+fn found(source: &str, bytes: &[u8], secrets: &[String]) -> Vec<String> {
     let in_bytes = |secret: &&String| {
         let hex: String = secret.bytes().map(|b| format!("{b:02x}")).collect();
         let raw = bytes.windows(secret.len()).any(|w| w == secret.as_bytes());
         raw || bytes.windows(hex.len()).any(|w| w == hex.as_bytes())
     };
     let found = secrets.iter().filter(in_bytes);
-    found.map(|secret| format!("{secret} in {place}")).collect()
+    found
+        .map(|secret| format!("{secret} in {source}"))
+        .collect()
 }
 
 /// A way to give the password: arguments and variables.
@@ -89,7 +91,7 @@ fn secrets() -> Vec<String> {
 /// Other products accepted such secrets, with which no signature can be correct.
 #[test]
 fn an_invalid_secret_is_refused_and_not_printed() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let file = folder.join("secret");
     let good = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
     let config = |arguments: &[&str]| {
@@ -134,7 +136,8 @@ fn an_invalid_secret_is_refused_and_not_printed() {
     }
 }
 
-/// Returns the secrets in the command line that `ps` shows, and asserts that no core file can contain the memory of the process.
+/// Returns the secrets in the command line that `ps` shows, and asserts that no core file can contain the memory of
+/// the process.
 fn shown_by_the_kernel(running: &Running) -> Vec<String> {
     let id = running.id();
     let shown = fs::read(format!("/proc/{id}/cmdline")).expect("its arguments");
@@ -147,9 +150,9 @@ fn shown_by_the_kernel(running: &Running) -> Vec<String> {
 
 #[test]
 fn a_password_never_leaks() {
-    let kept = Place::new(); // outside the searched directory
+    let kept = TempDir::new(); // outside the searched directory
     for way in ways(kept.path()) {
-        let folder = Place::new();
+        let folder = TempDir::new();
         let server = Embedded::start(Options {
             password: PASSWORD.into(),
             ..Options::default()
@@ -198,7 +201,7 @@ fn a_password_never_leaks() {
 /// The tokens of a server are secrets too.
 #[test]
 fn a_token_never_leaks() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let server = Embedded::start(Options::default()).expect("an embedded ledger");
     server.grow(DATABASE, 10);
     let program =
@@ -219,7 +222,7 @@ fn a_token_never_leaks() {
 /// The private key of mutual TLS: valid, not matching its certificate, and damaged.
 #[test]
 fn a_private_key_never_leaks() {
-    let kept = Place::new(); // outside the searched directory
+    let kept = TempDir::new(); // outside the searched directory
     for name in ["client", "other"] {
         let made = Command::new("openssl")
             .args("req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes".split(' '))
@@ -252,7 +255,7 @@ fn a_private_key_never_leaks() {
     }
     let (certificate, client) = (path("client.pem"), path("client.key"));
     let server = Embedded::start(Options::default()).expect("an embedded ledger");
-    let folder = Place::new();
+    let folder = TempDir::new();
     let mutual = |key: &str| {
         Program::new(server.port(), &folder.join("trust")).with(&[
             "--mtls",

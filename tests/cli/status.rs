@@ -5,18 +5,18 @@ use std::fs;
 use std::time::{Duration, SystemTime};
 
 use crate::scene::{DB, Scene, trusted};
-use crate::support::place::Place;
 use crate::support::program::{Program, Run, member};
+use crate::support::temp_dir::TempDir;
 use immuaudit::clock::{self, Timestamp};
 use immuaudit::drill::{Embedded, Lie, LieSchedule, Options};
 use immuaudit::trust::{Location, Store};
 
 impl Scene {
     #[track_caller]
-    fn status(&self, code: i32, says: &str) -> Run {
+    fn status(&self, code: i32, part: &str) -> Run {
         let run = self.program.run(&["status"]);
         run.ends_with(code);
-        assert!(run.stdout.contains(says), "{run:#?}");
+        assert!(run.stdout.contains(part), "{run:#?}");
         run
     }
 
@@ -133,8 +133,8 @@ fn an_old_proof_is_overdue_without_a_running_auditor() {
 
 #[test]
 fn json_has_only_objects_before_the_first_success() {
-    let place = Place::new();
-    let program = Program::new(1, &place.join("state")); // nothing listens on this port
+    let folder = TempDir::new();
+    let program = Program::new(1, &folder.join("state")); // nothing listens on this port
     program.run(&["--once"]).ends_with(1);
     let run = program.run(&["status", "--json"]);
     let lines: Vec<&str> = run.ends_with(1).stdout.lines().collect();
@@ -152,8 +152,8 @@ fn json_has_only_objects_before_the_first_success() {
 fn a_lost_signature_needs_attention_until_acknowledged() {
     let server = Embedded::start(Options::default().signed()).expect("a ledger");
     server.grow(DB, 3);
-    let place = Place::new();
-    let program = Program::new(server.port(), &place.join("state"));
+    let folder = TempDir::new();
+    let program = Program::new(server.port(), &folder.join("state"));
     program.once().is(0, DB, "first-seen");
     program.run(&["status"]).ends_with(0);
     server.lie(Lie::SignatureDropped);
@@ -189,8 +189,8 @@ fn an_undelivered_notification_needs_attention() {
         file.expect("a file").set_modified(old).expect("a time");
     }
     let run = scene.status(1, "tested: Needs attention, as of 20");
-    let said = "tested: 1 notification has not been delivered for more than 60 s";
-    assert!(run.stdout.contains(said), "{run:#?}");
+    let message = "tested: 1 notification has not been delivered for more than 60 s";
+    assert!(run.stdout.contains(message), "{run:#?}");
     let json = scene.program.run(&["status", "--json"]);
     let line = json.ends_with(1).stdout.lines().next().expect("a line");
     assert_eq!(member(line, "database"), "null", "{json:#?}");
@@ -209,8 +209,8 @@ fn a_trusted_state_without_a_recorded_check_exits_with_1() {
 #[test]
 fn absent_values_need_attention_until_acknowledged() {
     let scene = trusted();
-    let refuses = |words: &[&str], why: &str| {
-        let run = scene.program.run(&[&["acknowledge", DB], words].concat());
+    let refuses = |args: &[&str], why: &str| {
+        let run = scene.program.run(&[&["acknowledge", DB], args].concat());
         assert!(run.ends_with(3).stderr.contains(why), "{run:#?}");
         scene.status(0, "tested: All is well");
         assert!(
@@ -221,7 +221,7 @@ fn absent_values_need_attention_until_acknowledged() {
                 .exists()
         );
     };
-    // nothing is acknowledged that is not there, which would hide what comes later
+    // only a known fact can be acknowledged, because anything else would hide later facts
     let absent = "--absent-values-to";
     refuses(&[absent, "40"], "no absent value of defaultdb is known");
     refuses(&["--disagreement"], "no peer disagrees about defaultdb");
@@ -253,18 +253,18 @@ fn absent_values_need_attention_until_acknowledged() {
 }
 
 #[test]
-fn a_long_reason_leaves_what_is_overdue_in_the_status() {
+fn a_long_reason_in_the_status_contains_its_overdue_part() {
     let scene = trusted();
     let mut ledger = scene.server.ledger(DB).expect("a database");
     ledger.truncate(20);
     scene.server.put_ledger(DB, ledger);
-    scene.server.set(DB, "forged", "forged"); // within the same second, grown ledgers are the same
+    scene.server.set(DB, "forged", "forged"); // without this entry, both ledgers would grow by the same transactions
     scene.server.grow(DB, 40);
     std::thread::sleep(Duration::from_millis(1100));
     let program = scene.program.with(&["--audit-interval", "1ms"]);
     let run = program.once();
     let reason = run.is(2, DB, "inconsistent").reason(DB);
-    // the former limit of the stored reason
+    // a stored reason used to be cut after 200 bytes
     assert!(
         reason.len() > 200 && reason.contains("overdue: not proven"),
         "{run:#?}"

@@ -31,7 +31,7 @@ fn printed(run: &Run, code: i32) -> String {
 /// Prints the planned installation. Its directory does not exist yet, because an existing one is
 /// not taken over.
 fn dry_run(program: &Program, scene: &Scene) -> Run {
-    let dir = scene.place.join("fresh");
+    let dir = scene.folder.join("fresh");
     let fresh = Program {
         dir,
         ..program.with(&[])
@@ -44,7 +44,7 @@ fn dry_run(program: &Program, scene: &Scene) -> Run {
 fn ways(scene: &Scene, receiver: &Receiver) -> Vec<Vec<String>> {
     let url = secret_url(receiver);
     let write = |name: &str, text: &str| {
-        let path = scene.place.join(name);
+        let path = scene.folder.join(name);
         fs::write(&path, text).expect("a file");
         set_mode(&path, 0o600).expect("its mode");
         path.display().to_string()
@@ -58,23 +58,23 @@ fn ways(scene: &Scene, receiver: &Receiver) -> Vec<Vec<String>> {
         "table.toml",
         &format!("[[receiver]]\nname = \"pager\"\nurl = \"{url}\"\n"),
     );
-    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+    let args = |args: &[&str]| args.iter().map(|word| (*word).to_owned()).collect();
     vec![
-        words(&[
+        args(&[
             "--audit-notification-url",
             &url,
             "--audit-heartbeat-url",
             &url,
         ]),
-        words(&[&format!("--audit-notification-url={url}")]),
-        words(&[
+        args(&[&format!("--audit-notification-url={url}")]),
+        args(&[
             "--audit-notification-url-file",
             &file,
             "--audit-heartbeat-url-file",
             &file,
         ]),
-        words(&["--config", &settings]),
-        words(&["--config", &table]),
+        args(&["--config", &settings]),
+        args(&["--config", &table]),
     ]
 }
 
@@ -130,7 +130,7 @@ fn the_token_of_a_receiver_url_is_never_shown() {
 #[test]
 fn an_invalid_url_is_not_shown() {
     let scene = Scene::new();
-    let file = scene.place.join("wrong");
+    let file = scene.folder.join("wrong");
     for wrong in [
         format!("htp://hooks.example/{TOKEN}"),
         format!("https:/hooks.example/{TOKEN}"),
@@ -141,7 +141,7 @@ fn an_invalid_url_is_not_shown() {
     ] {
         fs::write(&file, &wrong).expect("a file");
         let path = file.display().to_string();
-        for words in [
+        for args in [
             ["--audit-notification-url", &wrong],
             ["--audit-heartbeat-url", &wrong],
             ["--proxy", &wrong],
@@ -149,11 +149,11 @@ fn an_invalid_url_is_not_shown() {
             ["--audit-heartbeat-url-file", &path],
         ] {
             // for a proxy, a plain name is a host, and a user name is allowed
-            if words[0] == "--proxy" && (wrong == TOKEN || wrong.contains('@')) {
+            if args[0] == "--proxy" && (wrong == TOKEN || wrong.contains('@')) {
                 continue;
             }
-            let message = printed(&scene.program(&words).run(&["config", "--check"]), 3);
-            assert!(message.contains(words[0]), "{message}");
+            let message = printed(&scene.program(&args).run(&["config", "--check"]), 3);
+            assert!(message.contains(args[0]), "{message}");
         }
         let mut program = scene.program(&[]);
         let name = "IMMUAUDIT_AUDIT_NOTIFICATION_URL";
@@ -172,7 +172,7 @@ fn an_invalid_url_is_not_shown() {
 fn an_installed_service_keeps_the_receiver_tables() {
     let (scene, receiver) = (Scene::new(), Receiver::start());
     let url = secret_url(&receiver);
-    let config = scene.place.join("immuclient.toml");
+    let config = scene.folder.join("immuclient.toml");
     let before = format!("mtls = false\n\n[[receiver]]\nname = \"pager\"\nurl = \"{url}\"\n");
     fs::write(&config, before).expect("a file");
     set_mode(&config, 0o600).expect("its mode");

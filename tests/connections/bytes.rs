@@ -6,10 +6,10 @@ use std::thread;
 use std::time::Duration;
 
 use crate::support::in_process;
-use crate::support::place::Place;
 use crate::support::program::{Program, high_water, member};
 use crate::support::proxy::Proxy;
 use crate::support::relay::{Plan, Relay};
+use crate::support::temp_dir::TempDir;
 use immuaudit::audit::{Auditor, Policy};
 use immuaudit::drill::{Embedded, Lie, Options};
 use immuaudit::server::{Endpoint, Server, ServerErrorKind};
@@ -24,7 +24,7 @@ struct Scene {
     server: Embedded,
     relay: Relay,
     program: Program,
-    _folder: Place,
+    _folder: TempDir,
 }
 
 impl Scene {
@@ -33,7 +33,7 @@ impl Scene {
         let options = Options::default().with_databases(&["otherdb"]);
         let server = Embedded::start(options).expect("an embedded ledger");
         let relay = Relay::before(server.port());
-        let folder = Place::new();
+        let folder = TempDir::new();
         let program =
             Program::new(relay.port, &folder.join("trust")).with(&["--log-level", "debug"]);
         let scene = Scene {
@@ -74,7 +74,7 @@ fn a_slow_response_ends_at_the_deadline_and_delays_no_other_database() {
     let program = scene
         .program
         .with(&["--call-timeout", "1s", "--audit-sample", "0"]);
-    let mut held_up = BTreeSet::new();
+    let mut delayed = BTreeSet::new();
     // the requests in their order: login, list, then opening, state and proof of each database
     for request in 0..8 {
         scene.relay.plan(Plan::DribbleAt(request));
@@ -83,7 +83,7 @@ fn a_slow_response_ends_at_the_deadline_and_delays_no_other_database() {
         assert_eq!(scene.relay.done(), before + 1, "{request}: {run:#?}");
         assert!(peak < MAX_MEMORY_KIB, "{request}: {peak} KiB");
         let verdicts = DATABASES.map(|database| run.verdict(database));
-        let unreachable = verdicts.iter().filter(|word| **word == "unreachable");
+        let unreachable = verdicts.iter().filter(|verdict| **verdict == "unreachable");
         let unreachable = unreachable.count();
         for (database, verdict) in DATABASES.iter().zip(verdicts) {
             let fine = ["consistent", "unreachable"].contains(&verdict);
@@ -98,13 +98,18 @@ fn a_slow_response_ends_at_the_deadline_and_delays_no_other_database() {
         if request >= 2 {
             assert_eq!(unreachable, 1, "{request}: {run:#?}");
         }
-        held_up.insert(verdicts.map(str::to_owned));
+        delayed.insert(verdicts.map(str::to_owned));
         scene.grow();
     }
     // the delayed database varies with the segments on the network, but the other one is always
     // verified
-    let one = |of: &[String; 2]| of.iter().filter(|word| *word == "unreachable").count() == 1;
-    assert!(held_up.iter().any(one), "{held_up:?}");
+    let one = |of: &[String; 2]| {
+        of.iter()
+            .filter(|verdict| *verdict == "unreachable")
+            .count()
+            == 1
+    };
+    assert!(delayed.iter().any(one), "{delayed:?}");
     scene.program.once().ends_with(0);
     scene.is_up_to_date();
 }
@@ -263,10 +268,10 @@ fn a_call_prevented_by_a_stop_is_named_without_its_path() {
 fn a_list_prevented_by_a_stop_is_not_an_error() {
     let embedded = Embedded::start(Options::default()).expect("an embedded ledger");
     embedded.grow("defaultdb", 3);
-    let (stop, place) = (Stop::new(), Place::new());
+    let (stop, folder) = (Stop::new(), TempDir::new());
     let endpoint = Endpoint::on_loopback(embedded.port());
     let server = in_process::server(endpoint, Duration::from_secs(10), &stop);
-    let store = in_process::store(place.join("trust"));
+    let store = in_process::store(folder.join("trust"));
     let mut auditor = Auditor::new(server, store, Policy::of_consistency());
     assert!(auditor.cycle(|_| {}).is_complete());
     stop.request();
@@ -276,13 +281,13 @@ fn a_list_prevented_by_a_stop_is_not_an_error() {
     assert_eq!(troubles, [""; 0]);
 }
 
-/// The responses of up to 64 such calls are held at the same time, so that their size must be small.
+/// The responses of up to 64 such calls are in memory at the same time, so their size must be small.
 #[test]
 fn a_response_for_a_state_that_no_immudb_sends_is_refused_by_its_size() {
     let server = Embedded::start(Options::default()).expect("an embedded ledger");
     server.grow(DATABASES[0], 5);
     let proxy = Proxy::before(server.port());
-    let folder = Place::new();
+    let folder = TempDir::new();
     let program = Program::new(proxy.port, &folder.join("trust"));
     program.once().is(0, DATABASES[0], "first-seen");
     for (length, is_refused) in [(40_000, false), (100_000, true)] {

@@ -6,8 +6,8 @@ use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 
-use crate::support::place::Place;
 use crate::support::program::{Program, Run};
+use crate::support::temp_dir::TempDir;
 
 /// Types of a frame (RFC 9113 §6).
 const HEADERS: u8 = 1;
@@ -152,8 +152,8 @@ fn audited(head: Head) -> (Run, u64) {
             thread::spawn(move || serve(head, stream)); // until the client disconnects
         }
     });
-    let place = Place::new();
-    let program = Program::new(port, place.path()).with(&["--call-timeout=2s"]);
+    let folder = TempDir::new();
+    let program = Program::new(port, folder.path()).with(&["--call-timeout=2s"]);
     program.once_measured()
 }
 

@@ -5,13 +5,13 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::place::Place;
 use crate::support::program::{Program, Running};
+use crate::support::temp_dir::TempDir;
 use immuaudit::drill::{Embedded, Options};
 use immuaudit::wire::method;
 
 /// Names of the program's own threads.
-const OURS: [&str; 2] = ["immuaudit", "monitor"];
+const OWN_THREADS: [&str; 2] = ["immuaudit", "monitor"];
 
 /// Returns the name of each thread, and how often it ran.
 fn threads(running: &Running) -> Vec<(String, u64)> {
@@ -32,7 +32,7 @@ fn threads(running: &Running) -> Vec<(String, u64)> {
 fn others(running: &Running) -> Vec<String> {
     let names = threads(running).into_iter().map(|(name, _)| name);
     names
-        .filter(|name| !OURS.contains(&name.as_str()))
+        .filter(|name| !OWN_THREADS.contains(&name.as_str()))
         .collect()
 }
 
@@ -54,8 +54,8 @@ fn wait_until_idle(running: &Running) {
 fn the_process_sleeps_between_distant_checks_and_stays_logged_in() {
     let ledger = Embedded::start(Options::default()).expect("a ledger");
     ledger.grow("defaultdb", 3);
-    let place = Place::new();
-    let program = Program::new(ledger.port(), &place.join("state"));
+    let folder = TempDir::new();
+    let program = Program::new(ledger.port(), &folder.join("state"));
     let mut running = program.start(&["--audit-interval", "10s"]);
     running.wait_for(" proven=1 ");
     wait_until_idle(&running);
@@ -78,12 +78,12 @@ fn the_process_sleeps_between_distant_checks_and_stays_logged_in() {
 fn frequent_checks_keep_their_connection() {
     let ledger = Embedded::start(Options::default()).expect("a ledger");
     ledger.grow("defaultdb", 3);
-    let place = Place::new();
-    let program = Program::new(ledger.port(), &place.join("state"));
+    let folder = TempDir::new();
+    let program = Program::new(ledger.port(), &folder.join("state"));
     let mut running = program.start(&["--audit-interval", "1s"]);
     running.wait_for(" proven=1 ");
     for _ in 0..10 {
-        assert!(!others(&running).is_empty(), "gRPC's threads are gone");
+        assert!(!others(&running).is_empty(), "gRPC's threads have ended");
         thread::sleep(Duration::from_millis(100));
     }
     running.signal("TERM");

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use crate::support::in_process;
 use crate::support::ledgers::{calls, ledger_with};
 use crate::support::modes::set_mode;
-use crate::support::place::Place;
 use crate::support::program::{Program, Running};
 use crate::support::proxy::{Body, Proxy};
+use crate::support::temp_dir::TempDir;
 use immuaudit::audit::{Auditor, Cycle, Exit, Outcome, Policy, ServerView, SweepStatus, Verdict};
 use immuaudit::config::Values;
 use immuaudit::drill::{Access, Embedded, Emulated, Lie, LieSchedule, Lifetime, Options};
@@ -67,8 +67,8 @@ fn is_proven(cycle: &Cycle, databases: usize) {
 fn a_token_or_session_that_expired_between_cycles_is_renewed() {
     for emulated in BOTH {
         let embedded = server(emulated, Lifetime::Unlimited, &NAMES);
-        let place = Place::new();
-        let mut auditor = auditor(&embedded, place.path());
+        let folder = TempDir::new();
+        let mut auditor = auditor(&embedded, folder.path());
         is_proven(&auditor.cycle(|_| {}), 4);
         for name in NAMES {
             embedded.grow(name, 5);
@@ -90,8 +90,8 @@ fn a_credential_may_end_at_any_call_of_a_cycle() {
     for emulated in BOTH {
         for lifetime in 15..45 {
             let embedded = server(emulated, Lifetime::Calls(lifetime), &NAMES);
-            let place = Place::new();
-            let mut auditor = auditor(&embedded, place.path());
+            let folder = TempDir::new();
+            let mut auditor = auditor(&embedded, folder.path());
             for _ in 0..4 {
                 let cycle = auditor.cycle(|_| {});
                 assert_eq!(
@@ -113,8 +113,8 @@ fn a_hundred_databases_are_reopened_with_one_login_and_a_call_each() {
     let names: Vec<String> = (0..100).map(|number| format!("db{number}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let embedded = server(Emulated::V1_11_1, Lifetime::Unlimited, &names);
-    let place = Place::new();
-    let mut auditor = auditor(&embedded, place.path());
+    let folder = TempDir::new();
+    let mut auditor = auditor(&embedded, folder.path());
     is_proven(&auditor.cycle(|_| {}), 101);
     embedded.expire_tokens();
     embedded.reset_calls();
@@ -147,8 +147,8 @@ fn concurrently_opened_databases_share_one_login_after_expiry() {
 fn a_sweep_a_search_and_a_mirror_outlast_many_token_lifetimes() {
     for emulated in BOTH {
         let embedded = server(emulated, Lifetime::Calls(3), &[]);
-        let place = Place::new();
-        let mut auditor = auditor_renewing(&embedded, place.path(), Some(Duration::ZERO))
+        let folder = TempDir::new();
+        let mut auditor = auditor_renewing(&embedded, folder.path(), Some(Duration::ZERO))
             .with_mirror(Some(1 << 20));
         for _ in 0..20 {
             embedded.grow(DB, 20);
@@ -205,8 +205,8 @@ fn a_credential_is_renewed_only_once_within_a_pause() {
 #[test]
 fn a_server_that_forgets_every_token_gets_few_logins_and_is_refused() {
     let embedded = server(Emulated::V1_11_1, Lifetime::Unlimited, &NAMES);
-    let place = Place::new();
-    let mut auditor = auditor(&embedded, place.path());
+    let folder = TempDir::new();
+    let mut auditor = auditor(&embedded, folder.path());
     is_proven(&auditor.cycle(|_| {}), 4);
     embedded.lie(LieSchedule::from(Lie::ForgottenTokens));
     for _ in 0..5 {
@@ -227,8 +227,8 @@ fn a_server_that_forgets_every_token_gets_few_logins_and_is_refused() {
 fn a_revoked_permission_costs_one_login_and_affects_no_other_database() {
     for emulated in BOTH {
         let embedded = server(emulated, Lifetime::Unlimited, &NAMES);
-        let place = Place::new();
-        let mut auditor = auditor(&embedded, place.path());
+        let folder = TempDir::new();
+        let mut auditor = auditor(&embedded, folder.path());
         is_proven(&auditor.cycle(|_| {}), 4);
         embedded.set_access("beta", Access::Denied);
         embedded.expire_tokens();
@@ -249,8 +249,8 @@ fn a_revoked_permission_costs_one_login_and_affects_no_other_database() {
 #[test]
 fn authentication_may_be_switched_off_and_on_again() {
     let embedded = server(Emulated::V1_11_1, Lifetime::Unlimited, &[]);
-    let place = Place::new();
-    let mut auditor = auditor(&embedded, place.path());
+    let folder = TempDir::new();
+    let mut auditor = auditor(&embedded, folder.path());
     for auth in [true, false, true, false] {
         embedded.set_auth(auth);
         embedded.forget_tokens();
@@ -270,8 +270,8 @@ fn authentication_may_be_switched_off_and_on_again() {
 #[test]
 fn a_server_without_a_list_hides_no_database() {
     let embedded = server(Emulated::V1_11_1, Lifetime::Unlimited, &NAMES);
-    let place = Place::new();
-    let mut auditor = auditor(&embedded, place.path());
+    let folder = TempDir::new();
+    let mut auditor = auditor(&embedded, folder.path());
     for auth in [true, false, false, true] {
         embedded.set_auth(auth);
         embedded.forget_tokens();
@@ -283,14 +283,14 @@ fn a_server_without_a_list_hides_no_database() {
     }
 }
 
-/// A proxy in front of an old server, which has no sessions, knows no call for a moment.
+/// For a moment, a proxy in front of an old server without sessions responds to every call that it is unknown.
 #[test]
-fn a_proxy_that_knows_no_login_for_a_moment_refuses_no_later_one() {
+fn a_proxy_that_lacks_the_login_call_for_a_moment_refuses_no_later_login() {
     let embedded = server(Emulated::V1_1_0, Lifetime::Unlimited, &[]);
     let proxy = Proxy::before(embedded.port());
-    let place = Place::new();
+    let folder = TempDir::new();
     let server = in_process::server_on(proxy.port);
-    let store = in_process::store(place.path());
+    let store = in_process::store(folder.path());
     let mut auditor = Auditor::new(server, store, Policy::of_consistency());
     is_proven(&auditor.cycle(|_| {}), 1);
     embedded.forget_tokens();
@@ -312,8 +312,8 @@ fn the_program_runs_for_many_token_lifetimes_without_a_refusal() {
     for emulated in BOTH {
         let lifetime = Lifetime::Time(Duration::from_millis(150));
         let embedded = server(emulated, lifetime, &NAMES);
-        let place = Place::new();
-        let program = Program::new(embedded.port(), &place.join("trust"));
+        let folder = TempDir::new();
+        let program = Program::new(embedded.port(), &folder.join("trust"));
         // one interval is longer than the lifetime, and one is shorter
         for interval in ["200ms", "20ms"] {
             let mut running = program.start(&["--audit-interval", interval]);
@@ -336,15 +336,15 @@ fn ends_well(running: &mut Running) {
 fn sweep_and_locate_continue_after_their_token_expires() {
     let embedded = server(Emulated::V1_11_1, Lifetime::Unlimited, &[]);
     embedded.grow(DB, 5_000);
-    let place = Place::new();
-    let program = Program::new(embedded.port(), &place.join("trust"));
+    let folder = TempDir::new();
+    let program = Program::new(embedded.port(), &folder.join("trust"));
     program.once().is(0, DB, "first-seen");
     // the call is slow, so the tokens expire between it and the next call
-    let ends = |verb: &[&str], call: &'static str| {
+    let ends = |args: &[&str], call: &'static str| {
         embedded.lie(LieSchedule::from(Lie::Slow).in_call(call).times(2));
         embedded.reset_calls();
         thread::scope(|scope| {
-            let run = scope.spawn(|| program.run(verb));
+            let run = scope.spawn(|| program.run(args));
             while calls(&embedded, call) == 0 && !run.is_finished() {
                 thread::sleep(Duration::from_millis(1));
             }
@@ -366,7 +366,7 @@ const NEW: &str = "New-mule2!staple";
 /// A server, and the file with its password, which the auditor reads.
 struct Passwords {
     embedded: Embedded,
-    place: Place,
+    folder: TempDir,
 }
 
 impl Passwords {
@@ -377,7 +377,7 @@ impl Passwords {
         };
         let passwords = Passwords {
             embedded: Embedded::start(options).expect("an embedded ledger"),
-            place: Place::new(),
+            folder: TempDir::new(),
         };
         passwords.embedded.grow(DB, 5);
         passwords.write(OLD);
@@ -385,14 +385,14 @@ impl Passwords {
     }
 
     fn write(&self, text: &str) {
-        let file = self.place.join("password");
+        let file = self.folder.join("password");
         fs::write(&file, text).expect("a file");
         set_mode(&file, 0o600).expect("its mode");
     }
 
     fn start(&self) -> Running {
-        let file = self.place.join("password");
-        let program = Program::new(self.embedded.port(), &self.place.join("trust"));
+        let file = self.folder.join("password");
+        let program = Program::new(self.embedded.port(), &self.folder.join("trust"));
         let file = format!("--audit-password-file={}", file.display());
         let mut running = program.start(&["--audit-interval", "50ms", &file]);
         running.wait_for("verdict=first-seen");
@@ -423,7 +423,7 @@ fn a_password_file_that_was_changed_is_read_again_at_the_next_login() {
 fn a_missing_or_empty_password_file_keeps_the_last_good_password() {
     let passwords = Passwords::new();
     let mut running = passwords.start();
-    fs::remove_file(passwords.place.join("password")).expect("it was there");
+    fs::remove_file(passwords.folder.join("password")).expect("the file");
     passwords.embedded.forget_tokens();
     running.wait_for_cycles(3);
     running.wait_for("WARN  the last good password is still used, because --audit-password-file");
@@ -437,10 +437,10 @@ fn a_missing_or_empty_password_file_keeps_the_last_good_password() {
 }
 
 #[test]
-fn a_refused_login_reports_that_its_password_is_an_old_one() {
+fn a_refused_login_reports_an_old_password() {
     let passwords = Passwords::new();
     let mut running = passwords.start();
-    fs::remove_file(passwords.place.join("password")).expect("it was there");
+    fs::remove_file(passwords.folder.join("password")).expect("the file");
     passwords.embedded.set_password(NEW);
     passwords.embedded.forget_tokens();
     running.wait_for("verdict=refused");

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::support::in_process::{self, server_on};
 use crate::support::ledgers::{calls, ledger_with};
-use crate::support::place::Place;
 use crate::support::proxy::{Body, Proxy, Reply};
+use crate::support::temp_dir::TempDir;
 use immuaudit::audit::{Auditor, Cycle, Exit, Policy, Verdict};
 use immuaudit::config::DatabaseFilter;
 use immuaudit::drill::{Access, Embedded, Emulated, Lie, LieSchedule, Options};
@@ -57,8 +57,8 @@ fn is_good(cycle: &Cycle) {
 #[test]
 fn a_wrong_password_discards_no_valid_token_and_is_tried_once() {
     let embedded = ledgers(Emulated::V1_11_1, &NAMES);
-    let place = Place::new();
-    let mut auditor = auditor(embedded.port(), place.path());
+    let folder = TempDir::new();
+    let mut auditor = auditor(embedded.port(), folder.path());
     is_good(&auditor.cycle(|_| {}));
     add(&embedded, &["new0", "new1", "new2"]);
     embedded.set_password("New-mule2!staple");
@@ -73,15 +73,15 @@ fn a_wrong_password_discards_no_valid_token_and_is_tried_once() {
         assert_eq!(calls(&embedded, method::LOGIN), 1);
     }
     let text = format!("{:?}", auditor.cycle(|_| {}).outcomes);
-    assert!(text.contains("BadLogin"), "says why: {text}");
+    assert!(text.contains("BadLogin"), "no reason in: {text}");
 }
 
 #[test]
 fn a_rate_limit_of_logins_discards_no_valid_token() {
     let embedded = ledgers(Emulated::V1_11_1, &NAMES);
     let proxy = Proxy::before(embedded.port());
-    let place = Place::new();
-    let mut auditor = auditor(proxy.port, place.path());
+    let folder = TempDir::new();
+    let mut auditor = auditor(proxy.port, folder.path());
     is_good(&auditor.cycle(|_| {}));
     add(&embedded, &["new0", "new1", "new2"]);
     proxy.distort(|call, _, reply| {
@@ -100,8 +100,8 @@ fn a_rate_limit_of_logins_discards_no_valid_token() {
 #[test]
 fn a_server_of_sessions_gets_one_wrong_password_in_a_cycle() {
     let embedded = ledgers(Emulated::WithoutLogin, &NAMES);
-    let place = Place::new();
-    let mut auditor = auditor(embedded.port(), place.path());
+    let folder = TempDir::new();
+    let mut auditor = auditor(embedded.port(), folder.path());
     is_good(&auditor.cycle(|_| {}));
     let new = ["new0", "new1", "new2"];
     add(&embedded, &new);
@@ -118,10 +118,10 @@ fn a_server_of_sessions_gets_one_wrong_password_in_a_cycle() {
 fn a_first_login_that_fails_is_made_once_in_a_cycle() {
     for emulated in [Emulated::V1_11_1, Emulated::WithoutLogin] {
         let embedded = ledgers(emulated, &NAMES);
-        let place = Place::new();
-        is_good(&auditor(embedded.port(), place.path()).cycle(|_| {}));
+        let folder = TempDir::new();
+        is_good(&auditor(embedded.port(), folder.path()).cycle(|_| {}));
         embedded.set_password("New-mule2!staple");
-        let mut restarted = auditor(embedded.port(), place.path());
+        let mut restarted = auditor(embedded.port(), folder.path());
         embedded.reset_calls();
         let cycle = restarted.cycle(|_| {});
         assert_eq!(cycle.outcomes.len(), 4);
@@ -146,8 +146,8 @@ fn databases_are_verified_by_their_tokens_despite_a_failed_login() {
     for emulated in [Emulated::V1_11_1, Emulated::WithoutLogin] {
         let embedded = ledgers(emulated, &NAMES);
         let proxy = Proxy::before(embedded.port());
-        let place = Place::new();
-        let mut auditor = auditor(proxy.port, place.path());
+        let folder = TempDir::new();
+        let mut auditor = auditor(proxy.port, folder.path());
         is_good(&auditor.cycle(|_| {}));
         proxy.distort(|call, _, reply| match call {
             "DatabaseList" => fails(reply, 2, "please login"),
@@ -218,8 +218,8 @@ fn a_login_without_a_response_is_repeated_in_the_same_cycle() {
 #[test]
 fn a_forbidden_database_costs_one_login_until_it_is_allowed_again() {
     let embedded = ledgers(Emulated::V1_11_1, &NAMES);
-    let place = Place::new();
-    let mut auditor = auditor(embedded.port(), place.path());
+    let folder = TempDir::new();
+    let mut auditor = auditor(embedded.port(), folder.path());
     is_good(&auditor.cycle(|_| {}));
     embedded.set_access("beta", Access::Denied);
     embedded.expire_tokens();
@@ -242,8 +242,8 @@ fn several_forbidden_databases_cost_one_login_together() {
     for name in NAMES {
         embedded.set_access(name, Access::Denied);
     }
-    let place = Place::new();
-    let mut auditor = auditor(embedded.port(), place.path());
+    let folder = TempDir::new();
+    let mut auditor = auditor(embedded.port(), folder.path());
     for _ in 0..4 {
         assert_eq!(unverified(&auditor.cycle(|_| {})), NAMES);
     }
@@ -282,15 +282,15 @@ fn an_unknown_message_of_a_missing_permission_causes_a_login() {
     let embedded = ledgers(Emulated::V1_11_1, &NAMES);
     let proxy = Proxy::before(embedded.port());
     let mut server = server_on(proxy.port);
-    for (words, logins) in [(FORBIDDEN, 2), (FORBIDDEN, 2), ("the token is stale", 3)] {
+    for (message, logins) in [(FORBIDDEN, 2), (FORBIDDEN, 2), ("the token is stale", 3)] {
         proxy.distort(move |call, _, reply| {
             if call == "UseDatabase" {
-                fails(reply, 7, words);
+                fails(reply, 7, message);
             }
         });
         server.begin_cycle();
         server.state("beta").expect_err("no permission");
-        assert_eq!(calls(&embedded, method::LOGIN), logins, "{words}");
+        assert_eq!(calls(&embedded, method::LOGIN), logins, "{message}");
     }
 }
 
@@ -299,12 +299,12 @@ fn an_unlisted_forbidden_database_costs_one_login() {
     let embedded = ledgers(Emulated::V1_11_1, &NAMES);
     embedded.lie(LieSchedule::from(Lie::Hidden).of("beta"));
     embedded.set_access("beta", Access::Denied);
-    let place = Place::new();
+    let folder = TempDir::new();
     let policy = Policy {
         databases: DatabaseFilter::new(vec!["alpha".into(), "beta".into()]),
         ..Policy::of_consistency()
     };
-    let store = in_process::store(place.path());
+    let store = in_process::store(folder.path());
     let mut auditor = Auditor::new(server_on(embedded.port()), store, policy);
     for _ in 0..4 {
         let cycle = auditor.cycle(|_| {});

@@ -1,13 +1,13 @@
-//! Servers that repeat the password or the token of a call in their text: the auditor hides it.
+//! Servers that repeat the password or the token of a call in their text: the auditor does not print it.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::support::in_process::server_on;
-use crate::support::place::Place;
 use crate::support::program::Program;
 use crate::support::proxy::{Body, Proxy};
 use crate::support::simulated::Simulation;
+use crate::support::temp_dir::TempDir;
 use immuaudit::clock::Clock;
 use immuaudit::drill::{Delivery, Embedded, Emulated, Options, Sent};
 use immuaudit::server::Peeked;
@@ -39,7 +39,7 @@ fn the_message_of_a_failed_login_does_not_contain_the_password() {
     }
 }
 
-/// The token of the database comes from one of several concurrent calls, or from a call of its own. The state may have
+/// The token of the database comes from one of several concurrent calls, or from a separate call. The state may have
 /// come before the token was renewed.
 #[test]
 fn neither_a_message_nor_the_identity_contains_the_token() {
@@ -93,8 +93,8 @@ fn no_output_of_the_program_contains_a_password_that_the_server_repeats() {
             reply.body = Body::Error(2, message);
         }
     });
-    let place = Place::new();
-    let program = Program::new(proxy.port, &place.join("state"));
+    let folder = TempDir::new();
+    let program = Program::new(proxy.port, &folder.join("state"));
     let run = program.with(&["--audit-password", PASSWORD]).once();
     run.ends_with(1);
     let shown = format!("{}{}", run.stdout, run.stderr);

@@ -177,13 +177,13 @@ fn a_cycle_is_found_for_every_form_of_path() {
         "use super::{b::{One, Two}, c::Three}; // super::e\nfn f(x: crate::audit::d::Four) {}";
     let found = paths(&unfolded(code), "audit/a");
     let found: BTreeSet<String> = found.iter().map(|path| path.join("/")).collect();
-    let due = [
+    let expected = [
         "audit/b/One",
         "audit/b/Two",
         "audit/c/Three",
         "audit/d/Four",
     ];
-    assert_eq!(found, due.map(str::to_owned).into());
+    assert_eq!(found, expected.map(str::to_owned).into());
 
     let uses = |pairs: &[(&str, &[&str])]| {
         let of = |names: &[&str]| names.iter().map(|name| name.to_string()).collect();
@@ -205,11 +205,11 @@ fn draw(arrows: &BTreeSet<Arrow>) -> String {
     const STEP: usize = 40;
     const HIGH: usize = 26;
     let at = |name: &str| {
-        let place = MODULES.iter().position(|(module, _)| *module == name);
-        place.unwrap_or_else(|| panic!("MODULES does not contain {name}: add it"))
+        let index = MODULES.iter().position(|(module, _)| *module == name);
+        index.unwrap_or_else(|| panic!("MODULES does not contain {name}: add it"))
     };
-    let x = |place: usize| LEFT + place * (WIDE * 3 / 5);
-    let y = |place: usize| 14 + place * STEP;
+    let x = |index: usize| LEFT + index * (WIDE * 3 / 5);
+    let y = |index: usize| 14 + index * STEP;
     let (width, height) = (
         x(MODULES.len() - 1) + WIDE + 14,
         y(MODULES.len() - 1) + HIGH + 14,
@@ -236,8 +236,8 @@ fn draw(arrows: &BTreeSet<Arrow>) -> String {
             across + 4,
         );
     }
-    for (place, (module, purpose)) in MODULES.iter().enumerate() {
-        let (left, top) = (x(place), y(place));
+    for (index, (module, purpose)) in MODULES.iter().enumerate() {
+        let (left, top) = (x(index), y(index));
         let _ = writeln!(
             svg,
             "<g class=\"module\" data-module=\"{module}\"><rect x=\"{left}\" y=\"{top}\" width=\"{WIDE}\" \

@@ -11,14 +11,14 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use std::{fs, thread};
 
-use crate::support::place::Place;
+use crate::support::temp_dir::TempDir;
 
 /// The folder of the states in the documentation.
 const STATES: &str = "/var/lib/immuaudit";
 
 /// A reader who types the commands of one page.
 struct Reader {
-    place: Place,
+    folder: TempDir,
     /// Ports, ids and hashes of the page, with the real ones.
     real: BTreeMap<String, String>,
     background: Option<Child>,
@@ -28,7 +28,7 @@ struct Reader {
 impl Reader {
     fn new() -> Reader {
         Reader {
-            place: Place::new(),
+            folder: TempDir::new(),
             real: BTreeMap::new(),
             background: None,
             exit: 0,
@@ -36,13 +36,13 @@ impl Reader {
     }
 
     fn states(&self) -> PathBuf {
-        self.place.join("states")
+        self.folder.join("states")
     }
 
     /// Runs a line of the page, and returns its output.
     fn run(&mut self, line: &str) -> String {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        match words.as_slice() {
+        let args: Vec<&str> = line.split_whitespace().collect();
+        match args.as_slice() {
             ["immuaudit", "drill", "--serve", rest @ .., "&"] => self.serve(rest),
             ["immuaudit", rest @ ..] => {
                 let rest: Vec<String> = rest.iter().map(|word| self.here(word)).collect();
@@ -65,16 +65,16 @@ impl Reader {
     }
 
     /// Starts a ledger in the background on a free port, and returns its first line.
-    fn serve(&mut self, words: &[&str]) -> String {
+    fn serve(&mut self, args: &[&str]) -> String {
         self.stop();
-        let mut words = words.to_vec();
-        let at = words.iter().position(|word| *word == "--port");
-        let port = at.map(|at| words.remove(at + 1)).expect("a port");
-        words.retain(|word| *word != "--port");
+        let mut args = args.to_vec();
+        let at = args.iter().position(|word| *word == "--port");
+        let port = at.map(|at| args.remove(at + 1)).expect("a port");
+        args.retain(|word| *word != "--port");
         let mut child = self
             .command()
             .args(["drill", "--serve", "--port", "0"])
-            .args(words)
+            .args(args)
             .stdout(Stdio::piped())
             .spawn()
             .expect("a ledger");
@@ -95,12 +95,12 @@ impl Reader {
         let mut command = Command::new(env!("CARGO_BIN_EXE_immuaudit"));
         command
             .env_clear()
-            .env("HOME", self.place.path())
+            .env("HOME", self.folder.path())
             .env("STATE_DIRECTORY", self.states())
-            // the port is another one than on the page, but the server has the page's name
+            // the port differs from the port on the page, but the server has the page's name
             .env("IMMUAUDIT_SERVER_LABEL", "127.0.0.1:3999")
             .env("IMMUAUDIT_AUDIT_MONITORING_PORT", "0")
-            .current_dir(self.place.path())
+            .current_dir(self.folder.path())
             .stdin(Stdio::null());
         command
     }
@@ -217,9 +217,9 @@ fn check_page(page: &str, least: usize) {
     let commands = commands(&text);
     assert!(commands.len() >= least, "{page}: {}", commands.len());
     let mut reader = Reader::new();
-    for (command, due) in commands {
+    for (command, expected) in commands {
         let printed = reader.run(&command);
-        reader.compare(&format!("{page}: $ {command}"), &due, &printed);
+        reader.compare(&format!("{page}: $ {command}"), &expected, &printed);
     }
 }
 

@@ -8,9 +8,9 @@ use std::thread;
 use std::time::Duration;
 
 use crate::support::http::get;
-use crate::support::place::Place;
 use crate::support::program::{Program, Running};
 use crate::support::receiver::Receiver;
+use crate::support::temp_dir::TempDir;
 use crate::support::watched::port_of;
 use immuaudit::drill::{Embedded, Lie, LieSchedule, NewEntry, Options};
 use immuaudit::json::Json;
@@ -39,7 +39,7 @@ struct Scene {
     ledger: Embedded,
     program: Program,
     receiver: Receiver,
-    place: Place,
+    folder: TempDir,
 }
 
 impl Scene {
@@ -49,8 +49,8 @@ impl Scene {
         for database in ["defaultdb", "shop"] {
             ledger.grow(database, 5);
         }
-        let (place, receiver) = (Place::new(), Receiver::start());
-        let program = Program::new(ledger.port(), &place.join("state"))
+        let (folder, receiver) = (TempDir::new(), Receiver::start());
+        let program = Program::new(ledger.port(), &folder.join("state"))
             .with(&["--audit-interval=1s", "--audit-notification-url"])
             .with(&[&receiver.url()])
             .with(&[&format!("--audit-peer=http://127.0.0.1:9={PEER}")])
@@ -59,7 +59,7 @@ impl Scene {
             ledger,
             program,
             receiver,
-            place,
+            folder,
         }
     }
 
@@ -226,23 +226,31 @@ fn documented(heading: &str, objects: &[String]) {
         let mut found = Vec::new();
         members(&value, "", &mut found);
         for (name, kind) in &found {
-            let due = section
+            let expected = section
                 .get(name)
                 .unwrap_or_else(|| panic!("docs/json.md, {heading}: {name} is missing"));
-            let due: Vec<&str> = due.split(" or ").collect();
-            let due: Vec<&str> = due.iter().map(|due| due.trim_end_matches(',')).collect();
+            let expected: Vec<&str> = expected.split(" or ").collect();
+            let expected: Vec<&str> = expected
+                .iter()
+                .map(|expected| expected.trim_end_matches(','))
+                .collect();
             let is = match *kind {
-                "null" => due.contains(&"null"),
-                "true or false" => due.starts_with(&["true", "false"]),
+                "null" => expected.contains(&"null"),
+                "true or false" => expected.starts_with(&["true", "false"]),
                 // an empty list may be a list of anything
-                "list of strings" => due.iter().any(|due| due.starts_with("list of ")),
-                kind => due.contains(&kind),
+                "list of strings" => expected
+                    .iter()
+                    .any(|expected| expected.starts_with("list of ")),
+                kind => expected.contains(&kind),
             };
-            assert!(is, "docs/json.md, {heading}: {name} is {kind}, not {due:?}");
+            assert!(
+                is,
+                "docs/json.md, {heading}: {name} is {kind}, not {expected:?}"
+            );
         }
         let names: BTreeSet<&String> = found.iter().map(|(name, _)| name).collect();
-        for (name, due) in section.iter().filter(|(name, _)| !name.contains('.')) {
-            let may_lack = due.contains("not there");
+        for (name, expected) in section.iter().filter(|(name, _)| !name.contains('.')) {
+            let may_lack = expected.contains("not there");
             assert!(
                 may_lack || names.contains(name),
                 "docs/json.md, {heading}: {name} is not in {object}"
@@ -281,7 +289,7 @@ fn the_json_of_the_commands_is_documented() {
     checks.extend(once(&scene));
     status.extend(lines(&scene.program.run(&["status"]).stdout));
     let alarm = scene.program.open_alarm("shop");
-    let shown = |verb: &[&str]| scene.program.run(verb).stdout;
+    let shown = |args: &[&str]| scene.program.run(args).stdout;
     let open = shown(&["alarm", "show", &alarm]);
     let closed = shown(&["alarm", "close", &alarm]) + &shown(&["alarm", "list", "--all"]);
     checks.extend(once(&scene)); // which opens the alarm again
@@ -297,9 +305,9 @@ fn the_json_of_the_commands_is_documented() {
     documented("`immuaudit --once --json`: a database", &one);
     documented("`immuaudit --once --json`: no single database", &none);
     documented("`immuaudit sweep --json`", &sweeps);
-    let key = scene.place.join("key").display().to_string();
+    let key = scene.folder.join("key").display().to_string();
     let public = plain.run(&["key", "new", "--name", "zone-a", &key]).stdout;
-    let file = scene.place.join("checkpoints");
+    let file = scene.folder.join("checkpoints");
     let exported = plain.run(&["checkpoint", "export", "--audit-signing-key", &key]);
     fs::write(&file, exported.stdout).expect("a file");
     let file = file.display().to_string();
@@ -326,9 +334,9 @@ fn the_json_of_the_commands_is_documented() {
 }
 
 #[test]
-fn the_json_of_the_verbs_that_change_and_search_is_documented() {
+fn the_json_of_commands_that_change_or_search_is_documented() {
     let scene = Scene::new(&["--json"]);
-    let shown = |verb: &[&str]| lines(&scene.program.run(verb).stdout);
+    let shown = |args: &[&str]| lines(&scene.program.run(args).stdout);
     scene.program.run(&["--once"]).ends_with(0);
     let state = scene.ledger.state("defaultdb").expect("a state");
     let message = [
@@ -338,13 +346,13 @@ fn the_json_of_the_verbs_that_change_and_search_is_documented() {
         state.hash.as_bytes(),
     ]
     .concat();
-    let file = scene.place.join("imported.state");
+    let file = scene.folder.join("imported.state");
     fs::write(&file, format!("defaultdb:{}\n", encode_base64(&message))).expect("a file");
     let imported = shown(&["states", "import", file.to_str().expect("UTF-8")]);
     documented("`immuaudit states import --json`", &imported);
     let acknowledge = ["acknowledge", "shop", "--unsigned"];
     documented("`immuaudit acknowledge --json`", &shown(&acknowledge));
-    // rewritten from the fourth transaction on, beside a copy of the good history
+    // rewritten from the fourth transaction on, with a copy of the good history
     let good = scene.ledger.ledger("shop").expect("a database");
     let copy = Embedded::start(Options::default().with_databases(&["shop"])).expect("a ledger");
     copy.put_ledger("shop", good.clone());
@@ -375,7 +383,7 @@ fn the_json_of_the_verbs_that_change_and_search_is_documented() {
 #[test]
 fn the_json_of_the_port_and_of_notifications_is_documented() {
     let scene = Scene::new(&["--audit-notification-username=user"]);
-    let password = scene.place.join("password");
+    let password = scene.folder.join("password");
     fs::write(&password, "secret").expect("a file");
     let program = scene.program.with(&["--audit-notification-password-file"]);
     let scene = Scene {
@@ -401,7 +409,7 @@ fn the_json_of_the_port_and_of_notifications_is_documented() {
     let Scene {
         ledger,
         receiver,
-        place,
+        folder,
         ..
     } = scene;
     drop(ledger); // one notification for all databases, because the server is unavailable
@@ -409,5 +417,5 @@ fn the_json_of_the_port_and_of_notifications_is_documented() {
     let received = receiver.received();
     let bodies: Vec<String> = received.into_iter().map(|received| received.body).collect();
     documented("A notification", &bodies);
-    drop((running, place));
+    drop((running, folder));
 }

@@ -1,5 +1,5 @@
-//! `tests/windows/run` selects tests by name. Each name in it is that of a test, so that no test is
-//! left out, or runs, only because it was renamed.
+//! `tests/windows/run` selects tests by name. Each name in it belongs to a test. Otherwise a renamed
+//! test would be left out, or would run, without notice.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
 }
 
 #[test]
-fn each_name_under_wine_is_that_of_a_test() {
+fn each_name_in_the_wine_script_is_the_name_of_a_test() {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
     let script = fs::read_to_string(tests.join("windows/run")).expect("the script");
     let (_, list) = script.split_once("\ntests=\"").expect("the list of tests");
@@ -39,7 +39,7 @@ fn each_name_under_wine_is_that_of_a_test() {
         let function = format!("fn {name}");
         assert!(
             code.iter().any(|code| code.contains(&function)),
-            "{name} is the begin of no test's name"
+            "no name of a test begins with {name}"
         );
     }
 }

@@ -2,8 +2,8 @@
 //! starting with an empty database, and the responses are compared except for hashes and times.
 
 use crate::support::caller::{Answer, Caller};
-use crate::support::place::Place;
 use crate::support::real::{self, Real};
+use crate::support::temp_dir::TempDir;
 use immuaudit::drill::{Embedded, Options};
 use immuaudit::wire::{self, method, proto};
 use protobuf::{Message, MessageField};
@@ -343,8 +343,8 @@ fn the_responses_are_those_of_a_real_1_11_1() {
     let Some(program) = real::program("1.11.1") else {
         return;
     };
-    let place = Place::new();
-    let real = Real::start(&program, &place.join("real"), &[]);
+    let folder = TempDir::new();
+    let real = Real::start(&program, &folder.join("real"), &[]);
     let embedded = Embedded::start(Options::default()).unwrap();
     let mut callers = [real.port, embedded.port()].map(|port| {
         let mut caller = Caller::new(port);
@@ -357,10 +357,15 @@ fn the_responses_are_those_of_a_real_1_11_1() {
         requests.push((method::TX_BY_ID, wire::tx_by_id(tx, wire::Entries::Digests)));
     }
     for (number, (call, request)) in requests.into_iter().enumerate() {
-        let [due, answered] = callers.each_mut().map(|caller| {
+        let [expected, answered] = callers.each_mut().map(|caller| {
             let answer = caller.call(call, request.clone());
             comparable(call, answer)
         });
-        assert_eq!(answered, due, "request {number}, {}", method::short(call));
+        assert_eq!(
+            answered,
+            expected,
+            "request {number}, {}",
+            method::short(call)
+        );
     }
 }

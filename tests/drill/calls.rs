@@ -158,8 +158,8 @@ fn an_invalid_transaction_is_refused() {
             ),
         ),
     ];
-    for (request, due) in cases {
-        assert_eq!(caller.call(method::SET, request), due);
+    for (request, expected) in cases {
+        assert_eq!(caller.call(method::SET, request), expected);
     }
     assert_eq!(server.state("defaultdb"), before);
 }

@@ -5,8 +5,8 @@
 use std::{fs, thread};
 
 use crate::support::clients::{LANGUAGES, Language};
-use crate::support::place::Place;
 use crate::support::program::Program;
+use crate::support::temp_dir::TempDir;
 use immuaudit::drill::{Embedded, Lag, Lie, Options, fill};
 
 /// Starts a filled ledger of the newest version that a client verifies.
@@ -35,11 +35,11 @@ fn fill_for(language: Language, server: &Embedded) {
 
 /// Returns the argument for a client: the server's address, and a file with its public key if it
 /// signs.
-fn address(language: Language, server: &Embedded, place: &Place) -> String {
+fn address(language: Language, server: &Embedded, folder: &TempDir) -> String {
     let port = server.port();
     match server.public_pem() {
         Some(pem) if language.takes_a_key() => {
-            let file = place.join(&format!("{port}.pem"));
+            let file = folder.join(&format!("{port}.pem"));
             fs::write(&file, pem).unwrap();
             format!("{port}/defaultdb={}", file.display())
         }
@@ -50,11 +50,11 @@ fn address(language: Language, server: &Embedded, place: &Place) -> String {
 /// Writes the keys that clients read next.
 fn write_later(server: &Embedded) {
     server.grow("defaultdb", 2);
-    server.set("defaultdb", "later", "written while no client looked");
+    server.set("defaultdb", "later", "written between two reads");
 }
 
-fn all_verified(said: &[String], what: &str) {
-    for line in said {
+fn all_verified(lines: &[String], what: &str) {
+    for line in lines {
         assert!(line.ends_with(" verified"), "{what}: {line:?}");
     }
 }
@@ -72,10 +72,10 @@ fn verifies_an_honest_ledger(language: Language) {
         }
         servers.push(ledger(language, unsigned));
     }
-    let place = Place::new();
+    let folder = TempDir::new();
     let addresses: Vec<String> = servers
         .iter()
-        .map(|s| address(language, s, &place))
+        .map(|s| address(language, s, &folder))
         .collect();
     let Some(mut client) = language.start(&addresses) else {
         return;
@@ -104,18 +104,18 @@ fn the_python_client_verifies_an_honest_ledger() {
 fn a_ledger_signed_by_another_key_is_refused() {
     for language in LANGUAGES.into_iter().filter(|l| l.takes_a_key()) {
         let server = ledger(language, Options::default().signed());
-        let place = Place::new();
+        let folder = TempDir::new();
         let other = Embedded::start(Options::default().signed()).unwrap();
-        let file = place.join("other.pem");
+        let file = folder.join("other.pem");
         fs::write(&file, other.public_pem().unwrap()).unwrap();
         let address = format!("{}/defaultdb={}", server.port(), file.display());
         let Some(mut client) = language.start(&[address]) else {
             continue;
         };
-        let said = client.begun(1);
+        let lines = client.begun(1);
         assert!(
-            said[0].contains(" refused: "),
-            "{}: {said:?}",
+            lines[0].contains(" refused: "),
+            "{}: {lines:?}",
             language.name()
         );
     }
@@ -133,8 +133,8 @@ fn an_auditor_reads_everything_that_the_clients_write() {
     for database in ["defaultdb", "second"] {
         fill(&server, database);
     }
-    let place = Place::new();
-    let program = Program::new(server.port(), &place.join("state"));
+    let folder = TempDir::new();
+    let program = Program::new(server.port(), &folder.join("state"));
     let mut auditor = program.start(&["--audit-interval", "100ms", "--audit-sample", "50"]);
     auditor.wait_for_cycles(1);
     let addresses = ["defaultdb", "second"].map(|database| format!("{}/{database}", server.port()));
@@ -151,15 +151,15 @@ fn an_auditor_reads_everything_that_the_clients_write() {
         all_verified(&client.begun(2), client.language.name());
     }
     for database in ["defaultdb", "second"] {
-        server.set(database, "later", "written while no client looked");
+        server.set(database, "later", "written between two reads");
     }
     for client in &mut clients {
         all_verified(&client.reads_again(2), client.language.name());
     }
     auditor.wait_for_cycles(3);
     let log = auditor.log();
-    for word in ["tampering", "inconsistent", "rolled-back", "malformed"] {
-        assert!(!log.contains(word), "{word} in {log}");
+    for verdict in ["tampering", "inconsistent", "rolled-back", "malformed"] {
+        assert!(!log.contains(verdict), "{verdict} in {log}");
     }
     auditor.signal("TERM");
     assert_eq!(auditor.end(), Some(0), "{log}");
@@ -229,11 +229,11 @@ fn is_possible_for(lie: Lie, language: Language) -> bool {
 /// Returns a client's reaction to each lie, as a cell of the table; `None` if the client is not
 /// installed.
 fn measured(language: Language) -> Option<Vec<&'static str>> {
-    let place = Place::new();
+    let folder = TempDir::new();
     let servers: Vec<Embedded> = LIES.map(|lie| ledger(language, lie.options())).into();
     let addresses: Vec<String> = servers
         .iter()
-        .map(|server| address(language, server, &place))
+        .map(|server| address(language, server, &folder))
         .collect();
     let mut client = language.start(&addresses)?;
     all_verified(&client.begun(servers.len()), language.name());
@@ -248,15 +248,15 @@ fn measured(language: Language) -> Option<Vec<&'static str>> {
             write_later(server);
         }
     }
-    let said = client.reads_again(servers.len());
-    let cell = |(lie, said): (Lie, &String)| match said.split_once(' ') {
+    let lines = client.reads_again(servers.len());
+    let cell = |(lie, line): (Lie, &String)| match line.split_once(' ') {
         _ if !is_possible_for(lie, language) => "–",
         Some((_, "verified")) => "accepted",
         Some((_, refused)) if refused.starts_with("refused: panic") => "crashes",
         Some((_, refused)) if refused.starts_with("refused: ") => "refused",
-        _ => panic!("{} of {}: {said:?}", language.name(), lie.name()),
+        _ => panic!("{} of {}: {line:?}", language.name(), lie.name()),
     };
-    Some(LIES.into_iter().zip(&said).map(cell).collect())
+    Some(LIES.into_iter().zip(&lines).map(cell).collect())
 }
 
 #[test]

@@ -232,8 +232,8 @@ fn entries_and_references_are_proven_by_key() {
             .unwrap();
         verify(&stored, &state, &answer.proof, &Parts::default()).unwrap();
     }
-    let gone = caller.call(method::GET, wire::get(b"empty/2", 0));
-    assert_eq!(gone.message(), "tbtree: key not found");
+    let response = caller.call(method::GET, wire::get(b"empty/2", 0));
+    assert_eq!(response.message(), "tbtree: key not found");
 }
 
 #[test]
@@ -296,9 +296,9 @@ fn errors_are_those_of_a_1_11_1() {
         (41, 1, failed(2, "tx not found")),
         (0, 1, failed(3, "illegal arguments")),
     ];
-    for (tx, since, due) in cases {
+    for (tx, since, expected) in cases {
         let request = wire::verifiable_tx_by_id(tx, since, Entries::Excluded);
-        assert_eq!(caller.call(method::VERIFIABLE_TX_BY_ID, request), due);
+        assert_eq!(caller.call(method::VERIFIABLE_TX_BY_ID, request), expected);
     }
     let scan = caller.call(
         method::TX_SCAN,

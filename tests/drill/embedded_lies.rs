@@ -159,14 +159,19 @@ impl<'a> Check<'a> {
                         self.call(method::TX_BY_ID, wire::tx_by_id(next, Entries::Digests))?;
                     let raw: Vec<Vec<u8>> = tx.entries.into_iter().map(|e| e.key).collect();
                     tx = wire::tx(&all).map_err(|_| "malformed")?;
-                    let due = |entry: &&TxEntry| {
+                    let expected = |entry: &&TxEntry| {
                         entry.key.first() != Some(&3)
                             && entry
                                 .metadata
                                 .as_ref()
                                 .is_none_or(|m| m.expires_at.is_none())
                     };
-                    if !tx.entries.iter().filter(due).all(|e| raw.contains(&e.key)) {
+                    if !tx
+                        .entries
+                        .iter()
+                        .filter(expected)
+                        .all(|e| raw.contains(&e.key))
+                    {
                         return Err("malformed");
                     }
                     verify_entries(&tx.header, &tx.entries).map_err(|_| "bad-value")?;
@@ -252,10 +257,8 @@ fn every_lie_has_its_verdict_and_affects_one_database() {
             }
             check.run().map_or_else(|word| word, |_| "consistent")
         };
-        let trusted = check("defaultdb", None)
-            .run()
-            .expect("an honest first sight");
-        let other = check("other", None).run().expect("an honest first sight");
+        let trusted = check("defaultdb", None).run().expect("an honest first use");
+        let other = check("other", None).run().expect("an honest first use");
         if !lie.forges() {
             server.grow("defaultdb", 3);
             server.grow("other", 3);
@@ -289,7 +292,7 @@ fn every_lie_has_its_verdict_and_affects_one_database() {
 
 #[track_caller]
 fn check_verdict(lie: Lie, verdict: &str) {
-    let (name, due) = (lie.name(), lie.due().verdicts);
+    let (name, expected) = (lie.name(), lie.due().verdicts);
     let hint = match verdict {
         "consistent" if lie.forges() => {
             "; the server may have responded honestly: see src/drill/forge.rs"
@@ -301,8 +304,8 @@ fn check_verdict(lie: Lie, verdict: &str) {
         _ => "",
     };
     assert!(
-        due.contains(&verdict),
-        "{name}: the verdict is {verdict}, expected {due:?}{hint}"
+        expected.contains(&verdict),
+        "{name}: the verdict is {verdict}, expected {expected:?}{hint}"
     );
 }
 

@@ -8,13 +8,13 @@ use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::support::loud::not_shown;
-use crate::support::place::Place;
 use crate::support::real;
+use crate::support::temp_dir::TempDir;
 use immuaudit::drill::{Embedded, Lie, Options, fill};
 
 struct CommandLine {
     program: PathBuf,
-    place: Place,
+    folder: TempDir,
     server: Embedded,
     token: Token,
 }
@@ -73,20 +73,20 @@ impl CommandLine {
         fill(&server, "defaultdb");
         Some(CommandLine {
             program,
-            place: Place::new(),
+            folder: TempDir::new(),
             server,
             token,
         })
     }
 
     /// Runs a command, and returns both of its outputs.
-    fn says(&self, command: &str) -> String {
+    fn output(&self, command: &str) -> String {
         let port = self.server.port().to_string();
         let output = Command::new(&self.program)
             .args(command.split(' '))
             .args(["--immudb-address", "127.0.0.1", "--immudb-port", &port])
             .args(["--username", "immudb", "--password", "immudb"])
-            .current_dir(self.place.path())
+            .current_dir(self.folder.path())
             .output()
             .expect("immuclient runs");
         let both = [output.stdout, output.stderr].concat();
@@ -94,11 +94,14 @@ impl CommandLine {
     }
 
     /// Panics unless the command prints all of `due`.
-    fn expect(&self, command: &str, due: &[&str]) {
-        let said = self.says(command);
-        let words = said.split_whitespace().collect::<Vec<_>>().join(" ");
-        for due in due {
-            assert!(words.contains(due), "{command}: no {due:?} in {said}");
+    fn expect(&self, command: &str, expected: &[&str]) {
+        let printed = self.output(command);
+        let words = printed.split_whitespace().collect::<Vec<_>>().join(" ");
+        for expected in expected {
+            assert!(
+                words.contains(expected),
+                "{command}: no {expected:?} in {printed}"
+            );
         }
     }
 }
@@ -183,6 +186,6 @@ fn a_safe_command_refuses_a_flipped_proof() {
     line.expect("safeget key/10", &["verified: true"]);
     line.server.lie(Lie::FlippedProof);
     line.server.grow("defaultdb", 1);
-    let said = line.says("safeget key/10");
-    assert!(!said.contains("verified: true"), "{said}");
+    let printed = line.output("safeget key/10");
+    assert!(!printed.contains("verified: true"), "{printed}");
 }

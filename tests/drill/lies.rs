@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::{fs, thread};
 
-use crate::support::place::Place;
 use crate::support::program::{Program, Run, high_water, member};
+use crate::support::temp_dir::TempDir;
 use immuaudit::drill::{AuditorSetup, Embedded, Lie, LieSchedule, fill};
 use immuaudit::ledger::State;
 use immuaudit::trust::Evidence;
@@ -20,7 +20,7 @@ const DATABASE: &str = "defaultdb";
 const OTHER: &str = "otherdb";
 /// The highest memory of the auditor in KiB, whatever the server sends.
 const MAX_MEMORY_KIB: u64 = 48 << 10;
-/// The number of concurrent scenes. It is higher than the number of cores, because some lies are
+/// The number of concurrent scenes. A small machine has fewer cores, but some lies only wait for
 /// timeouts.
 const MAX_CONCURRENT_SCENES: usize = 4;
 
@@ -31,7 +31,7 @@ fn lies() -> impl Iterator<Item = Lie> {
 
 /// A ledger of two databases, and an auditor in its own process.
 struct Scene {
-    folder: Place,
+    folder: TempDir,
     server: Embedded,
     program: Program,
 }
@@ -43,7 +43,7 @@ impl Scene {
         let server = Embedded::start(options).expect("an embedded ledger");
         fill(&server, DATABASE);
         fill(&server, OTHER);
-        let folder = Place::new();
+        let folder = TempDir::new();
         // on a busy machine a short deadline could expire by itself, which would look like the lie
         let timeout = match lie.due().verdicts.contains(&"unreachable") {
             true => "4s",
@@ -115,8 +115,8 @@ fn run_lie(lie: Lie) -> LieResult {
     check_raw(lie, &run);
     assert!(peak < MAX_MEMORY_KIB, "{}: {peak} KiB", lie.name());
     if !lie.is_server_wide() {
-        let due = if new { "first-seen" } else { "consistent" };
-        assert_eq!(run.verdict(OTHER), due, "{}: {run:#?}", lie.name());
+        let expected = if new { "first-seen" } else { "consistent" };
+        assert_eq!(run.verdict(OTHER), expected, "{}: {run:#?}", lie.name());
     }
     if is_tampering(&verdict) {
         check_evidence(lie, &scene, &run, (!new).then_some(trusted));
@@ -139,14 +139,14 @@ fn is_tampering(verdict: &str) -> bool {
 fn check_verdict(lie: Lie, run: &Run) -> String {
     let name = lie.name();
     let verdict = run.verdict(DATABASE).to_owned();
-    let due = lie.due();
-    assert!(due.verdicts.contains(&&*verdict), "{name}: {run:#?}");
-    if let Some(reason) = due.reason {
+    let expected = lie.due();
+    assert!(expected.verdicts.contains(&&*verdict), "{name}: {run:#?}");
+    if let Some(reason) = expected.reason {
         assert!(run.reason(DATABASE).contains(reason), "{name}: {run:#?}");
     }
     let tampered = is_tampering(&verdict);
-    let said = member(run.line(DATABASE), "tampered");
-    assert_eq!(said, tampered.to_string(), "{name}");
+    let printed = member(run.line(DATABASE), "tampered");
+    assert_eq!(printed, tampered.to_string(), "{name}");
     let codes: &[i32] = match &*verdict {
         _ if tampered => &[2],
         // the lie may add databases, which need not be verified
@@ -175,9 +175,9 @@ fn check_raw(lie: Lie, run: &Run) {
     let longest = run.stderr.lines().map(str::len).max();
     assert!(longest < Some(2000), "{}: {longest:?}", lie.name());
     // a line that begins with a time is from the program, not from the server
-    let ours = |line: &str| line.as_bytes().get(4) == Some(&b'-');
+    let is_from_the_program = |line: &str| line.as_bytes().get(4) == Some(&b'-');
     assert!(
-        run.stderr.lines().all(ours),
+        run.stderr.lines().all(is_from_the_program),
         "{}: {}",
         lie.name(),
         run.stderr
@@ -220,11 +220,11 @@ fn check_evidence(lie: Lie, scene: &Scene, run: &Run, trusted: Option<State>) {
     assert!(listed.ends_with(2).stdout.contains(file), "{listed:#?}");
 }
 
-/// Asserts that the server's names created no file at another place (CVE-2022-39199).
+/// Asserts that no name from the server created a file with another path (CVE-2022-39199).
 fn check_files(lie: Lie, scene: &Scene) {
-    let mut around: BTreeSet<String> = names(scene.folder.path());
-    around.remove("server.pub");
-    assert_eq!(around, BTreeSet::from(["trust".into()]), "{}", lie.name());
+    let mut created: BTreeSet<String> = names(scene.folder.path());
+    created.remove("server.pub");
+    assert_eq!(created, BTreeSet::from(["trust".into()]), "{}", lie.name());
     let servers = names(&scene.folder.join("trust"));
     assert!(
         servers.iter().all(|name| name == "tested"),
@@ -243,8 +243,8 @@ fn check_files(lie: Lie, scene: &Scene) {
             "located",
         ];
         let endings = [".state", ".history", ".alarms"];
-        let ours = known.contains(&&*file) || endings.iter().any(|end| file.ends_with(end));
-        assert!(ours, "{}: {file}", lie.name());
+        let is_known = known.contains(&&*file) || endings.iter().any(|end| file.ends_with(end));
+        assert!(is_known, "{}: {file}", lie.name());
     }
 }
 
@@ -269,11 +269,11 @@ fn check_afterwards(lie: Lie, scene: &Scene, tampered: bool) {
     let program = scene.program.with(&["--call-timeout", "30s"]);
     let name = lie.name();
     let run = program.once();
-    let due = match lie.auditor() {
+    let expected = match lie.auditor() {
         AuditorSetup::New => "first-seen",
         _ => "consistent",
     };
-    assert_eq!(run.verdict(DATABASE), due, "{name}: {run:#?}");
+    assert_eq!(run.verdict(DATABASE), expected, "{name}: {run:#?}");
     let state = server.state(DATABASE).expect("a state");
     assert_eq!(
         member(run.line(DATABASE), "tx"),
@@ -285,7 +285,7 @@ fn check_afterwards(lie: Lie, scene: &Scene, tampered: bool) {
         run.ends_with(0);
         return;
     }
-    run.is(2, DATABASE, due);
+    run.is(2, DATABASE, expected);
     for _ in 0..2 {
         // every database is proven, but only the operator closes the alarm
         server.grow(DATABASE, 1);
@@ -358,8 +358,8 @@ fn large_responses_use_limited_memory_in_the_loop() {
         scene.server.lie(lie);
         // each sampled value is such a response, so a small sample is enough
         let sample = if lie.group() == "value" { "2" } else { "0" };
-        let verb = ["--audit-interval", "10ms", "--audit-sample", sample];
-        let mut running = scene.program.start(&verb);
+        let args = ["--audit-interval", "10ms", "--audit-sample", sample];
+        let mut running = scene.program.start(&args);
         let cycles = if lie == Lie::ManyNames { 2 } else { 5 };
         running.wait_for_times("INFO  cycle ", cycles);
         let peak = high_water(running.id()).expect("a running process");

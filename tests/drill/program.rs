@@ -4,13 +4,13 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
-use crate::support::place::Place;
 use crate::support::program::Program;
+use crate::support::temp_dir::TempDir;
 use immuaudit::drill::{Lie, PeerLie, Split};
 
-fn drill(words: &[&str]) -> Command {
+fn drill(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_immuaudit"));
-    command.arg("drill").args(words).stdin(Stdio::null());
+    command.arg("drill").args(args).stdin(Stdio::null());
     command
 }
 
@@ -67,8 +67,8 @@ fn a_served_ledger_prints_its_port_and_is_audited() {
         .and_then(|rest| rest.split(' ').next())
         .and_then(|port| port.parse().ok())
         .unwrap_or_else(|| panic!("no port in {line:?}"));
-    let place = Place::new();
-    let run = Program::new(port, &place.join("trust")).once();
+    let folder = TempDir::new();
+    let run = Program::new(port, &folder.join("trust")).once();
     serving.kill().expect("it ends");
     serving.wait().expect("it ends");
     run.is(0, "defaultdb", "first-seen");

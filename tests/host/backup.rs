@@ -6,8 +6,8 @@ use std::process::Command;
 use std::time::Duration;
 use std::{fs, thread};
 
-use crate::support::place::Place;
 use crate::support::program::Program;
+use crate::support::temp_dir::TempDir;
 use immuaudit::drill::{Embedded, Options};
 
 const DB: &str = "defaultdb";
@@ -33,14 +33,14 @@ fn copy(server_directory: &Path, to: &Path) {
 fn a_copy_of_a_running_auditor_can_be_restored() {
     let server = Embedded::start(Options::default()).expect("a ledger");
     server.grow(DB, 20);
-    let place = Place::new();
-    let program = Program::new(server.port(), &place.join("state"));
+    let folder = TempDir::new();
+    let program = Program::new(server.port(), &folder.join("state"));
     program.once().is(0, DB, "first-seen");
     let mut running = program.start(&["--audit-interval", "1ms", "--audit-keep-hashes"]);
     running.wait_for("INFO  cycle ");
-    let (port, dir, place) = (server.port(), program.dir.as_path(), &place);
+    let (port, dir, folder) = (server.port(), program.dir.as_path(), &folder);
     let copy_and_restore = |number: u32| {
-        let copied = place.join(&format!("copy{number}"));
+        let copied = folder.join(&format!("copy{number}"));
         fs::create_dir(&copied).expect("a folder");
         copy(&dir.join("tested"), &copied.join("tested"));
         let restored = Program::new(port, &copied);

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::support::loud::not_shown;
-use crate::support::place::Place;
+use crate::support::temp_dir::TempDir;
 use crate::support::trusting::{DATABASE, Scene};
 use immuaudit::drill::Lie;
 
@@ -48,7 +48,7 @@ impl Drop for Mount {
 
 #[test]
 fn a_full_disk_is_a_local_failure_and_keeps_the_trusted_state() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let Some(mount) = Mount::new(&folder.join("disk")) else {
         return not_shown("a full disk: no file system can be mounted here");
     };
@@ -84,7 +84,7 @@ fn a_full_disk_is_a_local_failure_and_keeps_the_trusted_state() {
 
 #[test]
 fn a_read_only_disk_is_a_local_failure() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let Some(mount) = Mount::new(&folder.join("disk")) else {
         return not_shown("a read-only disk: no file system can be mounted here");
     };
@@ -101,7 +101,7 @@ fn a_read_only_disk_is_a_local_failure() {
 
 #[test]
 fn a_missing_state_file_does_not_stop_a_running_auditor() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let Some(mount) = Mount::new(&folder.join("disk")) else {
         return not_shown("a failing disk: no file system can be mounted here");
     };
@@ -244,8 +244,8 @@ fn commands_of_root_leave_the_files_to_the_auditors_user() {
     // the built program may be in a folder that this user cannot read
     let copy = scene.folder.join("immuaudit");
     fs::copy(env!("CARGO_BIN_EXE_immuaudit"), &copy).expect("a copy");
-    let as_nobody = |words: &[&str]| {
-        let command = scene.program.command(words);
+    let as_nobody = |args: &[&str]| {
+        let command = scene.program.command(args);
         let done = Command::new(&copy)
             .args(command.get_args())
             .env_clear()

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use crate::support::loud::{missing, not_shown};
-use crate::support::place::Place;
+use crate::support::temp_dir::TempDir;
 use immuaudit::drill::{Embedded, Options, fill};
 
 fn root() -> &'static Path {
@@ -51,7 +51,7 @@ impl Tools {
     }
 
     fn helm(&self, flags: &[&str]) -> Output {
-        let home = Place::new();
+        let home = TempDir::new();
         Command::new(&self.helm)
             .args([
                 "template",
@@ -102,8 +102,11 @@ impl Tools {
     #[track_caller]
     fn refuses(&self, yaml: &str, why: &str) {
         let output = self.check_types(yaml);
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(!output.status.success() && said.contains(why), "{output:?}");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            !output.status.success() && stderr.contains(why),
+            "{output:?}"
+        );
     }
 }
 
@@ -184,8 +187,8 @@ fn every_object_has_a_valid_type_and_the_restricted_level() {
 #[test]
 fn each_server_gets_its_own_objects() {
     let Some(tools) = Tools::find() else { return };
-    let place = Place::new();
-    let values = place.join("values.yaml");
+    let folder = TempDir::new();
+    let values = folder.join("values.yaml");
     let text = "\
 servers:
   - {name: shop, label: shop}
@@ -223,7 +226,7 @@ affinity: {}
             .unwrap_or_else(|| panic!("{kind} {name}: {objects:#?}"))
     };
     let bank = of("Deployment", "bank");
-    for says in [
+    for part in [
         r#"{"name":"IMMUAUDIT_IMMUDB_ADDRESS","value":"fd00::1"}"#,
         r#"{"name":"IMMUAUDIT_IMMUDB_PORT","value":"3323"}"#,
         r#"{"name":"IMMUAUDIT_AUDIT_PASSWORD_FILE","value":"/run/secrets/immuaudit/word"}"#,
@@ -236,7 +239,7 @@ affinity: {}
         r#""claimName":"bank""#,
         r#""image":"immuaudit:other""#,
     ] {
-        assert!(bank.contains(says), "{says}: {bank}");
+        assert!(bank.contains(part), "{part}: {bank}");
     }
     assert_eq!(bank.matches("IMMUAUDIT_LOG_FORMAT").count(), 1);
     assert!(of("PersistentVolumeClaim", "bank").contains(r#""storage":"2Gi""#));
@@ -281,9 +284,9 @@ fn invalid_values_of_the_chart_are_refused() {
         ),
     ] {
         let output = tools.helm(&["--set", values]);
-        let said = String::from_utf8_lossy(&output.stderr);
+        let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(
-            !output.status.success() && said.contains(why),
+            !output.status.success() && stderr.contains(why),
             "{values}: {output:?}"
         );
     }
@@ -361,13 +364,13 @@ fn chart_and_manifests_have_this_version_and_existing_settings() {
 fn the_permissions_of_a_kubelet_volume_cause_no_warning() {
     let ledger = Embedded::start(Options::default()).expect("a ledger");
     fill(&ledger, "defaultdb");
-    let place = Place::new();
-    let volume = place.join("volume");
+    let folder = TempDir::new();
+    let volume = folder.join("volume");
     fs::create_dir(&volume).unwrap();
     let outer = fs::Permissions::from_mode(0o755);
-    fs::set_permissions(place.join("."), outer).unwrap();
+    fs::set_permissions(folder.join("."), outer).unwrap();
     // every user may read it
-    let program = place.join("immuaudit");
+    let program = folder.join("immuaudit");
     fs::copy(env!("CARGO_BIN_EXE_immuaudit"), &program).unwrap();
     let path = volume.display().to_string();
     let given = Command::new("chown")
@@ -400,26 +403,26 @@ fn the_permissions_of_a_kubelet_volume_cause_no_warning() {
         assert!(output.status.success(), "{output:?}");
         String::from_utf8_lossy(&output.stderr).into_owned()
     };
-    let loose = |said: &str| {
-        said.contains("is accessible to other users") || said.contains("belongs to user")
+    let loose = |stderr: &str| {
+        stderr.contains("is accessible to other users") || stderr.contains("belongs to user")
     };
     run(true);
     kubelet();
-    let said = run(true);
-    assert!(!loose(&said), "{said}");
+    let stderr = run(true);
+    assert!(!loose(&stderr), "{stderr}");
     // outside a pod these rights cause a warning, and rights for all users cause one in a pod too
-    let said = run(false);
-    assert!(loose(&said), "{said}");
+    let stderr = run(false);
+    assert!(loose(&stderr), "{stderr}");
     let open = format!("chmod o+rw $(find {path} -name '*.state')");
     Command::new("sh").args(["-c", &open]).output().unwrap();
-    let said = run(true);
-    assert!(said.contains("is accessible to other users"), "{said}");
+    let stderr = run(true);
+    assert!(stderr.contains("is accessible to other users"), "{stderr}");
 }
 
 /// In a pod of an IPv6-only cluster, loopback has no IPv4 address.
 #[test]
 fn the_probes_work_without_ipv4() {
-    let place = Place::new();
+    let folder = TempDir::new();
     let script = r#"
         ip link set lo up && ip -4 address flush dev lo || exit 77
         "$0" --immudb-port 1 --dir "$1" --audit-interval 1h 2>"$2" &
@@ -434,13 +437,13 @@ fn the_probes_work_without_ipv4() {
     let output = Command::new("unshare")
         .args(["--net", "--map-root-user", "sh", "-c", script])
         .arg(env!("CARGO_BIN_EXE_immuaudit"))
-        .args([place.join("states"), place.join("log")])
-        .env("HOME", place.join("."))
+        .args([folder.join("states"), folder.join("log")])
+        .env("HOME", folder.join("."))
         .output();
     match output {
         Ok(output) if output.status.success() => {}
         Ok(output) if output.status.code() == Some(1) => {
-            let log = fs::read_to_string(place.join("log")).unwrap_or_default();
+            let log = fs::read_to_string(folder.join("log")).unwrap_or_default();
             assert!(log.is_empty(), "{output:?}\n{log}");
             not_shown(&format!(
                 "no network without IPv4 could be created: {output:?}"

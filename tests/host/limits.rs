@@ -9,7 +9,7 @@ use immuaudit::drill::{AuditorSetup, Emulated, Lie, LieSchedule, NewEntry, Optio
 
 /// The other database, which is honest in every lie about a single database.
 const OTHER: &str = "otherdb";
-/// The number of concurrent scenes. It is higher than the number of cores, because some lies are
+/// The number of concurrent scenes. A small machine has fewer cores, but some lies only wait for
 /// timeouts.
 const MAX_CONCURRENT_SCENES: usize = 4;
 /// The evidence files of one reading, each for one transaction (`audit::values::report` has the
@@ -27,7 +27,7 @@ fn run_lie_in_cgroup(lie: Lie) -> u64 {
         scene.program = scene.program.with(&["--audit-verify-values"]);
     }
     if lie.auditor() == AuditorSetup::WithKey {
-        let key = scene.place.join("server.pub");
+        let key = scene.folder.join("server.pub");
         let pem = scene.server.public_pem().expect("a signing server");
         fs::write(&key, pem).expect("a file");
         let key = key.to_str().expect("UTF-8");
@@ -52,7 +52,7 @@ fn run_lie_in_cgroup(lie: Lie) -> u64 {
         telling.of(DATABASE)
     });
     let mut running = scene.start("200ms");
-    let due: Vec<String> = lie
+    let expected: Vec<String> = lie
         .due()
         .verdicts
         .iter()
@@ -62,7 +62,7 @@ fn run_lie_in_cgroup(lie: Lie) -> u64 {
         let accused = log.contains("TAMPERED");
         let cycles = log.matches("INFO  cycle ").count() >= 2;
         cycles
-            && due.iter().any(|due| log.contains(due))
+            && expected.iter().any(|expected| log.contains(expected))
             && (!accused || !scene.evidence().is_empty())
     });
     let accused = running.log().contains("TAMPERED");

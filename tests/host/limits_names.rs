@@ -1,4 +1,4 @@
-//! A server with ever new names of databases, within a limit on memory.
+//! A server that lists new names of databases each time, within a limit on memory.
 
 use std::thread;
 use std::time::{Duration, Instant};

@@ -6,8 +6,8 @@ use std::fs;
 use std::path::Path;
 
 use crate::support::cgroup::Cgroup;
-use crate::support::place::Place;
 use crate::support::program::{Program, member};
+use crate::support::temp_dir::TempDir;
 use immuaudit::config::memory_needed;
 use immuaudit::drill::{Embedded, Emulated, Lie, LieSchedule, NewEntry, Options};
 
@@ -41,8 +41,8 @@ fn evidence(state: &Path) -> usize {
 fn a_value_of_30_mib_is_read_within_the_advised_memory_limit() {
     for server in [Emulated::V1_11_1, Emulated::V1_1_0] {
         let embedded = ledger(server, 1, 30 << 20);
-        let place = Place::new();
-        let state = place.join("state");
+        let folder = TempDir::new();
+        let state = folder.join("state");
         let small = Program::new(embedded.port(), &state).with(&["--call-timeout=60s"]);
         let run = small.with(&["--audit-sample=9"]).once();
         run.is(1, DATABASE, "unread");
@@ -51,8 +51,8 @@ fn a_value_of_30_mib_is_read_within_the_advised_memory_limit() {
                 let size = advice.split(' ').next().unwrap_or_default().to_owned();
                 let memory = advice.split(" memory limit to ").nth(1);
                 let memory = memory.and_then(|memory| memory.split(' ').next());
-                let due = memory_needed(size.parse().expect("a number")).to_string();
-                assert_eq!(memory, Some(&*due), "{advice}");
+                let expected = memory_needed(size.parse().expect("a number")).to_string();
+                assert_eq!(memory, Some(&*expected), "{advice}");
                 size
             }
             None => (31 * MIB).to_string(), // without advice: this response has no size
@@ -95,9 +95,9 @@ fn a_value_of_30_mib_is_read_within_the_advised_memory_limit() {
 #[test]
 fn a_memory_limit_that_is_too_small_causes_a_warning() {
     let embedded = ledger(Emulated::V1_11_1, 0, 0);
-    let place = Place::new();
+    let folder = TempDir::new();
     let cgroup = Cgroup::of(64 * MIB);
-    let program = Program::new(embedded.port(), &place.join("state")).run_by(cgroup.prefix());
+    let program = Program::new(embedded.port(), &folder.join("state")).run_by(cgroup.prefix());
     let warning = "the memory limit is 64 MiB";
     let default = program.once();
     assert!(!default.stderr.contains("memory limit"), "{default:#?}");
@@ -110,12 +110,12 @@ fn a_memory_limit_that_is_too_small_causes_a_warning() {
     );
     // `--quiet`, other commands and `config --check` print the warning too
     let large = ["--max-recv-msg-size", "33554432"];
-    for words in [
+    for args in [
         &["--once", "--quiet"][..],
         &["sweep", "--quiet"],
         &["sweep"],
     ] {
-        let run = program.run(&[words, &large].concat());
+        let run = program.run(&[args, &large].concat());
         let count = run.ends_with(0).stderr.matches(warning).count();
         assert_eq!(count, usize::from(cgroup.is_enforced()), "{run:#?}");
     }

@@ -11,8 +11,8 @@ use immuaudit::drill::{Lie, LieSchedule};
 use immuaudit::wire::method;
 
 /// Runs the program from a shell that has set the limit.
-fn limited(program: &Program, limit: &str, verb: &[&str]) -> Run {
-    let command = program.command(verb);
+fn limited(program: &Program, limit: &str, args: &[&str]) -> Run {
+    let command = program.command(args);
     let mut shell = Command::new("sh");
     shell
         .arg("-c")
@@ -129,7 +129,7 @@ fn a_stop_request_works_in_every_phase() {
         scene.server.grow(DATABASE, 1);
         let mut running = scene.program.start(&["--audit-interval", "1ms"]);
         if cfg!(windows) {
-            // Wine loses an event that nobody handles yet
+            // Wine loses an event that no handler exists for yet
             running.wait_for("auditing server=");
         }
         std::thread::sleep(Duration::from_millis(moment * 3));
@@ -191,7 +191,7 @@ fn the_exit_code_is_right_without_any_output() {
     let file = scene.folder.join("key").display().to_string();
     let new = ["key", "new", "--name", "zone-a", &file];
     scene.program.run(&new).ends_with(0);
-    for (words, dir, redirection, due) in [
+    for (args, dir, redirection, expected) in [
         (
             &["status", "--no-such-flag"][..],
             &dir[..],
@@ -212,11 +212,11 @@ fn the_exit_code_is_right_without_any_output() {
     ] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_immuaudit"));
         command
-            .args(words)
+            .args(args)
             .args(["--dir", dir, "--server-label", "tested"])
             .env_clear();
         let code = redirected(&command, redirection);
-        assert_eq!(code, Some(due), "{words:?} {redirection}");
+        assert_eq!(code, Some(expected), "{args:?} {redirection}");
     }
 }
 

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::support::loud::not_shown;
-use crate::support::place::Place;
 use crate::support::program::{Program, Run};
+use crate::support::temp_dir::TempDir;
 use crate::support::trusting::{DATABASE, Scene};
 use immuaudit::drill::{Lie, LieSchedule};
 
@@ -24,7 +24,7 @@ fn is_root() -> bool {
 }
 
 /// Creates an empty state directory that belongs to the service's user.
-fn owned(folder: &Place, name: &str) -> PathBuf {
+fn owned(folder: &TempDir, name: &str) -> PathBuf {
     let dir = folder.join(name);
     fs::create_dir(&dir).unwrap();
     fs::set_permissions(&dir, fs::Permissions::from_mode(0o700)).unwrap();
@@ -117,7 +117,7 @@ fn a_directory_in_another_users_home_is_created_as_that_user() {
     if !is_root() {
         return;
     }
-    let folder = Place::new();
+    let folder = TempDir::new();
     let home = owned(&folder, "home");
     let scene = Scene::within(folder, "home/states");
     scene.program.once().is(0, DATABASE, "first-seen");

@@ -7,14 +7,14 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::support::loud::not_shown;
-use crate::support::place::Place;
 use crate::support::program::{Program, Run};
+use crate::support::temp_dir::TempDir;
 use immuaudit::drill::{Embedded, Lie, LieSchedule, Options, fill};
 
-fn install(folder: &Place, more: &[&str]) -> Run {
+fn install(folder: &TempDir, more: &[&str]) -> Run {
     let config = folder.join("immuclient.toml").display().to_string();
-    let mut words = vec!["audit-mode", "install", "--dry-run", "--config", &config];
-    words.extend(more);
+    let mut args = vec!["audit-mode", "install", "--dry-run", "--config", &config];
+    args.extend(more);
     let mut program = Program::new(4444, &folder.join("trust"));
     for (name, value) in [
         ("IMMUCLIENT_IMMUDB_PORT", "1"),
@@ -22,7 +22,7 @@ fn install(folder: &Place, more: &[&str]) -> Run {
     ] {
         program.variables.push((name.to_owned(), value.to_owned()));
     }
-    program.run(&words)
+    program.run(&args)
 }
 
 /// Returns the file that a step of a dry run would write.
@@ -37,7 +37,7 @@ fn written(run: &Run, name: &str) -> String {
 
 #[test]
 fn a_dry_run_prints_every_step_and_no_password() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     fs::write(folder.join("immuclient.toml"), "# ours\nmtls = false\n").unwrap();
     let run = install(
         &folder,
@@ -65,7 +65,7 @@ fn a_dry_run_prints_every_step_and_no_password() {
 /// The service would not see the alarms of earlier audits in another directory, and would trust every database afresh.
 #[test]
 fn the_service_keeps_its_directory_if_only_the_trusted_states_are_elsewhere() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     for (roots, directories) in [
         ("/var/lib/a", "StateDirectory=immuaudit a\nStateDir"),
         (
@@ -96,7 +96,7 @@ fn assert_valid_and_restricted(unit: &str, name: &str) {
     {
         return not_shown("the check of the unit: there is no systemd-analyze here");
     }
-    let folder = Place::new();
+    let folder = TempDir::new();
     let program = format!("ExecStart={}", env!("CARGO_BIN_EXE_immuaudit"));
     let lines = unit
         .lines()
@@ -113,9 +113,9 @@ fn assert_valid_and_restricted(unit: &str, name: &str) {
         .arg(&path)
         .output()
         .unwrap();
-    let said = String::from_utf8_lossy(&verified.stderr);
+    let stderr = String::from_utf8_lossy(&verified.stderr);
     // systemd-analyze prints messages about the machine's other units too
-    let ours: Vec<&str> = said
+    let ours: Vec<&str> = stderr
         .lines()
         .filter(|line| line.contains("immuaudit"))
         .collect();
@@ -129,18 +129,18 @@ fn assert_valid_and_restricted(unit: &str, name: &str) {
     if !output.status.success() {
         return not_shown("the rating of the unit: this systemd-analyze cannot rate offline");
     }
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    let line = said
+    let rating = String::from_utf8_lossy(&output.stdout).into_owned();
+    let line = rating
         .lines()
         .find(|line| line.contains("Overall exposure level"));
     let exposure: Option<f64> =
         line.and_then(|line| line.split(": ").nth(1)?.split(' ').next()?.parse().ok());
-    assert!(exposure.is_some_and(|exposure| exposure <= 1.5), "{said}");
+    assert!(exposure.is_some_and(|exposure| exposure <= 1.5), "{rating}");
 }
 
 #[test]
 fn the_unit_is_valid_and_restricts_the_service() {
-    let run = install(&Place::new(), &[]);
+    let run = install(&TempDir::new(), &[]);
     let unit = written(&run, "immuaudit.service");
     assert_valid_and_restricted(&unit, "immuaudit.service");
 }
@@ -156,7 +156,7 @@ fn without_systemd_the_alternatives_are_printed() {
     if Path::new("/run/systemd/system").is_dir() {
         return not_shown("a host without systemd: systemd runs here");
     }
-    let folder = Place::new();
+    let folder = TempDir::new();
     let program = Program::new(1, &folder.join("trust"));
     for word in ["install", "uninstall", "start", "stop", "restart", "status"] {
         let run = program.run(&["audit-mode", word]);
@@ -175,7 +175,7 @@ fn next(listener: &UnixDatagram) -> String {
 }
 
 /// Returns all messages up to `last`.
-fn said(listener: &UnixDatagram, last: &str) -> Vec<String> {
+fn messages_until(listener: &UnixDatagram, last: &str) -> Vec<String> {
     let mut messages = Vec::new();
     loop {
         let message = next(listener);
@@ -189,7 +189,7 @@ fn said(listener: &UnixDatagram, last: &str) -> Vec<String> {
 
 #[test]
 fn systemd_is_notified_of_start_progress_and_end() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let embedded = Embedded::start(Options::default()).unwrap();
     fill(&embedded, "defaultdb");
     let socket = folder.join("notify");
@@ -207,7 +207,7 @@ fn systemd_is_notified_of_start_progress_and_end() {
     let mut running = program.start(&["audit-mode", "--audit-interval=1h"]);
     // a call may take 10 s, so the service requests a longer watchdog
     assert_eq!(
-        said(&listener, "WATCHDOG=1")[0],
+        messages_until(&listener, "WATCHDOG=1")[0],
         "READY=1\nWATCHDOG_USEC=120000000"
     );
     // `systemctl status` shows the result of the cycle
@@ -220,10 +220,10 @@ fn systemd_is_notified_of_start_progress_and_end() {
     // waiting for the next cycle counts as progress
     running.wait_for("first-seen");
     for _ in 0..3 {
-        said(&listener, "WATCHDOG=1");
+        messages_until(&listener, "WATCHDOG=1");
     }
     running.signal("TERM");
-    let messages = said(&listener, "STOPPING=1");
+    let messages = messages_until(&listener, "STOPPING=1");
     assert!(
         messages
             .iter()
@@ -236,7 +236,7 @@ fn systemd_is_notified_of_start_progress_and_end() {
 /// tests/systemd.rs checks the reaction of systemd.
 #[test]
 fn a_hanging_loop_stops_the_watchdog_messages() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let embedded = Embedded::start(Options::default()).unwrap();
     fill(&embedded, "defaultdb");
     let socket = folder.join("notify");

@@ -40,10 +40,10 @@ fn the_version_of_a_header_decides_the_hash_of_an_entry() {
     let (old, new) = (old.unwrap(), new.unwrap());
     let h_value = sha256(b"value");
     let plain = entry(b"\0key", None);
-    let due = sha256(&[b"\0key", &h_value.as_bytes()[..]].concat());
-    assert_eq!(plain.digest(&old), Ok(due));
-    let due = sha256(&[&[0, 0, 0, 4][..], b"\0key", h_value.as_bytes()].concat());
-    assert_eq!(plain.digest(&new), Ok(due));
+    let expected = sha256(&[b"\0key", &h_value.as_bytes()[..]].concat());
+    assert_eq!(plain.digest(&old), Ok(expected));
+    let expected = sha256(&[&[0, 0, 0, 4][..], b"\0key", h_value.as_bytes()].concat());
+    assert_eq!(plain.digest(&new), Ok(expected));
 
     let all = KvMetadata {
         deleted: true,
@@ -62,9 +62,9 @@ fn the_version_of_a_header_decides_the_hash_of_an_entry() {
     ];
     for (metadata, bytes) in cases {
         let length = [0, bytes.len() as u8];
-        let due = sha256(&[&length[..], &bytes, &[0, 1, 7], h_value.as_bytes()].concat());
+        let expected = sha256(&[&length[..], &bytes, &[0, 1, 7], h_value.as_bytes()].concat());
         let entry = entry(&[7], Some(metadata));
-        assert_eq!(entry.digest(&new), Ok(due));
+        assert_eq!(entry.digest(&new), Ok(expected));
         // empty metadata counts as absent
         assert_eq!(entry.digest(&old).is_ok(), bytes.is_empty());
     }
@@ -75,8 +75,8 @@ fn a_key_of_65535_bytes_is_the_longest_of_version_1() {
     let new = header(|_| ()).unwrap();
     let longest = entry(&vec![7; 65_535], None).digest(&new).unwrap();
     let h_value = sha256(b"value");
-    let due = [&[0, 0, 255, 255][..], &[7; 65_535], h_value.as_bytes()].concat();
-    assert_eq!(longest, sha256(&due));
+    let expected = [&[0, 0, 255, 255][..], &[7; 65_535], h_value.as_bytes()].concat();
+    assert_eq!(longest, sha256(&expected));
     let refused = entry(&vec![7; 65_536], None).digest(&new).unwrap_err();
     assert_eq!(refused.fault(), Fault::Malformed);
     let old = header(|h| h.version = 0).unwrap();

@@ -86,9 +86,9 @@ fn a_file_without_a_usable_key_is_refused_with_its_line() {
             PemError::NotP256(lines + 1),
         ),
     ];
-    for (text, due) in cases {
+    for (text, expected) in cases {
         let refused = PublicKey::from_pem(&text).unwrap_err();
-        assert_eq!(refused, due, "{text}");
+        assert_eq!(refused, expected, "{text}");
         assert!(!refused.to_string().contains(&base64[60..]));
     }
     let point = *PublicKey::from_pem(&text).unwrap()[0].point();

@@ -1,5 +1,5 @@
-//! Verification: proofs, keys, transactions and values, from the bytes of a response to the verdict. These tests need no
-//! server.
+//! Verification: proofs, keys, transactions and values, from the bytes of a response to the verdict. These tests need
+//! no server.
 
 #[path = "../support/mod.rs"]
 mod support;

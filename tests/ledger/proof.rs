@@ -192,12 +192,12 @@ fn trees_of_every_size_are_verified_alike() {
             questions.verify(&question);
         }
     }
-    for due in [
+    for expected in [
         "Consistency Malformed",
         "Consistency Inconsistent",
         "LastInclusion Malformed",
     ] {
-        assert!(questions.verdicts().contains_key(due), "{due}");
+        assert!(questions.verdicts().contains_key(expected), "{expected}");
     }
     questions.compare();
 }
@@ -319,8 +319,8 @@ fn excuses_are_accepted_and_refused_alike() {
         }
         questions.excuse(&source, &target, &headers);
     }
-    for due in ["accepted", "Excuse Malformed", "Excuse Inconsistent"] {
-        assert!(questions.verdicts()[due] > 50, "{due}");
+    for expected in ["accepted", "Excuse Malformed", "Excuse Inconsistent"] {
+        assert!(questions.verdicts()[expected] > 50, "{expected}");
     }
     questions.compare();
 }
@@ -376,8 +376,8 @@ fn entries_and_values_are_judged_alike() {
         long.key = random.bytes(length);
         questions.entries(&header, &[long]);
     }
-    for due in ["accepted", "Malformed", "Inconsistent"] {
-        assert!(questions.verdicts()[due] > 50, "{due}");
+    for expected in ["accepted", "Malformed", "Inconsistent"] {
+        assert!(questions.verdicts()[expected] > 50, "{expected}");
     }
     questions.compare();
 }

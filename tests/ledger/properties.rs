@@ -78,19 +78,19 @@ fn an_honest_proof_is_never_refused_as_sent_or_from_parts() {
                 "{label}"
             );
 
-            let (due, link) = (advance(source, target).is_some(), onward(source, target));
+            let (expected, link) = (advance(source, target).is_some(), onward(source, target));
             proof.linear_advance = None;
             assert!(
                 verify(&from, &to, &proof, &parts).is_ok(),
                 "{label}: from parts"
             );
             let alone = verify(&from, &to, &proof, &Parts::default());
-            assert_eq!(alone.is_err(), due || link, "{label}: without parts");
+            assert_eq!(alone.is_err(), expected || link, "{label}: without parts");
             if let Err(refused) = alone {
                 let Reason::PartsNeeded(wanted) = refused.reason else {
                     panic!("{label}: {refused}");
                 };
-                let step = if due {
+                let step = if expected {
                     Step::LinearAdvance
                 } else {
                     Step::OnwardLink
@@ -104,15 +104,15 @@ fn an_honest_proof_is_never_refused_as_sent_or_from_parts() {
                     wanted.headers.clone().eq(enough.copied()),
                     "{label}: {wanted:?}"
                 );
-                assert_eq!(wanted.inclusions.is_empty(), !due, "{label}");
-                if due {
+                assert_eq!(wanted.inclusions.is_empty(), !expected, "{label}");
+                if expected {
                     assert!(
                         wanted.inclusions.eq(parts.inclusions.keys().copied()),
                         "{label}"
                     );
                 }
             }
-            advances += u32::from(due);
+            advances += u32::from(expected);
             onwards += u32::from(link);
         }
     }

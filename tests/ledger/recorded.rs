@@ -102,24 +102,24 @@ fn the_test_prover_makes_the_proofs_of_a_real_server() {
     for line in text.lines().filter(|line| !line.starts_with('#')) {
         let words: Vec<&str> = line.split(' ').collect();
         let number = |word: &str| word.parse::<usize>().unwrap();
-        let due = words.last().unwrap().parse().unwrap();
+        let expected = words.last().unwrap().parse().unwrap();
         match words[..] {
             ["root", size, _] => {
                 let leaves = &leaves[..number(size)];
                 let mut frontier = Frontier::new();
                 leaves.iter().for_each(|leaf| frontier.push(leaf));
-                assert_eq!(frontier.root(), Some(due), "{line}");
-                assert_eq!(root(leaves), due, "{line}");
+                assert_eq!(frontier.root(), Some(expected), "{line}");
+                assert_eq!(root(leaves), expected, "{line}");
                 count[0] += 1;
             }
             ["inclusion", i, j, terms, _] => {
                 let got = inclusion(number(i) - 1, &leaves[..number(j)]);
-                assert_eq!(joined(&got), (number(terms), due), "{line}");
+                assert_eq!(joined(&got), (number(terms), expected), "{line}");
                 count[1] += 1;
             }
             ["consistency", i, j, terms, _] => {
                 let got = consistency(number(i), &leaves[..number(j)]);
-                assert_eq!(joined(&got), (number(terms), due), "{line}");
+                assert_eq!(joined(&got), (number(terms), expected), "{line}");
                 count[2] += 1;
             }
             _ => panic!("{line}"),

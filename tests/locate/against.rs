@@ -8,8 +8,8 @@ use crate::support::in_process;
 use crate::support::locating::{
     ALL, DATABASE, audited, auditor, auditor_of, backup, fill_mirror, rewritten, server,
 };
-use crate::support::place::Place;
 use crate::support::proxy::Proxy;
+use crate::support::temp_dir::TempDir;
 use immuaudit::audit::{Auditor, Exit, KeyChange};
 use immuaudit::config::ShownValues;
 use immuaudit::drill::{Embedded, NewEntry, Options};
@@ -21,8 +21,8 @@ use immuaudit::wire::proto;
 
 #[test]
 fn a_changed_key_is_found_in_a_backup_at_every_position() {
-    let place = Place::new();
-    let (embedded, mut auditor) = audited(&place);
+    let folder = TempDir::new();
+    let (embedded, mut auditor) = audited(&folder);
     let honest = embedded.ledger(DATABASE).unwrap();
     let (_backup, mut other) = backup(honest.clone());
     for parted in 0..ALL {
@@ -48,15 +48,15 @@ fn a_changed_key_is_found_in_a_backup_at_every_position() {
         assert_eq!(change.how, KeyChange::Changed);
         assert_eq!(change.key.as_str(), format!("key/{parted}"));
         assert_eq!(change.ours.as_ref().unwrap().as_str(), "forged");
-        let due = format!("value {parted}");
-        assert_eq!(change.theirs.as_ref().unwrap().as_str(), due);
+        let expected = format!("value {parted}");
+        assert_eq!(change.theirs.as_ref().unwrap().as_str(), expected);
     }
 }
 
 #[test]
 fn added_and_removed_keys_are_named() {
-    let place = Place::new();
-    let (embedded, mut auditor) = audited(&place);
+    let folder = TempDir::new();
+    let (embedded, mut auditor) = audited(&folder);
     let honest = embedded.ledger(DATABASE).unwrap();
     let (_backup, mut other) = backup(honest.clone());
     let mut forged = honest.clone();
@@ -87,8 +87,8 @@ fn added_and_removed_keys_are_named() {
 
 #[test]
 fn an_inserted_transaction_is_named_without_the_moved_ones() {
-    let place = Place::new();
-    let (embedded, mut auditor) = audited(&place);
+    let folder = TempDir::new();
+    let (embedded, mut auditor) = audited(&folder);
     let honest = embedded.ledger(DATABASE).unwrap();
     let (_backup, mut other) = backup(honest.clone());
     for parted in [0, 1, 150, ALL - 1] {
@@ -124,8 +124,8 @@ fn an_inserted_transaction_is_named_without_the_moved_ones() {
 /// Unless that transaction is chained to the longer state, the entry would count as moved.
 #[test]
 fn entries_past_the_shorter_history_are_chained_to_the_longer_state() {
-    let place = Place::new();
-    let (embedded, _) = audited(&place);
+    let folder = TempDir::new();
+    let (embedded, _) = audited(&folder);
     let honest = embedded.ledger(DATABASE).unwrap();
     let (_backup, mut other) = backup(honest.clone());
     let removed = honest.tx(150).unwrap().entries[0].clone();
@@ -140,7 +140,7 @@ fn entries_past_the_shorter_history_are_chained_to_the_longer_state() {
     let proxy = Proxy::before(embedded.port());
     let endpoint = Endpoint::on_loopback(proxy.port);
     let server = in_process::server(endpoint, Duration::from_secs(5), &Stop::new());
-    let mut auditor = auditor_of(server, &place.path().join("another"));
+    let mut auditor = auditor_of(server, &folder.path().join("another"));
     let shown = embedded.state(DATABASE).unwrap();
     let mut changes = |auditor: &mut Auditor| {
         let compared = auditor.against_server(DATABASE, shown, &mut other, ShownValues::No);
@@ -190,7 +190,7 @@ fn write_large(embedded: &Embedded, word: &str, count: u64) {
 fn differences_are_reported_up_to_the_memory_limit() {
     // differences of both sides, then of one side only, with a limit of 8 MiB
     for (both, longer, is_complete) in [(3, 0, true), (4, 0, false), (0, 7, true), (0, 8, false)] {
-        let (place, options) = (Place::new(), Options::default);
+        let (folder, options) = (TempDir::new(), Options::default);
         let (ours, theirs) = (Embedded::start(options()), Embedded::start(options()));
         let (ours, theirs) = (ours.unwrap(), theirs.unwrap());
         for (side, word) in [(&ours, "ours"), (&theirs, "theirs")] {
@@ -200,19 +200,19 @@ fn differences_are_reported_up_to_the_memory_limit() {
         write_large(&ours, "further", longer);
         let shown = ours.state(DATABASE).unwrap();
         let mut other = server(&theirs, Duration::from_secs(5));
-        let mut auditor = auditor(&ours, place.path());
+        let mut auditor = auditor(&ours, folder.path());
         let compared = auditor.against_server(DATABASE, shown, &mut other, ShownValues::No);
         let differences = compared.unwrap().unwrap();
         let unproven = differences.unproven.as_ref().map(|why| why.as_str());
-        let due =
+        let expected =
             (!is_complete).then_some("there are more differences than the memory limit allows");
-        assert_eq!(unproven, due, "{both} {longer}");
+        assert_eq!(unproven, expected, "{both} {longer}");
     }
 }
 
 #[test]
 fn two_mirrors_are_compared_offline_and_damage_only_widens_the_range() {
-    let (ours, theirs) = (Place::new(), Place::new());
+    let (ours, theirs) = (TempDir::new(), TempDir::new());
     let (embedded, mut auditor) = audited(&ours);
     fill_mirror(&mut auditor);
     let honest = embedded.ledger(DATABASE).unwrap();
@@ -252,10 +252,10 @@ fn two_mirrors_are_compared_offline_and_damage_only_widens_the_range() {
 
 #[test]
 fn a_mirror_has_only_proven_transactions_and_grows_with_the_ledger() {
-    let place = Place::new();
-    let (embedded, mut auditor) = audited(&place);
+    let folder = TempDir::new();
+    let (embedded, mut auditor) = audited(&folder);
     fill_mirror(&mut auditor);
-    let file = place.join("tested/defaultdb.mirror");
+    let file = folder.join("tested/defaultdb.mirror");
     let honest = embedded.ledger(DATABASE).unwrap();
     let mirror = Mirror::read(&file).unwrap();
     assert_eq!(mirror.last(), ALL);
@@ -282,17 +282,17 @@ fn at_most_sixteen_mirrors_are_open() {
     let options = Options::default().with_databases(&names);
     let embedded = Embedded::start(options).unwrap();
     names.iter().for_each(|name| embedded.grow(name, 3));
-    let place = Place::new();
-    let mut auditor = auditor(&embedded, place.path());
+    let folder = TempDir::new();
+    let mut auditor = auditor(&embedded, folder.path());
     auditor.cycle(|_| {});
     fill_mirror(&mut auditor);
     let files = fs::read_dir("/proc/self/fd").unwrap();
     let open = files.filter_map(|file| fs::read_link(file.ok()?.path()).ok());
-    let ours = open.filter(|file| file.starts_with(place.path()));
+    let ours = open.filter(|file| file.starts_with(folder.path()));
     let mirrors = ours.filter(|file| file.extension().is_some_and(|ending| ending == "mirror"));
     assert!((1..=16).contains(&mirrors.count()));
     for name in names {
-        let file = place.join(&format!("tested/{name}.mirror"));
+        let file = folder.join(&format!("tested/{name}.mirror"));
         assert_eq!(Mirror::read(&file).unwrap().last(), 3, "{name}");
     }
 }

@@ -4,20 +4,20 @@ use std::time::{Duration, Instant};
 use std::{fs, thread};
 
 use crate::support::locating::DATABASE;
-use crate::support::place::Place;
 use crate::support::program::Program;
 use crate::support::simulated::{Simulation, taking};
+use crate::support::temp_dir::TempDir;
 use immuaudit::audit::Policy;
 use immuaudit::drill::{Embedded, Lie, Options};
 use immuaudit::trust::Mirror;
 
 #[test]
 fn a_running_auditor_stores_hashes_without_pauses() {
-    let place = Place::new();
+    let folder = TempDir::new();
     let embedded = Embedded::start(Options::default()).unwrap();
     embedded.grow(DATABASE, 10_000);
     embedded.lie(Lie::Slow);
-    let audit = Program::new(embedded.port(), &place.join("trust"));
+    let audit = Program::new(embedded.port(), &folder.join("trust"));
     let flags = [
         "--audit-keep-hashes",
         "--audit-sample=0",
@@ -28,8 +28,8 @@ fn a_running_auditor_stores_hashes_without_pauses() {
     let begin = Instant::now();
     let file = audit.dir.join("tested").join("defaultdb.mirror");
     // the first line, seals before each 1,024 hashes, and the hashes
-    let due = 10_000 * 32 + 10 * 72;
-    while fs::metadata(&file).map_or(0, |file| file.len()) <= due {
+    let expected = 10_000 * 32 + 10 * 72;
+    while fs::metadata(&file).map_or(0, |file| file.len()) <= expected {
         assert!(
             begin.elapsed() < Duration::from_secs(60),
             "{}",
@@ -51,7 +51,7 @@ fn the_mirror_of_a_slow_server_grows_with_each_slice() {
     let auditor = simulation.auditor(Policy::of_consistency(), taking(SECOND * 3));
     let mut auditor = auditor.with_mirror(Some(1 << 20));
     auditor.cycle(|_| {});
-    let file = simulation.place.path().join("tested/defaultdb.mirror");
+    let file = simulation.folder.path().join("tested/defaultdb.mirror");
     let mut stored = 0;
     for _ in 0..4 {
         let begin = simulation.clock.instant();

@@ -6,8 +6,8 @@ use std::time::Duration;
 use crate::support::locating::{
     ALL, APART, DATABASE, audited, auditor_of, backup, fill_mirror, rewritten, server,
 };
-use crate::support::place::Place;
 use crate::support::program::{Program, member};
+use crate::support::temp_dir::TempDir;
 use immuaudit::audit::{Auditor, Exit, Located, ServerView};
 use immuaudit::config::ShownValues;
 use immuaudit::drill::{Embedded, Lie, LieSchedule, NewEntry, Options};
@@ -32,8 +32,8 @@ fn intact(window: &Window) -> u64 {
 
 #[test]
 fn a_rewrite_is_found_between_two_audits_at_every_position() {
-    let place = Place::new();
-    let (embedded, mut auditor) = audited(&place);
+    let folder = TempDir::new();
+    let (embedded, mut auditor) = audited(&folder);
     let honest = embedded.ledger(DATABASE).unwrap();
     for parted in 0..ALL {
         embedded.put_ledger(DATABASE, rewritten(&honest, parted));
@@ -57,8 +57,8 @@ fn a_rewrite_is_found_between_two_audits_at_every_position() {
 
 #[test]
 fn a_mirror_finds_the_exact_transaction_at_every_position() {
-    let place = Place::new();
-    let (embedded, mut auditor) = audited(&place);
+    let folder = TempDir::new();
+    let (embedded, mut auditor) = audited(&folder);
     fill_mirror(&mut auditor);
     let honest = embedded.ledger(DATABASE).unwrap();
     for parted in 0..ALL {
@@ -72,8 +72,8 @@ fn a_mirror_finds_the_exact_transaction_at_every_position() {
 
 #[test]
 fn the_lost_transactions_of_a_rollback_are_named() {
-    let place = Place::new();
-    let (embedded, mut auditor) = audited(&place);
+    let folder = TempDir::new();
+    let (embedded, mut auditor) = audited(&folder);
     let honest = embedded.ledger(DATABASE).unwrap();
     for mirrored in [false, true] {
         if mirrored {
@@ -88,8 +88,8 @@ fn the_lost_transactions_of_a_rollback_are_named() {
             let window = window(&located);
             assert_eq!(window.lost(), Some(last + 1..=ALL));
             assert_eq!(window.broken, None);
-            let due = if mirrored { last } else { last / APART * APART };
-            assert_eq!(intact(window), due, "{window}");
+            let expected = if mirrored { last } else { last / APART * APART };
+            assert_eq!(intact(window), expected, "{window}");
             assert_eq!(located.exit(), Exit::Tampered);
         }
     }
@@ -97,8 +97,8 @@ fn the_lost_transactions_of_a_rollback_are_named() {
 
 #[test]
 fn a_replaced_server_has_no_intact_transaction() {
-    let place = Place::new();
-    let (embedded, mut auditor) = audited(&place);
+    let folder = TempDir::new();
+    let (embedded, mut auditor) = audited(&folder);
     embedded.lie(LieSchedule::from(Lie::OtherIdentity));
     let located = locate(&mut auditor);
     assert!(window(&located).precedes_memory());
@@ -129,13 +129,13 @@ fn a_replaced_server_has_no_intact_transaction() {
 /// The server shows a rewrite. Each lie is added to it, immediately or after some responses.
 #[test]
 fn no_lie_makes_a_rewritten_transaction_look_intact() {
-    let place = Place::new();
-    let (embedded, mut auditor) = audited(&place);
+    let folder = TempDir::new();
+    let (embedded, mut auditor) = audited(&folder);
     fill_mirror(&mut auditor);
     drop(auditor);
     // some lies are missing responses, so the timeout is short
     let hasty = server(&embedded, Duration::from_millis(60));
-    let mut auditor = auditor_of(hasty, place.path());
+    let mut auditor = auditor_of(hasty, folder.path());
     let honest = embedded.ledger(DATABASE).unwrap();
     for lie in Lie::ALL {
         for (parted, after) in [(0, 0), (155, 4), (299, 7)] {
@@ -171,8 +171,8 @@ fn no_lie_makes_a_rewritten_transaction_look_intact() {
 
 #[test]
 fn alternating_histories_are_compared_with_the_first_one_shown() {
-    let place = Place::new();
-    let (embedded, mut auditor) = audited(&place);
+    let folder = TempDir::new();
+    let (embedded, mut auditor) = audited(&folder);
     embedded.grow(DATABASE, 5);
     embedded.lie(LieSchedule::from(Lie::Alternating));
     for _ in 0..6 {
@@ -185,8 +185,8 @@ fn alternating_histories_are_compared_with_the_first_one_shown() {
 
 #[test]
 fn the_alarm_has_the_window_and_needs_logarithmic_calls() {
-    let place = Place::new();
-    let (embedded, mut auditor) = audited(&place);
+    let folder = TempDir::new();
+    let (embedded, mut auditor) = audited(&folder);
     let honest = embedded.ledger(DATABASE).unwrap();
     embedded.put_ledger(DATABASE, rewritten(&honest, 155));
     embedded.reset_calls();
@@ -226,8 +226,8 @@ fn range(record: &LocatedRecord) -> (Option<u64>, Option<u64>) {
 
 #[test]
 fn a_stored_range_is_replaced_only_by_one_of_the_same_state_that_is_not_wider() {
-    let place = Place::new();
-    let (embedded, mut auditor) = audited(&place);
+    let folder = TempDir::new();
+    let (embedded, mut auditor) = audited(&folder);
     let honest = embedded.ledger(DATABASE).unwrap();
     let forged = rewritten(&honest, 155);
     embedded.put_ledger(DATABASE, forged.clone());
@@ -260,8 +260,8 @@ fn a_stored_range_is_replaced_only_by_one_of_the_same_state_that_is_not_wider() 
 
 #[test]
 fn the_range_of_a_search_without_results_is_replaced_by_a_later_one() {
-    let place = Place::new();
-    let (embedded, mut auditor) = audited(&place);
+    let folder = TempDir::new();
+    let (embedded, mut auditor) = audited(&folder);
     let honest = embedded.ledger(DATABASE).unwrap();
     embedded.put_ledger(DATABASE, rewritten(&honest, 155));
     // the list, the state and the proof of the check come before the search
@@ -277,8 +277,8 @@ fn the_range_of_a_search_without_results_is_replaced_by_a_later_one() {
 
 #[test]
 fn locate_changes_neither_verdict_nor_trusted_state() {
-    let place = Place::new();
-    let (embedded, mut auditor) = audited(&place);
+    let folder = TempDir::new();
+    let (embedded, mut auditor) = audited(&folder);
     let honest = embedded.ledger(DATABASE).unwrap();
     let trusted = honest.state();
     for lie in [Lie::FlippedProof, Lie::ExtremeFields, Lie::NeverAnswers] {
@@ -298,17 +298,17 @@ fn locate_changes_neither_verdict_nor_trusted_state() {
 
 #[test]
 fn locate_prints_text_and_json_and_extends_the_evidence() {
-    let place = Place::new();
+    let folder = TempDir::new();
     let embedded = Embedded::start(Options::default()).unwrap();
-    let audit = Program::new(embedded.port(), &place.join("trust")).with(&["--audit-keep-hashes"]);
+    let audit = Program::new(embedded.port(), &folder.join("trust")).with(&["--audit-keep-hashes"]);
     for _ in 0..5 {
         embedded.grow(DATABASE, APART);
         audit.once().ends_with(0);
     }
     let honest = embedded.ledger(DATABASE).unwrap();
     let run = audit.run(&["locate", DATABASE]);
-    let said = "only headers and states were verified";
-    assert!(run.stdout.contains(said), "{run:#?}");
+    let part = "only headers and states were verified";
+    assert!(run.stdout.contains(part), "{run:#?}");
     assert!(
         run.ends_with(0).stdout.contains(
             "no header: every trusted state is proven to be part of the server's history"
@@ -330,7 +330,7 @@ fn locate_prints_text_and_json_and_extends_the_evidence() {
     let against = format!("127.0.0.1:{}", backup.port());
     let run = audit.run(&["locate", DATABASE, "--against", &against, "--show-values"]);
     let text = &run.ends_with(2).stdout;
-    for said in [
+    for part in [
         "history was rewritten",
         "transactions 1..33, audited by",
         "transaction 34 is the first that was rewritten",
@@ -341,7 +341,7 @@ fn locate_prints_text_and_json_and_extends_the_evidence() {
         "immuaudit alarm adopt --dir=",
         "close it and keep the trusted state",
     ] {
-        assert!(text.contains(said), "{said:?} is not in {text}");
+        assert!(text.contains(part), "{part:?} is not in {text}");
     }
     let run = audit.run(&["locate", DATABASE, "--json", "--against", &against]);
     let line = run.ends_with(2).line(DATABASE);
@@ -382,10 +382,10 @@ fn locate_prints_text_and_json_and_extends_the_evidence() {
 
 #[test]
 fn a_report_that_cannot_be_stored_is_printed() {
-    let place = Place::new();
+    let folder = TempDir::new();
     let embedded = Embedded::start(Options::default()).unwrap();
     embedded.grow(DATABASE, 30);
-    let audit = Program::new(embedded.port(), &place.join("trust"));
+    let audit = Program::new(embedded.port(), &folder.join("trust"));
     audit.once().ends_with(0);
     let mut older = embedded.ledger(DATABASE).unwrap();
     older.truncate(20);
@@ -397,12 +397,12 @@ fn a_report_that_cannot_be_stored_is_printed() {
         std::fs::remove_dir_all(&reports).unwrap();
     }
     std::fs::write(&reports, "").unwrap();
-    for (words, said) in [
+    for (args, part) in [
         (&["locate", DATABASE][..], "What to do next"),
         (&["locate", DATABASE, "--json"], "\"happened\":"),
     ] {
-        let run = audit.run(words);
-        assert!(run.ends_with(2).stdout.contains(said), "{run:#?}");
+        let run = audit.run(args);
+        assert!(run.ends_with(2).stdout.contains(part), "{run:#?}");
         assert!(
             run.stderr.contains("is not stored with the alarm"),
             "{run:#?}"
@@ -412,10 +412,10 @@ fn a_report_that_cannot_be_stored_is_printed() {
 
 #[test]
 fn every_corrupt_transaction_of_a_value_alarm_is_listed() {
-    let place = Place::new();
+    let folder = TempDir::new();
     let embedded = Embedded::start(Options::default()).unwrap();
     embedded.grow(DATABASE, 60);
-    let audit = Program::new(embedded.port(), &place.join("trust"));
+    let audit = Program::new(embedded.port(), &folder.join("trust"));
     audit.once().ends_with(0);
     embedded.lie(LieSchedule::from(Lie::EditedValue));
     audit.once().is(2, DATABASE, "bad-value");
@@ -432,12 +432,12 @@ fn every_corrupt_transaction_of_a_value_alarm_is_listed() {
     assert!(text.contains("according to the server"), "{text}");
     assert!(text.contains("the values named above differ"), "{text}");
     assert!(!text.contains("extends every trusted state"), "{text}");
-    let said = "the values of 60 transactions were read";
-    assert!(text.contains(said), "{text}");
+    let part = "the values of 60 transactions were read";
+    assert!(text.contains(part), "{text}");
     let list = audit.run(&["alarm", "list", "--json"]);
     let alarm = member(list.line(DATABASE), "alarm").to_owned();
-    let said = "values of transactions 1, 2, 3, 4, 5, 6, 7, 8 and 52 more differ from what was written: alarm ";
-    assert!(text.contains(said), "{text}");
+    let part = "values of transactions 1, 2, 3, 4, 5, 6, 7, 8 and 52 more differ from what was written: alarm ";
+    assert!(text.contains(part), "{text}");
     assert!(text.contains(&format!("written: alarm {alarm}")), "{text}");
     let json = audit.run(&["locate", DATABASE, "--json"]);
     let line = json.ends_with(2).line(DATABASE);
@@ -447,24 +447,27 @@ fn every_corrupt_transaction_of_a_value_alarm_is_listed() {
 /// The history is intact and no check has opened an alarm yet.
 #[test]
 fn a_state_that_a_check_would_refuse_decides_the_exit_code() {
-    let place = Place::new();
+    let folder = TempDir::new();
     let embedded = Embedded::start(Options::default().signed()).unwrap();
     embedded.grow(DATABASE, 10);
-    let key = place.public_key_of(&embedded);
+    let key = folder.public_key_of(&embedded);
     let key = ["--server-signing-pub-key", &key];
-    let without_key = Program::new(embedded.port(), &place.join("trust"));
+    let without_key = Program::new(embedded.port(), &folder.join("trust"));
     let audit = without_key.with(&key);
     audit.once().is(0, DATABASE, "first-seen");
     audit.run(&["locate", DATABASE]).ends_with(0);
-    for (audit, lie, due) in [
+    for (audit, lie, expected) in [
         (&audit, Lie::GarbageSignature, 2),
         (&without_key, Lie::OtherDatabase, 1),
     ] {
         embedded.lie(lie);
         let run = audit.run(&["locate", DATABASE]);
-        let said = &run.stdout;
-        assert!(said.contains("a check would refuse the state"), "{run:#?}");
-        run.ends_with(due);
+        let stdout = &run.stdout;
+        assert!(
+            stdout.contains("a check would refuse the state"),
+            "{run:#?}"
+        );
+        run.ends_with(expected);
         embedded.be_honest();
     }
 }

@@ -11,9 +11,9 @@ use crate::support::browser::{Browser, Theme};
 use crate::support::http::ask;
 use crate::support::json::{Leaf, leaves};
 use crate::support::loud::loud;
-use crate::support::place::Place;
 use crate::support::program::{Program, Running};
 use crate::support::receiver::{Received, Receiver};
+use crate::support::temp_dir::TempDir;
 use crate::support::tool::{Tool, have};
 use crate::support::watched::port_of;
 use immuaudit::drill::{Embedded, Lie, LieSchedule, Options};
@@ -46,9 +46,9 @@ fn an_alert_reaches_a_webhook_through_prometheus_and_alertmanager() {
         return;
     }
     let ledger = ledger();
-    let place = Place::new();
-    let auditor = Auditor::start(&ledger, &place, "one");
-    let watchers = Watchers::start(&place, &[&auditor]);
+    let folder = TempDir::new();
+    let auditor = Auditor::start(&ledger, &folder, "one");
+    let watchers = Watchers::start(&folder, &[&auditor]);
     watchers.wait_until("immuaudit_open_alarms{database=\"shop\"}", "0");
     let received = watchers.receiver.received();
     assert!(
@@ -77,19 +77,19 @@ fn an_alert_reaches_a_webhook_through_prometheus_and_alertmanager() {
 }
 
 #[test]
-fn the_death_of_an_auditor_is_an_alert_and_its_alarm_stays_open() {
+fn a_killed_auditor_is_an_alert_and_its_alarm_stays_open() {
     if !have_watchers() {
         return;
     }
     let ledger = ledger();
-    let place = Place::new();
+    let folder = TempDir::new();
     // only the first auditor sees the lie
-    let mut first = Auditor::start(&ledger, &place, "first");
+    let mut first = Auditor::start(&ledger, &folder, "first");
     ledger.lie(LieSchedule::from(Lie::Rollback).of("shop"));
     first.running.wait_for("TAMPERED");
     ledger.be_honest();
-    let second = Auditor::start(&ledger, &place, "second");
-    let watchers = Watchers::start(&place, &[&first, &second]);
+    let second = Auditor::start(&ledger, &folder, "second");
+    let watchers = Watchers::start(&folder, &[&first, &second]);
     let (instance, other) = (first.instance(), second.instance());
     let of = |alert: &'static str, status: &'static str, instance: &str| {
         let parts = [
@@ -108,7 +108,7 @@ fn the_death_of_an_auditor_is_an_alert_and_its_alarm_stays_open() {
     wait("ImmudbTampered", "firing");
     drop(first); // the auditor is killed
     wait("ImmudbAuditorGone", "firing");
-    // the auditor is gone for many evaluations, and its alarm is still open
+    // the auditor is missing in many evaluations, and its alarm is still open
     watchers.wait_until(
         "count_over_time(ALERTS{alertname=\"ImmudbAuditorGone\",alertstate=\"firing\"}[1m]) >= bool 6",
         "1",
@@ -117,9 +117,9 @@ fn the_death_of_an_auditor_is_an_alert_and_its_alarm_stays_open() {
     assert_eq!(watchers.value(firing).as_deref(), Some("1"));
     assert_eq!(came("ImmudbTampered", "resolved", &instance), 0);
     assert_eq!(came("ImmudbAuditorGone", "firing", &other), 0);
-    // the auditor comes back, and only the operator closes its alarm
-    let first = Auditor::start(&ledger, &place, "first");
-    watchers.retarget(&place, &[&first, &second]);
+    // the auditor runs again, and only the operator closes its alarm
+    let first = Auditor::start(&ledger, &folder, "first");
+    watchers.retarget(&folder, &[&first, &second]);
     let instance = first.instance();
     let again = format!("sum(immuaudit_open_alarms{{instance=\"{instance}\"}})");
     watchers.wait_until(&again, "1");
@@ -139,9 +139,9 @@ fn the_dashboard_shows_correct_values_of_auditors_only() {
     // defaultdb is empty, as on most servers
     let ledger = Embedded::start(Options::default().with_databases(&["shop"])).expect("a ledger");
     ledger.grow("shop", 3);
-    let place = Place::new();
-    let auditors = ["first", "second"].map(|name| Auditor::start(&ledger, &place, name));
-    let watchers = Watchers::start(&place, &auditors.each_ref());
+    let folder = TempDir::new();
+    let auditors = ["first", "second"].map(|name| Auditor::start(&ledger, &folder, name));
+    let watchers = Watchers::start(&folder, &auditors.each_ref());
     watchers.wait_until("sum(immuaudit_open_alarms)", "0");
     watchers.wait_until("count(up == 1)", "3");
     let panels = panels();
@@ -228,8 +228,8 @@ struct Auditor {
 
 impl Auditor {
     /// Starts an auditor with its own directory, and waits for its first cycle.
-    fn start(ledger: &Embedded, place: &Place, name: &str) -> Auditor {
-        let program = Program::new(ledger.port(), &place.join(name))
+    fn start(ledger: &Embedded, folder: &TempDir, name: &str) -> Auditor {
+        let program = Program::new(ledger.port(), &folder.join(name))
             .with(&["--audit-interval=1s", "--audit-monitoring-host=127.0.0.1"]);
         let mut running = program.start(&[]);
         running.wait_for("cycle finished server=");
@@ -256,7 +256,7 @@ struct Watchers {
 }
 
 impl Watchers {
-    fn start(place: &Place, auditors: &[&Auditor]) -> Watchers {
+    fn start(folder: &TempDir, auditors: &[&Auditor]) -> Watchers {
         let receiver = Receiver::start();
         let (alertmanager, web) = (free_port(), free_port());
         let rules = fs::read_to_string(format!("{RULES}/immuaudit.rules.yml")).expect("rules");
@@ -267,7 +267,7 @@ impl Watchers {
                 None => line.to_owned(),
             })
             .collect();
-        let write = |name: &str, text: String| fs::write(place.join(name), text).expect("a file");
+        let write = |name: &str, text: String| fs::write(folder.join(name), text).expect("a file");
         write("immuaudit.rules.yml", quick.join("\n"));
         write(
             "alertmanager.yml",
@@ -285,11 +285,11 @@ impl Watchers {
                  alerting:\n  alertmanagers:\n  - static_configs: [{{targets: ['127.0.0.1:{alertmanager}']}}]\n"
             ),
         );
-        Watchers::write_targets(place, auditors);
+        Watchers::write_targets(folder, auditors);
         let tools = [
             start(
                 "prometheus-alertmanager",
-                place,
+                folder,
                 &[
                     "--config.file=alertmanager.yml",
                     "--storage.path=am",
@@ -299,7 +299,7 @@ impl Watchers {
             ),
             start(
                 "prometheus",
-                place,
+                folder,
                 &[
                     "--config.file=prometheus.yml",
                     "--storage.tsdb.path=tsdb",
@@ -315,18 +315,18 @@ impl Watchers {
     }
 
     /// Replaces the scraped auditors.
-    fn retarget(&self, place: &Place, auditors: &[&Auditor]) {
-        Watchers::write_targets(place, auditors);
+    fn retarget(&self, folder: &TempDir, auditors: &[&Auditor]) {
+        Watchers::write_targets(folder, auditors);
     }
 
-    fn write_targets(place: &Place, auditors: &[&Auditor]) {
+    fn write_targets(folder: &TempDir, auditors: &[&Auditor]) {
         let targets: Vec<String> = auditors
             .iter()
             .map(|auditor| format!("\"{}\"", auditor.instance()))
             .collect();
         let text = format!("[{{\"targets\":[{}]}}]", targets.join(","));
-        fs::write(place.join("targets.new"), text).expect("a file");
-        fs::rename(place.join("targets.new"), place.join("targets.json")).expect("a file");
+        fs::write(folder.join("targets.new"), text).expect("a file");
+        fs::rename(folder.join("targets.new"), folder.join("targets.json")).expect("a file");
     }
 
     /// Returns the response of Prometheus to a query; empty without a response.
@@ -376,11 +376,11 @@ impl Watchers {
     }
 }
 
-fn start(program: &str, place: &Place, args: &[&str]) -> Tool {
-    let log = fs::File::create(place.join(&format!("{program}.log"))).expect("a log");
+fn start(program: &str, folder: &TempDir, args: &[&str]) -> Tool {
+    let log = fs::File::create(folder.join(&format!("{program}.log"))).expect("a log");
     let child = Command::new(program)
         .args(args)
-        .current_dir(place.path())
+        .current_dir(folder.path())
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(log)

@@ -7,8 +7,8 @@ use std::net::TcpStream;
 use std::process::{Command, Stdio};
 
 use crate::support::http::{ask, get};
-use crate::support::place::Place;
 use crate::support::program::{Program, copied, member};
+use crate::support::temp_dir::TempDir;
 use crate::support::watched::{watch, watched};
 use immuaudit::drill::{Embedded, Lie, LieSchedule, Options};
 
@@ -123,8 +123,8 @@ fn a_closed_alarm_of_an_unselected_database_is_no_longer_counted() {
     let ledger = Embedded::start(Options::default().with_databases(&["shop"])).expect("a ledger");
     ledger.grow("defaultdb", 3);
     ledger.grow("shop", 3);
-    let place = Place::new();
-    let program = Program::new(ledger.port(), &place.join("state"));
+    let folder = TempDir::new();
+    let program = Program::new(ledger.port(), &folder.join("state"));
     program.once().ends_with(0);
     ledger.lie(LieSchedule::from(Lie::Rollback).of("shop"));
     program.once().is(2, "shop", "rolled-back");
@@ -133,7 +133,7 @@ fn a_closed_alarm_of_an_unselected_database_is_no_longer_counted() {
     let selecting = program
         .with(&interval)
         .with(&["--audit-databases=defaultdb"]);
-    let watched = watch(ledger, place, &selecting);
+    let watched = watch(ledger, folder, &selecting);
     let open = "immuaudit_open_alarms{server=\"tested\",database=\"shop\"}";
     assert_eq!(watched.metrics().sample(open), 1.0);
     let legacy = |result: u8| {
@@ -281,8 +281,8 @@ fn a_json_line_of_tampering_has_a_member_for_each_fact() {
     assert_eq!(adopt.status.code(), Some(3), "{adopt:?}");
     let command = member(line, "close_command");
     let close = copied(command);
-    let said = String::from_utf8_lossy(&close.stdout);
-    assert!(said.contains("is closed"), "{command:?}: {close:?}");
+    let printed = String::from_utf8_lossy(&close.stdout);
+    assert!(printed.contains("is closed"), "{command:?}: {close:?}");
     let cycle = log
         .lines()
         .find(|line| line.contains("\"message\":\"cycle finished\""));
@@ -350,11 +350,11 @@ fn promtool(args: &[&str], stdin: &str) {
         .expect("a pipe")
         .write_all(stdin.as_bytes());
     let output = child.wait_with_output().expect("promtool ends");
-    let said = [output.stdout, output.stderr].concat();
-    let said = String::from_utf8_lossy(&said);
-    assert!(sent.is_ok() && output.status.success(), "{said}");
+    let printed = [output.stdout, output.stderr].concat();
+    let printed = String::from_utf8_lossy(&printed);
+    assert!(sent.is_ok() && output.status.success(), "{printed}");
     if args.contains(&"metrics") {
-        assert_eq!(said, "");
+        assert_eq!(printed, "");
     }
 }
 

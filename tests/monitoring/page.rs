@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use crate::support::browser::{Browser, Theme};
 use crate::support::http::get;
-use crate::support::place::Place;
 use crate::support::program::Program;
 use crate::support::readable::{CONTRAST, Look, look};
+use crate::support::temp_dir::TempDir;
 use crate::support::tool::have;
 use crate::support::watched::port_of;
 use immuaudit::drill::{Embedded, Lie, LieSchedule, Options};
@@ -52,9 +52,9 @@ fn the_page_is_readable_on_every_screen() {
         for name in names.iter().chain(&["defaultdb"]) {
             ledger.grow(name, 3);
         }
-        let place = Place::new();
+        let folder = TempDir::new();
         let program =
-            Program::new(ledger.port(), &place.join("state")).with(&["--audit-interval", "200ms"]);
+            Program::new(ledger.port(), &folder.join("state")).with(&["--audit-interval", "200ms"]);
         let mut running = program.start(&[]);
         running.wait_for("cycle finished server=");
         let port = port_of(&running);

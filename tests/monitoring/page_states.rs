@@ -5,8 +5,8 @@ use std::fs;
 use std::time::Duration;
 
 use crate::support::browser::{Browser, Theme};
-use crate::support::place::Place;
 use crate::support::readable::{Look, look};
+use crate::support::temp_dir::TempDir;
 use crate::support::tool::have;
 use crate::support::value_scene::{ALL, DB, Scene};
 use immuaudit::audit::{Auditor, Outcome, Overdue, Reason, Verdict, Warning};
@@ -221,7 +221,7 @@ fn the_page_is_readable_in_every_condition() {
     );
     pages.push(("every", snapshot, "Tampering", 1));
 
-    let place = Place::new();
+    let folder = TempDir::new();
     let mut browser = Browser::start();
     for (name, snapshot, title, others) in &pages {
         let html = page(snapshot);
@@ -229,7 +229,7 @@ fn the_page_is_readable_in_every_condition() {
             html.contains(&format!("<h1>{title}</h1>")),
             "{name}: {html}"
         );
-        let file = place.join(&format!("{name}.html"));
+        let file = folder.join(&format!("{name}.html"));
         fs::write(&file, &html).expect("a file");
         for (screen, size, theme) in SIZES {
             look(
@@ -277,8 +277,8 @@ fn the_worst_databases_and_untrusted_tampering_come_first() {
     // an untrusted database with tampering changes the title, whatever the others are
     let one = registry();
     one.publish(&outcome(DB, Verdict::Consistent));
-    let (mut alone, mut beside) = (registry().snapshot(), one.snapshot());
-    for snapshot in [&mut alone, &mut beside] {
+    let (mut first, mut second) = (registry().snapshot(), one.snapshot());
+    for snapshot in [&mut first, &mut second] {
         (snapshot.server.cycles, snapshot.server.last_complete) = (1, true);
         let untrusted = &mut snapshot.server.untrusted;
         untrusted.text = "1 database without a trusted state".into();

@@ -9,8 +9,8 @@ use std::{fs, thread};
 
 use crate::support::http::ask;
 use crate::support::in_process::{self, about};
-use crate::support::place::Place;
 use crate::support::program::Program;
+use crate::support::temp_dir::TempDir;
 use crate::support::watched::{port_of, watched};
 use immuaudit::config::Listen;
 use immuaudit::drill::{Embedded, Options};
@@ -20,8 +20,8 @@ use immuaudit::report::{Prefix, StatusRegistry};
 #[test]
 fn a_taken_port_ends_the_program_with_its_setting_and_remedy() {
     let watched = watched(&[], &[]);
-    let place = Place::new();
-    let run = Program::new(watched.ledger.port(), &place.join("state"))
+    let folder = TempDir::new();
+    let run = Program::new(watched.ledger.port(), &folder.join("state"))
         .with(&["--audit-monitoring-port", &watched.port.to_string()])
         .run(&[]);
     run.ends_with(3);
@@ -37,8 +37,8 @@ fn a_taken_port_ends_the_program_with_its_setting_and_remedy() {
 #[test]
 fn no_monitoring_opens_no_port() {
     let ledger = Embedded::start(Options::default()).expect("a ledger");
-    let place = Place::new();
-    let program = Program::new(ledger.port(), &place.join("state")).with(&["--no-monitoring"]);
+    let folder = TempDir::new();
+    let program = Program::new(ledger.port(), &folder.join("state")).with(&["--no-monitoring"]);
     let mut running = program.start(&[]);
     running.wait_for("cycle finished server=");
     assert!(
@@ -213,10 +213,10 @@ fn incomplete_heads_do_not_block_probes() {
 #[test]
 fn simultaneous_requests_all_get_a_response() {
     let ledger = Embedded::start(Options::default()).expect("a ledger");
-    let place = Place::new();
+    let folder = TempDir::new();
     // with few descriptors the program accepts ten connections at a time
     let limited = ["sh", "-c", "ulimit -n 40; exec \"$0\" \"$@\""];
-    let program = Program::new(ledger.port(), &place.join("state"))
+    let program = Program::new(ledger.port(), &folder.join("state"))
         .run_by(limited.map(String::from).to_vec());
     let mut running = program.start(&[]);
     running.wait_for("cycle finished server=");
@@ -244,9 +244,9 @@ fn simultaneous_requests_all_get_a_response() {
 fn the_port_recovers_from_a_lack_of_descriptors() {
     let ledger = Embedded::start(Options::default()).expect("a ledger");
     ledger.grow("defaultdb", 3);
-    let place = Place::new();
+    let folder = TempDir::new();
     let program =
-        Program::new(ledger.port(), &place.join("state")).with(&["--audit-interval", "100ms"]);
+        Program::new(ledger.port(), &folder.join("state")).with(&["--audit-interval", "100ms"]);
     let plain = program.command(&[]);
     let mut limited = Command::new("sh");
     limited
@@ -256,20 +256,24 @@ fn the_port_recovers_from_a_lack_of_descriptors() {
     limited
         .env_clear()
         .env("IMMUAUDIT_AUDIT_MONITORING_PORT", "0")
-        .env("HOME", place.path());
-    let log = place.join("log");
+        .env("HOME", folder.path());
+    let log = folder.join("log");
     let mut child = limited
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(fs::File::create(&log).expect("a log"))
         .spawn()
         .expect("a shell");
-    let said = || fs::read_to_string(&log).unwrap_or_default();
-    while !said().contains("cycle finished server=") {
-        assert!(child.try_wait().expect("a status").is_none(), "{}", said());
+    let log_text = || fs::read_to_string(&log).unwrap_or_default();
+    while !log_text().contains("cycle finished server=") {
+        assert!(
+            child.try_wait().expect("a status").is_none(),
+            "{}",
+            log_text()
+        );
         thread::sleep(Duration::from_millis(20));
     }
-    let port: u16 = said()
+    let port: u16 = log_text()
         .split("status page on http://")
         .nth(1)
         .and_then(|rest| rest.split('/').next()?.rsplit(':').next()?.parse().ok())
@@ -294,6 +298,6 @@ fn the_port_recovers_from_a_lack_of_descriptors() {
     }
     let _ = child.kill();
     let _ = child.wait();
-    assert_eq!(status, Some(200), "{}", said());
-    assert!(!said().contains("ERROR"), "{}", said());
+    assert_eq!(status, Some(200), "{}", log_text());
+    assert!(!log_text().contains("ERROR"), "{}", log_text());
 }

@@ -13,8 +13,8 @@ const ImmudbClient = require('immudb-node').default;
 const ROUNDS = 12;
 // Timeouts in milliseconds. After some invalid responses the client never settles its promise, so the later reads have a shorter
 // timeout.
-const PATIENCE_AT_FIRST = 60000;
-const PATIENCE_THEN = 8000;
+const FIRST_TIMEOUT = 60000;
+const LATER_TIMEOUT = 8000;
 
 /** Opens a database, writes and reads, and returns the client. */
 async function begin(server) {
@@ -44,9 +44,9 @@ async function begin(server) {
   return client;
 }
 
-function same(entry, due) {
-  if (entry === undefined || entry.value !== due) {
-    throw new Error(`the client read ${JSON.stringify(entry)} instead of ${due}`);
+function same(entry, expected) {
+  if (entry === undefined || entry.value !== expected) {
+    throw new Error(`the client read ${JSON.stringify(entry)} instead of ${expected}`);
   }
 }
 
@@ -63,10 +63,10 @@ async function goOn(client) {
  * Returns the result of `work` and the line to print. After an invalid response the client writes to the console and rejects its
  * promise without an error.
  */
-async function outcome(name, patience, work) {
+async function outcome(name, timeout, work) {
   let timer;
   const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error('the client accepted no response in time')), patience);
+    timer = setTimeout(() => reject(new Error('the client accepted no response in time')), timeout);
   });
   try {
     return [await Promise.race([work(), late]), `${name} verified`];
@@ -79,13 +79,13 @@ async function outcome(name, patience, work) {
 
 async function main() {
   console.log = console.error;
-  const print = (outcomes) => outcomes.forEach(([, words]) => process.stdout.write(`${words}\n`));
+  const print = (outcomes) => outcomes.forEach(([, line]) => process.stdout.write(`${line}\n`));
   const servers = process.argv.slice(2);
-  const begun = await Promise.all(servers.map((server) => outcome(server, PATIENCE_AT_FIRST, () => begin(server))));
+  const begun = await Promise.all(servers.map((server) => outcome(server, FIRST_TIMEOUT, () => begin(server))));
   print(begun);
   process.stdout.write('ready\n');
   await new Promise((resolve) => process.stdin.once('data', resolve).once('end', resolve));
-  print(await Promise.all(begun.map(([client], i) => outcome(servers[i], PATIENCE_THEN, () => goOn(client)))));
+  print(await Promise.all(begun.map(([client], i) => outcome(servers[i], LATER_TIMEOUT, () => goOn(client)))));
   process.exit(0);
 }
 

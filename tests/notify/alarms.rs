@@ -4,15 +4,15 @@
 
 use crate::support::http::get;
 use crate::support::notify_scene::{is_tampering, wait_until};
-use crate::support::place::Place;
 use crate::support::program::{Program, Run, Running, member};
 use crate::support::receiver::{Received, Receiver};
+use crate::support::temp_dir::TempDir;
 use immuaudit::drill::{Embedded, NewEntry, Options};
 
 const DATABASE: &str = "defaultdb";
 
 struct Scene {
-    _folder: Place,
+    _folder: TempDir,
     server: Embedded,
     audit: Program,
     receiver: Receiver,
@@ -21,7 +21,7 @@ struct Scene {
 impl Scene {
     /// Returns a scene whose trusted state is transaction 25.
     fn new() -> Scene {
-        let folder = Place::new();
+        let folder = TempDir::new();
         let receiver = Receiver::start();
         let server = Embedded::start(Options::default()).expect("an embedded ledger");
         server.grow(DATABASE, 25);
@@ -109,12 +109,13 @@ fn an_alarm_that_is_closed_during_a_run_and_reopens_is_notified() {
     assert_eq!(named(&scene.tampering_notices()), [&alarm, &alarm]);
 }
 
-/// A sweep finds a corrupt value again that the next cycle does not read. Here the server itself alternates.
+/// For instance, a sweep finds a corrupt value again that the next cycle does not read. In this test the server
+/// alternates.
 #[test]
-fn an_open_alarm_that_is_found_again_after_a_good_verdict_sends_nothing_and_neither_does_its_end() {
+fn alternating_verdicts_about_one_open_alarm_are_notified_once() {
     let mut scene = Scene::new();
-    let words = ["--audit-interval", "50ms", "--audit-sample", "0"];
-    let running = scene.audit.with(&words);
+    let args = ["--audit-interval", "50ms", "--audit-sample", "0"];
+    let running = scene.audit.with(&args);
     let mut running = running.start(&[]);
     running.wait_for_cycles(1);
     let verdicts = |scene: &Scene| -> Vec<String> {
@@ -140,7 +141,7 @@ fn an_open_alarm_that_is_found_again_after_a_good_verdict_sends_nothing_and_neit
         expected = vec!["rolled-back", "consistent"];
         assert_eq!(verdicts(&scene), expected);
     }
-    // after another trouble, the alarm is news, although it is known
+    // after another trouble, the known alarm is sent again
     scene.server.stop();
     wait_until("the outage is sent", || verdicts(&scene).len() == 3);
     scene.truncate(20);
@@ -152,18 +153,17 @@ fn an_open_alarm_that_is_found_again_after_a_good_verdict_sends_nothing_and_neit
     assert_eq!(scene.alarms().ends_with(2).stdout.lines().count(), 1);
 }
 
-/// The address of the status page of an auditor that runs.
+/// Returns the URL of the status page of a running auditor.
 fn page_of(running: &mut Running) -> String {
     running.wait_for("status page on ");
     let log = running.log();
-    let url = log.split("status page on ").nth(1).expect("it says where");
+    let url = log.split("status page on ").nth(1).expect("its URL");
     url.split_whitespace().next().expect("a URL").to_owned()
 }
 
 #[test]
-fn an_alarm_that_compare_opens_beside_a_running_auditor_is_notified_and_on_its_page_in_the_next_cycle()
- {
-    let (folder, receiver) = (Place::new(), Receiver::start());
+fn a_running_auditor_notifies_of_an_alarm_that_compare_opens() {
+    let (folder, receiver) = (TempDir::new(), Receiver::start());
     let server = Embedded::start(Options::default().signed()).expect("an embedded ledger");
     server.grow(DATABASE, 20);
     let pem = folder.public_key_of(&server);
@@ -200,13 +200,13 @@ fn an_alarm_that_compare_opens_beside_a_running_auditor_is_notified_and_on_its_p
     let port = page.trim_end_matches('/').rsplit(':').next();
     let port = port.and_then(|port| port.parse().ok()).expect("a port");
     let page = get(port, "/", "text/html").body;
-    let due = "Two auditors were shown different histories";
-    assert!(page.contains(due) && page.contains(&alarm), "{page}");
+    let expected = "Two auditors were shown different histories";
+    assert!(page.contains(expected) && page.contains(&alarm), "{page}");
     assert!(!page.contains("alarm adopt"), "{page}");
-    // closed and opened again, it is another alarm
+    // an alarm that was closed and opened again is notified again
     program.run(&["alarm", "close", &alarm]).ends_with(0);
     running.wait_for_cycles(2);
-    std::thread::sleep(std::time::Duration::from_millis(1_100)); // times have seconds
+    std::thread::sleep(std::time::Duration::from_millis(1_100)); // times are in whole seconds
     program.run(&["compare", &states]).ends_with(2);
     wait_until("a second notification", || tampering_notices().len() == 2);
     assert_eq!(named(&tampering_notices()), [&alarm, &alarm]);

@@ -73,7 +73,7 @@ fn a_notification_has_immuclients_members_in_order_and_then_ours() {
 #[test]
 fn notifications_are_signed_and_authenticated_if_configured() {
     let (scene, receiver) = (Scene::new(), Receiver::start());
-    let secret = scene.place.join("secret");
+    let secret = scene.folder.join("secret");
     fs::write(&secret, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n").expect("a file");
     let run = scene.program(&[]).run(&[
         "notify",
@@ -189,7 +189,7 @@ fn a_heartbeat_that_fails_is_counted_and_the_test_of_notifications_tries_it() {
 
 /// Writes a script that its owner can run.
 fn script(scene: &Scene, text: &str) -> String {
-    let path = scene.place.join("script");
+    let path = scene.folder.join("script");
     fs::write(&path, format!("#!/bin/sh\n{text}")).expect("a script");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).expect("its mode");
     path.display().to_string()
@@ -229,7 +229,7 @@ fn the_stderr_of_a_program_is_reported_escaped_and_shortened() {
 #[cfg(target_os = "linux")]
 fn the_kernel_kills_a_program_first_if_memory_is_short() {
     let scene = Scene::new();
-    let message = scene.place.join("message");
+    let message = scene.folder.join("message");
     let text = format!(
         "for i in 1 2 3 4 5 6 7 8 9 10; do read a </proc/self/oom_score_adj; [ $a = 1000 ] && break; sleep 0.3; done; echo $a >{}",
         message.display()
@@ -242,7 +242,7 @@ fn the_kernel_kills_a_program_first_if_memory_is_short() {
 #[test]
 fn a_program_inherits_no_descriptors_environment_or_blocked_signals() {
     let scene = Scene::new();
-    let (script, message) = (scene.place.join("script"), scene.place.join("message"));
+    let (script, message) = (scene.folder.join("script"), scene.folder.join("message"));
     let text = format!(
         "#!/bin/sh\n{{ cat; echo; ls /proc/self/fd; env; grep SigBlk /proc/self/status; echo args: $#; }} >{}\n",
         message.display()
@@ -272,9 +272,9 @@ fn a_program_inherits_no_descriptors_environment_or_blocked_signals() {
 #[test]
 fn a_settings_file_that_others_can_write_cannot_name_a_program() {
     let scene = Scene::new();
-    let file = scene.place.join("settings.toml");
-    fs::create_dir(scene.place.join("etc")).expect("a directory");
-    let good = scene.place.join("etc/settings.toml");
+    let file = scene.folder.join("settings.toml");
+    fs::create_dir(scene.folder.join("etc")).expect("a directory");
+    let good = scene.folder.join("etc/settings.toml");
     for (path, mode, wanted, message) in [
         (&good, 0o666, 3, "other users can write it"),
         (&good, 0o600, 0, ""),
@@ -294,14 +294,14 @@ fn a_settings_file_that_others_can_write_cannot_name_a_program() {
 #[test]
 fn a_settings_file_that_is_replaced_during_its_read_is_refused() {
     let scene = Scene::new();
-    let file = scene.place.join("settings.toml");
-    let real = scene.place.join("etc/settings.toml");
-    fs::create_dir(scene.place.join("etc")).expect("a directory");
+    let file = scene.folder.join("settings.toml");
+    let real = scene.folder.join("etc/settings.toml");
+    fs::create_dir(scene.folder.join("etc")).expect("a directory");
     fs::write(&real, "").expect("a file");
     fs::set_permissions(&real, fs::Permissions::from_mode(0o600)).expect("its mode");
     let made = Command::new("mkfifo").arg(&file).status();
     assert!(made.expect("mkfifo").success());
-    let (pipe, link) = (file.clone(), scene.place.join("link"));
+    let (pipe, link) = (file.clone(), scene.folder.join("link"));
     std::os::unix::fs::symlink(&real, &link).expect("a link");
     let writer = std::thread::spawn(move || {
         let mut pipe_end = fs::OpenOptions::new()
@@ -327,18 +327,18 @@ fn a_settings_file_that_is_replaced_during_its_read_is_refused() {
 #[test]
 fn a_tls_receiver_is_verified_by_the_configured_ca_only() {
     let scene = Scene::new();
-    certificates(&scene.place);
+    certificates(&scene.folder);
     let test = |port: u16, ca: Option<&str>, host: &str| {
         let url = format!("--audit-notification-url=https://{host}:{port}/hook");
-        let mut words = vec!["notify", "--test", &url];
+        let mut args = vec!["notify", "--test", &url];
         let ca = ca.map(|ca| {
-            let path = scene.place.join(ca).display().to_string();
+            let path = scene.folder.join(ca).display().to_string();
             format!("--audit-notification-ca={path}")
         });
-        words.extend(ca.as_deref());
-        scene.program(&[]).run(&words)
+        args.extend(ca.as_deref());
+        scene.program(&[]).run(&args)
     };
-    let mut right = Secure::start(&scene.place, "204 No Content", "");
+    let mut right = Secure::start(&scene.folder, "204 No Content", "");
     test(right.port, Some("ca.pem"), "127.0.0.1").ends_with(0);
     let received_text = right.received_text();
     assert!(
@@ -355,7 +355,7 @@ fn a_tls_receiver_is_verified_by_the_configured_ca_only() {
         (None, "127.0.0.1"),
         (Some("ca.pem"), "localhost"),
     ] {
-        let mut wrong = Secure::start(&scene.place, "204 No Content", "");
+        let mut wrong = Secure::start(&scene.folder, "204 No Content", "");
         let run = test(wrong.port, ca, host);
         run.ends_with(1);
         assert!(run.stdout.contains("not delivered: TLS: "), "{run:#?}");
@@ -393,12 +393,12 @@ fn values_that_become_absent_are_notified_once() {
 
 /// Each check is a new process, as under cron.
 #[test]
-fn the_outage_of_a_pinned_database_that_was_never_proven_is_notified_once_and_so_is_its_end() {
+fn an_outage_of_a_never_proven_database_is_notified_once_with_its_end() {
     let (mut scene, receiver) = (Scene::new(), Receiver::start());
     let state = scene.ledger.state("defaultdb").expect("a state");
     let pin = format!("defaultdb:{state}");
-    let words = ["--pin", &pin, "--audit-notification-url", &receiver.url()];
-    let program = Program::new(scene.ledger.port(), &scene.place.join("fresh")).with(&words);
+    let args = ["--pin", &pin, "--audit-notification-url", &receiver.url()];
+    let program = Program::new(scene.ledger.port(), &scene.folder.join("fresh")).with(&args);
     scene.ledger.stop();
     for _ in 0..3 {
         program.once().is(1, "defaultdb", "unreachable");

@@ -15,9 +15,9 @@ use crate::support::watched::port_of;
 #[test]
 fn once_tries_an_unreachable_receiver_once_and_keeps_its_exit_code() {
     let scene = Scene::new();
-    let gone = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let port = gone.local_addr().expect("an address").port();
-    drop(gone);
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    drop(listener);
     let url = format!("http://127.0.0.1:{port}/secret-token");
     scene.roll_back();
     let program = scene.program(&["--audit-notification-url", &url]);
@@ -170,7 +170,7 @@ fn retry_after_is_obeyed() {
 fn a_notification_is_sent_if_the_outbox_is_not_writable() {
     let (scene, receiver) = (Scene::new(), Receiver::start());
     // a file at the path of the outbox directory: root cannot write there either
-    let outbox = scene.place.join("state/tested/outbox");
+    let outbox = scene.folder.join("state/tested/outbox");
     let _ = fs::remove_dir_all(&outbox);
     fs::write(&outbox, "in the way").expect("a file");
     scene.roll_back();
@@ -194,7 +194,7 @@ fn a_notification_is_sent_if_the_outbox_disappears_during_a_run() {
     ];
     let mut running = scene.program(&args).start(&[]);
     running.wait_for("cycle finished server=");
-    let outbox = scene.place.join("state/tested/outbox");
+    let outbox = scene.folder.join("state/tested/outbox");
     fs::remove_dir_all(&outbox).expect("the outbox");
     scene.roll_back();
     receiver.wait_for(is_tampering);
@@ -205,30 +205,30 @@ fn a_notification_is_sent_if_the_outbox_disappears_during_a_run() {
 /// A receiver that fails, one that is busy, one that redirects, and one that is not listening.
 #[test]
 fn a_notification_waits_until_a_failing_receiver_accepts_it() {
-    for ailment in [
+    for failure in [
         "500 Broken",
         "503 Busy\r\nRetry-After: 1",
         "302 Away\r\nLocation: /x",
-        "gone",
+        "down",
     ] {
         let (scene, receiver) = (Scene::new(), Receiver::start());
         let port = receiver.port;
         let url = receiver.url();
-        let gone = ailment == "gone";
-        let url = match gone {
+        let is_down = failure == "down";
+        let url = match is_down {
             true => {
                 let free = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
                 url.replace(&port.to_string(), &free.expect("a port").port().to_string())
             }
             false => url,
         };
-        receiver.answer(ailment);
+        receiver.answer(failure);
         scene.roll_back();
         let args = ["--audit-interval=100ms", "--audit-notification-url", &url];
         let mut running = scene.program(&args).start(&[]);
         running.wait_for("not notified yet");
-        assert_eq!(scene.waiting().len(), 1, "{ailment}");
-        let back = gone.then(|| {
+        assert_eq!(scene.waiting().len(), 1, "{failure}");
+        let back = is_down.then(|| {
             let port = url
                 .split(':')
                 .nth(2)

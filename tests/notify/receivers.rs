@@ -186,7 +186,7 @@ fn a_pending_notification_without_its_record_is_sent_once() {
     scene.roll_back();
     let program = cron(&scene, &receiver.url());
     program.once().ends_with(2);
-    let records = scene.place.join("state/tested/receivers");
+    let records = scene.folder.join("state/tested/receivers");
     assert!(records.is_dir());
     fs::remove_dir_all(&records).expect("the records");
     receiver.answer("200 OK");
@@ -241,7 +241,7 @@ fn a_receiver_with_status_429_gets_one_request_per_run() {
 /// Writes a program that appends a line to the file `record` and then sleeps for `seconds`. Returns
 /// its path and the path of `record`.
 fn script(scene: &Scene, seconds: u32) -> (String, PathBuf) {
-    let (script, record) = (scene.place.join("page"), scene.place.join("record"));
+    let (script, record) = (scene.folder.join("page"), scene.folder.join("record"));
     let text = format!(
         "#!/bin/sh\necho called >>{}\nsleep {seconds}\n",
         record.display()
@@ -330,7 +330,7 @@ fn an_alarm_about_untrusted_databases_reaches_each_receiver_once() {
         scene.ledger.grow(&name, 1);
     }
     let other = Embedded::start(Options::default().signed()).expect("a ledger");
-    let key = scene.place.public_key_of(&other);
+    let key = scene.folder.public_key_of(&other);
     let key = ["--server-signing-pub-key", &key];
     let of_all = |receiver: &Receiver| -> Vec<Received> {
         let tampering_notices = tampering_notices(receiver).into_iter();

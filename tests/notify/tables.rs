@@ -17,7 +17,7 @@ const SECRET: &str = "a secret of the pager's own";
 
 /// Writes a file that only its owner can read.
 fn write(scene: &Scene, name: &str, text: &str) -> String {
-    let path = scene.place.join(name);
+    let path = scene.folder.join(name);
     fs::write(&path, text).expect("a file");
     set_mode(&path, 0o600).expect("its mode");
     path.display().to_string()
@@ -161,15 +161,15 @@ fn an_invalid_receiver_table_is_refused_with_file_line_and_key() {
         ),
     ] {
         let program = with_settings(&scene, &text);
-        for verb in [
+        for args in [
             &["config", "--check"][..],
             &["--once"],
             &["notify", "--test"],
         ] {
-            let run = program.run(verb);
+            let run = program.run(args);
             let stderr = run.ends_with(3).stderr.clone();
             let stderr = stderr.replace(
-                &format!("{}{MAIN_SEPARATOR}", scene.place.path().display()),
+                &format!("{}{MAIN_SEPARATOR}", scene.folder.path().display()),
                 "",
             );
             assert!(stderr.contains(message), "{message}: {stderr}");
@@ -181,15 +181,15 @@ fn an_invalid_receiver_table_is_refused_with_file_line_and_key() {
 #[test]
 fn each_receiver_and_the_heartbeat_are_checked_by_their_own_ca() {
     let scene = Scene::new();
-    certificates(&scene.place);
-    let ca = |name: &str| scene.place.join(name).display().to_string();
+    certificates(&scene.folder);
+    let ca = |name: &str| scene.folder.join(name).display().to_string();
     // (CA in the table, CA of --audit-notification-ca, CA of the heartbeat, whether delivery works)
     for (of_table, of_flags, of_heartbeat, is_right) in [
         ("ca.pem", "other.pem", "ca.pem", true),
         ("other.pem", "ca.pem", "other.pem", false),
     ] {
-        let mut hook = Secure::start(&scene.place, "204 No Content", "");
-        let mut beat = Secure::start(&scene.place, "204 No Content", "");
+        let mut hook = Secure::start(&scene.folder, "204 No Content", "");
+        let mut beat = Secure::start(&scene.folder, "204 No Content", "");
         let text = format!(
             "audit-notification-ca = '{}'\naudit-heartbeat-url = \"https://127.0.0.1:{}/beat\"\n\
              audit-heartbeat-ca = '{}'\n\
@@ -323,16 +323,16 @@ fn notifications_and_heartbeats_arrive_through_a_proxy_that_asks_for_a_login() {
 #[test]
 fn behind_a_proxy_a_receiver_is_checked_by_its_own_name_and_ca() {
     let scene = Scene::new();
-    certificates(&scene.place);
-    certificate_for(&scene.place, "ca", "leaf", "DNS:hooks.invalid");
+    certificates(&scene.folder);
+    certificate_for(&scene.folder, "ca", "leaf", "DNS:hooks.invalid");
     for (host, is_right) in [("hooks.invalid", true), ("other.invalid", false)] {
-        let mut hook = Secure::start(&scene.place, "204 No Content", "");
+        let mut hook = Secure::start(&scene.folder, "204 No Content", "");
         let tunnel = Tunnel::to(hook.port);
         let program = scene.program(&[
             "--audit-notification-url",
             &format!("https://{host}/hook"),
             "--audit-notification-ca",
-            &scene.place.join("ca.pem").display().to_string(),
+            &scene.folder.join("ca.pem").display().to_string(),
             "--proxy",
             &format!("http://127.0.0.1:{}", tunnel.port),
         ]);

@@ -43,7 +43,7 @@ fn time(note: &str, key: &str) -> u64 {
 fn a_new_key_is_private_and_only_its_public_key_is_printed() {
     let scene = Scene::new();
     let program = scene.program(&[]);
-    let file = scene.place.join("key");
+    let file = scene.folder.join("key");
     let public = new_key(&program, "n", &file);
     let holding = immuaudit::sys::holding(&file).expect("a file");
     let rights = if cfg!(unix) { 0o777 } else { 0o077 };
@@ -59,7 +59,7 @@ fn a_new_key_is_private_and_only_its_public_key_is_printed() {
         "{again:?}"
     );
     assert_eq!(fs::read_to_string(&file).expect("a key"), private);
-    for (words, message) in [
+    for (args, message) in [
         (
             &["key", "new", "--name", "a b", "f"][..],
             "--name: \"a b\" is not valid",
@@ -83,7 +83,7 @@ fn a_new_key_is_private_and_only_its_public_key_is_printed() {
             "nowhere: it cannot be read",
         ),
     ] {
-        let run = program.run(words);
+        let run = program.run(args);
         let stderr = run.ends_with(3).stderr.to_lowercase();
         assert!(
             stderr.contains(&message.to_lowercase()),
@@ -101,13 +101,13 @@ fn a_new_key_is_private_and_only_its_public_key_is_printed() {
     let parts: Vec<&str> = (0..secret.len() - 8)
         .map(|at| &secret[at..at + 8])
         .collect();
-    let tells = |run: &Run| parts.iter().any(|part| format!("{run:?}").contains(part));
-    for words in [
+    let leaks = |run: &Run| parts.iter().any(|part| format!("{run:?}").contains(part));
+    for args in [
         &["checkpoint", "verify", "f", "--key", private.trim()][..],
         &["config", "--audit-signing-key", private.trim()],
     ] {
-        let run = program.run(words);
-        assert!(!tells(run.ends_with(3)), "{words:?}");
+        let run = program.run(args);
+        assert!(!leaks(run.ends_with(3)), "{args:?}");
     }
     let wrong = program.run(&["checkpoint", "verify", "f", "--key", private.trim()]);
     assert!(wrong.stderr.contains("it is a private key"), "{wrong:?}");
@@ -141,7 +141,7 @@ fn a_running_auditor_signs_only_proven_states_again_in_each_cycle() {
     let mut scene = Scene::new();
     scene.ledger.create_database("b_2");
     scene.ledger.grow("b_2", 2);
-    let file = scene.place.join("key");
+    let file = scene.folder.join("key");
     let public = new_key(&scene.program(&[]), "zone-a", &file);
     let path = file.display().to_string();
     let program = scene.program(&["--audit-signing-key", &path, "--audit-interval", "200ms"]);
@@ -155,12 +155,12 @@ fn a_running_auditor_signs_only_proven_states_again_in_each_cycle() {
     assert!(all.contains(&one("defaultdb").body) && all.contains(&one("b_2").body));
     assert_eq!((one("other").status, one("").status), (404, 404));
     let first = one("defaultdb").body;
-    let (file, signed) = (scene.place.join("checkpoints"), time(&first, &public));
+    let (file, signed) = (scene.folder.join("checkpoints"), time(&first, &public));
     fs::write(&file, &all).expect("a file");
     let file = file.display().to_string();
     let verify = |more: &[&str]| {
-        let words = [&["checkpoint", "verify", &file][..], more].concat();
-        scene.program(&[]).run(&words)
+        let args = [&["checkpoint", "verify", &file][..], more].concat();
+        scene.program(&[]).run(&args)
     };
     let verified = verify(&["--key", &public]);
     let message = "defaultdb of server tested: transaction 3, hash ";
@@ -215,7 +215,7 @@ fn a_running_auditor_signs_only_proven_states_again_in_each_cycle() {
 fn a_checkpoint_is_verified_offline_by_as_many_auditors_as_are_required() {
     let scene = Scene::new();
     let program = scene.program(&[]);
-    let files = ["a", "b"].map(|name| scene.place.join(name));
+    let files = ["a", "b"].map(|name| scene.folder.join(name));
     let keys = ["zone-a", "zone-b"].map(String::from);
     let publics: Vec<String> = keys
         .iter()
@@ -231,7 +231,7 @@ fn a_checkpoint_is_verified_offline_by_as_many_auditors_as_are_required() {
     // both signatures under one text
     let line = other.lines().last().expect("a signature");
     let both = format!("{one}{line}\n");
-    let path = scene.place.join("both");
+    let path = scene.folder.join("both");
     let verify = |text: &str, args: &[&str]| {
         fs::write(&path, text).expect("a file");
         let file = path.display().to_string();
@@ -277,7 +277,7 @@ fn a_checkpoint_is_verified_offline_by_as_many_auditors_as_are_required() {
 #[test]
 fn a_state_that_an_operator_adopted_is_exported_once_it_is_proven() {
     let scene = Scene::new();
-    let file = scene.place.join("key");
+    let file = scene.folder.join("key");
     new_key(&scene.program(&[]), "zone-a", &file);
     let program = scene.program(&["--audit-signing-key", &file.display().to_string()]);
     let mut cut = scene.ledger.ledger("defaultdb").expect("a database");
@@ -303,7 +303,7 @@ fn a_state_that_an_operator_adopted_is_exported_once_it_is_proven() {
 #[test]
 fn a_history_that_was_given_up_is_never_signed_again() {
     let scene = Scene::new();
-    let file = scene.place.join("key");
+    let file = scene.folder.join("key");
     let public = new_key(&scene.program(&[]), "zone-a", &file);
     let path = file.display().to_string();
     let program = scene.program(&["--audit-signing-key", &path, "--audit-interval", "200ms"]);
@@ -329,7 +329,7 @@ fn a_history_that_was_given_up_is_never_signed_again() {
     // the checkpoint has the server's signature of the new state
     let text = one().body;
     assert!(text.contains("\nimmudb-signature "), "{text}");
-    let copy = scene.place.join("copy");
+    let copy = scene.folder.join("copy");
     fs::write(&copy, text).expect("a file");
     let copy = copy.display().to_string();
     let verified = program.run(&["checkpoint", "verify", &copy, "--key", &public]);
@@ -349,7 +349,7 @@ fn a_history_that_was_given_up_is_never_signed_again() {
 fn the_signing_key_may_be_a_systemd_credential() {
     let scene = Scene::new();
     let mut program = scene.program(&[]);
-    let directory = scene.place.join("credentials");
+    let directory = scene.folder.join("credentials");
     fs::create_dir(&directory).expect("a directory");
     new_key(&program, "zone-a", &directory.join("audit-signing-key"));
     program.run(&["checkpoint", "export"]).ends_with(3);
@@ -378,11 +378,11 @@ fn two_hashes_of_one_transaction_are_proof_if_the_server_signed_both() {
             .expect("a transaction");
         scene.program(&[]).once().ends_with(0);
     }
-    let (program, file) = (scene.program(&[]), scene.place.join("key"));
+    let (program, file) = (scene.program(&[]), scene.folder.join("key"));
     let public = new_key(&program, "zone-a", &file);
     let signing = file.display().to_string();
     let pem = |scene: &Scene| {
-        let path = scene.place.join("server.pub");
+        let path = scene.folder.join("server.pub");
         fs::write(&path, scene.ledger.public_pem().expect("a key")).expect("a file");
         path.display().to_string()
     };
@@ -396,17 +396,17 @@ fn two_hashes_of_one_transaction_are_proof_if_the_server_signed_both() {
     };
     let texts = [export(&scene), export(&other)];
     assert!(texts[0].contains("\nimmudb-signature "), "{}", texts[0]);
-    let path = scene.place.join("two");
+    let path = scene.folder.join("two");
     fs::write(&path, print_list(texts.iter().map(String::as_str))).expect("a file");
     let file = path.display().to_string();
     let verify = |args: &[&str]| {
-        let words = [&["checkpoint", "verify", &file, "--key", &public][..], args].concat();
-        program.run(&words)
+        let args = [&["checkpoint", "verify", &file, "--key", &public][..], args].concat();
+        program.run(&args)
     };
     let run = verify(&[]);
     assert!(run.ends_with(1).stderr.contains("has 2 hashes"), "{run:?}");
     // the keys of both servers in one file: its owner states that they are one server
-    let both = scene.place.join("both.pub");
+    let both = scene.folder.join("both.pub");
     let pems = [pem(&scene), pem(&other)].map(|path| fs::read_to_string(path).expect("a key"));
     fs::write(&both, pems.concat()).expect("a file");
     let both = both.display().to_string();
@@ -415,7 +415,7 @@ fn two_hashes_of_one_transaction_are_proof_if_the_server_signed_both() {
     assert!(run.ends_with(2).stderr.contains(message), "{run:?}");
     // the server's signatures are a proof without any cosignature, and an invalid checkpoint before
     // them does not hide it
-    let other_key = scene.place.join("other-key");
+    let other_key = scene.folder.join("other-key");
     let unknown = new_key(&program, "zone-b", &other_key);
     let unsigned = texts[1]
         .lines()
@@ -423,7 +423,7 @@ fn two_hashes_of_one_transaction_are_proof_if_the_server_signed_both() {
     let unsigned: String = unsigned.map(|line| format!("{line}\n")).collect();
     let mixed = format!("{unsigned}\n{}\n{}", texts[1], texts[0]);
     fs::write(&path, mixed).expect("a file");
-    let words = [
+    let args = [
         "checkpoint",
         "verify",
         &file,
@@ -434,7 +434,7 @@ fn two_hashes_of_one_transaction_are_proof_if_the_server_signed_both() {
         "--server-signing-pub-key",
         &both,
     ];
-    let run = program.run(&words);
+    let run = program.run(&args);
     assert!(run.ends_with(2).stderr.contains(message), "{run:?}");
     fs::write(&path, print_list(texts.iter().map(String::as_str))).expect("a file");
     // with one of the keys alone, the other signature is invalid

@@ -40,32 +40,32 @@ fn proves_only_statements_of_auditors(path: &Path) {
 fn a_peer_in_the_trusted_history_agrees_without_further_calls() {
     let peering = Peering::unsigned();
     let mut auditor = peering.auditor();
-    peering.says(peering.state(10));
+    peering.confirms(peering.state(10));
     is_well(&peering.cycle(&mut auditor), Standing::Agrees);
     peering.proofs();
     for _ in 0..5 {
-        peering.says(peering.state(10));
+        peering.confirms(peering.state(10));
         is_well(&peering.cycle(&mut auditor), Standing::Agrees);
     }
     assert_eq!(peering.proofs(), 0, "an unchanged pair costs no call");
     peering.sim.embedded.grow(DATABASE, 10);
-    peering.says(peering.state(10)); // a trusted state of this auditor: no proof needed
+    peering.confirms(peering.state(10)); // a trusted state of this auditor: no proof needed
     is_well(&peering.cycle(&mut auditor), Standing::Behind);
     assert_eq!(peering.proofs(), 1, "the auditor's own");
-    peering.says(peering.state(7)); // between two accepted states
+    peering.confirms(peering.state(7)); // between two accepted states
     is_well(&peering.cycle(&mut auditor), Standing::Behind);
-    peering.says(peering.state(7));
+    peering.confirms(peering.state(7));
     is_well(&peering.cycle(&mut auditor), Standing::Behind);
     assert_eq!(peering.proofs(), 1);
     peering.sim.embedded.grow(DATABASE, 10);
-    peering.says(peering.state(7));
+    peering.confirms(peering.state(7));
     is_well(&peering.cycle(&mut auditor), Standing::Behind);
     assert_eq!(
         peering.proofs(),
         1,
         "the auditor's own: a confirmed state stays confirmed while the history grows"
     );
-    peering.says(peering.state(15));
+    peering.confirms(peering.state(15));
     is_well(&peering.cycle(&mut auditor), Standing::Behind);
     assert_eq!(peering.proofs(), 1);
 }
@@ -77,9 +77,9 @@ fn a_peer_that_is_ahead_is_proven_and_keeps_the_trusted_state() {
     let later = peering.fork(10, 12);
     let ahead = later.state_at(12).expect("a state");
     let grows = Rc::new(Cell::new(false));
-    let (sim, due, longer) = (peering.sim.clone(), grows.clone(), later.clone());
+    let (sim, should_grow, longer) = (peering.sim.clone(), grows.clone(), later.clone());
     let mut auditor = peering.auditor_over(move |sent| {
-        if sent.call == method::VERIFIABLE_TX_BY_ID && due.get() {
+        if sent.call == method::VERIFIABLE_TX_BY_ID && should_grow.get() {
             sim.embedded.put_ledger(DATABASE, longer.clone());
         }
         Delivery::After(Duration::ZERO)
@@ -88,12 +88,12 @@ fn a_peer_that_is_ahead_is_proven_and_keeps_the_trusted_state() {
     is_well(&peering.cycle(&mut auditor), Standing::Silent);
     grows.set(true);
     peering.proofs();
-    peering.says(ahead);
+    peering.confirms(ahead);
     is_well(&peering.cycle(&mut auditor), Standing::Ahead);
     assert_eq!(peering.proofs(), 1);
     let trusted = peering.sim.shared_store().load(DATABASE).expect("a store");
     assert_eq!(trusted.expect("trusted").state.tx, 10);
-    peering.says(ahead);
+    peering.confirms(ahead);
     is_well(&peering.cycle(&mut auditor), Standing::Agrees);
 }
 
@@ -103,12 +103,12 @@ fn a_signed_other_hash_is_a_split_view_and_keeps_the_trusted_state() {
         let peering = Peering::signed();
         let mut auditor = peering.auditor();
         let fork = peering.fork(5, shown);
-        let theirs = peering.signed_state(fork);
+        let forked = peering.signed_state(fork);
         assert_eq!(peering.cycle(&mut auditor).exit(), Exit::Good);
         if shown > 10 {
             peering.sim.embedded.grow(DATABASE, 20);
         }
-        peering.says_signed(theirs);
+        peering.confirms_signed(forked);
         let outcome = peering.cycle(&mut auditor);
         assert_eq!(standing(&outcome), Standing::Split, "{shown}: {outcome:?}");
         assert_eq!(outcome.exit(), Exit::Tampered);
@@ -126,12 +126,12 @@ fn a_signed_other_hash_is_a_split_view_and_keeps_the_trusted_state() {
         );
         let evidence = read_evidence(&alarm.evidence).expect("a file");
         let keys = peering.policy.signatures.keys();
-        for (keys, due) in [
+        for (keys, expected) in [
             (keys, EvidenceStrength::Proof),
             (&[][..], EvidenceStrength::Witnesses),
         ] {
             let found = recheck(&evidence, keys);
-            let is_due = matches!(&found, Rechecked::Shown { bearing, .. } if *bearing == due);
+            let is_due = matches!(&found, Rechecked::Shown { bearing, .. } if *bearing == expected);
             assert!(is_due, "{shown}: {found:?}");
         }
         let trusted = peering.sim.shared_store().load(DATABASE).expect("a store");
@@ -141,9 +141,9 @@ fn a_signed_other_hash_is_a_split_view_and_keeps_the_trusted_state() {
         let mut longer = peering.fork(5, shown + 1);
         longer.truncate(shown + 1);
         let (state, signature) = peering.signed_state(longer);
-        peering.says_signed((state, signature));
+        peering.confirms_signed((state, signature));
         assert_eq!(peering.cycle(&mut auditor).open_alarms, 1);
-        peering.says(last);
+        peering.confirms(last);
         let healed = peering.cycle(&mut auditor);
         assert_eq!(healed.verdict.word(), "consistent", "{healed:?}");
         assert_eq!((healed.open_alarms, healed.exit()), (1, Exit::Tampered));
@@ -154,7 +154,7 @@ fn a_signed_other_hash_is_a_split_view_and_keeps_the_trusted_state() {
 /// state of another database, so it proves nothing against the server.
 #[test]
 fn a_signature_without_a_database_name_is_no_proof() {
-    for (shape, due) in [
+    for (shape, expected) in [
         (StateShape::WithoutDatabase, Standing::Disagrees),
         (StateShape::WithDatabase, Standing::Split),
     ] {
@@ -167,11 +167,11 @@ fn a_signature_without_a_database_name_is_no_proof() {
         peering.policy.signatures = Signatures::By(keys);
         let mut auditor = peering.auditor();
         assert_eq!(peering.cycle(&mut auditor).exit(), Exit::Good);
-        let theirs = other(peering.state(10));
-        let signature = key.sign(shape, DATABASE, &theirs);
-        peering.says_signed((theirs, signature.expect("a signature")));
+        let forked = other(peering.state(10));
+        let signature = key.sign(shape, DATABASE, &forked);
+        peering.confirms_signed((forked, signature.expect("a signature")));
         let outcome = peering.cycle(&mut auditor);
-        assert_eq!(standing(&outcome), due, "{outcome:?}");
+        assert_eq!(standing(&outcome), expected, "{outcome:?}");
     }
 }
 
@@ -179,7 +179,7 @@ fn a_signature_without_a_database_name_is_no_proof() {
 /// before, the report names none.
 #[test]
 fn a_contradiction_names_the_last_transaction_that_both_agreed_on() {
-    for (common, shown, due) in [(10, 14, true), (5, 7, false), (5, 10, false)] {
+    for (common, shown, expected) in [(10, 14, true), (5, 7, false), (5, 10, false)] {
         for signs in [true, false] {
             let peering = if signs {
                 Peering::signed()
@@ -188,21 +188,21 @@ fn a_contradiction_names_the_last_transaction_that_both_agreed_on() {
             };
             let mut auditor = peering.auditor();
             let fork = peering.fork(common, shown);
-            let theirs = fork.state();
+            let forked = fork.state();
             peering.cycle(&mut auditor);
-            peering.says(peering.state(10));
+            peering.confirms(peering.state(10));
             is_well(&peering.cycle(&mut auditor), Standing::Agrees);
             peering.sim.embedded.grow(DATABASE, 20);
             match signs {
-                true => peering.says_signed(peering.signed_state(fork)),
-                false => peering.says(theirs),
+                true => peering.confirms_signed(peering.signed_state(fork)),
+                false => peering.confirms(forked),
             }
             let outcome = peering.cycle(&mut auditor);
             let why = outcome.why();
             assert_ne!(outcome.exit(), Exit::Good, "{outcome:?}");
             let named = why.ends_with("; the last transaction on which both agreed is 10");
-            assert_eq!(named, due, "{common} {shown} {signs}: {why}");
-            assert_eq!(why.contains("on which both agreed"), due, "{why}");
+            assert_eq!(named, expected, "{common} {shown} {signs}: {why}");
+            assert_eq!(why.contains("on which both agreed"), expected, "{why}");
         }
     }
 }
@@ -212,7 +212,7 @@ fn an_unsigned_contradiction_is_a_disagreement_until_acknowledged() {
     let peering = Peering::unsigned();
     let mut auditor = peering.auditor();
     assert_eq!(peering.cycle(&mut auditor).exit(), Exit::Good);
-    peering.says(other(peering.state(10)));
+    peering.confirms(other(peering.state(10)));
     let disagrees = |outcome: &Outcome| {
         assert_eq!(standing(outcome), Standing::Disagrees, "{outcome:?}");
         assert_eq!(outcome.exit(), Exit::Incomplete);
@@ -230,7 +230,7 @@ fn an_unsigned_contradiction_is_a_disagreement_until_acknowledged() {
         );
     };
     disagrees(&peering.cycle(&mut auditor));
-    peering.says(peering.state(10)); // the peer corrects itself
+    peering.confirms(peering.state(10)); // the peer corrects itself
     disagrees(&peering.cycle(&mut auditor));
     peering.is_down();
     disagrees(&peering.cycle(&mut auditor));
@@ -255,27 +255,27 @@ fn an_unsigned_contradiction_is_a_disagreement_until_acknowledged() {
     proves_only_statements_of_auditors(&path);
     peering.close_the_disagreement();
     is_well(&peering.cycle(&mut auditor), Standing::Silent);
-    peering.says(peering.state(10));
+    peering.confirms(peering.state(10));
     is_well(&peering.cycle(&mut auditor), Standing::Agrees);
     // the same contradiction again is a new disagreement
-    peering.says(other(peering.state(10)));
+    peering.confirms(other(peering.state(10)));
     disagrees(&peering.cycle(&mut auditor));
 }
 
 #[test]
 fn a_signature_counts_only_with_a_configured_key_and_its_own_state() {
     let peering = Peering::signed();
-    let theirs = peering.signed_state(peering.fork(5, 10));
+    let forked = peering.signed_state(peering.fork(5, 10));
     let honest = peering.signed_state(peering.fork(10, 10)).1;
-    let stranger = Peering::signed();
-    let by_another_key = stranger.signed_state(stranger.fork(5, 10));
+    let other_server = Peering::signed();
+    let by_another_key = other_server.signed_state(other_server.fork(5, 10));
     for (state, signature) in [
-        (theirs.0, honest), // of another state
+        (forked.0, honest), // of another state
         by_another_key,     // by a key that only the peer names
     ] {
         let mut auditor = peering.auditor();
         peering.cycle(&mut auditor);
-        peering.says_signed((state, signature));
+        peering.confirms_signed((state, signature));
         let outcome = peering.cycle(&mut auditor);
         assert_eq!(standing(&outcome), Standing::Disagrees, "{outcome:?}");
         assert_eq!((outcome.exit(), outcome.open_alarms), (Exit::Incomplete, 0));
@@ -283,10 +283,10 @@ fn a_signature_counts_only_with_a_configured_key_and_its_own_state() {
     // this auditor has no key of the server
     let mut unconfigured = Peering::new(Options::default().signed());
     unconfigured.policy.signatures = Signatures::NotRequired;
-    let theirs = unconfigured.signed_state(unconfigured.fork(5, 10));
+    let forked = unconfigured.signed_state(unconfigured.fork(5, 10));
     let mut auditor = unconfigured.auditor();
     unconfigured.cycle(&mut auditor);
-    unconfigured.says_signed(theirs);
+    unconfigured.confirms_signed(forked);
     let outcome = unconfigured.cycle(&mut auditor);
     assert_eq!(standing(&outcome), Standing::Disagrees, "{outcome:?}");
 }
@@ -346,7 +346,7 @@ fn invalid_or_misdated_checkpoints_are_ignored() {
     ];
     for (what, note) in cases {
         // the time of the next cycle
-        peering.answers(note(peering.now() + INTERVAL.as_secs()));
+        peering.serves(note(peering.now() + INTERVAL.as_secs()));
         let outcome = peering.cycle(&mut auditor);
         assert_eq!(standing(&outcome), Standing::Silent, "{what}: {outcome:?}");
         assert_eq!(
@@ -369,7 +369,7 @@ fn a_state_ahead_of_the_server_waits_until_it_can_be_compared() {
     let ahead = peering.state(20);
     // a replica that lags
     peering.sim.embedded.put_ledger(DATABASE, early);
-    peering.says(ahead);
+    peering.confirms(ahead);
     let outcome = peering.cycle(&mut auditor);
     is_well(&outcome, Standing::Pending);
     assert!(outcome.peers[0].waiting.is_some());
@@ -384,14 +384,14 @@ fn a_state_ahead_of_the_server_waits_until_it_can_be_compared() {
 fn a_split_that_healed_is_found_later_and_after_a_restart() {
     let peering = Peering::signed();
     let mut auditor = peering.auditor();
-    let theirs = peering.signed_state(peering.fork(10, 15));
+    let forked = peering.signed_state(peering.fork(10, 15));
     peering.cycle(&mut auditor);
-    peering.says_signed(theirs);
+    peering.confirms_signed(forked);
     is_well(&peering.cycle(&mut auditor), Standing::Pending);
     drop(auditor);
     let mut auditor = peering.auditor();
     peering.sim.embedded.grow(DATABASE, 10);
-    peering.says(peering.state(20)); // an honest state of this history
+    peering.confirms(peering.state(20)); // an honest state of this history
     let outcome = peering.cycle(&mut auditor);
     assert_eq!(outcome.verdict.word(), "split-view", "{outcome:?}");
 }
@@ -403,7 +403,7 @@ fn a_checkpoint_not_compared_for_three_intervals_is_overdue() {
     peering.cycle(&mut auditor);
     for cycle in 0..6 {
         // a transaction that this server never gets
-        peering.says(other(State {
+        peering.confirms(other(State {
             tx: 1_000 + cycle,
             ..peering.state(10)
         }));
@@ -423,7 +423,7 @@ fn a_checkpoint_not_compared_for_three_intervals_is_overdue() {
 fn a_server_that_presents_the_peers_history_shows_a_split_view() {
     let peering = Peering::unsigned();
     let fork = peering.fork(5, 10);
-    let theirs = fork.state_at(8).expect("a state");
+    let forked = fork.state_at(8).expect("a state");
     let honest = peering.sim.embedded.ledger(DATABASE).expect("a ledger");
     let is_asked = Rc::new(Cell::new(false));
     let (sim, asked) = (peering.sim.clone(), is_asked.clone());
@@ -438,7 +438,7 @@ fn a_server_that_presents_the_peers_history_shows_a_split_view() {
     });
     assert_eq!(peering.cycle(&mut auditor).exit(), Exit::Good);
     is_asked.set(true);
-    peering.says(theirs);
+    peering.confirms(forked);
     let outcome = peering.cycle(&mut auditor);
     assert_eq!(standing(&outcome), Standing::Split, "{outcome:?}");
     assert_eq!(outcome.verdict.word(), "split-view");
@@ -458,19 +458,19 @@ fn a_server_that_presents_the_peers_history_shows_a_split_view() {
     );
     assert!(is_due, "{found:?}");
     // a hash that no server presented is no proof against the server
-    let nobodys = other(theirs);
-    let place = Peering::unsigned();
-    let mut auditor = place.auditor();
-    place.cycle(&mut auditor);
-    place.says(nobodys);
-    assert_eq!(standing(&place.cycle(&mut auditor)), Standing::Disagrees);
+    let unpresented = other(forked);
+    let another = Peering::unsigned();
+    let mut auditor = another.auditor();
+    another.cycle(&mut auditor);
+    another.confirms(unpresented);
+    assert_eq!(standing(&another.cycle(&mut auditor)), Standing::Disagrees);
 }
 
 #[test]
 fn a_checkpoint_older_than_the_trusted_history_contradicts_nothing() {
     let peering = Peering::signed();
-    let theirs = peering.signed_state(peering.fork(5, 10));
-    peering.says_signed(theirs); // made before the first check here
+    let forked = peering.signed_state(peering.fork(5, 10));
+    peering.confirms_signed(forked); // made before the first check here
     peering.sim.time.advance(Duration::from_secs(60));
     let mut auditor = peering.auditor();
     let outcome = peering.cycle(&mut auditor);
@@ -489,7 +489,7 @@ fn a_database_that_too_few_peers_confirmed_within_three_intervals_is_overdue() {
     for cycle in 0..6 {
         assert_eq!(overdue(&peering.cycle(&mut auditor)), cycle > 3, "{cycle}");
     }
-    peering.says(peering.state(10));
+    peering.confirms(peering.state(10));
     is_well(&peering.cycle(&mut auditor), Standing::Agrees);
     // the time of the last confirmation survives a restart
     peering.is_down();
@@ -499,22 +499,22 @@ fn a_database_that_too_few_peers_confirmed_within_three_intervals_is_overdue() {
         assert_eq!(overdue(&peering.cycle(&mut auditor)), cycle > 1, "{cycle}");
     }
     // a repeated old state confirms none of the newer transactions
-    peering.says(peering.state(10));
+    peering.confirms(peering.state(10));
     is_well(&peering.cycle(&mut auditor), Standing::Agrees);
     for cycle in 0..6 {
         peering.sim.embedded.grow(DATABASE, 1);
-        peering.says(peering.state(10));
+        peering.confirms(peering.state(10));
         assert_eq!(overdue(&peering.cycle(&mut auditor)), cycle > 3, "{cycle}");
     }
     // a peer that is always one transaction behind confirms in time
     let mut last = peering.state(10);
     for _ in 0..8 {
-        peering.says(last);
+        peering.confirms(last);
         last = peering.sim.embedded.state(DATABASE).expect("a state");
         peering.sim.embedded.grow(DATABASE, 1);
         peering.cycle(&mut auditor);
     }
-    peering.says(last);
+    peering.confirms(last);
     assert!(!overdue(&peering.cycle(&mut auditor)));
 }
 
@@ -533,7 +533,7 @@ fn a_first_run_compares_every_database_that_it_trusts() {
             peering.now(),
         )
     });
-    peering.answers(print_list(notes.iter().map(String::as_str)));
+    peering.serves(print_list(notes.iter().map(String::as_str)));
     let cycle = peering.auditor().cycle(|_| {});
     let standings = cycle.outcomes.iter().map(standing);
     assert!(standings.eq([Standing::Agrees; 3]), "{:?}", cycle.outcomes);
@@ -543,7 +543,7 @@ fn a_first_run_compares_every_database_that_it_trusts() {
 fn a_damaged_file_of_peers_is_kept_and_replaced() {
     let peering = Peering::unsigned();
     let mut auditor = peering.auditor();
-    peering.says(peering.state(10));
+    peering.confirms(peering.state(10));
     is_well(&peering.cycle(&mut auditor), Standing::Agrees);
     drop(auditor);
     let store = peering.sim.shared_store();
@@ -555,7 +555,7 @@ fn a_damaged_file_of_peers_is_kept_and_replaced() {
     assert!(store.load_peers(peering.sim.clock.now()).is_empty());
     assert_eq!(std::fs::read(&path).expect("a file"), damaged);
     let mut auditor = peering.auditor();
-    peering.says(peering.state(10));
+    peering.confirms(peering.state(10));
     is_well(&peering.cycle(&mut auditor), Standing::Agrees);
     assert_eq!(store.load_peers(peering.sim.clock.now()).len(), 1);
     let kept = std::fs::read(path.with_extension("damaged"));
@@ -602,11 +602,11 @@ fn a_checkpoint_from_a_file_waits_until_the_trusted_state_is_proven() {
     assert_eq!(of.report.standing, Standing::Split, "{of:?}");
     // a state that a check proved needs no further proof
     let peering = Peering::signed();
-    let theirs = peering.signed_state(peering.fork(5, 10));
+    let forked = peering.signed_state(peering.fork(5, 10));
     let mut auditor = peering.auditor();
     peering.cycle(&mut auditor);
     peering.proofs();
-    let note = peering.note(theirs.0, Some(theirs.1), peering.now() + 1);
+    let note = peering.note(forked.0, Some(forked.1), peering.now() + 1);
     assert_eq!(compared(&peering, &note).report.standing, Standing::Split);
     assert_eq!(peering.proofs(), 0);
 }
@@ -638,7 +638,7 @@ fn a_checkpoint_from_a_file_is_compared_if_the_clock_was_ahead_at_first_use() {
 
 #[test]
 fn a_checkpoint_from_a_file_is_compared_twice_with_a_0_9_0() {
-    for (server, due) in [(Emulated::V0_9_0, 2), (Emulated::V1_11_1, 1)] {
+    for (server, expected) in [(Emulated::V0_9_0, 2), (Emulated::V1_11_1, 1)] {
         let peering = Peering::new(Options {
             server,
             ..Options::default()
@@ -650,13 +650,13 @@ fn a_checkpoint_from_a_file_is_compared_twice_with_a_0_9_0() {
         let note = peering.note(other(peering.state(7)), None, peering.now() + 1);
         let of = compared(&peering, &note);
         assert_eq!(of.report.standing, Standing::Disagrees, "{of:?}");
-        assert_eq!(peering.proofs(), due, "{server:?}");
+        assert_eq!(peering.proofs(), expected, "{server:?}");
     }
 }
 
 /// The shape of a pinned state is unknown until a check proves it.
 #[test]
-fn a_checkpoint_from_a_file_is_compared_twice_if_the_version_of_the_server_is_unknown() {
+fn a_checkpoint_from_a_file_is_compared_twice_with_an_unknown_version() {
     let mut peering = Peering::new(Options {
         server: Emulated::V0_9_0,
         ..Options::default()
@@ -702,7 +702,7 @@ fn another_peer_or_stronger_evidence_raises_a_further_alarm() {
         .raise(&finding, peering.sim.clock.now())
         .expect("an alarm");
     for length in 10..13 {
-        peering.says_signed(peering.signed_state(peering.fork(5, length)));
+        peering.confirms_signed(peering.signed_state(peering.fork(5, length)));
         peering.sim.embedded.grow(DATABASE, 1);
         let outcome = peering.cycle(&mut auditor);
         assert_eq!(standing(&outcome), Standing::Split, "{outcome:?}");
@@ -729,7 +729,7 @@ fn a_disagreement_is_stored_before_its_report_and_evidence_follows() {
     let store = peering.sim.shared_store();
     let blocked = store.directory().join("disagreements");
     std::fs::write(&blocked, "").expect("a file");
-    peering.says(other(peering.state(10)));
+    peering.confirms(other(peering.state(10)));
     peering.sim.time.advance(INTERVAL);
     let mut count = 0;
     auditor.cycle(|outcome| {
@@ -784,12 +784,12 @@ fn an_acknowledged_disagreement_holds_until_the_peer_agrees_again() {
     let peering = Peering::unsigned();
     let mut auditor = peering.auditor();
     peering.cycle(&mut auditor);
-    peering.says(other(peering.state(10)));
+    peering.confirms(other(peering.state(10)));
     assert_eq!(standing(&peering.cycle(&mut auditor)), Standing::Disagrees);
     peering.close_the_disagreement();
-    // the peer says the same, and later states of its own history
+    // the peer repeats the contradiction, and then confirms later states of its own history
     for length in [10, 10, 12, 15] {
-        peering.says(peering.fork(5, length).state_at(length).expect("a state"));
+        peering.confirms(peering.fork(5, length).state_at(length).expect("a state"));
         while peering.sim.embedded.state(DATABASE).expect("a state").tx < length {
             peering.sim.embedded.grow(DATABASE, 1);
         }
@@ -801,9 +801,9 @@ fn an_acknowledged_disagreement_holds_until_the_peer_agrees_again() {
         drop(auditor);
         auditor = peering.auditor();
     }
-    peering.says(peering.state(15));
+    peering.confirms(peering.state(15));
     is_well(&peering.cycle(&mut auditor), Standing::Agrees);
-    peering.says(other(peering.state(15)));
+    peering.confirms(other(peering.state(15)));
     assert_eq!(standing(&peering.cycle(&mut auditor)), Standing::Disagrees);
 }
 
@@ -813,12 +813,12 @@ fn an_acknowledged_disagreement_hides_no_state_that_the_server_signed() {
     let mut auditor = peering.auditor();
     let (state, signature) = peering.signed_state(peering.fork(5, 10));
     peering.cycle(&mut auditor);
-    peering.says(other(peering.state(10)));
+    peering.confirms(other(peering.state(10)));
     assert_eq!(standing(&peering.cycle(&mut auditor)), Standing::Disagrees);
     peering.close_the_disagreement();
-    peering.says(state);
+    peering.confirms(state);
     is_well(&peering.cycle(&mut auditor), Standing::Pending);
-    peering.says_signed((state, signature));
+    peering.confirms_signed((state, signature));
     let outcome = peering.cycle(&mut auditor);
     assert_eq!(outcome.exit(), Exit::Tampered, "{outcome:?}");
     assert_eq!(standing(&outcome), Standing::Split);

@@ -52,11 +52,12 @@ fn two_peers_that_agree_on_a_hundred_databases_cost_two_requests_and_no_call() {
     let peers = [witness("zone-b"), witness("zone-cc")];
     let (requests, bytes) = (Rc::new(Cell::new(0)), Rc::new(Cell::new(0)));
     // each peer serves the states that were trusted in the previous cycle
-    let said: Rc<RefCell<BTreeMap<String, u64>>> = Rc::default();
-    let (of, count, size, say) = (sim.clone(), requests.clone(), bytes.clone(), said.clone());
+    let served: Rc<RefCell<BTreeMap<String, u64>>> = Rc::default();
+    let (of, count, size, to_serve) =
+        (sim.clone(), requests.clone(), bytes.clone(), served.clone());
     let source = InProcess::new(&peers, "tested", move |peer: &KeyName| {
         count.set(count.get() + 1);
-        let notes: Vec<String> = say
+        let notes: Vec<String> = to_serve
             .borrow()
             .iter()
             .filter_map(|(name, tx)| {
@@ -73,9 +74,9 @@ fn two_peers_that_agree_on_a_hundred_databases_cost_two_requests_and_no_call() {
     let mut with = auditor(&sim).with_peers_of(PeerPoller::new(&peers, 2, Box::new(source)));
     for round in 0..4 {
         requests.set(0);
-        let (_, due) = cycle(&alone, &mut without);
+        let (_, expected) = cycle(&alone, &mut without);
         let (found, calls) = cycle(&sim, &mut with);
-        assert_eq!(calls, due, "round {round}");
+        assert_eq!(calls, expected, "round {round}");
         assert_eq!(requests.get(), 2, "round {round}");
         assert_eq!(found.exit(), Exit::Good, "round {round}");
         if round > 0 {
@@ -85,7 +86,7 @@ fn two_peers_that_agree_on_a_hundred_databases_cost_two_requests_and_no_call() {
         }
         for name in names() {
             let last = sim.embedded.state(&name).expect("a state").tx;
-            said.borrow_mut().insert(name, last);
+            served.borrow_mut().insert(name, last);
         }
     }
     println!("{} bytes a peer and cycle", bytes.get());

@@ -19,7 +19,7 @@ fn a_checkpoint_from_a_file_leaves_the_evidence_of_an_open_disagreement() {
     let of = compared(&peering, &note);
     assert_eq!(of.report.standing, Standing::Disagrees, "{of:?}");
     assert!(evidence() == first, "the older evidence was replaced");
-    // once it is closed, the next disagreement takes its place
+    // once it is closed, the next disagreement replaces it
     peering.close_the_disagreement();
     compared(&peering, &note);
     assert!(evidence() != first, "the new evidence was not written");
@@ -31,20 +31,20 @@ fn an_acknowledgement_by_a_clock_ahead_closes_nothing_that_is_found_later() {
     let mut auditor = peering.disagreeing(YEAR);
     let disagreeing = other(peering.state(10));
     peering.close_the_disagreement();
-    peering.says(disagreeing);
+    peering.confirms(disagreeing);
     let outcome = peering.cycle(&mut auditor);
     assert_eq!(standing(&outcome), Standing::Pending, "{outcome:?}");
     peering.sim.time.step_wall_clock(-YEAR);
-    peering.says(peering.state(10));
+    peering.confirms(peering.state(10));
     let outcome = peering.cycle(&mut auditor);
     assert_eq!(standing(&outcome), Standing::Agrees, "{outcome:?}");
     for _ in 0..3 {
-        peering.says(disagreeing);
+        peering.confirms(disagreeing);
         let outcome = peering.cycle(&mut auditor);
         assert_eq!(standing(&outcome), Standing::Disagrees, "{outcome:?}");
     }
     peering.close_the_disagreement();
-    peering.says(disagreeing);
+    peering.confirms(disagreeing);
     let outcome = peering.cycle(&mut auditor);
     assert_eq!(standing(&outcome), Standing::Pending, "{outcome:?}");
 }

@@ -10,8 +10,8 @@ use immuaudit::config::{Login, PeerSettings, Roots, Secret, Url};
 use immuaudit::ledger::{Digest, State};
 use immuaudit::peer::{Fetcher, PeerPoller, Source, Witness};
 
-/// Long, because the machine of a test may be busy.
-const LONG: Duration = Duration::from_secs(60);
+/// The longest time for which a test waits for the peers; a busy machine may need some of it.
+const FETCH_TIMEOUT: Duration = Duration::from_secs(60);
 
 fn signer(name: &str) -> SignerKey {
     SignerKey::of_seed(KeyName::new(name).expect("a name"), &[7; 32]).expect("a key")
@@ -56,7 +56,7 @@ fn fetch_from_all(peers: &[PeerSettings]) -> PeerPoller {
     let fetcher = Fetcher::start(peers, "tested", Clock::system()).expect("a thread");
     let mut peer_poller = PeerPoller::new(&witnesses, 0, Box::new(fetcher));
     peer_poller.ask();
-    peer_poller.wait(Instant::now() + LONG);
+    peer_poller.wait(Instant::now() + FETCH_TIMEOUT);
     peer_poller.take_in(Timestamp::from_unix(1));
     peer_poller
 }
@@ -131,7 +131,7 @@ fn a_failing_peer_does_not_prevent_the_fetch_from_another() {
         peer("well", &base(&well)),
     ]);
     let peer_results = peer_results(&peer_poller);
-    for (place, due) in [
+    for (index, expected) in [
         "no response in time",
         "connection",
         "longer than 1048576 bytes",
@@ -142,10 +142,10 @@ fn a_failing_peer_does_not_prevent_the_fetch_from_another() {
     .enumerate()
     {
         assert!(
-            peer_results[place]
+            peer_results[index]
                 .as_ref()
-                .is_err_and(|why| why.contains(due)),
-            "{due}: {peer_results:?}"
+                .is_err_and(|why| why.contains(expected)),
+            "{expected}: {peer_results:?}"
         );
     }
     assert_eq!(peer_results[5], Ok(Some(9)));
@@ -163,7 +163,7 @@ fn taking_results_never_waits_and_no_round_starts_twice() {
         assert!(fetcher.take().is_empty());
     }
     fetcher.wait(Instant::now()); // a time in the past: returns immediately
-    fetcher.wait(Instant::now() + LONG);
+    fetcher.wait(Instant::now() + FETCH_TIMEOUT);
     assert_eq!(fetcher.take().len(), 1);
     assert_eq!(silent.received().len(), 1);
 }
@@ -178,16 +178,16 @@ fn each_round_begins_with_the_next_peer() {
     let mut asked = Vec::new();
     for _ in 0..4 {
         fetcher.ask();
-        fetcher.wait(Instant::now() + LONG);
+        fetcher.wait(Instant::now() + FETCH_TIMEOUT);
         let names = fetcher.take().into_iter();
         asked.push(names.map(|of| of.peer.to_string()).collect::<Vec<_>>());
     }
     let first = ["one", "two", "three"];
-    let due = [
+    let expected = [
         first,
         ["two", "three", "one"],
         ["three", "one", "two"],
         first,
     ];
-    assert_eq!(asked, due);
+    assert_eq!(asked, expected);
 }

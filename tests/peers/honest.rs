@@ -16,7 +16,7 @@ use immuaudit::peer::{InProcess, PeerPoller};
 use immuaudit::random::Random;
 
 const CYCLES: u64 = 1_000;
-/// How many cycles the replica is behind at most; a comparison is overdue after three intervals.
+/// The most cycles by which the replica is behind; a comparison is overdue after three intervals.
 const MAX_LAG: u64 = 2;
 
 /// A server, its auditor, and the checkpoint that the auditor serves.
@@ -25,7 +25,7 @@ struct Side {
     name: &'static str,
     checkpoint: Rc<RefCell<Result<Vec<u8>, String>>>,
     standings: BTreeMap<Standing, u64>,
-    /// How many peers must confirm the trusted state.
+    /// The number of peers that must confirm the trusted state.
     required: usize,
 }
 

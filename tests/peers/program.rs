@@ -5,8 +5,8 @@ use crate::support::blocked::Blocked;
 use crate::support::http::get;
 use crate::support::in_process::location;
 use crate::support::peers::{note_by, other, signer};
-use crate::support::place::Place;
 use crate::support::program::{Program, Run, Running, member};
+use crate::support::temp_dir::TempDir;
 use crate::support::watched::port_of;
 use immuaudit::checkpoint::print_list;
 use immuaudit::drill::{Embedded, Options, SigningKey};
@@ -18,7 +18,7 @@ const DATABASE: &str = "defaultdb";
 /// A ledger and its auditor, which signs and serves the proven states.
 struct Zone {
     ledger: Embedded,
-    place: Place,
+    folder: TempDir,
     _running: Running,
     /// The argument `--audit-peer` for other auditors.
     peer: String,
@@ -29,9 +29,9 @@ impl Zone {
     fn new(options: Options, name: &str, length: u64) -> Zone {
         let ledger = Embedded::start(options).expect("a ledger");
         ledger.grow(DATABASE, length);
-        let place = Place::new();
-        let program = Program::new(ledger.port(), &place.join("state"));
-        let key = place.join("key").display().to_string();
+        let folder = TempDir::new();
+        let program = Program::new(ledger.port(), &folder.join("state"));
+        let key = folder.join("key").display().to_string();
         let public = program.run(&["key", "new", "--name", name, &key]);
         let public = public.ends_with(0).stdout.trim().to_owned();
         let mut running = program.start(&["--audit-interval=1s", "--audit-signing-key", &key]);
@@ -43,7 +43,7 @@ impl Zone {
         );
         Zone {
             ledger,
-            place,
+            folder,
             _running: running,
             peer,
             port,
@@ -51,8 +51,8 @@ impl Zone {
     }
 }
 
-fn auditor(ledger: &Embedded, place: &Place, args: &[&str]) -> Program {
-    Program::new(ledger.port(), &place.join("other"))
+fn auditor(ledger: &Embedded, folder: &TempDir, args: &[&str]) -> Program {
+    Program::new(ledger.port(), &folder.join("other"))
         .with(&["--json"])
         .with(args)
 }
@@ -70,7 +70,7 @@ fn a_confirmed_auditor_is_good_and_its_status_has_the_agreement() {
     let zone = Zone::new(Options::default(), "zone-a", 12);
     let program = auditor(
         &zone.ledger,
-        &zone.place,
+        &zone.folder,
         &[&zone.peer, "--audit-peers-required=1"],
     );
     let run = program.run(&["--once"]);
@@ -90,11 +90,11 @@ fn a_confirmed_auditor_is_good_and_its_status_has_the_agreement() {
         url.starts_with("--audit-peer=http://") || key.is_empty(),
         "{url}"
     );
-    let stranger = "zone-b+4a8a84aa+BHy7xs+Wk/TAnW4LKKlPt/oZYoFISsdd5yxg41dhGD3U";
+    let other_key = "zone-b+4a8a84aa+BHy7xs+Wk/TAnW4LKKlPt/oZYoFISsdd5yxg41dhGD3U";
     let port = zone.peer.split("127.0.0.1:").nth(1).expect("a port");
     let port = port.split('=').next().expect("a port");
-    let of_another = format!("--audit-peer=http://127.0.0.1:{port}={stranger}");
-    let run = auditor(&zone.ledger, &zone.place, &[&of_another]).run(&["--once"]);
+    let with_other_key = format!("--audit-peer=http://127.0.0.1:{port}={other_key}");
+    let run = auditor(&zone.ledger, &zone.folder, &[&with_other_key]).run(&["--once"]);
     let message = peer(run.ends_with(0));
     assert!(message.contains("\"state\":\"silent\""), "{message}");
 }
@@ -119,19 +119,18 @@ fn two_signed_histories_are_a_split_view_that_is_proven_offline() {
     let view = Embedded::start(options).expect("a ledger");
     view.set(DATABASE, "forged", "forged");
     view.grow(DATABASE, 20);
-    let pem = zone.place.join("server.pem");
+    let pem = zone.folder.join("server.pem");
     std::fs::write(&pem, view.public_pem().expect("a key")).expect("a file");
     let key = format!("--server-signing-pub-key={}", pem.display());
-    let program = auditor(&view, &zone.place, &[&zone.peer, &key]);
+    let program = auditor(&view, &zone.folder, &[&zone.peer, &key]);
     // the first check: checkpoints that are older contradict nothing
     let run = once_until_it_fails(&program);
     run.is(2, DATABASE, "split-view");
     assert_eq!(member(run.line(DATABASE), "state_verdict"), "consistent");
     assert!(peer(&run).contains("\"state\":\"split\""), "{run:?}");
     let evidence = member(run.line(DATABASE), "evidence").to_owned();
-    zone.place.join("other"); // the files stay; the server is gone
-    drop(view);
-    let offline = Program::new(9, &zone.place.join("elsewhere"));
+    drop(view); // the evidence is verified without the server
+    let offline = Program::new(9, &zone.folder.join("elsewhere"));
     let verified = offline.run(&["evidence", "verify", &evidence, &key]);
     assert!(
         verified
@@ -161,12 +160,12 @@ fn two_unsigned_histories_are_a_disagreement_until_acknowledged() {
     let view = Embedded::start(Options::default()).expect("a ledger");
     view.set(DATABASE, "forged", "forged");
     view.grow(DATABASE, 20);
-    let program = auditor(&view, &zone.place, &[&zone.peer]);
+    let program = auditor(&view, &zone.folder, &[&zone.peer]);
     let run = once_until_it_fails(&program);
     run.ends_with(1);
     assert!(peer(&run).contains("\"state\":\"disagrees\""), "{run:?}");
     program.run(&["status"]).ends_with(1);
-    let alone = auditor(&view, &zone.place, &[]);
+    let alone = auditor(&view, &zone.folder, &[]);
     let closed = alone.run(&["acknowledge", DATABASE, "--disagreement"]);
     closed.ends_with(0);
     alone.run(&["--once"]).ends_with(0);
@@ -175,11 +174,11 @@ fn two_unsigned_histories_are_a_disagreement_until_acknowledged() {
 #[test]
 fn an_auditor_cannot_be_its_own_peer() {
     let zone = Zone::new(Options::default(), "zone-a", 3);
-    let key = zone.place.join("key").display().to_string();
+    let key = zone.folder.join("key").display().to_string();
     // only commands that sign read the key
     let nowhere = auditor(
         &zone.ledger,
-        &zone.place,
+        &zone.folder,
         &["--audit-signing-key", "nowhere"],
     );
     assert!(!nowhere.run(&["alarm", "list"]).stderr.contains("nowhere"));
@@ -190,7 +189,7 @@ fn an_auditor_cannot_be_its_own_peer() {
     );
     let program = auditor(
         &zone.ledger,
-        &zone.place,
+        &zone.folder,
         &[&zone.peer, "--audit-signing-key", &key],
     );
     let run = program.run(&["--once"]);
@@ -205,16 +204,16 @@ fn an_auditor_cannot_be_its_own_peer() {
 #[test]
 fn checkpoints_from_a_file_are_compared_without_network() {
     let zone = Zone::new(Options::default(), "zone-a", 12);
-    let program = auditor(&zone.ledger, &zone.place, &[]);
+    let program = auditor(&zone.ledger, &zone.folder, &[]);
     program.run(&["--once"]).ends_with(0);
-    let files = Program::new(9, &zone.place.join("other"));
+    let files = Program::new(9, &zone.folder.join("other"));
     let key = zone
         .peer
         .split('=')
         .skip(2)
         .collect::<Vec<&str>>()
         .join("=");
-    let file = zone.place.join("checkpoints");
+    let file = zone.folder.join("checkpoints");
     let fetched = get(zone.port, "/checkpoints", "*/*").body;
     std::fs::write(&file, &fetched).expect("a file");
     let compare = |file: &str, key: &str| files.run(&["compare", file, "--peer-key", key]);
@@ -232,14 +231,14 @@ fn checkpoints_from_a_file_are_compared_without_network() {
         known.ends_with(0).stdout.contains("peer zone-a: behind"),
         "{known:?}"
     );
-    let stranger = "zone-b+4a8a84aa+BHy7xs+Wk/TAnW4LKKlPt/oZYoFISsdd5yxg41dhGD3U";
-    let nobodys = compare(&path, stranger);
+    let other_key = "zone-b+4a8a84aa+BHy7xs+Wk/TAnW4LKKlPt/oZYoFISsdd5yxg41dhGD3U";
+    let unsigned = compare(&path, other_key);
     assert!(
-        nobodys
+        unsigned
             .ends_with(1)
             .stderr
             .contains("1 checkpoint is invalid, the first: it is not signed by this key"),
-        "{nobodys:?}"
+        "{unsigned:?}"
     );
     let no_file = compare("nowhere", &key);
     assert!(
@@ -252,8 +251,8 @@ fn checkpoints_from_a_file_are_compared_without_network() {
     let view = Embedded::start(Options::default()).expect("a ledger");
     view.set(DATABASE, "forged", "forged");
     view.grow(DATABASE, 20);
-    let place = Place::new();
-    let elsewhere = Program::new(view.port(), &place.join("state"));
+    let folder = TempDir::new();
+    let elsewhere = Program::new(view.port(), &folder.join("state"));
     elsewhere.once().ends_with(0);
     std::thread::sleep(std::time::Duration::from_millis(2_100));
     std::fs::write(&file, get(zone.port, "/checkpoints", "*/*").body).expect("a file");
@@ -269,7 +268,7 @@ fn checkpoints_from_a_file_are_compared_without_network() {
 
 /// An auditor of a server that signs, and checkpoints by another auditor with the server's signature.
 struct SignedView {
-    place: Place,
+    folder: TempDir,
     ledger: Embedded,
     key: SigningKey,
     program: Program,
@@ -284,14 +283,14 @@ impl SignedView {
         };
         let ledger = Embedded::start(options).expect("a ledger");
         ledger.grow(DATABASE, 10);
-        let place = Place::new();
-        let pem = place.join("server.pem");
+        let folder = TempDir::new();
+        let pem = folder.join("server.pem");
         std::fs::write(&pem, key.public_pem()).expect("a file");
         let argument = format!("--server-signing-pub-key={}", pem.display());
-        let program = Program::new(ledger.port(), &place.join("state")).with(&[&argument]);
+        let program = Program::new(ledger.port(), &folder.join("state")).with(&[&argument]);
         program.once().ends_with(0);
         SignedView {
-            place,
+            folder,
             ledger,
             key,
             program,
@@ -311,7 +310,7 @@ impl SignedView {
     }
 
     fn compare(&self, notes: &[&str]) -> Run {
-        let file = self.place.join("checkpoints");
+        let file = self.folder.join("checkpoints");
         std::fs::write(&file, print_list(notes.iter().copied())).expect("a file");
         let public = signer("zone-b").public().to_string();
         let file = file.display().to_string();
@@ -327,8 +326,8 @@ fn every_checkpoint_of_a_joined_file_is_compared() {
     for notes in [[&monday, &tuesday], [&tuesday, &monday]] {
         let run = view.compare(&notes.map(String::as_str));
         let printed = &run.ends_with(2).stdout;
-        for due in ["split-view: ", "peer zone-b: agrees"] {
-            assert!(printed.contains(due), "{due}: {run:?}");
+        for expected in ["split-view: ", "peer zone-b: agrees"] {
+            assert!(printed.contains(expected), "{expected}: {run:?}");
         }
     }
 }
@@ -336,7 +335,7 @@ fn every_checkpoint_of_a_joined_file_is_compared() {
 #[test]
 fn a_split_view_of_a_file_that_cannot_be_stored_is_reported_as_not_stored() {
     let view = SignedView::new();
-    let store = Store::open_shared(&location(view.place.join("state"))).expect("a store");
+    let store = Store::open_shared(&location(view.folder.join("state"))).expect("a store");
     let forged = view.note(other(view.state()), 1);
     let blocked = Blocked::new(&store, DATABASE);
     let run = view.compare(&[&forged]);

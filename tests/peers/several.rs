@@ -19,12 +19,12 @@ fn a_claim_of_a_waiting_checkpoint_hides_no_signed_contradiction() {
     peering.sim.time.advance(20 * INTERVAL);
     let (state, signature) = peering.signed_state(peering.fork(5, 10));
     // a checkpoint without the server's signature waits until the server reaches its transaction
-    peering.says(peering.fork(5, 15).state_at(15).expect("a state"));
+    peering.confirms(peering.fork(5, 15).state_at(15).expect("a state"));
     is_well(&peering.cycle(&mut auditor), Standing::Pending);
     peering.sim.embedded.grow(DATABASE, 10);
     // the last checkpoint has the signature, and is too old to be compared more than once
     let old = peering.now() - 600;
-    peering.answers(peering.note(state, Some(signature), old));
+    peering.serves(peering.note(state, Some(signature), old));
     let outcome = peering.cycle(&mut auditor);
     assert_eq!(outcome.verdict.word(), "split-view", "{outcome:?}");
     assert_eq!((outcome.exit(), outcome.open_alarms), (Exit::Tampered, 1));

@@ -44,7 +44,7 @@ fn a_state_ahead_counts_as_shared_only_after_the_ledger_reached_it() {
         peering.is_down();
         peering.cycle(&mut auditor);
         *shown.borrow_mut() = Some(forged);
-        peering.says(ahead);
+        peering.confirms(ahead);
         is_well(&peering.cycle(&mut auditor), Standing::Ahead);
         *shown.borrow_mut() = None;
         peering.sim.embedded.put_ledger(DATABASE, honest);
@@ -53,7 +53,7 @@ fn a_state_ahead_counts_as_shared_only_after_the_ledger_reached_it() {
             drop(auditor);
             auditor = peering.auditor_over(over());
         }
-        peering.says(ahead); // the peer still has the state of the fork
+        peering.confirms(ahead); // the peer still has the state of the fork
         let outcome = peering.cycle(&mut auditor);
         assert_eq!(standing(&outcome), Standing::Disagrees, "{restarted}");
     }
@@ -66,10 +66,10 @@ fn a_waiting_checkpoint_is_compared_if_the_peers_clock_is_ahead() {
     let (state, signature) = peering.signed_state(peering.fork(10, 15));
     peering.cycle(&mut auditor);
     let ahead = peering.now() + INTERVAL.as_secs() + 200;
-    peering.answers(peering.note(state, Some(signature), ahead));
+    peering.serves(peering.note(state, Some(signature), ahead));
     is_well(&peering.cycle(&mut auditor), Standing::Pending);
     peering.sim.embedded.grow(DATABASE, 10);
-    peering.says(peering.state(20)); // an honest state of this history
+    peering.confirms(peering.state(20)); // an honest state of this history
     is_a_split(&peering.cycle(&mut auditor));
 }
 
@@ -80,12 +80,12 @@ fn a_waiting_checkpoint_is_dropped_with_its_history_or_on_request() {
         let mut auditor = peering.auditor();
         peering.cycle(&mut auditor);
         // a transaction that this server never gets
-        peering.says(other(State {
+        peering.confirms(other(State {
             tx: 1 << 63,
             ..peering.state(10)
         }));
         is_well(&peering.cycle(&mut auditor), Standing::Pending);
-        peering.answers(""); // it does not repeat it
+        peering.serves(""); // the peer does not repeat the checkpoint
         let outcome = peering.cycle(&mut auditor);
         assert!(outcome.peers[0].waiting.is_some(), "{outcome:?}");
         match acknowledged {
@@ -98,7 +98,7 @@ fn a_waiting_checkpoint_is_dropped_with_its_history_or_on_request() {
         let outcome = peering.cycle(&mut auditor);
         assert!(outcome.peers[0].waiting.is_none(), "{outcome:?}");
         // the next checkpoint that cannot be compared waits again
-        peering.says(peering.fork(10, 30).state_at(30).expect("a state"));
+        peering.confirms(peering.fork(10, 30).state_at(30).expect("a state"));
         let outcome = peering.cycle(&mut auditor);
         assert!(outcome.peers[0].waiting.is_some(), "{outcome:?}");
     }
@@ -109,7 +109,7 @@ fn a_disagreement_that_was_found_while_the_clock_was_ahead_can_be_closed() {
     let peering = Peering::unsigned();
     let mut auditor = peering.disagreeing(DAY);
     peering.sim.time.step_wall_clock(-DAY);
-    peering.answers("");
+    peering.serves("");
     let outcome = peering.cycle(&mut auditor);
     assert_eq!(standing(&outcome), Standing::Disagrees);
     peering.close_the_disagreement();
@@ -120,20 +120,20 @@ fn a_disagreement_that_was_found_while_the_clock_was_ahead_can_be_closed() {
 fn a_history_first_used_with_a_clock_ahead_is_compared_later() {
     for restarted in [false, true] {
         let peering = Peering::signed();
-        let theirs = peering.signed_state(peering.fork(5, 10));
+        let forked = peering.signed_state(peering.fork(5, 10));
         peering.sim.time.step_wall_clock(DAY);
         let mut auditor = peering.auditor();
         peering.is_down();
         peering.cycle(&mut auditor);
         peering.sim.time.step_wall_clock(-DAY);
         // the checkpoint may be from before the first check
-        peering.says_signed(theirs.clone());
+        peering.confirms_signed(forked.clone());
         is_well(&peering.cycle(&mut auditor), Standing::Pending);
         if restarted {
             drop(auditor);
             auditor = peering.auditor();
         }
-        peering.says_signed(theirs);
+        peering.confirms_signed(forked);
         is_a_split(&peering.cycle(&mut auditor));
     }
 }
@@ -142,7 +142,7 @@ fn a_history_first_used_with_a_clock_ahead_is_compared_later() {
 fn a_history_that_was_given_up_is_no_split_if_a_peer_confirms_it() {
     let peering = Peering::signed();
     let mut auditor = peering.auditor();
-    let theirs = peering.signed_state(peering.fork(10, 10));
+    let forked = peering.signed_state(peering.fork(10, 10));
     let never_seen = peering.signed_state(peering.fork(4, 10));
     peering.is_down();
     peering.cycle(&mut auditor);
@@ -153,14 +153,14 @@ fn a_history_that_was_given_up_is_no_split_if_a_peer_confirms_it() {
     let (store, now) = (peering.sim.shared_store(), peering.sim.clock.now());
     store.adopt(&alarm.id, "kim", now).expect("adopted");
     is_well(&peering.cycle(&mut auditor), Standing::Silent);
-    peering.says_signed(theirs.clone());
+    peering.confirms_signed(forked.clone());
     let outcome = peering.cycle(&mut auditor);
     is_well(&outcome, Standing::Pending);
     let why = outcome.peers[0].why.clone().unwrap_or_default();
     assert!(why.contains("was given up"), "{why}");
-    peering.says(theirs.0); // without the signature as well
+    peering.confirms(forked.0); // without the signature as well
     is_well(&peering.cycle(&mut auditor), Standing::Pending);
-    peering.says_signed(never_seen);
+    peering.confirms_signed(never_seen);
     is_a_split(&peering.cycle(&mut auditor));
 }
 
@@ -182,7 +182,7 @@ fn an_old_checkpoint_confirms_nothing_and_contradicts_once() {
     let (state, signature) = peering.signed_state(peering.fork(5, 15));
     let old = peering.now() - 600;
     // the server is asked once about a state that the stored history cannot confirm
-    peering.answers(peering.note(peering.state(15), None, old));
+    peering.serves(peering.note(peering.state(15), None, old));
     peering.proofs();
     for _ in 0..3 {
         let outcome = peering.cycle(&mut auditor);
@@ -191,7 +191,7 @@ fn an_old_checkpoint_confirms_nothing_and_contradicts_once() {
     }
     assert_eq!(peering.proofs(), 1);
     // without the server's signature the contradiction stays until an operator acknowledges it
-    peering.answers(peering.note(other(state), None, old));
+    peering.serves(peering.note(other(state), None, old));
     let outcome = peering.cycle(&mut auditor);
     assert_eq!(standing(&outcome), Standing::Disagrees);
     peering.close_the_disagreement();
@@ -201,9 +201,9 @@ fn an_old_checkpoint_confirms_nothing_and_contradicts_once() {
     is_well(&peering.cycle(&mut auditor), Standing::Silent);
     // a checkpoint from before the trusted history
     let before = peering.note(state, Some(signature.clone()), old - 3_600);
-    peering.answers(before);
+    peering.serves(before);
     is_well(&peering.cycle(&mut auditor), Standing::Silent);
-    peering.answers(peering.note(state, Some(signature), old));
+    peering.serves(peering.note(state, Some(signature), old));
     is_a_split(&peering.cycle(&mut auditor));
 }
 
@@ -215,20 +215,20 @@ fn a_checkpoint_from_the_future_contradicts_if_the_server_signed_it() {
     peering.is_down();
     peering.cycle(&mut auditor);
     let ahead = peering.now() + 3_600;
-    peering.answers(peering.note(state, None, ahead));
+    peering.serves(peering.note(state, None, ahead));
     is_well(&peering.cycle(&mut auditor), Standing::Silent);
-    peering.answers(peering.note(state, Some(signature), ahead));
+    peering.serves(peering.note(state, Some(signature), ahead));
     is_a_split(&peering.cycle(&mut auditor));
 }
 
 #[test]
-fn a_kept_disagreement_becomes_a_split_view_when_the_servers_key_is_known() {
+fn a_disagreement_becomes_a_split_view_when_the_servers_key_is_known() {
     let mut peering = Peering::signed();
-    let theirs = peering.signed_state(peering.fork(5, 10));
+    let forked = peering.signed_state(peering.fork(5, 10));
     let keys = std::mem::replace(&mut peering.policy.signatures, Signatures::NotRequired);
     let mut auditor = peering.auditor();
     peering.cycle(&mut auditor);
-    peering.says_signed(theirs);
+    peering.confirms_signed(forked);
     let outcome = peering.cycle(&mut auditor);
     assert_eq!(standing(&outcome), Standing::Disagrees);
     peering.is_down();
@@ -241,10 +241,10 @@ fn a_kept_disagreement_becomes_a_split_view_when_the_servers_key_is_known() {
     // without a key of the server it stays a disagreement
     let mut peering = Peering::new(Options::default().signed());
     peering.policy.signatures = Signatures::NotRequired;
-    let theirs = peering.signed_state(peering.fork(5, 10));
+    let forked = peering.signed_state(peering.fork(5, 10));
     let mut auditor = peering.auditor();
     peering.cycle(&mut auditor);
-    peering.says_signed(theirs);
+    peering.confirms_signed(forked);
     peering.cycle(&mut auditor);
     peering.is_down();
     drop(auditor);
@@ -257,14 +257,14 @@ fn an_old_checkpoint_of_a_closed_alarm_opens_no_alarm_after_a_restart() {
     let (peering, mut auditor) = long_without_a_peer();
     let (state, signature) = peering.signed_state(peering.fork(5, 15));
     let old = peering.now() - 600;
-    peering.answers(peering.note(state, Some(signature.clone()), old));
+    peering.serves(peering.note(state, Some(signature.clone()), old));
     let outcome = peering.cycle(&mut auditor);
     is_a_split(&outcome);
     let (store, now) = (peering.sim.shared_store(), peering.sim.clock.now());
     let alarm = outcome.alarm.expect("an alarm").id;
     store.close_alarm(&alarm, "kim", now).expect("closed");
     for _ in 0..2 {
-        // the trusted state is another one, so the same contradiction would be another finding
+        // the trusted state is different, so the same contradiction would be a different finding
         peering.sim.embedded.grow(DATABASE, 1);
         drop(auditor);
         auditor = peering.auditor();
@@ -273,14 +273,14 @@ fn an_old_checkpoint_of_a_closed_alarm_opens_no_alarm_after_a_restart() {
         }
     }
     // the peer confirms the state again after the closing
-    peering.says_signed((state, signature.clone()));
+    peering.confirms_signed((state, signature.clone()));
     is_a_split(&peering.cycle(&mut auditor));
     // a closed alarm hides no other state
     let store = peering.sim.shared_store();
     let closed = store.close_alarms_of(DATABASE, "kim", peering.sim.clock.now());
     assert_eq!(closed.expect("closed").len(), 1);
-    let theirs = peering.signed_state(peering.fork(5, 14));
-    peering.answers(peering.note(theirs.0, Some(theirs.1), old));
+    let forked = peering.signed_state(peering.fork(5, 14));
+    peering.serves(peering.note(forked.0, Some(forked.1), old));
     is_a_split(&peering.cycle(&mut auditor));
 }
 
@@ -310,14 +310,16 @@ impl Source for Late {
 #[test]
 fn a_confirmation_that_comes_late_after_a_downtime_is_not_overdue() {
     let peering = Peering::unsigned();
-    let says: Rc<RefCell<String>> = Rc::default();
+    let response: Rc<RefCell<String>> = Rc::default();
     let confirms = || {
         let note = peering.note(peering.state(10), None, peering.now() + 1);
-        *says.borrow_mut() = note;
+        *response.borrow_mut() = note;
     };
     let peers = || {
-        let (names, says) = ([witness("zone-b")], says.clone());
-        let peer = InProcess::new(&names, "tested", move |_| Ok(says.borrow().clone().into()));
+        let (names, response) = ([witness("zone-b")], response.clone());
+        let peer = InProcess::new(&names, "tested", move |_| {
+            Ok(response.borrow().clone().into())
+        });
         let (coming, arrived) = (Vec::new(), Vec::new());
         let late = Late {
             peer,
@@ -351,12 +353,12 @@ fn a_confirmation_that_comes_late_after_a_downtime_is_not_overdue() {
 
 /// A peer is usually some transactions behind on a busy server. It need not reach transactions that were given up.
 #[test]
-fn a_peer_that_follows_a_new_history_is_not_overdue_for_one_that_was_given_up() {
+fn a_peer_need_not_confirm_a_history_that_was_given_up() {
     let mut peering = Peering::unsigned();
     peering.required = 1;
     let mut auditor = peering.auditor();
     peering.sim.embedded.grow(DATABASE, 90);
-    peering.says(peering.state(90));
+    peering.confirms(peering.state(90));
     is_well(&peering.cycle(&mut auditor), Standing::Behind);
     let shorter = peering.fork(40, 40);
     peering.sim.embedded.put_ledger(DATABASE, shorter);
@@ -364,7 +366,7 @@ fn a_peer_that_follows_a_new_history_is_not_overdue_for_one_that_was_given_up() 
     store.distrust(DATABASE, now).expect("files");
     for last in [45, 50, 55, 60, 65, 70] {
         peering.sim.embedded.grow(DATABASE, 5);
-        peering.says(peering.state(last - 2));
+        peering.confirms(peering.state(last - 2));
         let outcome = peering.cycle(&mut auditor);
         assert!(outcome.peers_overdue.is_none(), "{last}: {outcome:?}");
         is_well(&outcome, Standing::Behind);

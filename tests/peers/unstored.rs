@@ -25,22 +25,22 @@ fn a_split_view_that_healed_is_stored_when_the_files_can_be_written_again() {
                 Note::Waiting => 15,
                 Note::Fresh | Note::Old => 10,
             };
-            let theirs = peering.signed_state(peering.fork(5, length));
+            let forked = peering.signed_state(peering.fork(5, length));
             peering.is_down();
             peering.cycle(&mut auditor);
             let mut blocked = Some(Blocked::new(&peering.sim.shared_store(), DATABASE));
             match note {
                 Note::Waiting => {
-                    peering.says_signed(theirs);
+                    peering.confirms_signed(forked);
                     is_well(&peering.cycle(&mut auditor), Standing::Pending);
                     peering.sim.embedded.grow(DATABASE, 10);
-                    peering.says(peering.sim.embedded.state(DATABASE).expect("a state"));
+                    peering.confirms(peering.sim.embedded.state(DATABASE).expect("a state"));
                 }
-                Note::Fresh => peering.says_signed(theirs),
+                Note::Fresh => peering.confirms_signed(forked),
                 Note::Old => {
                     peering.sim.time.advance(20 * INTERVAL);
                     let old = peering.now() - 600;
-                    peering.answers(peering.note(theirs.0, Some(theirs.1), old));
+                    peering.serves(peering.note(forked.0, Some(forked.1), old));
                 }
             }
             let outcome = peering.cycle(&mut auditor);
@@ -54,7 +54,7 @@ fn a_split_view_that_healed_is_stored_when_the_files_can_be_written_again() {
             }
             // the server and the peer agree from now on
             for _ in 0..2 {
-                peering.says(peering.sim.embedded.state(DATABASE).expect("a state"));
+                peering.confirms(peering.sim.embedded.state(DATABASE).expect("a state"));
                 let outcome = peering.cycle(&mut auditor);
                 let case = format!("{note:?} {restarted}: {outcome:?}");
                 assert_eq!(outcome.verdict.word(), "split-view", "{case}");
@@ -69,7 +69,7 @@ fn a_split_view_that_healed_is_stored_when_the_files_can_be_written_again() {
                     break;
                 }
             }
-            peering.says(peering.sim.embedded.state(DATABASE).expect("a state"));
+            peering.confirms(peering.sim.embedded.state(DATABASE).expect("a state"));
             let outcome = peering.cycle(&mut auditor);
             assert_eq!(outcome.verdict.word(), "consistent", "{outcome:?}");
             assert_eq!(

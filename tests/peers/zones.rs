@@ -7,9 +7,9 @@ use std::{fs, thread};
 
 use crate::support::http::metrics_of;
 use crate::support::loud::loud;
-use crate::support::place::Place;
 use crate::support::program::{Program, Running, member};
 use crate::support::real::{Real, program};
+use crate::support::temp_dir::TempDir;
 use crate::support::zones::{self, SERVER, Zone};
 use immuaudit::drill::{Embedded, Options, Split, fill};
 
@@ -28,18 +28,18 @@ struct Auditor {
 
 /// Three auditors that are peers of each other; the second one logs in as `second`.
 struct Three {
-    _place: Place,
+    _folder: TempDir,
     auditors: Vec<Auditor>,
 }
 
 impl Three {
-    fn new(place: Place, port: u16, second: &str, more: &[&str]) -> Three {
+    fn new(folder: TempDir, port: u16, second: &str, more: &[&str]) -> Three {
         let names = ["zone-a", "zone-b", "zone-c"];
         let zones: Vec<Zone> = (11..)
             .zip(names)
             .map(|(number, name)| Zone::new(name, number))
             .collect();
-        let key = |name: &str| place.join(&format!("{name}.key"));
+        let key = |name: &str| folder.join(&format!("{name}.key"));
         let verifier = |name: &str| {
             let file = key(name);
             let made = Command::new(env!("CARGO_BIN_EXE_immuaudit"))
@@ -81,7 +81,7 @@ impl Three {
                 .filter(|(other, _)| *other != index);
             args.extend(others.map(|(_, peer)| peer.clone()));
             let args: Vec<&str> = args.iter().map(String::as_str).collect();
-            let program = Program::new(port, &place.join(names[index]));
+            let program = Program::new(port, &folder.join(names[index]));
             Auditor {
                 program: program.with(&args).run_by(zone.prefix()),
                 zone,
@@ -90,7 +90,7 @@ impl Three {
         });
         let auditors = auditors.collect();
         Three {
-            _place: place,
+            _folder: folder,
             auditors,
         }
     }
@@ -173,11 +173,11 @@ fn before_two_views() -> (Embedded, Three, String) {
     };
     let server = Embedded::start(options.signed()).expect("a ledger");
     fill(&server, DB);
-    let place = Place::new();
-    let pem = place.join("server.pem");
+    let folder = TempDir::new();
+    let pem = folder.join("server.pem");
     fs::write(&pem, server.public_pem().expect("a key")).expect("a file");
     let key = format!("--server-signing-pub-key={}", pem.display());
-    let mut three = Three::new(place, zones::expose(server.port()), SECOND, &[&key]);
+    let mut three = Three::new(folder, zones::expose(server.port()), SECOND, &[&key]);
     three.start();
     (server, three, key)
 }
@@ -205,9 +205,9 @@ fn verifies_offline(evidence: &Path, key: &str) {
             .args(more)
             .output()
             .expect("unshare runs");
-        let said = String::from_utf8_lossy(&verified.stdout);
+        let printed = String::from_utf8_lossy(&verified.stdout);
         assert_eq!(verified.status.code(), Some(code), "{verified:?}");
-        assert!(said.contains(proof), "{said}");
+        assert!(printed.contains(proof), "{printed}");
     }
 }
 
@@ -277,10 +277,10 @@ fn three_auditors_of_an_honest_real_server_agree() {
             let Some(immudb) = program("1.11.1") else {
                 return;
             };
-            let folder = Place::new();
+            let folder = TempDir::new();
             let real = Real::start(&immudb, &folder.join("data"), &[]);
             let mut three = Three::new(
-                Place::new(),
+                TempDir::new(),
                 zones::expose(real.port),
                 "immudb",
                 &["--audit-peers-required=2"],

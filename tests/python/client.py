@@ -56,8 +56,8 @@ def report(name: str, work):
     try:
         done = work()
     except Exception as error:  # the client raises different exceptions for refused responses
-        words = " ".join(f"{type(error).__name__} {error}".split())
-        print(f"{name} refused: {words}", flush=True)
+        message = " ".join(f"{type(error).__name__} {error}".split())
+        print(f"{name} refused: {message}", flush=True)
         return None
     print(f"{name} verified", flush=True)
     return done

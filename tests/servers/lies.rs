@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use crate::support::place::Place;
 use crate::support::program::Program;
 use crate::support::proxy::{Body, Proxy, Reply};
 use crate::support::real::{Real, program};
+use crate::support::temp_dir::TempDir;
 use immuaudit::drill::{Embedded, Options};
 use immuaudit::ledger::{Digest, State};
 use immuaudit::wire::{self, proto};
@@ -18,7 +18,7 @@ const MAX_MEMORY_KIB: u64 = 48 << 10;
 /// A lie: its name, the expected verdicts, and the function that changes a response.
 struct Lie {
     name: &'static str,
-    due: &'static [&'static str],
+    expected: &'static [&'static str],
     alter: fn(&Before, &str, &[u8], &mut Reply),
 }
 
@@ -57,107 +57,107 @@ const STATE: &str = "CurrentState";
 
 #[rustfmt::skip]
 const LIES: &[Lie] = &[
-    Lie { name: "the trusted transaction with another hash", due: &["inconsistent"], alter: |before, call, _, reply| if call == STATE {
+    Lie { name: "the trusted transaction with another hash", expected: &["inconsistent"], alter: |before, call, _, reply| if call == STATE {
         let tx = before.state.tx;
         state(before, reply, |id, hash| { *id = tx; hash[0] ^= 1; });
     } },
-    Lie { name: "a state whose hash has a bit flipped", due: &["inconsistent"], alter: |before, call, _, reply| if call == STATE {
+    Lie { name: "a state whose hash has a bit flipped", expected: &["inconsistent"], alter: |before, call, _, reply| if call == STATE {
         state(before, reply, |_, hash| hash[31] ^= 1);
     } },
-    Lie { name: "a state that is older", due: &["rolled-back"], alter: |before, call, _, reply| if call == STATE {
+    Lie { name: "a state that is older", expected: &["rolled-back"], alter: |before, call, _, reply| if call == STATE {
         state(before, reply, |id, _| *id = 2);
     } },
-    Lie { name: "no transactions", due: &["rolled-back"], alter: |before, call, _, reply| if call == STATE {
+    Lie { name: "no transactions", expected: &["rolled-back"], alter: |before, call, _, reply| if call == STATE {
         state(before, reply, |id, hash| { *id = 0; *hash = Digest::OF_NOTHING.as_bytes().to_vec(); });
     } },
-    Lie { name: "a state in the far future", due: &["malformed"], alter: |before, call, _, reply| if call == STATE {
+    Lie { name: "a state in the far future", expected: &["malformed"], alter: |before, call, _, reply| if call == STATE {
         state(before, reply, |id, _| *id += 1_000_000);
     } },
-    Lie { name: "the state seen before, for ever", due: &["consistent"], alter: |before, call, _, reply| if call == STATE {
+    Lie { name: "the state seen before, for ever", expected: &["consistent"], alter: |before, call, _, reply| if call == STATE {
         reply.body = Body::Messages(vec![before.answer.clone()]);
     } },
-    Lie { name: "a hash of 31 bytes", due: &["malformed"], alter: |before, call, _, reply| if call == STATE {
+    Lie { name: "a hash of 31 bytes", expected: &["malformed"], alter: |before, call, _, reply| if call == STATE {
         state(before, reply, |_, hash| hash.truncate(31));
     } },
-    Lie { name: "a linear term with a bit flipped", due: &["inconsistent"], alter: |_, call, _, reply| if call == PROOF {
+    Lie { name: "a linear term with a bit flipped", expected: &["inconsistent"], alter: |_, call, _, reply| if call == PROOF {
         proof(reply, |proof| proof.linear_proof.mut_or_insert_default().terms.last_mut().expect("a term")[5] ^= 8);
     } },
-    Lie { name: "a source header with a bit flipped", due: &["inconsistent"], alter: |_, call, _, reply| if call == PROOF {
+    Lie { name: "a source header with a bit flipped", expected: &["inconsistent"], alter: |_, call, _, reply| if call == PROOF {
         proof(reply, |proof| proof.source_tx_header.mut_or_insert_default().eh[0] ^= 1);
     } },
-    Lie { name: "source and target swapped", due: &["malformed"], alter: |_, call, _, reply| if call == PROOF {
+    Lie { name: "source and target swapped", expected: &["malformed"], alter: |_, call, _, reply| if call == PROOF {
         proof(reply, |proof| std::mem::swap(&mut proof.source_tx_header, &mut proof.target_tx_header));
     } },
-    Lie { name: "the last inclusion proof of another leaf", due: &["inconsistent"], alter: |_, call, _, reply| if call == PROOF {
+    Lie { name: "the last inclusion proof of another leaf", expected: &["inconsistent"], alter: |_, call, _, reply| if call == PROOF {
         proof(reply, |proof| { let term = proof.last_inclusion_proof.first_mut().expect("a term"); term.reverse(); });
     } },
-    Lie { name: "one consistency term too many", due: &["malformed"], alter: |_, call, _, reply| if call == PROOF {
+    Lie { name: "one consistency term too many", expected: &["malformed"], alter: |_, call, _, reply| if call == PROOF {
         proof(reply, |proof| proof.consistency_proof.push(vec![7; 32]));
     } },
-    Lie { name: "one linear term too few", due: &["malformed"], alter: |_, call, _, reply| if call == PROOF {
+    Lie { name: "one linear term too few", expected: &["malformed"], alter: |_, call, _, reply| if call == PROOF {
         proof(reply, |proof| drop(proof.linear_proof.mut_or_insert_default().terms.pop()));
     } },
-    Lie { name: "the proof of another pair", due: &["malformed"], alter: |before, call, _, reply| if call == PROOF {
+    Lie { name: "the proof of another pair", expected: &["malformed"], alter: |before, call, _, reply| if call == PROOF {
         reply.body = Body::Messages(vec![before.proof.clone()]);
     } },
-    Lie { name: "no dual proof", due: &["malformed"], alter: |_, call, _, reply| if call == PROOF {
+    Lie { name: "no dual proof", expected: &["malformed"], alter: |_, call, _, reply| if call == PROOF {
         reply.message(|answer: &mut proto::VerifiableTx| answer.dual_proof = MessageField::none());
     } },
-    Lie { name: "a header of version 9", due: &["malformed"], alter: |_, call, _, reply| if call == PROOF {
+    Lie { name: "a header of version 9", expected: &["malformed"], alter: |_, call, _, reply| if call == PROOF {
         proof(reply, |proof| proof.target_tx_header.mut_or_insert_default().version = 9);
     } },
-    Lie { name: "an excuse that is not so", due: &["malformed"], alter: |_, call, _, reply| if call == PROOF {
+    Lie { name: "an excuse that is not so", expected: &["malformed"], alter: |_, call, _, reply| if call == PROOF {
         reply.body = Body::Error(2, "tx data is corrupted: binary linking mismatch at tx 7".into());
     } },
-    Lie { name: "a rollback that is not so", due: &["malformed"], alter: |_, call, _, reply| if call == PROOF {
+    Lie { name: "a rollback that is not so", expected: &["malformed"], alter: |_, call, _, reply| if call == PROOF {
         reply.body = Body::Error(3, "illegal state: latest txID=3 is lower than specified as initial tx=20".into());
     } },
-    Lie { name: "half an answer", due: &["malformed"], alter: |_, call, _, reply| if call == STATE {
+    Lie { name: "half an answer", expected: &["malformed"], alter: |_, call, _, reply| if call == STATE {
         reply.change(|bytes| bytes.truncate(bytes.len() / 2));
     } },
-    Lie { name: "two messages", due: &["malformed"], alter: |_, call, _, reply| if call == STATE {
+    Lie { name: "two messages", expected: &["malformed"], alter: |_, call, _, reply| if call == STATE {
         if let Body::Messages(messages) = &mut reply.body { let first = messages[0].clone(); messages.push(first); }
     } },
-    Lie { name: "a thousand messages", due: &["malformed"], alter: |_, call, _, reply| if call == PROOF {
+    Lie { name: "a thousand messages", expected: &["malformed"], alter: |_, call, _, reply| if call == PROOF {
         if let Body::Messages(messages) = &mut reply.body { *messages = vec![messages[0].clone(); 1000]; }
     } },
-    Lie { name: "no message", due: &["malformed"], alter: |_, call, _, reply| if call == STATE {
+    Lie { name: "no message", expected: &["malformed"], alter: |_, call, _, reply| if call == STATE {
         reply.body = Body::Messages(vec![]);
     } },
-    Lie { name: "an empty message", due: &["malformed"], alter: |_, call, _, reply| if call == STATE || call == PROOF {
+    Lie { name: "an empty message", expected: &["malformed"], alter: |_, call, _, reply| if call == STATE || call == PROOF {
         reply.body = Body::Messages(vec![vec![]]);
     } },
-    Lie { name: "5 MB of zeros", due: &["unreachable"], alter: |_, call, _, reply| if call == STATE {
+    Lie { name: "5 MB of zeros", expected: &["unreachable"], alter: |_, call, _, reply| if call == STATE {
         reply.body = Body::Messages(vec![vec![0; 5 << 20]]);
     } },
-    Lie { name: "silence", due: &["unreachable"], alter: |_, call, _, reply| if call == STATE {
+    Lie { name: "silence", expected: &["unreachable"], alter: |_, call, _, reply| if call == STATE {
         reply.body = Body::Silence;
     } },
-    Lie { name: "silence where the proof is due", due: &["unreachable"], alter: |_, call, _, reply| if call == PROOF {
+    Lie { name: "silence where the proof is due", expected: &["unreachable"], alter: |_, call, _, reply| if call == PROOF {
         reply.body = Body::Silence;
     } },
-    Lie { name: "an error with a forged log line", due: &["refused"], alter: |_, call, _, reply| if call == STATE {
+    Lie { name: "an error with a forged log line", expected: &["refused"], alter: |_, call, _, reply| if call == STATE {
         reply.body = Body::Error(2, "no\r\n2026-01-01T00:00:00Z INFO  all is well \u{1b}[2J\u{202e}".into());
     } },
-    Lie { name: "a wrong password all of a sudden", due: &["refused"], alter: |_, call, _, reply| if call == "Login" {
+    Lie { name: "a wrong password all of a sudden", expected: &["refused"], alter: |_, call, _, reply| if call == "Login" {
         reply.body = Body::Error(2, "invalid user name or password".into());
     } },
-    Lie { name: "no such database", due: &["rolled-back"], alter: |_, call, _, reply| if call == "UseDatabase" {
+    Lie { name: "no such database", expected: &["rolled-back"], alter: |_, call, _, reply| if call == "UseDatabase" {
         reply.body = Body::Error(5, "'defaultdb' does not exist".into());
     } },
-    Lie { name: "a list without it", due: &["rolled-back"], alter: |_, call, _, reply| if call == "DatabaseList" {
+    Lie { name: "a list without it", expected: &["rolled-back"], alter: |_, call, _, reply| if call == "DatabaseList" {
         reply.body = Body::Messages(vec![vec![]]);
     } },
-    Lie { name: "no identity", due: &["consistent"], alter: |_, _, _, reply| reply.uuid = None },
-    Lie { name: "an identity that is a path", due: &["consistent"], alter: |_, _, _, reply| reply.uuid = Some("../../../../etc/x".into()) },
-    Lie { name: "an identity that changes", due: &["consistent"], alter: |before, _, _, reply| reply.uuid = Some(format!("u{}", before.times)) },
-    Lie { name: "unknown fields", due: &["consistent"], alter: |_, call, _, reply| if call == STATE || call == PROOF {
+    Lie { name: "no identity", expected: &["consistent"], alter: |_, _, _, reply| reply.uuid = None },
+    Lie { name: "an identity that is a path", expected: &["consistent"], alter: |_, _, _, reply| reply.uuid = Some("../../../../etc/x".into()) },
+    Lie { name: "an identity that changes", expected: &["consistent"], alter: |before, _, _, reply| reply.uuid = Some(format!("u{}", before.times)) },
+    Lie { name: "unknown fields", expected: &["consistent"], alter: |_, call, _, reply| if call == STATE || call == PROOF {
         reply.change(|bytes| bytes.extend([0xf8, 0x07, 0x01, 0xfa, 0x07, 0x02, 0x0a, 0x0b]));
     } },
 ];
 
 fn run_all_lies(server: &Path) {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let real = Real::start(server, &folder.join("data"), &[]);
     real.write(DATABASE, "a", 20);
     let proxy = Proxy::before(real.port);
@@ -214,7 +214,7 @@ fn run_all_lies(server: &Path) {
         });
         let (run, peak) = auditor(index).once_measured();
         let verdict = run.verdict(DATABASE);
-        assert!(lie.due.contains(&verdict), "{}: {run:#?}", lie.name);
+        assert!(lie.expected.contains(&verdict), "{}: {run:#?}", lie.name);
         let tampered = ["inconsistent", "rolled-back", "bad-value"].contains(&verdict);
         let code = match verdict {
             _ if tampered => 2,
@@ -262,7 +262,7 @@ versions! {
 /// Responses that the proxy does not change are consistent.
 #[test]
 fn unchanged_responses_are_consistent() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let server = Embedded::start(Options::default()).expect("an embedded ledger");
     server.grow(DATABASE, 5);
     let proxy = Proxy::before(server.port());

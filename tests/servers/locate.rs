@@ -4,10 +4,10 @@
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::support::place::Place;
 use crate::support::program::{Program, Run, member};
 use crate::support::random::Random;
 use crate::support::real::{Real, copy, program};
+use crate::support::temp_dir::TempDir;
 
 const DATABASE: &str = "defaultdb";
 const APART: u64 = 50;
@@ -26,12 +26,12 @@ fn a_fork_is_located(version: &str) {
     let Some(server) = program(version) else {
         return;
     };
-    let folder = Place::new();
+    let folder = TempDir::new();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let mut random = Random::new(u64::from(now.subsec_nanos()));
     let (data, fork) = (folder.join("data"), folder.join("fork"));
     let mut real = Real::start(&server, &data, &[]);
-    let first = last(&real); // 1.0 to 1.4 write a transaction of their own
+    let first = last(&real); // 1.0 to 1.4 themselves write a transaction
     let parted = 1 + random.below(APART * AUDITS - 2);
     println!("{version}: {parted} transactions are the same");
     let (plain, mirrored) = (folder.join("plain"), folder.join("mirrored"));
@@ -148,7 +148,7 @@ fn a_fork_on_1_2_4_is_located_by_range_transaction_and_key() {
 
 /// Restores an older copy, and then replaces the server by another one.
 fn a_rollback_and_a_replacement(version: &str, server: &Path) {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let data = folder.join("data");
     let mut real = Real::start(server, &data, &[]);
     let first = last(&real);

@@ -7,9 +7,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::support::certificates::{authority, certificate};
-use crate::support::place::Place;
 use crate::support::program::{Program, Running, member};
 use crate::support::real::{Real, program};
+use crate::support::temp_dir::TempDir;
 
 const DATABASES: [&str; 2] = ["defaultdb", "second"];
 /// The time of the audit, longer than the lifetime of the tokens.
@@ -26,7 +26,7 @@ fn expired_tokens_of_real_servers_refuse_no_database() {
 }
 
 fn audits_beyond_a_lifetime(server: &Path) {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let real = Real::start(server, &folder.join("data"), &["--token-expiry", "1"]);
     real.does(&["create-db", DATABASES[1]]);
     for database in DATABASES {
@@ -64,7 +64,7 @@ fn audits_beyond_a_lifetime(server: &Path) {
 
 /// Mutual TLS with replaceable files: the arguments of `--certificate`, `--pkey` and `--clientcas`.
 struct Mutual {
-    folder: Place,
+    folder: TempDir,
     port: u16,
 }
 
@@ -114,12 +114,12 @@ impl Mutual {
 }
 
 #[test]
-fn renewed_certificates_are_used_for_the_next_connection_and_wrong_ones_are_not() {
+fn renewed_certificates_are_used_and_wrong_files_are_not() {
     let Some(server) = program("1.11.1") else {
         return;
     };
     let mut mutual = Mutual {
-        folder: Place::new(),
+        folder: TempDir::new(),
         port: 0,
     };
     for by in ["first", "second"] {

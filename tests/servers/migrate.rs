@@ -5,9 +5,9 @@ use std::fs;
 use std::path::Path;
 
 use crate::support::immuclient::{Immuclient, Scene, write};
-use crate::support::place::Place;
 use crate::support::program::{Program, member};
 use crate::support::real::{Real, built, copy, program};
+use crate::support::temp_dir::TempDir;
 use immuaudit::wire::proto::ImmutableState090;
 use protobuf::Message;
 
@@ -116,7 +116,7 @@ fn an_older_copy_of_the_server_does_not_extend_a_newer_state() {
     let Scene { folder, real } = scene;
     let data = real.stop();
     copy(&data, &folder.join("older"));
-    let server = program("1.11.1").expect("it was there");
+    let server = program("1.11.1").expect("the server program");
     let scene = Scene {
         real: Real::start(&server, &data, &[]),
         folder,
@@ -185,7 +185,7 @@ fn states_of_every_version_are_imported() {
 
 #[test]
 fn files_without_states_import_nothing_and_name_the_remedy() {
-    let folder = Place::new();
+    let folder = TempDir::new();
     let auditor = Program::new(1, &folder.join("trust"));
     let import = |path: &Path| auditor.run(&["states", "import", &path.display().to_string()]);
     fs::create_dir_all(folder.join("empty")).unwrap();

@@ -6,18 +6,18 @@ use std::time::{Duration, Instant};
 use std::{fs, thread};
 
 use crate::support::immuclient::{Immuclient, Scene};
-use crate::support::place::Place;
 use crate::support::program::Program;
 use crate::support::real::Real;
+use crate::support::temp_dir::TempDir;
 
 /// Runs a command from the documentation of immuclient or immugw until the server has been audited.
 /// Only ports, paths and the log level are set for the test.
-fn runs_unchanged(real: &Real, words: &[&str], variables: &[(&str, &str)], files: &[(&str, &str)]) {
-    let folder = Place::new();
+fn runs_unchanged(real: &Real, args: &[&str], variables: &[(&str, &str)], files: &[(&str, &str)]) {
+    let folder = TempDir::new();
     let here = |text: &str| {
-        let place = folder.path().display().to_string();
+        let path = folder.path().display().to_string();
         text.replace("PORT", &real.port.to_string())
-            .replace("PLACE", &place)
+            .replace("FOLDER", &path)
     };
     for (name, text) in files {
         let path = folder.join(name);
@@ -27,7 +27,7 @@ fn runs_unchanged(real: &Real, words: &[&str], variables: &[(&str, &str)], files
     let log = folder.join("log");
     let mut command = Command::new(env!("CARGO_BIN_EXE_immuaudit"));
     command
-        .args(words.iter().map(|word| here(word)))
+        .args(args.iter().map(|word| here(word)))
         .env_clear()
         .env("HOME", folder.path())
         .env("STATE_DIRECTORY", folder.join("state")) // root's default is a system directory
@@ -41,13 +41,16 @@ fn runs_unchanged(real: &Real, words: &[&str], variables: &[(&str, &str)], files
     let mut running = Immuclient(command.spawn().unwrap());
     let end = Instant::now() + Duration::from_secs(60);
     loop {
-        let said = fs::read_to_string(&log).unwrap();
+        let printed = fs::read_to_string(&log).unwrap();
         // the second cycle shows that the program continues
-        if said.contains("verdict=first-seen") && said.contains("verdict=consistent") {
+        if printed.contains("verdict=first-seen") && printed.contains("verdict=consistent") {
             return;
         }
-        assert!(Instant::now() < end, "{said}");
-        assert!(running.0.try_wait().unwrap().is_none(), "it ended: {said}");
+        assert!(Instant::now() < end, "{printed}");
+        assert!(
+            running.0.try_wait().unwrap().is_none(),
+            "it ended: {printed}"
+        );
         thread::sleep(Duration::from_millis(50));
     }
 }
@@ -100,11 +103,16 @@ fn immuclients_documented_commands_run_unchanged() {
     runs_unchanged(&scene.real, &["audit-mode"], &environment, &[]);
 
     // the settings file of immuclient's service
-    let file = "dir = \"PLACE/immuclient\"\naddress = \"0.0.0.0\"\nport = 3323\nimmudb-address = \"127.0.0.1\"\nimmudb-port = PORT\npidfile = \"PLACE/immuclient.pid\"\nlogfile = \"PLACE/immuclient.log\"\nmtls = false\ndetached = false\nservername = \"localhost\"\naudit-username = \"immudb\"\naudit-password = \"immudb\"\npkey = \"\"\ncertificate = \"\"\nclientcas = \"\"\n";
-    for place in ["configs/immuclient.toml", "immuclient.toml"] {
-        runs_unchanged(&scene.real, &["audit-mode"], &[SECOND], &[(place, file)]);
+    let file = "dir = \"FOLDER/immuclient\"\naddress = \"0.0.0.0\"\nport = 3323\nimmudb-address = \"127.0.0.1\"\nimmudb-port = PORT\npidfile = \"FOLDER/immuclient.pid\"\nlogfile = \"FOLDER/immuclient.log\"\nmtls = false\ndetached = false\nservername = \"localhost\"\naudit-username = \"immudb\"\naudit-password = \"immudb\"\npkey = \"\"\ncertificate = \"\"\nclientcas = \"\"\n";
+    for file_name in ["configs/immuclient.toml", "immuclient.toml"] {
+        runs_unchanged(
+            &scene.real,
+            &["audit-mode"],
+            &[SECOND],
+            &[(file_name, file)],
+        );
     }
-    let named = ["audit-mode", "--config", "PLACE/etc/own.toml"];
+    let named = ["audit-mode", "--config", "FOLDER/etc/own.toml"];
     runs_unchanged(&scene.real, &named, &[SECOND], &[("etc/own.toml", file)]);
 }
 
@@ -127,8 +135,8 @@ fn immugws_documented_commands_run_unchanged() {
     ];
     runs_unchanged(&scene.real, &[], &environment, &[]);
     let file = "address = \"0.0.0.0\"\nport = 3323\nimmudb-address = \"127.0.0.1\"\nimmudb-port = PORT\npidfile = \"\"\nlogfile = \"\"\nmtls = false\ndetached = false\nservername = \"localhost\"\naudit = true\naudit-interval = \"1s\"\naudit-username = \"immudb\"\naudit-password = \"immudb\"\npkey = \"\"\ncertificate = \"\"\nclientcas = \"\"\n";
-    for place in ["configs/immugw.toml", "immugw.toml"] {
-        runs_unchanged(&scene.real, &["--as=immugw"], &[], &[(place, file)]);
+    for file_name in ["configs/immugw.toml", "immugw.toml"] {
+        runs_unchanged(&scene.real, &["--as=immugw"], &[], &[(file_name, file)]);
     }
     let command_line = [
         "--as",
@@ -143,9 +151,9 @@ fn immugws_documented_commands_run_unchanged() {
         "-j",
         "PORT",
         "--pidfile",
-        "PLACE/immugw.pid",
+        "FOLDER/immugw.pid",
         "--logfile",
-        "PLACE/immugw.log",
+        "FOLDER/immugw.log",
         "--audit",
         "--audit-interval",
         "1s",

@@ -7,15 +7,15 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use crate::support::place::Place;
 use crate::support::program::Program;
 use crate::support::real::built;
+use crate::support::temp_dir::TempDir;
 use immuaudit::checkpoint::{SignedNote, SignerKey, VerifierKey, confirmed};
 use immuaudit::drill::{Embedded, Options};
 
-fn go(notes: &Path, words: &[&str], input: &str) -> Output {
+fn go(notes: &Path, args: &[&str], input: &str) -> Output {
     let mut child = Command::new(notes)
-        .args(words)
+        .args(args)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -33,9 +33,9 @@ fn text(output: &Output) -> String {
 }
 
 /// Returns an auditor with a signing key and its public key.
-fn auditor(place: &Place, server: &Embedded) -> (Program, String) {
-    let key = place.join("key").display().to_string();
-    let program = Program::new(server.port(), &place.join("state"));
+fn auditor(folder: &TempDir, server: &Embedded) -> (Program, String) {
+    let key = folder.join("key").display().to_string();
+    let program = Program::new(server.port(), &folder.join("state"));
     program.once().ends_with(0);
     let run = program.run(&["key", "new", "--name", "zone-a.example.com/audit", &key]);
     let public = run.ends_with(0).stdout.trim().to_owned();
@@ -45,10 +45,10 @@ fn auditor(place: &Place, server: &Embedded) -> (Program, String) {
 #[test]
 fn go_verifies_the_auditors_checkpoints_and_refuses_changed_ones() {
     let Some(notes) = built("notes") else { return };
-    let place = Place::new();
+    let folder = TempDir::new();
     let server = Embedded::start(Options::default().signed()).expect("a ledger");
     server.grow("defaultdb", 5);
-    let (program, public) = auditor(&place, &server);
+    let (program, public) = auditor(&folder, &server);
     let run = program.run(&["checkpoint", "export"]);
     let note = run.ends_with(0).stdout.clone();
     let opened = text(&go(&notes, &["open", &public], &note));
@@ -72,7 +72,7 @@ fn go_verifies_the_auditors_checkpoints_and_refuses_changed_ones() {
 #[test]
 fn the_auditor_verifies_gos_checkpoints_and_refuses_changed_ones() {
     let Some(notes) = built("notes") else { return };
-    let place = Place::new();
+    let folder = TempDir::new();
     let keys = text(&go(&notes, &["key", "zone-b"], ""));
     let (private, public) = keys.trim().split_once('\n').expect("two lines");
     let ours = SignerKey::read(private).expect("a key");
@@ -81,8 +81,8 @@ fn the_auditor_verifies_gos_checkpoints_and_refuses_changed_ones() {
     let note = text(&go(&notes, &["sign", private], body));
     let read = SignedNote::read(note.as_bytes()).expect("a note");
     assert!(confirmed(&read, ours.public()).is_ok());
-    let program = Program::new(1, &place.join("state"));
-    let file = place.join("note");
+    let program = Program::new(1, &folder.join("state"));
+    let file = folder.join("note");
     let verify = |text: &str, code| {
         fs::write(&file, text).expect("a file");
         let path = file.display().to_string();

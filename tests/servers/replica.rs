@@ -6,10 +6,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::support::in_process;
-use crate::support::place::Place;
 use crate::support::program::{Program, Run, member};
 use crate::support::real::{Real, program};
 use crate::support::real_disk::edit;
+use crate::support::temp_dir::TempDir;
 use immuaudit::ledger::Digest;
 use immuaudit::server::ServerError;
 use immuaudit::wire::Entries;
@@ -22,14 +22,14 @@ const NEW: u64 = 20;
 struct Scene {
     primary: Real,
     replica: Real,
-    folder: Place,
+    folder: TempDir,
 }
 
 impl Scene {
     /// Returns `None` if the real server was not built.
     fn new() -> Option<Scene> {
         let server = program("1.11.1")?;
-        let folder = Place::new();
+        let folder = TempDir::new();
         let start = |name: &str| Real::start(&server, &folder.join(name), &[]);
         let primary = start("primary");
         primary.does(&["create-small", "--db", DB]);
@@ -159,7 +159,7 @@ fn an_edited_value_on_a_replica_is_found_among_absent_ones() {
     let auditor = scene.auditor(&scene.replica, "of-replica");
     let auditor = auditor.with(&["--audit-sample", "0"]);
     auditor.once().is(0, DB, "first-seen");
-    let server = program("1.11.1").expect("it was there");
+    let server = program("1.11.1").expect("the server program");
     let dir = scene.replica.stop();
     assert!(edit(&dir.join(DB), "val", "new-7-0 ") > 0);
     let replica = Real::start_at(&server, &dir, auditor.port, &[]);

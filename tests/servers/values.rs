@@ -66,7 +66,7 @@ fn a_key_edited_in_the_transaction_log_is_found_and_named(server: &Path) {
     run.ends_with(2);
     let mut words = verdicts(&run).map(|line| member(line, "verdict"));
     assert!(words.any(|word| word == "bad-value"), "{run:#?}");
-    // 1.2 writes a first transaction of its own
+    // 1.2 itself writes the first transaction
     let named = |line: &str| line.contains("transaction 30") || line.contains("transaction 31");
     assert!(run.stdout.lines().any(named), "{run:#?}");
 }
@@ -111,13 +111,16 @@ fn truncated_values_are_reported_without_an_alarm() {
     let after = sweep(&scene, &real);
     after.is(0, "aged", "consistent");
     // the server adds a transaction that records the truncation
-    let said = "read=221 of=221 unavailable=\"";
-    let (_, said) = after
+    let counts = "read=221 of=221 unavailable=\"";
+    let (_, rest) = after
         .stderr
-        .split_once(said)
+        .split_once(counts)
         .unwrap_or_else(|| panic!("{after:#?}"));
-    let (count, said) = said.split_once(' ').expect("a count");
-    assert!(said.starts_with("dropped by a truncation\""), "{after:#?}");
+    let (count, reason) = rest.split_once(' ').expect("a count");
+    assert!(
+        reason.starts_with("dropped by a truncation\""),
+        "{after:#?}"
+    );
     // only complete files are dropped: the last one has values of both ages
     let count: u64 = count.parse().expect("a count");
     assert!((50..200).contains(&count), "{count}");

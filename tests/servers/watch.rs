@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 
 use crate::support::http::{Answer, ask};
 use crate::support::json::{Leaf, leaves};
-use crate::support::place::Place;
 use crate::support::program::Program;
 use crate::support::real::{Real, built, copy, program};
 use crate::support::receiver::{Received, Receiver};
+use crate::support::temp_dir::TempDir;
 use crate::support::tool::Tool;
 use immuaudit::ledger::decode_base64;
 
@@ -42,7 +42,7 @@ const GAUGES: [&str; 4] = [
 const LOGIN: [&str; 2] = ["us\"er", "pa<ss>&\u{e9}"];
 
 /// Runs exactly one audit by each program, with the states that they trusted before.
-fn audit(immuclient: &Path, folder: &Place, server: u16) -> Both {
+fn audit(immuclient: &Path, folder: &TempDir, server: u16) -> Both {
     Both {
         theirs: theirs(immuclient, &folder.join("theirs"), server),
         ours: ours(folder, server),
@@ -91,13 +91,13 @@ fn audited_by(immuclient: &Path, folder: &Path, server: u16) -> Shown {
         .spawn()
         .expect("immuclient starts");
     let _ended_with_this = Tool(child);
-    let said = || fs::read_to_string(&log).unwrap_or_default();
+    let log_text = || fs::read_to_string(&log).unwrap_or_default();
     // after "audit #1 finished" the notification has been sent
-    wait_until(|| said().contains("audit #1 finished"), said);
+    wait_until(|| log_text().contains("audit #1 finished"), log_text);
     shown(port, &receiver)
 }
 
-fn ours(folder: &Place, server: u16) -> Shown {
+fn ours(folder: &TempDir, server: u16) -> Shown {
     let (receiver, port) = (Receiver::start(), free_port());
     let program = Program::new(server, &folder.join("ours")).with(&[
         "--audit-interval=1h",
@@ -156,10 +156,10 @@ fn free_port() -> u16 {
 }
 
 #[track_caller]
-fn wait_until(is: impl Fn() -> bool, said: impl Fn() -> String) {
+fn wait_until(is: impl Fn() -> bool, log_text: impl Fn() -> String) {
     let end = Instant::now() + Duration::from_secs(60);
     while !is() {
-        assert!(Instant::now() < end, "{}", said());
+        assert!(Instant::now() < end, "{}", log_text());
         thread::sleep(Duration::from_millis(50));
     }
 }
@@ -219,15 +219,15 @@ impl Both {
             }
         }
         let further: Vec<&str> = ours[13..].iter().map(|(path, _)| path.as_str()).collect();
-        let due = "server verdict reason evidence alarm close_command adopt_command id";
-        assert_eq!(further.join(" "), due);
-        let said = ours.iter().find(|(path, _)| path == "tampered");
-        assert_eq!(said.unwrap().1, Leaf::Word(tampered.to_owned()));
+        let expected = "server verdict reason evidence alarm close_command adopt_command id";
+        assert_eq!(further.join(" "), expected);
+        let member = ours.iter().find(|(path, _)| path == "tampered");
+        assert_eq!(member.unwrap().1, Leaf::Word(tampered.to_owned()));
     }
 }
 
 /// Starts a server that signs its states.
-fn start(program: &Path, folder: &Place, data: &str, port: u16) -> Real {
+fn start(program: &Path, folder: &TempDir, data: &str, port: u16) -> Real {
     let key = folder.join("key.pem");
     if !key.exists() {
         let made = Command::new("openssl")
@@ -256,7 +256,7 @@ fn metrics_and_notifications_are_those_of_a_real_immuclient() {
     let Some((immuclient, server)) = programs() else {
         return;
     };
-    let folder = Place::new();
+    let folder = TempDir::new();
     let real = start(&server, &folder, "data", 0);
     let port = real.port;
     real.write("defaultdb", "a", 20);
@@ -291,7 +291,7 @@ fn an_unsigned_state_is_notified_as_by_immuclient() {
     let Some((immuclient, server)) = programs() else {
         return;
     };
-    let folder = Place::new();
+    let folder = TempDir::new();
     let real = Real::start(&server, &folder.join("data"), &[]);
     real.write("defaultdb", "a", 3);
     audit(&immuclient, &folder, real.port);

@@ -2,9 +2,9 @@
 
 #[cfg(unix)]
 use crate::support::http::get;
-use crate::support::place::Place as Folder;
-use crate::support::process::{Place, given};
+use crate::support::process::{Setup, given};
 use crate::support::program::Program;
+use crate::support::setup::Setup as Folder;
 use immuaudit::config::{CompatMode, Run, SettingsWarning, Signatures};
 use immuaudit::drill::{Embedded, Lie, LieSchedule, Options, fill};
 use log::Level;
@@ -22,19 +22,19 @@ fn a_flag_a_variable_or_the_name_selects_immugw() {
     let by_variable = given(&[]).variable("IMMUAUDIT_AS", "immugw");
     let mut by_name = given(&[]);
     by_name.process.name = "immugw".to_owned();
-    for place in [by_flag, by_variable, by_name] {
-        let place = place.variable("IMMUGW_AUDIT", "true");
-        assert_eq!(place.run().settings.compat_mode, CompatMode::Immugw);
+    for setup in [by_flag, by_variable, by_name] {
+        let setup = setup.variable("IMMUGW_AUDIT", "true");
+        assert_eq!(setup.run().settings.compat_mode, CompatMode::Immugw);
     }
     // the flag takes precedence over the program's name
-    let mut place = given(&["--as=immuclient"]);
-    place.process.name = "immugw".to_owned();
-    assert_eq!(place.run().settings.compat_mode, CompatMode::Immuclient);
+    let mut setup = given(&["--as=immuclient"]);
+    setup.process.name = "immugw".to_owned();
+    assert_eq!(setup.run().settings.compat_mode, CompatMode::Immuclient);
 }
 
 #[test]
 fn immugw_mode_reads_immugws_variables_and_file() {
-    let place = given(&["--as=immugw"])
+    let setup = given(&["--as=immugw"])
         .file("etc/immugw.toml", "audit = true\nport = 3323\naddress = \"0.0.0.0\"\nimmudb-address = \"file\"\naudit-interval = \"5m\"\n")
         .file("etc/immuclient.toml", "immudb-port = 9\n")
         .variable("IMMUCLIENT_IMMUDB_PORT", "8")
@@ -42,11 +42,11 @@ fn immugw_mode_reads_immugws_variables_and_file() {
         .variable("IMMUGW_IMMUDB_PORT", "7")
         .variable("IMMUGW_ADDRESS", "0.0.0.0")
         .variable("IMMUGW_PORT", "3323");
-    let server = place.run().settings.server;
+    let server = setup.run().settings.server;
     assert_eq!((server.address.as_str(), server.port), ("file", 7));
     assert_eq!(server.login.username, "auditor");
-    let place = place.variable("IMMUAUDIT_IMMUDB_PORT", "6");
-    assert_eq!(place.run().settings.server.port, 6);
+    let setup = setup.variable("IMMUAUDIT_IMMUDB_PORT", "6");
+    assert_eq!(setup.run().settings.server.port, 6);
 }
 
 /// Every flag of immugw's help, with its letters and defaults.
@@ -201,9 +201,9 @@ fn immugws_settings_are_refused_in_the_other_mode() {
         given(&["--audit"]).wrong(),
         "--audit: a setting of immugw: give --as immugw too, or remove it"
     );
-    let place = Place::new().variable("IMMUAUDIT_AUDIT_SIGNATURE", "validate");
+    let setup = Setup::new().variable("IMMUAUDIT_AUDIT_SIGNATURE", "validate");
     assert_eq!(
-        place.wrong(),
+        setup.wrong(),
         "audit-signature (IMMUAUDIT_AUDIT_SIGNATURE): a setting of immugw: give --as immugw too, or remove it"
     );
     assert_eq!(

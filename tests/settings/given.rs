@@ -5,7 +5,7 @@ use std::time::Duration;
 
 #[cfg(unix)]
 use crate::support::modes::set_mode;
-use crate::support::process::{Place, given};
+use crate::support::process::{Setup, given};
 use immuaudit::config::{
     FirstUse, Format, NewValues, Roots, RunMode, SettingsWarning, Signatures, Task, Transport,
     Verbosity,
@@ -75,7 +75,7 @@ fn without_any_setting_the_documented_defaults_hold() {
 
 #[test]
 fn immuclients_documented_command_line_is_accepted() {
-    let place = given(&[
+    let setup = given(&[
         "audit-mode",
         "--immudb-address",
         "db",
@@ -96,7 +96,7 @@ fn immuclients_documented_command_line_is_accepted() {
         "--database",
         "d",
     ]);
-    let run = place.run();
+    let run = setup.run();
     let server = &run.settings.server;
     assert_eq!((server.address.as_str(), server.port), ("db", 4444));
     assert_eq!(server.login.username, "auditor");
@@ -137,7 +137,7 @@ fn the_settings_file_of_immuclients_service_is_accepted() {
     };
     let file = "address = \"0.0.0.0\"\nport = 3323\nimmudb-address = \"127.0.0.1\"\nimmudb-port = 3322\npidfile = \"/var/lib/immuclient/immuclient.pid\"\nlogfile = \"/var/log/immuclient/immuclient.log\"\nmtls = false\ndetached = false\nservername = \"localhost\"\naudit-username = \"immudb\"\naudit-password = \"immudb\"\npkey = \"\"\ncertificate = \"\"\nclientcas = \"\"\n";
     let file = format!("dir = \"{states}\"\n{file}");
-    let run = Place::new().file("etc/immuclient.toml", &file).run();
+    let run = Setup::new().file("etc/immuclient.toml", &file).run();
     assert_eq!(run.settings.trust.directory, PathBuf::from(states));
     let unused = run
         .warnings
@@ -148,7 +148,7 @@ fn the_settings_file_of_immuclients_service_is_accepted() {
 
 #[test]
 fn settings_files_are_found_in_order_of_precedence() {
-    let mut place = Place::new();
+    let mut setup = Setup::new();
     for (port, name) in [
         (1, "etc/immuclient.toml"),
         (2, "home/immuclient.toml"),
@@ -159,21 +159,21 @@ fn settings_files_are_found_in_order_of_precedence() {
         (7, "immuaudit.toml"),
         (8, "configs/immuaudit.toml"),
     ] {
-        place = place.file(name, &format!("immudb-port = {port}\n"));
-        assert_eq!(place.run().settings.server.port, port);
+        setup = setup.file(name, &format!("immudb-port = {port}\n"));
+        assert_eq!(setup.run().settings.server.port, port);
     }
-    let place = place
+    let setup = setup
         .file("own.toml", "IMMUDB-PORT = 9\n")
         .arguments(&["--config", "own.toml"]);
-    assert_eq!(place.run().settings.server.port, 9);
+    assert_eq!(setup.run().settings.server.port, 9);
 }
 
 #[test]
 fn the_interval_is_also_taken_from_immuclients_own_variable() {
-    let place = given(&["--once"]).variable("audit-agent-interval", "1s");
-    assert_eq!(place.run().settings.audit.interval, Duration::from_secs(1));
-    let place = place.variable("IMMUCLIENT_AUDIT_INTERVAL", "2s");
-    let audit = place.run().settings.audit;
+    let setup = given(&["--once"]).variable("audit-agent-interval", "1s");
+    assert_eq!(setup.run().settings.audit.interval, Duration::from_secs(1));
+    let setup = setup.variable("IMMUCLIENT_AUDIT_INTERVAL", "2s");
+    let audit = setup.run().settings.audit;
     assert_eq!(
         (audit.interval, audit.run_mode),
         (Duration::from_secs(2), RunMode::Once)
@@ -206,8 +206,8 @@ fn username_counts_without_audit_username() {
 
 #[test]
 fn a_password_comes_from_a_file_a_credential_or_a_variable() {
-    let password = |place: &Place| {
-        place
+    let password = |setup: &Setup| {
+        setup
             .run()
             .settings
             .server
@@ -216,53 +216,53 @@ fn a_password_comes_from_a_file_a_credential_or_a_variable() {
             .expose()
             .to_owned()
     };
-    let place = Place::new().file("immuaudit.toml", "audit-password = \"in the file\"\n");
-    assert_eq!(password(&place), "in the file");
-    let directory = place.at("credentials");
-    let place = place
+    let setup = Setup::new().file("immuaudit.toml", "audit-password = \"in the file\"\n");
+    assert_eq!(password(&setup), "in the file");
+    let directory = setup.at("credentials");
+    let setup = setup
         .file("credentials/audit-password", "of systemd\n")
         .variable("CREDENTIALS_DIRECTORY", &directory);
-    assert_eq!(password(&place), "of systemd");
-    let path = place.at("secret");
-    let place = place
+    assert_eq!(password(&setup), "of systemd");
+    let path = setup.at("secret");
+    let setup = setup
         .file("secret", "enc:c2VjcmV0\n")
         .variable("IMMUCLIENT_AUDIT_PASSWORD_FILE", &path);
-    assert_eq!(password(&place), "secret");
-    let place = place.variable("IMMUAUDIT_AUDIT_PASSWORD", "variable");
-    assert_eq!(password(&place), "variable");
+    assert_eq!(password(&setup), "secret");
+    let setup = setup.variable("IMMUAUDIT_AUDIT_PASSWORD", "variable");
+    assert_eq!(password(&setup), "variable");
 }
 
 #[test]
 fn tls_opens_only_the_files_it_needs() {
-    let place = given(&["--certificate=none", "--pkey=none", "--clientcas=none"]);
+    let setup = given(&["--certificate=none", "--pkey=none", "--clientcas=none"]);
     assert!(matches!(
-        place.run().settings.server.transport,
+        setup.run().settings.server.transport,
         Transport::Plain
     ));
-    let place = given(&["--tls", "--servername=db"]);
+    let setup = given(&["--tls", "--servername=db"]);
     let Transport::Tls {
         roots: Roots::System,
         server_name,
-    } = place.run().settings.server.transport
+    } = setup.run().settings.server.transport
     else {
         panic!()
     };
     assert_eq!(server_name.as_deref(), Some("db"));
 
-    let place = Place::new()
+    let setup = Setup::new()
         .file("ca.pem", CERTIFICATE)
         .file("key.pem", PRIVATE_KEY);
-    let (ca, key) = (place.at("ca.pem"), place.at("key.pem"));
-    let place = place.arguments(&["--tls-ca", &ca]);
+    let (ca, key) = (setup.at("ca.pem"), setup.at("key.pem"));
+    let setup = setup.arguments(&["--tls-ca", &ca]);
     let Transport::Tls {
         roots: Roots::Pem(pem),
         server_name: None,
-    } = place.run().settings.server.transport
+    } = setup.run().settings.server.transport
     else {
         panic!()
     };
     assert_eq!(pem, CERTIFICATE);
-    let place = place.arguments(&[
+    let setup = setup.arguments(&[
         "-m",
         "--certificate",
         &ca,
@@ -273,7 +273,7 @@ fn tls_opens_only_the_files_it_needs() {
     ]);
     let Transport::Mutual {
         key, server_name, ..
-    } = place.run().settings.server.transport
+    } = setup.run().settings.server.transport
     else {
         panic!()
     };
@@ -285,10 +285,10 @@ fn tls_opens_only_the_files_it_needs() {
 
 #[test]
 fn signing_keys_are_read() {
-    let place = Place::new().file("keys.pem", &PUBLIC_KEY.repeat(2));
-    let path = place.at("keys.pem");
-    let place = place.arguments(&["--server-signing-pub-key", &path]);
-    let signatures = place.run().settings.audit.signatures;
+    let setup = Setup::new().file("keys.pem", &PUBLIC_KEY.repeat(2));
+    let path = setup.at("keys.pem");
+    let setup = setup.arguments(&["--server-signing-pub-key", &path]);
+    let signatures = setup.run().settings.audit.signatures;
     assert!(matches!(signatures, Signatures::By(keys) if keys.len() == 2));
 }
 
@@ -296,21 +296,21 @@ fn signing_keys_are_read() {
 #[cfg(unix)]
 #[test]
 fn trusted_states_have_a_persistent_directory() {
-    let directory = |place: &Place| place.run().settings.trust.directory.display().to_string();
-    let place = Place::new();
-    assert_eq!(directory(&place), place.at("home/.local/state/immuaudit"));
-    let place = place.variable("XDG_STATE_HOME", "relative");
-    assert_eq!(directory(&place), place.at("home/.local/state/immuaudit"));
-    let mut place = place.variable("XDG_STATE_HOME", "/xdg");
-    assert_eq!(directory(&place), "/xdg/immuaudit");
-    place.process.privilege = immuaudit::config::Privilege::Root;
-    assert_eq!(directory(&place), "/var/lib/immuaudit");
-    let place = place.variable("STATE_DIRECTORY", "/service:/other");
-    assert_eq!(directory(&place), "/service");
+    let directory = |setup: &Setup| setup.run().settings.trust.directory.display().to_string();
+    let setup = Setup::new();
+    assert_eq!(directory(&setup), setup.at("home/.local/state/immuaudit"));
+    let setup = setup.variable("XDG_STATE_HOME", "relative");
+    assert_eq!(directory(&setup), setup.at("home/.local/state/immuaudit"));
+    let mut setup = setup.variable("XDG_STATE_HOME", "/xdg");
+    assert_eq!(directory(&setup), "/xdg/immuaudit");
+    setup.process.privilege = immuaudit::config::Privilege::Root;
+    assert_eq!(directory(&setup), "/var/lib/immuaudit");
+    let setup = setup.variable("STATE_DIRECTORY", "/service:/other");
+    assert_eq!(directory(&setup), "/service");
     // systemd sorts them: the first one can be that of --roots-filepath
-    let place = place.variable("STATE_DIRECTORY", "/var/lib/a:/var/lib/immuaudit");
-    assert_eq!(directory(&place), "/var/lib/immuaudit");
-    assert_eq!(directory(&place.arguments(&["--dir=/own"])), "/own");
+    let setup = setup.variable("STATE_DIRECTORY", "/var/lib/a:/var/lib/immuaudit");
+    assert_eq!(directory(&setup), "/var/lib/immuaudit");
+    assert_eq!(directory(&setup.arguments(&["--dir=/own"])), "/own");
 }
 
 #[test]
@@ -322,12 +322,12 @@ fn the_label_of_a_server_is_its_address_or_configured() {
 }
 
 /// Returns the warnings about these settings, without the directory of the test.
-fn warned(place: Place) -> Vec<String> {
-    let warnings = place.run().warnings;
+fn warned(setup: Setup) -> Vec<String> {
+    let warnings = setup.run().warnings;
     warnings
         .iter()
         .filter(|r| r.level() == Level::Warn)
-        .map(|r| r.to_string().replace(&place.at(""), ""))
+        .map(|r| r.to_string().replace(&setup.at(""), ""))
         .collect()
 }
 
@@ -345,9 +345,9 @@ fn risky_settings_are_warned_about() {
             "other users of this machine can see --audit-password on the command line: use --audit-password-file"
         ]
     );
-    let place = given(&["-a=db.example"]).variable("IMMUAUDIT_AUDIT_PASSWORD", "x");
+    let setup = given(&["-a=db.example"]).variable("IMMUAUDIT_AUDIT_PASSWORD", "x");
     assert_eq!(
-        warned(place),
+        warned(setup),
         ["the password goes to \"db.example\" unencrypted: use --tls, --tls-ca or --mtls"]
     );
 }
@@ -356,19 +356,19 @@ fn risky_settings_are_warned_about() {
 #[cfg(unix)]
 #[test]
 fn a_password_file_that_others_can_read_is_warned_about() {
-    let place = Place::new().file("password", "x");
-    let path = place.at("password");
+    let setup = Setup::new().file("password", "x");
+    let path = setup.at("password");
     set_mode(&path, 0o644).unwrap();
-    let place = place.arguments(&["--audit-password-file", &path]);
+    let setup = setup.arguments(&["--audit-password-file", &path]);
     assert_eq!(
-        warned(place),
+        warned(setup),
         ["every user of this machine can read the password in password: run chmod o= password"]
     );
-    let place = Place::new().file("immuaudit.toml", "audit-password = \"x\"\n");
-    let path = place.at("immuaudit.toml");
+    let setup = Setup::new().file("immuaudit.toml", "audit-password = \"x\"\n");
+    let path = setup.at("immuaudit.toml");
     set_mode(&path, 0o644).unwrap();
     assert_eq!(
-        warned(place),
+        warned(setup),
         [
             "every user of this machine can read the password in immuaudit.toml: run chmod o= immuaudit.toml"
         ]

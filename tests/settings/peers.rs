@@ -17,7 +17,7 @@ fn key(name: &str, seed: u8) -> String {
 
 /// Runs `config` with this settings file and these flags.
 fn check(scene: &Scene, file: &str, flags: &[&str]) -> Run {
-    let path = scene.place.join("settings.toml");
+    let path = scene.folder.join("settings.toml");
     fs::write(&path, file).expect("a file");
     set_mode(&path, 0o600).expect("its mode");
     let program = scene.program(&["--config", &path.display().to_string()]);
@@ -28,7 +28,7 @@ fn check(scene: &Scene, file: &str, flags: &[&str]) -> Run {
 fn configured_peers_are_shown_with_their_keys_and_without_tokens() {
     let scene = Scene::new();
     let (old, new, other) = (key("zone-a", 1), key("zone-a", 2), key("zone-b", 3));
-    let password = scene.place.join("password");
+    let password = scene.folder.join("password");
     fs::write(&password, "hush").expect("a file");
     let table = format!(
         "[[peer]]\nurl = \"https://b.example.com/TOKEN/checkpoints\"\nkeys = [\"{other}\"]\nusername = \"me\"\n\
@@ -48,7 +48,7 @@ fn configured_peers_are_shown_with_their_keys_and_without_tokens() {
     let shown = &run.ends_with(0).stdout;
     let both =
         format!("audit-peer = [\"http://127.0.0.1:9477={old}\", \"http://127.0.0.1:9477={new}\"]");
-    for due in [
+    for expected in [
         both.as_str(),
         "audit-peers-required = 2",
         "[[peer]] # ",
@@ -56,7 +56,7 @@ fn configured_peers_are_shown_with_their_keys_and_without_tokens() {
         &format!("keys = [\"{other}\"]"),
         "username = \"me\"",
     ] {
-        assert!(shown.contains(due), "{due} in {shown}");
+        assert!(shown.contains(expected), "{expected} in {shown}");
     }
     assert!(!format!("{run:?}").contains("TOKEN"), "{run:?}");
     assert!(!format!("{run:?}").contains("hush"), "{run:?}");
@@ -146,7 +146,7 @@ fn an_invalid_peer_is_refused_with_its_flag_or_file_and_line() {
         let stderr = &run.ends_with(3).stderr;
         // the path of the file is not part of the expected message
         let short = stderr.replace(
-            &format!("{}{MAIN_SEPARATOR}", scene.place.path().display()),
+            &format!("{}{MAIN_SEPARATOR}", scene.folder.path().display()),
             "",
         );
         assert!(

@@ -5,18 +5,18 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use crate::support::http::get;
-use crate::support::place::Place;
 use crate::support::program::{Program, Running};
 use crate::support::receiver::Receiver;
+use crate::support::temp_dir::TempDir;
 use crate::support::watched::port_of;
 use immuaudit::drill::{Embedded, Lie, LieSchedule, Options, fill};
 
 const SECOND: &str = "otherdb";
 const READ: &str = "the settings were read again and are in use";
-const KEPT: &str = "the settings were read again and are not used";
+const NOT_USED: &str = "the settings were read again and are not used";
 
 struct Scene {
-    folder: Place,
+    folder: TempDir,
     server: Embedded,
     config: PathBuf,
 }
@@ -27,7 +27,7 @@ impl Scene {
             Embedded::start(Options::default().with_databases(&[SECOND])).expect("a ledger");
         fill(&server, "defaultdb");
         fill(&server, SECOND);
-        let folder = Place::new();
+        let folder = TempDir::new();
         let config = folder.join("settings.toml");
         Scene {
             folder,
@@ -61,10 +61,10 @@ impl Scene {
 }
 
 /// Sends SIGHUP, and waits for the expected log message.
-fn reload(running: &mut Running, due: &str) {
-    let before = running.log().matches(due).count();
+fn reload(running: &mut Running, expected: &str) {
+    let before = running.log().matches(expected).count();
     running.signal("HUP");
-    running.wait_for_times(due, before + 1);
+    running.wait_for_times(expected, before + 1);
 }
 
 #[test]
@@ -101,14 +101,14 @@ fn wrong_settings_are_reported_and_the_former_ones_stay_in_use() {
         ("not TOML", "settings.toml:1: not TOML"),
     ] {
         scene.settings(text);
-        reload(&mut running, KEPT);
+        reload(&mut running, NOT_USED);
         running.wait_for(message);
         running.wait_for_cycles(2);
     }
     let log = running.log();
     assert!(!log.contains(SECOND) && log.contains("ERROR"), "{log}");
     fs::set_permissions(&scene.config, fs::Permissions::from_mode(0o666)).expect("its mode");
-    reload(&mut running, KEPT);
+    reload(&mut running, NOT_USED);
     running.wait_for("other users can write it");
     scene.settings("audit-interval = \"50ms\"\n");
     reload(&mut running, READ);
@@ -126,7 +126,7 @@ fn a_setting_that_needs_a_restart_is_named_and_nothing_changes() {
         ("roots-filepath = \"/nowhere\"\n", "--roots-filepath"),
     ] {
         scene.settings(text);
-        reload(&mut running, KEPT);
+        reload(&mut running, NOT_USED);
         running.wait_for(name);
         running.wait_for_cycles(2);
     }
@@ -291,7 +291,7 @@ fn settings_that_cannot_be_used_change_nothing() {
     // the open alarms cannot be read
     let files = scene.folder.join("trust/tested");
     fs::rename(&files, scene.folder.join("moved")).expect("a directory");
-    reload(&mut running, KEPT);
+    reload(&mut running, NOT_USED);
     let after = get(port, "/metrics", "*/*");
     let interval = "immuaudit_interval_seconds{server=\"tested\"}";
     assert_eq!(after.sample(interval), 3600.0);

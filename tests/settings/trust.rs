@@ -9,9 +9,9 @@ use std::process::{Command, Stdio};
 
 use crate::support::certificates::{authority, certificate, openssl};
 use crate::support::loud::not_shown;
-use crate::support::place::Place as Folder;
-use crate::support::process::{Place, given};
+use crate::support::process::{Setup, given};
 use crate::support::program::Program;
+use crate::support::temp_dir::TempDir as Folder;
 use crate::support::trusting::{DATABASE, Scene};
 use immuaudit::clock;
 use immuaudit::config::SettingsWarning;
@@ -30,26 +30,26 @@ fn a_settings_file_that_others_can_write_is_refused() {
             "configs/immuaudit.toml",
             "etc/immuaudit.toml",
         ] {
-            let place = given(&[]).file(name, "immudb-address = \"stranger\"\n");
+            let setup = given(&[]).file(name, "immudb-address = \"stranger\"\n");
             let permissions = fs::Permissions::from_mode(mode);
-            fs::set_permissions(place.path.join(name), permissions).unwrap();
-            let message = place.wrong();
+            fs::set_permissions(setup.path.join(name), permissions).unwrap();
+            let message = setup.wrong();
             assert!(
                 message.starts_with(&format!("settings file {name}: other users can write it")),
                 "{message}"
             );
         }
     }
-    let place = given(&["--config=own.toml"]).file("own.toml", "");
+    let setup = given(&["--config=own.toml"]).file("own.toml", "");
     fs::set_permissions(
-        place.path.join("own.toml"),
+        setup.path.join("own.toml"),
         fs::Permissions::from_mode(0o666),
     )
     .unwrap();
     assert!(
-        place.wrong().contains("other users can write it"),
+        setup.wrong().contains("other users can write it"),
         "{}",
-        place.wrong()
+        setup.wrong()
     );
 }
 
@@ -59,31 +59,31 @@ fn a_settings_file_or_link_of_another_user_is_refused() {
         return not_shown("settings files of another user: only root can make one");
     }
     for name in ["immuclient.toml", "configs/immuaudit.toml", "own.toml"] {
-        let place = given(&["--config=own.toml"][..usize::from(name == "own.toml")]).file(
+        let setup = given(&["--config=own.toml"][..usize::from(name == "own.toml")]).file(
             name,
             "immudb-address = \"stranger\"\naudit-password-file = \"/root/secret\"\n",
         );
-        chown(place.path.join(name), Some(47_117), None).unwrap();
-        let message = place.wrong();
+        chown(setup.path.join(name), Some(47_117), None).unwrap();
+        let message = setup.wrong();
         assert!(message.contains("it belongs to user 47117"), "{message}");
     }
-    let place = given(&[]).file("elsewhere.toml", "immudb-address = \"stranger\"\n");
-    let link = place.path.join("immuaudit.toml");
-    symlink(place.path.join("elsewhere.toml"), &link).unwrap();
+    let setup = given(&[]).file("elsewhere.toml", "immudb-address = \"stranger\"\n");
+    let link = setup.path.join("immuaudit.toml");
+    symlink(setup.path.join("elsewhere.toml"), &link).unwrap();
     lchown(&link, Some(47_117), None).unwrap();
     assert!(
-        place.wrong().contains("it belongs to user 47117"),
+        setup.wrong().contains("it belongs to user 47117"),
         "{}",
-        place.wrong()
+        setup.wrong()
     );
     // a link that root owns is accepted
     lchown(&link, Some(0), None).unwrap();
-    assert_eq!(place.run().settings.server.address, "stranger");
+    assert_eq!(setup.run().settings.server.address, "stranger");
 }
 
 /// Returns the warnings at a visible log level.
-fn visible_warnings(place: &Place) -> Vec<String> {
-    let run = place.run();
+fn visible_warnings(setup: &Setup) -> Vec<String> {
+    let run = setup.run();
     let heard = |warning: &&SettingsWarning| {
         warning.level() <= Level::Info && **warning != SettingsWarning::DefaultPassword
     };
@@ -143,14 +143,14 @@ fn toml<'a>(keys: impl IntoIterator<Item = &'a (&'a str, &'a str)>) -> String {
 
 #[test]
 fn the_settings_file_of_immudb_is_accepted_unchanged() {
-    let place = given(&[]).file("immuclient.toml", &toml(&IMMUCLIENT));
-    assert_eq!(visible_warnings(&place), Vec::<String>::new());
+    let setup = given(&[]).file("immuclient.toml", &toml(&IMMUCLIENT));
+    assert_eq!(visible_warnings(&setup), Vec::<String>::new());
     // the variable is accepted too, and has no influence on a key
-    let place = given(&[]).variable("IMMUCLIENT_AUDIT_SIGNATURE", "ignore");
-    place.run();
-    let place =
+    let setup = given(&[]).variable("IMMUCLIENT_AUDIT_SIGNATURE", "ignore");
+    setup.run();
+    let setup =
         given(&["--server-signing-pub-key=none.pem"]).file("immuclient.toml", &toml(&IMMUCLIENT));
-    assert!(place.wrong().contains("none.pem"), "{}", place.wrong());
+    assert!(setup.wrong().contains("none.pem"), "{}", setup.wrong());
 }
 
 #[test]
@@ -159,23 +159,23 @@ fn the_settings_file_of_immugw_is_accepted_without_its_relative_dir() {
         ["mtls", "servername", "pkey", "certificate", "clientcas"].contains(key)
     });
     let text = toml(IMMUGW.iter().chain(tls));
-    let place = given(&["--as=immugw", "--audit"]).file("immugw.toml", &text);
-    let message = visible_warnings(&place);
+    let setup = given(&["--as=immugw", "--audit"]).file("immugw.toml", &text);
+    let message = visible_warnings(&setup);
     assert_eq!(message.len(), 1, "{message:?}");
     assert!(
         message[0]
             .contains("dir = \".\" would depend on the directory in which the program is started"),
         "{message:?}"
     );
-    let kept = place.run().settings.trust.directory;
-    assert_eq!(kept, place.path.join("home/.local/state/immuaudit"));
+    let kept = setup.run().settings.trust.directory;
+    assert_eq!(kept, setup.path.join("home/.local/state/immuaudit"));
 }
 
 #[test]
 fn a_relative_directory_of_states_in_a_file_is_refused() {
     for key in ["dir", "roots-filepath"] {
-        let place = given(&[]).file("immuaudit.toml", &format!("{key} = \"states\"\n"));
-        let message = place.wrong();
+        let setup = given(&[]).file("immuaudit.toml", &format!("{key} = \"states\"\n"));
+        let message = setup.wrong();
         assert!(
             message.starts_with(&format!(
                 "{key} (immuaudit.toml:1): \"states\" is not valid; expected an absolute path"
@@ -217,11 +217,11 @@ fn settings_without_effect_are_warned_about() {
 
 #[test]
 fn the_former_name_of_the_label_is_accepted_with_a_warning() {
-    let place = given(&["--server-name=primary"]);
-    assert_eq!(place.run().settings.server.name, "primary");
-    assert!(visible_warnings(&place)[0].contains("is called --server-label now"));
-    let place = given(&["--server-label=b"]).file("immuaudit.toml", "server-name = \"a\"\n");
-    assert_eq!(place.run().settings.server.name, "b");
+    let setup = given(&["--server-name=primary"]);
+    assert_eq!(setup.run().settings.server.name, "primary");
+    assert!(visible_warnings(&setup)[0].contains("is called --server-label now"));
+    let setup = given(&["--server-label=b"]).file("immuaudit.toml", "server-name = \"a\"\n");
+    assert_eq!(setup.run().settings.server.name, "b");
 }
 
 /// A former name that is no longer read must not be ignored silently.

@@ -1,8 +1,8 @@
 //! Messages about wrong settings: each names the setting, its source and the remedy.
 
-use crate::support::place::Place as Folder;
-use crate::support::process::{Place, given};
+use crate::support::process::{Setup, given};
 use crate::support::program::Program;
+use crate::support::setup::Setup as Folder;
 use immuaudit::config::load;
 
 #[test]
@@ -286,9 +286,9 @@ fn a_wrong_file_is_reported_with_its_name_and_line() {
             "immuaudit.toml:2: unknown key \"alarm\"",
         ),
     ] {
-        assert_eq!(Place::new().file("immuaudit.toml", text).wrong(), expected);
+        assert_eq!(Setup::new().file("immuaudit.toml", text).wrong(), expected);
     }
-    let expected = Place::new()
+    let expected = Setup::new()
         .file(
             "immuaudit.toml",
             "once = true\naudit-password = \"hunter2\n",
@@ -306,29 +306,29 @@ fn a_wrong_file_is_reported_with_its_name_and_line() {
 
 #[test]
 fn all_wrong_settings_are_reported_together() {
-    let place = given(&["--once"])
+    let setup = given(&["--once"])
         .file("immuaudit.toml", "port-x = 1\naudit-sample = -1\n")
         .variable("IMMUAUDIT_JSON", "perhaps");
-    assert_eq!(place.wrong().lines().count(), 3);
+    assert_eq!(setup.wrong().lines().count(), 3);
 }
 
 #[test]
 fn a_wrong_variable_is_reported_with_its_name() {
-    let place = Place::new().variable("IMMUCLIENT_IMMUDB_PORT", "x");
+    let setup = Setup::new().variable("IMMUCLIENT_IMMUDB_PORT", "x");
     assert_eq!(
-        place.wrong(),
+        setup.wrong(),
         "immudb-port (IMMUCLIENT_IMMUDB_PORT): \"x\" is not valid; expected a whole number from 1 to 65535"
     );
 }
 
 #[test]
 fn an_unusable_file_is_reported_with_setting_and_path() {
-    let place = Place::new()
+    let setup = Setup::new()
         .file("bad.pem", "nothing")
         .file("empty", "")
         .file("two", "a\nb\n")
         .file("twice/enc", "enc:hunter2!");
-    let path = |name: &str| place.at(name);
+    let path = |name: &str| setup.at(name);
     for (arguments, expected) in [
         (
             vec!["--config".to_owned(), path("none")],
@@ -367,11 +367,11 @@ fn an_unusable_file_is_reported_with_setting_and_path() {
             "--audit-password-file: \"twice/enc\": expected after enc:, the base64 of a password",
         ),
     ] {
-        let mut process = place.process.clone();
+        let mut process = setup.process.clone();
         process.arguments = arguments;
         let wrong = load(&process).unwrap_err().to_string();
         // a backslash is shown as two
-        let folder = place.at("").replace('\\', r"\\");
+        let folder = setup.at("").replace('\\', r"\\");
         assert_eq!(wrong.replace(&folder, ""), expected);
     }
     let expected = given(&["--mtls"]).wrong();
@@ -380,8 +380,8 @@ fn an_unusable_file_is_reported_with_setting_and_path() {
 
 #[test]
 fn without_a_directory_for_trusted_states_nothing_starts() {
-    let mut place = Place::new();
-    place.process.variables.clear();
+    let mut setup = Setup::new();
+    setup.process.variables.clear();
     let variables = match cfg!(windows) {
         true => "%ProgramData% and %LOCALAPPDATA%",
         false => "$STATE_DIRECTORY, $XDG_STATE_HOME and $HOME",
@@ -389,20 +389,20 @@ fn without_a_directory_for_trusted_states_nothing_starts() {
     let expected = format!(
         "no directory for the trusted states ({variables} are not set): name one with --dir"
     );
-    assert_eq!(place.wrong(), expected);
+    assert_eq!(setup.wrong(), expected);
 }
 
 #[test]
 fn an_unreadable_settings_file_is_reported() {
-    let place = Place::new().file("immuclient.toml/x", "");
-    let expected = place.wrong();
+    let setup = Setup::new().file("immuclient.toml/x", "");
+    let expected = setup.wrong();
     assert!(
         expected.starts_with("settings file immuclient.toml: it is a directory, not a file; "),
         "{expected}"
     );
-    let place = Place::new();
-    std::fs::write(place.path.join("immuaudit.toml"), b"dir = \"\xff\"\n").unwrap();
-    let expected = place.wrong();
+    let setup = Setup::new();
+    std::fs::write(setup.path.join("immuaudit.toml"), b"dir = \"\xff\"\n").unwrap();
+    let expected = setup.wrong();
     assert!(expected.contains("not UTF-8"), "{expected}");
 }
 
@@ -455,9 +455,9 @@ fn an_argument_that_is_not_utf_8_is_reported() {
 
 #[test]
 fn bad_pem_files_of_mtls_are_reported_one_by_one() {
-    let place = Place::new().file("bad.pem", "-----BEGIN CERTIFICATE-----\n%%%\n");
-    let bad = place.at("bad.pem");
-    let place = place.arguments(&[
+    let setup = Setup::new().file("bad.pem", "-----BEGIN CERTIFICATE-----\n%%%\n");
+    let bad = setup.at("bad.pem");
+    let setup = setup.arguments(&[
         "-m",
         "--certificate",
         &bad,
@@ -466,7 +466,7 @@ fn bad_pem_files_of_mtls_are_reported_one_by_one() {
         "--clientcas",
         &bad,
     ]);
-    let expected = place.wrong();
+    let expected = setup.wrong();
     for flag in ["--certificate: ", "--pkey: ", "--clientcas: "] {
         assert!(
             expected.lines().any(|line| line.starts_with(flag)),

@@ -16,7 +16,7 @@ use crate::scene::due;
 pub struct Disk {
     time: SimulatedTime,
     full_until: Cell<Duration>,
-    /// How many write steps are left until the auditor is killed.
+    /// The number of write steps until the auditor is killed.
     kill_in: Cell<Option<u64>>,
     /// Whether the auditor is writing, and not the test.
     armed: Cell<bool>,

@@ -10,14 +10,14 @@ use crate::world::{DAY, Event, EventKind, HOUR, MINUTE, Signed, World};
 
 /// The length of a long world.
 const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
-/// How many times as many events a long world has.
-const TIMES: u64 = 12;
+/// The factor by which a long world has more events.
+const EVENT_FACTOR: u64 = 12;
 
 /// The usual time between two cycles.
-const OFTEN: Duration = Duration::from_secs(300);
+const USUAL_INTERVAL: Duration = Duration::from_secs(300);
 
-/// How often the ledger grows around a split.
-const GROWS: u32 = 40;
+/// The number of times that the ledger grows around a split.
+const SPLIT_GROWTHS: u32 = 40;
 
 /// A world that is being drawn.
 pub struct Draft {
@@ -38,7 +38,7 @@ impl Draft {
 
     pub fn world(mut self, seed: u64) -> World {
         let interval = match self.long {
-            true => OFTEN,
+            true => USUAL_INTERVAL,
             false => self.interval(),
         };
         // a world with rarer cycles lasts longer, so that it has as many of them
@@ -134,7 +134,7 @@ impl Draft {
             0 | 1 => MINUTE,
             2..=4 => HOUR,
             5 => HOUR * 6,
-            _ => OFTEN,
+            _ => USUAL_INTERVAL,
         }
     }
 
@@ -260,7 +260,8 @@ impl Draft {
         }
     }
 
-    /// Draws the time of the next trouble. Most troubles follow soon after another one, because that is where faults are.
+    /// Draws the time of the next trouble. Most troubles follow soon after another one, because that is where faults
+    /// are.
     fn after(&mut self, last: Duration, world: &World) -> Duration {
         match self.one_in(3) {
             true => self.within(world.length),
@@ -350,8 +351,8 @@ impl Draft {
         let (at, database) = (self.within(world.length), self.database(world));
         // the ledger grows around the split, so that the two auditors are usually at different
         // transactions
-        let begin = at.saturating_sub(world.interval * GROWS / 2);
-        for number in 0..GROWS {
+        let begin = at.saturating_sub(world.interval * SPLIT_GROWTHS / 2);
+        for number in 0..SPLIT_GROWTHS {
             let what = EventKind::Grow {
                 database: database.clone(),
                 transactions: 1 + self.random.below(3),
@@ -429,7 +430,7 @@ impl Draft {
     /// Returns how many times as many events there are.
     fn times(&self) -> u64 {
         match self.long {
-            true => TIMES,
+            true => EVENT_FACTOR,
             false => 1,
         }
     }
@@ -463,6 +464,6 @@ impl Draft {
 
 /// Returns how many times longer than usual an interval is; at least 1.
 fn times_as_rare(interval: Duration) -> u32 {
-    let times = interval.as_secs() / OFTEN.as_secs();
+    let times = interval.as_secs() / USUAL_INTERVAL.as_secs();
     u32::try_from(times).unwrap_or(u32::MAX).max(1)
 }

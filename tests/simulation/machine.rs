@@ -15,20 +15,20 @@ use immuaudit::trust::failpoint::Killed;
 use immuaudit::trust::{Location, Store, StoreError};
 
 use crate::disk;
-use crate::oracle::{Broken, Rule, broken};
-use crate::place::Place;
+use crate::oracle::{BrokenRule, Rule, broken};
 use crate::run::Run;
 use crate::scene::{TIMEOUT, due};
+use crate::temp_dir::TempDir;
 use crate::world::{Event, EventKind, Signed};
 
-/// How a piece of work of the auditor ended.
-pub enum Ended<T> {
+/// The end of a piece of work of the auditor.
+pub enum WorkEnd<T> {
     Done(T),
     Killed,
 }
 
 impl<'w> Run<'w> {
-    pub fn happen(&mut self, event: Event) -> Result<(), Broken> {
+    pub fn happen(&mut self, event: Event) -> Result<(), BrokenRule> {
         self.note(&event);
         match event.what {
             EventKind::StepClock(seconds) => {
@@ -53,8 +53,8 @@ impl<'w> Run<'w> {
                 self.receivers.may_lose();
             }
             EventKind::BackUp => {
-                let copy = Place::in_memory();
-                disk::copy(self.place.path(), copy.path());
+                let copy = TempDir::in_memory();
+                disk::copy(self.folder.path(), copy.path());
                 self.copy = Some(copy);
             }
             EventKind::Restore => self.restore(),
@@ -152,7 +152,7 @@ impl<'w> Run<'w> {
             return self.note("nothing is restored");
         };
         self.auditor = None;
-        disk::copy(copy.path(), self.place.path());
+        disk::copy(copy.path(), self.folder.path());
         self.receivers.restore();
         let found = self.on_disk();
         let now = self.now();
@@ -189,13 +189,13 @@ impl<'w> Run<'w> {
 
     pub fn location(&self) -> Location {
         Location {
-            dir: self.place.path().into(),
+            dir: self.folder.path().into(),
             roots: None,
             server: "simulated".into(),
         }
     }
 
-    pub fn start(&mut self) -> Result<(), Broken> {
+    pub fn start(&mut self) -> Result<(), BrokenRule> {
         self.stop = Stop::new();
         let location = self.location();
         let clock = self.scene.borrow().clock.clone();
@@ -205,13 +205,13 @@ impl<'w> Run<'w> {
             Ok::<_, StoreError>(store)
         })?;
         let store = match opened {
-            Ended::Done(Ok(store)) => store,
-            Ended::Done(Err(failure)) if self.disk.full_until() > self.now() => {
+            WorkEnd::Done(Ok(store)) => store,
+            WorkEnd::Done(Err(failure)) if self.disk.full_until() > self.now() => {
                 self.note(format_args!("the auditor does not start: {failure}"));
                 return Ok(());
             }
-            Ended::Done(Err(failure)) => return broken(Rule::NoneWaits, failure),
-            Ended::Killed => return Ok(()),
+            WorkEnd::Done(Err(failure)) => return broken(Rule::NoneWaits, failure),
+            WorkEnd::Killed => return Ok(()),
         };
         let server = self.server();
         self.tally.starts += 1;
@@ -234,7 +234,7 @@ impl<'w> Run<'w> {
     }
 
     /// Judges the notifications of the receivers.
-    pub fn judge_notified(&mut self) -> Result<(), Broken> {
+    pub fn judge_notified(&mut self) -> Result<(), BrokenRule> {
         let location = self.location();
         let store = Store::open_shared(&location).expect("the files are there");
         let alarms = store.open_alarms(None).expect("whole alarms");
@@ -275,12 +275,15 @@ impl<'w> Run<'w> {
     }
 
     /// Runs work of the auditor, which a kill may end.
-    pub fn caught<T>(&mut self, work: impl FnOnce(&mut Run<'w>) -> T) -> Result<Ended<T>, Broken> {
+    pub fn caught<T>(
+        &mut self,
+        work: impl FnOnce(&mut Run<'w>) -> T,
+    ) -> Result<WorkEnd<T>, BrokenRule> {
         let disk = self.disk.clone();
         let done = panic::catch_unwind(AssertUnwindSafe(|| disk.armed(|| work(self))));
         self.disk.disarm();
         let payload = match done {
-            Ok(done) => return Ok(Ended::Done(done)),
+            Ok(done) => return Ok(WorkEnd::Done(done)),
             Err(payload) => payload,
         };
         if !payload.is::<Killed>() {
@@ -291,19 +294,19 @@ impl<'w> Run<'w> {
         self.starts_at = self.now() + self.down;
         self.note("the auditor was killed");
         self.find_on_disk()?;
-        Ok(Ended::Killed)
+        Ok(WorkEnd::Killed)
     }
 
     /// Reads the trusted states from disk, because the cycle may have ended before it reported
     /// them.
-    fn find_on_disk(&mut self) -> Result<(), Broken> {
+    fn find_on_disk(&mut self) -> Result<(), BrokenRule> {
         for (database, (trusted, _)) in self.on_disk() {
             self.oracle.find(&self.scene.borrow(), &database, trusted)?;
         }
         Ok(())
     }
 
-    pub fn stopped(&mut self) -> Result<(), Broken> {
+    pub fn stopped(&mut self) -> Result<(), BrokenRule> {
         if self.stop.requested() {
             self.auditor = None;
             self.starts_at = self.now() + self.down;

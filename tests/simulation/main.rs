@@ -16,8 +16,6 @@ mod meter;
 mod monitoring_port;
 mod oracle;
 mod peers;
-#[path = "../support/place.rs"]
-mod place;
 #[path = "../support/random.rs"]
 #[allow(dead_code)] // a part of it is enough here
 mod random;
@@ -28,6 +26,8 @@ mod run;
 mod scene;
 mod shrink;
 mod tally;
+#[path = "../support/temp_dir.rs"]
+mod temp_dir;
 mod trouble;
 #[path = "../support/webhooks.rs"]
 mod webhooks;
@@ -38,7 +38,7 @@ use std::time::{Duration, Instant};
 
 use immuaudit::random::Random as Seeded;
 use meter::Meter;
-use run::{Ran, Violation, run};
+use run::{Violation, WorldResult, run};
 use tally::Tally;
 use world::{DAY, MINUTE, Moment, World};
 
@@ -47,19 +47,19 @@ static METER: Meter = Meter;
 
 /// The seed of the first world that every test run includes.
 const FIXED: u64 = 1;
-/// How many worlds every test run includes from there on.
+/// The number of worlds that every test run includes from there on.
 const WORLDS: u64 = 40;
 
-/// How many seconds of drawn worlds every test run adds.
+/// The time of drawn worlds that every test run adds, in seconds.
 const SECONDS_DRAWN: u64 = 30;
-/// How many worlds a long run has between two reports of its counts.
+/// The number of worlds between two reports of the counts of a long run.
 const BETWEEN_REPORTS: u64 = 100;
-/// How many worlds of a year it has between two reports.
+/// The same number for worlds of a year.
 const BETWEEN_LONG_REPORTS: u64 = 5;
 
 /// The arguments of the command line.
 #[derive(Default)]
-struct Asked {
+struct Arguments {
     seed: Option<u64>,
     worlds: Option<u64>,
     years: Option<u64>,
@@ -76,8 +76,8 @@ struct Asked {
     drawn: bool,
 }
 
-fn asked() -> Result<Asked, String> {
-    let mut asked = Asked::default();
+fn asked() -> Result<Arguments, String> {
+    let mut asked = Arguments::default();
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         let mut number = || {
@@ -123,8 +123,8 @@ fn main() -> ExitCode {
     };
     let mut tally = Tally::default();
     let good = match &asked {
-        Asked { drawn: true, .. } => drawn(&mut tally, MINUTE),
-        Asked {
+        Arguments { drawn: true, .. } => drawn(&mut tally, MINUTE),
+        Arguments {
             seed: None,
             worlds: None,
             years: None,
@@ -139,7 +139,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn as_asked(asked: &Asked, tally: &mut Tally) -> bool {
+fn as_asked(asked: &Arguments, tally: &mut Tally) -> bool {
     let first = asked.seed.unwrap_or(FIXED);
     let time = DAY * 365 * u32::try_from(asked.years.unwrap_or(0)).unwrap_or(u32::MAX);
     let one = u64::from(asked.years.is_none());
@@ -205,7 +205,7 @@ fn drawn(tally: &mut Tally, time: Duration) -> bool {
 /// Runs a world and prints a violation.
 fn passes(world: &World, tally: &mut Tally, print: bool) -> bool {
     let begin = Instant::now();
-    let Ran {
+    let WorldResult {
         tally: of_world,
         digest,
         violation,
@@ -220,7 +220,10 @@ fn passes(world: &World, tally: &mut Tally, print: bool) -> bool {
         tally.add(&of_world);
         return true;
     };
-    println!("{:?}: {}", violation.broken.rule, violation.broken.how);
+    println!(
+        "{:?}: {}",
+        violation.broken.rule, violation.broken.description
+    );
     println!("looking for the fewest events that break the same rule...");
     let (least, violation) = shrink::shrink(world, violation);
     explain(world, &least, &violation);
@@ -239,7 +242,7 @@ fn counted(world: &World, tally: &mut Tally) {
             world.seed,
             broken.rule,
             Moment(at),
-            broken.how
+            broken.description
         );
     }
 }
@@ -248,7 +251,10 @@ fn explain(world: &World, least: &World, violation: &Violation) {
     for line in &violation.lines {
         println!("{line}");
     }
-    println!("\n{:?}: {}", violation.broken.rule, violation.broken.how);
+    println!(
+        "\n{:?}: {}",
+        violation.broken.rule, violation.broken.description
+    );
     println!("{least}");
     let mut numbers = Vec::new();
     for event in &least.events {

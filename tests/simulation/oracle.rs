@@ -15,9 +15,9 @@ use crate::world::{MINUTE, World};
 
 /// A broken rule and its description.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Broken {
+pub struct BrokenRule {
     pub rule: Rule,
-    pub how: String,
+    pub description: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,22 +53,22 @@ pub enum Rule {
     NoPanic,
 }
 
-pub fn broken<T>(rule: Rule, how: impl ToString) -> Result<T, Broken> {
-    let how = how.to_string();
-    Err(Broken { rule, how })
+pub fn broken<T>(rule: Rule, description: impl ToString) -> Result<T, BrokenRule> {
+    let description = description.to_string();
+    Err(BrokenRule { rule, description })
 }
 
-/// After how many intervals without trouble no effect of it may remain.
+/// The number of intervals without trouble after which no effect of it may remain.
 const SETTLED: u32 = 5;
-/// How many calls a transaction takes: its proof, and its values if they do not come with it.
+/// The calls that a transaction takes: its proof, and its values if they do not come with it.
 const CALLS: u32 = 2;
-/// How many more calls an old server's proof takes: a header and a part for each transaction that
+/// The additional calls that an old server's proof takes: a header and a part for each transaction that
 /// its tree lags.
-const CALLS_FOR_PARTS: u32 = 2 * 7;
+const CALLS_FOR_OLD_PROOF: u32 = 2 * 7;
 /// The divisor for the share of a database's time in a cycle that due transactions get at least.
-const PART_FOR_DUE: u32 = 2;
+const DUE_SHARE_DIVISOR: u32 = 2;
 /// A server of average speed can answer all calls about fewer databases than this in an interval.
-const FEW: usize = 6;
+const FEW_DATABASES: usize = 6;
 
 #[derive(Default)]
 pub struct Oracle {
@@ -82,7 +82,7 @@ pub struct Oracle {
     recounts: bool,
     /// Whether the disk was full since the times of the proofs were stored last.
     unwritten: bool,
-    /// When the auditor was started last.
+    /// The time of the last start of the auditor.
     started: Duration,
     /// Whether all values of this world can be read within an interval.
     values_are_read: bool,
@@ -91,17 +91,17 @@ pub struct Oracle {
     time_for_one: Duration,
     /// Whether the server lists its databases only in a session of `defaultdb`.
     lists_in_default: bool,
-    known: BTreeMap<String, Known>,
+    known: BTreeMap<String, DatabaseRecord>,
 }
 
 /// The oracle's knowledge of a database.
 #[derive(Clone, Debug, Default)]
-pub struct Known {
+pub struct DatabaseRecord {
     /// The trusted state on disk.
     pub trusted: Option<State>,
     /// The begin and the end of the cycle of the last proof or the first check.
     pub proven: (Duration, Duration),
-    /// When the auditor was restarted since the last proof and may count from there on.
+    /// The time of a restart since the last proof, from which the auditor may count.
     pub counts_since: Option<Duration>,
     /// Whether the auditor was restarted with an older time of the last proof, because the disk was
     /// full.
@@ -118,10 +118,15 @@ pub struct Known {
     good: bool,
 }
 
-impl Known {
+impl DatabaseRecord {
     /// Takes a trusted state from the auditor and checks that it belongs to the honest ledger and
     /// is not older than the last one.
-    fn found(&mut self, scene: &Scene, database: &str, found: Option<State>) -> Result<(), Broken> {
+    fn found(
+        &mut self,
+        scene: &Scene,
+        database: &str,
+        found: Option<State>,
+    ) -> Result<(), BrokenRule> {
         if found == self.trusted {
             return Ok(());
         }
@@ -152,7 +157,8 @@ impl Oracle {
             recounts: false,
             unwritten: false,
             started: Duration::ZERO,
-            values_are_read: world.databases.len() < FEW && world.server >= Emulated::V1_2_4,
+            values_are_read: world.databases.len() < FEW_DATABASES
+                && world.server >= Emulated::V1_2_4,
             time_for_one: time_for_one(world),
             lists_in_default: world.server == Emulated::WithoutLogin,
             known: BTreeMap::new(),
@@ -191,7 +197,7 @@ impl Oracle {
         scene: &Scene,
         database: &str,
         found: Option<State>,
-    ) -> Result<(), Broken> {
+    ) -> Result<(), BrokenRule> {
         let known = self.known.entry(database.to_owned()).or_default();
         known.found(scene, database, found)?;
         known.proven.1 = scene.now();
@@ -204,13 +210,13 @@ impl Oracle {
         self.known.clear();
         self.started = now;
         for (database, (trusted, alarms)) in found {
-            let known = Known {
+            let known = DatabaseRecord {
                 trusted,
                 proven: (now, now),
                 counts_since: Some(now),
                 may_accuse: alarms > 0,
                 alarm: alarms > 0,
-                ..Known::default()
+                ..DatabaseRecord::default()
             };
             self.known.insert(database, known);
         }
@@ -258,7 +264,7 @@ impl Oracle {
         cycle: &Cycle,
         begin: Duration,
         disk: bool,
-    ) -> Result<(), Broken> {
+    ) -> Result<(), BrokenRule> {
         let end = scene.now();
         let limit = self.interval.max(MINUTE) + TIMEOUT;
         if end - begin > limit {
@@ -269,7 +275,7 @@ impl Oracle {
             return broken(Rule::NeverAccused, &cycle.untrusted);
         }
         for outcome in &cycle.outcomes {
-            let sight = Sight {
+            let sight = Circumstances {
                 scene,
                 begin,
                 end,
@@ -293,7 +299,7 @@ impl Oracle {
                 .find(|outcome| outcome.database == *database);
             known.good = found.is_some_and(|outcome| outcome.is_complete());
             if known.trusted.is_some() && found.is_none() {
-                let silent = format!("{database} is trusted, and nothing is said of it");
+                let silent = format!("{database} is trusted, and was not reported");
                 return broken(Rule::ProvenOrOverdue, silent);
             }
             if cycle.is_complete() && known.trusted.is_some() && known.proven.1 != end {
@@ -315,7 +321,7 @@ impl Oracle {
     }
 
     /// Judges that each database with transactions is trusted as soon as nothing prevents it.
-    fn new_databases(&self, scene: &Scene, begin: Duration, disk: bool) -> Result<(), Broken> {
+    fn new_databases(&self, scene: &Scene, begin: Duration, disk: bool) -> Result<(), BrokenRule> {
         let has_default = !scene.deleted.contains_key("defaultdb");
         let is_listed =
             !self.lists_in_default || has_default && self.is_settled(scene, "defaultdb", begin);
@@ -335,24 +341,31 @@ impl Oracle {
     }
 
     /// Judges an outcome.
-    pub fn outcome(&mut self, outcome: &Outcome, sight: &Sight<'_>) -> Result<(), Broken> {
-        let Sight {
+    pub fn outcome(
+        &mut self,
+        outcome: &Outcome,
+        sight: &Circumstances<'_>,
+    ) -> Result<(), BrokenRule> {
+        let Circumstances {
             scene, begin, end, ..
         } = *sight;
         let database = &outcome.database;
         let lie = scene.lie.as_ref().filter(|lie| lie.is_about(database));
-        let known = self.known.entry(database.clone()).or_insert_with(|| Known {
-            proven: (begin, end),
-            ..Known::default()
-        });
-        let said = || format!("{database}: {} {}", outcome.verdict, outcome.why());
+        let known = self
+            .known
+            .entry(database.clone())
+            .or_insert_with(|| DatabaseRecord {
+                proven: (begin, end),
+                ..DatabaseRecord::default()
+            });
+        let description = || format!("{database}: {} {}", outcome.verdict, outcome.why());
         let accused = outcome.verdict.is_tampering();
         let deleted = scene.deleted.get(database);
         let is_deleted = deleted.is_some();
         let is_split = scene.split.contains(database);
         known.may_accuse |= is_deleted || is_split;
         if accused && (lie.is_none() && !is_deleted && !is_split || !known.may_accuse) {
-            return broken(Rule::NeverAccused, said());
+            return broken(Rule::NeverAccused, description());
         }
         if outcome.open_alarms > 0 && !known.may_accuse {
             let open = format!("{database}: an alarm is open");
@@ -381,14 +394,17 @@ impl Oracle {
             );
         }
         if accused && outcome.unwritten.is_some() && sight.disk {
-            return broken(Rule::AlarmsStay, format!("{}, unwritten", said()));
+            return broken(Rule::AlarmsStay, format!("{}, unwritten", description()));
         }
         if is_deleted {
             let calm = scene.is_calm(database, begin) && sight.disk && sight.is_unstopped;
             let before = deleted.is_some_and(|at| *at < begin);
             let is_due = before && calm && scene.lie.is_none() && known.trusted.is_some();
             return match is_due && !accused {
-                true => broken(Rule::Accused, format!("{}, and it is deleted", said())),
+                true => broken(
+                    Rule::Accused,
+                    format!("{}, and it is deleted", description()),
+                ),
                 false => Ok(()),
             };
         }
@@ -401,7 +417,7 @@ impl Oracle {
             None => {
                 let unprovable = self.unsteady && outcome.verdict == Verdict::Unprovable;
                 if known.trusted.is_some() && !outcome.is_proven() && !unprovable {
-                    return broken(Rule::NoneWaits, said());
+                    return broken(Rule::NoneWaits, description());
                 }
                 // only values of a proven state are read
                 let is_read = self.values_are_read && !unprovable;
@@ -415,7 +431,12 @@ impl Oracle {
 
     /// Judges a finding of a slice of a paced sweep: a verdict that the next cycle reverts would
     /// notify every receiver.
-    pub fn slice(&self, outcome: &Outcome, scene: &Scene, begin: Duration) -> Result<(), Broken> {
+    pub fn slice(
+        &self,
+        outcome: &Outcome,
+        scene: &Scene,
+        begin: Duration,
+    ) -> Result<(), BrokenRule> {
         let lie = scene.lie.as_ref();
         let is_lied_to = lie.is_some_and(|lie| lie.is_about(&outcome.database));
         match !is_lied_to && self.is_settled(scene, &outcome.database, begin) {
@@ -443,15 +464,15 @@ impl Oracle {
 fn time_for_one(world: &World) -> Duration {
     let calls = match world.server {
         Emulated::V1_11_1 | Emulated::WithoutLogin => CALLS,
-        _ => CALLS + CALLS_FOR_PARTS,
+        _ => CALLS + CALLS_FOR_OLD_PROOF,
     };
     let databases = u32::try_from(world.databases.len() + 1).unwrap_or(u32::MAX);
-    world.delay.1 * calls * databases * PART_FOR_DUE
+    world.delay.1 * calls * databases * DUE_SHARE_DIVISOR
 }
 
 /// The circumstances of an outcome.
 #[derive(Clone, Copy)]
-pub struct Sight<'a> {
+pub struct Circumstances<'a> {
     pub scene: &'a Scene,
     pub begin: Duration,
     pub end: Duration,

@@ -21,9 +21,9 @@ use immuaudit::stop::Stop;
 use immuaudit::trust::{Location, Store};
 
 use crate::monitoring_port::MonitoringPort;
-use crate::oracle::{Broken, Rule, broken};
-use crate::place::Place;
+use crate::oracle::{BrokenRule, Rule, broken};
 use crate::scene::{Scene, TIMEOUT};
+use crate::temp_dir::TempDir;
 use crate::trouble::Trouble;
 use crate::world::World;
 
@@ -35,38 +35,38 @@ const FIRST: &str = "zone-a";
 const SECOND: &str = "zone-b";
 /// The time of a call of the second auditor.
 const DELAY: Duration = Duration::from_millis(1);
-/// How many intervals without trouble two auditors need to find a split: a cycle in which each is
+/// The most intervals without trouble until two auditors find a split: a cycle in which each is
 /// shown its own view, one in which each gets the other's checkpoint, and as many again.
 const FOUND_WITHIN: u64 = 4;
 
 pub struct Peers {
     auditor: Auditor,
     /// The second auditor's directory, removed when this is dropped.
-    _place: Place,
+    _folder: TempDir,
     clock: Clock,
     first_key: Arc<SignerKey>,
     /// The second auditor's keys, and the index of the current one.
     second_keys: [Arc<SignerKey>; 2],
     key: usize,
-    /// How many cycles the first auditor has for each of the second, and how many there were.
+    /// The cycles of the first auditor for each cycle of the second, and the cycles so far.
     rests: u64,
     cycles: u64,
     first_port: MonitoringPort,
     second_port: MonitoringPort,
-    /// Until when the second auditor is unreachable, and until when it repeats old checkpoints.
+    /// The times until which the second auditor is unreachable, and repeats old checkpoints.
     away_until: Duration,
     repeats_until: Duration,
-    /// By how many seconds the second auditor's clock is wrong, and until when.
+    /// The error of the second auditor's clock in seconds, and the time until which it lasts.
     skew: Option<(i64, Duration)>,
     trouble: Trouble,
     /// The databases of which the server shows two histories.
-    splits: BTreeMap<String, Parted>,
-    /// How many splits and disagreements were found.
+    splits: BTreeMap<String, SplitHistories>,
+    /// The number of splits and disagreements that were found.
     pub found: u64,
 }
 
 /// Two histories of a database.
-struct Parted {
+struct SplitHistories {
     since: Duration,
     /// The last common transaction.
     common: u64,
@@ -104,17 +104,17 @@ fn peer_poller(keys: &[&SignerKey], port: &MonitoringPort) -> PeerPoller {
 
 impl Peers {
     pub fn new(scene: &Scene, policy: Policy, world: &World) -> Peers {
-        let place = Place::in_memory();
+        let folder = TempDir::in_memory();
         let now = scene.clock.now();
         let first_port = MonitoringPort::new(SERVER, now);
         let first_key = key(FIRST, 1);
-        let store = Store::open(&location(&place), now).expect("a directory");
+        let store = Store::open(&location(&folder), now).expect("a directory");
         let auditor = Auditor::new(server(&scene.embedded, &scene.clock), store, policy)
             .with_random(Seeded::of_seed(world.seed))
             .with_peers_of(peer_poller(&[&first_key], &first_port));
         Peers {
             auditor,
-            _place: place,
+            _folder: folder,
             clock: scene.clock.clone(),
             first_key,
             second_keys: [key(SECOND, 2), key(SECOND, 3)],
@@ -165,7 +165,7 @@ impl Peers {
 
     /// Records that the server shows two histories of a database from now on.
     pub fn split(&mut self, database: &str, common: u64, now: Duration) {
-        let parted = Parted {
+        let parted = SplitHistories {
             since: now,
             common,
             is_shown: true,
@@ -183,7 +183,7 @@ impl Peers {
     }
 
     /// Runs the cycle of the second auditor if it has one now.
-    pub fn cycle(&mut self, scene: &RefCell<Scene>) -> Result<(), Broken> {
+    pub fn cycle(&mut self, scene: &RefCell<Scene>) -> Result<(), BrokenRule> {
         self.cycles += 1;
         if self.cycles % self.rests != 0 {
             return Ok(());
@@ -227,7 +227,7 @@ impl Peers {
         cycle: &Cycle,
         scene: &Scene,
         since: Duration,
-    ) -> Result<(), Broken> {
+    ) -> Result<(), BrokenRule> {
         for outcome in &cycle.outcomes {
             self.judge(Zone::First, outcome, scene, since)?;
         }
@@ -244,9 +244,9 @@ impl Peers {
         outcome: &Outcome,
         scene: &Scene,
         since: Duration,
-    ) -> Result<(), Broken> {
+    ) -> Result<(), BrokenRule> {
         let database = &outcome.database;
-        let says = outcome.verdict.word() == "split-view"
+        let reports_split = outcome.verdict.word() == "split-view"
             || outcome.peers.iter().any(|peer| {
                 matches!(peer.standing, Standing::Split | Standing::Disagrees)
                     || peer.disagreement.is_some()
@@ -259,20 +259,20 @@ impl Peers {
             )
         };
         let Some(parted) = self.splits.get_mut(database) else {
-            return match says {
+            return match reports_split {
                 true => broken(Rule::NeverSplit, relation()),
                 false => Ok(()),
             };
         };
-        let place = match zone {
+        let index = match zone {
             Zone::First => 0,
             Zone::Second => 1,
         };
         if outcome.is_proven() {
-            parted.trusted[place] = outcome.shown;
+            parted.trusted[index] = outcome.shown;
         }
-        self.found += u64::from(says && !parted.found[place]);
-        parted.found[place] |= says;
+        self.found += u64::from(reports_split && !parted.found[index]);
+        parted.found[index] |= reports_split;
         let now = scene.now();
         let within = u32::try_from(FOUND_WITHIN * self.rests).expect("a few");
         let within = scene.interval * within;
@@ -289,7 +289,7 @@ impl Peers {
                 .iter()
                 .all(|trusted| trusted.is_some_and(|of| of.tx > parted.common));
         // an open alarm reports it, whatever the peer serves now
-        match is_due && !says && outcome.open_alarms == 0 {
+        match is_due && !reports_split && outcome.open_alarms == 0 {
             true => broken(
                 Rule::SplitFound,
                 format!("{}, {:?}", relation(), outcome.peers),
@@ -299,9 +299,9 @@ impl Peers {
     }
 }
 
-fn location(place: &Place) -> Location {
+fn location(folder: &TempDir) -> Location {
     Location {
-        dir: place.path().into(),
+        dir: folder.path().into(),
         roots: None,
         server: SERVER.into(),
     }

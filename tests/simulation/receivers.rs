@@ -12,21 +12,21 @@ use immuaudit::json::Json;
 use immuaudit::notify::{DeliveryError, Notifier, OpenAlarms};
 use immuaudit::trust::{Alarm, Location, Store};
 
-use crate::oracle::{Broken, Rule, broken};
+use crate::oracle::{BrokenRule, Rule, broken};
 use crate::webhooks::notifying;
 
 /// No server listens there: [`Receivers::step`] delivers.
-const NOWHERE: &str = "http://127.0.0.1:9/";
-/// How many alarms of one database have separate notifications at a start.
-const EACH: usize = 10;
+const CLOSED_URL: &str = "http://127.0.0.1:9/";
+/// The most alarms of one database that have separate notifications at a start.
+const MAX_SEPARATE_ALARMS: usize = 10;
 
 #[derive(Default)]
 pub struct Receivers {
     pub configured: BTreeSet<String>,
     notifier: Option<Notifier>,
-    /// Until when receivers refuse notifications, and for how long they ask for a pause.
+    /// The time until which receivers refuse notifications, and the pause that they ask for.
     refusing: BTreeMap<String, (Duration, Option<Duration>)>,
-    receivers: BTreeMap<String, Known>,
+    receivers: BTreeMap<String, ReceiverRecord>,
     /// Whether a receiver may be notified twice, or of an alarm that is not on disk.
     pub may_repeat: bool,
     /// The alarms that were on disk when they were reported. At the limit of a database's alarms, a later finding takes
@@ -39,7 +39,7 @@ pub struct Receivers {
 
 /// The test's knowledge of a receiver.
 #[derive(Default)]
-struct Known {
+struct ReceiverRecord {
     /// The IDs of the accepted notifications.
     ids: BTreeSet<String>,
     /// The alarms in accepted notifications.
@@ -117,7 +117,7 @@ fn standing(verdict: &str) -> &str {
 impl Receivers {
     pub fn new(names: &[String]) -> Receivers {
         let known = |name: &String| {
-            let mut known = Known::default();
+            let mut known = ReceiverRecord::default();
             known.verdicts.from_the_start = true;
             (name.clone(), known)
         };
@@ -181,7 +181,7 @@ impl Receivers {
             return;
         }
         if self.was_full {
-            self.forget_verdicts(); // a new process does not know what the last one sent
+            self.forget_verdicts(); // a new process does not know the notifications of the last one
         }
         let mut open = OpenAlarms {
             alarms: Vec::new(),
@@ -240,7 +240,7 @@ impl Receivers {
 
     /// Judges after a start or a check: for each database with new open alarms, each receiver must
     /// have a notification of at least one of them, accepted or in its outbox.
-    pub fn judge(&mut self, location: &Location, alarms: &[Alarm]) -> Result<(), Broken> {
+    pub fn judge(&mut self, location: &Location, alarms: &[Alarm]) -> Result<(), BrokenRule> {
         self.on_disk
             .extend(alarms.iter().map(|alarm| alarm.id.clone()));
         for name in &self.configured {
@@ -261,7 +261,7 @@ impl Receivers {
                 };
                 let count = alarms.iter().filter(has).count();
                 if count == 0 {
-                    let of = alarms.len().min(EACH);
+                    let of = alarms.len().min(MAX_SEPARATE_ALARMS);
                     let missed = format!("{name} is not notified of {of} alarms of {database}");
                     return broken(Rule::Notified, missed);
                 }
@@ -272,7 +272,7 @@ impl Receivers {
     }
 
     /// Lets the receivers accept or refuse the due notifications.
-    pub fn step(&mut self, now: Duration, location: &Location) -> Result<(), Broken> {
+    pub fn step(&mut self, now: Duration, location: &Location) -> Result<(), BrokenRule> {
         let Some(notifier) = &self.notifier else {
             return Ok(());
         };
@@ -313,7 +313,7 @@ impl Receivers {
 
     /// Judges after a complete cycle and the due deliveries: a receiver of changes with an empty
     /// outbox knows the verdict of each database. From then on it counts as known.
-    pub fn judge_verdicts(&mut self, cycle: &Cycle, clock: &Clock) -> Result<(), Broken> {
+    pub fn judge_verdicts(&mut self, cycle: &Cycle, clock: &Clock) -> Result<(), BrokenRule> {
         let Some(notifier) = &self.notifier else {
             return Ok(());
         };
@@ -358,7 +358,7 @@ impl Receivers {
     fn settings(&self) -> MonitoringSettings {
         let webhook = |(name, when): (&String, NotifyOn)| Webhook {
             name: Some(name.clone()),
-            url: Url::read(NOWHERE).expect("a URL"),
+            url: Url::read(CLOSED_URL).expect("a URL"),
             login: Login {
                 username: String::new(),
                 password: Secret::new(String::new()),

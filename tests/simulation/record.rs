@@ -9,8 +9,8 @@ use immuaudit::ledger::Digest;
 
 use crate::world::Moment;
 
-/// How many lines are kept.
-const KEPT: usize = 400;
+/// The most lines that are stored; the oldest ones are dropped.
+const MAX_LINES: usize = 400;
 
 #[derive(Default)]
 pub struct Record {
@@ -33,7 +33,7 @@ impl Record {
         if self.pending.len() > 1 << 16 {
             self.settle();
         }
-        if self.lines.len() == KEPT {
+        if self.lines.len() == MAX_LINES {
             self.lines.pop_front();
         }
         self.lines.push_back(line);

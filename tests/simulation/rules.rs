@@ -6,23 +6,23 @@ use immuaudit::audit::{Outcome, Overdue, Verdict};
 use immuaudit::drill::Lie;
 use immuaudit::ledger::State;
 
-use crate::oracle::{Broken, Known, Rule, Sight, broken};
+use crate::oracle::{BrokenRule, Circumstances, DatabaseRecord, Rule, broken};
 use crate::scene::Scene;
 use crate::trouble::CurrentLie;
 
-/// How many intervals a database may be unproven, as the README says.
-const ALLOWED: u32 = 3;
+/// The most intervals for which a database may be unproven, as in the README.
+const MAX_UNPROVEN_INTERVALS: u32 = 3;
 
 pub const TAMPERING: [&str; 4] = ["inconsistent", "rolled-back", "bad-signature", "bad-value"];
 
 pub fn lied_to(
-    known: &mut Known,
+    known: &mut DatabaseRecord,
     outcome: &Outcome,
     current: &CurrentLie,
     calm: bool,
-) -> Result<(), Broken> {
+) -> Result<(), BrokenRule> {
     let accused = outcome.verdict.is_tampering();
-    let said = || {
+    let description = || {
         let lie = current.lie.name();
         format!(
             "{}: {} {} under {lie}",
@@ -35,7 +35,7 @@ pub fn lied_to(
     let at_times = ["value", "proof"].contains(&current.lie.group())
         || [Lie::Alternating, Lie::BrokenChain].contains(&current.lie);
     if current.is_tampering_lie() && !at_times && outcome.is_proven() {
-        return broken(Rule::Accused, said());
+        return broken(Rule::Accused, description());
     }
     let due = current.lie.due().verdicts;
     // values that are missing in a transaction may be read in another way
@@ -58,23 +58,23 @@ pub fn lied_to(
     if right || excused || !calm {
         return Ok(());
     }
-    broken(rule, said())
+    broken(rule, description())
 }
 
 pub fn overdue(
-    known: &mut Known,
+    known: &mut DatabaseRecord,
     outcome: &Outcome,
     interval: Duration,
-    sight: &Sight<'_>,
-) -> Result<(), Broken> {
+    sight: &Circumstances<'_>,
+) -> Result<(), BrokenRule> {
     if known.trusted.is_none() {
         return Ok(());
     }
-    let allowed = interval * ALLOWED;
+    let allowed = interval * MAX_UNPROVEN_INTERVALS;
     let is_overdue = matches!(outcome.overdue, Some(Overdue::Unproven(_)));
     let most = sight.end - known.proven.0;
     let least = sight.begin.saturating_sub(known.proven.1);
-    let said = || {
+    let description = || {
         let (database, verdict, overdue) = (&outcome.database, outcome.verdict, outcome.overdue);
         format!("{database}: {verdict}, proven {least:?} to {most:?} ago, {overdue:?}")
     };
@@ -86,12 +86,12 @@ pub fn overdue(
     let counted = known.counts_since.unwrap_or_default();
     let is_late = least > allowed && sight.begin.saturating_sub(counted) > allowed;
     if is_overdue && (outcome.is_proven() || is_early) || !is_overdue && is_late {
-        return broken(Rule::ProvenOrOverdue, said());
+        return broken(Rule::ProvenOrOverdue, description());
     }
     Ok(())
 }
 
-pub fn is_honest(scene: &Scene, database: &str, state: State) -> Result<(), Broken> {
+pub fn is_honest(scene: &Scene, database: &str, state: State) -> Result<(), BrokenRule> {
     if scene.deleted.contains_key(database) {
         return Ok(());
     }
@@ -106,7 +106,7 @@ pub fn is_honest(scene: &Scene, database: &str, state: State) -> Result<(), Brok
 }
 
 /// Judges the values of a database that had no trouble for some intervals.
-pub fn read_in_time(outcome: &Outcome) -> Result<(), Broken> {
+pub fn read_in_time(outcome: &Outcome) -> Result<(), BrokenRule> {
     // a sweep has its own period, and the auditor may have been down for longer
     let late = outcome.values_overdue;
     let late = late.filter(|late| !matches!(late, Overdue::Unswept(_)));

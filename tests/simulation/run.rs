@@ -15,25 +15,25 @@ use immuaudit::stop::Stop;
 use immuaudit::trust::Location;
 
 use crate::disk::{self, Disk};
-use crate::machine::Ended;
+use crate::machine::WorkEnd;
 use crate::meter;
-use crate::oracle::{Broken, Oracle, Rule, Sight, broken};
+use crate::oracle::{BrokenRule, Circumstances, Oracle, Rule, broken};
 use crate::peers::Peers;
-use crate::place::Place;
 use crate::receivers::Receivers;
 use crate::scene::Scene;
 use crate::tally::Tally;
+use crate::temp_dir::TempDir;
 use crate::world::{Event, World};
 
-/// How often the loop checks whether a paced sweep is late.
-const PACE: Duration = Duration::from_secs(30);
+/// The time between two checks whether a paced sweep is late.
+const SWEEP_CHECK_INTERVAL: Duration = Duration::from_secs(30);
 /// The longest time for which a paced sweep continues after the one cycle of a process.
 const SWEEP_ONCE: Duration = Duration::from_secs(30);
-/// How many cycles pass between two checks of the files.
-const BETWEEN_LOOKS: u64 = 500;
+/// The number of cycles between two checks of the files.
+const CYCLES_BETWEEN_CHECKS: u64 = 500;
 
 /// The result of a world.
-pub struct Ran {
+pub struct WorldResult {
     pub tally: Tally,
     pub digest: Digest,
     /// The broken rule, its time, and the last lines of the record.
@@ -41,13 +41,13 @@ pub struct Ran {
 }
 
 pub struct Violation {
-    pub broken: Broken,
+    pub broken: BrokenRule,
     pub at: Duration,
     pub lines: Vec<String>,
 }
 
 /// Runs a world. `printed` is whether each line of its record is printed immediately.
-pub fn run(world: &World, printed: bool) -> Ran {
+pub fn run(world: &World, printed: bool) -> WorldResult {
     let mut run = Run::new(world, printed);
     let ended = match panic::catch_unwind(AssertUnwindSafe(|| run.until_the_end())) {
         Ok(ended) => ended,
@@ -61,7 +61,7 @@ pub fn run(world: &World, printed: bool) -> Ran {
     run.tally.notified = run.receivers.taken;
     run.tally.splits = run.peers.as_ref().map_or(0, |peers| peers.found);
     run.tally.writes = run.disk.steps.get();
-    Ran {
+    WorldResult {
         tally: run.tally.clone(),
         digest: scene.record.digest(),
         violation: ended.err().map(|broken| Violation {
@@ -84,12 +84,12 @@ pub struct Run<'w> {
     pub world: &'w World,
     pub scene: Rc<RefCell<Scene>>,
     pub disk: Rc<Disk>,
-    pub place: Place,
-    pub copy: Option<Place>,
+    pub folder: TempDir,
+    pub copy: Option<TempDir>,
     pub oracle: Oracle,
     pub auditor: Option<Auditor>,
     pub stop: Stop,
-    /// When the auditor is started again, and how long it is down after the next kill.
+    /// The time of the next start of the auditor, and the time that it is down after the next kill.
     pub starts_at: Duration,
     pub down: Duration,
     /// A lie that waits until the auditor trusts the last state.
@@ -108,7 +108,7 @@ impl<'w> Run<'w> {
             world,
             disk: Disk::new(scene.time.clone()),
             scene: Rc::new(RefCell::new(scene)),
-            place: Place::in_memory(),
+            folder: TempDir::in_memory(),
             copy: None,
             oracle: Oracle::new(world),
             auditor: None,
@@ -131,7 +131,7 @@ impl<'w> Run<'w> {
         run
     }
 
-    fn until_the_end(&mut self) -> Result<(), Broken> {
+    fn until_the_end(&mut self) -> Result<(), BrokenRule> {
         while self.now() < self.world.length {
             self.pass()?;
             if let Some(peers) = &mut self.peers {
@@ -158,8 +158,8 @@ impl<'w> Run<'w> {
             }
             self.advance_to(next);
         }
-        self.look_at_memory()?;
-        self.look_at_files()
+        self.check_memory()?;
+        self.check_files()
     }
 
     pub fn now(&self) -> Duration {
@@ -173,13 +173,13 @@ impl<'w> Run<'w> {
 
     /// Adds a line to the record, without the directory, which differs in each run.
     pub fn note(&self, line: impl std::fmt::Display) {
-        let directory = self.place.path().display().to_string();
+        let directory = self.folder.path().display().to_string();
         let line = line.to_string().replace(&directory, "DIRECTORY");
         self.scene.borrow_mut().note(line);
     }
 
     /// Runs all events whose time has come.
-    fn pass(&mut self) -> Result<(), Broken> {
+    fn pass(&mut self) -> Result<(), BrokenRule> {
         loop {
             let event = {
                 let mut scene = self.scene.borrow_mut();
@@ -196,7 +196,7 @@ impl<'w> Run<'w> {
         Ok(())
     }
 
-    fn cycle(&mut self, begin: Duration) -> Result<(), Broken> {
+    fn cycle(&mut self, begin: Duration) -> Result<(), BrokenRule> {
         let location = self.location();
         let mut untold = None;
         let Some(mut auditor) = self.auditor.take() else {
@@ -223,7 +223,7 @@ impl<'w> Run<'w> {
         if let Some(untold) = untold {
             return broken(Rule::AlarmsStay, untold);
         }
-        let Ended::Done((auditor, cycle)) = ended else {
+        let WorkEnd::Done((auditor, cycle)) = ended else {
             return Ok(());
         };
         self.auditor = Some(auditor);
@@ -236,14 +236,14 @@ impl<'w> Run<'w> {
             peers.after_cycle(&cycle, &self.scene.borrow(), since)?;
         }
         self.notify(&cycle, disk)?;
-        if self.tally.cycles % BETWEEN_LOOKS == 0 {
-            self.look_at_files()?;
+        if self.tally.cycles % CYCLES_BETWEEN_CHECKS == 0 {
+            self.check_files()?;
         }
         self.stopped()
     }
 
     /// Judges the notifications after a cycle, and lets the receivers accept them.
-    fn notify(&mut self, cycle: &Cycle, disk: bool) -> Result<(), Broken> {
+    fn notify(&mut self, cycle: &Cycle, disk: bool) -> Result<(), BrokenRule> {
         if !self.receivers.has_receivers() {
             return Ok(());
         }
@@ -282,7 +282,7 @@ impl<'w> Run<'w> {
     }
 
     /// Sweeps during the rest of the interval.
-    fn sweep(&mut self, next: Duration) -> Result<(), Broken> {
+    fn sweep(&mut self, next: Duration) -> Result<(), BrokenRule> {
         while self.now() < next {
             let begin = self.now();
             let Some(mut auditor) = self.auditor.take() else {
@@ -301,14 +301,14 @@ impl<'w> Run<'w> {
                 }
                 (auditor, slice)
             })?;
-            let Ended::Done((auditor, slice)) = ended else {
+            let WorkEnd::Done((auditor, slice)) = ended else {
                 return Ok(());
             };
             self.auditor = Some(auditor);
             if let Some(outcome) = &slice.outcome {
                 self.note_one_outcome(outcome);
                 let scene = self.scene.borrow();
-                let sight = Sight {
+                let sight = Circumstances {
                     scene: &scene,
                     begin,
                     end: scene.now(),
@@ -325,7 +325,9 @@ impl<'w> Run<'w> {
             }
             match slice.status {
                 SweepStatus::InProgress { .. } | SweepStatus::Completed(_) => {}
-                SweepStatus::NotDue => self.advance_to((self.now() + PACE).min(next)),
+                SweepStatus::NotDue => {
+                    self.advance_to((self.now() + SWEEP_CHECK_INTERVAL).min(next))
+                }
                 SweepStatus::ServerUnavailable(_) => self.advance_to(next),
                 SweepStatus::Stopped => return self.stopped(),
             }
@@ -334,9 +336,9 @@ impl<'w> Run<'w> {
     }
 
     /// Checks that the auditor's memory is limited, by the bytes that are freed when it ends.
-    fn look_at_memory(&mut self) -> Result<(), Broken> {
-        let ((), of_auditor) = meter::given_back(|| self.auditor = None);
-        let ((), of_notifier) = meter::given_back(|| self.receivers.stop());
+    fn check_memory(&mut self) -> Result<(), BrokenRule> {
+        let ((), of_auditor) = meter::freed(|| self.auditor = None);
+        let ((), of_notifier) = meter::freed(|| self.receivers.stop());
         self.tally.memory = of_auditor + of_notifier;
         let names = 1 + self.world.databases.len() + self.world.created();
         let most = MAX_MEMORY + names * MAX_MEMORY_OF_ONE;
@@ -352,13 +354,13 @@ impl<'w> Run<'w> {
     }
 
     /// Checks that the files are limited.
-    fn look_at_files(&self) -> Result<(), Broken> {
-        let (files, bytes) = disk::size(self.place.path());
+    fn check_files(&self) -> Result<(), BrokenRule> {
+        let (files, bytes) = disk::size(self.folder.path());
         let names = 1 + self.world.databases.len() as u64 + self.world.events.len() as u64;
-        if files > MOST_EVIDENCE + 10 * names + 20 {
+        if files > MAX_EVIDENCE_FILES + 10 * names + 20 {
             return broken(Rule::Bounded, format!("{files} files are kept"));
         }
-        if bytes > (64 << 20) + names * MOST_OF_ONE {
+        if bytes > (64 << 20) + names * MAX_DATABASE_BYTES {
             return broken(Rule::Bounded, format!("{bytes} bytes are kept"));
         }
         Ok(())
@@ -370,9 +372,9 @@ impl<'w> Run<'w> {
 const MAX_MEMORY: usize = MAX_TRANSCRIPT + MAX_REPLY + (64 << 10);
 const MAX_MEMORY_OF_ONE: usize = 16 << 10;
 /// The most files of evidence.
-const MOST_EVIDENCE: u64 = 4000;
+const MAX_EVIDENCE_FILES: u64 = 4000;
 /// The most bytes of a database's history, alarms and progress.
-const MOST_OF_ONE: u64 = 4 << 20;
+const MAX_DATABASE_BYTES: u64 = 4 << 20;
 
 /// Returns a message if the alarm of an outcome is not on disk: neither in the list nor with evidence
 /// alone. Other rules parse the files, less often.

@@ -24,9 +24,9 @@ const START: u64 = 1_800_000_000;
 /// The deadline of a call.
 pub const TIMEOUT: Duration = Duration::from_secs(10);
 const PASSWORD: &str = "immudb";
-/// How many transactions are written when a lie begins, unless the lie forges transactions itself.
-const GROWN: u64 = 5;
-/// How many transactions a ledger needs for a lie.
+/// The number of transactions that are written when a lie begins, unless the lie forges transactions itself.
+const LIE_GROWTH: u64 = 5;
+/// The fewest transactions that a ledger needs for a lie.
 const MIN_LEDGER: u64 = 12;
 
 pub struct Scene {
@@ -42,17 +42,17 @@ pub struct Scene {
     delay: (Duration, Duration),
     weather: Option<Weather>,
     slow: BTreeMap<String, (Duration, Duration)>,
-    /// When the server comes back.
+    /// The time at which the server runs again.
     away_until: Option<Duration>,
-    /// When the password is valid again.
+    /// The time at which the password is valid again.
     other_password_until: Option<Duration>,
     pub lie: Option<CurrentLie>,
-    /// How many calls are left until the auditor is killed or stopped.
+    /// The number of calls until the auditor is killed or stopped.
     pub kill_in: Cell<Option<u64>>,
     pub stop_in: Cell<Option<u64>>,
     /// The deleted databases, and when they were deleted.
     pub deleted: BTreeMap<String, Duration>,
-    /// When each database got its first transaction.
+    /// The time at which each database got its first transaction.
     pub first_transactions: BTreeMap<String, Duration>,
     /// The databases of which two histories were shown.
     pub split: BTreeSet<String>,
@@ -370,7 +370,7 @@ impl Scene {
     /// Starts a lie that lasts until then.
     pub fn begin_lie(&mut self, lie: Lie, database: &str, until: Duration) {
         if !lie.forges() {
-            for _ in 0..GROWN {
+            for _ in 0..LIE_GROWTH {
                 self.write(database, 1, 10);
             }
         }

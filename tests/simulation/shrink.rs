@@ -3,11 +3,11 @@
 
 use std::time::{Duration, Instant};
 
-use crate::run::{Ran, Violation, run};
+use crate::run::{Violation, WorldResult, run};
 use crate::world::{Event, World};
 
-/// For how long events are removed, in real time.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// The longest real time for which events are removed.
+const MAX_SHRINK_TIME: Duration = Duration::from_secs(120);
 
 /// Returns the world with fewer events, and its violation.
 pub fn shrink(world: &World, violation: Violation) -> (World, Violation) {
@@ -17,7 +17,7 @@ pub fn shrink(world: &World, violation: Violation) -> (World, Violation) {
     let mut part = least.0.events.len().div_ceil(2);
     while part > 0 {
         let mut at = 0;
-        while at < least.0.events.len() && begin.elapsed() < PATIENCE {
+        while at < least.0.events.len() && begin.elapsed() < MAX_SHRINK_TIME {
             let mut events = least.0.events.clone();
             events.drain(at..(at + part).min(events.len()));
             match fails(&least, events) {
@@ -42,7 +42,7 @@ fn cut(least: &mut (World, Violation)) {
 
 fn fails(least: &(World, Violation), events: Vec<Event>) -> Option<(World, Violation)> {
     let smaller = least.0.with_events(events);
-    let Ran { violation, .. } = run(&smaller, false);
+    let WorldResult { violation, .. } = run(&smaller, false);
     let violation = violation?;
     (violation.broken.rule == least.1.broken.rule).then_some((smaller, violation))
 }

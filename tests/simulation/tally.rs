@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::world::DAY;
 
-/// How many cycles of five minutes a year has.
+/// The number of cycles of five minutes in a year.
 const CYCLES_OF_A_YEAR: f64 = 365.0 * 24.0 * 12.0;
 
 /// The counts of a run.
@@ -20,13 +20,13 @@ pub struct Tally {
     pub accused: u64,
     pub starts: u64,
     pub kills: u64,
-    /// How many notifications receivers accepted.
+    /// The number of notifications that receivers accepted.
     pub notified: u64,
-    /// How many splits and disagreements one of two auditors found.
+    /// The number of splits and disagreements that one of two auditors found.
     pub splits: u64,
     /// The most bytes of memory that the auditor of a world used at its end.
     pub memory: usize,
-    /// How many worlds ended with a broken rule.
+    /// The number of worlds that ended with a broken rule.
     pub violations: u64,
 }
 

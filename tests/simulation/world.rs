@@ -34,7 +34,7 @@ pub struct World {
     pub receivers: Vec<String>,
     /// Whether there is a second auditor, and the two are peers of each other.
     pub has_a_peer: bool,
-    /// How many cycles the first auditor has for one of the second.
+    /// The number of cycles of the first auditor for each cycle of the second.
     pub peer_rests: u64,
     /// Whether a new process runs each cycle, as under cron with `--once`.
     pub is_once: bool,
@@ -42,7 +42,7 @@ pub struct World {
     pub events: Vec<Event>,
 }
 
-/// How a server signs its states.
+/// The signatures of a server's states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signed {
     /// Not at all.
@@ -86,7 +86,7 @@ pub enum EventKind {
     Restart(Duration),
     /// The data directory is moved: another identity, the same history.
     Move,
-    /// The user's password is another one for a while.
+    /// The user has a different password for a while.
     OtherPassword(Duration),
     /// Calls get lost, are cut, and take long.
     Storm {

@@ -4,7 +4,7 @@
 use std::fs;
 
 use crate::support::chain::Chain;
-use crate::support::place::Place;
+use crate::support::temp_dir::TempDir;
 use crate::support::trust_files::{
     at, changes, file, finding, grown, grown_store, open, second_store,
 };
@@ -16,21 +16,23 @@ use immuaudit::trust::{
 
 #[test]
 fn a_finding_is_an_open_alarm_with_evidence_until_it_is_adopted() {
-    let (place, store, _, trusted) = grown_store();
+    let (folder, store, _, trusted) = grown_store();
     let fork = Chain::new(9, 2);
     let found = finding(Some(&trusted), Tampering::Inconsistent, Some(fork.state(6)));
     let alarm = store.raise(&found, at(6)).unwrap();
     assert_eq!(alarm.id.len(), 12);
     assert_eq!(store.open_alarms(None), Ok(vec![alarm.clone()]));
     drop(store);
-    let store = open(&place);
+    let store = open(&folder);
     assert_eq!(store.open_alarms(Some("db")), Ok(vec![alarm.clone()]));
     let evidence = read_evidence(&alarm);
     assert_eq!(evidence.server, "127.0.0.1:3322");
     assert_eq!((evidence.found, evidence.alarm), (at(6), alarm.id.clone()));
     assert_eq!(evidence.finding.trusted, Some(trusted));
     assert_eq!(evidence.answers[0], found.answers[0]);
-    let adopted = second_store(&place).adopt(&alarm.id, "kim", at(7)).unwrap();
+    let adopted = second_store(&folder)
+        .adopt(&alarm.id, "kim", at(7))
+        .unwrap();
     let adopted = adopted.trusted.expect("a trusted state");
     assert_eq!(adopted.state, fork.state(6));
     assert_eq!(
@@ -53,7 +55,7 @@ fn read_evidence(alarm: &Alarm) -> Evidence {
 
 #[test]
 fn a_repeated_finding_only_increases_the_count() {
-    let (_place, store, _, trusted) = grown_store();
+    let (_folder, store, _, trusted) = grown_store();
     let fork = Chain::new(9, 2);
     let mut found = finding(Some(&trusted), Tampering::Inconsistent, Some(fork.state(6)));
     let first = store.raise(&found, at(6)).unwrap();
@@ -69,7 +71,7 @@ fn a_repeated_finding_only_increases_the_count() {
 
 #[test]
 fn an_open_alarm_does_not_block_the_trusted_state() {
-    let (_place, store, chain, trusted) = grown_store();
+    let (_folder, store, chain, trusted) = grown_store();
     let fork = Chain::new(9, 2);
     let found = finding(Some(&trusted), Tampering::Inconsistent, Some(fork.state(6)));
     let alarm = store.raise(&found, at(6)).unwrap();
@@ -78,10 +80,10 @@ fn an_open_alarm_does_not_block_the_trusted_state() {
         .unwrap();
     assert_eq!(store.open_alarms(None).unwrap().len(), 1);
     // a proven state that replaced the trusted one is not given up because of an earlier lie
-    let due = Adoption::Overtaken {
+    let expected = Adoption::Overtaken {
         trusted: Some(after.state),
     };
-    assert_eq!(store.adoption(&alarm), Ok(due));
+    assert_eq!(store.adoption(&alarm), Ok(expected));
     let refused = store.adopt(&alarm.id, "kim", at(8)).unwrap_err();
     let text = refused.to_string();
     assert!(
@@ -96,7 +98,7 @@ fn an_open_alarm_does_not_block_the_trusted_state() {
 
 #[test]
 fn adopting_a_rewritten_history_closes_the_other_alarms_about_it() {
-    let (_place, store, _, trusted) = grown_store();
+    let (_folder, store, _, trusted) = grown_store();
     let fork = Chain::new(9, 2);
     let raise = |kind, tx, trusted| {
         let found = finding(Some(trusted), kind, Some(fork.state(tx)));
@@ -119,8 +121,8 @@ fn adopting_a_rewritten_history_closes_the_other_alarms_about_it() {
 
 #[test]
 fn adopting_leaves_an_alarm_about_another_trusted_state_open() {
-    let place = Place::new();
-    let (store, chain, fork) = (open(&place), Chain::new(9, 1), Chain::new(9, 2));
+    let folder = TempDir::new();
+    let (store, chain, fork) = (open(&folder), Chain::new(9, 1), Chain::new(9, 2));
     let before = grown(&store, &chain);
     let raise = |trusted: &TrustedState, tx| {
         let found = finding(Some(trusted), Tampering::Inconsistent, Some(fork.state(tx)));
@@ -139,7 +141,7 @@ fn adopting_leaves_an_alarm_about_another_trusted_state_open() {
 #[test]
 fn adopting_an_emptied_or_vanished_database_trusts_no_state_of_it() {
     for shown in [None, Some(State::EMPTY)] {
-        let (_place, store, chain, trusted) = grown_store();
+        let (_folder, store, chain, trusted) = grown_store();
         let mut found = finding(Some(&trusted), Tampering::RolledBack, shown);
         found.reason = if shown.is_none() {
             "vanished"
@@ -149,10 +151,10 @@ fn adopting_an_emptied_or_vanished_database_trusts_no_state_of_it() {
         .into();
         let alarm = store.raise(&found, at(6)).unwrap();
         assert_eq!(alarm.given_up(), Some(1..=5));
-        let due = Adoption::Forget {
+        let expected = Adoption::Forget {
             given_up: Box::new(trusted),
         };
-        assert_eq!(store.adoption(&alarm), Ok(due));
+        assert_eq!(store.adoption(&alarm), Ok(expected));
         let adopted = store.adopt(&alarm.id, "kim", at(7)).unwrap();
         assert_eq!(adopted.trusted, None);
         assert_eq!(store.load("db"), Ok(None));
@@ -173,7 +175,7 @@ fn an_alarm_that_names_no_other_state_can_only_be_closed() {
         Tampering::BadValue,
         Tampering::SplitView,
     ] {
-        let (_place, store, _, trusted) = grown_store();
+        let (_folder, store, _, trusted) = grown_store();
         let fork = Chain::new(9, 2);
         let found = finding(Some(&trusted), kind, Some(fork.state(6)));
         let alarm = store.raise(&found, at(6)).unwrap();
@@ -196,7 +198,7 @@ fn an_alarm_that_names_no_other_state_can_only_be_closed() {
 #[test]
 fn closing_keeps_the_trusted_state_and_every_other_alarm() {
     for (kind, shown_tx) in [(Tampering::Inconsistent, 6), (Tampering::RolledBack, 4)] {
-        let (_place, store, _, trusted) = grown_store();
+        let (_folder, store, _, trusted) = grown_store();
         let fork = Chain::new(9, 2);
         let found = |tx| finding(Some(&trusted), kind, Some(fork.state(tx)));
         let alarm = store.raise(&found(shown_tx), at(6)).unwrap();
@@ -221,7 +223,7 @@ fn closing_keeps_the_trusted_state_and_every_other_alarm() {
 /// `compare` raises alarms with an older state of the trusted history, which a later one extends.
 #[test]
 fn a_closed_finding_about_an_older_state_reopens_if_repeated() {
-    let (_place, store, chain, trusted) = grown_store();
+    let (_folder, store, chain, trusted) = grown_store();
     let fork = Chain::new(9, 2);
     let older = TrustedState {
         state: chain.state(4),
@@ -239,7 +241,7 @@ fn a_closed_finding_about_an_older_state_reopens_if_repeated() {
 fn a_finding_about_a_given_up_state_opens_no_alarm() {
     let fork = Chain::new(9, 2);
     for forgotten in [false, true] {
-        let (_place, store, _, trusted) = grown_store();
+        let (_folder, store, _, trusted) = grown_store();
         let found = |tx| {
             finding(
                 Some(&trusted),
@@ -272,9 +274,9 @@ fn a_finding_about_a_given_up_state_opens_no_alarm() {
 }
 
 #[test]
-fn a_finding_from_before_a_forgotten_state_or_about_an_unknown_one_opens_its_alarm() {
+fn a_finding_about_a_forgotten_or_unknown_state_opens_its_alarm() {
     let fork = Chain::new(9, 2);
-    let (_place, store, chain, trusted) = grown_store();
+    let (_folder, store, chain, trusted) = grown_store();
     store.distrust("db", at(7)).unwrap();
     let found = finding(Some(&trusted), Tampering::Inconsistent, Some(fork.state(6)));
     let early = store.record_finding(&found, at(6));
@@ -293,7 +295,7 @@ fn a_finding_from_before_a_forgotten_state_or_about_an_unknown_one_opens_its_ala
 #[test]
 fn an_alarm_without_a_shown_state_gives_up_nothing_unless_the_database_vanished() {
     for kind in [Tampering::Inconsistent, Tampering::RolledBack] {
-        let (_place, store, _, trusted) = grown_store();
+        let (_folder, store, _, trusted) = grown_store();
         let mut found = finding(Some(&trusted), kind, None);
         found.reason = "the imported state 7:00 is not extended: vanished".into();
         let alarm = store.raise(&found, at(6)).unwrap();
@@ -305,7 +307,7 @@ fn an_alarm_without_a_shown_state_gives_up_nothing_unless_the_database_vanished(
 
 #[test]
 fn adopting_gives_up_the_transactions_after_the_last_shared_state() {
-    let (_place, store, chain, trusted) = grown_store();
+    let (_folder, store, chain, trusted) = grown_store();
     let fork = Chain::new(9, 2);
     let raise = |kind, shown| {
         let found = finding(Some(&trusted), kind, Some(shown));
@@ -324,8 +326,8 @@ fn adopting_gives_up_the_transactions_after_the_last_shared_state() {
 /// 0.1.0 has other words for two kinds of tampering, in files and in the IDs of findings.
 #[test]
 fn an_alarm_of_the_first_version_is_read_and_stays_the_same_alarm() {
-    let place = Place::new();
-    let store = open(&place);
+    let folder = TempDir::new();
+    let store = open(&folder);
     for (kind, former, now) in [
         (Tampering::BadValue, "value", "bad-value"),
         (Tampering::BadSignature, "signature", "bad-signature"),
@@ -338,7 +340,7 @@ fn an_alarm_of_the_first_version_is_read_and_stays_the_same_alarm() {
         let id = Digest::of(&[distinct.as_bytes()]).to_string();
         assert_eq!(alarm.id, id[..12]);
         for path in [
-            file(&place, &format!("{former}.alarms")),
+            file(&folder, &format!("{former}.alarms")),
             alarm.evidence.clone(),
         ] {
             let text = fs::read_to_string(&path).unwrap();
@@ -358,7 +360,7 @@ fn an_alarm_of_the_first_version_is_read_and_stays_the_same_alarm() {
 
 #[test]
 fn an_alarm_is_found_by_its_id_alone_and_a_wrong_id_lists_the_open_ones() {
-    let (place, store, _, trusted) = grown_store();
+    let (folder, store, _, trusted) = grown_store();
     let mut other = finding(None, Tampering::BadValue, None);
     other.database = "other".into();
     let other = store.raise(&other, at(6)).unwrap();
@@ -367,15 +369,15 @@ fn an_alarm_is_found_by_its_id_alone_and_a_wrong_id_lists_the_open_ones() {
     assert_eq!(store.alarm(&other.id), Ok(other.clone()));
     assert_eq!(store.alarm(&alarm.id), Ok(alarm.clone()));
     let refused = store.alarm("0123456789ab").unwrap_err().to_string();
-    let due = format!(
+    let expected = format!(
         "{} (bad-value, db), {} (bad-value, other)",
         alarm.id, other.id
     );
-    assert!(refused.contains(&due), "{refused}");
+    assert!(refused.contains(&expected), "{refused}");
     store.close_alarm(&other.id, "kim", at(7)).unwrap();
     assert_eq!(store.alarm(&other.id).unwrap().closed.unwrap().who, "kim");
     // a damaged list hides no alarm of another database
-    fs::write(file(&place, "other.alarms"), "x").unwrap();
+    fs::write(file(&folder, "other.alarms"), "x").unwrap();
     assert_eq!(store.alarm(&alarm.id), Ok(alarm));
     assert!(matches!(
         store.alarm("0123456789ab"),
@@ -385,21 +387,21 @@ fn an_alarm_is_found_by_its_id_alone_and_a_wrong_id_lists_the_open_ones() {
 
 #[test]
 fn an_alarm_whose_list_is_lost_is_open_by_its_evidence() {
-    let (place, store, _, trusted) = grown_store();
+    let (folder, store, _, trusted) = grown_store();
     let alarm = store
         .raise(&finding(Some(&trusted), Tampering::BadValue, None), at(6))
         .unwrap();
-    fs::remove_file(file(&place, "db.alarms")).unwrap();
+    fs::remove_file(file(&folder, "db.alarms")).unwrap();
     assert_eq!(store.open_alarms(None), Ok(vec![alarm]));
 }
 
 #[test]
 fn a_damaged_list_of_alarms_still_lets_evidence_be_written() {
-    let (place, store, _, trusted) = grown_store();
+    let (folder, store, _, trusted) = grown_store();
     let alarm = store
         .raise(&finding(Some(&trusted), Tampering::BadValue, None), at(6))
         .unwrap();
-    let path = file(&place, "db.alarms");
+    let path = file(&folder, "db.alarms");
     let whole = fs::read(&path).unwrap();
     for (change, bytes) in changes(&whole) {
         fs::write(&path, bytes).unwrap();
@@ -419,9 +421,9 @@ fn a_damaged_list_of_alarms_still_lets_evidence_be_written() {
 
 #[test]
 fn evidence_is_limited_and_keeps_the_first_and_the_last() {
-    let place = Place::new();
+    let folder = TempDir::new();
     let chain = Chain::new(9, 1);
-    let store = open(&place).with_limits(Limits {
+    let store = open(&folder).with_limits(Limits {
         files_of_a_database: 5,
         ..Limits::default()
     });
@@ -452,14 +454,14 @@ fn evidence_is_limited_and_keeps_the_first_and_the_last() {
 
 #[test]
 fn long_answers_are_cut_and_further_ones_counted() {
-    let place = Place::new();
+    let folder = TempDir::new();
     let chain = Chain::new(9, 1);
     let limits = Limits {
         answer: 1_000,
         answers: 5_000,
         ..Limits::default()
     };
-    let store = open(&place).with_limits(limits);
+    let store = open(&folder).with_limits(limits);
     let trusted = grown(&store, &chain);
     let mut found = finding(Some(&trusted), Tampering::Inconsistent, None);
     let mut answer = found.answers[0].clone();
@@ -478,9 +480,9 @@ fn long_answers_are_cut_and_further_ones_counted() {
 
 #[test]
 fn a_full_evidence_directory_still_leaves_the_alarm_open() {
-    let place = Place::new();
+    let folder = TempDir::new();
     let chain = Chain::new(9, 1);
-    let store = open(&place).with_limits(Limits {
+    let store = open(&folder).with_limits(Limits {
         files: 0,
         ..Limits::default()
     });
@@ -492,7 +494,7 @@ fn a_full_evidence_directory_still_leaves_the_alarm_open() {
 
 #[test]
 fn a_reopened_alarm_keeps_its_first_time_and_its_last_closings() {
-    let (_place, store, chain, trusted) = grown_store();
+    let (_folder, store, chain, trusted) = grown_store();
     let found = finding(Some(&trusted), Tampering::RolledBack, Some(chain.state(4)));
     let alarm = store.raise(&found, at(6)).unwrap();
     for number in 1..=20 {
@@ -517,7 +519,7 @@ fn a_reopened_alarm_keeps_its_first_time_and_its_last_closings() {
 
 #[test]
 fn a_trusted_history_that_is_shown_again_is_recorded() {
-    let (_place, store, _, trusted) = grown_store();
+    let (_folder, store, _, trusted) = grown_store();
     let fork = Chain::new(9, 2);
     let found = finding(Some(&trusted), Tampering::Inconsistent, Some(fork.state(6)));
     let shown_again = |id: &str| store.shown_again(&store.alarm(id).unwrap());
@@ -542,10 +544,10 @@ fn a_trusted_history_that_is_shown_again_is_recorded() {
 
 #[test]
 fn a_finding_without_evidence_still_reports_a_new_alarm() {
-    let place = Place::new();
+    let folder = TempDir::new();
     let chain = Chain::new(9, 1);
     for files in [0, 100] {
-        let store = open(&place).with_limits(Limits {
+        let store = open(&folder).with_limits(Limits {
             files,
             ..Limits::default()
         });
@@ -572,9 +574,9 @@ fn a_finding_without_evidence_still_reports_a_new_alarm() {
 
 #[test]
 fn a_finding_with_a_damaged_list_is_new_until_its_evidence_exists() {
-    let (place, store, chain, trusted) = grown_store();
+    let (folder, store, chain, trusted) = grown_store();
     let found = finding(Some(&trusted), Tampering::RolledBack, Some(chain.state(4)));
-    fs::write(file(&place, "db.alarms"), "damaged").unwrap();
+    fs::write(file(&folder, "db.alarms"), "damaged").unwrap();
     for new in [true, false] {
         let raised = store.record_finding(&found, at(6));
         assert!(raised.unwritten.is_some() && !raised.is_listed);
@@ -584,16 +586,16 @@ fn a_finding_with_a_damaged_list_is_new_until_its_evidence_exists() {
 
 #[test]
 fn temporary_files_next_to_evidence_are_removed() {
-    let place = Place::new();
-    drop(open(&place));
+    let folder = TempDir::new();
+    drop(open(&folder));
     let left: Vec<_> = ["evidence", "located"]
         .iter()
-        .map(|folder| file(&place, folder).join("db/0123456789ab.toml.new"))
+        .map(|kind| file(&folder, kind).join("db/0123456789ab.toml.new"))
         .collect();
     for left in &left {
         fs::create_dir_all(left.parent().unwrap()).unwrap();
         fs::write(left, "half").unwrap();
     }
-    drop(open(&place));
+    drop(open(&folder));
     assert_eq!(left.iter().filter(|left| left.exists()).count(), 0);
 }

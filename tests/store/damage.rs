@@ -4,7 +4,7 @@
 use std::fs;
 
 use crate::support::chain::Chain;
-use crate::support::place::Place;
+use crate::support::temp_dir::TempDir;
 use crate::support::trust_files::{at, changes, file, finding, grown, grown_store, open};
 #[cfg(unix)]
 use crate::support::trust_files::{home, location};
@@ -15,8 +15,8 @@ use immuaudit::trust::{Store, StoreError, Tampering, TrustOrigin, Warning};
 
 #[test]
 fn a_state_file_changed_in_any_way_is_a_local_failure() {
-    let (place, store, chain, trusted) = grown_store();
-    let path = file(&place, "db.state");
+    let (folder, store, chain, trusted) = grown_store();
+    let path = file(&folder, "db.state");
     let whole = fs::read(&path).unwrap();
     for (change, bytes) in changes(&whole) {
         fs::write(&path, bytes).unwrap();
@@ -40,8 +40,8 @@ fn a_state_file_changed_in_any_way_is_a_local_failure() {
 
 #[test]
 fn a_changed_history_never_changes_the_trusted_state() {
-    let (place, store, _, trusted) = grown_store();
-    let path = file(&place, "db.history");
+    let (folder, store, _, trusted) = grown_store();
+    let path = file(&folder, "db.history");
     let whole = fs::read(&path).unwrap();
     let (mut believed, mut refused) = (0, 0);
     for (change, bytes) in changes(&whole) {
@@ -51,7 +51,7 @@ fn a_changed_history_never_changes_the_trusted_state() {
                 assert_eq!(found, trusted, "{change}");
                 believed += 1;
             }
-            Ok(None) => panic!("{change}: a first sight"),
+            Ok(None) => panic!("{change}: a first use"),
             Err(StoreError::Damaged { .. } | StoreError::Disagree { .. }) => refused += 1,
             Err(other) => panic!("{change}: {other}"),
         }
@@ -64,8 +64,8 @@ fn a_changed_history_never_changes_the_trusted_state() {
 
 #[test]
 fn a_torn_last_line_is_written_again() {
-    let (place, mut store, chain, trusted) = grown_store();
-    let path = file(&place, "db.history");
+    let (folder, mut store, chain, trusted) = grown_store();
+    let path = file(&folder, "db.history");
     let whole = fs::read(&path).unwrap();
     fs::write(&path, &whole[..whole.len() - 7]).unwrap();
     assert_eq!(store.load("db"), Ok(Some(trusted.clone())));
@@ -84,8 +84,8 @@ fn a_torn_last_line_is_written_again() {
 #[test]
 fn a_missing_file_is_a_local_failure_and_no_first_use() {
     for name in ["db.state", "db.history"] {
-        let (place, store, chain, _) = grown_store();
-        fs::remove_file(file(&place, name)).unwrap();
+        let (folder, store, chain, _) = grown_store();
+        fs::remove_file(file(&folder, name)).unwrap();
         assert!(
             matches!(store.load("db"), Err(StoreError::Missing { .. })),
             "{name}"
@@ -97,12 +97,12 @@ fn a_missing_file_is_a_local_failure_and_no_first_use() {
 
 #[test]
 fn an_alarm_proves_that_a_state_was_trusted() {
-    let (place, store, _, trusted) = grown_store();
+    let (folder, store, _, trusted) = grown_store();
     store
         .raise(&finding(Some(&trusted), Tampering::BadValue, None), at(6))
         .unwrap();
     for name in ["db.state", "db.history"] {
-        fs::remove_file(file(&place, name)).unwrap();
+        fs::remove_file(file(&folder, name)).unwrap();
     }
     assert!(matches!(store.load("db"), Err(StoreError::Missing { .. })));
     store.pin("db", trusted.state, at(7)).unwrap();
@@ -114,11 +114,11 @@ fn an_alarm_proves_that_a_state_was_trusted() {
 fn a_link_or_a_directory_in_the_place_of_a_file_is_not_followed() {
     for name in ["db.state", "db.history", "db.alarms"] {
         for link in [true, false] {
-            let (place, store, chain, trusted) = grown_store();
+            let (folder, store, chain, trusted) = grown_store();
             store
                 .raise(&finding(Some(&trusted), Tampering::BadValue, None), at(6))
                 .unwrap();
-            let (path, moved) = (file(&place, name), place.path().join("moved"));
+            let (path, moved) = (file(&folder, name), folder.path().join("moved"));
             fs::rename(&path, &moved).unwrap();
             if link {
                 std::os::unix::fs::symlink(&moved, &path).unwrap();
@@ -142,20 +142,20 @@ fn a_link_or_a_directory_in_the_place_of_a_file_is_not_followed() {
 #[cfg(unix)]
 #[test]
 fn a_link_in_the_place_of_the_servers_directory_is_not_followed() {
-    let place = Place::new();
-    drop(open(&place));
-    fs::rename(home(&place), place.path().join("moved")).unwrap();
-    std::os::unix::fs::symlink(place.path().join("moved"), home(&place)).unwrap();
-    let refused = Store::open(&location(&place), at(0)).unwrap_err();
+    let folder = TempDir::new();
+    drop(open(&folder));
+    fs::rename(home(&folder), folder.path().join("moved")).unwrap();
+    std::os::unix::fs::symlink(folder.path().join("moved"), home(&folder)).unwrap();
+    let refused = Store::open(&location(&folder), at(0)).unwrap_err();
     assert!(matches!(refused, StoreError::NotAFile { .. }), "{refused}");
 }
 
 #[test]
 fn an_older_state_file_is_rolled_forward() {
-    let place = Place::new();
-    let (store, chain) = (open(&place), Chain::new(9, 1));
+    let folder = TempDir::new();
+    let (store, chain) = (open(&folder), Chain::new(9, 1));
     let before = grown(&store, &chain);
-    let path = file(&place, "db.state");
+    let path = file(&folder, "db.state");
     let older = fs::read(&path).unwrap();
     let after = store
         .advance(&before, &chain.prove(5, 7), &chain.seen(7), at(9))
@@ -172,10 +172,10 @@ fn an_older_state_file_is_rolled_forward() {
 
 #[test]
 fn an_older_history_is_a_local_failure() {
-    let place = Place::new();
-    let (store, chain) = (open(&place), Chain::new(9, 1));
+    let folder = TempDir::new();
+    let (store, chain) = (open(&folder), Chain::new(9, 1));
     let before = grown(&store, &chain);
-    let path = file(&place, "db.history");
+    let path = file(&folder, "db.history");
     let older = fs::read(&path).unwrap();
     store
         .advance(&before, &chain.prove(5, 7), &chain.seen(7), at(9))
@@ -186,21 +186,24 @@ fn an_older_history_is_a_local_failure() {
 
 #[test]
 fn the_state_to_pin_is_the_newest_one_in_any_intact_file() {
-    let place = Place::new();
-    let (store, chain) = (open(&place), Chain::new(9, 1));
+    let folder = TempDir::new();
+    let (store, chain) = (open(&folder), Chain::new(9, 1));
     let before = grown(&store, &chain);
-    let (state, history) = (file(&place, "db.state"), file(&place, "db.history"));
+    let (state, history) = (file(&folder, "db.state"), file(&folder, "db.history"));
     let older = fs::read(&history).unwrap();
     let trusted = store
         .advance(&before, &chain.prove(5, 7), &chain.seen(7), at(9))
         .unwrap();
     let whole = (fs::read(&state).unwrap(), fs::read(&history).unwrap());
-    let advises = |due: State| {
+    let advises = |expected: State| {
         let text = store.load("db").unwrap_err().to_string();
-        assert!(text.contains(&format!("--pin db:{due},")), "{due}: {text}");
+        assert!(
+            text.contains(&format!("--pin db:{expected},")),
+            "{expected}: {text}"
+        );
         let refused = store.pin("db", chain.state(2), at(20)).unwrap_err();
         assert!(
-            refused.to_string().contains(&format!("is {due}")),
+            refused.to_string().contains(&format!("is {expected}")),
             "{refused}"
         );
     };
@@ -221,31 +224,31 @@ fn the_state_to_pin_is_the_newest_one_in_any_intact_file() {
     // both files are missing: only the evidence names the state
     fs::remove_file(&state).unwrap();
     fs::remove_file(&history).unwrap();
-    fs::remove_file(file(&place, "db.alarms")).unwrap();
+    fs::remove_file(file(&folder, "db.alarms")).unwrap();
     advises(trusted.state);
     store.pin("db", trusted.state, at(12)).unwrap();
 }
 
 #[test]
 fn a_state_that_was_adopted_is_newer_than_the_one_given_up_for_it() {
-    let (place, store, _, trusted) = grown_store();
+    let (folder, store, _, trusted) = grown_store();
     let fork = Chain::new(9, 2);
-    let history = file(&place, "db.history");
+    let history = file(&folder, "db.history");
     let older = fs::read(&history).unwrap();
     let found = finding(Some(&trusted), Tampering::RolledBack, Some(fork.state(4)));
     let alarm = store.raise(&found, at(6)).unwrap();
     store.adopt(&alarm.id, "kim", at(6)).unwrap();
     fs::write(&history, &older).unwrap();
     let text = store.load("db").unwrap_err().to_string();
-    let due = format!("--pin db:{},", fork.state(4));
-    assert!(text.contains(&due), "{text}");
+    let expected = format!("--pin db:{},", fork.state(4));
+    assert!(text.contains(&expected), "{text}");
     store.pin("db", fork.state(4), at(8)).unwrap();
 }
 
 #[test]
 fn a_line_missing_anywhere_in_the_history_is_a_local_failure() {
-    let (place, store, _, trusted) = grown_store();
-    let path = file(&place, "db.history");
+    let (folder, store, _, trusted) = grown_store();
+    let path = file(&folder, "db.history");
     let whole = fs::read_to_string(&path).unwrap();
     let lines: Vec<&str> = whole.split_inclusive('\n').collect();
     for missing in 1..lines.len() - 1 {
@@ -254,8 +257,8 @@ fn a_line_missing_anywhere_in_the_history_is_a_local_failure() {
         fs::write(&path, left.concat()).unwrap();
         let failure = store.load("db").unwrap_err();
         let text = failure.to_string();
-        let due = format!("a gap: lines before line {}", missing + 1);
-        assert!(text.contains(&due), "{text}");
+        let expected = format!("a gap: lines before line {}", missing + 1);
+        assert!(text.contains(&expected), "{text}");
         let pin = format!("--pin db:{},", trusted.state);
         assert!(text.contains(&pin), "{text}");
     }
@@ -268,7 +271,7 @@ fn a_line_missing_anywhere_in_the_history_is_a_local_failure() {
 fn a_state_without_a_history_entry_is_a_local_failure() {
     let chain = Chain::new(9, 1);
     let state_file = |make: &dyn Fn(&Store)| {
-        let there = Place::new();
+        let there = TempDir::new();
         make(&open(&there));
         fs::read(file(&there, "db.state")).unwrap()
     };
@@ -295,7 +298,7 @@ fn a_state_without_a_history_entry_is_a_local_failure() {
         ("the same state, and a torn line", proven(5, 9), true),
     ];
     for (what, state, torn) in mixed_up {
-        let here = Place::new();
+        let here = TempDir::new();
         let store = open(&here);
         grown(&store, &chain);
         fs::write(file(&here, "db.state"), state).unwrap();
@@ -312,14 +315,14 @@ fn a_state_without_a_history_entry_is_a_local_failure() {
 
 #[test]
 fn damage_of_one_database_does_not_affect_another() {
-    let (place, store, chain, _) = grown_store();
+    let (folder, store, chain, _) = grown_store();
     let other = store
         .first_use("other", &chain.seen(3), TrustOrigin::FirstSeen, at(3))
         .unwrap();
-    fs::write(file(&place, "db.state"), "").unwrap();
-    fs::write(file(&place, "db.state.new"), "half").unwrap();
+    fs::write(file(&folder, "db.state"), "").unwrap();
+    fs::write(file(&folder, "db.state.new"), "half").unwrap();
     drop(store);
-    let store = open(&place);
+    let store = open(&folder);
     assert!(store.load("db").is_err());
     assert_eq!(store.load("other"), Ok(Some(other)));
 }

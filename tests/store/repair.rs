@@ -4,15 +4,15 @@ use std::fs;
 use std::path::Path;
 
 use crate::support::chain::Chain;
-use crate::support::place::Place;
+use crate::support::temp_dir::TempDir;
 use crate::support::trust_files::{at, file, grown, grown_store, open};
 use immuaudit::ledger::Digest;
 use immuaudit::trust::{StoreError, TrustOrigin};
 
 #[test]
 fn a_pin_starts_a_database_and_repeating_it_is_harmless() {
-    let place = Place::new();
-    let (store, chain) = (open(&place), Chain::new(9, 1));
+    let folder = TempDir::new();
+    let (store, chain) = (open(&folder), Chain::new(9, 1));
     let pinned = store.pin("db", chain.state(3), at(3)).unwrap();
     assert_eq!(
         (pinned.how.clone(), pinned.state),
@@ -33,8 +33,8 @@ fn a_pin_of_the_last_good_state_repairs_and_no_other_does() {
         ("db.history", |path| fs::write(path, "").unwrap()),
     ];
     for (name, damage) in damage {
-        let (place, store, chain, trusted) = grown_store();
-        damage(&file(&place, name));
+        let (folder, store, chain, trusted) = grown_store();
+        damage(&file(&folder, name));
         let failure = store.load("db").unwrap_err();
         for other in [chain.state(4), chain.state(6), Chain::new(9, 2).state(5)] {
             let refused = store.pin("db", other, at(8));
@@ -58,11 +58,11 @@ fn a_pin_of_the_last_good_state_repairs_and_no_other_does() {
 
 #[test]
 fn a_repair_keeps_the_damaged_file() {
-    let (place, store, _, trusted) = grown_store();
-    fs::write(file(&place, "db.state"), "edited").unwrap();
+    let (folder, store, _, trusted) = grown_store();
+    fs::write(file(&folder, "db.state"), "edited").unwrap();
     store.pin("db", trusted.state, at(8)).unwrap();
     assert_eq!(
-        fs::read(file(&place, "db.state.damaged")).unwrap(),
+        fs::read(file(&folder, "db.state.damaged")).unwrap(),
         b"edited"
     );
     assert_eq!(store.history("db").unwrap().len(), 4);
@@ -71,10 +71,10 @@ fn a_repair_keeps_the_damaged_file() {
 #[test]
 fn a_repair_of_files_that_disagree_keeps_the_state_file_that_it_overwrites() {
     for is_history_older in [true, false] {
-        let place = Place::new();
-        let (store, chain) = (open(&place), Chain::new(9, 1));
+        let folder = TempDir::new();
+        let (store, chain) = (open(&folder), Chain::new(9, 1));
         let before = grown(&store, &chain);
-        let (state, history) = (file(&place, "db.state"), file(&place, "db.history"));
+        let (state, history) = (file(&folder, "db.state"), file(&folder, "db.history"));
         if is_history_older {
             let older = fs::read(&history).unwrap();
             let proven = chain.prove(5, 7);
@@ -99,10 +99,10 @@ fn a_repair_of_files_that_disagree_keeps_the_state_file_that_it_overwrites() {
         let repaired = store.pin("db", pinned, at(10)).unwrap();
         assert_eq!(store.load("db"), Ok(Some(repaired)));
         assert_eq!(
-            fs::read(file(&place, "db.state.damaged")).unwrap(),
+            fs::read(file(&folder, "db.state.damaged")).unwrap(),
             overwritten
         );
-        assert!(!file(&place, "db.history.damaged").exists());
+        assert!(!file(&folder, "db.history.damaged").exists());
         // the history keeps its lines, and gets the one of the pin
         assert_eq!(store.history("db").unwrap().len(), 4);
     }
@@ -111,10 +111,10 @@ fn a_repair_of_files_that_disagree_keeps_the_state_file_that_it_overwrites() {
 // ---- the advice for lost files
 
 #[test]
-fn the_advice_for_lost_files_says_that_moving_the_verdicts_away_concerns_every_database() {
-    let place = Place::new();
-    let lost = open(&place).nothing_lost("db").unwrap_err().to_string();
-    let outcomes = file(&place, "outcomes").display().to_string();
+fn the_advice_for_lost_files_warns_about_the_verdicts_of_every_database() {
+    let folder = TempDir::new();
+    let lost = open(&folder).nothing_lost("db").unwrap_err().to_string();
+    let outcomes = file(&folder, "outcomes").display().to_string();
     for part in ["give --pin", &outcomes, "every database"] {
         assert!(lost.contains(part), "{part} is not in: {lost}");
     }

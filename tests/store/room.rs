@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::support::chain::Chain;
-use crate::support::place::Place;
+use crate::support::temp_dir::TempDir;
 use crate::support::trust_files::{at, finding, grown, home, open};
 use immuaudit::ledger::State;
 use immuaudit::trust::{
@@ -13,8 +13,8 @@ use immuaudit::trust::{
     TrustedState,
 };
 
-fn limited(place: &Place, files: usize, bytes: u64) -> Store {
-    open(place).with_limits(Limits {
+fn limited(folder: &TempDir, files: usize, bytes: u64) -> Store {
+    open(folder).with_limits(Limits {
         files,
         bytes,
         ..Limits::default()
@@ -58,9 +58,9 @@ fn has_complete_evidence(alarm: &Alarm) -> bool {
 
 #[test]
 fn vanished_databases_leave_room_for_evidence_of_an_older_one() {
-    let place = Place::new();
+    let folder = TempDir::new();
     let chain = Chain::new(9, 1);
-    let store = limited(&place, 50, 64 << 20);
+    let store = limited(&folder, 50, 64 << 20);
     let real = grown(&store, &chain);
     for number in 0..200 {
         let made_up = seen(&store, &chain, &format!("made-up-{number}"), 100 + number);
@@ -71,7 +71,7 @@ fn vanished_databases_leave_room_for_evidence_of_an_older_one() {
     let found = finding(Some(&real), Tampering::Inconsistent, Some(shown));
     let alarm = store.raise(&found, at(2_000)).unwrap();
     assert!(has_complete_evidence(&alarm));
-    let (files, _) = kept(&home(&place).join("evidence"));
+    let (files, _) = kept(&home(&folder).join("evidence"));
     assert_eq!(files, 50);
     assert_eq!(store.open_alarms(None).unwrap().len(), 201);
     // no later database displaces the first one that was seen after the real database
@@ -86,9 +86,9 @@ fn vanished_databases_leave_room_for_evidence_of_an_older_one() {
 
 #[test]
 fn vanished_databases_displace_no_evidence_of_a_small_older_one() {
-    let place = Place::new();
+    let folder = TempDir::new();
     let chain = Chain::new(9, 1);
-    let store = limited(&place, 50, 64 << 20);
+    let store = limited(&folder, 50, 64 << 20);
     let real = grown(&store, &chain);
     let hash = real.state.hash;
     let many: Vec<Alarm> = (10..26)
@@ -103,7 +103,7 @@ fn vanished_databases_displace_no_evidence_of_a_small_older_one() {
         let _ = store.raise(&vanished(&made_up), at(1_000));
     }
     assert!(many.iter().all(has_complete_evidence));
-    let (files, _) = kept(&home(&place).join("evidence"));
+    let (files, _) = kept(&home(&folder).join("evidence"));
     assert_eq!(files, 50);
 }
 
@@ -112,9 +112,9 @@ fn vanished_databases_displace_no_evidence_of_a_small_older_one() {
 #[test]
 fn untrusted_databases_displace_no_evidence_of_a_trusted_one() {
     for free in [0, 2] {
-        let place = Place::new();
+        let folder = TempDir::new();
         let chain = Chain::new(9, 1);
-        let store = limited(&place, 20, 64 << 20);
+        let store = limited(&folder, 20, 64 << 20);
         let real = grown(&store, &chain);
         let hash = real.state.hash;
         let many: Vec<Alarm> = (10 + free..30)
@@ -134,16 +134,16 @@ fn untrusted_databases_displace_no_evidence_of_a_trusted_one() {
             assert_eq!(is_whole, number < free, "{free}: {number}");
         }
         assert!(many.iter().all(has_complete_evidence), "{free}");
-        let (files, _) = kept(&home(&place).join("evidence"));
+        let (files, _) = kept(&home(&folder).join("evidence"));
         assert_eq!(files, 20);
     }
 }
 
 #[test]
 fn bytes_of_databases_that_vanish_leave_room_for_the_answers_of_an_older_one() {
-    let place = Place::new();
+    let folder = TempDir::new();
     let chain = Chain::new(9, 1);
-    let store = limited(&place, 4_000, 6 << 20);
+    let store = limited(&folder, 4_000, 6 << 20);
     let real = grown(&store, &chain);
     let long = Answer {
         call: "DatabaseList".into(),
@@ -164,16 +164,16 @@ fn bytes_of_databases_that_vanish_leave_room_for_the_answers_of_an_older_one() {
     found.answers = vec![long; 5];
     let alarm = store.raise(&found, at(2_000)).unwrap();
     assert!(has_complete_evidence(&alarm));
-    let (_, bytes) = kept(&home(&place).join("evidence"));
+    let (_, bytes) = kept(&home(&folder).join("evidence"));
     assert!(bytes <= 6 << 20, "{bytes}");
     assert_eq!(store.open_alarms(None).unwrap().len(), 61);
 }
 
 #[test]
 fn the_database_with_the_most_evidence_makes_room_and_keeps_its_first_and_its_last() {
-    let place = Place::new();
+    let folder = TempDir::new();
     let chain = Chain::new(9, 1);
-    let store = limited(&place, 20, 64 << 20);
+    let store = limited(&folder, 20, 64 << 20);
     let real = grown(&store, &chain);
     let shown = |tx| {
         let hash = real.state.hash;
@@ -190,7 +190,7 @@ fn the_database_with_the_most_evidence_makes_room_and_keeps_its_first_and_its_la
         let alarm = store.raise(&vanished(&other), at(200)).unwrap();
         assert!(has_complete_evidence(&alarm), "{number}");
     }
-    let (files, _) = kept(&home(&place).join("evidence"));
+    let (files, _) = kept(&home(&folder).join("evidence"));
     assert_eq!(files, 20);
     assert!(has_complete_evidence(&many[0]) && has_complete_evidence(&many[19]));
     assert_eq!(
@@ -205,9 +205,9 @@ fn the_database_with_the_most_evidence_makes_room_and_keeps_its_first_and_its_la
 
 #[test]
 fn closed_alarms_make_room_before_open_ones() {
-    let place = Place::new();
+    let folder = TempDir::new();
     let chain = Chain::new(9, 1);
-    let store = limited(&place, 5, 64 << 20);
+    let store = limited(&folder, 5, 64 << 20);
     let real = grown(&store, &chain);
     let found = |tx| {
         let hash = real.state.hash;
@@ -225,9 +225,9 @@ fn closed_alarms_make_room_before_open_ones() {
 
 #[test]
 fn displaced_evidence_returns_only_if_there_is_free_room() {
-    let place = Place::new();
+    let folder = TempDir::new();
     let chain = Chain::new(9, 1);
-    let store = limited(&place, 2, 64 << 20);
+    let store = limited(&folder, 2, 64 << 20);
     let real = grown(&store, &chain);
     let old = seen(&store, &chain, "old", 50);
     let young = seen(&store, &chain, "young", 100);
@@ -251,9 +251,9 @@ fn flood(store: &Store, chain: &Chain, databases: u64, then: u64) {
 
 #[test]
 fn adopting_a_state_does_not_make_a_database_the_youngest() {
-    let place = Place::new();
+    let folder = TempDir::new();
     let chain = Chain::new(9, 1);
-    let store = limited(&place, 50, 64 << 20);
+    let store = limited(&folder, 50, 64 << 20);
     let real = grown(&store, &chain);
     let made_up: Vec<TrustedState> = (0..60)
         .map(|number| seen(&store, &chain, &format!("made-up-{number}"), 100 + number))
@@ -278,15 +278,15 @@ fn adopting_a_state_does_not_make_a_database_the_youngest() {
 
 #[test]
 fn a_forgotten_database_stays_older_than_those_seen_later() {
-    let place = Place::new();
+    let folder = TempDir::new();
     let chain = Chain::new(9, 1);
-    let store = limited(&place, 20, 64 << 20);
+    let store = limited(&folder, 20, 64 << 20);
     let real = grown(&store, &chain);
     flood(&store, &chain, 30, 100);
     let alarm = store.raise(&vanished(&real), at(1_500)).unwrap();
     store.adopt(&alarm.id, "kim", at(1_600)).unwrap();
     drop(store);
-    let store = limited(&place, 20, 64 << 20); // another process
+    let store = limited(&folder, 20, 64 << 20); // another process
     let real = seen(&store, &chain, "db", 1_700);
     let shown = Chain::new(9, 2).state(6);
     for kind in [Tampering::Inconsistent, Tampering::BadSignature] {
@@ -299,9 +299,9 @@ fn a_forgotten_database_stays_older_than_those_seen_later() {
 
 #[test]
 fn a_clock_ahead_at_first_use_makes_no_database_the_youngest() {
-    let place = Place::new();
+    let folder = TempDir::new();
     let chain = Chain::new(9, 1);
-    let store = limited(&place, 20, 64 << 20);
+    let store = limited(&folder, 20, 64 << 20);
     let real = seen(&store, &chain, "db", 9_000_000);
     flood(&store, &chain, 30, 100);
     let shown = Chain::new(9, 2).state(6);
@@ -313,9 +313,9 @@ fn a_clock_ahead_at_first_use_makes_no_database_the_youngest() {
 
 #[test]
 fn a_finding_before_first_use_makes_no_database_the_youngest() {
-    let place = Place::new();
+    let folder = TempDir::new();
     let chain = Chain::new(9, 1);
-    let store = limited(&place, 5, 64 << 20);
+    let store = limited(&folder, 5, 64 << 20);
     let unsigned = finding(None, Tampering::BadSignature, Some(chain.state(3)));
     let before = store.raise(&unsigned, at(1)).unwrap();
     let others: Vec<Alarm> = (0..5)

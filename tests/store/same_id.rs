@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use crate::support::place::Place;
+use crate::support::temp_dir::TempDir;
 use crate::support::trust_files::{at, file, finding, open};
 use immuaudit::ledger::State;
 use immuaudit::trust::{Alarm, Evidence, Finding, Store, Tampering};
@@ -19,8 +19,8 @@ fn shown(number: u64) -> State {
 }
 
 /// Returns a store with a trusted state, and two findings about it with the same ID.
-fn colliding(place: &Place) -> (Store, [Finding; 2]) {
-    let store = open(place);
+fn colliding(folder: &TempDir) -> (Store, [Finding; 2]) {
+    let store = open(folder);
     let trusted = State {
         tx: 5,
         hash: "aa".repeat(32).parse().unwrap(),
@@ -39,8 +39,8 @@ fn evidence(alarm: &Alarm) -> Evidence {
 
 #[test]
 fn two_findings_with_the_same_id_are_two_alarms_with_evidence_of_their_own() {
-    let place = Place::new();
-    let (store, findings) = colliding(&place);
+    let folder = TempDir::new();
+    let (store, findings) = colliding(&folder);
     let alarms = [0, 1].map(|at_| store.raise(&findings[at_], at(6)).unwrap());
     assert_eq!(alarms[0].id, findings[0].id());
     assert_ne!(alarms[0].id, alarms[1].id);
@@ -53,7 +53,7 @@ fn two_findings_with_the_same_id_are_two_alarms_with_evidence_of_their_own() {
     assert_eq!(store.open_alarms(None), Ok(alarms.to_vec()));
     // each finding again is the same alarm again, also after a restart and in the other order
     drop(store);
-    let store = open(&place);
+    let store = open(&folder);
     for number in [1, 0] {
         let again = store.raise(&findings[number], at(7)).unwrap();
         assert_eq!((&again.id, again.times), (&alarms[number].id, 2));
@@ -65,8 +65,8 @@ fn two_findings_with_the_same_id_are_two_alarms_with_evidence_of_their_own() {
 
 #[test]
 fn a_closed_alarm_is_not_opened_by_another_finding_with_its_id() {
-    let place = Place::new();
-    let (store, findings) = colliding(&place);
+    let folder = TempDir::new();
+    let (store, findings) = colliding(&folder);
     let first = store.raise(&findings[0], at(6)).unwrap();
     store.close_alarm(&first.id, "kim", at(7)).unwrap();
     let second = store.raise(&findings[1], at(8)).unwrap();
@@ -78,10 +78,10 @@ fn a_closed_alarm_is_not_opened_by_another_finding_with_its_id() {
 #[test]
 fn evidence_is_not_overwritten_if_the_list_of_alarms_is_lost_or_damaged() {
     for is_damaged in [true, false] {
-        let place = Place::new();
-        let (store, findings) = colliding(&place);
+        let folder = TempDir::new();
+        let (store, findings) = colliding(&folder);
         let first = store.raise(&findings[0], at(6)).unwrap();
-        let list = file(&place, "db.alarms");
+        let list = file(&folder, "db.alarms");
         match is_damaged {
             true => fs::write(&list, "damaged").unwrap(),
             false => fs::remove_file(&list).unwrap(),

@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::support::chain::Chain;
-use crate::support::place::Place;
+use crate::support::temp_dir::TempDir;
 use crate::support::trust_files::{at, file, finding, grown_store, open};
 use immuaudit::ledger::{Digest, Signature};
 use immuaudit::trust::{ObservedState, Tampering, TrustOrigin};
@@ -21,8 +21,8 @@ fn signed(chain: &Chain, tx: u64) -> ObservedState {
 
 #[test]
 fn the_last_signed_transaction_is_kept_when_later_states_come_unsigned() {
-    let place = Place::new();
-    let (store, chain, fork) = (open(&place), Chain::new(9, 1), Chain::new(9, 2));
+    let folder = TempDir::new();
+    let (store, chain, fork) = (open(&folder), Chain::new(9, 1), Chain::new(9, 2));
     let unsigned = |tx| ObservedState {
         signature: None,
         ..chain.seen(tx)
@@ -31,21 +31,21 @@ fn the_last_signed_transaction_is_kept_when_later_states_come_unsigned() {
         .first_use("db", &signed(&chain, 3), TrustOrigin::FirstSeen, at(3))
         .unwrap();
     assert_eq!(trusted.last_signed, Some(3));
-    for (tx, seen, due) in [
+    for (tx, seen, expected) in [
         (4, signed(&chain, 4), 4),
         (5, unsigned(5), 4),
         (6, unsigned(6), 4),
     ] {
         let proven = chain.prove(tx - 1, tx);
         trusted = store.advance(&trusted, &proven, &seen, at(tx)).unwrap();
-        assert_eq!(trusted.last_signed, Some(due), "{tx}");
+        assert_eq!(trusted.last_signed, Some(expected), "{tx}");
     }
     trusted = store
         .note_identity(&trusted, Some("another"), at(7))
         .unwrap();
     assert_eq!(store.load("db").unwrap().unwrap().last_signed, Some(4));
     // an older state file is rolled forward, and a damaged history repaired
-    let (state, history) = (file(&place, "db.state"), file(&place, "db.history"));
+    let (state, history) = (file(&folder, "db.state"), file(&folder, "db.history"));
     let older = fs::read(&state).unwrap();
     trusted = store
         .advance(&trusted, &chain.prove(6, 7), &unsigned(7), at(8))
@@ -79,12 +79,12 @@ fn a_state_file_without_the_last_signed_transaction_still_loads() {
             ..chain.seen(tx)
         },
     ] {
-        let place = Place::new();
-        let (store, chain) = (open(&place), Chain::new(9, 1));
+        let folder = TempDir::new();
+        let (store, chain) = (open(&folder), Chain::new(9, 1));
         let trusted = store
             .first_use("db", &seen(&chain, 3), TrustOrigin::FirstSeen, at(3))
             .unwrap();
-        let path = file(&place, "db.state");
+        let path = file(&folder, "db.state");
         let text = fs::read_to_string(&path).unwrap();
         let old: String = text
             .split_inclusive('\n')
@@ -99,7 +99,7 @@ fn a_state_file_without_the_last_signed_transaction_still_loads() {
 #[test]
 fn a_signature_and_an_identity_noted_in_one_check_are_both_kept() {
     for signature_first in [true, false] {
-        let (_place, store, chain, before) = grown_store();
+        let (_folder, store, chain, before) = grown_store();
         let signature = signed(&chain, 5).signature.unwrap();
         let note_signature = || store.note_signature(&before, &signature).unwrap();
         let note_identity = || {

@@ -10,8 +10,8 @@ use immuaudit::trust::Tampering;
 
 #[test]
 fn the_stamp_of_alarms_changes_with_them_only() {
-    let (place, store, chain, trusted) = grown_store();
-    let other = second_store(&place);
+    let (folder, store, chain, trusted) = grown_store();
+    let other = second_store(&folder);
     let mut last = store.alarms_stamp("db");
     let mut has_changed = || {
         let before = std::mem::replace(&mut last, store.alarms_stamp("db"));
@@ -31,7 +31,7 @@ fn the_stamp_of_alarms_changes_with_them_only() {
     assert!(!has_changed(), "the alarms were read");
     other.close_alarm(&alarm.id, "kim", at(8)).unwrap();
     assert!(has_changed(), "the alarm was closed");
-    fs::remove_file(file(&place, "db.alarms")).unwrap();
+    fs::remove_file(file(&folder, "db.alarms")).unwrap();
     assert!(has_changed(), "the list was lost");
     thread::sleep(Duration::from_millis(20)); // the system's times of files advance by some milliseconds
     fs::remove_file(&alarm.evidence).unwrap();

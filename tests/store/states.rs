@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::support::chain::Chain;
-use crate::support::place::Place;
+use crate::support::temp_dir::TempDir;
 use crate::support::trust_files::{
     at, file, finding, grown, grown_store, home, location, open, second_store,
 };
@@ -18,9 +18,9 @@ use immuaudit::trust::{
 
 #[test]
 fn a_state_is_trusted_at_first_use_and_stays_trusted() {
-    let place = Place::new();
+    let folder = TempDir::new();
     let chain = Chain::new(9, 1);
-    let store = open(&place);
+    let store = open(&folder);
     assert_eq!(store.load("db"), Ok(None));
     assert_eq!(store.databases(), Ok(vec![]));
     let mut seen = chain.seen(3);
@@ -35,12 +35,12 @@ fn a_state_is_trusted_at_first_use_and_stays_trusted() {
     assert_eq!(store.load("db"), Ok(Some(trusted.clone())));
     assert_eq!(store.databases(), Ok(vec!["db".into()]));
     drop(store);
-    assert_eq!(open(&place).load("db"), Ok(Some(trusted)));
+    assert_eq!(open(&folder).load("db"), Ok(Some(trusted)));
 }
 
 #[test]
 fn a_second_first_use_is_refused() {
-    let (_place, store, chain, trusted) = grown_store();
+    let (_folder, store, chain, trusted) = grown_store();
     let refused = store.first_use("db", &chain.seen(9), TrustOrigin::FirstSeen, at(9));
     assert!(matches!(refused, Err(StoreError::AlreadyTrusted { .. })));
     assert_eq!(store.load("db"), Ok(Some(trusted)));
@@ -48,7 +48,7 @@ fn a_second_first_use_is_refused() {
 
 #[test]
 fn a_proven_state_replaces_the_trusted_one_and_the_history_keeps_both() {
-    let (_place, store, chain, trusted) = grown_store();
+    let (_folder, store, chain, trusted) = grown_store();
     assert_eq!((trusted.since, trusted.accepted), (at(3), at(5)));
     let history = store.history("db").unwrap();
     let states: Vec<State> = history.iter().map(|entry| entry.state).collect();
@@ -59,7 +59,7 @@ fn a_proven_state_replaces_the_trusted_one_and_the_history_keeps_both() {
 
 #[test]
 fn a_proof_of_other_states_replaces_nothing() {
-    let (_place, store, chain, trusted) = grown_store();
+    let (_folder, store, chain, trusted) = grown_store();
     for (proven, shown) in [(chain.prove(4, 6), 6), (chain.prove(5, 6), 7)] {
         let refused = store.advance(&trusted, &proven, &chain.seen(shown), at(9));
         assert!(matches!(refused, Err(StoreError::NotProven { .. })));
@@ -72,8 +72,8 @@ fn a_proof_of_other_states_replaces_nothing() {
 
 #[test]
 fn a_change_by_another_command_is_not_overwritten() {
-    let place = Place::new();
-    let (store, chain, fork) = (open(&place), Chain::new(9, 1), Chain::new(9, 2));
+    let folder = TempDir::new();
+    let (store, chain, fork) = (open(&folder), Chain::new(9, 1), Chain::new(9, 2));
     let before = grown(&store, &chain);
     let alarm = store
         .raise(
@@ -81,7 +81,9 @@ fn a_change_by_another_command_is_not_overwritten() {
             at(6),
         )
         .unwrap();
-    second_store(&place).adopt(&alarm.id, "kim", at(7)).unwrap();
+    second_store(&folder)
+        .adopt(&alarm.id, "kim", at(7))
+        .unwrap();
     let refused = store.advance(&before, &chain.prove(5, 6), &chain.seen(6), at(8));
     assert!(matches!(refused, Err(StoreError::Changed { .. })));
     let refused = store.note_identity(&before, Some("x"), at(8));
@@ -90,13 +92,13 @@ fn a_change_by_another_command_is_not_overwritten() {
 }
 
 #[test]
-fn states_under_another_directory_leave_alarms_where_they_are() {
-    let place = Place::new();
+fn a_separate_directory_of_states_contains_no_alarms() {
+    let folder = TempDir::new();
     let chain = Chain::new(9, 1);
-    let roots = place.path().join("roots");
+    let roots = folder.path().join("roots");
     let location = Location {
         roots: Some(roots.clone()),
-        ..location(&place)
+        ..location(&folder)
     };
     let store = Store::open(&location, at(0)).unwrap();
     let trusted = grown(&store, &chain);
@@ -104,7 +106,7 @@ fn states_under_another_directory_leave_alarms_where_they_are() {
         .raise(&finding(Some(&trusted), Tampering::BadValue, None), at(6))
         .unwrap();
     assert!(roots.join("127%2e0%2e0%2e1%3a3322/db.state").is_file());
-    assert!(file(&place, "db.alarms").is_file() && !file(&place, "db.state").exists());
+    assert!(file(&folder, "db.alarms").is_file() && !file(&folder, "db.state").exists());
     assert_eq!(store.databases(), Ok(vec!["db".into()]));
 }
 
@@ -112,7 +114,7 @@ fn states_under_another_directory_leave_alarms_where_they_are() {
 
 #[test]
 fn no_database_name_leaves_the_directory_or_collides() {
-    let place = Place::new();
+    let folder = TempDir::new();
     let chain = Chain::new(300, 1);
     let names = [
         "",
@@ -141,7 +143,7 @@ fn no_database_name_leaves_the_directory_or_collides() {
         .into_iter()
         .chain(long.iter().map(String::as_str))
         .collect();
-    let store = open(&place);
+    let store = open(&folder);
     for (name, tx) in names.iter().zip(1..) {
         assert_eq!(store.load(name), Ok(None), "{name:?}");
         store
@@ -160,14 +162,14 @@ fn no_database_name_leaves_the_directory_or_collides() {
     assert_eq!(store.databases(), Ok(sorted));
     let count = |path: &Path| fs::read_dir(path).unwrap().count();
     assert_eq!(
-        (count(place.path()), count(&place.path().join("dir"))),
+        (count(folder.path()), count(&folder.path().join("dir"))),
         (1, 1)
     );
 }
 
 #[test]
 fn each_server_label_has_a_separate_directory() {
-    let place = Place::new();
+    let folder = TempDir::new();
     let chain = Chain::new(9, 1);
     let servers = ["a", "A", "../a", "a/b", "", "a:1"];
     for (server, tx) in servers.iter().zip(1..) {
@@ -175,7 +177,7 @@ fn each_server_label_has_a_separate_directory() {
         let store = Store::open(
             &Location {
                 server,
-                ..location(&place)
+                ..location(&folder)
             },
             at(0),
         )
@@ -185,22 +187,22 @@ fn each_server_label_has_a_separate_directory() {
             .unwrap();
     }
     assert_eq!(
-        fs::read_dir(place.path().join("dir")).unwrap().count(),
+        fs::read_dir(folder.path().join("dir")).unwrap().count(),
         servers.len()
     );
-    assert_eq!(fs::read_dir(place.path()).unwrap().count(), 1);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 
 #[test]
 fn files_of_another_server_or_database_are_refused() {
-    let place = Place::new();
+    let folder = TempDir::new();
     let chain = Chain::new(9, 1);
-    let store = open(&place);
+    let store = open(&folder);
     grown(&store, &chain);
     for ending in ["state", "history"] {
         fs::copy(
-            file(&place, &format!("db.{ending}")),
-            file(&place, &format!("other.{ending}")),
+            file(&folder, &format!("db.{ending}")),
+            file(&folder, &format!("other.{ending}")),
         )
         .unwrap();
     }
@@ -211,9 +213,9 @@ fn files_of_another_server_or_database_are_refused() {
     drop(store);
     let elsewhere = Location {
         server: "b".into(),
-        ..location(&place)
+        ..location(&folder)
     };
-    fs::rename(home(&place), place.path().join("dir/b")).unwrap();
+    fs::rename(home(&folder), folder.path().join("dir/b")).unwrap();
     assert!(matches!(
         Store::open(&elsewhere, at(0)),
         Err(StoreError::DamagedRecord { .. })
@@ -226,29 +228,29 @@ fn files_of_another_server_or_database_are_refused() {
 
 #[test]
 fn a_second_auditor_is_refused_until_the_first_one_ends() {
-    let place = Place::new();
-    let first = open(&place);
-    let refused = Store::open(&location(&place), at(0))
+    let folder = TempDir::new();
+    let first = open(&folder);
+    let refused = Store::open(&location(&folder), at(0))
         .unwrap_err()
         .to_string();
     for part in [
         "127.0.0.1:3322".to_string(),
         format!("process {}", std::process::id()),
-        home(&place).display().to_string(),
+        home(&folder).display().to_string(),
     ] {
         assert!(refused.contains(&part), "{part} is not in: {refused}");
     }
     drop(first);
-    open(&place);
+    open(&folder);
 }
 
 #[test]
 fn following_the_advice_of_a_locked_directory_lets_a_second_auditor_run() {
-    let place = Place::new();
+    let folder = TempDir::new();
     let with = |dir: &str, roots: Option<&str>| Location {
-        dir: place.path().join(dir),
-        roots: roots.map(|roots| place.path().join(roots)),
-        ..location(&place)
+        dir: folder.path().join(dir),
+        roots: roots.map(|roots| folder.path().join(roots)),
+        ..location(&folder)
     };
     for (first, second, advised, apart) in [
         (("a", None), ("a", None), "--dir", ("b", None)),
@@ -275,10 +277,10 @@ fn following_the_advice_of_a_locked_directory_lets_a_second_auditor_run() {
 
 #[test]
 fn a_missing_directory_is_not_opened() {
-    let place = Place::new();
-    let refused = Store::open_shared(&location(&place)).unwrap_err();
+    let folder = TempDir::new();
+    let refused = Store::open_shared(&location(&folder)).unwrap_err();
     assert!(matches!(refused, StoreError::NoDirectory { .. }));
-    assert!(!place.path().join("dir").exists());
+    assert!(!folder.path().join("dir").exists());
 }
 
 #[cfg(unix)]
@@ -286,16 +288,16 @@ fn a_missing_directory_is_not_opened() {
 fn files_are_private_and_looser_modes_are_warned_about() {
     use immuaudit::sys::Open;
     use std::os::unix::fs::PermissionsExt;
-    let place = Place::new();
+    let folder = TempDir::new();
     let chain = Chain::new(9, 1);
-    let mut store = open(&place);
+    let mut store = open(&folder);
     let trusted = grown(&store, &chain);
     store
         .raise(&finding(Some(&trusted), Tampering::BadValue, None), at(6))
         .unwrap();
     store.save_outcomes(&[], &[]).unwrap();
     assert_eq!(store.warnings(), vec![]);
-    let mut paths = vec![place.path().join("dir")];
+    let mut paths = vec![folder.path().join("dir")];
     while let Some(path) = paths.pop() {
         let mode = fs::metadata(&path).unwrap().permissions().mode() & 0o7777;
         if path.is_dir() {
@@ -309,11 +311,11 @@ fn files_are_private_and_looser_modes_are_warned_about() {
             assert_eq!(mode, 0o600, "{}", path.display());
         }
     }
-    let loose = file(&place, "db.state");
+    let loose = file(&folder, "db.state");
     fs::set_permissions(&loose, fs::Permissions::from_mode(0o640)).unwrap();
-    fs::set_permissions(home(&place), fs::Permissions::from_mode(0o755)).unwrap();
-    let warnings = second_store(&place).warnings();
-    for (path, mode) in [(loose, 0o640), (home(&place), 0o755)] {
+    fs::set_permissions(home(&folder), fs::Permissions::from_mode(0o755)).unwrap();
+    let warnings = second_store(&folder).warnings();
+    for (path, mode) in [(loose, 0o640), (home(&folder), 0o755)] {
         assert!(
             warnings.contains(&Warning::Loose {
                 path,
@@ -328,7 +330,7 @@ fn files_are_private_and_looser_modes_are_warned_about() {
 
 #[test]
 fn last_verdicts_survive_a_restart_and_damage_is_a_warning() {
-    let place = Place::new();
+    let folder = TempDir::new();
     let outcomes = vec![OutcomeRecord {
         database: "db\n".into(),
         verdict: "consistent".into(),
@@ -347,11 +349,11 @@ fn last_verdicts_survive_a_restart_and_damage_is_a_warning() {
         known: true,
         last_untrusted: Some(9),
     }];
-    open(&place).save_outcomes(&outcomes, &[]).unwrap();
-    let mut store = open(&place);
+    open(&folder).save_outcomes(&outcomes, &[]).unwrap();
+    let mut store = open(&folder);
     assert_eq!(store.load_outcomes(), outcomes);
     assert_eq!(store.warnings(), vec![]);
-    let path = file(&place, "outcomes");
+    let path = file(&folder, "outcomes");
     fs::write(&path, "x").unwrap();
     assert_eq!(store.load_outcomes(), vec![]);
     assert_eq!(store.warnings(), vec![Warning::StartedOver { path }]);

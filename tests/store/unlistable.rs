@@ -56,7 +56,7 @@ impl Restarted {
     }
 
     fn file(&self, name: &str) -> PathBuf {
-        self.simulation.place.join("tested").join(name)
+        self.simulation.folder.join("tested").join(name)
     }
 
     /// Removes the last verdicts and keeps the trusted states.
@@ -66,7 +66,7 @@ impl Restarted {
 
     /// Runs a cycle while a file replaces a directory that is listed.
     fn unlistable(&self, auditor: &mut Auditor) -> Cycle {
-        fs::write(self.file("evidence"), "no directory").expect("nothing was there");
+        fs::write(self.file("evidence"), "no directory").expect("no directory yet");
         let cycle = auditor.cycle(|_| {});
         assert!(cycle.store_error.is_some(), "{cycle:?}");
         fs::remove_file(self.file("evidence")).expect("the file");
@@ -165,8 +165,8 @@ fn many_databases_with_unreadable_files_keep_their_progress() {
     };
     let before = progress(&auditor);
     assert!(before.iter().all(|read| *read > 0), "{before:?}");
-    let home = restarted.simulation.place.join("tested");
-    let away = restarted.simulation.place.join("away");
+    let home = restarted.simulation.folder.join("tested");
+    let away = restarted.simulation.folder.join("away");
     fs::rename(&home, &away).expect("a directory");
     fs::write(&home, "no directory").expect("a file");
     let cycle = auditor.cycle(|_| {});

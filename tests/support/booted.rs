@@ -6,24 +6,26 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::place::Place;
+use super::temp_dir::TempDir;
 
 /// A booted systemd, which ends when it is dropped.
 pub struct Booted {
     unshare: Child,
     first: u32,
-    _folder: Place,
+    _folder: TempDir,
 }
 
 impl Booted {
     /// Boots systemd.
     ///
-    /// # Errors Returns the reason why this machine cannot do that.
+    /// # Errors
+    ///
+    /// Returns the reason why this machine cannot do that.
     pub fn boot() -> Result<Booted, String> {
         if fs::metadata("/lib/systemd/systemd").is_err() {
             return Err("there is no systemd".to_owned());
         }
-        let folder = Place::new();
+        let folder = TempDir::new();
         let log = folder.join("log");
         let root = folder.join("boot");
         fs::create_dir(&root).unwrap();
@@ -81,7 +83,7 @@ impl Booted {
     }
 
     /// Runs a command in the booted system.
-    pub fn output(&self, words: &[&str]) -> Output {
+    pub fn output(&self, args: &[&str]) -> Output {
         Command::new("nsenter")
             .args([
                 "-t",
@@ -93,7 +95,7 @@ impl Booted {
                 "-C",
                 "--",
             ])
-            .args(words)
+            .args(args)
             .env_clear()
             .env(
                 "PATH",
@@ -106,12 +108,12 @@ impl Booted {
 
     /// Runs a command in the booted system, checks that it succeeds, and returns its output.
     #[track_caller]
-    pub fn does(&self, words: &[&str]) -> String {
-        let output = self.output(words);
+    pub fn does(&self, args: &[&str]) -> String {
+        let output = self.output(args);
         let journal = || self.output(&["journalctl", "--no-pager", "-n", "60", "-u", "immuaudit*"]);
         assert!(
             output.status.success(),
-            "{words:?}: {output:?}\n{:?}",
+            "{args:?}: {output:?}\n{:?}",
             journal()
         );
         String::from_utf8_lossy(&output.stdout).trim().to_owned()

@@ -9,7 +9,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use immuaudit::ledger::decode_base64;
 
 use super::json::{Leaf, leaves};
-use super::place::Place;
+use super::temp_dir::TempDir;
 
 /// One browser with one page; it ends with the test.
 pub struct Browser {
@@ -20,7 +20,7 @@ pub struct Browser {
     session: String,
     /// The messages of the console.
     complaints: Vec<String>,
-    _profile: Place,
+    _profile: TempDir,
 }
 
 /// The color scheme of the page.
@@ -39,7 +39,7 @@ pub struct Node {
 
 impl Browser {
     pub fn start() -> Browser {
-        let profile = Place::new();
+        let profile = TempDir::new();
         // the protocol uses descriptors 3 and 4
         let mut child = Command::new("sh")
             .args(["-c", "exec \"$0\" \"$@\" 3<&0 4>&1 </dev/null >/dev/null"])

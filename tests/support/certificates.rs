@@ -3,20 +3,20 @@
 use std::fs;
 use std::process::Command;
 
-use super::place::Place;
+use super::temp_dir::TempDir;
 
 /// Runs openssl in a folder.
-pub fn openssl(folder: &Place, words: &str) {
+pub fn openssl(folder: &TempDir, args: &str) {
     let output = Command::new("openssl")
-        .args(words.split_whitespace())
+        .args(args.split_whitespace())
         .current_dir(folder.path())
         .output()
         .expect("openssl runs");
-    assert!(output.status.success(), "{words}: {output:?}");
+    assert!(output.status.success(), "{args}: {output:?}");
 }
 
 /// Makes a certificate authority.
-pub fn authority(folder: &Place, name: &str) {
+pub fn authority(folder: &TempDir, name: &str) {
     openssl(
         folder,
         &format!(
@@ -27,12 +27,12 @@ pub fn authority(folder: &Place, name: &str) {
 }
 
 /// Makes a certificate of an authority for localhost.
-pub fn certificate(folder: &Place, authority: &str, name: &str) {
+pub fn certificate(folder: &TempDir, authority: &str, name: &str) {
     certificate_for(folder, authority, name, "DNS:localhost,IP:127.0.0.1");
 }
 
 /// Makes a certificate of an authority for these names only.
-pub fn certificate_for(folder: &Place, authority: &str, name: &str, names: &str) {
+pub fn certificate_for(folder: &TempDir, authority: &str, name: &str, names: &str) {
     fs::write(folder.join("names"), format!("subjectAltName={names}")).expect("a file");
     openssl(
         folder,

@@ -45,7 +45,7 @@ impl Cgroup {
         !matches!(self.kind, Kind::None)
     }
 
-    /// Returns the words before a command that is to run in the group.
+    /// Returns the arguments before a command that is to run in the group.
     pub fn prefix(&self) -> Vec<String> {
         match &self.kind {
             Kind::V1(group) | Kind::V2(group) => {
@@ -206,15 +206,15 @@ fn v2(bytes: u64) -> Option<PathBuf> {
 
 fn systemd_run(bytes: u64) -> Vec<String> {
     let most = format!("MemoryMax={bytes}");
-    let words = ["systemd-run", "--scope", "--quiet", "--collect"];
+    let args = ["systemd-run", "--scope", "--quiet", "--collect"];
     let limits = ["-p", &most, "-p", "MemorySwapMax=0", "--"];
-    words.into_iter().chain(limits).map(str::to_owned).collect()
+    args.into_iter().chain(limits).map(str::to_owned).collect()
 }
 
 fn systemd_runs(bytes: u64) -> bool {
-    let words = systemd_run(bytes);
-    let mut try_it = Command::new(&words[0]);
-    try_it.args(&words[1..]).arg("true");
+    let args = systemd_run(bytes);
+    let mut try_it = Command::new(&args[0]);
+    try_it.args(&args[1..]).arg("true");
     let quiet = try_it.stdout(Stdio::null()).stderr(Stdio::null()).status();
     quiet.is_ok_and(|status| status.success())
 }

@@ -12,7 +12,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use immuaudit::drill::Emulated;
 
-use super::place::Place;
+use super::temp_dir::TempDir;
 use super::{loud, real};
 
 /// The language of a client.
@@ -84,12 +84,12 @@ impl Language {
 
     /// Starts the client with these servers.
     pub fn start(self, servers: &[String]) -> Option<Client> {
-        let place = Place::new();
+        let folder = TempDir::new();
         let mut child = self
             .program()?
             .args(servers)
-            .current_dir(place.path())
-            .env("HOME", place.path())
+            .current_dir(folder.path())
+            .env("HOME", folder.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -100,7 +100,7 @@ impl Language {
             stdin: child.stdin.take().expect("its stdin"),
             lines: BufReader::new(child.stdout.take().expect("its stdout")),
             child,
-            _place: place,
+            _folder: folder,
         })
     }
 }
@@ -111,7 +111,7 @@ pub struct Client {
     child: Child,
     stdin: ChildStdin,
     lines: BufReader<ChildStdout>,
-    _place: Place,
+    _folder: TempDir,
 }
 
 impl Client {

@@ -7,8 +7,8 @@ use immuaudit::random::Random;
 use immuaudit::trust::Tampering;
 
 use super::in_process;
-use super::place::Place;
 use super::proxy::{Body, Distort, Proxy};
+use super::temp_dir::TempDir;
 
 pub const DB: &str = "defaultdb";
 pub const INCONSISTENT: Verdict = Verdict::Tampered(Tampering::Inconsistent);
@@ -17,7 +17,7 @@ pub const INCONSISTENT: Verdict = Verdict::Tampered(Tampering::Inconsistent);
 pub struct Scene {
     pub embedded: Embedded,
     pub proxy: Proxy,
-    pub place: Place,
+    pub folder: TempDir,
 }
 
 impl Scene {
@@ -41,7 +41,7 @@ impl Scene {
         Scene {
             proxy: Proxy::before(embedded.port()),
             embedded,
-            place: Place::new(),
+            folder: TempDir::new(),
         }
     }
 
@@ -76,7 +76,7 @@ impl Scene {
 
     pub fn complete_cycle(&self, policy: Policy) -> Cycle {
         let server = in_process::server_on(self.proxy.port);
-        let store = in_process::store(self.place.join("trust"));
+        let store = in_process::store(self.folder.join("trust"));
         // the same draws in every run: a response is changed only for some transactions
         let random = Random::of_seed(1);
         let mut auditor = Auditor::new(server, store, policy).with_random(random);
@@ -85,10 +85,10 @@ impl Scene {
 }
 
 /// Replaces every response of a call by an error.
-pub fn fails(call: &'static str, code: i32, words: &'static str) -> Distort {
+pub fn fails(call: &'static str, code: i32, message: &'static str) -> Distort {
     Box::new(move |name, _, reply| {
         if name == call {
-            reply.body = Body::Error(code, words.into());
+            reply.body = Body::Error(code, message.into());
         }
     })
 }

@@ -12,20 +12,20 @@ use immuaudit::ledger::{
 };
 
 use super::loud::not_shown;
-use super::place::Place;
 use super::question::Question;
+use super::temp_dir::TempDir;
 
 /// Questions to both, with the answers of the ledger.
 #[derive(Default)]
 pub struct Questions {
     pub lines: Vec<String>,
-    due: Vec<String>,
+    expected: Vec<String>,
 }
 
 impl Questions {
-    fn ask(&mut self, line: Words, due: impl Display) {
+    fn ask(&mut self, line: Words, expected: impl Display) {
         self.lines.push(line.0);
-        self.due.push(due.to_string());
+        self.expected.push(expected.to_string());
     }
 
     pub fn verify(&mut self, q: &Question) {
@@ -36,8 +36,8 @@ impl Questions {
         for (id, terms) in &q.parts.inclusions {
             line.number(*id).terms(terms);
         }
-        let said = verify(&q.source, &q.target, &q.proof, &q.parts);
-        self.ask(line, verdict(said.err()));
+        let result = verify(&q.source, &q.target, &q.proof, &q.parts);
+        self.ask(line, verdict(result.err()));
     }
 
     pub fn excuse(&mut self, source: &State, target: &State, headers: &BTreeMap<u64, TxHeader>) {
@@ -49,10 +49,10 @@ impl Questions {
     pub fn header(&mut self, fields: &HeaderFields) {
         let mut line = Words::new("header");
         line.fields(fields);
-        let due = TxHeader::new(fields.clone());
+        let expected = TxHeader::new(fields.clone());
         self.ask(
             line,
-            due.map_or("Malformed".into(), |header| header.alh().to_string()),
+            expected.map_or("Malformed".into(), |header| header.alh().to_string()),
         );
     }
 
@@ -96,8 +96,8 @@ impl Questions {
     /// Returns how often each verdict is expected.
     pub fn verdicts(&self) -> BTreeMap<&str, usize> {
         let mut verdicts = BTreeMap::new();
-        for due in self.due.iter().filter(|due| due.len() != 64) {
-            *verdicts.entry(due.as_str()).or_default() += 1;
+        for expected in self.expected.iter().filter(|expected| expected.len() != 64) {
+            *verdicts.entry(expected.as_str()).or_default() += 1;
         }
         verdicts
     }
@@ -110,8 +110,8 @@ impl Questions {
             );
             return;
         };
-        let place = Place::new();
-        let questions = place.join("questions");
+        let folder = TempDir::new();
+        let questions = folder.join("questions");
         fs::write(&questions, self.lines.join("\n") + "\n").expect("the questions");
         let output = Command::new(checker)
             .stdin(File::open(&questions).expect("the questions"))
@@ -119,11 +119,12 @@ impl Questions {
             .expect("the checker runs");
         let stderr = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{stderr}");
-        let said = String::from_utf8(output.stdout).expect("UTF-8");
-        assert_eq!(said.lines().count(), self.lines.len(), "{stderr}");
-        for ((line, due), said) in self.lines.iter().zip(&self.due).zip(said.lines()) {
+        let printed = String::from_utf8(output.stdout).expect("UTF-8");
+        assert_eq!(printed.lines().count(), self.lines.len(), "{stderr}");
+        for ((line, expected), answer) in self.lines.iter().zip(&self.expected).zip(printed.lines())
+        {
             assert_eq!(
-                said, due,
+                answer, expected,
                 "the formal definitions (left) and the ledger differ on: {line}"
             );
         }

@@ -8,19 +8,19 @@ use std::{fs, thread};
 use immuaudit::wire::proto::ImmutableState;
 use protobuf::Message;
 
-use super::place::Place;
 use super::program::{Program, Run};
 use super::real::{Real, program};
+use super::temp_dir::TempDir;
 
 /// A real server, and an auditor without trusted states.
 pub struct Scene {
-    pub folder: Place,
+    pub folder: TempDir,
     pub real: Real,
 }
 
 impl Scene {
     pub fn new(version: &str) -> Option<Scene> {
-        let folder = Place::new();
+        let folder = TempDir::new();
         let real = Real::start(&program(version)?, &folder.join("data"), &[]);
         Some(Scene { folder, real })
     }

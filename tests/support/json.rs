@@ -10,7 +10,9 @@ pub enum Leaf {
 
 /// Returns every leaf of a JSON text in order, with its path (`a.b`, list items by their number).
 ///
-/// # Panics The text is not JSON.
+/// # Panics
+///
+/// Panics if the text is not JSON.
 #[track_caller]
 pub fn leaves(text: &str) -> Vec<(String, Leaf)> {
     let mut reader = Reader {

@@ -9,21 +9,21 @@ use immuaudit::drill::{Embedded, Options};
 
 use super::cgroup::Cgroup;
 use super::http::get;
-use super::place::Place;
 use super::program::{Program, Running, high_water};
 use super::receiver::Receiver;
+use super::temp_dir::TempDir;
 
 /// The limit of the unit and the manifests, in bytes.
 const LIMIT: u64 = 64 << 20;
 /// The most resident memory, in KiB: the rest of the limit is for the kernel's sockets and files.
 const MAX_MEMORY_KIB: u64 = 48 << 10;
-const MOST_SCRAPE: usize = 3_000_000;
+const MAX_SCRAPE_BYTES: usize = 3_000_000;
 /// The database that the server lies about.
 pub const DATABASE: &str = "defaultdb";
 
 /// A server, a webhook, and an auditor within the limit.
 pub struct Scene {
-    pub place: Place,
+    pub folder: TempDir,
     pub server: Embedded,
     pub receiver: Receiver,
     pub program: Program,
@@ -33,14 +33,14 @@ pub struct Scene {
 impl Scene {
     pub fn new(options: Options, args: &[&str]) -> Scene {
         let server = Embedded::start(options).expect("an embedded ledger");
-        let (place, receiver) = (Place::new(), Receiver::start());
+        let (folder, receiver) = (TempDir::new(), Receiver::start());
         let cgroup = Cgroup::of(LIMIT);
-        let program = Program::new(server.port(), &place.join("trust"))
+        let program = Program::new(server.port(), &folder.join("trust"))
             .with(&["--log-level", "debug"])
             .with(args)
             .run_by(cgroup.prefix());
         Scene {
-            place,
+            folder,
             server,
             receiver,
             cgroup,
@@ -60,7 +60,7 @@ impl Scene {
     }
 
     pub fn evidence(&self) -> Vec<PathBuf> {
-        let directory = self.place.join("trust/tested/evidence").join(DATABASE);
+        let directory = self.folder.join("trust/tested/evidence").join(DATABASE);
         let files = fs::read_dir(directory).into_iter().flatten();
         files.map(|file| file.expect("a file").path()).collect()
     }
@@ -91,13 +91,13 @@ pub fn scrape(what: &str, running: &Running) -> usize {
     let after = log.split("status page on http://").nth(1);
     let address = after
         .and_then(|after| after.split('/').next())
-        .expect("where it is");
+        .expect("its URL");
     let port = address
         .rsplit(':')
         .next()
         .and_then(|port| port.parse().ok());
     let scraped = get(port.expect("a port"), "/metrics", "*/*").body.len();
-    assert!(scraped <= MOST_SCRAPE, "{what}: {scraped} bytes");
+    assert!(scraped <= MAX_SCRAPE_BYTES, "{what}: {scraped} bytes");
     scraped
 }
 

@@ -9,7 +9,7 @@ use immuaudit::server::{Endpoint, Server};
 use immuaudit::stop::Stop;
 
 use super::in_process;
-use super::place::Place;
+use super::temp_dir::TempDir;
 
 pub const DATABASE: &str = "defaultdb";
 /// The transactions in the ledger, and between two audits.
@@ -43,9 +43,9 @@ pub fn auditor_of(server: Server, dir: &Path) -> Auditor {
 }
 
 /// Returns a ledger of 300 transactions that was audited every 10, and its auditor.
-pub fn audited(place: &Place) -> (Embedded, Auditor) {
+pub fn audited(folder: &TempDir) -> (Embedded, Auditor) {
     let embedded = Embedded::start(Options::default()).unwrap();
-    let mut auditor = auditor(&embedded, place.path());
+    let mut auditor = auditor(&embedded, folder.path());
     for _ in 0..ALL / APART {
         embedded.grow(DATABASE, APART);
         assert_eq!(auditor.cycle(|_| {}).exit(), Exit::Good);

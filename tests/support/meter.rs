@@ -16,7 +16,7 @@ thread_local! {
 
 /// Runs `work` and returns its result with the most bytes that this thread held during it, in
 /// addition to the bytes that it held before.
-pub fn most<T>(work: impl FnOnce() -> T) -> (T, usize) {
+pub fn max_held<T>(work: impl FnOnce() -> T) -> (T, usize) {
     let before = HELD.get();
     MOST.set(before);
     let done = work();
@@ -25,7 +25,7 @@ pub fn most<T>(work: impl FnOnce() -> T) -> (T, usize) {
 
 /// Runs `work` and returns its result with the bytes that this thread freed.
 #[allow(dead_code)] // each test program uses a part
-pub fn given_back<T>(work: impl FnOnce() -> T) -> (T, usize) {
+pub fn freed<T>(work: impl FnOnce() -> T) -> (T, usize) {
     let before = HELD.get();
     let done = work();
     (done, usize::try_from(before - HELD.get()).unwrap_or(0))
@@ -34,7 +34,7 @@ pub fn given_back<T>(work: impl FnOnce() -> T) -> (T, usize) {
 fn count(bytes: isize) {
     let _ = HELD.try_with(|held| {
         held.set(held.get() + bytes);
-        let _ = MOST.try_with(|most| most.set(most.get().max(held.get())));
+        let _ = MOST.try_with(|max_held| max_held.set(max_held.get().max(held.get())));
     });
 }
 

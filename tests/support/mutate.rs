@@ -21,7 +21,7 @@ enum Value {
 /// The most levels of nested messages that are changed; immudb's deepest message has 5.
 const DEPTH: u32 = 6;
 /// The most bytes of a changed response.
-const MOST: usize = 4 << 20;
+const MAX_BYTES: usize = 4 << 20;
 
 /// Makes one to three changes; parts of `others` are spliced in.
 pub fn mutate(bytes: &[u8], others: &[&[u8]], random: &mut Random) -> Vec<u8> {
@@ -32,7 +32,7 @@ pub fn mutate(bytes: &[u8], others: &[&[u8]], random: &mut Random) -> Vec<u8> {
             _ => change_message(&changed, others, random, DEPTH),
         };
     }
-    changed.truncate(MOST);
+    changed.truncate(MAX_BYTES);
     changed
 }
 
@@ -88,7 +88,7 @@ fn change_message(bytes: &[u8], others: &[&[u8]], random: &mut Random, depth: u3
         3 => {
             let size = render(&fields[at..=at]).len();
             let most = if random.below(200) == 0 {
-                MOST
+                MAX_BYTES
             } else {
                 1 << 12
             };

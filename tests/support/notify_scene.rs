@@ -6,14 +6,14 @@ use std::{fs, thread};
 
 use immuaudit::drill::{Embedded, Lie, LieSchedule, Options};
 
-use super::place::Place;
 use super::program::{Program, member};
 use super::receiver::{Received, Receiver};
+use super::temp_dir::TempDir;
 
 /// A ledger of three transactions that was audited once, and a directory.
 pub struct Scene {
     pub ledger: Embedded,
-    pub place: Place,
+    pub folder: TempDir,
 }
 
 impl Scene {
@@ -22,14 +22,14 @@ impl Scene {
         ledger.grow("defaultdb", 3);
         let scene = Scene {
             ledger,
-            place: Place::new(),
+            folder: TempDir::new(),
         };
         scene.program(&[]).once().ends_with(0);
         scene
     }
 
     pub fn program(&self, args: &[&str]) -> Program {
-        Program::new(self.ledger.port(), &self.place.join("state")).with(args)
+        Program::new(self.ledger.port(), &self.folder.join("state")).with(args)
     }
 
     /// Returns an auditor that checks ten times a second and notifies this receiver.
@@ -49,7 +49,7 @@ impl Scene {
 
     /// Returns the files in all outboxes.
     pub fn waiting(&self) -> Vec<PathBuf> {
-        files(&self.place.join("state/tested/outbox"))
+        files(&self.folder.join("state/tested/outbox"))
     }
 }
 

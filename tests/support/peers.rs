@@ -92,7 +92,7 @@ impl Peering {
     }
 
     /// Lets the peer serve these bytes from now on.
-    pub fn answers(&self, bytes: impl Into<Vec<u8>>) {
+    pub fn serves(&self, bytes: impl Into<Vec<u8>>) {
         *self.served_response.borrow_mut() = Ok(bytes.into());
     }
 
@@ -102,13 +102,13 @@ impl Peering {
     }
 
     /// Lets the peer confirm a state one second from now, which is later than everything so far.
-    pub fn says(&self, state: State) {
-        self.answers(self.note(state, None, self.now() + 1));
+    pub fn confirms(&self, state: State) {
+        self.serves(self.note(state, None, self.now() + 1));
     }
 
     /// Lets the peer confirm a state that the server signed.
-    pub fn says_signed(&self, (state, signature): (State, Signature)) {
-        self.answers(self.note(state, Some(signature), self.now() + 1));
+    pub fn confirms_signed(&self, (state, signature): (State, Signature)) {
+        self.serves(self.note(state, Some(signature), self.now() + 1));
     }
 
     /// Returns a checkpoint of the peer.
@@ -157,16 +157,17 @@ impl Peering {
     pub fn cycle(&self, auditor: &mut Auditor) -> Outcome {
         self.sim.time.advance(INTERVAL);
         let mut cycle = auditor.cycle(|_| {});
-        let place = cycle.outcomes.iter().position(|of| of.database == DATABASE);
-        cycle.outcomes.remove(place.expect("an outcome"))
+        let index = cycle.outcomes.iter().position(|of| of.database == DATABASE);
+        cycle.outcomes.remove(index.expect("an outcome"))
     }
 
-    /// Returns an auditor whose peer disagrees. Before the disagreement, the wall clock is stepped by this many seconds.
+    /// Returns an auditor whose peer disagrees. Before the disagreement, the wall clock is stepped by this many
+    /// seconds.
     pub fn disagreeing(&self, step: i64) -> Auditor {
         let mut auditor = self.auditor();
         self.cycle(&mut auditor);
         self.sim.time.step_wall_clock(step);
-        self.says(other(self.state(10)));
+        self.confirms(other(self.state(10)));
         let outcome = self.cycle(&mut auditor);
         assert_eq!(standing(&outcome), Standing::Disagrees);
         auditor
@@ -202,8 +203,8 @@ pub fn standing(outcome: &Outcome) -> Standing {
 
 /// Checks that the exit code is good and that the only peer has the expected standing.
 #[track_caller]
-pub fn is_well(outcome: &Outcome, due: Standing) {
-    assert_eq!(standing(outcome), due, "{:?}", outcome.peers);
+pub fn is_well(outcome: &Outcome, expected: Standing) {
+    assert_eq!(standing(outcome), expected, "{:?}", outcome.peers);
     assert_eq!(outcome.exit(), Exit::Good, "{outcome:?}");
     assert_eq!(outcome.open_alarms, 0);
 }

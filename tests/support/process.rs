@@ -10,13 +10,13 @@ use immuaudit::sys;
 use super::modes::set_mode;
 
 /// A temporary working directory, removed when it is dropped, and a process in it.
-pub struct Place {
+pub struct Setup {
     pub path: PathBuf,
     pub process: Process,
 }
 
-impl Place {
-    pub fn new() -> Place {
+impl Setup {
+    pub fn new() -> Setup {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("immuaudit-settings-{}-{count}", std::process::id());
@@ -27,9 +27,9 @@ impl Place {
             system_directory: path.join("etc"),
             ..Process::default()
         };
-        let place = Place { path, process };
-        let home = place.at("home");
-        place
+        let setup = Setup { path, process };
+        let home = setup.at("home");
+        setup
             .variable("HOME", &home)
             .variable("USERPROFILE", &home)
             .variable("LOCALAPPDATA", &home)
@@ -39,18 +39,18 @@ impl Place {
         self.path.join(name).display().to_string()
     }
 
-    pub fn arguments(mut self, arguments: &[&str]) -> Place {
+    pub fn arguments(mut self, arguments: &[&str]) -> Setup {
         self.process.arguments = arguments.iter().map(|a| (*a).to_owned()).collect();
         self
     }
 
-    pub fn variable(mut self, name: &str, value: &str) -> Place {
+    pub fn variable(mut self, name: &str, value: &str) -> Setup {
         let variables = &mut self.process.variables;
         variables.insert(sys::variable_name(name.to_owned()), value.to_owned());
         self
     }
 
-    pub fn file(self, name: &str, text: &str) -> Place {
+    pub fn file(self, name: &str, text: &str) -> Setup {
         let path = self.path.join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, text).unwrap();
@@ -80,12 +80,12 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for Setup {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.path);
     }
 }
 
-pub fn given(arguments: &[&str]) -> Place {
-    Place::new().arguments(arguments)
+pub fn given(arguments: &[&str]) -> Setup {
+    Setup::new().arguments(arguments)
 }

@@ -10,13 +10,13 @@ use super::signals;
 use super::usage::is_loaded;
 pub use super::usage::status;
 
-/// An auditor of one server, with a directory of its own.
+/// The program as an auditor of one server, with a separate directory.
 pub struct Program {
     pub port: u16,
     pub dir: PathBuf,
     pub args: Vec<String>,
     pub variables: Vec<(String, String)>,
-    /// Words of a command that runs it in its place.
+    /// A command that runs the program, with its arguments; empty if the program is run directly.
     pub prefix: Vec<String>,
 }
 
@@ -31,7 +31,7 @@ impl Program {
         }
     }
 
-    /// The same with further arguments.
+    /// Returns the same auditor with additional arguments.
     pub fn with(&self, args: &[&str]) -> Program {
         let mut all = self.args.clone();
         all.extend(args.iter().map(|arg| (*arg).to_owned()));
@@ -44,7 +44,7 @@ impl Program {
         }
     }
 
-    /// The same, run by another command, such as one that limits its memory.
+    /// Returns the same auditor, run by another command, for instance one that limits its memory.
     pub fn run_by(&self, prefix: Vec<String>) -> Program {
         Program {
             prefix,
@@ -52,18 +52,18 @@ impl Program {
         }
     }
 
-    /// The command, in an environment of its own.
-    pub fn command(&self, verb: &[&str]) -> Command {
+    /// Returns a command of the program, with an environment that does not depend on the caller's.
+    pub fn command(&self, args: &[&str]) -> Command {
         let program = env!("CARGO_BIN_EXE_immuaudit");
-        let mut words = self.prefix.iter().map(String::as_str).chain([program]);
-        let mut command = Command::new(words.next().expect("a program"));
+        let mut prefix = self.prefix.iter().map(String::as_str).chain([program]);
+        let mut command = Command::new(prefix.next().expect("a program"));
         command
-            .args(words)
-            .args(verb)
+            .args(prefix)
+            .args(args)
             .args(["--immudb-port", &self.port.to_string()])
             .arg("--dir")
             .arg(&self.dir)
-            // servers come back on other ports, and are the same all the same
+            // the same server may listen on another port after a restart
             .args(["--server-label", "tested"])
             .args(&self.args)
             .current_dir(self.dir.parent().expect("a folder around it"))
@@ -76,32 +76,32 @@ impl Program {
         command
     }
 
-    /// One cycle with `--json`.
+    /// Runs one cycle with `--json`.
     pub fn once(&self) -> Run {
         self.run(&["--once", "--json"])
     }
 
-    pub fn run(&self, verb: &[&str]) -> Run {
-        Run::of(self.command(verb).output().expect("the program runs"))
+    pub fn run(&self, args: &[&str]) -> Run {
+        Run::of(self.command(args).output().expect("the program runs"))
     }
 
-    /// The ID of the first open alarm of a database, and all alarms stay as they are.
+    /// Returns the ID of the first open alarm of a database; no alarm is changed.
     #[track_caller]
     pub fn open_alarm(&self, database: &str) -> String {
         let list = self.run(&["alarm", "list", database, "--json"]);
         member(list.ends_with(2).line(database), "alarm").to_owned()
     }
 
-    /// One cycle with `--json`, and the most resident memory it took, in KiB.
+    /// Runs one cycle with `--json`, and returns the run with its largest resident memory in KiB.
     pub fn once_measured(&self) -> (Run, u64) {
         self.run_measured(&["--once", "--json"])
     }
 
-    /// A run, and the most resident memory it took, in KiB: looked at every millisecond, for the
-    /// kernel's own high-water mark goes with the process.
-    pub fn run_measured(&self, verb: &[&str]) -> (Run, u64) {
+    /// Runs a command, and returns the run with its largest resident memory in KiB. The memory is
+    /// read every millisecond, because the kernel's maximum can no longer be read after the end.
+    pub fn run_measured(&self, args: &[&str]) -> (Run, u64) {
         let mut child = self
-            .command(verb)
+            .command(args)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -119,7 +119,7 @@ impl Program {
             }
             thread::sleep(Duration::from_millis(1));
         };
-        assert!(peak > 0, "its memory was not seen");
+        assert!(peak > 0, "the memory was never read");
         let output = Output {
             status,
             stdout: stdout.join().expect("its stdout"),
@@ -128,11 +128,11 @@ impl Program {
         (Run::of(output), peak)
     }
 
-    /// The loop, in the background.
-    pub fn start(&self, verb: &[&str]) -> Running {
+    /// Starts the program in the background, with its log in a file.
+    pub fn start(&self, args: &[&str]) -> Running {
         let log = self.dir.with_extension("log");
         let file = fs::File::create(&log).expect("a log file");
-        let mut command = self.command(verb);
+        let mut command = self.command(args);
         signals::prepare(&mut command);
         let child = command
             .stdout(Stdio::null())
@@ -151,12 +151,12 @@ fn read_all(from: Option<impl Read + Send + 'static>) -> thread::JoinHandle<Vec<
     })
 }
 
-/// The most resident memory that a process ever had, in KiB.
+/// Returns the largest resident memory of a process so far, in KiB.
 pub fn high_water(id: u32) -> Option<u64> {
     status(id, "VmHWM")
 }
 
-/// What a run left behind.
+/// The exit code and the output of a run.
 #[derive(Debug)]
 pub struct Run {
     pub code: Option<i32>,
@@ -173,13 +173,13 @@ impl Run {
         }
     }
 
-    /// The JSON line of a database.
+    /// Returns the JSON line of a database.
     pub fn line(&self, database: &str) -> &str {
         let name = format!("\"database\":\"{database}\"");
         self.stdout
             .lines()
             .find(|line| line.contains(&name))
-            .unwrap_or_else(|| panic!("nothing is said of {database}: {self:?}"))
+            .unwrap_or_else(|| panic!("no line of {database}: {self:?}"))
     }
 
     pub fn verdict(&self, database: &str) -> &str {
@@ -190,11 +190,11 @@ impl Run {
         member(self.line(database), "reason")
     }
 
-    /// Asserts exit code and one database's verdict; the whole run is shown where it is another.
+    /// Asserts the exit code and the verdict on one database.
     #[track_caller]
     pub fn is(&self, code: i32, database: &str, verdict: &str) -> &Run {
-        let said = (self.code, self.verdict(database));
-        assert_eq!(said, (Some(code), verdict), "{self:#?}");
+        let result = (self.code, self.verdict(database));
+        assert_eq!(result, (Some(code), verdict), "{self:#?}");
         self
     }
 
@@ -205,7 +205,7 @@ impl Run {
     }
 }
 
-/// A member's value in a JSON line, quotes taken off.
+/// Returns the value of a member in a JSON line, without quotes.
 pub fn member<'a>(line: &'a str, name: &str) -> &'a str {
     let start = line
         .find(&format!("\"{name}\":"))
@@ -237,30 +237,30 @@ pub fn copied(command: &str) -> Output {
         .expect("a shell")
 }
 
-/// Runs a command that was printed for a user to copy into PowerShell, which does not interpret a text in single quotes.
-/// Wine has no PowerShell.
+/// Runs a command that was printed for a user to copy into PowerShell, which does not interpret text in single
+/// quotes. The test splits the command itself, because Wine has no PowerShell.
 #[cfg(windows)]
 pub fn copied(command: &str) -> Output {
-    // in JSON a backslash is two
+    // in JSON a backslash is escaped by another one
     let command = command.replace(r"\\", r"\");
     let rest = command.strip_prefix("immuaudit ").expect("our command");
-    let (mut words, mut is_quoted) = (vec![String::new()], false);
+    let (mut args, mut is_quoted) = (vec![String::new()], false);
     for c in rest.chars() {
         match c {
             '\'' => is_quoted = !is_quoted,
-            ' ' if !is_quoted => words.push(String::new()),
-            c => words.last_mut().expect("a word").push(c),
+            ' ' if !is_quoted => args.push(String::new()),
+            c => args.last_mut().expect("a word").push(c),
         }
     }
     Command::new(env!("CARGO_BIN_EXE_immuaudit"))
-        .args(words)
+        .args(args)
         .env_clear()
         .current_dir("C:/")
         .output()
         .expect("the program runs")
 }
 
-/// A running auditor, ended when it is dropped.
+/// A running auditor, which is killed when it is dropped.
 pub struct Running {
     child: Child,
     log: PathBuf,
@@ -279,34 +279,42 @@ impl Running {
         String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
     }
 
-    /// Waits until the log says `text`; the deadline only ends a test that failed.
+    /// Waits until the log contains `text`; the deadline only ends a failed test.
     #[track_caller]
     pub fn wait_for(&mut self, text: &str) {
         self.wait_for_times(text, 1);
     }
 
-    /// Waits until the log says `text` so many times.
+    /// Waits until the log contains `text` this many times.
     #[track_caller]
     pub fn wait_for_times(&mut self, text: &str, times: usize) {
         let end = Instant::now() + Duration::from_secs(60);
-        let said = |log: &str| log.matches(text).count() >= times;
-        while !said(&self.log()) {
-            assert!(Instant::now() < end, "never said {text:?}: {}", self.log());
+        let is_logged = |log: &str| log.matches(text).count() >= times;
+        while !is_logged(&self.log()) {
+            assert!(
+                Instant::now() < end,
+                "{text:?} was not logged in time: {}",
+                self.log()
+            );
             if let Some(status) = self.child.try_wait().expect("the program's status") {
-                assert!(said(&self.log()), "ended with {status}: {}", self.log());
+                assert!(
+                    is_logged(&self.log()),
+                    "ended with {status}: {}",
+                    self.log()
+                );
             }
             thread::sleep(Duration::from_millis(20));
         }
     }
 
-    /// Waits until the log says `text` so many more times than it does now.
+    /// Waits until the log contains `text` this many times more than now.
     #[track_caller]
     pub fn wait_for_more(&mut self, text: &str, more: usize) {
         let before = self.log().matches(text).count();
         self.wait_for_times(text, before + more);
     }
 
-    /// Waits until as many further cycles have ended.
+    /// Waits until this many further cycles have ended.
     #[track_caller]
     pub fn wait_for_cycles(&mut self, further: usize) {
         self.wait_for_more("INFO  cycle ", further);
@@ -317,7 +325,7 @@ impl Running {
         signals::send(&mut self.child, name);
     }
 
-    /// Its exit code, once it has ended.
+    /// Waits for the end of the program, and returns its exit code.
     pub fn end(&mut self) -> Option<i32> {
         self.child.wait().expect("the program ends").code()
     }

@@ -159,7 +159,7 @@ fn credentials(headers: &Metadata) -> Metadata {
     for (name, value) in headers.iter() {
         if ["authorization", "sessionid"].contains(&name) {
             let value = String::from_utf8_lossy(value);
-            builder.add_str(name, &value).expect("it came so");
+            builder.add_str(name, &value).expect("valid metadata");
         }
     }
     builder.build()

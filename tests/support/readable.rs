@@ -39,7 +39,7 @@ pub struct Look<'a> {
     pub size: (u32, u32),
     pub theme: Theme,
     pub databases: usize,
-    /// How many lines are about several databases.
+    /// The number of lines that are about several databases.
     pub others: usize,
 }
 
@@ -58,7 +58,10 @@ pub fn look(browser: &mut Browser, look: &Look) {
     assert!(count > 5 * look.databases, "{name}: {contrast}");
     assert_eq!(faint, "", "{name}");
     let wide = browser.evaluate("String(document.documentElement.scrollWidth > innerWidth)");
-    assert_eq!(wide, "false", "{name}: it has to be scrolled sideways");
+    assert_eq!(
+        wide, "false",
+        "{name}: the page has to be scrolled sideways"
+    );
     names(browser, look);
     assert_eq!(browser.complaints(), [""; 0], "{name}");
 }

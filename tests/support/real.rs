@@ -68,22 +68,22 @@ impl Real {
         Real {
             program: program.to_owned(),
             dir: dir.to_owned(),
-            port: port.unwrap_or_else(|| panic!("the server said {line:?}")),
+            port: port.unwrap_or_else(|| panic!("the server printed {line:?}")),
             client: Vec::new(),
             child,
         }
     }
 
     /// Runs a client command of the server program and returns its output.
-    pub fn does(&self, words: &[&str]) -> String {
+    pub fn does(&self, args: &[&str]) -> String {
         let output = Command::new(&self.program)
-            .args(&words[..1])
+            .args(&args[..1])
             .args(["--port", &self.port.to_string()])
             .args(&self.client)
-            .args(&words[1..])
+            .args(&args[1..])
             .output()
             .expect("the client runs");
-        assert!(output.status.success(), "{words:?}: {output:?}");
+        assert!(output.status.success(), "{args:?}: {output:?}");
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
@@ -93,7 +93,7 @@ impl Real {
         self.does(&["write", "--db", database, "--prefix", prefix, "--n", &n]);
     }
 
-    /// Writes transactions with many concurrent writers.
+    /// Writes transactions with fifty concurrent writers.
     pub fn write_concurrently(&self, database: &str, prefix: &str, transactions: u32) {
         let n = transactions.to_string();
         self.does(&[

@@ -2,20 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
-use super::place::Place;
 use super::program::Program;
 use super::real::Real;
+use super::temp_dir::TempDir;
 
 /// A server program, a folder for its data, and an auditor.
 pub struct Scene {
-    pub folder: Place,
+    pub folder: TempDir,
     pub server: PathBuf,
 }
 
 impl Scene {
     pub fn new(server: &Path) -> Scene {
         Scene {
-            folder: Place::new(),
+            folder: TempDir::new(),
             server: server.to_owned(),
         }
     }

@@ -119,6 +119,6 @@ impl Receiver {
             }
             thread::sleep(Duration::from_millis(50));
         }
-        panic!("nothing fitting came: {:?}", self.received());
+        panic!("no matching request: {:?}", self.received());
     }
 }

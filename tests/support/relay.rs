@@ -36,9 +36,9 @@ pub struct Relay {
 
 struct Shared {
     plan: Mutex<Plan>,
-    /// How often a plan was carried out.
+    /// The number of times that a plan was carried out.
     done: AtomicUsize,
-    /// How many connections were made.
+    /// The number of connections that were made.
     connections: AtomicUsize,
 }
 
@@ -175,14 +175,14 @@ fn hang_up(one: &TcpStream, other: &TcpStream) {
 
 /// The bytes from a client: a preface of 24 bytes, then frames.
 struct Frames {
-    held: Vec<u8>,
+    pending: Vec<u8>,
     skip: usize,
 }
 
 impl Default for Frames {
     fn default() -> Frames {
         Frames {
-            held: Vec::new(),
+            pending: Vec::new(),
             skip: 24,
         }
     }
@@ -191,13 +191,13 @@ impl Default for Frames {
 impl Frames {
     /// Returns how many HEADERS frames begin within these bytes.
     fn headers(&mut self, bytes: &[u8]) -> usize {
-        self.held.extend(bytes);
+        self.pending.extend(bytes);
         let mut found = 0;
         loop {
-            let skipped = self.skip.min(self.held.len());
-            self.held.drain(..skipped);
+            let skipped = self.skip.min(self.pending.len());
+            self.pending.drain(..skipped);
             self.skip -= skipped;
-            let [high, middle, low, kind, _, _, _, _, _, ..] = self.held[..] else {
+            let [high, middle, low, kind, _, _, _, _, _, ..] = self.pending[..] else {
                 return found;
             };
             found += usize::from(kind == 1);

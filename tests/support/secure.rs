@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 
 use super::certificates::{authority, certificate_for};
 use super::notify_scene::wait_until;
-use super::place::Place;
+use super::temp_dir::TempDir;
 
 /// A TLS server with a certificate of the test's CA; it accepts one connection.
 pub struct Secure {
@@ -18,14 +18,14 @@ pub struct Secure {
 }
 
 impl Secure {
-    pub fn start(place: &Place, answer: &str, body: &str) -> Secure {
+    pub fn start(folder: &TempDir, answer: &str, body: &str) -> Secure {
         let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
         let port = port.expect("a port").port();
         let mut child = Command::new("openssl")
             .args(["s_server", "-quiet", "-naccept", "1"])
             .args(["-accept", &format!("127.0.0.1:{port}")])
             .args(["-cert", "leaf.pem", "-key", "leaf.key"])
-            .current_dir(place.path())
+            .current_dir(folder.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -91,8 +91,8 @@ impl Drop for Secure {
 }
 
 /// Makes two CAs, and a certificate of the first one for 127.0.0.1.
-pub fn certificates(place: &Place) {
-    authority(place, "ca");
-    authority(place, "other");
-    certificate_for(place, "ca", "leaf", "IP:127.0.0.1");
+pub fn certificates(folder: &TempDir) {
+    authority(folder, "ca");
+    authority(folder, "other");
+    certificate_for(folder, "ca", "leaf", "IP:127.0.0.1");
 }

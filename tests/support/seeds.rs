@@ -44,7 +44,7 @@ enum Question {
     Entry { tx: State, trusted: State },
 }
 
-/// Which entries the recorded response has.
+/// The entries in the recorded response.
 #[derive(Clone, Copy)]
 enum Entries {
     All,

@@ -2,7 +2,7 @@
 
 use std::process::{Child, Command};
 
-/// Makes a command that has not started yet ready for [`send`].
+/// Prepares a command for [`send`], before it is started.
 #[cfg(unix)]
 pub fn prepare(_: &mut Command) {}
 
@@ -10,14 +10,14 @@ pub fn prepare(_: &mut Command) {}
 #[cfg(unix)]
 pub fn send(child: &mut Child, name: &str) {
     let id = child.id().to_string();
-    // the shell's own, for the program of this name is not everywhere
+    // the shell's own kill, because not every system has a program of this name
     let kill = ["-c", "kill -s \"$0\" \"$1\"", name, &id];
     let sent = Command::new("sh").args(kill).status();
     assert!(sent.expect("sh runs").success());
 }
 
-/// Makes a command that has not started yet ready for [`send`]: a process group of its own, so that an event of the console
-/// is for it alone.
+/// Prepares a command for [`send`], before it is started: a separate process group, so that only this process gets an
+/// event of the console.
 #[cfg(windows)]
 pub fn prepare(command: &mut Command) {
     use std::os::windows::process::CommandExt;
@@ -26,8 +26,8 @@ pub fn prepare(command: &mut Command) {
     command.creation_flags(CREATE_NEW_PROCESS_GROUP);
 }
 
-/// Sends what Windows has for a signal: Ctrl-Break for `TERM` and `INT`, and an immediate end for `KILL`. It has none of the
-/// others. Ctrl-Break wants a console, which the program has from the test.
+/// Sends the equivalent of a signal: Ctrl-Break for `TERM` and `INT`, and an immediate end for `KILL`. Windows has no
+/// equivalent of other signals. Ctrl-Break requires a console, which the program shares with the test.
 #[cfg(windows)]
 pub fn send(child: &mut Child, name: &str) {
     use windows_sys::Win32::System::Console::{
@@ -37,8 +37,11 @@ pub fn send(child: &mut Child, name: &str) {
     match name {
         "KILL" => child.kill().expect("it is killed"),
         "TERM" | "INT" => {
-            // Wine 8 has no Ctrl-Break, and sends Ctrl-C to a group; Windows sends that to all of the console
-            // SAFETY: the call takes two numbers, and the group is that of a child that was not waited for.
+            // Wine 8 has no Ctrl-Break, but sends Ctrl-C to a group. Windows sends Ctrl-C to all processes of the
+            // console.
+            //
+            // SAFETY: the call takes two numbers. The group exists, because its process is a child that was not
+            // waited for.
             let sent = [CTRL_BREAK_EVENT, CTRL_C_EVENT]
                 .into_iter()
                 .any(|event| unsafe { GenerateConsoleCtrlEvent(event, child.id()) } != 0);

@@ -12,7 +12,7 @@ use immuaudit::stop::Stop;
 use immuaudit::trust::Store;
 
 use super::in_process::{location, open};
-use super::place::Place;
+use super::temp_dir::TempDir;
 use super::value_scene::ALL;
 
 /// The begin of simulated time: 2027-01-15T08:00:00Z.
@@ -24,7 +24,7 @@ pub struct Simulation {
     pub time: SimulatedTime,
     pub clock: Clock,
     pub embedded: Embedded,
-    pub place: Place,
+    pub folder: TempDir,
     pub stop: Stop,
 }
 
@@ -40,7 +40,7 @@ impl Simulation {
             }),
             time,
             clock,
-            place: Place::in_memory(),
+            folder: TempDir::in_memory(),
             stop: Stop::new(),
         }
     }
@@ -57,14 +57,14 @@ impl Simulation {
 
     /// Opens the auditor's files.
     pub fn store(&self) -> Store {
-        let location = location(self.place.path());
+        let location = location(self.folder.path());
         let store = open(&location, self.clock.now());
         store.with_clock(self.clock.clone())
     }
 
     /// Opens the same files while the auditor uses them, as a separate command does.
     pub fn shared_store(&self) -> Store {
-        let store = Store::open_shared(&location(self.place.path())).expect("a store");
+        let store = Store::open_shared(&location(self.folder.path())).expect("a store");
         store.with_clock(self.clock.clone())
     }
 

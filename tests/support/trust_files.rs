@@ -7,42 +7,43 @@ use immuaudit::ledger::State;
 use immuaudit::trust::{Answer, Finding, Location, Store, Tampering, TrustOrigin, TrustedState};
 
 use super::chain::Chain;
-use super::place::Place;
+use super::temp_dir::TempDir;
 
 pub fn at(second: u64) -> Timestamp {
     Timestamp::from_unix(1_795_319_313 + second)
 }
 
-pub fn location(place: &Place) -> Location {
+pub fn location(folder: &TempDir) -> Location {
     Location {
-        dir: place.path().join("dir"),
+        dir: folder.path().join("dir"),
         roots: None,
         server: "127.0.0.1:3322".into(),
     }
 }
 
-pub fn open(place: &Place) -> Store {
-    Store::open(&location(place), at(0)).unwrap()
+pub fn open(folder: &TempDir) -> Store {
+    Store::open(&location(folder), at(0)).unwrap()
 }
 
-pub fn second_store(place: &Place) -> Store {
-    Store::open_shared(&location(place)).unwrap()
+pub fn second_store(folder: &TempDir) -> Store {
+    Store::open_shared(&location(folder)).unwrap()
 }
 
-pub fn home(place: &Place) -> PathBuf {
-    place.path().join("dir").join("127%2e0%2e0%2e1%3a3322")
+pub fn home(folder: &TempDir) -> PathBuf {
+    folder.path().join("dir").join("127%2e0%2e0%2e1%3a3322")
 }
 
-pub fn file(place: &Place, name: &str) -> PathBuf {
-    home(place).join(name)
+pub fn file(folder: &TempDir, name: &str) -> PathBuf {
+    home(folder).join(name)
 }
 
-/// Returns a new directory, its store, a chain of nine transactions, and the trusted state after transaction 5 of this chain.
-pub fn grown_store() -> (Place, Store, Chain, TrustedState) {
-    let place = Place::new();
-    let (store, chain) = (open(&place), Chain::new(9, 1));
+/// Returns a new directory, its store, a chain of nine transactions, and the trusted state after transaction 5 of
+/// this chain.
+pub fn grown_store() -> (TempDir, Store, Chain, TrustedState) {
+    let folder = TempDir::new();
+    let (store, chain) = (open(&folder), Chain::new(9, 1));
     let trusted = grown(&store, &chain);
-    (place, store, chain, trusted)
+    (folder, store, chain, trusted)
 }
 
 /// Trusts transaction 3 at first use, then 4 and 5 with proofs.

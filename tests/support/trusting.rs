@@ -5,23 +5,23 @@ use std::path::PathBuf;
 use immuaudit::drill::{Embedded, Options};
 use immuaudit::ledger::State;
 
-use super::place::Place;
 use super::program::{Program, member};
+use super::temp_dir::TempDir;
 
 pub const DATABASE: &str = "defaultdb";
 
 pub struct Scene {
-    pub folder: Place,
+    pub folder: TempDir,
     pub server: Embedded,
     pub program: Program,
 }
 
 impl Scene {
     pub fn new() -> Scene {
-        Scene::within(Place::new(), "trust")
+        Scene::within(TempDir::new(), "trust")
     }
 
-    pub fn within(folder: Place, name: &str) -> Scene {
+    pub fn within(folder: TempDir, name: &str) -> Scene {
         let server = Embedded::start(Options::default()).expect("an embedded ledger");
         server.grow(DATABASE, 20);
         let program = Program::new(server.port(), &folder.join(name));

@@ -1,8 +1,9 @@
-//! What a running process takes.
+//! The memory and the state of a running process, as the system reports them.
 
 use std::path::Path;
 
-/// A number of `/proc/ID/status` (proc_pid_status(5)), in its unit; `None` once the process has ended.
+/// Returns a number from `/proc/ID/status` (proc_pid_status(5)) in the unit there, or `None` after the end of the
+/// process.
 #[cfg(unix)]
 pub fn status(id: u32, name: &str) -> Option<u64> {
     let text = std::fs::read_to_string(format!("/proc/{id}/status")).ok()?;
@@ -14,14 +15,14 @@ pub fn status(id: u32, name: &str) -> Option<u64> {
         .ok()
 }
 
-/// Whether a process runs this program yet: until it is loaded the kernel may still show the memory of the test.
+/// Returns whether a process already runs this program. Before that, the kernel may still show the memory of the test.
 #[cfg(unix)]
 pub fn is_loaded(id: u32, program: &Path) -> bool {
     let program = std::fs::canonicalize(program).expect("its path");
     std::fs::read_link(format!("/proc/{id}/exe")).is_ok_and(|exe| exe == program)
 }
 
-/// What Windows has for the names of Linux, of memory alone, in KiB; `None` once the process has ended.
+/// Returns the memory that Windows has for a name of Linux, in KiB, or `None` after the end of the process.
 #[cfg(windows)]
 pub fn status(id: u32, name: &str) -> Option<u64> {
     use windows_sys::Win32::Foundation::CloseHandle;
@@ -49,7 +50,7 @@ pub fn status(id: u32, name: &str) -> Option<u64> {
     u64::try_from(bytes).ok().map(|bytes| bytes >> 10)
 }
 
-/// Whether a process runs this program yet, as it does from its beginning.
+/// Returns `true`: on Windows a process runs its program from the beginning.
 #[cfg(windows)]
 pub fn is_loaded(_: u32, _: &Path) -> bool {
     true

@@ -12,7 +12,7 @@ use immuaudit::stop::Stop;
 use immuaudit::trust::{Location, SweepSummary, Tampering};
 
 use super::in_process;
-use super::place::Place;
+use super::temp_dir::TempDir;
 
 pub const DB: &str = "defaultdb";
 pub const VALUE: Verdict = Verdict::Tampered(Tampering::BadValue);
@@ -28,7 +28,7 @@ pub const ALL: Values = Values {
 
 pub struct Scene {
     pub embedded: Embedded,
-    pub place: Place,
+    pub folder: TempDir,
     pub max_answer: i32,
 }
 
@@ -36,7 +36,7 @@ impl Scene {
     pub fn new(options: Options) -> Scene {
         Scene {
             embedded: Embedded::start(options).expect("the embedded ledger"),
-            place: Place::new(),
+            folder: TempDir::new(),
             max_answer: 4 << 20,
         }
     }
@@ -49,7 +49,7 @@ impl Scene {
     }
 
     pub fn location(&self) -> Location {
-        in_process::location(self.place.join("trust"))
+        in_process::location(self.folder.join("trust"))
     }
 
     pub fn auditor(&self, values: Values) -> Auditor {

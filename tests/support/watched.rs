@@ -6,15 +6,15 @@ use std::time::Duration;
 use immuaudit::drill::{Embedded, Options};
 
 use super::http::{Answer, get};
-use super::place::Place;
 use super::program::{Program, Running};
+use super::temp_dir::TempDir;
 
 /// A ledger with some databases, and a running auditor that has finished its first cycle.
 pub struct Watched {
     pub ledger: Embedded,
     pub running: Running,
     pub port: u16,
-    _place: Place,
+    _folder: TempDir,
 }
 
 pub fn watched(names: &[&str], args: &[&str]) -> Watched {
@@ -22,15 +22,15 @@ pub fn watched(names: &[&str], args: &[&str]) -> Watched {
     for name in ["defaultdb"].iter().chain(names) {
         ledger.grow(name, 3);
     }
-    let place = Place::new();
-    let program = Program::new(ledger.port(), &place.join("state"))
+    let folder = TempDir::new();
+    let program = Program::new(ledger.port(), &folder.join("state"))
         .with(&["--audit-interval", "100ms"])
         .with(args);
-    watch(ledger, place, &program)
+    watch(ledger, folder, &program)
 }
 
-/// Starts an auditor of this ledger, whose files are in `place`, and waits for its first cycle.
-pub fn watch(ledger: Embedded, place: Place, program: &Program) -> Watched {
+/// Starts an auditor of this ledger, whose files are in `folder`, and waits for its first cycle.
+pub fn watch(ledger: Embedded, folder: TempDir, program: &Program) -> Watched {
     let mut running = program.start(&[]);
     let json = program.args.iter().any(|arg| arg == "--log-format=json");
     running.wait_for(if json {
@@ -43,17 +43,14 @@ pub fn watch(ledger: Embedded, place: Place, program: &Program) -> Watched {
         ledger,
         running,
         port,
-        _place: place,
+        _folder: folder,
     }
 }
 
 /// Returns the port of the status page from the log.
 pub fn port_of(running: &Running) -> u16 {
     let log = running.log();
-    let at = log
-        .split("status page on http://")
-        .nth(1)
-        .expect("it says where");
+    let at = log.split("status page on http://").nth(1).expect("its URL");
     let address = at.split('/').next().expect("an address");
     address
         .rsplit(':')

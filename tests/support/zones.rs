@@ -23,10 +23,10 @@ pub fn within(test: &str, body: impl FnOnce()) {
     }
     let program = env::current_exe().expect("this program");
     let unshared = ["--net", "--mount", "--fork", "--kill-child"];
-    let command = |words: &[&str]| {
+    let command = |args: &[&str]| {
         let mut command = Command::new("unshare");
         command.args(unshared).args(["--propagation", "private"]);
-        command.args(words);
+        command.args(args);
         command
     };
     let able = command(&["ip", "link", "set", "lo", "up"]).output();
@@ -41,18 +41,18 @@ pub fn within(test: &str, body: impl FnOnce()) {
     assert!(status.expect("it runs").success(), "{test}");
 }
 
-fn ip(words: &str) {
-    run(&format!("ip {words}"));
+fn ip(args: &str) {
+    run(&format!("ip {args}"));
 }
 
 /// Runs a command that must succeed.
-pub fn run(words: &str) {
-    let mut split = words.split(' ');
+pub fn run(line: &str) {
+    let mut split = line.split(' ');
     let output = Command::new(split.next().expect("a program"))
         .args(split)
         .output();
-    let output = output.expect(words);
-    assert!(output.status.success(), "{words}: {output:?}");
+    let output = output.expect(line);
+    assert!(output.status.success(), "{line}: {output:?}");
 }
 
 fn set_up() {
@@ -85,7 +85,7 @@ impl Zone {
         Zone { name, address }
     }
 
-    /// Returns the words before a command that is to run on this host.
+    /// Returns the arguments before a command that is to run on this host.
     pub fn prefix(&self) -> Vec<String> {
         ["ip", "netns", "exec", self.name]
             .map(str::to_owned)

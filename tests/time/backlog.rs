@@ -109,7 +109,7 @@ fn a_paced_sweep_whose_slices_are_too_short_for_a_proof_changes_no_verdict() {
 /// An alarm that was closed after half of a transaction was read: the values before are read again, too,
 /// since one of them caused the alarm.
 #[test]
-fn a_partly_read_transaction_is_read_from_its_first_value_once_its_alarm_is_closed() {
+fn a_closed_alarm_restarts_the_reading_of_its_transaction() {
     const VALUES: u64 = 5_000;
     let simulation = Simulation::new(Options {
         server: Emulated::V1_1_0,

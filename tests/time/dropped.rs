@@ -50,7 +50,7 @@ fn swept_in_two_hours() -> Policy {
 /// Found by the simulation: the header that records the truncation is after the trusted state, which is replaced only
 /// by a check.
 #[test]
-fn a_paced_sweep_leaves_values_that_were_dropped_since_the_last_check_to_the_next_one() {
+fn a_paced_sweep_leaves_newly_dropped_values_to_the_next_check() {
     let simulation = Simulation::new(Options::default());
     simulation.embedded.grow(DATABASE, TRANSACTIONS);
     let mut auditor = simulation.auditor(swept_in_two_hours(), taking(Duration::from_millis(20)));
@@ -81,7 +81,7 @@ fn a_paced_sweep_leaves_values_that_were_dropped_since_the_last_check_to_the_nex
 
 /// An operator's sweep that was interrupted, and that the auditor continues.
 #[test]
-fn a_paced_sweep_that_an_operator_began_leaves_dropped_values_to_the_next_check_too() {
+fn an_operators_sweep_that_is_continued_leaves_dropped_values_to_the_next_check() {
     let simulation = Simulation::new(Options::default());
     simulation.embedded.grow(DATABASE, 200);
     let slow = taking(Duration::from_millis(450));
@@ -107,7 +107,7 @@ fn a_paced_sweep_that_an_operator_began_leaves_dropped_values_to_the_next_check_
 /// Found by the simulation. If the ledger has not grown, no later header can record a truncation, and the check
 /// reports the refusal immediately.
 #[test]
-fn a_check_leaves_values_that_were_dropped_since_it_read_the_state_to_the_next_one() {
+fn a_check_leaves_values_that_are_dropped_meanwhile_to_the_next_check() {
     let simulation = Rc::new(Simulation::new(Options::default()));
     simulation.embedded.grow(DATABASE, TRANSACTIONS);
     let happens = Rc::new(Cell::new(None));

@@ -17,7 +17,7 @@ const OTHER: &str = "otherdb";
 const DELAY: Duration = Duration::from_millis(5);
 const SECOND: Duration = Duration::from_secs(1);
 /// The number of cycles within which each change of the list is seen.
-const WITHIN: u32 = 10;
+const MAX_CYCLES: u32 = 10;
 
 fn every(interval: Duration) -> Policy {
     Policy {
@@ -61,7 +61,7 @@ fn cycles_until(
     database: &str,
     verdict: Verdict,
 ) -> Option<u32> {
-    (1..=WITHIN).find(|_| {
+    (1..=MAX_CYCLES).find(|_| {
         let cycle = cycle(simulation, auditor);
         let mut outcomes = cycle.outcomes.iter();
         outcomes.any(|outcome| outcome.database == database && outcome.verdict == verdict)
@@ -94,7 +94,7 @@ fn no_list_is_older_than_ten_seconds() {
 }
 
 #[test]
-fn a_new_database_is_seen_within_ten_cycles() {
+fn a_new_database_is_found_within_ten_cycles() {
     let (simulation, mut auditor) = scene(SECOND);
     simulation.embedded.create_database("fresh");
     simulation.embedded.grow("fresh", 1);
@@ -116,8 +116,8 @@ fn a_database_that_another_command_trusts_is_checked_immediately() {
     let (simulation, mut auditor) = scene(SECOND);
     cycle(&simulation, &mut auditor);
     let state = simulation.embedded.state(OTHER).expect("a state");
-    let beside = simulation.shared_store();
-    let pinned = beside.pin("third", state, simulation.clock.now());
+    let other_command = simulation.shared_store();
+    let pinned = other_command.pin("third", state, simulation.clock.now());
     pinned.expect("it is trusted");
     let cycle = cycle(&simulation, &mut auditor);
     let third = |outcome: &&Outcome| outcome.database == "third";

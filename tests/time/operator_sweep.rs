@@ -55,9 +55,9 @@ fn checked_every_minute() -> Policy {
     }
 }
 
-/// There is no next cycle that could read what was left over.
+/// There is no next cycle that could read the postponed transactions.
 #[test]
-fn a_sweep_by_an_operator_reads_what_had_no_time_before_it_ends() {
+fn an_operators_sweep_reads_postponed_transactions_before_it_ends() {
     for (server, lag, entries, takes) in [
         (Emulated::V1_1_0, Lag::By(3), 1, 150),
         (Emulated::V1_1_0, Lag::Batches(7), 1, 250),
@@ -90,7 +90,7 @@ fn a_sweep_by_an_operator_reads_what_had_no_time_before_it_ends() {
 
 /// An auditor that is slow for as long as every call takes nearly its deadline.
 #[test]
-fn a_sweep_by_an_operator_ends_although_some_transactions_cannot_be_proven_in_time() {
+fn an_operators_sweep_ends_although_proofs_take_too_long() {
     // a proof takes up to fifteen calls, which is more than an interval
     let simulation = Simulation::new(Options {
         server: Emulated::V1_1_0,
@@ -135,7 +135,7 @@ fn a_sweep_ends_although_each_call_takes_longer_than_a_slice() {
 
 /// A transaction that a sweep passed unread, and that a check reads before the sweep continues, counts as read.
 #[test]
-fn a_check_that_reads_what_an_interrupted_sweep_could_not_read_completes_it() {
+fn a_transaction_that_a_check_reads_completes_an_interrupted_sweep() {
     let simulation = Simulation::new(Options {
         server: Emulated::V1_1_0,
         ..Options::default()

@@ -1,4 +1,4 @@
-//! Which failures of a call close the connection, and when a failed connection is retried, in
+//! Failures of a call that close the connection, and the retries of a failed connection, in
 //! simulated time.
 
 use std::cell::{Cell, RefCell};
@@ -38,7 +38,7 @@ struct Scene {
     simulation: Simulation,
     server: Server,
     connections: Rc<Cell<u32>>,
-    /// How often the transport was ended.
+    /// The number of times that the transport was ended.
     ends: Rc<Cell<u32>>,
     /// The fates of the next calls; after these, each call is answered after `DELAY`.
     next: Rc<RefCell<VecDeque<Delivery>>>,

@@ -42,7 +42,7 @@ impl Databases {
         databases
     }
 
-    /// Returns so many databases, `db-0` and further.
+    /// Returns this many databases, `db-0` and so on.
     fn numbered(count: u32) -> Databases {
         let names: Vec<String> = (0..count).map(|number| format!("db-{number}")).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();

@@ -91,7 +91,7 @@ impl<'a> Hours<'a> {
 }
 
 #[test]
-fn six_weeks_of_an_honest_growing_ledger_whose_tokens_last_a_day_are_consistent() {
+fn six_weeks_of_honest_growth_with_daily_tokens_are_consistent() {
     let simulation = Simulation::new(Options {
         token_lifetime: Lifetime::Time(24 * HOUR),
         ..Options::default()
@@ -149,14 +149,14 @@ fn an_answer_after_the_deadline_is_ignored() {
     };
     let mut server = opened(&simulation, simulation.server(network));
     let just = Duration::from_nanos(1);
-    for (after, due, takes) in [
+    for (after, expected, takes) in [
         (TIMEOUT - just, true, TIMEOUT - just),
         (TIMEOUT, false, TIMEOUT),
         (TIMEOUT + HOUR, false, TIMEOUT),
     ] {
         delay.set(after);
         let (answer, time) = taken(&simulation, || server.state(DATABASE));
-        assert_eq!((answer.is_ok(), time), (due, takes), "{after:?}");
+        assert_eq!((answer.is_ok(), time), (expected, takes), "{after:?}");
     }
 }
 
@@ -232,7 +232,7 @@ fn a_stopped_ledger_is_unreachable_until_it_is_started_again() {
 
 #[test]
 fn lies_work_without_a_socket() {
-    for (lie, due) in [
+    for (lie, expected) in [
         (Lie::NeverAnswers, ServerErrorKind::Deadline(TIMEOUT)),
         (Lie::OkWithoutMessage, ServerErrorKind::NotOneMessage),
         (Lie::HugeReply, ServerErrorKind::TooLarge),
@@ -242,7 +242,7 @@ fn lies_work_without_a_socket() {
         let mut server = opened(&simulation, simulation.server(taking(DELAY)));
         simulation.embedded.lie(LieSchedule::from(lie));
         let failure = server.state(DATABASE).unwrap_err();
-        assert_eq!(failure.kind, due, "{lie:?}");
+        assert_eq!(failure.kind, expected, "{lie:?}");
     }
 }
 
@@ -320,7 +320,7 @@ fn a_database_of_a_killed_first_cycle_becomes_overdue() {
     let seen = killed.cycle(|_| {});
     assert_eq!(seen.outcomes[0].verdict, Verdict::FirstSeen);
     drop(killed);
-    let path = simulation.place.path();
+    let path = simulation.folder.path();
     let verdicts = std::fs::read_dir(path).expect("a directory").flatten();
     let verdicts = verdicts.map(|server| server.path().join("outcomes"));
     for file in verdicts.filter(|file| file.exists()) {

@@ -171,7 +171,7 @@ fn the_lost_progress_of_values_loses_no_reading_of_a_closed_alarm() {
         .embedded
         .lie(LieSchedule::from(Lie::WithheldTransaction).about(7));
     assert_eq!(cycle(&mut scene.auditor(NONE)).verdict, Verdict::Unread);
-    let progress = scene.place.join("trust").join("tested").join("values");
+    let progress = scene.folder.join("trust").join("tested").join("values");
     std::fs::remove_file(progress).expect("a file");
     scene
         .embedded

@@ -30,7 +30,7 @@ impl Scene {
             interval: Duration::from_millis(10),
             ..Policy::of_consistency()
         };
-        let store = in_process::store(self.place.join("trust"));
+        let store = in_process::store(self.folder.join("trust"));
         Auditor::new(server, store, policy).with_shortest_cycle(Duration::from_millis(cycle))
     }
 
@@ -38,7 +38,7 @@ impl Scene {
     fn make_due(&self, due: &[(u64, u64, u64)]) {
         let outcome = cycle(&mut self.auditor(NONE, 10_000, 10_000));
         assert!(outcome.verdict.is_proven(), "{outcome:?}");
-        let store = in_process::store(self.place.join("trust"));
+        let store = in_process::store(self.folder.join("trust"));
         let trusted = store.load(DB).expect("no failure").expect("a state");
         let mut progress = ValueProgress::new(DB, trusted.since);
         for (first, last, age) in due {
@@ -156,7 +156,7 @@ fn the_oldest_is_retried_again_although_more_and_more_become_due() {
         let mut auditor = scene.auditor(NONE, 10_000, 10_000); // as under cron
         assert_eq!(due(&cycle(&mut auditor)), 10 + number * 40);
         drop(auditor);
-        let store = in_process::store(scene.place.join("trust"));
+        let store = in_process::store(scene.folder.join("trust"));
         let mut all = store.load_progress(clock::now());
         let progress = all.first_mut().expect("one database");
         let due = Due {
@@ -300,7 +300,7 @@ fn a_finding_of_a_scan_counts_although_the_time_ends() {
                 scans += 1;
                 reply.message(|list: &mut proto::TxList| {
                     for tx in &mut list.txs[..5] {
-                        tx.entries[0].value.clear(); // to be asked for by key
+                        tx.entries[0].value.clear(); // the auditor has to request it by key
                     }
                     if scans == 1 {
                         match edits_header {
@@ -320,11 +320,11 @@ fn a_finding_of_a_scan_counts_although_the_time_ends() {
         };
         let mut auditor = scene.auditor(all, 10_000, 300);
         let outcome = cycle(&mut auditor);
-        let due = match edits_header {
+        let expected = match edits_header {
             true => INCONSISTENT,
             false => Verdict::Tampered(Tampering::BadValue),
         };
-        assert_eq!(outcome.verdict, due, "{outcome:?}");
+        assert_eq!(outcome.verdict, expected, "{outcome:?}");
         assert!(outcome.alarm.is_some());
     }
 }

@@ -19,7 +19,7 @@ const INCONSISTENT: Verdict = Verdict::Tampered(Tampering::Inconsistent);
 
 /// Returns all evidence for the scene's database.
 fn evidence(scene: &Scene) -> Vec<Evidence> {
-    let directory = scene.place.join("trust/tested/evidence").join(DB);
+    let directory = scene.folder.join("trust/tested/evidence").join(DB);
     let files = fs::read_dir(directory).into_iter().flatten();
     let paths = files.map(|file| file.expect("a file").path());
     let mut found: Vec<Evidence> = paths
@@ -109,8 +109,8 @@ fn a_broken_link_anywhere_in_a_scan_is_one_alarm() {
         let found = evidence(&scene);
         let reasons: Vec<&str> = found.iter().map(|of| &*of.finding.reason).collect();
         assert_eq!(reasons.len(), 1, "{broken}: {reasons:#?}");
-        let said = verified(&found[0]);
-        assert!(said.is_ok(), "{broken}: {said:?}");
+        let result = verified(&found[0]);
+        assert!(result.is_ok(), "{broken}: {result:?}");
         let shown = found[0].finding.shown.map(|shown| shown.tx);
         assert_eq!(shown, Some(broken), "{reasons:?}");
     }
@@ -135,14 +135,14 @@ fn evidence_of_a_tree_of_another_history_verifies_offline() {
             lie.name()
         );
         for evidence in evidence(&scene) {
-            let said = verified(&evidence);
+            let result = verified(&evidence);
             assert!(
-                said.is_ok(),
-                "{}: {}: {said:?}",
+                result.is_ok(),
+                "{}: {}: {result:?}",
                 lie.name(),
                 evidence.finding.reason
             );
-            println!("{}: {} => {said:?}", lie.name(), evidence.finding.reason);
+            println!("{}: {} => {result:?}", lie.name(), evidence.finding.reason);
         }
     }
 }
@@ -185,8 +185,8 @@ fn evidence_with_honest_answers_proves_nothing() {
         let mut evidence = evidence(&scene).remove(0);
         assert!(verified(&evidence).is_ok(), "{}", lie.name());
         evidence.answers = asked_again(&scene, &evidence);
-        let said = verified(&evidence);
-        assert!(said.is_err(), "{}: {said:?}", lie.name());
+        let result = verified(&evidence);
+        assert!(result.is_err(), "{}: {result:?}", lie.name());
     }
 }
 
@@ -241,8 +241,8 @@ fn bad_values_outside_the_trusted_history_prove_nothing() {
             ("bl_tx_id", header(|header| header.bl_tx_id -= 1)),
             ("bl_root", header(|header| header.bl_root[0] ^= 1)),
         ] {
-            let said = verified(&changed);
-            assert!(said.is_err(), "{} {name}: {said:?}", lie.name());
+            let result = verified(&changed);
+            assert!(result.is_err(), "{} {name}: {result:?}", lie.name());
         }
         let mut unproven = evidence.clone();
         for answer in &mut unproven.answers {
@@ -270,10 +270,10 @@ fn a_broken_link_without_one_of_its_two_proofs_rests_on_the_auditors_record() {
     let mut auditor = scene.trusting();
     sweep(&mut auditor);
     let evidence = evidence(&scene).remove(0);
-    let said = verified(&evidence).expect("shown");
+    let result = verified(&evidence).expect("shown");
     assert!(
-        said.contains("transactions 139 and 140 are both proven"),
-        "{said}"
+        result.contains("transactions 139 and 140 are both proven"),
+        "{result}"
     );
     let of_tx = |bytes: &[u8]| Some(wire::verifiable_tx(bytes).ok()?.tx?.header.id());
     let is_proof_of = |answer: &Answer, tx| {
@@ -282,8 +282,8 @@ fn a_broken_link_without_one_of_its_two_proofs_rests_on_the_auditors_record() {
     };
     let mut without = evidence.clone();
     without.answers.retain(|answer| !is_proof_of(answer, 139));
-    let said = verified(&without).expect("the transaction is proven");
-    assert!(said.contains("this auditor recorded"), "{said}");
+    let result = verified(&without).expect("the transaction is proven");
+    assert!(result.contains("this auditor recorded"), "{result}");
     let mut alone = evidence.clone();
     alone.answers.retain(|answer| is_proof_of(answer, 139));
     assert!(!alone.answers.is_empty());
@@ -303,9 +303,9 @@ fn a_value_too_long_for_evidence_is_left_out_of_its_transaction() {
         .lie(LieSchedule::from(Lie::EditedValue).about(21));
     sweep(&mut auditor);
     let evidence = evidence(&scene).remove(0);
-    let said = verified(&evidence).expect("shown");
-    assert!(said.contains("transaction 21 is proven"), "{said}");
-    assert!(said.contains("this auditor recorded"), "{said}");
+    let result = verified(&evidence).expect("shown");
+    assert!(result.contains("transaction 21 is proven"), "{result}");
+    assert!(result.contains("this auditor recorded"), "{result}");
     let shortened = evidence
         .answers
         .iter()
@@ -338,17 +338,19 @@ fn evidence_of_values_read_by_key_verifies_offline() {
         sweep(&mut auditor);
         let found = evidence(&scene);
         assert_eq!(found.len(), 1, "{server:?}");
-        let said = verified(&found[0]);
-        let due = "the hash of a sent value differs";
+        let result = verified(&found[0]);
+        let expected = "the hash of a sent value differs";
         assert!(
-            said.as_ref().is_ok_and(|said| said.contains(due)),
-            "{server:?}: {said:?}"
+            result
+                .as_ref()
+                .is_ok_and(|result| result.contains(expected)),
+            "{server:?}: {result:?}"
         );
     }
 }
 
 /// The most memory of the program with default settings, in KiB.
-const MOST: u64 = 48 << 10;
+const MAX_KIB: u64 = 48 << 10;
 
 #[test]
 fn findings_about_long_values_are_kept_without_the_values() {
@@ -357,17 +359,17 @@ fn findings_about_long_values_are_kept_without_the_values() {
         let value = "x".repeat(3 << 20);
         scene.embedded.set(DB, &format!("key/{tx}"), &value);
     }
-    let program = Program::new(scene.embedded.port(), &scene.place.path().join("trust"));
+    let program = Program::new(scene.embedded.port(), &scene.folder.path().join("trust"));
     program.once().is(0, DB, "first-seen");
     scene.embedded.lie(Lie::EditedValue);
     let (run, most) = program.run_measured(&["--once", "--audit-sample", "16"]);
     run.ends_with(2);
     assert_eq!(evidence(&scene).len(), 16);
     for evidence in evidence(&scene) {
-        let said = verified(&evidence).expect("shown");
-        assert!(said.contains("this auditor recorded"), "{said}");
+        let result = verified(&evidence).expect("shown");
+        assert!(result.contains("this auditor recorded"), "{result}");
     }
-    assert!(most < MOST, "{most} KiB");
+    assert!(most < MAX_KIB, "{most} KiB");
 }
 
 /// A report has up to sixteen findings, and each of them used to copy its answers.
@@ -377,7 +379,7 @@ fn a_transaction_with_thousands_of_edited_entries_is_one_answer_in_memory() {
     let entries = (0..20_000).map(|i| NewEntry::set(format!("key/{i}"), format!("value {i}")));
     scene.embedded.commit(DB, entries.collect());
     let proxy = Proxy::before(scene.embedded.port());
-    let program = Program::new(proxy.port, &scene.place.path().join("trust"));
+    let program = Program::new(proxy.port, &scene.folder.path().join("trust"));
     program.once().is(0, DB, "first-seen");
     let edit = |tx: &mut proto::Tx| {
         let entries = tx.entries.iter_mut();
@@ -398,14 +400,14 @@ fn a_transaction_with_thousands_of_edited_entries_is_one_answer_in_memory() {
 
     // one answer of 1.7 MB, in encoded and decoded form, instead of one for each of sixteen
     // findings
-    assert!(most < MOST, "{most} KiB");
+    assert!(most < MAX_KIB, "{most} KiB");
 }
 
 #[test]
 fn evidence_of_another_header_in_a_scan_verifies_offline() {
     let scene = Scene::of_sixty();
     let proxy = Proxy::before(scene.embedded.port());
-    let program = Program::new(proxy.port, &scene.place.path().join("trust"));
+    let program = Program::new(proxy.port, &scene.folder.path().join("trust"));
     program.once().is(0, DB, "first-seen");
     proxy.distort(|call, _, reply| {
         if call == "TxScan" {
@@ -422,10 +424,10 @@ fn evidence_of_another_header_in_a_scan_verifies_offline() {
     let [found] = found.as_slice() else {
         panic!("{found:?}");
     };
-    let said = verified(found).expect("shown");
+    let result = verified(found).expect("shown");
     assert!(
-        said.contains("transaction 31 is proven to have hash"),
-        "{said}"
+        result.contains("transaction 31 is proven to have hash"),
+        "{result}"
     );
     let mut honest = found.clone();
     honest.answers = asked_again(&scene, found);

@@ -14,8 +14,8 @@ use protobuf::Message;
 
 #[track_caller]
 fn is_due_without_an_alarm(outcome: &Outcome) {
-    let due = [Verdict::Malformed, Verdict::Unread];
-    assert!(due.contains(&outcome.verdict), "{outcome:?}");
+    let expected = [Verdict::Malformed, Verdict::Unread];
+    assert!(expected.contains(&outcome.verdict), "{outcome:?}");
     assert_eq!(outcome.open_alarms, 0, "{outcome:?}");
     let report = outcome.values.as_ref().expect("a report of values");
     assert!(!report.unread.is_empty());
@@ -44,7 +44,7 @@ fn a_transaction_with_another_number_is_no_rewrite() {
         }
     });
     is_due_without_an_alarm(&scene.cycle_reading_values());
-    // nor together with an excuse
+    // the same together with an excuse
     scene.proxy.distort(|call, request, reply| match call {
         "VerifiableTxById" => reply.body = Body::Error(2, CANNOT_PROVE.into()),
         "TxById" => {
@@ -69,7 +69,7 @@ fn reading(distort: impl FnMut(&str, &[u8], &mut Reply) + Send + 'static) -> Out
 }
 
 #[test]
-fn another_header_in_a_transactions_place_is_a_rewrite() {
+fn another_header_of_a_transaction_is_a_rewrite() {
     let outcome = reading(|call, _, reply| {
         if call == "VerifiableTxById" {
             header(reply, |header| header.ts += 1);
@@ -81,7 +81,7 @@ fn another_header_in_a_transactions_place_is_a_rewrite() {
 #[test]
 fn the_error_of_a_failed_reading_decides_the_verdict() {
     let corrupted = "tx data is corrupted: ALH mismatch at tx 5";
-    for (code, words, due) in [
+    for (code, message, expected) in [
         (2, corrupted, Verdict::Tampered(Tampering::BadValue)),
         (2, CORRUPTED, Verdict::Tampered(Tampering::BadValue)),
         (2, NOT_FOUND, Verdict::Unread),
@@ -91,10 +91,10 @@ fn the_error_of_a_failed_reading_decides_the_verdict() {
     ] {
         let outcome = reading(move |call, _, reply| {
             if call.contains("Tx") {
-                reply.body = Body::Error(code, words.into());
+                reply.body = Body::Error(code, message.into());
             }
         });
-        assert_eq!(outcome.verdict, due, "{words}: {outcome:?}");
+        assert_eq!(outcome.verdict, expected, "{message}: {outcome:?}");
     }
     let outcome = reading(|call, _, reply| {
         if call.contains("Tx") {
@@ -174,7 +174,7 @@ const NO_VALUE: &str = "data is corrupted: internal value consistency error - mi
 
 #[test]
 fn a_value_missing_in_get_is_absent_and_other_damage_is_tampering() {
-    for (words, due) in [
+    for (message, expected) in [
         (NO_VALUE, Verdict::Consistent),
         (
             "data is corrupted: value length or digest mismatch",
@@ -187,14 +187,18 @@ fn a_value_missing_in_get_is_absent_and_other_damage_is_tampering() {
                 let tx = answer.tx.mut_or_insert_default();
                 tx.entries.iter_mut().for_each(|entry| entry.value.clear());
             }),
-            "Get" => reply.body = Body::Error(2, words.into()),
+            "Get" => reply.body = Body::Error(2, message.into()),
             _ => {}
         });
-        assert_eq!(outcome.verdict, due, "{words}: {outcome:?}");
+        assert_eq!(outcome.verdict, expected, "{message}: {outcome:?}");
         let absent = outcome
             .warnings
             .iter()
             .any(|warning| matches!(warning, immuaudit::audit::Warning::ValuesAbsent { .. }));
-        assert_eq!(absent, due == Verdict::Consistent, "{words}: {outcome:?}");
+        assert_eq!(
+            absent,
+            expected == Verdict::Consistent,
+            "{message}: {outcome:?}"
+        );
     }
 }

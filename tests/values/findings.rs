@@ -29,7 +29,7 @@ impl Scene {
             values,
             ..Policy::of_consistency()
         };
-        Auditor::new(server, in_process::store(self.place.join("trust")), policy)
+        Auditor::new(server, in_process::store(self.folder.join("trust")), policy)
     }
 
     /// Runs one cycle that reads these values.
@@ -40,7 +40,7 @@ impl Scene {
     }
 
     fn files(&self) -> Files {
-        Files::of(&self.place.join("trust/tested"))
+        Files::of(&self.folder.join("trust/tested"))
     }
 
     /// Trusts the ledger, and then makes the server show edited values.
@@ -88,7 +88,7 @@ fn a_finding_is_on_disk_before_the_next_transaction_is_requested() {
         let scene = Scene::of_version(server);
         scene.embedded.grow(DB, 12);
         scene.edit();
-        let home = scene.place.join("trust/tested");
+        let home = scene.folder.join("trust/tested");
         let log = Arc::new(Mutex::new(Vec::new()));
         let (mut before, noted) = (BTreeSet::new(), log.clone());
         scene.proxy.distort(move |call, request, _| {
@@ -105,12 +105,12 @@ fn a_finding_is_on_disk_before_the_next_transaction_is_requested() {
         assert_eq!(broken(&outcome), (1..=12).collect::<Vec<u64>>());
         let log = log.lock().expect("no panic");
         for (tx, files) in log.iter() {
-            let due = usize::try_from(*tx).expect("a small one") - 1;
-            let due = Files {
-                evidence: due,
-                alarms: due,
+            let expected = usize::try_from(*tx).expect("a small one") - 1;
+            let expected = Files {
+                evidence: expected,
+                alarms: expected,
             };
-            assert_eq!(*files, due, "{server:?}, transaction {tx}");
+            assert_eq!(*files, expected, "{server:?}, transaction {tx}");
         }
         assert_eq!(log.len(), 11, "{server:?}");
     }
@@ -164,7 +164,7 @@ fn the_reported_alarm_is_a_new_one_of_the_first_transaction() {
 /// A scan alone shows the edit: no answer to a call for a single transaction does.
 #[test]
 fn an_edit_in_a_scan_only_is_a_finding_with_its_answer() {
-    for (edits_header, due) in [(false, VALUE), (true, INCONSISTENT)] {
+    for (edits_header, expected) in [(false, VALUE), (true, INCONSISTENT)] {
         let scene = Scene::of_version(Emulated::V1_11_1);
         scene.embedded.grow(DB, 5);
         assert_eq!(scene.cycle_reading(NONE).verdict, Verdict::FirstSeen);
@@ -177,7 +177,7 @@ fn an_edit_in_a_scan_only_is_a_finding_with_its_answer() {
             }
         });
         let outcome = scene.cycle_reading(ALL);
-        assert_eq!((outcome.verdict, broken(&outcome)), (due, vec![3]));
+        assert_eq!((outcome.verdict, broken(&outcome)), (expected, vec![3]));
         let evidence = outcome.alarm.expect("an alarm").evidence;
         let evidence = fs::read_to_string(evidence).expect("evidence");
         assert!(evidence.contains("call = \"TxScan\""), "{evidence}");
@@ -262,27 +262,27 @@ fn ten_thousand_edited_entries_are_one_alarm_and_one_of_a_flood() {
 }
 
 /// The most memory in KiB, whatever the findings are about.
-const MOST: u64 = 48 << 10;
+const MAX_KIB: u64 = 48 << 10;
 
 #[test]
 fn twenty_edited_values_of_4_mb_take_less_than_48_mib() {
     for server in [Emulated::V1_1_0, Emulated::V1_11_1] {
-        for words in [&["--once", "--audit-sample", "20"][..], &["sweep"]] {
+        for args in [&["--once", "--audit-sample", "20"][..], &["sweep"]] {
             let scene = Scene::of_version(server);
             for tx in 0..20 {
                 let value = "x".repeat(3_900_000);
                 scene.embedded.set(DB, &format!("key{tx}"), &value);
             }
             let port = scene.embedded.port();
-            let program = Program::new(port, &scene.place.join("trust"));
+            let program = Program::new(port, &scene.folder.join("trust"));
             program.once().is(0, DB, "first-seen");
             scene.embedded.lie(Lie::EditedValue);
-            let (run, most) = program.run_measured(words);
+            let (run, most) = program.run_measured(args);
             run.ends_with(2);
-            loud(format!("{server:?} {words:?}: {most} KiB\n"));
-            assert!(most < MOST, "{server:?} {words:?}: {most} KiB");
+            loud(format!("{server:?} {args:?}: {most} KiB\n"));
+            assert!(most < MAX_KIB, "{server:?} {args:?}: {most} KiB");
             let files = scene.files();
-            assert!(files.evidence >= 17, "{server:?} {words:?}: {files:?}");
+            assert!(files.evidence >= 17, "{server:?} {args:?}: {files:?}");
         }
     }
 }

@@ -248,8 +248,8 @@ fn expired_and_document_entries_come_without_values_and_others_do_not() {
     let (swept, outcomes) = sweep(&mut auditor);
     assert!(outcomes.is_empty(), "{outcomes:?}");
     assert_eq!(swept.read, 1);
-    let said = swept.unavailable.to_string();
-    assert_eq!(said, "1 expired, 1 of documents, which no server sends");
+    let text = swept.unavailable.to_string();
+    assert_eq!(text, "1 expired, 1 of documents, which no server sends");
     // the digests of missing values are still checked
     scene.embedded.lie(Lie::EditedKey);
     let (_, outcomes) = sweep(&mut auditor);

@@ -48,7 +48,7 @@ fn damaged_or_missing_progress_starts_over() {
         ));
         scene.embedded.be_honest();
         drop(auditor);
-        let file = scene.place.path().join("trust/tested/values");
+        let file = scene.folder.path().join("trust/tested/values");
         match damage {
             b"" => std::fs::remove_file(file).expect("a file"),
             damage => std::fs::write(file, damage).expect("a file"),
@@ -108,13 +108,13 @@ fn a_paced_sweep_is_spread_over_its_time_and_ends() {
 }
 
 #[test]
-fn a_database_that_is_gone_does_not_delay_the_sweeps_of_others() {
+fn a_deleted_database_does_not_delay_the_sweeps_of_others() {
     let options = Options::default().with_databases(&["aaa", "zzz"]);
     let scene = Scene::new(options);
     for name in ["aaa", "zzz"] {
         scene.embedded.grow(name, 20);
     }
-    let program = Program::new(scene.embedded.port(), &scene.place.path().join("trust"));
+    let program = Program::new(scene.embedded.port(), &scene.folder.path().join("trust"));
     let program = program.with(&["--audit-interval=1h", "--audit-sweep=1s"]);
     let mut running = program.start(&[]);
     let swept = |name: &str| format!("sweep finished server=tested database={name}");
@@ -171,7 +171,7 @@ fn a_sweep_does_not_need_the_monitoring_port() {
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = taken.local_addr().expect("its address").port().to_string();
     let sweep = ["--audit-monitoring-host", "127.0.0.1"];
-    let program = Program::new(scene.embedded.port(), &scene.place.path().join("trust"));
+    let program = Program::new(scene.embedded.port(), &scene.folder.path().join("trust"));
     let program = program
         .with(&sweep)
         .with(&["--audit-monitoring-port", &port]);
@@ -187,7 +187,7 @@ fn a_sweep_does_not_need_the_monitoring_port() {
 #[test]
 fn a_sweep_during_a_run_in_the_same_directory_is_refused() {
     let scene = Scene::of_sixty();
-    let program = Program::new(scene.embedded.port(), &scene.place.path().join("trust"));
+    let program = Program::new(scene.embedded.port(), &scene.folder.path().join("trust"));
     let mut running = program.start(&["--audit-interval", "50ms"]);
     running.wait_for("INFO  cycle ");
     let run = program.run(&["sweep"]);
@@ -198,7 +198,7 @@ fn a_sweep_during_a_run_in_the_same_directory_is_refused() {
 /// Returns the most memory of a sweep with default settings, in KiB.
 fn memory_of_a_sweep(scene: &Scene) -> u64 {
     let transactions = scene.embedded.state(DB).expect("a database").tx;
-    let program = Program::new(scene.embedded.port(), &scene.place.path().join("trust"));
+    let program = Program::new(scene.embedded.port(), &scene.folder.path().join("trust"));
     let (run, most) = program.run_measured(&["sweep"]);
     run.ends_with(0);
     let all = format!("{transactions} of {transactions} transactions read with all values");
@@ -210,13 +210,13 @@ fn memory_of_a_sweep(scene: &Scene) -> u64 {
 }
 
 /// The most memory of a sweep with default settings, in KiB.
-const MOST: u64 = 48 << 10;
+const MAX_KIB: u64 = 48 << 10;
 
 #[test]
 fn a_sweep_takes_less_than_48_mib() {
     let scene = Scene::new(Options::default());
     scene.embedded.grow(DB, 20_000);
-    assert!(memory_of_a_sweep(&scene) < MOST);
+    assert!(memory_of_a_sweep(&scene) < MAX_KIB);
     // large values, so that few fit into an answer, and values that nearly fill one
     for (transactions, size) in [(300, 60_000), (10, 3_500_000)] {
         let scene = Scene::new(Options::default());
@@ -225,7 +225,7 @@ fn a_sweep_takes_less_than_48_mib() {
                 .embedded
                 .set(DB, &format!("key{tx}"), &"x".repeat(size));
         }
-        assert!(memory_of_a_sweep(&scene) < MOST);
+        assert!(memory_of_a_sweep(&scene) < MAX_KIB);
     }
 }
 
@@ -233,5 +233,5 @@ fn a_sweep_takes_less_than_48_mib() {
 fn a_sweep_of_a_million_transactions_takes_less_than_48_mib() {
     let scene = Scene::new(Options::default());
     scene.embedded.grow(DB, 1_000_000);
-    assert!(memory_of_a_sweep(&scene) < MOST);
+    assert!(memory_of_a_sweep(&scene) < MAX_KIB);
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::support::place::Place;
 use crate::support::program::{Program, member};
+use crate::support::temp_dir::TempDir;
 use crate::support::value_scene::{Scene, cycle};
 use immuaudit::audit::{Overdue, Policy};
 use immuaudit::config::{NewValues, Values};
@@ -13,7 +13,7 @@ const DB: &str = "defaultdb";
 
 struct Cron {
     server: Embedded,
-    _place: Place,
+    _folder: TempDir,
     program: Program,
 }
 
@@ -21,12 +21,12 @@ struct Cron {
 fn cron(sweep: &str) -> Cron {
     let server = Embedded::start(Options::default()).expect("a ledger");
     server.grow(DB, 100);
-    let place = Place::new();
-    let program = Program::new(server.port(), &place.join("state"));
+    let folder = TempDir::new();
+    let program = Program::new(server.port(), &folder.join("state"));
     let program = program.with(&["--audit-sample", "0", "--audit-sweep", sweep]);
     Cron {
         server,
-        _place: place,
+        _folder: folder,
         program,
     }
 }

@@ -1,5 +1,5 @@
-//! A transaction whose main tree has another history than the chain. A server that delays or refuses the proof of the tree
-//! cannot hide it: the transaction is found, or it stays due. In simulated time.
+//! A transaction whose main tree has another history than the chain. A server that delays or refuses the proof of the
+//! tree cannot hide it: the transaction is found, or it stays due. In simulated time.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -23,7 +23,7 @@ const INCONSISTENT: Verdict = Verdict::Tampered(Tampering::Inconsistent);
 fn with_old_tree(forged: bool) -> Ledger {
     let mut ledger = ledger(Lag::None, 1_600);
     if forged {
-        let of_chain = &ledger.tx(450).expect("it is there").header;
+        let of_chain = &ledger.tx(450).expect("transaction 450").header;
         let header = changed(of_chain, |fields| fields.eh = Digest::of(&[b"other"]));
         ledger.hold(header);
     }
@@ -109,7 +109,7 @@ fn is_due(auditor: &Auditor) -> bool {
 }
 
 #[test]
-fn a_paced_sweep_proves_a_tree_although_each_scan_takes_longer_than_a_slice() {
+fn a_paced_sweep_with_scans_longer_than_a_slice_proves_a_tree() {
     for forged in [true, false] {
         let mut scene = Scene::new(forged, Duration::from_millis(500));
         let verdicts = scene.sweep_at_pace(false);
@@ -119,7 +119,7 @@ fn a_paced_sweep_proves_a_tree_although_each_scan_takes_longer_than_a_slice() {
 }
 
 #[test]
-fn a_sweep_by_an_operator_proves_a_tree_although_each_scan_takes_longer_than_a_slice() {
+fn an_operators_sweep_with_scans_longer_than_a_slice_proves_a_tree() {
     for forged in [true, false] {
         let mut scene = Scene::new(forged, Duration::from_millis(500));
         let mut verdicts = Vec::new();
@@ -158,7 +158,7 @@ fn a_closed_alarm_about_a_tree_is_open_again_if_the_tree_still_differs() {
     assert_eq!(cycle.outcomes[0].verdict, Verdict::Consistent, "{cycle:?}");
 }
 
-/// The next checks can read the transaction and its values, and prove its place; only its tree was not proven.
+/// The next checks can read the transaction and its values, and prove its position; only its tree was not proven.
 #[test]
 fn a_transaction_whose_tree_could_not_be_proven_is_due_until_it_is() {
     for forged in [true, false] {

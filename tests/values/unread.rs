@@ -210,7 +210,7 @@ fn a_first_use_is_reported_together_with_unread_transactions() {
 
 /// The reported size is sufficient: no second transaction fails with the size for the first one.
 #[test]
-fn the_size_to_set_holds_the_largest_of_several_transactions() {
+fn the_size_to_set_is_enough_for_the_largest_transaction() {
     for sizes in [&[5, 10, 7][..], &[30]] {
         let mut scene = Scene::new(Options::default());
         for (key, size) in sizes.iter().enumerate() {

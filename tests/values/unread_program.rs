@@ -2,25 +2,25 @@
 
 use crate::support::http::get;
 use crate::support::notify_scene::is_tampering;
-use crate::support::place::Place;
 use crate::support::program::{Program, member};
 use crate::support::receiver::Receiver;
+use crate::support::temp_dir::TempDir;
 use crate::support::watched::{Watched, watched};
 use immuaudit::drill::{Embedded, Lie, LieSchedule, Options};
 
 /// Returns a ledger with twenty trusted transactions and its auditor.
-fn trusted() -> (Embedded, Place, Program) {
+fn trusted() -> (Embedded, TempDir, Program) {
     let ledger = Embedded::start(Options::default()).expect("a ledger");
     ledger.grow("defaultdb", 20);
-    let place = Place::new();
-    let program = Program::new(ledger.port(), &place.join("state"));
+    let folder = TempDir::new();
+    let program = Program::new(ledger.port(), &folder.join("state"));
     program.once().is(0, "defaultdb", "first-seen");
-    (ledger, place, program)
+    (ledger, folder, program)
 }
 
 #[test]
 fn a_sweep_that_could_not_read_a_transaction_ends_with_1_and_its_id() {
-    let (ledger, _place, program) = trusted();
+    let (ledger, _folder, program) = trusted();
     ledger.lie(LieSchedule::from(Lie::SilentTransaction).about(7));
     let run = program.run(&["sweep", "--audit-sample", "0"]);
     run.ends_with(1);
@@ -48,7 +48,7 @@ fn a_sweep_that_could_not_read_a_transaction_ends_with_1_and_its_id() {
 
 #[test]
 fn absent_values_are_reported_and_change_the_exit_code_of_a_sweep() {
-    let (ledger, _place, program) = trusted();
+    let (ledger, _folder, program) = trusted();
     ledger.lie(Lie::AbsentValues);
     let run = program.once();
     run.is(0, "defaultdb", "consistent");
@@ -78,10 +78,9 @@ fn absent_values_are_reported_and_change_the_exit_code_of_a_sweep() {
 
 #[test]
 fn a_quiet_sweep_prints_the_reason_for_its_exit_code() {
-    let (ledger, _place, program) = trusted();
-    let quiet = |words: &[&str]| {
-        program.run(&[&["sweep", "--quiet", "--audit-sample", "0"], words].concat())
-    };
+    let (ledger, _folder, program) = trusted();
+    let quiet =
+        |args: &[&str]| program.run(&[&["sweep", "--quiet", "--audit-sample", "0"], args].concat());
     assert_eq!(quiet(&[]).ends_with(0).stdout, "");
     ledger.lie(Lie::AbsentValues);
     let run = quiet(&[]);
@@ -105,7 +104,7 @@ fn a_quiet_sweep_prints_the_reason_for_its_exit_code() {
 
 #[test]
 fn the_json_of_a_sweep_counts_read_and_unread_transactions() {
-    let (ledger, _place, program) = trusted();
+    let (ledger, _folder, program) = trusted();
     let sweep = |code: i32| {
         let run = program.run(&["sweep", "--json", "--audit-sample", "0"]);
         run.ends_with(code);
@@ -144,7 +143,7 @@ fn the_json_of_a_sweep_counts_read_and_unread_transactions() {
 
 #[test]
 fn findings_of_a_sweep_are_notified() {
-    let (ledger, place, program) = trusted();
+    let (ledger, folder, program) = trusted();
     let receiver = Receiver::start();
     ledger.lie(LieSchedule::from(Lie::EditedValue).about(7));
     let url = receiver.url();
@@ -161,7 +160,7 @@ fn findings_of_a_sweep_are_notified() {
     // under cron too
     let receiver = Receiver::start();
     let url = receiver.url();
-    let cron = Program::new(ledger.port(), &place.join("cron")).with(&["--audit-sample", "0"]);
+    let cron = Program::new(ledger.port(), &folder.join("cron")).with(&["--audit-sample", "0"]);
     cron.run(&["--once"]).ends_with(0);
     let notified = [
         "--once",
@@ -248,9 +247,9 @@ fn a_page_without_audited_databases_is_not_good() {
 
 #[test]
 fn compare_reports_a_value_that_only_one_auditor_could_read() {
-    let (ledger, place, program) = trusted();
+    let (ledger, folder, program) = trusted();
     program.run(&["sweep"]).ends_with(0);
-    let other = Program::new(ledger.port(), &place.join("other"));
+    let other = Program::new(ledger.port(), &folder.join("other"));
     ledger.lie(LieSchedule::from(Lie::AbsentValues).about(7));
     other.run(&["sweep"]).ends_with(1);
     for (exporter, comparer, message) in [
@@ -266,7 +265,7 @@ fn compare_reports_a_value_that_only_one_auditor_could_read() {
         ),
     ] {
         let export = exporter.run(&["states", "export"]);
-        let file = place.join("export.toml");
+        let file = folder.join("export.toml");
         std::fs::write(&file, &export.stdout).expect("a file");
         let run = comparer.run(&["compare", &file.display().to_string()]);
         run.ends_with(1);
@@ -278,7 +277,7 @@ fn compare_reports_a_value_that_only_one_auditor_could_read() {
 /// Under cron, everything that needs attention is printed in spite of `--quiet`.
 #[test]
 fn a_quiet_run_prints_warnings_and_filters_without_a_match() {
-    let (ledger, _place, program) = trusted();
+    let (ledger, _folder, program) = trusted();
     let run = program.run(&["--once", "--quiet"]);
     run.ends_with(0);
     assert_eq!((run.stdout.as_str(), run.stderr.as_str()), ("", ""));

@@ -71,7 +71,7 @@ fn values_that_an_old_server_cannot_send_are_counted() {
     }
 }
 
-/// No tree proof of the later pairs is possible; the chain of headers shows the place of each.
+/// No tree proof of the later pairs is possible; the chain of headers shows the position of each.
 #[test]
 fn an_old_server_whose_last_tree_is_a_small_one_is_read_one_by_one() {
     let mut sizes: Vec<u64> = (0..11).collect();
@@ -109,9 +109,9 @@ fn a_chain_that_differs_from_the_tree_is_found_by_a_sweep() {
         scene.embedded.grow(DB, 5);
         let mut auditor = scene.trusting();
         let (_, outcomes) = sweep(&mut auditor);
-        let due = Verdict::Tampered(Tampering::Inconsistent);
+        let expected = Verdict::Tampered(Tampering::Inconsistent);
         let verdicts: Vec<Verdict> = outcomes.iter().map(|found| found.verdict).collect();
-        assert_eq!(verdicts, [due], "{server:?}: {outcomes:?}");
+        assert_eq!(verdicts, [expected], "{server:?}: {outcomes:?}");
     }
 }
 
@@ -206,7 +206,7 @@ fn a_tree_older_than_the_walk_is_compared_with_the_chain() {
         let mut ledger = ledger(Lag::None, 1_600);
         if forged {
             let other = Digest::of(&[b"other"]);
-            let of_chain = &ledger.tx(450).expect("it is there").header;
+            let of_chain = &ledger.tx(450).expect("transaction 450").header;
             let header = changed(of_chain, |fields| fields.eh = other);
             ledger.hold(header);
         }
@@ -226,7 +226,7 @@ fn a_tree_older_than_the_walk_is_compared_with_the_chain() {
         );
         // the evidence verifies without the server
         let mut shown = 0;
-        let directory = scene.place.join("trust/tested/evidence").join(DB);
+        let directory = scene.folder.join("trust/tested/evidence").join(DB);
         for file in fs::read_dir(directory).into_iter().flatten() {
             let bytes = fs::read(file.expect("a file").path()).expect("a file");
             let evidence = Evidence::parse(&bytes).expect("evidence");

@@ -18,8 +18,8 @@ import (
 )
 
 const (
-	rounds   = 12
-	patience = 60 * time.Second
+	rounds  = 12
+	timeout = 60 * time.Second
 )
 
 // ledger is one database of one server, with a client that stores its trusted state.
@@ -68,7 +68,7 @@ func (l *ledger) begin(server string) error {
 	options := client.DefaultOptions().WithAddress("127.0.0.1").WithPort(number).WithDir(folder).WithServerSigningPubKey(key)
 	l.client = client.NewClient().WithOptions(options)
 	c := l.client
-	context, end := withPatience()
+	context, end := withTimeout()
 	defer end()
 	if err := c.OpenSession(context, []byte("immudb"), []byte("immudb"), database); err != nil {
 		return err
@@ -149,7 +149,7 @@ func (l *ledger) goOn() (err error) {
 			err = fmt.Errorf("panic: %v", ended)
 		}
 	}()
-	context, end := withPatience()
+	context, end := withTimeout()
 	defer end()
 	for _, key := range []string{"later", "key/10"} {
 		if _, err := l.client.VerifiedGet(context, []byte(key)); err != nil {
@@ -159,6 +159,6 @@ func (l *ledger) goOn() (err error) {
 	return nil
 }
 
-func withPatience() (context.Context, func()) {
-	return context.WithTimeout(context.Background(), patience)
+func withTimeout() (context.Context, func()) {
+	return context.WithTimeout(context.Background(), timeout)
 }

@@ -5,32 +5,32 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use immuaudit::drill::Embedded;
 
-pub struct Place(PathBuf);
+pub struct TempDir(PathBuf);
 
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
 #[allow(dead_code)] // each test program uses a part
-impl Place {
-    pub fn new() -> Place {
-        Place::under(&std::env::temp_dir())
+impl TempDir {
+    pub fn new() -> TempDir {
+        TempDir::under(&std::env::temp_dir())
     }
 
-    /// Makes a directory in this folder instead of the usual one for temporary files.
-    pub fn under(folder: &Path) -> Place {
+    /// Creates the directory in this folder instead of the one of the system.
+    pub fn under(folder: &Path) -> TempDir {
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("immuaudit-test-{}-{count}", std::process::id());
         let path = folder.join(name);
         drop(std::fs::remove_dir_all(&path)); // left by a killed run under the same process id
         std::fs::create_dir(&path).expect("a temporary directory");
-        Place(path)
+        TempDir(path)
     }
 
-    /// Makes a directory in memory if possible: years of simulated writes would be slow on a disk.
-    pub fn in_memory() -> Place {
+    /// Creates the directory in memory if possible: years of simulated writes would be slow on a disk.
+    pub fn in_memory() -> TempDir {
         let memory = Path::new("/dev/shm");
         match memory.is_dir() {
-            true => Place::under(memory),
-            false => Place::new(),
+            true => TempDir::under(memory),
+            false => TempDir::new(),
         }
     }
 
@@ -50,7 +50,7 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for TempDir {
     fn drop(&mut self) {
         drop(std::fs::remove_dir_all(&self.0));
     }
