@@ -138,7 +138,7 @@ fn the_id_of_a_finding_about_an_entry_is_stable() {
             "another transaction is read than is proven",
         ),
         (
-            Corruption::TempDir(Escaped::new("a reason")),
+            Corruption::Place(Escaped::new("a reason")),
             "a transaction does not belong to the history",
         ),
         (Corruption::Chain { due, got }, "the chain is broken"),

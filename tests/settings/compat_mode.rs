@@ -4,7 +4,7 @@
 use crate::support::http::get;
 use crate::support::process::{Setup, given};
 use crate::support::program::Program;
-use crate::support::setup::Setup as Folder;
+use crate::support::temp_dir::TempDir;
 use immuaudit::config::{CompatMode, Run, SettingsWarning, Signatures};
 use immuaudit::drill::{Embedded, Lie, LieSchedule, Options, fill};
 use log::Level;
@@ -156,7 +156,7 @@ fn immugws_defaults_are_its_own() {
 #[cfg(unix)] // a link to the program
 #[test]
 fn immugw_mode_has_immugws_metrics() {
-    let folder = Folder::new();
+    let folder = TempDir::new();
     let embedded = Embedded::start(Options::default()).unwrap();
     fill(&embedded, "defaultdb");
     let program = Program::new(embedded.port(), &folder.join("trust"));
@@ -233,7 +233,7 @@ fn a_key_is_never_ignored_silently() {
 
 #[test]
 fn validate_without_a_key_uses_the_servers_key_and_warns() {
-    let folder = Folder::new();
+    let folder = TempDir::new();
     let embedded = Embedded::start(Options::default().signed()).unwrap();
     fill(&embedded, "defaultdb");
     let immugw = Program::new(embedded.port(), &folder.join("trust")).with(&[
@@ -251,7 +251,7 @@ fn validate_without_a_key_uses_the_servers_key_and_warns() {
 
 #[test]
 fn without_audit_nothing_is_started() {
-    let folder = Folder::new();
+    let folder = TempDir::new();
     let run = Program::new(1, &folder.join("trust")).run(&["--as", "immugw", "--once"]);
     run.ends_with(3);
     assert!(run.stderr.contains("give --audit"), "{run:#?}");

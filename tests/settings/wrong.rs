@@ -2,7 +2,7 @@
 
 use crate::support::process::{Setup, given};
 use crate::support::program::Program;
-use crate::support::setup::Setup as Folder;
+use crate::support::temp_dir::TempDir;
 use immuaudit::config::load;
 
 #[test]
@@ -408,7 +408,7 @@ fn an_unreadable_settings_file_is_reported() {
 
 #[test]
 fn nothing_is_started_with_a_wrong_setting() {
-    let folder = Folder::new();
+    let folder = TempDir::new();
     let program = Program::new(1, &folder.join("trust"));
     for (wrong, expected) in [
         (
@@ -445,7 +445,7 @@ fn nothing_is_started_with_a_wrong_setting() {
 fn an_argument_that_is_not_utf_8_is_reported() {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt;
-    let folder = Folder::new();
+    let folder = TempDir::new();
     let mut command = Program::new(1, &folder.join("trust")).command(&["--once"]);
     let output = command.arg(OsStr::from_bytes(b"\xff")).output().unwrap();
     assert_eq!(output.status.code(), Some(3));

@@ -382,7 +382,7 @@ fn a_summary_is_replaced_only_by_one_about_the_same_databases() {
 
 /// Lets the receiver refuse the next notification that is due, which must be this one.
 fn refuse(queue: &mut Queue, at: Instant, sequence: u64) {
-    let item = queue.take_due(at).expect("a due notification");
+    let item = queue.take_due(at).unwrap();
     assert_eq!(item.kept.sequence, sequence);
     let failed = FailedTry {
         is_refusal: true,
