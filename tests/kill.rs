@@ -178,6 +178,7 @@ fn outcomes() -> Vec<OutcomeRecord> {
         complete: true,
         absent: false,
         contradicted: false,
+        open: false,
         slow: false,
         known: false,
         last_untrusted: None,

@@ -68,6 +68,7 @@ mod tests {
             complete: false,
             absent: false,
             contradicted: false,
+            open: false,
             slow: false,
             known: false,
             last_untrusted: last,

@@ -61,6 +61,14 @@ impl Auditor {
         Ok(open)
     }
 
+    /// Returns all stored alarms of a database, also closed ones.
+    ///
+    /// # Errors
+    /// The list of alarms cannot be read.
+    pub fn all_alarms(&self, database: &str) -> Result<Vec<Alarm>, StoreError> {
+        self.store.all_alarms(database)
+    }
+
     /// Returns the stamp of a database's alarms on disk.
     pub fn alarms_stamp(&self, database: &str) -> AlarmsStamp {
         self.store.alarms_stamp(database)

@@ -2,7 +2,7 @@
 //! workers.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use log::Level;
@@ -15,17 +15,21 @@ use crate::ledger::Digest;
 use crate::monitor;
 use crate::notify::{Notifier, OpenAlarms};
 use crate::report::{
-    Event, InstanceInfo, PeerFetched, Prefix, StatusRegistry, log_peer, print_error, status_line,
+    Event, InstanceInfo, PeerFetched, Prefix, StatusRegistry, log_decision, log_peer, print_error,
+    status_line,
 };
 use crate::server::{Endpoint, Security, Server};
 use crate::text::counted_with;
-use crate::trust::{AlarmsStamp, Store, StoreError};
+use crate::trust::{Alarm, AlarmsStamp, Store, StoreError};
 
 /// The consumers of outcomes and cycles: registry, HTTP thread and notifications.
 pub struct Monitoring {
+    server: String,
     registry: StatusRegistry,
     notifier: RefCell<Notifier>,
     fetched: RefCell<Vec<PeerFetched>>,
+    /// The IDs of the open alarms of each database, as they were last read.
+    open: RefCell<BTreeMap<String, BTreeSet<String>>>,
     /// The stamps of the alarms of databases that the settings do not select, as they were last read.
     read: RefCell<BTreeMap<Arc<str>, AlarmsStamp>>,
 }
@@ -40,13 +44,13 @@ pub fn start(
     let registry = StatusRegistry::new(about(settings, effective), server.calls());
     registry.sign_by(settings.monitoring.signer.clone());
     remember(&registry, store, settings)?;
-    let outcomes = store.load_outcomes();
+    let (outcomes, open) = (store.load_outcomes(), open_alarms(store)?);
     let notifier = Notifier::start(
         &settings.server.name,
         store.directory(),
         &settings.monitoring,
         &outcomes,
-        &open_alarms(store)?,
+        &open,
         &Clock::system(),
     );
     registry.register_receivers(notifier.receivers());
@@ -59,16 +63,18 @@ pub fn start(
         log::info!("metrics and status page on http://{address}/");
     }
     Ok(Monitoring {
+        server: settings.server.name.clone(),
         registry,
         notifier: RefCell::new(notifier),
         fetched: RefCell::default(),
+        open: RefCell::new(ids(&open.alarms)),
         read: RefCell::default(),
     })
 }
 
 impl Monitoring {
-    /// Continues with other settings. Receivers start again if their settings changed. Their waiting notifications
-    /// are on disk, and each delivery that has begun is waited for.
+    /// Continues with other settings. Receivers start again if their settings changed: their waiting notifications are
+    /// written to disk before, and each delivery that has begun is waited for.
     pub fn change_settings(
         &self,
         before: &Settings,
@@ -116,14 +122,14 @@ impl Monitoring {
     }
 
     /// Publishes the open alarms of the databases of a cycle, and of those that the settings do not select. Another
-    /// command, such as `compare`, may have opened some: the receivers are notified of those. Of an unselected database
-    /// without open alarms, the files are read only if they have changed.
+    /// command, such as `compare`, may have opened some: the receivers are notified of those. Logs which ones were closed
+    /// or adopted. Of an unselected database without open alarms, the files are read only if they have changed.
     pub fn alarms(&self, auditor: &Auditor, cycle: &Cycle) {
-        let outcomes = cycle.outcomes.iter();
-        let alarming = outcomes.filter(|of| of.open_alarms > 0 && !of.is_untrusted);
-        let alarming = alarming.map(|of| of.database.as_str());
-        for database in alarming {
-            self.read_alarms(auditor, database);
+        for outcome in cycle.outcomes.iter().filter(|of| !of.is_untrusted) {
+            let had_alarms = || self.open.borrow().contains_key(&outcome.database);
+            if outcome.open_alarms > 0 || had_alarms() {
+                self.read_alarms(auditor, &outcome.database);
+            }
         }
         let before = self.read.take();
         let mut read = BTreeMap::new();
@@ -145,6 +151,21 @@ impl Monitoring {
         };
         self.registry.publish_alarms(database, &open);
         self.notifier.borrow_mut().open_alarms(database, &open);
+        let now = ids(&open).remove(database);
+        let before = match now.clone() {
+            Some(now) => self.open.borrow_mut().insert(database.to_owned(), now),
+            None => self.open.borrow_mut().remove(database),
+        };
+        let (now, before) = (now.unwrap_or_default(), before.unwrap_or_default());
+        let mut gone = before.difference(&now).peekable();
+        if gone.peek().is_some() {
+            let all = auditor.all_alarms(database).unwrap_or_default();
+            for id in gone {
+                let alarm = all.iter().find(|alarm| &alarm.id == id);
+                let decided = alarm.and_then(|alarm| alarm.closed.as_ref());
+                log_decision(&self.server, database, id, decided);
+            }
+        }
         true
     }
 
@@ -213,6 +234,16 @@ impl Monitoring {
     pub fn flush(&self) {
         self.notifier.borrow_mut().flush();
     }
+}
+
+/// Returns the IDs of alarms by database.
+fn ids(alarms: &[Alarm]) -> BTreeMap<String, BTreeSet<String>> {
+    let mut ids: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for alarm in alarms {
+        let of_database = ids.entry(alarm.database.clone()).or_default();
+        of_database.insert(alarm.id.clone());
+    }
+    ids
 }
 
 /// Returns the open alarms of all databases. A list that cannot be read is reported by the audit.

@@ -102,8 +102,9 @@ impl DeliveryWorker {
     }
 
     /// Writes the waiting notifications to disk that could not be written before, because the disk was full or the
-    /// outbox could not be opened. Delivers those of an earlier run that are found then.
-    pub fn store_unstored(&self) {
+    /// outbox could not be opened. Delivers those of an earlier run that are found then. Returns whether the receiver's
+    /// record has changed meanwhile, because one of an earlier run about alarms is lost.
+    pub fn store_unstored(&self) -> bool {
         let shared = &self.shared;
         let mut waiting = shared.lock();
         let before = waiting.queue.len();
@@ -112,6 +113,7 @@ impl DeliveryWorker {
             shared.count(&waiting);
             shared.changed.notify_all();
         }
+        std::mem::take(&mut waiting.has_forgotten)
     }
 
     /// Waits until each notification has had a try. No try begins after the receiver's time, counted from `begin`;
@@ -135,7 +137,8 @@ impl DeliveryWorker {
         }
     }
 
-    /// Begins no further try, waits for the end of the current one, and returns the undelivered notifications.
+    /// Begins no further try, waits for the end of the current one, and returns the undelivered notifications. Those
+    /// that are not on disk are written now; if that fails, the log has an error for each, because they are lost.
     pub fn close(&self) -> Option<PendingDeliveries> {
         let mut waiting = self.shared.lock();
         waiting.is_closed = true;
@@ -144,6 +147,8 @@ impl DeliveryWorker {
             let woken = self.shared.changed.wait(waiting);
             waiting = woken.unwrap_or_else(PoisonError::into_inner);
         }
+        waiting.store_unstored(&self.shared.receiver, self.shared.clock.instant());
+        waiting.log_unstored(&self.shared.receiver);
         let count = number(waiting.queue.len());
         (count > 0).then(|| PendingDeliveries {
             receiver: self.shared.receiver.name().to_owned(),

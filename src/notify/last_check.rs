@@ -3,6 +3,7 @@
 use super::disagreements::Disagreements;
 use super::notification::{GOOD, standing};
 use crate::audit::{Outcome, Verdict};
+use crate::trust::Tampering;
 
 /// The last check of a database, as receivers know it.
 #[derive(Debug)]
@@ -17,6 +18,8 @@ pub(super) struct LastCheck {
     pub disagreements: Disagreements,
     /// Whether the check opened an alarm that could not be written to disk.
     pub unlisted: bool,
+    /// Whether an alarm was open.
+    pub open: bool,
 }
 
 impl Default for LastCheck {
@@ -28,14 +31,17 @@ impl Default for LastCheck {
             absent: false,
             disagreements: Disagreements::default(),
             unlisted: false,
+            open: false,
         }
     }
 }
 
 impl LastCheck {
     /// Returns the check that came to this outcome, and whether the receivers are to be notified: the verdict changed,
-    /// values became absent, a further peer disagrees, or the check opened an alarm. An open alarm that receivers know
-    /// (`is_known`) and that is found again sends nothing. If they know of no other trouble, the good verdict after it
+    /// values became absent, a further peer disagrees, the check opened an alarm, or the last open alarm was closed.
+    ///
+    /// A slice of a sweep may find a corrupt value again that the next cycle does not read. If its alarm is open and
+    /// known to receivers (`is_known`), it sends nothing. If they know of no other trouble, the good verdict after it
     /// sends nothing either: then the returned check keeps their verdict.
     pub fn next(&self, outcome: &Outcome, is_known: bool) -> (LastCheck, bool) {
         let mut now = LastCheck {
@@ -44,6 +50,7 @@ impl LastCheck {
             absent: outcome.absent_after(self.absent),
             disagreements: Disagreements::of(outcome),
             unlisted: !outcome.opened.is_empty() && outcome.alarm.is_none(),
+            open: outcome.open_alarms > 0,
         };
         // if an alarm cannot be written, every check opens it again
         let repeated = now.unlisted && self.unlisted;
@@ -51,15 +58,20 @@ impl LastCheck {
         let absent = now.absent && !self.absent;
         let contradicted = now.disagreements.has_news(&self.disagreements);
         let is_again = is_known
-            && outcome.verdict.is_tampering()
+            && outcome.verdict == Verdict::Tampered(Tampering::BadValue)
             && self.known().all(|known| standing(known) == GOOD);
         let verdict = standing(&now.verdict);
         let changed = !is_again && self.known().any(|known| standing(known) != verdict);
-        let is_news = changed || absent || contradicted || opened;
+        let is_news = changed || absent || contradicted || opened || self.is_closed_by(&now);
         if is_again && !is_news {
             now.verdict.clone_from(&self.verdict);
         }
         (now, is_news)
+    }
+
+    /// Returns whether an alarm was open in this check, and none is in the next one.
+    pub fn is_closed_by(&self, next: &LastCheck) -> bool {
+        self.open && !next.open
     }
 
     /// Returns whether receivers know of an outage, and of no other trouble of the database. "Reachable again" does not

@@ -61,8 +61,9 @@ impl Notification {
         body.member(name)?.text().map(str::to_owned)
     }
 
-    /// Returns the notification of a database's check.
-    pub fn of(server: &str, outcome: &Outcome, now: Timestamp) -> Notification {
+    /// Returns the notification of a database's check; `is_closed`: its last open alarm was closed since the check
+    /// before.
+    pub fn of(server: &str, outcome: &Outcome, is_closed: bool, now: Timestamp) -> Notification {
         let tampered = outcome.verdict.is_tampering();
         let alarm = outcome.alarm.as_ref();
         let id = match alarm.filter(|_| !outcome.opened.is_empty()) {
@@ -84,7 +85,8 @@ impl Notification {
             )
             .text("server", Some(server))
             .text("verdict", Some(outcome.verdict.word()))
-            .text("reason", Some(&reason(outcome)))
+            .text("reason", Some(&reason(outcome, is_closed)))
+            .number("open_alarms", u64::try_from(outcome.open_alarms).ok())
             .text("evidence", evidence.as_deref())
             .text("alarm", alarm.map(|alarm| alarm.id.as_str()))
             .text("close_command", alarm.map(close_command).as_deref())
@@ -231,12 +233,21 @@ fn body_without_database(
         .text("evidence", None)
 }
 
-/// Returns the reason of the verdict, and the warnings.
-fn reason(outcome: &Outcome) -> String {
+/// Returns the reason of the verdict, the warnings, and whether an alarm is open in spite of the verdict.
+fn reason(outcome: &Outcome, is_closed: bool) -> String {
     let warnings = outcome.warnings.iter().map(ToString::to_string);
     let why = Some(outcome.why()).filter(|why| !why.is_empty());
+    let open = match outcome.open_alarms {
+        _ if outcome.verdict.is_tampering() => None,
+        0 => is_closed.then(|| "no alarm is open any more".to_owned()),
+        1 => Some("an alarm is still open: immuaudit alarm list prints it".to_owned()),
+        several => Some(format!(
+            "{several} alarms are still open: immuaudit alarm list prints them"
+        )),
+    };
     why.into_iter()
         .chain(warnings)
+        .chain(open)
         .collect::<Vec<_>>()
         .join("; ")
 }

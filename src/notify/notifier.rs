@@ -45,6 +45,8 @@ pub struct Notifier {
     untrusted: Notified,
     outage: Outage,
     alarms: KnownAlarms,
+    /// Whether the next cycle compares all open alarms with the receivers' records, as the start does.
+    is_catching_up: bool,
 }
 
 /// The result of a test notification.
@@ -104,6 +106,7 @@ impl Notifier {
                     false => Disagreements::default(),
                 },
                 unlisted: false,
+                open: outcome.open,
                 unrecorded: Vec::new(),
             };
             (outcome.database.clone(), last)
@@ -127,6 +130,7 @@ impl Notifier {
             untrusted: Notified::load(directory),
             outage: Outage::default(),
             alarms,
+            is_catching_up: false,
         }
     }
 
@@ -155,6 +159,7 @@ impl Notifier {
             outcome.opened.is_empty() && alarm.is_some_and(|alarm| self.alarms.has(alarm));
         let last = self.last.entry(outcome.database.clone()).or_default();
         let (now, is_news) = last.next(outcome, is_known);
+        let is_closed = last.is_closed_by(&now);
         let before = std::mem::replace(last, now);
         // if another command opened the alarm of the verdict, this notification is the first about it
         let found = alarm.filter(|_| is_news);
@@ -168,14 +173,14 @@ impl Notifier {
             return;
         }
         let now = self.clock.now();
-        let notification = Notification::of(&self.server, outcome, now);
+        let notification = Notification::of(&self.server, outcome, is_closed, now);
         let noted = match (opened, &outcome.alarm) {
             ([], _) => Noted::Nothing,
             (opened, Some(_)) => Noted::Alarms(opened),
             (_, None) => Noted::Id,
         };
-        // tampering, opened alarms and warnings do not wait for the summary of an outage
-        let has_more = !outcome.opened.is_empty() || !outcome.warnings.is_empty();
+        // tampering, opened and closed alarms, and warnings do not wait for the summary of an outage
+        let has_more = !outcome.opened.is_empty() || !outcome.warnings.is_empty() || is_closed;
         if notification.priority == Priority::Tampering || has_more || !is_news {
             if is_news {
                 self.record(outcome);
@@ -195,11 +200,12 @@ impl Notifier {
             return;
         }
         let news = self.alarms.news(database, open);
-        if news.is_empty() {
-            return;
-        }
+        let alarms = match self.is_catching_up {
+            true => open,
+            false => &news,
+        };
         for (worker, _) in &self.workers {
-            catch_up(&self.server, worker, &news);
+            catch_up(&self.server, worker, alarms);
         }
     }
 
@@ -275,8 +281,9 @@ impl Notifier {
             self.unrecorded.recorded_by(cycle);
         }
         self.last.retain(|database, _| !cycle.forgets(database));
+        self.is_catching_up = false;
         for (worker, _) in &self.workers {
-            worker.store_unstored();
+            self.is_catching_up |= worker.store_unstored();
         }
         if !self.workers.is_empty() {
             self.untrusted(cycle);

@@ -34,6 +34,8 @@ pub(super) struct Waiting {
     /// The number of the next notification until the outbox is open.
     next_unstored: u64,
     pub record: Record,
+    /// Whether alarms were removed from the record after the start, because their notification in the outbox is lost.
+    pub has_forgotten: bool,
     pub on_the_way: bool,
     /// Whether no further try is to begin, and the thread is to end: another worker may have its place after a
     /// change of the settings.
@@ -58,11 +60,13 @@ impl Waiting {
             outbox: Err(directory.join(DIRECTORY).join(key.to_string())),
             next_unstored: 0,
             record,
+            has_forgotten: false,
             on_the_way: false,
             is_closed: false,
             why: None,
         };
         waiting.open(receiver, now);
+        waiting.has_forgotten = false; // the start compares the record with the open alarms
         waiting
     }
 
@@ -86,6 +90,7 @@ impl Waiting {
             if unreadable.is_lost {
                 receiver.dropped(1);
                 report(receiver, self.record.forget_lost(unreadable));
+                self.has_forgotten = true;
             }
         }
         let mut own = self.queue.take_all();
@@ -200,6 +205,16 @@ impl Waiting {
             report(receiver, unstored.try_for_each(|kept| outbox.store(kept)));
         }
         self.queue.are_all_stored()
+    }
+
+    /// Logs each notification that is not on disk, when the process no longer delivers it.
+    pub fn log_unstored(&mut self, receiver: &ReceiverStats) {
+        for kept in self.queue.unstored() {
+            let id = &kept.notification.id;
+            event(Level::Error, "notification lost", receiver.name(), id, 0)
+                .text("reason", "it could not be written to the outbox")
+                .log();
+        }
     }
 
     /// Removes a notification that was delivered.

@@ -6,7 +6,8 @@ use super::alarm::{adopt_command, close_command};
 use super::event::Event;
 use super::untrusted::Untrusted;
 use crate::audit::{Cycle, CycleError, DetectionProbability, Outcome, Verdict};
-use crate::trust::{SweepSummary, ValueProgress};
+use crate::text::Escaped;
+use crate::trust::{Closed, SweepSummary, ValueProgress};
 
 /// Returns the log level of an outcome.
 fn level(outcome: &Outcome) -> Level {
@@ -93,6 +94,22 @@ fn message_of(outcome: &Outcome) -> &'static str {
         Verdict::Malformed => "malformed response",
         Verdict::Unreachable | Verdict::Refused => "check failed",
     }
+}
+
+/// Logs an operator's decision about an alarm: `None` if the alarm is no longer on the list.
+pub fn log_decision(server: &str, database: &str, id: &str, decided: Option<&Closed>) {
+    let message = match decided {
+        Some(Closed { adopted: true, .. }) => "alarm adopted: its state is trusted now",
+        Some(_) => "alarm closed",
+        None => "alarm no longer on the list",
+    };
+    Event::new(Level::Warn, message)
+        .text("server", server)
+        .text("database", database)
+        .text("alarm", id)
+        .text_opt("by", decided.map(|closed| Escaped::new(&closed.who)))
+        .text_opt("at", decided.map(|closed| closed.when))
+        .log();
 }
 
 /// Logs a sweep that ended.

@@ -50,8 +50,8 @@ pub use json::{cycle_error_json, outcome_json, untrusted_json};
 pub use json_object::JsonObject;
 pub use legacy::Prefix;
 pub use log_line::{
-    log_cycle, log_outcome, log_slow_cycle, log_swept, log_untrusted, log_values, log_warning,
-    log_warnings,
+    log_cycle, log_decision, log_outcome, log_slow_cycle, log_swept, log_untrusted, log_values,
+    log_warning, log_warnings,
 };
 pub use logger::start_logging;
 pub use metrics::metrics;

@@ -60,6 +60,8 @@ pub struct OutcomeRecord {
     pub absent: bool,
     /// Whether a peer's checkpoint contradicted the state that the server showed.
     pub contradicted: bool,
+    /// Whether an alarm of the database was open.
+    pub open: bool,
     /// Whether the check ran into a deadline.
     pub slow: bool,
     /// Whether receivers are notified of the database by itself, although no state of it was ever trusted: it has a pin
@@ -151,6 +153,7 @@ impl Store {
             for (key, flag) in [
                 ("absent", outcome.absent),
                 ("contradicted", outcome.contradicted),
+                ("open", outcome.open),
                 ("slow", outcome.slow),
                 ("known", outcome.known),
             ] {
@@ -219,6 +222,7 @@ fn outcome(table: &Table) -> Option<OutcomeRecord> {
         complete: !table.contains_key("complete"),
         absent: table.contains_key("absent"),
         contradicted: table.contains_key("contradicted"),
+        open: table.contains_key("open"),
         slow: table.contains_key("slow"),
         known: table.contains_key("known"),
         last_untrusted: checksummed::optional_number(table, "last_untrusted").ok()?,

@@ -7,7 +7,7 @@ use crate::support::notify_scene::{is_tampering, wait_until};
 use crate::support::program::{Program, Run, Running, member};
 use crate::support::receiver::{Received, Receiver};
 use crate::support::temp_dir::TempDir;
-use immuaudit::drill::{Embedded, NewEntry, Options};
+use immuaudit::drill::{Embedded, Lie, LieSchedule, NewEntry, Options};
 
 const DATABASE: &str = "defaultdb";
 
@@ -94,6 +94,35 @@ fn an_alarm_that_opens_again_is_notified_again() {
 }
 
 #[test]
+fn a_running_auditor_logs_who_decides_about_an_alarm() {
+    for (command, message) in [
+        ("close", "WARN  alarm closed "),
+        ("adopt", "WARN  alarm adopted: its state is trusted now "),
+    ] {
+        let scene = Scene::new();
+        let honest = scene.server.ledger(DATABASE).expect("a database");
+        scene.truncate(20);
+        let running = scene.audit.with(&["--audit-interval", "50ms"]);
+        let mut running = running.start(&[]);
+        wait_until("a notification", || scene.tampering_notices().len() == 1);
+        let alarm = scene.audit.open_alarm(DATABASE);
+        if command == "close" {
+            scene.server.put_ledger(DATABASE, honest);
+            running.wait_for_cycles(2);
+        }
+        let mut args = vec!["alarm", command, &alarm];
+        args.extend((command == "adopt").then_some("--yes"));
+        scene.audit.run(&args).ends_with(0);
+        running.wait_for(message);
+        let log = running.log();
+        let line = log.lines().find(|line| line.contains(message));
+        let line = line.expect("the line");
+        let facts = format!("database={DATABASE} alarm={alarm} by=");
+        assert!(line.contains(&facts) && line.contains(" at="), "{line}");
+    }
+}
+
+#[test]
 fn an_alarm_that_is_closed_during_a_run_and_reopens_is_notified() {
     let scene = Scene::new();
     scene.truncate(20);
@@ -109,48 +138,99 @@ fn an_alarm_that_is_closed_during_a_run_and_reopens_is_notified() {
     assert_eq!(named(&scene.tampering_notices()), [&alarm, &alarm]);
 }
 
-/// For instance, a sweep finds a corrupt value again that the next cycle does not read. In this test the server
-/// alternates.
+/// Returns a member of each notification, in the order in which they came.
+fn members(scene: &Scene, name: &str) -> Vec<String> {
+    let received = scene.receiver.received();
+    let members = received.iter().map(|of| member(&of.body, name).to_owned());
+    members.collect()
+}
+
+/// A slice of a sweep finds a corrupt value that the next cycle does not read. In this test the server alternates.
 #[test]
-fn alternating_verdicts_about_one_open_alarm_are_notified_once() {
-    let mut scene = Scene::new();
-    let args = ["--audit-interval", "50ms", "--audit-sample", "0"];
-    let running = scene.audit.with(&args);
-    let mut running = running.start(&[]);
+fn a_corrupt_value_that_is_found_again_and_again_is_notified_once() {
+    let scene = Scene::new();
+    let args = ["--audit-interval", "50ms", "--audit-sample", "64"];
+    let mut running = scene.audit.with(&args).start(&[]);
     running.wait_for_cycles(1);
-    let verdicts = |scene: &Scene| -> Vec<String> {
-        let received = scene.receiver.received();
-        let verdicts = received
-            .iter()
-            .map(|of| member(&of.body, "verdict").to_owned());
-        verdicts.collect()
-    };
-    let honest = scene.server.ledger(DATABASE).expect("a database");
-    let mut expected = Vec::new();
-    for _ in 0..3 {
-        scene.truncate(20);
-        if expected.is_empty() {
-            wait_until("the alarm is sent", || verdicts(&scene).len() == 1);
+    let verdicts = || members(&scene, "verdict");
+    for round in 0..3 {
+        scene
+            .server
+            .lie(LieSchedule::from(Lie::EditedValue).about(7));
+        if round == 0 {
+            wait_until("the alarm is sent", || verdicts().len() == 1);
         }
         running.wait_for_cycles(3);
-        scene.server.put_ledger(DATABASE, honest.clone());
-        if expected.is_empty() {
-            wait_until("the good verdict is sent", || verdicts(&scene).len() == 2);
+        scene.server.be_honest();
+        if round == 0 {
+            wait_until("the good verdict is sent", || verdicts().len() == 2);
         }
         running.wait_for_cycles(3);
-        expected = vec!["rolled-back", "consistent"];
-        assert_eq!(verdicts(&scene), expected);
     }
-    // after another trouble, the known alarm is sent again
-    scene.server.stop();
-    wait_until("the outage is sent", || verdicts(&scene).len() == 3);
-    scene.truncate(20);
-    scene.server.restart().expect("its port is free");
-    expected.extend(["unreachable", "rolled-back"]);
-    wait_until("the alarm is sent again", || verdicts(&scene).len() == 4);
-    running.wait_for_cycles(3);
-    assert_eq!(verdicts(&scene), expected);
+    running.signal("TERM");
+    running.end();
+    assert_eq!(verdicts(), ["bad-value", "consistent"]);
     assert_eq!(scene.alarms().ends_with(2).stdout.lines().count(), 1);
+}
+
+/// Otherwise the last notification could be the good one while the server shows the rewrite in each later check.
+#[test]
+fn each_change_between_a_rewritten_and_the_trusted_history_is_notified() {
+    let scene = Scene::new();
+    let honest = scene.server.ledger(DATABASE).expect("a database");
+    for _ in 0..2 {
+        scene.truncate(20);
+        for _ in 0..2 {
+            scene.audit.once().is(2, DATABASE, "rolled-back");
+        }
+        scene.server.put_ledger(DATABASE, honest.clone());
+        for _ in 0..2 {
+            scene.audit.once().is(2, DATABASE, "consistent");
+        }
+    }
+    let expected = ["rolled-back", "consistent", "rolled-back", "consistent"];
+    assert_eq!(members(&scene, "verdict"), expected);
+    assert_eq!(scene.alarms().ends_with(2).stdout.lines().count(), 1);
+}
+
+#[test]
+fn a_good_verdict_names_the_open_alarms_and_the_closing_of_the_last_one_is_notified() {
+    for command in ["close", "adopt"] {
+        let scene = Scene::new();
+        let honest = scene.server.ledger(DATABASE).expect("a database");
+        scene.truncate(20);
+        scene.audit.once().is(2, DATABASE, "rolled-back");
+        if command == "close" {
+            scene.server.put_ledger(DATABASE, honest.clone());
+            scene.audit.once().is(2, DATABASE, "consistent");
+            let received = scene.receiver.received();
+            let body = &received[1].body;
+            let open = "an alarm is still open: immuaudit alarm list prints it";
+            assert_eq!(member(body, "reason"), open, "{body}");
+            assert!(body.contains("\"open_alarms\":1,"), "{body}");
+        }
+        let alarm = scene.audit.open_alarm(DATABASE);
+        let mut args = vec!["alarm", command, &alarm];
+        args.extend((command == "adopt").then_some("--yes"));
+        scene.audit.run(&args).ends_with(0);
+        for _ in 0..2 {
+            scene.audit.once().is(0, DATABASE, "consistent");
+        }
+        let received = scene.receiver.received();
+        let body = &received.last().expect("a notification").body;
+        assert_eq!(
+            received.len(),
+            2 + usize::from(command == "close"),
+            "{received:#?}"
+        );
+        assert_eq!(member(body, "verdict"), "consistent", "{body}");
+        assert_eq!(
+            member(body, "reason"),
+            "no alarm is open any more",
+            "{body}"
+        );
+        assert!(body.contains("\"open_alarms\":0,"), "{body}");
+    }
 }
 
 /// Returns the URL of the status page of a running auditor.

@@ -11,6 +11,7 @@ use crate::support::notify_scene::{Scene, id, is_tampering, wait_until};
 use crate::support::program::Run;
 use crate::support::receiver::Receiver;
 use crate::support::watched::port_of;
+use immuaudit::drill::Lie;
 
 #[test]
 fn once_tries_an_unreachable_receiver_once_and_keeps_its_exit_code() {
@@ -60,6 +61,77 @@ fn a_damaged_notification_is_reported_once_and_its_alarm_is_sent_again() {
     }
     assert!(is_tampering(&receiver.received()[tried]));
     assert_eq!(scene.waiting(), [PathBuf::from(aside)]);
+}
+
+/// Puts a file in place of the outboxes, so that none can be opened. Returns where they are now.
+fn block_outboxes(scene: &Scene) -> (PathBuf, PathBuf) {
+    let outboxes = scene.folder.join("state/tested/outbox");
+    let aside = scene.folder.join("aside");
+    fs::rename(&outboxes, &aside).expect("outboxes");
+    fs::write(&outboxes, "").expect("a file");
+    (outboxes, aside)
+}
+
+fn unblock_outboxes((outboxes, aside): &(PathBuf, PathBuf)) {
+    fs::remove_file(outboxes).expect("a file");
+    fs::rename(aside, outboxes).expect("outboxes");
+}
+
+#[test]
+fn an_alarm_whose_notification_is_damaged_is_sent_again_although_the_outbox_opens_late() {
+    let (scene, receiver) = (Scene::new(), Receiver::start());
+    receiver.answer("500 No");
+    scene.roll_back();
+    let program = scene.notifying(&receiver);
+    program.once().ends_with(2);
+    fs::write(&scene.waiting()[0], "{\"db\":\"defau").expect("a file");
+    let tried = receiver.received().len();
+    receiver.answer("200 OK");
+    let blocked = block_outboxes(&scene);
+    let mut running = program.start(&[]);
+    running.wait_for_cycles(2);
+    assert_eq!(receiver.received().len(), tried);
+    unblock_outboxes(&blocked);
+    wait_until("the alarm is sent again", || {
+        receiver.received().len() > tried
+    });
+    running.wait_for_cycles(3);
+    assert_eq!(receiver.received().len(), tried + 1);
+    assert!(is_tampering(&receiver.received()[tried]));
+}
+
+/// `SIGHUP` starts the deliveries again if the settings of receivers have changed.
+#[cfg(unix)]
+#[test]
+fn a_reload_loses_no_change_that_waits_in_memory() {
+    let (scene, receiver) = (Scene::new(), Receiver::start());
+    receiver.answer("500 No");
+    let config = scene.folder.join("settings.toml");
+    let table = |when: &str| {
+        let url = receiver.url();
+        let table = format!("[[receiver]]\nname = \"one\"\nurl = \"{url}\"\nwhen = \"{when}\"\n");
+        fs::write(&config, table).expect("a file");
+    };
+    table("changes");
+    let config = config.display().to_string();
+    let program = scene.program(&["--audit-interval", "1h", "--config", &config]);
+    program.once().ends_with(0);
+    fs::create_dir_all(scene.folder.join("state/tested/outbox")).expect("outboxes");
+    let blocked = block_outboxes(&scene);
+    scene.ledger.lie(Lie::Garbage);
+    let mut running = program.start(&[]);
+    wait_until("a failed attempt", || !receiver.received().is_empty());
+    unblock_outboxes(&blocked);
+    let tried = receiver.received().len();
+    table("tampering"); // so that only the waiting change can be sent
+    running.signal("HUP");
+    running.wait_for("the settings were read again and are in use");
+    receiver.answer("200 OK");
+    wait_until("the change is sent", || {
+        scene.waiting().is_empty() && receiver.received().len() > tried
+    });
+    let received = receiver.received();
+    assert!(received[tried].body.contains("\"verdict\":\"malformed\""));
 }
 
 #[test]

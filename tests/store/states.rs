@@ -345,6 +345,7 @@ fn last_verdicts_survive_a_restart_and_damage_is_a_warning() {
         complete: false,
         absent: true,
         contradicted: true,
+        open: false,
         slow: true,
         known: true,
         last_untrusted: Some(9),
