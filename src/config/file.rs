@@ -22,7 +22,7 @@ use super::toml_text::kind_of;
 use crate::sys;
 
 /// The settings file of immuaudit, which overrides that of the compatibility mode.
-const OURS: &str = "immuaudit.toml";
+pub(super) const OURS: &str = "immuaudit.toml";
 
 /// The contents of the settings files.
 #[derive(Default)]

@@ -58,13 +58,12 @@ pub(super) fn load(
     let compat_mode = process.compat_mode()?;
     let environment = environment::read(process, compat_mode);
     let instance = process.instance()?;
-    let config = config_file(&environment, flags).map_or_else(
-        || process.system_directory.join(compat_mode.file_name()),
-        |given| absolute(process, &given.path),
-    );
-    let config = match &instance {
-        Some(instance) => instance_config(process, compat_mode, &environment, flags, instance)?,
-        None => config,
+    let config = match (&instance, config_file(&environment, flags)) {
+        (Some(instance), _) => {
+            instance_config(process, compat_mode, &environment, flags, instance)?
+        }
+        (None, Some(given)) => absolute(process, &given.path),
+        (None, None) => usual_config(process, compat_mode, &wanted)?,
     };
     let files = if let Some(instance) = &instance {
         instances::read(process, compat_mode, None, instance, Own::MayBeAbsent)
@@ -114,6 +113,27 @@ pub(super) fn load(
         warnings,
         effective,
     })
+}
+
+/// Returns the settings file of a service if none is named: the existing one of immuaudit, else that of the
+/// compatibility mode.
+///
+/// # Errors
+/// Both exist, and the service would ignore one.
+fn usual_config(
+    process: &Process,
+    compat_mode: CompatMode,
+    wanted: &Wanted,
+) -> Result<PathBuf, SettingsError> {
+    let compat = process.system_directory.join(compat_mode.file_name());
+    let ours = process.system_directory.join(file::OURS);
+    match (compat.exists(), ours.exists()) {
+        (true, true) if matches!(wanted, Wanted::Install) => {
+            Err(SettingsError::TwoSettingsFiles { compat, ours })
+        }
+        (false, true) => Ok(ours),
+        _ => Ok(compat),
+    }
 }
 
 /// Returns the settings file of an instance. The instance has its own directory for states, and its unit names no

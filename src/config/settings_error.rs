@@ -224,6 +224,13 @@ pub enum SettingsError {
         /// The reason.
         fault: String,
     },
+    /// Both settings files exist, and a service reads only one.
+    TwoSettingsFiles {
+        /// The file of the compatibility mode.
+        compat: PathBuf,
+        /// The file of immuaudit.
+        ours: PathBuf,
+    },
     /// A required file that no setting names.
     NoFile {
         /// The setting that must name the file.
@@ -351,6 +358,12 @@ impl fmt::Display for SettingsError {
             SettingsError::UnreadableSettings { path, fault } => {
                 write!(f, "settings file {}: {fault}; or name another one with --config", path.display())
             }
+            SettingsError::TwoSettingsFiles { compat, ours } => write!(
+                f,
+                "{} and {} both exist, and the service reads only one file: name it with --config",
+                compat.display(),
+                ours.display()
+            ),
             SettingsError::NoFile { flag, by } => write!(f, "--{by} needs a file: name it with --{flag}"),
             SettingsError::NoDirectory => write!(
                 f,

@@ -7,8 +7,8 @@ use std::time::Duration;
 use crate::support::modes::set_mode;
 use crate::support::process::{Setup, given};
 use immuaudit::config::{
-    FirstUse, Format, NewValues, Roots, RunMode, SettingsWarning, Signatures, Task, Transport,
-    Verbosity,
+    FirstUse, Format, NewValues, Roots, RunMode, ServiceTask, SettingsWarning, Signatures, Task,
+    Transport, Verbosity,
 };
 use log::{Level, LevelFilter};
 
@@ -373,4 +373,40 @@ fn a_password_file_that_others_can_read_is_warned_about() {
             "every user of this machine can read the password in immuaudit.toml: run chmod o= immuaudit.toml"
         ]
     );
+}
+
+/// Otherwise the service would audit another server than the one in the file.
+#[test]
+fn a_service_reads_the_settings_file_that_exists() {
+    const OURS: &str = "immuaudit.toml";
+    const COMPAT: &str = "immuclient.toml";
+    let install = |files: &[&str]| {
+        let setup = given(&["audit-mode", "install"]);
+        let file = |setup: Setup, name: &&str| {
+            setup.file(&format!("etc/{name}"), "immudb-address = \"db.example\"\n")
+        };
+        files.iter().fold(setup, file)
+    };
+    for (files, config, address) in [
+        (&[][..], COMPAT, "127.0.0.1"),
+        (&[COMPAT], COMPAT, "db.example"),
+        (&[OURS], OURS, "db.example"),
+    ] {
+        let setup = install(files);
+        let run = setup.run();
+        let Task::Service(ServiceTask::Install(installation)) = &run.task else {
+            panic!("{:?}", run.task);
+        };
+        assert_eq!(installation.config, setup.path.join("etc").join(config));
+        assert_eq!(run.settings.server.address, address);
+    }
+    let both = install(&[COMPAT, OURS]);
+    let message = both.wrong().replace('\\', "/");
+    assert_eq!(
+        message,
+        "etc/immuclient.toml and etc/immuaudit.toml both exist, and the service reads only one file: name it with --config"
+    );
+    let config = both.at("etc/immuaudit.toml");
+    let named = both.arguments(&["audit-mode", "install", "--config", &config]);
+    assert_eq!(named.run().settings.server.address, "db.example");
 }
