@@ -23,6 +23,20 @@ pub fn run(settings: &Settings, task: &LocateTask) -> Result<Exit, CommandError>
     let store = Store::open_shared(&setup::location(settings))?;
     let known = setup::kept_or_checked(&store, &store.load_outcomes())?;
     setup::check_known(&task.database, known)?;
+    let address = settings.server.authority();
+    let mut name = settings.server.name.clone();
+    match &task.against {
+        Some(CompareTarget::Mirror(file)) if store.is_own_mirror(&task.database, file) => {
+            return Err(CommandError::OwnMirror(file.clone()));
+        }
+        Some(CompareTarget::Mirror(_)) => {} // no server is asked
+        _ => {
+            store.check_address(&address);
+            if name != address {
+                name.push_str(&format!(" ({address})"));
+            }
+        }
+    }
     let server = setup::server(settings, stop.clone())?;
     let auditor = Auditor::new(server, store, setup::policy(settings));
     let mut auditor = setup::keep_until_exit(auditor);
@@ -33,7 +47,7 @@ pub fn run(settings: &Settings, task: &LocateTask) -> Result<Exit, CommandError>
     let Some(report) = asked else {
         return Ok(Exit::Incomplete); // the program is asked to end
     };
-    let text = tamper_report_text(&settings.server.name, &report);
+    let text = tamper_report_text(&name, &report);
     let saved = match &report.located {
         Some(located) => auditor.save_report(located, &text),
         None => Ok(()),

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::mem::ManuallyDrop;
+use std::path::PathBuf;
 
 use log::Level;
 
@@ -47,6 +48,8 @@ pub enum CommandError {
     Monitoring(ListenError),
     /// The thread that asks the peers cannot start.
     NoThread(String),
+    /// The auditor's own mirror is no second history.
+    OwnMirror(PathBuf),
     /// The operator named an unknown database.
     NoDatabase {
         database: String,
@@ -88,6 +91,11 @@ impl fmt::Display for CommandError {
             CommandError::Key(failure) | CommandError::NothingToAcknowledge(failure) => {
                 f.write_str(failure)
             }
+            CommandError::OwnMirror(file) => write!(
+                f,
+                "{} is this auditor's own mirror, which locate uses anyway: give the mirror of another auditor, or a second server",
+                file.display()
+            ),
             CommandError::NoSigningKey => f.write_str(
                 "a key must sign the checkpoints: create one with immuaudit key new, and give it with --audit-signing-key",
             ),

@@ -77,7 +77,16 @@ impl Store {
         Ok(())
     }
 
-    /// Records the address at which the server is audited. If it cannot be written, that is a warning.
+    /// Warns if the server was last audited at another address than this one.
+    pub fn check_address(&self, address: &str) {
+        if let Some(before) = self.known().address.filter(|before| before != address) {
+            let now = address.to_owned();
+            self.warn(Warning::OtherAddress { before, now });
+        }
+    }
+
+    /// Records the address at which the server is audited, and warns once if it has changed. If it cannot be written,
+    /// that is a warning.
     ///
     /// # Errors
     /// Another command has been changing files of this directory for too long.
@@ -85,6 +94,7 @@ impl Store {
         let hold = self.hold(Lock::Exclusive)?;
         let mut known = self.known();
         if known.address.as_deref() != Some(address) {
+            self.check_address(address);
             known.address = Some(address.to_owned());
             self.write_identities(&hold, &known);
         }

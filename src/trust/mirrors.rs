@@ -1,7 +1,7 @@
 //! The mirrors of a server's databases: opening one to read or append, and the size of all.
 
 use std::fs::{self, OpenOptions};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::file_name::file_name;
 use super::files;
@@ -76,6 +76,13 @@ impl Store {
             }
         }
         Ok(bytes)
+    }
+
+    /// Returns whether a file is the database's own mirror.
+    pub fn is_own_mirror(&self, database: &str, file: &Path) -> bool {
+        let real = |path: &Path| std::fs::canonicalize(path).ok();
+        let own = real(&self.mirror_path(database));
+        own.is_some() && own == real(file)
     }
 
     fn mirror_path(&self, database: &str) -> PathBuf {

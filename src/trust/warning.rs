@@ -40,6 +40,8 @@ pub enum Warning {
         /// The time of its last proof.
         proven: Timestamp,
     },
+    /// The server was audited at another address before.
+    OtherAddress { before: String, now: String },
     /// The acknowledged facts of a database could not be read, so none count.
     NotAcknowledged { failure: String },
 }
@@ -102,6 +104,12 @@ impl fmt::Display for Warning {
                 path.display(),
                 Escaped::new(database),
                 shell_value(&format!("{database}:{later_tx}:{later_hash}"))
+            ),
+            Warning::OtherAddress { before, now } => write!(
+                f,
+                "the server was last audited at {}, and the address is {} now: if it was not moved, correct --immudb-address and --immudb-port",
+                Escaped::new(before),
+                Escaped::new(now)
             ),
             Warning::NotAcknowledged { failure } => {
                 write!(f, "acknowledged facts are ignored: {failure}")

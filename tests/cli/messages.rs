@@ -262,3 +262,35 @@ fn paths_in_a_relative_directory_are_printed_as_absolute_paths() {
         assert!(!line.contains("evidence: state/"), "{line}");
     }
 }
+
+#[test]
+fn another_address_than_the_audited_one_is_named() {
+    let ledger = |count| {
+        let ledger = Embedded::start(Options::default()).expect("an embedded ledger");
+        ledger.grow(DB, count);
+        ledger
+    };
+    let (audited, other) = (ledger(20), ledger(30));
+    let folder = TempDir::new();
+    let states = folder.join("states");
+    let program = Program::new(audited.port(), &states).with(&["--audit-keep-hashes"]);
+    program.once().is(0, DB, "first-seen");
+    let (before, now) = (
+        format!("127.0.0.1:{}", audited.port()),
+        format!("127.0.0.1:{}", other.port()),
+    );
+    let warning = format!("the server was last audited at {before}, and the address is {now} now");
+    let moved = Program::new(other.port(), &states);
+    let run = moved.run(&["locate", "defaultdb"]);
+    assert!(run.stderr.contains(&warning), "{run:#?}");
+    let head = format!("defaultdb of server tested ({now})");
+    assert!(run.stdout.starts_with(&head), "{run:#?}");
+    for is_warned in [true, false] {
+        let run = moved.once();
+        assert_eq!(run.stderr.contains(&warning), is_warned, "{run:#?}");
+    }
+    // a search with this auditor's own hashes compares nothing
+    let mirror = states.join("tested/defaultdb.mirror").display().to_string();
+    let run = program.run(&["locate", "defaultdb", "--against", &mirror]);
+    assert!(run.ends_with(3).stderr.contains("own mirror"), "{run:#?}");
+}
