@@ -93,7 +93,7 @@ pub(super) static COMMANDS: &[Command] = &[
         ("[DATABASE...]", "read the values of these databases (default: all)"),
     ]),
     command(Purpose::Inspect, CommandName::Status, "status", 0, "print trusted states, their age and the last verdicts", &[
-        ("[--all]", "print them from the auditor's files, without a call to the server"),
+        ("[--all]", "print them from the auditor's files, without a call to the server; with --all for every instance"),
     ]),
     command(Purpose::Inspect, CommandName::Health, "health", 0, "report whether the auditor makes progress, for containers", &[]),
     command(Purpose::Inspect, CommandName::Locate, "locate", 1, "find where history was rewritten, and what changed", &[
@@ -147,8 +147,8 @@ pub(super) static COMMANDS: &[Command] = &[
     command(Purpose::Tools, CommandName::Notify, "notify", 0, "send a test notification and a heartbeat", &[
         ("--test", "send both to every receiver now, and report whether they arrived"),
     ]),
-    command(Purpose::Tools, CommandName::Help, "help", 1, "print help; help COMMAND explains a command", &[
-        ("[COMMAND] [--all]", "print help, with --all every option"),
+    command(Purpose::Tools, CommandName::Help, "help", 2, "print help; help COMMAND explains a command", &[
+        ("[COMMAND [SUBCOMMAND]] [--all]", "print help, with --all every option"),
     ]),
     command(Purpose::Tools, CommandName::Version, "version", 0, "print the version", &[]),
     command(Purpose::Tools, CommandName::Man, "man", 0, "print the manual page: immuaudit man | man -l -", &[]),

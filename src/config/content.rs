@@ -51,6 +51,9 @@ fn open(path: &Path) -> Result<Option<File>, String> {
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             Ok(None)
         }
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => Err(format!(
+            "{error}: give the user that runs immuaudit the right to read it"
+        )),
         Err(error) => Err(error.to_string()),
     }
 }

@@ -54,6 +54,7 @@ pub fn load(process: &Process) -> Result<Invocation, SettingsErrors> {
     if name == CommandName::Help {
         prints_json(name, &words, raw.json)?;
         fits(name, &words, &line.given)?;
+        has_subcommand(&words)?;
     }
     if raw.help || name == CommandName::Help {
         let about = match words.first() {
@@ -125,14 +126,41 @@ pub fn load(process: &Process) -> Result<Invocation, SettingsErrors> {
 }
 
 fn find(word: &str) -> Result<CommandName, SettingsError> {
-    let command = command::find(word).map(|command| command.name);
-    command.ok_or_else(|| match command::former(word) {
-        Some((command, now)) => SettingsError::FormerCommand { command, now },
-        None => SettingsError::UnknownCommand {
+    if let Some(command) = command::find(word) {
+        return Ok(command.name);
+    }
+    if let Some((command, now)) = command::former(word) {
+        return Err(SettingsError::FormerCommand { command, now });
+    }
+    let with_it = COMMANDS
+        .iter()
+        .filter(|command| command.subcommands().contains(&word));
+    let commands: Vec<&str> = with_it.map(|command| command.word).collect();
+    Err(match commands.is_empty() {
+        true => SettingsError::UnknownCommand {
             command: word.to_owned(),
             nearest: nearest(word, COMMANDS.iter().map(|command| command.word)),
         },
+        false => SettingsError::NoCommand {
+            subcommand: word.to_owned(),
+            commands,
+        },
     })
+}
+
+/// Checks the second word of `help COMMAND SUBCOMMAND`; the help of a command explains its subcommands.
+fn has_subcommand(words: &[String]) -> Result<(), SettingsError> {
+    let [command, subcommand] = words else {
+        return Ok(());
+    };
+    let row = find(command)?.row();
+    match row.is_some_and(|row| row.subcommands().contains(&subcommand.as_str())) {
+        true => Ok(()),
+        false => Err(SettingsError::UnexpectedWord {
+            command: "help".to_owned(),
+            word: subcommand.clone(),
+        }),
+    }
 }
 
 /// Reads only these assignments into raw settings.

@@ -57,6 +57,13 @@ pub enum SettingsError {
         /// The most similar existing name.
         nearest: Option<&'static str>,
     },
+    /// A subcommand without its command.
+    NoCommand {
+        /// The subcommand.
+        subcommand: String,
+        /// The commands that have it.
+        commands: Vec<&'static str>,
+    },
     /// A command that does not exist on this system.
     NotHere {
         /// The command in other programs.
@@ -287,6 +294,18 @@ impl fmt::Display for SettingsError {
                 hint(f, "", *nearest)?;
                 f.write_str("; --help lists the commands")
             }
+            SettingsError::NoCommand { subcommand, commands } => {
+                let forms: Vec<String> = commands
+                    .iter()
+                    .map(|command| format!("{command} {subcommand}"))
+                    .collect();
+                write!(
+                    f,
+                    "unknown command {}: write {}",
+                    shown(subcommand),
+                    forms.join(" or ")
+                )
+            }
             SettingsError::NotHere { command, instead } => {
                 write!(f, "there is no {command} on this system: {instead}")
             }
@@ -350,7 +369,13 @@ impl fmt::Display for SettingsError {
                 write!(f, "{}: found {found}; expected {wanted}", At(flag, source))
             }
             SettingsError::BadTable { table, source, fault } => write!(f, "{source}: [[{table}]]: {fault}"),
-            SettingsError::BadToml { source, fault } => write!(f, "{source}: not TOML: {fault}"),
+            SettingsError::BadToml { source, fault } => {
+                write!(f, "{source}: not TOML: {fault}")?;
+                match fault.contains("literal") || fault.contains("quote") {
+                    true => f.write_str("; put texts in quotes, such as audit-interval = \"5m\""),
+                    false => Ok(()),
+                }
+            }
             SettingsError::BadFile { flag, source, path, fault } => {
                 let path = shown(&path.to_string_lossy());
                 write!(f, "{}: {path}: {fault}", At(flag, source))

@@ -62,7 +62,7 @@ pub(super) static TABLE: &[Setting] = &[
         .immuclient(),
     Setting::new(Tls, "--servername", MaybeText(|d| &mut d.servername), "NAME", "", "TLS server name (default: localhost with --mtls, otherwise the address)")
         .immuclient(),
-    Setting::new(Audit, "--audit-databases", List(|d| &mut d.databases), "NAMES", "", "full names or prefixes (default: all)")
+    Setting::new(Audit, "--audit-databases", List(|d| &mut d.databases), "NAMES", "", "names or prefixes (default: all accessible)")
         .everyday().immuclient(),
     Setting::new(Audit, "--audit-interval", Time(TICK, |d| &mut d.interval), "DURATION", "5m", "time from one audit to the next")
         .everyday().variable("audit-agent-interval"),

@@ -24,10 +24,15 @@ pub struct AlarmReport {
     pub read_against: Option<State>,
 }
 
+/// Returns the place of an alarm's evidence, as a line of its own.
+pub fn evidence_of(alarm: &Alarm) -> String {
+    format!("evidence: {}", evidence_place(alarm))
+}
+
 /// Returns the lines about an open alarm: its evidence, and the commands that close or adopt it.
 pub fn alarm_lines(alarm: &Alarm) -> Vec<String> {
     let mut lines = vec![
-        format!("evidence: {}", evidence_place(alarm)),
+        evidence_of(alarm),
         format!(
             "{}to close it and keep the trusted state: {}",
             before_closing(alarm),

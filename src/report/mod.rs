@@ -37,7 +37,7 @@ mod values;
 pub use ago::ago;
 pub use alarm::{
     AlarmReport, adopt_command, alarm_line, alarm_lines, close_command, decision, evidence_line,
-    opened_again_by, seen,
+    evidence_of, opened_again_by, seen,
 };
 pub use alarm_summary::alarm_summary;
 pub use checkpoint::checkpoint;

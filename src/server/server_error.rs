@@ -94,7 +94,7 @@ impl fmt::Display for ServerError {
             ServerErrorKind::Unreachable => f.write_str("the server cannot be reached"),
             ServerErrorKind::Deadline(timeout) => write!(f, "no response within {timeout:?}"),
             ServerErrorKind::CutShort => f.write_str("no response within the remaining time"),
-            ServerErrorKind::BadLogin => f.write_str("wrong user or password"),
+            ServerErrorKind::BadLogin => f.write_str("wrong user or password: check --audit-username and the password"),
             ServerErrorKind::NoAuthentication => f.write_str("the server has authentication switched off"),
             ServerErrorKind::Forbidden => f.write_str("no permission"),
             ServerErrorKind::NotLoggedIn => f.write_str("not logged in"),

@@ -78,7 +78,7 @@ impl Record {
     /// Returns the place to find such a file if the operator named one that does not exist.
     pub(super) fn place(self) -> &'static str {
         match self {
-            Record::EvidenceCopy => "immuaudit alarm list names the evidence file of each alarm",
+            Record::EvidenceCopy => "immuaudit evidence list names the evidence file of each alarm",
             Record::Export => {
                 "write it on the other auditor's host: immuaudit states export > FILE"
             }
@@ -96,9 +96,9 @@ impl fmt::Display for FileDamage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             FileDamage::Empty => f.write_str("the file is empty"),
-            FileDamage::Unfinished => {
-                f.write_str("the file is cut off: it has no checksum at its end")
-            }
+            FileDamage::Unfinished => f.write_str(
+                "the file is cut off, or is no file of immuaudit: it has no checksum at its end",
+            ),
             FileDamage::Checksum => {
                 f.write_str("the file was edited or damaged: its checksum is wrong")
             }

@@ -319,12 +319,9 @@ fn a_file_of_immuaudit_is_not_imported_and_its_own_command_is_named() {
         (signed, "immuaudit compare FILE --peer-key KEY;"),
         (
             program.dir.join("tested/defaultdb.state"),
-            "a copy of the whole --dir",
+            "copy its whole --dir",
         ),
-        (
-            program.dir.join("tested/outcomes"),
-            "a copy of the whole --dir",
-        ),
+        (program.dir.join("tested/outcomes"), "copy its whole --dir"),
     ] {
         let run = program.run(&["states", "import", &file.display().to_string()]);
         let text = &run.ends_with(3).stderr;

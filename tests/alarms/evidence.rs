@@ -454,7 +454,7 @@ fn every_damaged_file_has_the_remedy_of_its_own_kind() {
         let text = &run.ends_with(3).stderr;
         let advice = match args[0] {
             "compare" => remedy,
-            _ => "immuaudit alarm list names the evidence file",
+            _ => "immuaudit evidence list names the evidence file",
         };
         assert!(
             text.contains("there is no file") && text.contains(advice),

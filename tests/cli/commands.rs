@@ -135,3 +135,20 @@ fn config_prints_values_and_their_source_but_no_secret() {
         Task::Check
     );
 }
+
+#[test]
+fn help_takes_a_subcommand_too_and_a_subcommand_alone_is_completed() {
+    let help = given(&["help", "alarm"]).text();
+    assert_eq!(given(&["help", "alarm", "adopt"]).text(), help);
+    for (args, message) in [
+        (
+            &["help", "alarm", "adpt"][..],
+            "\"help\" does not take \"adpt\": remove it",
+        ),
+        (&["adopt"], "unknown command \"adopt\": write alarm adopt"),
+        (&["help", "show"], "write evidence show or alarm show or"),
+    ] {
+        let wrong = given(args).wrong();
+        assert!(wrong.contains(message), "{wrong}");
+    }
+}

@@ -95,7 +95,7 @@ fn a_missing_or_wrong_file_is_reported_with_the_expected_file() {
             &["evidence", "show", &folder],
             &[
                 "is no file of immuaudit: it is a directory",
-                "immuaudit alarm list names the evidence",
+                "immuaudit evidence list names the evidence",
             ],
         ),
         (

@@ -371,7 +371,8 @@ fn the_json_of_commands_that_change_or_search_is_documented() {
     located.extend(shown(&["locate", "defaultdb"]));
     let mirroring = scene.program.with(&["--audit-keep-hashes"]);
     mirroring.run(&["--once"]);
-    let mirror = scene.program.dir.join("tested/defaultdb.mirror");
+    let mirror = scene.program.dir.join("another.mirror"); // as if another auditor had written it
+    fs::copy(scene.program.dir.join("tested/defaultdb.mirror"), &mirror).expect("a mirror");
     let mirror = mirror.to_str().expect("UTF-8");
     located.extend(shown(&["locate", "defaultdb", "--against", mirror]));
     documented("`immuaudit locate --json`", &located);

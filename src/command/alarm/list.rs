@@ -4,7 +4,7 @@ use super::{readable, report};
 use crate::audit::Exit;
 use crate::command::setup::{self, CommandError};
 use crate::config::{Format, ListedAlarms, Settings};
-use crate::report::{alarm_line, alarm_lines, alarm_summary, print};
+use crate::report::{alarm_line, alarm_lines, alarm_summary, evidence_of, print};
 use crate::text::shell_word;
 use crate::trust::{Alarm, Store};
 
@@ -65,9 +65,11 @@ fn text(alarms: &[Alarm], most: usize) -> String {
     }
     for alarm in alarms.iter().take(most) {
         lines.push(alarm_line(alarm));
-        if alarm.is_open() {
-            lines.extend(alarm_lines(alarm).iter().map(|line| format!("  {line}")));
-        }
+        let more = match alarm.is_open() {
+            true => alarm_lines(alarm),
+            false => vec![evidence_of(alarm)],
+        };
+        lines.extend(more.iter().map(|line| format!("  {line}")));
     }
     let left = alarms.len().saturating_sub(most);
     if let (1.., Some(alarm)) = (left, alarms.first()) {

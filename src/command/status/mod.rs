@@ -223,6 +223,13 @@ impl Known<'_> {
         (self.is_audited(settings) && age > allowed).then_some(Overdue::Unproven(age))
     }
 
+    /// Returns whether the last check is recent, so that an auditor is running.
+    fn was_checked_recently(&self, settings: &Settings) -> bool {
+        let allowed = allowed_without_proof(settings.audit.interval).saturating_add(WRITTEN_LATE);
+        self.last
+            .is_some_and(|last| clock::now().since(last.checked) <= allowed)
+    }
+
     /// Returns the transactions with unacknowledged absent values, and those of them that had been read completely.
     fn unexplained(&self, values: &ValueProgress) -> (Ranges, Ranges) {
         match &self.acknowledged {

@@ -98,8 +98,13 @@ impl Known<'_> {
         }
         let overdue = self.overdue(settings)?;
         let interval = settings.audit.interval;
+        let is_running = self.was_checked_recently(settings);
+        let advice = match is_running {
+            true => "the auditor is running, and its last check did not prove the database",
+            false => "check that the auditor is running",
+        };
         Some(format!(
-            "  {overdue}, which is more than three times --audit-interval ({interval:?}): check that the auditor is running"
+            "  {overdue}, which is more than three times --audit-interval ({interval:?}): {advice}"
         ))
     }
 

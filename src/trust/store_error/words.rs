@@ -31,6 +31,12 @@ impl fmt::Display for StoreError {
                         "run the command as the auditor's user, or {}",
                         words::GIVE_FILE
                     ),
+                    io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                        f.write_str("free space on this disk")
+                    }
+                    io::ErrorKind::ReadOnlyFilesystem => f.write_str(
+                        "mount this disk writable, or name another directory with --dir",
+                    ),
                     _ => f.write_str("repair the cause that the system names"),
                 }?;
                 f.write_str(" (nothing else was changed)")
