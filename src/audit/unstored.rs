@@ -5,8 +5,11 @@
 use crate::clock::Timestamp;
 use crate::trust::{Alarm, Finding, Raised, Store, StoreError};
 
-/// The limit of findings in memory. Each has responses of up to two megabytes.
+/// The limit of findings in memory.
 const MAX_UNSTORED: usize = 8;
+/// The limit of the responses of all these findings, in bytes: those of one finding. The service has 64 MiB for
+/// everything.
+const MAX_ANSWER_BYTES: usize = 4 << 20;
 
 /// The findings that could not be stored, in the order in which they were made.
 #[derive(Debug, Default)]
@@ -46,6 +49,7 @@ impl Unstored {
                 found: now,
                 tried: cycle,
             });
+            self.limit_answers();
         }
         raised
     }
@@ -91,6 +95,23 @@ impl Unstored {
         alarms.filter(move |alarm| alarm.database == database && is_new(alarm))
     }
 
+    /// Drops the responses of the later findings if all together are too large; the findings themselves stay. Those
+    /// about transactions lose their responses first.
+    fn limit_answers(&mut self) {
+        let mut total: usize = 0;
+        for of_transactions in [false, true] {
+            let is_turn =
+                |of: &&mut UnstoredFinding| of.alarm.is_about_transactions() == of_transactions;
+            for of in self.0.iter_mut().filter(is_turn) {
+                let sum = total.saturating_add(answer_bytes(&of.finding));
+                match sum <= MAX_ANSWER_BYTES {
+                    true => total = sum,
+                    false => of.finding.answers = Vec::new(),
+                }
+            }
+        }
+    }
+
     /// Adds a finding. If there are too many, a finding about a transaction is dropped, of a database with an earlier
     /// finding: many corrupt transactions displace neither a finding about a state nor the only one of a database.
     fn keep(&mut self, new: UnstoredFinding) {
@@ -110,6 +131,16 @@ impl Unstored {
         let alarm = self.0.remove(at).alarm;
         log::warn!(database:% = alarm.database, alarm:% = alarm.id; "a finding could neither be stored nor kept in memory: too many findings wait to be stored");
     }
+}
+
+/// Returns the bytes of a finding's responses and their requests.
+fn answer_bytes(finding: &Finding) -> usize {
+    let answers = finding.answers.iter();
+    let bytes = answers.map(|answer| {
+        let reply = answer.reply.as_ref().map_or(0, |bytes| bytes.len());
+        reply.saturating_add(answer.request.len())
+    });
+    bytes.fold(0, usize::saturating_add)
 }
 
 /// Returns whether a finding is on disk: its alarm is listed, or its evidence counts as an open alarm.
@@ -132,4 +163,57 @@ pub(super) fn is_stored(store: &Store, raised: &Raised) -> bool {
 fn must_be_tried_again(store: &Store, raised: &Raised) -> bool {
     let is_given_up = matches!(raised.unwritten, Some(StoreError::Changed { .. }));
     !is_given_up && !is_stored(store, raised)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::trust::{Answer, Location, Tampering};
+
+    fn unstored(kind: Tampering, reason: &str, bytes: usize) -> UnstoredFinding {
+        let finding = Finding {
+            database: "db".into(),
+            kind,
+            reason: reason.into(),
+            trusted: None,
+            claim: None,
+            shown: None,
+            uuid: None,
+            identity_changed: false,
+            answers: vec![Answer {
+                call: "CurrentState".into(),
+                request: Vec::new(),
+                reply: Ok(Arc::new(vec![0; bytes])),
+                shortened: None,
+            }],
+        };
+        let location = Location {
+            dir: PathBuf::new(),
+            roots: None,
+            server: "s".into(),
+        };
+        let now = Timestamp::from_unix(0);
+        UnstoredFinding {
+            alarm: Alarm::new(&finding, &location, PathBuf::new(), now),
+            finding,
+            found: now,
+            tried: 0,
+        }
+    }
+
+    #[test]
+    fn the_responses_of_all_findings_are_limited_and_those_about_a_state_stay() {
+        let half = MAX_ANSWER_BYTES / 2;
+        let mut findings = Unstored(vec![
+            unstored(Tampering::BadValue, "one", half),
+            unstored(Tampering::BadValue, "two", half),
+            unstored(Tampering::RolledBack, "emptied", half),
+        ]);
+        findings.limit_answers();
+        let sizes = findings.0.iter().map(|of| answer_bytes(&of.finding));
+        assert_eq!(sizes.collect::<Vec<_>>(), [half, 0, half]);
+    }
 }
