@@ -10,20 +10,20 @@ const _: () = assert!(MAX_TRANSCRIPT == Limits::DEFAULT.answers);
 /// Returns the recorded responses, each as long as evidence can hold it. The last response, which shows the finding,
 /// gets its share of the space first.
 pub(super) fn answers(transcript: &Transcript) -> Vec<Answer> {
-    let mut room = Limits::DEFAULT.answers;
+    let mut space = Limits::DEFAULT.answers;
     let exchanges: Vec<&Exchange> = transcript.exchanges().collect();
     let Some((last, first)) = exchanges.split_last() else {
         return Vec::new();
     };
-    let last = answer(last, &mut room);
-    let first = first.iter().map(|exchange| answer(exchange, &mut room));
+    let last = answer(last, &mut space);
+    let first = first.iter().map(|exchange| answer(exchange, &mut space));
     first.chain([last]).collect()
 }
 
 /// Returns one exchange for evidence. It shares the bytes, and shortens them if there is not enough space.
-fn answer(exchange: &Exchange, room: &mut usize) -> Answer {
+fn answer(exchange: &Exchange, space: &mut usize) -> Answer {
     let beside = exchange.request.len().saturating_add(Answer::OVERHEAD);
-    let exchange = exchange.clone().shortened_to(room.saturating_sub(beside));
+    let exchange = exchange.clone().shortened_to(space.saturating_sub(beside));
     let answer = Answer {
         call: exchange.call.into(),
         request: exchange.request,
@@ -33,6 +33,6 @@ fn answer(exchange: &Exchange, room: &mut usize) -> Answer {
             Shortened::WithoutValues(length) => trust::Shortened::without_values(length),
         }),
     };
-    *room = room.saturating_sub(answer.size());
+    *space = space.saturating_sub(answer.size());
     answer
 }

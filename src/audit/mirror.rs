@@ -174,8 +174,8 @@ impl Auditor {
             let next = mirror.next();
             let headers = self.headers(trusted, next, &mut run)?;
             let hashes = self.proven(mirror, trusted, next, headers)?;
-            let room = most.saturating_sub(self.store.mirrored_bytes()?);
-            if mirror.extend(next, &hashes, room)? == Extended::Full {
+            let space = most.saturating_sub(self.store.mirrored_bytes()?);
+            if mirror.extend(next, &hashes, space)? == Extended::Full {
                 return Err(Unmirrored::Full { most });
             }
         }

@@ -36,11 +36,11 @@ impl Outcome {
             0 => 0,
             length => length.saturating_add(SEPARATOR.len()),
         };
-        let room = most.saturating_sub(end);
-        let found = match found.char_indices().nth(room) {
+        let space = most.saturating_sub(end);
+        let found = match found.char_indices().nth(space) {
             None => found,
             Some(_) => {
-                let kept = room.saturating_sub(CUT.len());
+                let kept = space.saturating_sub(CUT.len());
                 found.chars().take(kept).chain(CUT.chars()).collect()
             }
         };

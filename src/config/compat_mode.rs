@@ -23,7 +23,7 @@ impl CompatMode {
     }
 
     /// Returns the default user for the login.
-    pub(super) fn auditor(self) -> &'static str {
+    pub(super) fn default_user(self) -> &'static str {
         match self {
             CompatMode::Immuclient => "immudb",
             CompatMode::Immugw => "immugwauditor",

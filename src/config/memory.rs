@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn the_size_to_set_has_room_for_a_proof_and_is_one_that_can_be_set() {
+    fn the_size_to_set_has_space_for_a_proof_and_is_one_that_can_be_set() {
         assert_eq!(size_to_set(4_194_304), 5 << 20);
         assert_eq!(size_to_set(10_000_000), 10 << 20);
         assert_eq!(size_to_set(u64::MAX), MAX_RECV_MSG_BYTES);

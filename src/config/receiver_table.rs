@@ -17,7 +17,7 @@ pub(super) const TABLE: &str = "receiver";
 /// The key whose value may have a token.
 pub(super) const URL: &str = "url";
 /// Reserved names, which metrics and notifications use for other receivers.
-const TAKEN: [&str; 2] = ["exec", "heartbeat"];
+const RESERVED: [&str; 2] = ["exec", "heartbeat"];
 /// The length limit of a name, in characters: it is a label of metrics.
 const MAX_NAME_CHARS: usize = 64;
 
@@ -216,12 +216,12 @@ fn is_name(text: &str) -> bool {
     !text.is_empty()
         && text.len() <= MAX_NAME_CHARS
         && text.chars().all(plain)
-        && !TAKEN.contains(&text)
+        && !RESERVED.contains(&text)
 }
 
 fn name_wanted() -> String {
     format!(
         "up to {MAX_NAME_CHARS} letters, digits, dots, dashes and underscores, and not {}",
-        TAKEN.join(" or ")
+        RESERVED.join(" or ")
     )
 }

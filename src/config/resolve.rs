@@ -230,7 +230,7 @@ fn login(
     }
     let login = Login {
         username: username
-            .map_or(raw.compat_mode.auditor(), String::as_str)
+            .map_or(raw.compat_mode.default_user(), String::as_str)
             .to_owned(),
         password,
     };

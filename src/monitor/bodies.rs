@@ -10,7 +10,7 @@ const MAX_PENDING_BYTES: usize = 8 << 20;
 /// The age up to which a body is shared between requests.
 const MAX_SHARED_AGE: Duration = Duration::from_secs(1);
 /// The maximum age of a body that is sent if no new one can be made: the time that a peer has to read it.
-const FRESH_ENOUGH: Duration = Duration::from_secs(20);
+const MAX_BODY_AGE: Duration = Duration::from_secs(20);
 
 /// The resource of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +45,7 @@ impl Bodies {
         self.0.retain(|made| made.body.strong_count() > 0);
         let is_full = self.bytes() >= MAX_PENDING_BYTES;
         let fresh = if is_full {
-            FRESH_ENOUGH
+            MAX_BODY_AGE
         } else {
             MAX_SHARED_AGE
         };
@@ -116,7 +116,7 @@ mod tests {
         let later = full + 8 * MAX_SHARED_AGE;
         let again = bodies.get(Resource::Metrics, later, large).unwrap();
         assert!(Arc::ptr_eq(&metrics, &again));
-        let too_late = full + FRESH_ENOUGH + MAX_SHARED_AGE;
+        let too_late = full + MAX_BODY_AGE + MAX_SHARED_AGE;
         assert!(bodies.get(Resource::Metrics, too_late, large).is_none());
     }
 

@@ -11,12 +11,12 @@ use crate::clock::Clock;
 use crate::sys::{self, Interest, Socket};
 
 /// The time limit for a complete head, so that a silent client does not occupy a connection.
-const HEAD: Duration = Duration::from_secs(5);
+const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// The time limit for reading the whole response, so that a slow client does not occupy a connection.
-const ANSWER: Duration = Duration::from_secs(20);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(20);
 /// The time until the connection is closed after the response, and the number of bytes that are discarded
 /// meanwhile.
-const GOODBYE: (Duration, usize) = (Duration::from_secs(1), 256 << 10);
+const CLOSE_TIMEOUT: (Duration, usize) = (Duration::from_secs(1), 256 << 10);
 
 pub(super) struct Connection {
     stream: TcpStream,
@@ -58,7 +58,7 @@ impl Connection {
         Some(Connection {
             stream,
             state: State::Head(Vec::new()),
-            until: now + HEAD,
+            until: now + HEAD_TIMEOUT,
             waits_since: now,
         })
     }
@@ -76,7 +76,7 @@ impl Connection {
     }
 
     /// Closes the connection in favour of another one. A peer that is sending a request gets an error response.
-    pub fn make_room(mut self) {
+    pub fn give_way(mut self) {
         if let State::Head(_) = self.state {
             let (head, body) = Answer::error(UNAVAILABLE).parts();
             let parts = [IoSlice::new(&head), IoSlice::new(body.as_bytes())];
@@ -111,7 +111,7 @@ impl Connection {
                 Head::Unfinished => return Next::Wait,
             };
             let (head, body) = answer.parts();
-            self.enter(State::Answer(head, body, 0), ANSWER);
+            self.enter(State::Answer(head, body, 0), RESPONSE_TIMEOUT);
         } else if is_late {
             return Next::Close;
         }
@@ -139,12 +139,12 @@ impl Connection {
             if self.stream.shutdown(Shutdown::Write).is_err() {
                 return Next::Close;
             }
-            self.enter(State::Goodbye(0), GOODBYE.0);
+            self.enter(State::Goodbye(0), CLOSE_TIMEOUT.0);
         }
         if let State::Goodbye(thrown) = &mut self.state {
             let more = read_some(&mut self.stream, |bytes| {
                 *thrown += bytes.len();
-                *thrown <= GOODBYE.1
+                *thrown <= CLOSE_TIMEOUT.1
             });
             if more != More::Later {
                 return Next::Close;

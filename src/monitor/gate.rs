@@ -14,11 +14,11 @@ use crate::sys::{self, Interest};
 const MAX_CONNECTIONS: u64 = 64;
 /// The maximum number of connections that are accepted in one round, so that a burst of new ones does not starve
 /// the others. It equals the maximum number of connections: each may get its response in between.
-const ROUND: usize = 64;
+const MAX_ACCEPTED_PER_ROUND: usize = 64;
 /// The time for which no connection is accepted after the descriptors ran out.
-const PAUSE: Duration = Duration::from_millis(100);
+const FAILED_ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// The time between two checks of the deadlines.
-const TICK: Duration = Duration::from_millis(250);
+const DEADLINE_CHECK_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Serves without end.
 pub(super) fn serve(listener: &TcpListener, mut answer: impl FnMut(&Request) -> Answer) {
@@ -33,7 +33,7 @@ pub(super) fn serve(listener: &TcpListener, mut answer: impl FnMut(&Request) -> 
         let tick = if connections.is_empty() {
             Duration::MAX
         } else {
-            TICK
+            DEADLINE_CHECK_INTERVAL
         };
         let ready = sys::wait_ready(&waits, tick);
         let mut kept = Vec::new();
@@ -46,7 +46,7 @@ pub(super) fn serve(listener: &TcpListener, mut answer: impl FnMut(&Request) -> 
         if ready.first() == Some(&true) {
             if let Err(error) = accept(listener, &mut connections, most, &mut answer) {
                 log::debug!(reason:% = error; "the monitoring port accepts no connection");
-                thread::sleep(PAUSE);
+                thread::sleep(FAILED_ACCEPT_PAUSE);
             }
         }
     }
@@ -59,7 +59,7 @@ fn accept(
     most: usize,
     mut answer: impl FnMut(&Request) -> Answer,
 ) -> io::Result<()> {
-    for _ in 0..ROUND {
+    for _ in 0..MAX_ACCEPTED_PER_ROUND {
         match listener.accept() {
             Ok((stream, _)) => admit(stream, connections, most, &mut answer),
             Err(error) => match error.kind() {
@@ -88,7 +88,7 @@ fn admit(
         let by_loss = connections.iter().enumerate();
         let first = by_loss.min_by_key(|(_, connection)| connection.closed_for_others());
         if let Some((place, _)) = first {
-            connections.remove(place).make_room();
+            connections.remove(place).give_way();
         }
     }
     // a request head that arrived already is answered now, before later connections can close this one

@@ -124,7 +124,7 @@ impl DeliveryWorker {
         loop {
             let now = self.shared.clock.instant();
             let is_over = waiting.queue.all_tried(now) || now >= until;
-            if !waiting.on_the_way && is_over {
+            if !waiting.is_delivering && is_over {
                 return;
             }
             // the current try ends by its own timeout
@@ -143,7 +143,7 @@ impl DeliveryWorker {
         let mut waiting = self.shared.lock();
         waiting.is_closed = true;
         self.shared.changed.notify_all();
-        while waiting.on_the_way {
+        while waiting.is_delivering {
             let woken = self.shared.changed.wait(waiting);
             waiting = woken.unwrap_or_else(PoisonError::into_inner);
         }
@@ -191,7 +191,7 @@ impl Shared {
     }
 
     fn count(&self, waiting: &Waiting) {
-        let pending = waiting.queue.len() + usize::from(waiting.on_the_way);
+        let pending = waiting.queue.len() + usize::from(waiting.is_delivering);
         let oldest = waiting.queue.oldest();
         self.receiver.waiting(pending, oldest);
     }
@@ -207,11 +207,11 @@ impl Shared {
                 waiting = woken.unwrap_or_else(PoisonError::into_inner).0;
                 continue;
             };
-            waiting.on_the_way = true;
+            waiting.is_delivering = true;
             drop(waiting);
             let delivered = sink.deliver(&item.kept.notification);
             waiting = self.lock();
-            waiting.on_the_way = false;
+            waiting.is_delivering = false;
             let (name, id) = (self.receiver.name(), item.kept.notification.id.clone());
             match delivered {
                 Ok(()) => {

@@ -10,7 +10,7 @@ use super::OpenAlarms;
 use super::delivery::DeliveryWorker;
 use super::identity::ReceiverKey;
 use super::notification::Priority;
-use super::outbox::{Kept, Opened, Outbox};
+use super::outbox::{self, Kept, Opened, Outbox};
 use super::record::{self, Record};
 use super::waiting::Noted;
 use crate::clock::Clock;
@@ -42,7 +42,7 @@ impl HandOver<'_> {
     pub fn run(&self) -> Vec<ReceiverStats> {
         let keys = |below: &str| files::list(&self.directory.join(below)).unwrap_or_default();
         let known: BTreeSet<String> = self.known.iter().map(ReceiverKey::to_string).collect();
-        let found: BTreeSet<String> = keys("outbox")
+        let found: BTreeSet<String> = keys(outbox::DIRECTORY)
             .into_iter()
             .chain(keys(record::DIRECTORY))
             .filter(|key| !known.contains(key) && !key.ends_with(files::NEW))
@@ -58,7 +58,7 @@ impl HandOver<'_> {
     }
 
     fn one(&self, key: &str) -> Result<Option<ReceiverStats>, StoreError> {
-        let outbox = self.directory.join("outbox").join(key);
+        let outbox = self.directory.join(outbox::DIRECTORY).join(key);
         let mut record = Record::at(self.directory.join(record::DIRECTORY).join(key));
         let waiting = match files::exists(&outbox)? {
             true => Some(Outbox::open(&outbox)?),

@@ -36,7 +36,7 @@ pub(super) struct Waiting {
     pub record: Record,
     /// Whether alarms were removed from the record after the start, because their notification in the outbox is lost.
     pub has_forgotten: bool,
-    pub on_the_way: bool,
+    pub is_delivering: bool,
     /// Whether no further try is to begin, and the thread is to end: another worker may have its place after a
     /// change of the settings.
     pub is_closed: bool,
@@ -61,7 +61,7 @@ impl Waiting {
             next_unstored: 0,
             record,
             has_forgotten: false,
-            on_the_way: false,
+            is_delivering: false,
             is_closed: false,
             why: None,
         };
@@ -197,7 +197,7 @@ impl Waiting {
     /// one fails. Returns whether all are on disk now.
     pub fn store_unstored(&mut self, receiver: &ReceiverStats, now: Instant) -> bool {
         // a notification that is being delivered has no number yet, by which a later one could be recognised
-        if !self.on_the_way {
+        if !self.is_delivering {
             self.open(receiver, now);
         }
         if let Ok(outbox) = &self.outbox {

@@ -46,21 +46,24 @@ impl Fetcher {
     /// The system starts no thread.
     pub fn start(peers: &[PeerSettings], server: &str, clock: Clock) -> std::io::Result<Fetcher> {
         let timeout = time_for_each(peers.len());
-        let mut ways: VecDeque<Way> = peers.iter().map(|peer| Way::new(peer, timeout)).collect();
+        let mut connections: VecDeque<PeerConnection> = peers
+            .iter()
+            .map(|peer| PeerConnection::new(peer, timeout))
+            .collect();
         let server = server.to_owned();
         // at most one round waits; a second one would ask for the same
         let (rounds, due) = sync_channel(1);
         let (sender, answers) = sync_channel(MAX_WAITING);
         let run = move || {
             for () in due {
-                for way in &ways {
-                    if sender.send(way.ask(&server)).is_err() {
+                for connection in &connections {
+                    if sender.send(connection.ask(&server)).is_err() {
                         return;
                     }
                 }
                 // the next round begins with another peer, for an auditor that waits for a part of each round only
-                if let Some(first) = ways.pop_front() {
-                    ways.push_back(first);
+                if let Some(first) = connections.pop_front() {
+                    connections.push_back(first);
                 }
             }
         };
@@ -116,22 +119,22 @@ fn time_for_each(peers: usize) -> Duration {
 }
 
 /// The connection to one peer.
-struct Way {
+struct PeerConnection {
     peer: Witness,
     client: Client,
     /// The value of the header `authorization`.
     authorization: Option<String>,
 }
 
-impl Way {
-    fn new(settings: &PeerSettings, timeout: Duration) -> Way {
+impl PeerConnection {
+    fn new(settings: &PeerSettings, timeout: Duration) -> PeerConnection {
         let url = url_of_checkpoints(&settings.url);
         let proxy = settings.proxy.as_ref();
         let basic = settings.login.as_ref().map(|login| {
             let login = format!("{}:{}", login.username, login.password.expose());
             format!("Basic {}", encode_base64(login.as_bytes()))
         });
-        Way {
+        PeerConnection {
             peer: Witness {
                 name: settings.name.clone(),
                 keys: settings.keys.clone(),

@@ -269,10 +269,10 @@ mod tests {
     fn a_checkpoint_longer_than_its_limit_is_refused() {
         let key = key("a", 1);
         let of = |length: usize| note("s", &"x".repeat(length), 7, &key, 1_000);
-        let room = MAX_NOTE - of(1).len() + 1;
-        let peer_response = judge(of(room).as_bytes(), &peer(&[&key]), "s");
+        let space = MAX_NOTE - of(1).len() + 1;
+        let peer_response = judge(of(space).as_bytes(), &peer(&[&key]), "s");
         assert_eq!((peer_response.words.len(), peer_response.refused), (1, 0));
-        let peer_response = judge(of(room + 1).as_bytes(), &peer(&[&key]), "s");
+        let peer_response = judge(of(space + 1).as_bytes(), &peer(&[&key]), "s");
         assert_eq!((peer_response.words.len(), peer_response.refused), (0, 1));
         assert_eq!(peer_response.why, Some(WordError::TooLong));
     }

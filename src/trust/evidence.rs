@@ -172,10 +172,10 @@ fn answer(table: &Table) -> Result<Answer, FileDamage> {
 /// Returns as many responses as the limit allows, each cut if it is too long: the last one, which proves the finding,
 /// and the first ones.
 fn kept_answers(finding: &Finding, limits: &Limits) -> Vec<Answer> {
-    let mut room = limits.answers;
+    let mut space = limits.answers;
     let mut fitting = |answer: &Answer| {
         let answer = answer.clone().cut(limits.answer);
-        room = room.checked_sub(answer.size())?;
+        space = space.checked_sub(answer.size())?;
         Some(answer)
     };
     let Some((last, first)) = finding.answers.split_last() else {

@@ -27,7 +27,7 @@ const MAX_EXPORT_BYTES: u64 = 64 << 20;
 /// The bytes that are reserved for the line with the checksum.
 const CHECKSUM_BYTES: usize = 1 << 10;
 /// The longest content that is written, in bytes: with the checksum, a reader accepts it.
-const MAX_CONTENT_BYTES: usize = (64 << 20) - CHECKSUM_BYTES;
+const MAX_CONTENT_BYTES: usize = MAX_EXPORT_BYTES as usize - CHECKSUM_BYTES;
 /// The bytes of a state in the file, without the database's name and the state.
 const STATE_OVERHEAD: usize = "\n[[state]]\ndatabase = \nstate = \"\"\n".len();
 

@@ -143,7 +143,7 @@ impl Store {
         } else {
             // if the list is damaged, existing evidence shows that the finding was made before
             raised.opened = known.is_ok() || !kept;
-            alarm.displaced = self.make_room(&hold, &mut alarms);
+            alarm.displaced = self.make_space(&hold, &mut alarms);
             alarms.push(alarm.clone());
         }
         let occasion = match raised.opened {
@@ -307,7 +307,7 @@ impl Store {
 
     /// Removes findings after the first if a database has as many as it may: closed ones that await no reading first,
     /// else the last. Returns the number of removed open findings, with those that the removed ones had displaced.
-    fn make_room(&self, _hold: &Hold, alarms: &mut Vec<Alarm>) -> u64 {
+    fn make_space(&self, _hold: &Hold, alarms: &mut Vec<Alarm>) -> u64 {
         let mut displaced = 0u64;
         while alarms.len() >= self.limits.files_of_a_database.max(2) {
             let is_settled = |alarm: &Alarm| !alarm.is_open() && !alarm.awaits_reading;
@@ -344,23 +344,23 @@ impl Store {
         if self.was_full(&of_database) {
             return full;
         }
-        let mut room = self.room()?;
+        let mut space = self.space()?;
         let mut file = evidence::render(self.server(), id, finding, now, limits);
         let most = limits.bytes.saturating_sub(RESERVED_BYTES);
-        while let Some(shortage) = room.shortage(&file, limits.files, most) {
-            if occasion == Occasion::Again || !self.displace(&mut room, &of_database, shortage) {
+        while let Some(shortage) = space.shortage(&file, limits.files, most) {
+            if occasion == Occasion::Again || !self.displace(&mut space, &of_database, shortage) {
                 break;
             }
         }
-        if room.shortage(&file, limits.files, most).is_some() {
+        if space.shortage(&file, limits.files, most).is_some() {
             let bare = Limits {
                 answers: 0,
                 ..*limits
             };
             file = evidence::render(self.server(), id, finding, now, &bare);
         }
-        if room.shortage(&file, limits.files, limits.bytes).is_some() {
-            self.remember_full(&room);
+        if space.shortage(&file, limits.files, limits.bytes).is_some() {
+            self.remember_full(&space);
             return full;
         }
         files::create_directory(&directory)?;

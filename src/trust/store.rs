@@ -15,7 +15,7 @@ use super::history::database_of;
 use super::location::{ACKNOWLEDGED, ALARMS, EVIDENCE, HISTORY, LOCATED, Location, STATE};
 use super::parsed_alarms::ParsedAlarms;
 use super::permissions;
-use super::room_memory;
+use super::space_memory;
 use super::store_error::StoreError;
 use super::tail::Tails;
 use super::warning::Warning;
@@ -39,7 +39,7 @@ pub struct Store {
     pub(super) clock: Clock,
     warnings: Mutex<BTreeSet<Warning>>,
     /// The remembered facts about the space for evidence.
-    pub(super) room_memory: room_memory::Memory,
+    pub(super) space_memory: space_memory::Memory,
     /// The ends of histories that were read completely.
     pub(super) tails: Tails,
     /// The alarms of files that were parsed.
@@ -230,7 +230,7 @@ impl Store {
             limits: Limits::default(),
             clock: Clock::system(),
             warnings: Mutex::default(),
-            room_memory: room_memory::Memory::default(),
+            space_memory: space_memory::Memory::default(),
             tails: Tails::default(),
             parsed_alarms: ParsedAlarms::default(),
             last_identity: Mutex::default(),

@@ -72,8 +72,8 @@ pub fn token(bytes: &[u8]) -> Result<String, Malformed> {
 /// Decodes `DatabaseListResponse`, and returns the names unchanged; they need not be UTF-8.
 pub fn database_list(bytes: &[u8]) -> Result<Names, Malformed> {
     let (reply, mut budget) = open("DatabaseListResponse", bytes)?;
-    let room = reply.each(1).map(<[u8]>::len).sum(); // slightly more than the names need
-    let mut names = Names::with_buffers(budget.list(reply.times(1))?, budget.list(room)?);
+    let space = reply.each(1).map(<[u8]>::len).sum(); // slightly more than the names need
+    let mut names = Names::with_buffers(budget.list(reply.times(1))?, budget.list(space)?);
     for database in reply.each(1) {
         names.push(Message::new("Database", database)?.bytes(1));
     }

@@ -76,7 +76,7 @@ fn a_full_disk_is_a_local_failure_and_keeps_the_trusted_state() {
     assert!(run.stderr.contains("not stored: "), "{run:#?}");
     assert!(run.reason(DATABASE).contains("not stored: "), "{run:#?}");
     scene.server.be_honest();
-    fs::remove_file(&filler).expect("room again");
+    fs::remove_file(&filler).expect("space again");
     scene.program.once().is(0, DATABASE, "consistent");
     assert_eq!(scene.trusted_tx_in_status(), scene.state().tx.to_string());
     drop(mount);

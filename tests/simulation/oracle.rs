@@ -257,7 +257,7 @@ impl Oracle {
         }
     }
 
-    /// Judges a cycle that began at `begin`. `disk` is whether the disk had room during the cycle.
+    /// Judges a cycle that began at `begin`. `disk` is whether the disk had space during the cycle.
     pub fn cycle(
         &mut self,
         scene: &Scene,
@@ -476,7 +476,7 @@ pub struct Circumstances<'a> {
     pub scene: &'a Scene,
     pub begin: Duration,
     pub end: Duration,
-    /// Whether the auditor's disk had room.
+    /// Whether the auditor's disk had space.
     pub disk: bool,
     /// Whether the cycle was not stopped.
     pub is_unstopped: bool,

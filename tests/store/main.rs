@@ -8,9 +8,9 @@ mod support;
 
 mod alarms;
 mod damage;
+mod evidence_space;
 mod identities;
 mod repair;
-mod room;
 mod same_id;
 mod signatures;
 mod stamps;

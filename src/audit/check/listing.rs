@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_of_names_leaves_room_for_trusted_databases() {
+    fn a_flood_of_names_leaves_space_for_trusted_databases() {
         let mut list: Vec<String> = (0..MAX_DATABASES + 7)
             .map(|i| format!("flood{i}"))
             .collect();

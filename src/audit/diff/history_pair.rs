@@ -82,7 +82,7 @@ impl HistoryPair<'_> {
             same => self.ours.hash_at(same)?,
         };
         let (mut ours_before, mut theirs_before) = (before, before);
-        let mut room = MAX_KEPT_BYTES;
+        let mut space = MAX_KEPT_BYTES;
         while differences.compared < last {
             let next = differences.compared + 1;
             let most = u32::try_from(last - differences.compared).unwrap_or(TXS_PER_SCAN);
@@ -99,7 +99,7 @@ impl HistoryPair<'_> {
                 if here.eh() == there.eh() && here.metadata() == there.metadata() {
                     differences.rechained += u64::from(here.alh() != there.alh());
                 } else {
-                    room = spend(spend(room, &ours)?, &theirs)?;
+                    space = spend(spend(space, &ours)?, &theirs)?;
                     pairs.push(Pair {
                         ours: Some(ours),
                         theirs: Some(theirs),
@@ -137,7 +137,7 @@ impl HistoryPair<'_> {
         }
         let mut next = ours.min(theirs) + 1;
         let mut before = side.hash_at(next - 1)?;
-        let mut room = MAX_KEPT_BYTES;
+        let mut space = MAX_KEPT_BYTES;
         while next <= last {
             let run = u32::try_from(last - next + 1)
                 .unwrap_or(TXS_PER_SCAN)
@@ -149,7 +149,7 @@ impl HistoryPair<'_> {
             for tx in read {
                 before = follows(&tx, next, before)?;
                 next = next.saturating_add(1);
-                room = spend(room, &tx)?;
+                space = spend(space, &tx)?;
                 pairs.push(match is_ours {
                     true => Pair {
                         ours: Some(tx),
@@ -230,12 +230,13 @@ impl HistoryPair<'_> {
 const MAX_KEPT_BYTES: usize = 8 << 20;
 
 /// Returns the memory that is left when this transaction is also stored.
-fn spend(room: usize, tx: &Tx) -> Result<usize, Ended> {
+fn spend(space: usize, tx: &Tx) -> Result<usize, Ended> {
     let entries = tx.entries.iter();
     let taken: usize = entries
         .map(|entry| size_of::<TxEntry>() + entry.key.len() + entry.value.len())
         .sum();
-    room.checked_sub(taken)
+    space
+        .checked_sub(taken)
         .ok_or_else(|| Ended::unproven("there are more differences than the memory limit allows"))
 }
 

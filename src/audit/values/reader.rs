@@ -307,7 +307,7 @@ impl Reader<'_> {
     fn server_answers(&mut self) -> Result<bool, ReadInterrupted> {
         if self
             .answered
-            .is_some_and(|when| self.server.clock().since(when) < ANSWER_HOLDS)
+            .is_some_and(|when| self.server.clock().since(when) < MAX_RESPONSE_AGE)
         {
             return Ok(true);
         }
@@ -325,4 +325,4 @@ impl Reader<'_> {
 }
 
 /// The time for which a response for the state counts as a sign that the server can be reached.
-const ANSWER_HOLDS: Duration = Duration::from_secs(1);
+const MAX_RESPONSE_AGE: Duration = Duration::from_secs(1);

@@ -13,7 +13,7 @@ use crate::trust::Unavailable;
 /// The number of findings that one reading records, each with its own alarm. One more alarm counts the rest.
 const MAX_FINDINGS: usize = 16;
 /// The number of corrupt transactions, and of unread ones, that the reason of a verdict names.
-const MAX_LISTED_DUE: usize = 3;
+const MAX_NAMED_IN_REASON: usize = 3;
 
 /// The number of unread transactions that are stored one by one, in one reading; the rest is counted.
 const MAX_LISTED_UNREAD: usize = 16;
@@ -248,7 +248,7 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut separator = "";
-        let shown = self.broken.iter().take(MAX_LISTED_DUE);
+        let shown = self.broken.iter().take(MAX_NAMED_IN_REASON);
         for broken in shown.clone() {
             write!(f, "{separator}{broken}")?;
             separator = "; ";
@@ -257,7 +257,7 @@ impl fmt::Display for Report {
         if hidden > 0 {
             write!(f, "{separator}and {hidden} more corrupt ones")?;
         }
-        let named = self.unread.iter().take(MAX_LISTED_DUE);
+        let named = self.unread.iter().take(MAX_NAMED_IN_REASON);
         for unread in named.clone() {
             write!(f, "{separator}{unread}")?;
             separator = "; ";

@@ -11,7 +11,7 @@ use crate::wire::{Entries, Malformed, Tx};
 /// The longest scan, in transactions, whose values all count as dropped if the server has neither those of the first
 /// nor those of the last transaction. A truncation drops whole files, so the remaining values come after the dropped
 /// ones.
-const MIN_DROPPED_RUN: u32 = 32;
+const MAX_DROPPED_SCAN: u32 = 32;
 /// The number of scans that are requested while one is verified, so that the server always has one to work on.
 const MAX_PREFETCHED_SCANS: usize = 2;
 
@@ -38,10 +38,10 @@ impl Reader<'_> {
                     if !self.in_time() {
                         return Err(ReadInterrupted::Late);
                     }
-                    if limit <= MIN_DROPPED_RUN && self.truncation.covers(span.next() - 1) {
+                    if limit <= MAX_DROPPED_SCAN && self.truncation.covers(span.next() - 1) {
                         if let Some(list) = self.dropped(span)? {
                             // the size was right, so larger scans may succeed
-                            let more = before.saturating_mul(SCAN_GROWTH).min(MIN_DROPPED_RUN);
+                            let more = before.saturating_mul(SCAN_GROWTH).min(MAX_DROPPED_SCAN);
                             self.scan.limit = more.max(before);
                             return self.take(first, limit, list, Values::Dropped);
                         }

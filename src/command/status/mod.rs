@@ -127,7 +127,7 @@ fn headline(settings: &Settings, known: &[Known], of_the_rest: Condition) -> Str
 
 /// The age that recorded times may have while an auditor runs. The auditor writes them every ten seconds, in whole
 /// seconds, and after a cycle that may also take ten seconds.
-const WRITTEN_LATE: Duration = Duration::from_secs(30);
+const MAX_WRITE_DELAY: Duration = Duration::from_secs(30);
 
 struct Known<'a> {
     database: String,
@@ -219,13 +219,15 @@ impl Known<'_> {
             .filter(|last| self.trusted().is_some() || last.was_trusted())?;
         let proven = last.proven?;
         let age = clock::now().since(proven);
-        let allowed = allowed_without_proof(settings.audit.interval).saturating_add(WRITTEN_LATE);
+        let allowed =
+            allowed_without_proof(settings.audit.interval).saturating_add(MAX_WRITE_DELAY);
         (self.is_audited(settings) && age > allowed).then_some(Overdue::Unproven(age))
     }
 
     /// Returns whether the last check is recent, so that an auditor is running.
     fn was_checked_recently(&self, settings: &Settings) -> bool {
-        let allowed = allowed_without_proof(settings.audit.interval).saturating_add(WRITTEN_LATE);
+        let allowed =
+            allowed_without_proof(settings.audit.interval).saturating_add(MAX_WRITE_DELAY);
         self.last
             .is_some_and(|last| clock::now().since(last.checked) <= allowed)
     }

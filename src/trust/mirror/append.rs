@@ -22,14 +22,14 @@ struct Run<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extended {
     /// All hashes were added.
-    Room,
+    All,
     /// The limit allows no more hashes.
     Full,
 }
 
 impl Mirror {
     /// Adds the hashes of `first` and the following transactions, as far as they are the next missing ones. The
-    /// file grows by at most `room` bytes.
+    /// file grows by at most `space` bytes.
     ///
     /// # Errors
     /// The system refuses.
@@ -37,7 +37,7 @@ impl Mirror {
         &mut self,
         first: u64,
         hashes: &[Digest],
-        room: u64,
+        space: u64,
     ) -> Result<Extended, StoreError> {
         let length = |mirror: &Mirror| -> io::Result<u64> { Ok(mirror.file.metadata()?.len()) };
         let failed = |mirror: &Mirror, error: &io::Error| {
@@ -45,7 +45,7 @@ impl Mirror {
         };
         let most = length(self)
             .map_err(|error| failed(self, &error))?
-            .saturating_add(room);
+            .saturating_add(space);
         let (mut runs, mut next) = (Vec::new(), self.next());
         let extended = loop {
             let rest = next
@@ -59,7 +59,7 @@ impl Mirror {
             let hashes =
                 usize::try_from(left).map_or(rest, |left| rest.get(..left).unwrap_or(rest));
             if rest.is_empty() {
-                break Extended::Room;
+                break Extended::All;
             }
             if hashes.is_empty() {
                 break Extended::Full;

@@ -45,7 +45,7 @@ fn since() -> Timestamp {
 
 fn filled(place: &Place, last: u64) -> Mirror {
     let mut mirror = Mirror::create(&place.file(), "s:1", "d/é", since()).unwrap();
-    assert_eq!(extend(&mut mirror, 1, last), Extended::Room);
+    assert_eq!(extend(&mut mirror, 1, last), Extended::All);
     mirror
 }
 
@@ -70,7 +70,7 @@ fn hashes_come_back_as_they_were_however_they_were_added() {
         let mut first = 1;
         while first <= 2_100 {
             let last = (first + run - 1).min(2_100);
-            assert_eq!(extend(&mut mirror, first, last), Extended::Room);
+            assert_eq!(extend(&mut mirror, first, last), Extended::All);
             first = last + 1;
         }
         for mirror in [
@@ -187,16 +187,16 @@ fn a_flipped_bit_costs_its_block_which_is_filled_again() {
 
 #[test]
 fn a_mirror_grows_only_to_its_limit() {
-    let place = Place::new("room");
+    let place = Place::new("space");
     let mut mirror = Mirror::create(&place.file(), "s:1", "d", since()).unwrap();
     let all = hashes(1, 2_000);
     let mut last = 0;
-    for room in [0, 31, 72, 103, 104, 1_000, 40_000] {
+    for space in [0, 31, 72, 103, 104, 1_000, 40_000] {
         let begin = fs::metadata(place.file()).unwrap().len();
-        assert_eq!(mirror.extend(1, &all, room).unwrap(), Extended::Full);
+        assert_eq!(mirror.extend(1, &all, space).unwrap(), Extended::Full);
         let grown = fs::metadata(place.file()).unwrap().len() - begin;
-        assert!(grown <= room, "{grown} of {room}");
-        assert!(mirror.next() > last || room < 104);
+        assert!(grown <= space, "{grown} of {space}");
+        assert!(mirror.next() > last || space < 104);
         last = mirror.next();
     }
 }

@@ -57,14 +57,14 @@ fn has_complete_evidence(alarm: &Alarm) -> bool {
 }
 
 #[test]
-fn vanished_databases_leave_room_for_evidence_of_an_older_one() {
+fn vanished_databases_leave_space_for_evidence_of_an_older_one() {
     let folder = TempDir::new();
     let chain = Chain::new(9, 1);
     let store = limited(&folder, 50, 64 << 20);
     let real = grown(&store, &chain);
     for number in 0..200 {
         let made_up = seen(&store, &chain, &format!("made-up-{number}"), 100 + number);
-        // alarms without room for evidence are open too
+        // alarms without space for evidence are open too
         let _ = store.raise(&vanished(&made_up), at(1_000));
     }
     let shown = Chain::new(9, 2).state(6);
@@ -107,7 +107,7 @@ fn vanished_databases_displace_no_evidence_of_a_small_older_one() {
     assert_eq!(files, 50);
 }
 
-/// An older database keeps half of the room when a younger one needs it, and all of its evidence
+/// An older database keeps half of the space when a younger one needs it, and all of its evidence
 /// when an untrusted database needs it.
 #[test]
 fn untrusted_databases_displace_no_evidence_of_a_trusted_one() {
@@ -140,7 +140,7 @@ fn untrusted_databases_displace_no_evidence_of_a_trusted_one() {
 }
 
 #[test]
-fn bytes_of_databases_that_vanish_leave_room_for_the_answers_of_an_older_one() {
+fn bytes_of_databases_that_vanish_leave_space_for_the_answers_of_an_older_one() {
     let folder = TempDir::new();
     let chain = Chain::new(9, 1);
     let store = limited(&folder, 4_000, 6 << 20);
@@ -170,7 +170,7 @@ fn bytes_of_databases_that_vanish_leave_room_for_the_answers_of_an_older_one() {
 }
 
 #[test]
-fn the_database_with_the_most_evidence_makes_room_and_keeps_its_first_and_its_last() {
+fn the_database_with_the_most_evidence_makes_space_and_keeps_its_first_and_its_last() {
     let folder = TempDir::new();
     let chain = Chain::new(9, 1);
     let store = limited(&folder, 20, 64 << 20);
@@ -204,7 +204,7 @@ fn the_database_with_the_most_evidence_makes_room_and_keeps_its_first_and_its_la
 }
 
 #[test]
-fn closed_alarms_make_room_before_open_ones() {
+fn closed_alarms_make_space_before_open_ones() {
     let folder = TempDir::new();
     let chain = Chain::new(9, 1);
     let store = limited(&folder, 5, 64 << 20);
@@ -224,7 +224,7 @@ fn closed_alarms_make_room_before_open_ones() {
 }
 
 #[test]
-fn displaced_evidence_returns_only_if_there_is_free_room() {
+fn displaced_evidence_returns_only_if_there_is_free_space() {
     let folder = TempDir::new();
     let chain = Chain::new(9, 1);
     let store = limited(&folder, 2, 64 << 20);
@@ -241,7 +241,7 @@ fn displaced_evidence_returns_only_if_there_is_free_room() {
     assert_eq!((open.len(), open[0].times), (1, 2));
 }
 
-/// Raises findings about databases that were seen after the real one, more than the room allows.
+/// Raises findings about databases that were seen after the real one, more than the space allows.
 fn flood(store: &Store, chain: &Chain, databases: u64, then: u64) {
     for number in 0..databases {
         let made_up = seen(store, chain, &format!("made-up-{number}"), then);
@@ -264,7 +264,7 @@ fn adopting_a_state_does_not_make_a_database_the_youngest() {
     for made_up in &made_up {
         let _ = store.raise(&vanished(made_up), at(1_000));
     }
-    // the database's own finding, which the adoption closed, leaves no room for other databases
+    // the database's own finding, which the adoption closed, leaves no space for other databases
     let shown = Chain::new(9, 2).state(6);
     let found = finding(
         adopted.trusted.as_ref(),

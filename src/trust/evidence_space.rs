@@ -19,7 +19,7 @@ use super::alarm::Alarm;
 use super::files;
 use super::located::LocatedRecord;
 use super::location::EVIDENCE;
-use super::room_memory::{NEVER_TRUSTED, Place, Places, Remembered, place_in};
+use super::space_memory::{NEVER_TRUSTED, Place, Places, Remembered, place_in};
 use super::store::Store;
 use super::store_error::StoreError;
 
@@ -91,9 +91,9 @@ impl EvidenceFiles {
 
 impl Store {
     /// Lists the evidence of all databases.
-    pub(super) fn room(&self) -> Result<EvidenceFiles, StoreError> {
+    pub(super) fn space(&self) -> Result<EvidenceFiles, StoreError> {
         let directory = self.home.join(EVIDENCE);
-        let mut room = EvidenceFiles {
+        let mut space = EvidenceFiles {
             databases: BTreeMap::new(),
             places: self.places(),
             count: 0,
@@ -107,33 +107,33 @@ impl Store {
                 let path = of_database.join(&name);
                 let found = fs::symlink_metadata(&path)
                     .map_err(|error| StoreError::system("look at", &path, &error))?;
-                room.count += 1;
-                room.bytes = room.bytes.saturating_add(found.len());
+                space.count += 1;
+                space.bytes = space.bytes.saturating_add(found.len());
                 kept.bytes = kept.bytes.saturating_add(found.len());
                 kept.files.insert(name, found.len());
             }
-            room.databases.insert(database, kept);
+            space.databases.insert(database, kept);
         }
-        Ok(room)
+        Ok(space)
     }
 
     /// Removes one evidence file in favour of evidence of the database in `directory`; returns whether there was one
     /// that may be removed.
     pub(super) fn displace(
         &self,
-        room: &mut EvidenceFiles,
+        space: &mut EvidenceFiles,
         directory: &str,
         shortage: Shortage,
     ) -> bool {
-        let found = self.between(room, directory, shortage);
-        let Some((database, file)) = found.or_else(|| self.of_a_younger(room, directory)) else {
+        let found = self.between(space, directory, shortage);
+        let Some((database, file)) = found.or_else(|| self.of_a_younger(space, directory)) else {
             return false;
         };
         let path = self.home.join(EVIDENCE).join(&database).join(&file);
         log::info!(evidence:% = path.display(); "evidence was removed to make space for other evidence");
         drop(LocatedRecord::remove_for_evidence(&path));
         let removed = files::remove(&path).is_ok();
-        room.remove(&database, &file);
+        space.remove(&database, &file);
         removed
     }
 
@@ -148,14 +148,14 @@ impl Store {
     /// `directory` keeps half of the space, or all of it if the younger never had a trusted state.
     fn between(
         &self,
-        room: &EvidenceFiles,
+        space: &EvidenceFiles,
         directory: &str,
         shortage: Shortage,
     ) -> Option<(String, String)> {
-        let place = room.place(directory);
-        let mut by_amount = room.by_amount(shortage).into_iter();
+        let place = space.place(directory);
+        let mut by_amount = space.by_amount(shortage).into_iter();
         by_amount.find_map(|(database, kept)| {
-            let is_older = room.place(database) < place;
+            let is_older = space.place(database) < place;
             if is_older && (place == NEVER_TRUSTED || !self.is_more_than_half(kept, shortage)) {
                 return None;
             }
@@ -174,18 +174,18 @@ impl Store {
     }
 
     /// Returns the last file of the youngest database, if that is younger than the database in `directory`.
-    fn of_a_younger(&self, room: &mut EvidenceFiles, directory: &str) -> Option<(String, String)> {
-        let place = room.place(directory);
-        let with_files = room
+    fn of_a_younger(&self, space: &mut EvidenceFiles, directory: &str) -> Option<(String, String)> {
+        let place = space.place(directory);
+        let with_files = space
             .databases
             .iter()
             .filter(|(_, kept)| !kept.files.is_empty());
         let youngest = with_files
-            .map(|(database, kept)| (room.place(database), database, kept))
+            .map(|(database, kept)| (space.place(database), database, kept))
             .max_by_key(|(place, ..)| *place);
         let (youngest, database, kept) = youngest?;
         if youngest <= place {
-            room.exhausted = Some(youngest);
+            space.exhausted = Some(youngest);
             return None;
         }
         let files = self.in_order(database, kept);
@@ -221,16 +221,16 @@ impl Store {
     }
 
     /// Remembers that no evidence could be displaced.
-    pub(super) fn remember_full(&self, room: &EvidenceFiles) {
+    pub(super) fn remember_full(&self, space: &EvidenceFiles) {
         // absent for a repeated finding, which displaces nothing and so does not show whether there is space
-        if let Some(youngest) = room.exhausted {
-            self.room_memory().refused = Some((self.clock.instant(), youngest));
+        if let Some(youngest) = space.exhausted {
+            self.space_memory().refused = Some((self.clock.instant(), youngest));
         }
     }
 
     /// Returns whether there was no space a moment ago for a database that is no younger.
     pub(super) fn was_full(&self, directory: &str) -> bool {
-        let refused = self.room_memory().refused;
+        let refused = self.space_memory().refused;
         refused.is_some_and(|(when, youngest)| {
             self.clock.since(when) < SHORTAGE_MEMORY
                 && place_in(&self.places(), directory) >= youngest
@@ -240,7 +240,7 @@ impl Store {
     /// Returns the places of all databases, read again if the file of arrivals has grown.
     fn places(&self) -> Arc<Places> {
         let length = self.arrivals_length();
-        let mut memory = self.room_memory();
+        let mut memory = self.space_memory();
         let read = memory.places.take().filter(|(then, _)| *then == length);
         let (_, places) = memory
             .places
@@ -248,8 +248,8 @@ impl Store {
         Arc::clone(places)
     }
 
-    fn room_memory(&self) -> std::sync::MutexGuard<'_, Remembered> {
-        self.room_memory
+    fn space_memory(&self) -> std::sync::MutexGuard<'_, Remembered> {
+        self.space_memory
             .0
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
