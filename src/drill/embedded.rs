@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread;
+use std::time::Duration;
 
 use super::ledger::{Ledger, NewEntry, NewTransaction};
 use super::lie::{Lie, LieSchedule};
@@ -11,6 +13,11 @@ use super::split::Split;
 use super::store::{Access, Store};
 use super::transport::{self, Listening, lock};
 use crate::ledger::State;
+
+/// The wait before another attempt to listen on a port that is taken.
+const BIND_RETRY_WAIT: Duration = Duration::from_millis(50);
+/// The maximum number of attempts: 20 seconds.
+const MAX_BIND_TRIES: u32 = 400;
 
 /// A running server; it stops when it is dropped.
 pub struct Embedded {
@@ -239,17 +246,29 @@ impl Embedded {
         self.store().away = true;
     }
 
-    /// Listens again on the same port, without any token from before.
+    /// Listens again on the same port, without any token from before. Waits if another program uses the port, as its own
+    /// end of a connection or as a free port that the system gave it.
     ///
     /// # Errors
-    /// The port was taken meanwhile.
+    /// The port was taken meanwhile, and is not free for too long.
     pub fn restart(&mut self) -> grpcio::Result<()> {
         self.stop();
         self.forget_tokens();
         self.store().away = false;
-        if let Some(port) = self.port {
-            self.listening = Some(transport::listen(self.store.clone(), port)?);
-        }
+        let Some(port) = self.port else {
+            return Ok(());
+        };
+        let mut tries = 1;
+        self.listening = loop {
+            match transport::listen(self.store.clone(), port) {
+                Ok(listening) => break Some(listening),
+                Err(taken) if tries >= MAX_BIND_TRIES => return Err(taken),
+                Err(_) => {
+                    tries += 1;
+                    thread::sleep(BIND_RETRY_WAIT);
+                }
+            }
+        };
         Ok(())
     }
 

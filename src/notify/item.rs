@@ -6,6 +6,10 @@ use super::notification::{Notification, Priority};
 use super::outbox::Kept;
 use super::reachability::Summary;
 
+/// The number of refusals after which later changes are tried too. A receiver that refuses everything for a few seconds
+/// gets its notifications in their order.
+pub(super) const MAX_HOLDING_REFUSALS: u32 = 3;
+
 /// One waiting notification.
 #[derive(Debug)]
 pub(super) struct Item {
@@ -16,8 +20,8 @@ pub(super) struct Item {
     pub own_tries: u32,
     /// The number of times that the receiver refused this notification.
     pub refusals: u32,
-    /// The number of the queue's try that was the last one of this notification; 0 if there was none.
-    pub last_try: u64,
+    /// The round of the last try, if there was one.
+    pub last_round: Option<u64>,
     pub due: Instant,
     /// The time since when the receiver has not received this topic.
     pub since: Instant,
@@ -35,12 +39,17 @@ impl Item {
             tries: 0,
             own_tries: 0,
             refusals: 0,
-            last_try: 0,
+            last_round: None,
             due: now,
             since: now,
             subject,
             summary,
         }
+    }
+
+    /// Returns whether the receiver refused this notification so often that it may never accept it.
+    pub fn is_refused_often(&self) -> bool {
+        self.refusals >= MAX_HOLDING_REFUSALS
     }
 
     pub fn is_change(&self) -> bool {

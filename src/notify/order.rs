@@ -1,16 +1,12 @@
 //! The order of the waiting changes: a change waits for an earlier one about the same databases, because otherwise the
-//! earlier one would be the last that the receiver gets. If the receiver refuses the earlier one again and again, the
-//! later one is tried right after each of its tries: then the earlier one is still the first that a receiver gets that
-//! accepts both, and a receiver that never accepts it gets all others.
+//! earlier one would be the last that the receiver gets. If the receiver refuses the earlier ones again and again, the
+//! later one is tried in each round in which they were refused: then a receiver that accepts all gets them in their
+//! order, and a receiver that never accepts an earlier one gets the later one.
 
 use std::collections::HashMap;
 use std::time::Instant;
 
 use super::item::Item;
-
-/// The number of refusals after which later changes are tried too. A receiver that refuses everything for a few seconds
-/// gets its notifications in their order.
-pub(super) const MAX_HOLDING_REFUSALS: u32 = 3;
 
 /// The waiting changes for which later ones may wait.
 pub(super) struct Order<'a> {
@@ -19,6 +15,7 @@ pub(super) struct Order<'a> {
     summaries: Earlier,
     /// Changes of one database.
     singles: Earlier,
+    round: u64,
 }
 
 /// Changes for which a later one may wait.
@@ -26,29 +23,34 @@ pub(super) struct Order<'a> {
 struct Earlier {
     /// The lowest sequence of those that were not refused often.
     first: Option<u64>,
-    /// The sequence and the last try of each that was refused often.
-    refused: Vec<(u64, u64)>,
+    /// The sequence and the last round of each that was refused often.
+    refused: Vec<(u64, Option<u64>)>,
 }
 
 impl Earlier {
     fn add(&mut self, item: &Item) {
         let sequence = item.kept.sequence;
-        match item.refusals < MAX_HOLDING_REFUSALS {
-            true => self.first = Some(self.first.map_or(sequence, |first| first.min(sequence))),
-            false => self.refused.push((sequence, item.last_try)),
+        match item.is_refused_often() {
+            true => self.refused.push((sequence, item.last_round)),
+            false => self.first = Some(self.first.map_or(sequence, |first| first.min(sequence))),
         }
     }
 
-    fn turn(&self, item: &Item) -> Turn {
+    fn turn(&self, item: &Item, round: u64) -> Turn {
         let sequence = item.kept.sequence;
         if self.first.is_some_and(|first| first < sequence) {
             return Turn::Held;
         }
-        let earlier = self.refused.iter().filter(|(of, _)| *of < sequence);
-        match earlier.map(|(_, last_try)| *last_try).min() {
-            None => Turn::Own,
-            Some(oldest) if item.last_try < oldest => Turn::After,
-            Some(_) => Turn::Held,
+        let mut refused = self.refused.iter().filter(|(of, _)| *of < sequence);
+        let mut is_any = false;
+        let all_in_this_round = refused.all(|(_, last_round)| {
+            is_any = true;
+            *last_round == Some(round)
+        });
+        match (is_any, all_in_this_round && item.last_round != Some(round)) {
+            (false, _) => Turn::Own,
+            (true, true) => Turn::After,
+            (true, false) => Turn::Held,
         }
     }
 }
@@ -58,18 +60,19 @@ impl Earlier {
 enum Turn {
     /// No earlier change is about the same databases.
     Own,
-    /// The receiver just refused each earlier change again.
+    /// The receiver refused each earlier change again in this round.
     After,
     /// The change waits for an earlier one.
     Held,
 }
 
 impl<'a> Order<'a> {
-    pub fn of(items: &'a [Item]) -> Order<'a> {
+    pub fn of(items: &'a [Item], round: u64) -> Order<'a> {
         let mut order = Order {
             of_subject: HashMap::new(),
             summaries: Earlier::default(),
             singles: Earlier::default(),
+            round,
         };
         for item in items.iter().filter(|item| item.is_change()) {
             order.of_subject.entry(&item.subject).or_default().add(item);
@@ -104,7 +107,7 @@ impl<'a> Order<'a> {
         };
         let earlier = of_subject.into_iter().chain(of_others);
         earlier
-            .map(|earlier| earlier.turn(item))
+            .map(|earlier| earlier.turn(item, self.round))
             .max()
             .unwrap_or(Turn::Own)
     }

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use super::item::{Gone, Item};
+use super::item::{Gone, Item, MAX_HOLDING_REFUSALS};
 use super::notification::{Notification, Priority};
-use super::order::{MAX_HOLDING_REFUSALS, Order};
+use super::order::Order;
 use super::outbox::Kept;
 
 /// The first and the longest wait after a failed delivery.
@@ -25,8 +25,8 @@ pub(super) struct Queue {
     paused: Option<Instant>,
     /// The notification that is being delivered.
     under_way: Option<UnderWay>,
-    /// The number of failed tries.
-    tries: u64,
+    /// The number of the present round: the tries until nothing is due any more.
+    round: u64,
 }
 
 /// A failed try.
@@ -166,7 +166,7 @@ impl Queue {
         if self.is_paused(now) {
             return None;
         }
-        let order = Order::of(&self.items);
+        let order = Order::of(&self.items, self.round);
         let due = self
             .items
             .iter()
@@ -174,7 +174,10 @@ impl Queue {
             .filter(|(_, item)| order.due(item).is_some_and(|due| due <= now));
         let first =
             due.min_by_key(|(_, item)| (item.kept.notification.priority, item.kept.sequence));
-        let index = first.map(|(index, _)| index)?;
+        let Some((index, _)) = first else {
+            self.round = self.round.saturating_add(1);
+            return None;
+        };
         let item = self.items.remove(index);
         let own = &item.kept.notification;
         self.under_way = Some(UnderWay {
@@ -202,11 +205,11 @@ impl Queue {
         now: Instant,
     ) -> Option<Gone> {
         self.under_way = None;
-        self.tries = self.tries.saturating_add(1);
-        item.last_try = self.tries;
-        item.refusals = match failed.is_refusal {
+        item.last_round = Some(self.round);
+        // a receiver that is unreachable or requests a pause may accept this notification later
+        item.refusals = match failed.is_refusal && failed.requested_wait.is_none() {
             true => item.refusals.saturating_add(1),
-            false => 0, // a receiver that is unreachable may accept it
+            false => 0,
         };
         let asked = failed.requested_wait.unwrap_or_default();
         let asked = asked.min(MAX_REQUESTED_WAIT);
@@ -214,6 +217,12 @@ impl Queue {
         item.tries = item.tries.saturating_add(1);
         item.own_tries = item.own_tries.saturating_add(1);
         item.due = now + asked.max(wait(item.tries, luck));
+        if item.is_refused_often() {
+            // all of them are tried in the same round, so that later changes are tried in it too
+            let others = self.items.iter().filter(|other| other.is_refused_often());
+            let next = others.map(|other| other.due).max();
+            item.due = next.filter(|next| *next > now).unwrap_or(item.due);
+        }
         // of tampering, each notification has content of its own
         let later = self.same(&item.kept.notification);
         if let Some(index) = later.filter(|_| item.is_change()) {
@@ -248,14 +257,14 @@ impl Queue {
 
     /// Returns the time at which the next notification is due.
     pub fn next(&self) -> Option<Instant> {
-        let order = Order::of(&self.items);
+        let order = Order::of(&self.items, self.round);
         let next = self.items.iter().filter_map(|item| order.due(item)).min()?;
         Some(self.paused.map_or(next, |until| until.max(next)))
     }
 
     /// Returns whether every due notification was tried, except those that wait for an earlier one.
     pub fn all_tried(&self, now: Instant) -> bool {
-        let order = Order::of(&self.items);
+        let order = Order::of(&self.items, self.round);
         let mut free = self.items.iter().filter(|item| order.due(item).is_some());
         self.is_paused(now) || free.all(|item| item.tries > 0)
     }

@@ -8,6 +8,7 @@ use std::net::TcpListener;
 use crate::other_auditor::{compare, watching};
 use crate::support::blocked::link_to_nothing;
 use crate::support::http::get;
+use crate::support::ledgers::rewritten;
 use crate::support::notify_scene::wait_until;
 use crate::support::program::{Program, Run, member};
 use crate::support::temp_dir::TempDir;
@@ -25,16 +26,6 @@ fn ledger(options: Options) -> Embedded {
 
 fn kept(server: &Embedded) -> Ledger {
     server.ledger(DATABASE).expect("a database")
-}
-
-/// Returns a history that is the same up to a transaction, and differs from there on, up to `last`.
-fn rewritten(from: &Ledger, common: u64, last: u64) -> Ledger {
-    let mut another = from.clone();
-    another.truncate(common);
-    for number in common..last {
-        another.commit(vec![NewEntry::set("another", number.to_string())]);
-    }
-    another
 }
 
 /// Starts a server and two auditors of it. The first auditor trusts transaction 20, the second one a history that was

@@ -6,10 +6,11 @@ use std::fs;
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
 
+use crate::support::ledgers::rewritten;
 use crate::support::program::{Program, Run, copied, member};
 use crate::support::temp_dir::TempDir;
 use crate::support::tool::have;
-use immuaudit::drill::{Embedded, Lie, NewEntry, Options};
+use immuaudit::drill::{Embedded, Lie, Options};
 
 const DATABASE: &str = "defaultdb";
 
@@ -46,12 +47,8 @@ impl Scene {
 
     /// Replaces the server's last five transactions by ten others.
     fn rewrite(&self) {
-        self.truncate(20);
-        for number in 0..10 {
-            let mut ledger = self.server.ledger(DATABASE).expect("a database");
-            ledger.commit(vec![NewEntry::set("forged", number.to_string())]);
-            self.server.put_ledger(DATABASE, ledger);
-        }
+        let ledger = self.server.ledger(DATABASE).expect("a database");
+        self.server.put_ledger(DATABASE, rewritten(&ledger, 20, 30));
     }
 
     fn alarm(&self, args: &[&str]) -> Run {

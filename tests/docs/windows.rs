@@ -2,18 +2,9 @@
 //! test would be left out, or would run, without notice.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(directory).expect("a directory") {
-        let path = entry.expect("an entry").path();
-        if path.is_dir() {
-            sources(&path, found);
-        } else if path.extension().is_some_and(|ending| ending == "rs") {
-            found.push(path);
-        }
-    }
-}
+use crate::support::circles::sources;
 
 #[test]
 fn each_name_in_the_wine_script_is_the_name_of_a_test() {
@@ -26,9 +17,7 @@ fn each_name_in_the_wine_script_is_the_name_of_a_test() {
         let file = tests.join(format!("{name}.rs"));
         assert!(folder.exists() || file.exists(), "{name} is no test file");
     }
-    let mut files = Vec::new();
-    sources(&tests, &mut files);
-    let code: Vec<String> = files
+    let code: Vec<String> = sources(&tests)
         .iter()
         .map(|path| fs::read_to_string(path).expect("a source"))
         .collect();

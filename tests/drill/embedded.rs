@@ -407,3 +407,18 @@ fn the_ledger_restarts_repeatedly_during_calls() {
         done.store(true, Ordering::SeqCst);
     });
 }
+
+/// The system may give a free port to another program meanwhile, for a short time.
+#[test]
+fn a_restart_waits_until_the_port_is_free_again() {
+    let mut server = Embedded::start(Options::default()).unwrap();
+    server.stop();
+    let other = std::net::TcpListener::bind(("127.0.0.1", server.port())).unwrap();
+    let holding = std::thread::spawn(move || {
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        drop(other);
+    });
+    server.restart().unwrap();
+    holding.join().unwrap();
+    Caller::new(server.port()).log_in("defaultdb").unwrap();
+}

@@ -3,11 +3,12 @@
 //! ledger.
 
 use crate::support::http::get;
+use crate::support::ledgers::rewritten;
 use crate::support::notify_scene::{is_tampering, wait_until};
 use crate::support::program::{Program, Run, Running, member};
 use crate::support::receiver::{Received, Receiver};
 use crate::support::temp_dir::TempDir;
-use immuaudit::drill::{Embedded, Lie, LieSchedule, NewEntry, Options};
+use immuaudit::drill::{Embedded, Lie, LieSchedule, Options};
 
 const DATABASE: &str = "defaultdb";
 
@@ -252,12 +253,7 @@ fn a_running_auditor_notifies_of_an_alarm_that_compare_opens() {
     program.once().is(0, DATABASE, "first-seen");
     // the other auditor was shown another history
     let honest = server.ledger(DATABASE).expect("a database");
-    let mut another = honest.clone();
-    another.truncate(10);
-    while another.last() < 20 {
-        another.commit(vec![NewEntry::set("another", another.last().to_string())]);
-    }
-    server.put_ledger(DATABASE, another);
+    server.put_ledger(DATABASE, rewritten(&honest, 10, 20));
     let other = Program::new(server.port(), &folder.join("other"));
     let mut other = other.start(&["--audit-interval", "50ms"]);
     let states = page_of(&mut other);

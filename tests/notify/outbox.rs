@@ -31,7 +31,7 @@ fn once_tries_an_unreachable_receiver_once_and_keeps_its_exit_code() {
     let holding = immuaudit::sys::holding(&waiting[0]).expect("a file");
     assert_eq!(holding.open.mode() & 0o077, 0);
     // the next run reaches the receiver, and the finding is sent once
-    let receiver = Receiver::on(TcpListener::bind(("127.0.0.1", port)).expect("the port"));
+    let receiver = Receiver::on_port(port);
     program.once().ends_with(2);
     receiver.wait_for(is_tampering);
     assert_eq!(receiver.received().len(), 1);

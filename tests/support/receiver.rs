@@ -35,6 +35,17 @@ impl Receiver {
         Receiver::on(TcpListener::bind("127.0.0.1:0").expect("a port"))
     }
 
+    /// Starts a receiver on a port that was free before. Waits if the system gave it to another program meanwhile.
+    pub fn on_port(port: u16) -> Receiver {
+        for _ in 0..400 {
+            match TcpListener::bind(("127.0.0.1", port)) {
+                Ok(listener) => return Receiver::on(listener),
+                Err(_) => thread::sleep(Duration::from_millis(50)),
+            }
+        }
+        panic!("port {port} is not free");
+    }
+
     pub fn on(listener: TcpListener) -> Receiver {
         let port = listener.local_addr().expect("an address").port();
         let received = Arc::new(Mutex::new(Vec::new()));

@@ -445,3 +445,71 @@ fn a_change_of_an_earlier_run_that_is_refused_again_does_not_delay_the_others() 
     assert!(!queue.all_tried(now));
     assert_eq!(taken(&mut queue, now), [1]);
 }
+
+/// The state of a receiver, which changes only between two moments.
+#[derive(Clone, Copy, Debug)]
+enum Receiver {
+    Accepts,
+    Refuses,
+    RequestsPause,
+    IsUnreachable,
+}
+
+#[test]
+fn changes_about_the_same_databases_arrive_in_their_order() {
+    let random = crate::random::Random::of_seed(7);
+    let draw = |below: u64| random.below(below).unwrap();
+    let mut delivered_in_all = 0;
+    for _ in 0..200 {
+        let (mut queue, mut at) = (Queue::default(), now());
+        let mut delivered: Vec<Item> = Vec::new();
+        for sequence in 0..30 {
+            let kept = match draw(4) {
+                0 => summary(sequence, "unreachable", "", &["shop", "bank"]),
+                1 => summary(sequence, "consistent", "", &["shop", "mail"]),
+                2 => about(sequence, Priority::Change, "bank"),
+                _ => about(sequence, Priority::Change, "shop"),
+            };
+            queue.add(kept, at);
+            let receiver = match draw(5) {
+                0 => Receiver::Accepts,
+                1 | 2 => Receiver::Refuses,
+                3 => Receiver::RequestsPause,
+                _ => Receiver::IsUnreachable,
+            };
+            for _ in 0..draw(6) {
+                while let Some(item) = queue.take_due(at) {
+                    let failed = match receiver {
+                        Receiver::Accepts => {
+                            queue.delivered();
+                            delivered.push(item);
+                            continue;
+                        }
+                        Receiver::Refuses => (None, true),
+                        Receiver::RequestsPause => (Some(Duration::from_secs(2)), true),
+                        Receiver::IsUnreachable => (None, false),
+                    };
+                    let (requested_wait, is_refusal) = failed;
+                    let failed = FailedTry {
+                        requested_wait,
+                        is_refusal,
+                    };
+                    queue.put_back(item, failed, 0.0, at);
+                }
+                at = queue.next().map_or(at, |next| next.max(at));
+            }
+        }
+        for (index, later) in delivered.iter().enumerate() {
+            let is_related = |earlier: &&Item| {
+                earlier.subject == later.subject
+                    || earlier.summary.is_some() != later.summary.is_some()
+            };
+            let before = delivered[..index].iter().filter(is_related);
+            let sequences: Vec<u64> = before.map(|item| item.kept.sequence).collect();
+            let own = later.kept.sequence;
+            assert!(sequences.iter().all(|of| *of < own), "{sequences:?} {own}");
+        }
+        delivered_in_all += delivered.len();
+    }
+    assert!(delivered_in_all > 500, "{delivered_in_all}");
+}
