@@ -41,7 +41,12 @@ impl Auditor {
         let records = records.filter_map(|(_, database)| database.last.as_deref());
         let mut facts = Facts::default();
         for record in records.clone() {
-            facts.add((&record.database, &record.verdict, &record.reason));
+            facts.add((
+                &record.database,
+                &record.verdict,
+                &record.reason,
+                record.open,
+            ));
         }
         facts.add(&troubles);
         if self.outcomes_written.is_fresh(&facts, now) {
@@ -174,7 +179,8 @@ fn record(outcome: &Outcome, before: Option<&OutcomeRecord>, now: Timestamp) -> 
         complete: outcome.is_complete(),
         absent: outcome.absent_after(before.is_some_and(|before| before.absent)),
         contradicted: outcome.is_contradicted(),
-        open: outcome.open_alarms > 0,
+        open: outcome.open_alarms > 0
+            || (outcome.unreadable_alarms.is_some() && before.is_some_and(|before| before.open)),
         slow: false,
         known: false,
         last_untrusted: None,

@@ -3,11 +3,11 @@
 //! in memory.
 
 use crate::clock::Timestamp;
-use crate::trust::{Alarm, Finding, Raised, Store, StoreError};
+use crate::trust::{Alarm, Answer, Finding, Raised, Store, StoreError};
 
 /// The limit of findings in memory.
 const MAX_UNSTORED: usize = 8;
-/// The limit of the responses of all these findings, in bytes: those of one finding. The service has 64 MiB for
+/// The limit of the responses of all these findings, in bytes: those of two findings. The service has 64 MiB for
 /// everything.
 const MAX_ANSWER_BYTES: usize = 4 << 20;
 
@@ -106,7 +106,7 @@ impl Unstored {
                 let sum = total.saturating_add(answer_bytes(&of.finding));
                 match sum <= MAX_ANSWER_BYTES {
                     true => total = sum,
-                    false => of.finding.answers = Vec::new(),
+                    false => of.finding.answers.iter_mut().for_each(drop_reply),
                 }
             }
         }
@@ -131,6 +131,11 @@ impl Unstored {
         let alarm = self.0.remove(at).alarm;
         log::warn!(database:% = alarm.database, alarm:% = alarm.id; "a finding could neither be stored nor kept in memory: too many findings wait to be stored");
     }
+}
+
+/// Replaces a response by the reason why it is missing.
+fn drop_reply(answer: &mut Answer) {
+    answer.reply = Err("dropped, because too many findings waited to be stored".into());
 }
 
 /// Returns the bytes of a finding's responses and their requests.
@@ -171,7 +176,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::trust::{Answer, Location, Tampering};
+    use crate::trust::{Location, Tampering};
 
     fn unstored(kind: Tampering, reason: &str, bytes: usize) -> UnstoredFinding {
         let finding = Finding {

@@ -239,6 +239,7 @@ impl Loop<'_> {
             self.sweep_until(auditor, next);
         }
         self.notifier.stopping();
+        self.monitoring.stop();
         Event::new(Level::Info, "stopped")
             .text("server", name)
             .log();

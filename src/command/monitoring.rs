@@ -230,6 +230,11 @@ impl Monitoring {
         }
     }
 
+    /// Stores the notifications that are not on disk yet, before a program ends that runs until it is stopped.
+    pub fn stop(&self) {
+        self.notifier.borrow().store_or_log();
+    }
+
     /// Waits for one attempt for each notification, in a program that does its work once.
     pub fn flush(&self) {
         self.notifier.borrow_mut().flush();

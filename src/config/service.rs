@@ -119,7 +119,7 @@ pub(super) fn load(
 /// compatibility mode.
 ///
 /// # Errors
-/// Both exist, and the service would ignore one.
+/// Both exist, and the service would ignore one; or the existing one is the common file of instances.
 fn usual_config(
     process: &Process,
     compat_mode: CompatMode,
@@ -131,9 +131,18 @@ fn usual_config(
         (true, true) if matches!(wanted, Wanted::Install) => {
             Err(SettingsError::TwoSettingsFiles { compat, ours })
         }
+        // `install` writes settings into its file, and the instances would read them
+        (false, true) if matches!(wanted, Wanted::Install) && has_instances(process)? => {
+            Err(SettingsError::CommonFile { ours })
+        }
         (false, true) => Ok(ours),
         _ => Ok(compat),
     }
+}
+
+fn has_instances(process: &Process) -> Result<bool, SettingsError> {
+    let (instances, _) = process.instances()?;
+    Ok(!instances.is_empty())
 }
 
 /// Returns the settings file of an instance. The instance has its own directory for states, and its unit names no

@@ -238,6 +238,11 @@ pub enum SettingsError {
         /// The file of immuaudit.
         ours: PathBuf,
     },
+    /// The only settings file is the common one of instances.
+    CommonFile {
+        /// The file.
+        ours: PathBuf,
+    },
     /// A required file that no setting names.
     NoFile {
         /// The setting that must name the file.
@@ -387,6 +392,11 @@ impl fmt::Display for SettingsError {
                 f,
                 "{} and {} both exist, and the service reads only one file: name it with --config",
                 compat.display(),
+                ours.display()
+            ),
+            SettingsError::CommonFile { ours } => write!(
+                f,
+                "{} is the common settings file of the instances: name another file for this service with --config",
                 ours.display()
             ),
             SettingsError::NoFile { flag, by } => write!(f, "--{by} needs a file: name it with --{flag}"),

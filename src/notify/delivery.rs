@@ -55,7 +55,7 @@ impl DeliveryWorker {
         open: &OpenAlarms,
         clock: &Clock,
     ) -> DeliveryWorker {
-        let waiting = Waiting::start(directory, key, &receiver, open, clock.instant());
+        let waiting = Waiting::start(directory, key, &receiver, open, clock);
         receiver.waiting(waiting.queue.len(), waiting.queue.oldest());
         let shared = Arc::new(Shared {
             receiver,
@@ -137,6 +137,11 @@ impl DeliveryWorker {
         }
     }
 
+    /// Writes the waiting notifications to disk that could not be written before. Logs those that are lost.
+    pub fn store_or_log(&self) {
+        self.shared.store_or_log(&mut self.shared.lock());
+    }
+
     /// Begins no further try, waits for the end of the current one, and returns the undelivered notifications. Those
     /// that are not on disk are written now; if that fails, the log has an error for each, because they are lost.
     pub fn close(&self) -> Option<PendingDeliveries> {
@@ -147,8 +152,7 @@ impl DeliveryWorker {
             let woken = self.shared.changed.wait(waiting);
             waiting = woken.unwrap_or_else(PoisonError::into_inner);
         }
-        waiting.store_unstored(&self.shared.receiver, self.shared.clock.instant());
-        waiting.log_unstored(&self.shared.receiver);
+        self.shared.store_or_log(&mut waiting);
         let count = number(waiting.queue.len());
         (count > 0).then(|| PendingDeliveries {
             receiver: self.shared.receiver.name().to_owned(),
@@ -188,6 +192,11 @@ impl Drop for DeliveryWorker {
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn store_or_log(&self, waiting: &mut Waiting) {
+        waiting.store_unstored(&self.receiver, self.clock.instant());
+        waiting.log_unstored(&self.receiver);
     }
 
     fn count(&self, waiting: &Waiting) {

@@ -47,9 +47,9 @@ impl Item {
         }
     }
 
-    /// Returns whether the receiver refused this notification so often that it may never accept it.
+    /// Returns whether the receiver refused this change so often that it may never accept it.
     pub fn is_refused_often(&self) -> bool {
-        self.refusals >= MAX_HOLDING_REFUSALS
+        self.is_change() && self.refusals >= MAX_HOLDING_REFUSALS
     }
 
     pub fn is_change(&self) -> bool {

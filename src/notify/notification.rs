@@ -56,6 +56,11 @@ impl Notification {
         self.member("alarm")
     }
 
+    /// Returns the time of the check.
+    pub fn time(&self) -> Option<Timestamp> {
+        self.member("run_at")?.parse().ok()
+    }
+
     fn member(&self, name: &str) -> Option<String> {
         let body = Json::parse(&self.body).ok()?;
         body.member(name)?.text().map(str::to_owned)
@@ -71,6 +76,10 @@ impl Notification {
             None => fresh_id(),
         };
         let evidence = alarm.map(|alarm| alarm.evidence.display().to_string());
+        let open_alarms = match outcome.unreadable_alarms {
+            None => u64::try_from(outcome.open_alarms).ok(),
+            Some(_) => None,
+        };
         let body = JsonObject::new()
             .text("db", Some(&outcome.database))
             .text("run_at", Some(&now.to_string()))
@@ -86,7 +95,7 @@ impl Notification {
             .text("server", Some(server))
             .text("verdict", Some(outcome.verdict.word()))
             .text("reason", Some(&reason(outcome, is_closed)))
-            .number("open_alarms", u64::try_from(outcome.open_alarms).ok())
+            .number("open_alarms", open_alarms)
             .text("evidence", evidence.as_deref())
             .text("alarm", alarm.map(|alarm| alarm.id.as_str()))
             .text("close_command", alarm.map(close_command).as_deref())

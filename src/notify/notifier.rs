@@ -10,7 +10,7 @@ use super::disagreements::Disagreements;
 use super::heartbeat::{HEARTBEAT, Heartbeat};
 use super::known_alarms::KnownAlarms;
 use super::last_check::LastCheck;
-use super::notification::{Notification, Priority, fresh_id};
+use super::notification::{GOOD, Notification, Priority, fresh_id, standing};
 use super::outage::Outage;
 use super::stranded::HandOver;
 use super::unrecorded::Unrecorded;
@@ -151,7 +151,7 @@ impl Notifier {
         if self.workers.is_empty() || outcome.is_untrusted {
             return;
         }
-        if outcome.open_alarms == 0 {
+        if outcome.open_alarms == 0 && outcome.unreadable_alarms.is_none() {
             self.alarms.forget(&outcome.database);
         }
         let alarm = outcome.alarm.as_ref();
@@ -179,8 +179,10 @@ impl Notifier {
             (opened, Some(_)) => Noted::Alarms(opened),
             (_, None) => Noted::Id,
         };
-        // tampering, opened and closed alarms, and warnings do not wait for the summary of an outage
-        let has_more = !outcome.opened.is_empty() || !outcome.warnings.is_empty() || is_closed;
+        // tampering, alarms and warnings are not in the summary of an outage, which calls databases good again
+        let is_good = standing(outcome.verdict.word()) == GOOD;
+        let has_alarms = !outcome.opened.is_empty() || (is_good && outcome.open_alarms > 0);
+        let has_more = has_alarms || is_closed || !outcome.warnings.is_empty();
         if notification.priority == Priority::Tampering || has_more || !is_news {
             if is_news {
                 self.record(outcome);
@@ -330,6 +332,14 @@ impl Notifier {
         }
         if let Some((heartbeat, _)) = &self.heartbeat {
             heartbeat.flush(begin + ONCE_HEARTBEAT_TIMEOUT);
+        }
+    }
+
+    /// Writes the waiting notifications to disk that could not be written before, at the end of a program that runs
+    /// until it is stopped. Logs those that are lost.
+    pub fn store_or_log(&self) {
+        for (worker, _) in &self.workers {
+            worker.store_or_log();
         }
     }
 

@@ -7,6 +7,7 @@ use super::item::{Gone, Item, MAX_HOLDING_REFUSALS};
 use super::notification::{Notification, Priority};
 use super::order::Order;
 use super::outbox::Kept;
+use crate::clock::Timestamp;
 
 /// The first and the longest wait after a failed delivery.
 const RETRY_WAITS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(600));
@@ -15,6 +16,8 @@ const MAX_REQUESTED_WAIT: Duration = Duration::from_secs(3600);
 /// The maximum number of tries for a change: they take three days at most ([`wait`] shortens each pause). Tries are
 /// counted instead of time, so that a clock that was set forward loses nothing; tampering is never given up.
 pub(super) const MAX_TRIES: u32 = 441;
+/// The age after which the first refusal of a notification that an earlier run left suffices to try later ones too.
+const MAX_HOLDING_AGE: Duration = Duration::from_secs(3600);
 /// The maximum number of waiting notifications, without those of tampering.
 const MAX_WAITING_CHANGES: usize = 1000;
 
@@ -49,9 +52,9 @@ struct UnderWay {
 }
 
 impl Queue {
-    /// Adds the notifications that an earlier run left, the oldest first. Returns those that are replaced, displaced,
+    /// Adds the notifications that an earlier run left, the oldest first; `clock` is the time. Returns those that are replaced, displaced,
     /// or outdated by a later finding: that run may have ended before it removed them.
-    pub fn load(&mut self, kept: Vec<Kept>, now: Instant) -> Vec<Gone> {
+    pub fn load(&mut self, kept: Vec<Kept>, now: Instant, clock: Timestamp) -> Vec<Gone> {
         let findings = kept
             .iter()
             .filter(|kept| kept.notification.priority == Priority::Tampering);
@@ -65,9 +68,12 @@ impl Queue {
             match kept.notification.priority == Priority::Change && is_outdated {
                 true => gone.push(Gone::Replaced(kept)),
                 false => {
+                    let age = kept.notification.time().map(|time| clock.since(time));
                     let mut item = Item::new(kept, now);
-                    // that run has tried it already, and every run of a scheduled job may end after one more try
-                    item.refusals = MAX_HOLDING_REFUSALS - 1;
+                    if age.is_some_and(|age| age > MAX_HOLDING_AGE) {
+                        // earlier runs of a scheduled job have tried it, each of them once
+                        item.refusals = MAX_HOLDING_REFUSALS - 1;
+                    }
                     gone.extend(self.insert(item));
                 }
             }

@@ -12,6 +12,7 @@ use super::notification::Notification;
 use super::outbox::{DIRECTORY, Kept, Opened, Outbox};
 use super::queue::{FailedTry, Queue};
 use super::record::Record;
+use crate::clock::Clock;
 use crate::report::{Event, ReceiverStats};
 use crate::trust::{Alarm, StoreError};
 
@@ -29,6 +30,7 @@ pub(super) enum Noted<'a> {
 /// The waiting notifications of one receiver.
 pub(super) struct Waiting {
     pub queue: Queue,
+    clock: Clock,
     /// The outbox, or its directory until it can be opened; until then notifications are sent without it.
     outbox: Result<Outbox, PathBuf>,
     /// The number of the next notification until the outbox is open.
@@ -51,12 +53,13 @@ impl Waiting {
         key: &ReceiverKey,
         receiver: &ReceiverStats,
         open: &OpenAlarms,
-        now: Instant,
+        clock: &Clock,
     ) -> Waiting {
         let mut record = Record::load(directory, key);
         report(receiver, record.begin(receiver.name(), open));
         let mut waiting = Waiting {
             queue: Queue::default(),
+            clock: clock.clone(),
             outbox: Err(directory.join(DIRECTORY).join(key.to_string())),
             next_unstored: 0,
             record,
@@ -65,7 +68,7 @@ impl Waiting {
             is_closed: false,
             why: None,
         };
-        waiting.open(receiver, now);
+        waiting.open(receiver, clock.instant());
         waiting.has_forgotten = false; // the start compares the record with the open alarms
         waiting
     }
@@ -95,7 +98,7 @@ impl Waiting {
         }
         let mut own = self.queue.take_all();
         own.sort_by_key(|item| item.kept.sequence); // a failed try moves a notification to the end
-        let mut gone = self.queue.load(kept, now);
+        let mut gone = self.queue.load(kept, now, self.clock.now());
         for mut item in own {
             item.kept.sequence = outbox.number();
             gone.extend(self.queue.take_outdated(&item.kept.notification));

@@ -94,6 +94,74 @@ fn an_alarm_that_opens_again_is_notified_again() {
     assert_eq!(named(&scene.tampering_notices()), [&alarm, &alarm]);
 }
 
+/// A directory in place of the list stands for any reason why the list cannot be read.
+#[test]
+fn a_list_of_alarms_that_cannot_be_read_closes_no_alarm() {
+    let scene = Scene::new();
+    let honest = scene.server.ledger(DATABASE).expect("a database");
+    scene.truncate(20);
+    scene.audit.once().is(2, DATABASE, "rolled-back");
+    scene.server.put_ledger(DATABASE, honest);
+    scene.audit.once().is(2, DATABASE, "consistent");
+    let list = scene.audit.dir.join("tested/defaultdb.alarms");
+    let aside = scene.audit.dir.join("aside");
+    std::fs::rename(&list, &aside).expect("a list");
+    std::fs::create_dir(&list).expect("a directory");
+    scene.audit.once();
+    std::fs::remove_dir(&list).expect("a directory");
+    std::fs::rename(&aside, &list).expect("a list");
+    scene.audit.once().is(2, DATABASE, "consistent");
+    for received in scene.receiver.received() {
+        assert!(
+            !received.body.contains("\"open_alarms\":0"),
+            "{received:#?}"
+        );
+    }
+    // the closing is still news
+    let alarm = scene.audit.open_alarm(DATABASE);
+    scene.audit.run(&["alarm", "close", &alarm]).ends_with(0);
+    scene.audit.once().is(0, DATABASE, "consistent");
+    let received = scene.receiver.received();
+    let last = &received.last().expect("a notification").body;
+    assert_eq!(
+        member(last, "reason"),
+        "no alarm is open any more",
+        "{last}"
+    );
+}
+
+#[test]
+fn databases_with_open_alarms_are_not_in_the_summary_of_an_outage() {
+    let mut scene = Scene::new();
+    for name in ["bank", "shop"] {
+        scene.server.create_database(name);
+        scene.server.grow(name, 5);
+    }
+    scene.audit.once();
+    let honest = scene.server.ledger(DATABASE).expect("a database");
+    scene.truncate(20);
+    scene.audit.once().is(2, DATABASE, "rolled-back");
+    scene.server.put_ledger(DATABASE, honest);
+    scene.server.stop();
+    scene.audit.once();
+    scene.server.restart().expect("its port");
+    scene.audit.once().is(2, DATABASE, "consistent");
+    let received = scene.receiver.received();
+    let good = |database: &str| {
+        let mut of = received.iter().filter(|of| {
+            member(&of.body, "verdict") == "consistent" && member(&of.body, "db") == database
+        });
+        of.next_back().map(|of| of.body.as_str())
+    };
+    let summary = good("").expect("a summary");
+    assert!(
+        summary.contains("\"databases\":[\"bank\",\"shop\"]"),
+        "{summary}"
+    );
+    let own = good(DATABASE).expect("its own notification");
+    assert!(own.contains("\"open_alarms\":1,"), "{own}");
+}
+
 #[test]
 fn a_running_auditor_logs_who_decides_about_an_alarm() {
     for (command, message) in [

@@ -134,6 +134,35 @@ fn a_reload_loses_no_change_that_waits_in_memory() {
     assert!(received[tried].body.contains("\"verdict\":\"malformed\""));
 }
 
+#[cfg(unix)]
+#[test]
+fn a_stop_stores_a_change_that_waits_in_memory() {
+    let (scene, receiver) = (Scene::new(), Receiver::start());
+    receiver.answer("500 No");
+    let program = scene.notifying(&receiver).with(&["--audit-interval", "1h"]);
+    program.once().ends_with(0);
+    fs::create_dir_all(scene.folder.join("state/tested/outbox")).expect("outboxes");
+    let blocked = block_outboxes(&scene);
+    scene.ledger.lie(Lie::Garbage);
+    let mut running = program.start(&[]);
+    wait_until("a failed attempt", || !receiver.received().is_empty());
+    running.wait_for("not notified yet");
+    unblock_outboxes(&blocked);
+    running.signal("TERM");
+    running.end();
+    assert_eq!(scene.waiting().len(), 1);
+    // a change that is on disk is not lost
+    let mut running = program.start(&[]);
+    running.wait_for("not notified yet");
+    running.signal("TERM");
+    running.end();
+    assert!(
+        !running.log().contains("notification lost"),
+        "{}",
+        running.log()
+    );
+}
+
 #[test]
 fn the_outbox_contains_no_password() {
     let (scene, receiver) = (Scene::new(), Receiver::start());

@@ -406,6 +406,13 @@ fn a_service_reads_the_settings_file_that_exists() {
         message,
         "etc/immuclient.toml and etc/immuaudit.toml both exist, and the service reads only one file: name it with --config"
     );
+    // the instances would read the settings that the command writes
+    let instances = install(&[OURS]).file("etc/immuaudit.d/shop.toml", "");
+    let message = instances.wrong().replace('\\', "/");
+    assert_eq!(
+        message,
+        "etc/immuaudit.toml is the common settings file of the instances: name another file for this service with --config"
+    );
     let config = both.at("etc/immuaudit.toml");
     let named = both.arguments(&["audit-mode", "install", "--config", &config]);
     assert_eq!(named.run().settings.server.address, "db.example");

@@ -40,7 +40,7 @@ impl Down {
         let open = OpenAlarms::default();
         Down {
             directory: directory.to_owned(),
-            waiting: Waiting::start(directory, &key(), &receiver, &open, now()),
+            waiting: Waiting::start(directory, &key(), &receiver, &open, &Clock::system()),
             receiver,
         }
     }
