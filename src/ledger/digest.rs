@@ -174,7 +174,7 @@ impl FromStr for Digest {
         let mut bytes = [0; Digest::LEN];
         for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
             *byte = pair.iter().try_fold(0, |high, digit| {
-                hex_value(*digit).map(|value| high << 4 | value)
+                hex_value(*digit).map(|value| (high << 4) | value)
             })?;
         }
         Ok(Digest(bytes))

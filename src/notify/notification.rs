@@ -317,7 +317,7 @@ pub fn fresh_id() -> String {
     if SystemRandom::new().fill(&mut bytes).is_err() {
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let time = u128::from(Clock::system().now().unix());
-        bytes = (time << 64 | u128::from(count)).to_be_bytes();
+        bytes = ((time << 64) | u128::from(count)).to_be_bytes();
     }
     short(Digest::of(&[&bytes]))
 }

@@ -35,7 +35,7 @@ fn without(message: &[u8], path: &[u64]) -> Option<Vec<u8>> {
             Value::Bytes(part) if field.number == *number => {
                 let part = without(part, deeper)?;
                 let length = u64::try_from(part.len()).ok()?;
-                stream.write_raw_varint64(number << 3 | 2).ok()?; // wire type 2, length-delimited
+                stream.write_raw_varint64((number << 3) | 2).ok()?; // wire type 2, length-delimited
                 stream.write_raw_varint64(length).ok()?;
                 stream.write_raw_bytes(&part).ok()?;
             }
