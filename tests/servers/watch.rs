@@ -219,7 +219,8 @@ impl Both {
             }
         }
         let further: Vec<&str> = ours[13..].iter().map(|(path, _)| path.as_str()).collect();
-        let expected = "server verdict reason evidence alarm close_command adopt_command id";
+        let expected =
+            "server verdict reason open_alarms evidence alarm close_command adopt_command id";
         assert_eq!(further.join(" "), expected);
         let member = ours.iter().find(|(path, _)| path == "tampered");
         assert_eq!(member.unwrap().1, Leaf::Word(tampered.to_owned()));
