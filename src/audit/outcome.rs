@@ -243,6 +243,12 @@ impl Outcome {
         self.state_verdict().is_proven()
     }
 
+    /// Returns whether an alarm of the database is open. A list of alarms that cannot be read leaves this as it was before,
+    /// because it closes no alarm.
+    pub fn open_after(&self, before: bool) -> bool {
+        self.open_alarms > 0 || (before && self.unreadable_alarms.is_some())
+    }
+
     /// Returns whether the server lacks values for no reason that is known; a check that does not prove the state
     /// leaves this as it was before.
     pub fn absent_after(&self, before: bool) -> bool {

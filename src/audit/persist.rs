@@ -179,8 +179,7 @@ fn record(outcome: &Outcome, before: Option<&OutcomeRecord>, now: Timestamp) -> 
         complete: outcome.is_complete(),
         absent: outcome.absent_after(before.is_some_and(|before| before.absent)),
         contradicted: outcome.is_contradicted(),
-        open: outcome.open_alarms > 0
-            || (outcome.unreadable_alarms.is_some() && before.is_some_and(|before| before.open)),
+        open: outcome.open_after(before.is_some_and(|before| before.open)),
         slow: false,
         known: false,
         last_untrusted: None,

@@ -151,22 +151,27 @@ impl Monitoring {
         };
         self.registry.publish_alarms(database, &open);
         self.notifier.borrow_mut().open_alarms(database, &open);
-        let now = ids(&open).remove(database);
-        let before = match now.clone() {
-            Some(now) => self.open.borrow_mut().insert(database.to_owned(), now),
-            None => self.open.borrow_mut().remove(database),
-        };
-        let (now, before) = (now.unwrap_or_default(), before.unwrap_or_default());
-        let mut gone = before.difference(&now).peekable();
-        if gone.peek().is_some() {
-            let all = auditor.all_alarms(database).unwrap_or_default();
-            for id in gone {
-                let alarm = all.iter().find(|alarm| &alarm.id == id);
-                let decided = alarm.and_then(|alarm| alarm.closed.as_ref());
-                log_decision(&self.server, database, id, decided);
-            }
-        }
+        self.log_decisions(auditor, database, &open);
         true
+    }
+
+    /// Logs the operator's decisions about the alarms of a database that are no longer open.
+    fn log_decisions(&self, auditor: &Auditor, database: &str, open: &[Alarm]) {
+        let mut known = self.open.borrow_mut();
+        let mut gone = known.remove(database).unwrap_or_default();
+        for alarm in open {
+            gone.remove(&alarm.id);
+        }
+        known.extend(ids(open));
+        if gone.is_empty() {
+            return;
+        }
+        let all = auditor.all_alarms(database).unwrap_or_default();
+        for id in &gone {
+            let alarm = all.iter().find(|alarm| &alarm.id == id);
+            let decided = alarm.and_then(|alarm| alarm.closed.as_ref());
+            log_decision(&self.server, database, id, decided);
+        }
     }
 
     /// Publishes the end of a cycle.

@@ -50,8 +50,7 @@ impl LastCheck {
             absent: outcome.absent_after(self.absent),
             disagreements: Disagreements::of(outcome),
             unlisted: !outcome.opened.is_empty() && outcome.alarm.is_none(),
-            // a list that cannot be read closes no alarm
-            open: outcome.open_alarms > 0 || (self.open && outcome.unreadable_alarms.is_some()),
+            open: outcome.open_after(self.open),
         };
         // if an alarm cannot be written, every check opens it again
         let repeated = now.unlisted && self.unlisted;

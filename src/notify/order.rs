@@ -41,16 +41,14 @@ impl Earlier {
         if self.first.is_some_and(|first| first < sequence) {
             return Turn::Held;
         }
-        let mut refused = self.refused.iter().filter(|(of, _)| *of < sequence);
-        let mut is_any = false;
-        let all_in_this_round = refused.all(|(_, last_round)| {
-            is_any = true;
-            *last_round == Some(round)
-        });
-        match (is_any, all_in_this_round && item.last_round != Some(round)) {
-            (false, _) => Turn::Own,
-            (true, true) => Turn::After,
-            (true, false) => Turn::Held,
+        let earlier = self.refused.iter().filter(|(of, _)| *of < sequence);
+        let mut rounds = earlier.map(|(_, last_round)| *last_round).peekable();
+        if rounds.peek().is_none() {
+            return Turn::Own;
+        }
+        match item.last_round != Some(round) && rounds.all(|last| last == Some(round)) {
+            true => Turn::After,
+            false => Turn::Held,
         }
     }
 }
