@@ -11,6 +11,7 @@
 
 #![forbid(unsafe_code)]
 
+mod catch_up;
 mod configured;
 mod delivery;
 mod disagreements;

@@ -244,7 +244,7 @@ fn commands_of_root_leave_the_files_to_the_auditors_user() {
     // the built program may be in a folder that this user cannot read
     let copy = scene.folder.join("immuaudit");
     fs::copy(env!("CARGO_BIN_EXE_immuaudit"), &copy).expect("a copy");
-    let as_nobody = |args: &[&str]| {
+    let as_other_user = |args: &[&str]| {
         let command = scene.program.command(args);
         let done = Command::new(&copy)
             .args(command.get_args())
@@ -259,9 +259,9 @@ fn commands_of_root_leave_the_files_to_the_auditors_user() {
             String::from_utf8_lossy(&done.stdout).into_owned(),
         )
     };
-    assert_eq!(as_nobody(&["--once"]).0, Some(0));
+    assert_eq!(as_other_user(&["--once"]).0, Some(0));
     scene.server.lie(Lie::Rollback);
-    let (code, message) = as_nobody(&["--once", "--audit-keep-hashes"]);
+    let (code, message) = as_other_user(&["--once", "--audit-keep-hashes"]);
     assert_eq!(code, Some(2), "{message}");
     scene.program.run(&["locate", DATABASE]); // `locate` creates its own files and directories
     let alarm = scene.program.open_alarm(DATABASE);
@@ -272,7 +272,7 @@ fn commands_of_root_leave_the_files_to_the_auditors_user() {
         !status.ends_with(0).stderr.contains("belongs to"),
         "{status:#?}"
     );
-    let (code, message) = as_nobody(&["--once", "--audit-keep-hashes"]);
+    let (code, message) = as_other_user(&["--once", "--audit-keep-hashes"]);
     assert_eq!(code, Some(0), "{message}");
     let found = Command::new("find")
         .arg(&scene.program.dir)
