@@ -161,6 +161,23 @@ fn a_stop_stores_a_change_that_waits_in_memory() {
         "{}",
         running.log()
     );
+    // one that cannot be stored is lost, and the log says so
+    let receiver = Receiver::start();
+    receiver.answer("500 No");
+    let blocked = block_outboxes(&scene);
+    scene.ledger.be_honest();
+    let other = scene.notifying(&receiver);
+    let mut running = other.with(&["--audit-interval", "1h"]).start(&[]);
+    wait_until("a failed attempt", || !receiver.received().is_empty());
+    running.wait_for("not notified yet");
+    running.signal("TERM");
+    running.end();
+    assert!(
+        running.log().contains("ERROR notification lost"),
+        "{}",
+        running.log()
+    );
+    unblock_outboxes(&blocked);
 }
 
 #[test]
