@@ -342,4 +342,27 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn a_list_of_alarms_that_the_system_does_not_give_closes_no_alarm() {
+        let refused = || StoreError::System {
+            doing: "open",
+            path: "db.alarms".into(),
+            kind: std::io::ErrorKind::PermissionDenied,
+            error: "Permission denied".into(),
+        };
+        for (open_alarms, unreadable_alarms, before, after) in [
+            (0, None, true, false),
+            (0, Some(refused()), true, true),
+            (0, Some(refused()), false, false),
+            (1, None, false, true),
+        ] {
+            let outcome = Outcome {
+                open_alarms,
+                unreadable_alarms,
+                ..Outcome::sample("db", Verdict::Consistent)
+            };
+            assert_eq!(outcome.open_after(before), after);
+        }
+    }
 }

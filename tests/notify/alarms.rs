@@ -94,9 +94,9 @@ fn an_alarm_that_opens_again_is_notified_again() {
     assert_eq!(named(&scene.tampering_notices()), [&alarm, &alarm]);
 }
 
-/// A directory in place of the list stands for any reason why the list cannot be read.
+/// A directory in place of the list is damage, which counts as an open alarm.
 #[test]
-fn a_list_of_alarms_that_cannot_be_read_closes_no_alarm() {
+fn a_damaged_list_of_alarms_closes_no_alarm() {
     let scene = Scene::new();
     let honest = scene.server.ledger(DATABASE).expect("a database");
     scene.truncate(20);
